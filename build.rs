@@ -1,0 +1,31 @@
+//! Link arguments of the target binary, and the table it carries.
+//!
+//! The binary has its own `_start`, no libc and no dynamic linker. On the host triple `cc` drives the linker (build
+//! scripts and proc macros share that triple, so its configuration must stay as it is); on the musl triples rust-lld
+//! is called directly. `cargo xtask build BOARD` sets `TOMTE_TABLE`; a plain `cargo build` carries an empty table,
+//! which `table::open` refuses and PID 1 reports.
+
+use std::{env, fs, path::Path};
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=TOMTE_TABLE");
+    let through_cc = env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|target_env| target_env == "gnu");
+    if through_cc {
+        for arg in ["-nostartfiles", "-nostdlib", "-static", "-no-pie"] {
+            println!("cargo:rustc-link-arg-bins={arg}");
+        }
+    }
+    let prefix = if through_cc { "-Wl," } else { "" };
+    for arg in ["--build-id=none", "--no-eh-frame-hdr", "-zmax-page-size=4096", "-znorelro"] {
+        println!("cargo:rustc-link-arg-bins={prefix}{arg}");
+    }
+
+    let table = env::var("TOMTE_TABLE").unwrap_or_else(|_| {
+        let empty = Path::new(&env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("empty.table");
+        fs::write(&empty, []).expect("OUT_DIR can be written");
+        empty.display().to_string()
+    });
+    println!("cargo:rerun-if-changed={table}");
+    println!("cargo:rustc-env=TOMTE_TABLE={table}");
+}

@@ -1,0 +1,3 @@
+//! Picks the face by pid and argv\[0\].
+#![no_std]
+#![no_main]

@@ -1,0 +1,299 @@
+//! What goes in and what comes out: the whole vocabulary between the supervisor and whoever runs it.
+
+use crate::{
+    table::{CommandKind, IdentityId, Micros, UnitId},
+    wire::{Ended, ExitStatus, Failure, JobResult, Power, Request, ServiceResult},
+};
+
+/// A moment: microseconds on a clock that never goes back. The shell starts it at PID 1's exec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(pub u64);
+
+impl Instant {
+    /// `span` later; `None` if that is never.
+    pub const fn after(self, span: Micros) -> Option<Self> {
+        match self.0.checked_add(span.0) {
+            Some(at) => Some(Self(at)),
+            None => None,
+        }
+    }
+}
+
+/// A process id. Never 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pid(pub u32);
+
+/// A connection of the control socket, as numbered by the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientId(pub u16);
+
+/// The two processes a service can have of its own: the service itself, and one command beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// `ExecStart=`.
+    Main,
+    /// `ExecStartPre=`, `ExecStop=` and the like.
+    Control,
+}
+
+/// When a test run is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// As soon as no job is left and no unit is between two states (a restart that is waited for counts as between).
+    Idle,
+    /// So long after boot.
+    Elapsed(Micros),
+}
+
+/// What happens to the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event<'a> {
+    /// First of all: start the default target.
+    Boot {
+        /// Seed of the random UID candidates.
+        random: u64,
+        /// Whether and when to report and shut down without being asked.
+        until: Option<Until>,
+    },
+    /// Answers [`Action::Spawn`]: the process exists.
+    Spawned {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// In which slot.
+        slot: Slot,
+        /// The new process.
+        pid: Pid,
+    },
+    /// Answers [`Action::Spawn`]: there is no process.
+    SpawnFailed {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        #[expect(missing_docs, reason = "the slot this is about")]
+        slot: Slot,
+        /// The step (of the parent's) and the kernel's reason.
+        failure: Failure,
+    },
+    /// The child knows its numbers: a static user won, or the numbers given were taken.
+    Identified {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// The process that says so.
+        pid: Pid,
+        /// Its user.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+    },
+    /// The child cannot use the number given for `identity`: it belongs to a static user or group, IPC objects of it
+    /// are left, or the unit's directories belong to `suggestion`. The child ends; that end is not the service's.
+    Unfit {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// The process that says so.
+        pid: Pid,
+        /// Whose number.
+        identity: IdentityId,
+        /// A number in the range that owns the unit's directories.
+        suggestion: Option<u32>,
+    },
+    /// A step of the child failed; its end, with the step's exit code, follows.
+    StepFailed {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// The process that says so.
+        pid: Pid,
+        /// The step and the kernel's reason.
+        failure: Failure,
+    },
+    /// The child's execve has succeeded.
+    Executed {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// The process.
+        pid: Pid,
+    },
+    /// A process of a slot has ended and is reaped: its pid may be somebody else's from here on.
+    Exited {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// The process.
+        pid: Pid,
+        /// How.
+        status: ExitStatus,
+    },
+    /// No process of the unit is left, descendants included. Comes after every end of the last process, whether or not
+    /// anybody asked.
+    Empty {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+    },
+    /// Answers [`Action::Clean`].
+    Cleaned {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// Whether nothing is left. If not, the numbers stay taken: nobody may inherit what could not be removed.
+        clean: bool,
+    },
+    /// A deadline may have passed. Spurious ones are harmless.
+    Deadline,
+    /// A client asks.
+    Request {
+        #[expect(missing_docs, reason = "where the answer goes")]
+        client: ClientId,
+        /// SO_PEERCRED of the client.
+        peer_uid: u32,
+        /// What it asks.
+        request: Request<'a>,
+    },
+    /// The client's connection is gone; nobody waits for its answer.
+    ClientGone {
+        #[expect(missing_docs, reason = "the client this is about")]
+        client: ClientId,
+    },
+    /// A signal or key asks for the end.
+    Shutdown(Power),
+    /// Answers [`Action::Report`].
+    Reported,
+}
+
+/// A process to make.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spawn {
+    /// Whose.
+    pub unit: UnitId,
+    /// In which slot.
+    pub slot: Slot,
+    /// Which list of command lines.
+    pub kind: CommandKind,
+    /// Which one of it.
+    pub index: u8,
+    /// The number held for `user_identity`.
+    pub uid: Option<u32>,
+    /// The number held for `group_identity`.
+    pub gid: Option<u32>,
+    /// Whether the child may answer [`Event::Unfit`] because directories belong to another number; if not, it takes
+    /// them over.
+    pub suggest: bool,
+    /// `$MAINPID`.
+    pub main_pid: Option<Pid>,
+    /// `$SERVICE_RESULT`, `$EXIT_CODE`, `$EXIT_STATUS` for `ExecStop=` and `ExecStopPost=`.
+    pub outcome: Option<Outcome>,
+}
+
+/// How the main process ended so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The unit's result.
+    pub result: ServiceResult,
+    /// The main process's end, if it has one.
+    pub exit: Option<ExitStatus>,
+}
+
+/// Who gets a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// The process in the main slot.
+    Main,
+    /// The process in the control slot.
+    Control,
+    /// Every process of the unit.
+    All,
+}
+
+/// What the shell is to do, in this order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Action {
+    /// Make a process. Answered by [`Event::Spawned`] or [`Event::SpawnFailed`] before anything else happens.
+    Spawn(Spawn),
+    /// Send a signal. Not answered: whoever is gone is gone, and the end of the others shows by itself.
+    Kill {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// Who gets it.
+        whom: Whom,
+        /// Which. SIGCONT follows of itself for `All`, so that stopped processes can act on it.
+        signal: u8,
+    },
+    /// Remove what the unit's processes left, in a janitor child. Answered by [`Event::Cleaned`], always.
+    Clean {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// Remove the runtime directories too.
+        runtime_directories: bool,
+        /// Kill all that runs under this dynamic number and remove its IPC objects.
+        uid: Option<u32>,
+        /// The same for a dynamic group that has a number of its own.
+        gid: Option<u32>,
+    },
+    /// Answer a client.
+    Reply {
+        #[expect(missing_docs, reason = "who asked")]
+        client: ClientId,
+        /// What to say.
+        answer: Answer,
+    },
+    /// Tell people.
+    Log(Log),
+    /// Write the report of a test run. Answered by [`Event::Reported`].
+    Report {
+        /// Why it ends.
+        ended: Ended,
+    },
+    /// Every unit is down: end the rest, sync, unmount, leave. Never answered.
+    Leave(Power),
+}
+
+/// An answer whose text the shell makes, from [`super::Supervisor::status`] where it is about units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The manager's status.
+    Manager,
+    /// All units from this id on, then the end.
+    Units {
+        /// The first id.
+        from: u16,
+    },
+    /// One unit.
+    Unit(UnitId),
+    /// A job has ended.
+    Job(JobResult),
+    /// It will be done.
+    Accepted,
+    /// No such unit.
+    NoSuchUnit,
+    /// Not for this peer.
+    Denied,
+    /// Too much at once.
+    Busy,
+}
+
+/// A line for people. The words are made by the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// A unit became active.
+    Started(UnitId),
+    /// A unit is down, as asked.
+    Stopped(UnitId),
+    /// A unit has failed.
+    Failed(UnitId, ServiceResult),
+    /// A start was not tried because of another unit.
+    DependencyFailed(UnitId, UnitId),
+    /// The main process ended otherwise than well.
+    MainExited(UnitId, ExitStatus),
+    /// A restart is due after the delay; the number of it.
+    RestartScheduled(UnitId, u32),
+    /// Starts came too fast.
+    StartLimitHit(UnitId),
+    /// A step's timeout has passed; the signal that follows.
+    TimedOut(UnitId, u8),
+    /// No number is left for the unit's dynamic user.
+    NoUidLeft(UnitId),
+    /// What the unit left could not be removed; its number stays taken.
+    NotCleaned(UnitId),
+    /// The default target is reached.
+    BootFinished,
+    /// Shutdown begins.
+    ShuttingDown(Power),
+    /// Something happened that cannot: said once, contained, counted.
+    Impossible(&'static str, UnitId),
+}

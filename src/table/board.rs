@@ -1,0 +1,79 @@
+//! The board record: what holds for the whole image.
+
+use serde::{Deserialize, Serialize};
+
+use super::{IdentityId, List, Micros, StrList, UidRange, UnitId, limits::IDENTITIES_MAX};
+
+/// The board a table was baked for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Board<'t> {
+    /// The folder's name in board-configs.
+    pub name: &'t str,
+    /// What boot starts.
+    pub default_target: UnitId,
+    /// Numbers for dynamic users.
+    pub uids: UidRange,
+    /// Names that may get one of them.
+    #[serde(borrow)]
+    pub identities: List<'t, Identity<'t>>,
+    /// The hostname to set, or empty to leave it.
+    pub hostname: &'t str,
+    /// What every process of every unit finds in its environment first.
+    pub environment: StrList<'t>,
+    /// Where PID 1's own messages and `StandardOutput=journal` go.
+    pub log: LogTarget,
+    /// What to do when PID 1 itself fails.
+    pub on_panic: PanicAction,
+    /// How long to wait before it, for the message to be read.
+    pub panic_delay: Micros,
+}
+
+impl Board<'_> {
+    /// Whether the board's references and lists fit a table of `units` units.
+    pub fn is_sound(&self, units: usize) -> bool {
+        self.default_target.index() < units
+            && self.uids.is_valid()
+            && self.identities.count().is_some_and(|count| count <= IDENTITIES_MAX)
+    }
+
+    /// How many identities there are.
+    pub fn identity_count(&self) -> usize {
+        self.identities.count().unwrap_or(0)
+    }
+
+    /// One identity.
+    pub fn identity(&self, id: IdentityId) -> Option<Identity<'_>> {
+        self.identities.iter().nth(id.index())
+    }
+}
+
+/// A name that may be given a dynamic number, and the numbers to try first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity<'t> {
+    /// User or group name.
+    pub name: &'t str,
+    /// The image's own choice from `uids.lock`; different for every identity of the image.
+    pub baked: u32,
+    /// systemd's choice: SipHash-2-4 of the name.
+    pub hashed: u32,
+}
+
+/// Where messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogTarget {
+    /// The kernel's ring buffer, /dev/kmsg.
+    Kmsg,
+    /// PID 1's standard error, as it was handed over.
+    Console,
+}
+
+/// How a board ends when PID 1 fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PanicAction {
+    /// Start over.
+    Reboot,
+    /// Stay off.
+    PowerOff,
+    /// Stop the processor, keep the power and the screen.
+    Halt,
+}

@@ -1,0 +1,77 @@
+//! Writing a table: what xtask, the simulation and tests do. Beside the decoder, so that both change together.
+
+use alloc::{vec, vec::Vec};
+
+use serde::Serialize;
+
+use super::{
+    Arch, Board, CHECKSUM_AT, HEADER_BYTES, MAGIC, OpenError, SCHEMA, Unit, UnitId, checksum,
+    limits::{TABLE_BYTES_MAX, UNITS_MAX},
+};
+
+/// The blob for `arch` with `board` and `units`. `inputs` is the hash of all that they were made from.
+///
+/// # Errors
+/// [`OpenError::TooLarge`] names the limit that was exceeded.
+pub fn encode(arch: Arch, inputs: [u8; 16], board: &Board<'_>, units: &[Unit<'_>]) -> Result<Vec<u8>, OpenError> {
+    let count = u16::try_from(units.len()).ok().filter(|count| usize::from(*count) <= UNITS_MAX);
+    let count = count.ok_or(OpenError::TooLarge("UNITS_MAX"))?;
+    let mut bytes = vec![0; HEADER_BYTES + 4 * (1 + units.len())];
+    let mut append = |n: usize, record: Vec<u8>| -> Option<()> {
+        let at = u32::try_from(bytes.len()).ok()?;
+        bytes.get_mut(HEADER_BYTES + 4 * n..)?.get_mut(..4)?.copy_from_slice(&at.to_le_bytes());
+        bytes.extend(record);
+        (bytes.len() <= TABLE_BYTES_MAX).then_some(())
+    };
+    append(0, record(board)).ok_or(OpenError::TooLarge("TABLE_BYTES_MAX"))?;
+    for (n, unit) in units.iter().enumerate() {
+        append(n + 1, record(unit)).ok_or(OpenError::TooLarge("TABLE_BYTES_MAX"))?;
+    }
+    let length = u32::try_from(bytes.len()).map_err(|_| OpenError::TooLarge("TABLE_BYTES_MAX"))?;
+    let mut put = |at: usize, field: &[u8]| {
+        if let Some(place) = bytes.get_mut(at..at + field.len()) {
+            place.copy_from_slice(field);
+        }
+    };
+    put(0, &MAGIC);
+    put(8, &SCHEMA.to_le_bytes());
+    put(10, &[arch as u8]);
+    put(12, &count.to_le_bytes());
+    put(16, &length.to_le_bytes());
+    put(24, &inputs);
+    let sum = checksum(&bytes);
+    if let Some(place) = bytes.get_mut(CHECKSUM_AT..HEADER_BYTES) {
+        place.copy_from_slice(&sum.to_le_bytes());
+    }
+    Ok(bytes)
+}
+
+/// The bytes of a [`super::List`] of `records`.
+pub fn list<T: Serialize>(records: &[T]) -> Vec<u8> {
+    records.iter().flat_map(|one| record(one)).collect()
+}
+
+/// The bytes of a [`super::StrList`] of `strings`. A NUL inside one would end it early: the reader refuses such values.
+pub fn strings<S: AsRef<str>>(strings: impl IntoIterator<Item = S>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for string in strings {
+        bytes.extend_from_slice(string.as_ref().as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// The bytes of a [`super::IdList`] of `ids`.
+pub fn ids(ids: impl IntoIterator<Item = UnitId>) -> Vec<u8> {
+    ids.into_iter().flat_map(|UnitId(id)| id.to_le_bytes()).collect()
+}
+
+fn record<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut buffer = vec![0; TABLE_BYTES_MAX];
+    let used = match postcard::to_slice(value, &mut buffer) {
+        Ok(used) => used.len(),
+        Err(_) => return vec![0; TABLE_BYTES_MAX + 1], // too large for any table: the caller's limit check refuses it
+    };
+    buffer.truncate(used);
+    buffer
+}

@@ -1,0 +1,40 @@
+//! Every limit of a table, by name. The baker refuses what exceeds one; `open` checks again.
+//!
+//! Limits that depend on each other are tied by assertions at the bottom.
+
+/// A whole table, header included. Keeps offsets in 32 bits and a corrupt length from asking for the world.
+pub const TABLE_BYTES_MAX: usize = 1 << 20;
+/// Units of one image. Sizes the supervisor's arrays.
+pub const UNITS_MAX: usize = 256;
+/// Names that may get a dynamic UID or GID.
+pub const IDENTITIES_MAX: usize = 256;
+/// A unit name, as systemd's UNIT_NAME_MAX.
+pub const UNIT_NAME_BYTES_MAX: usize = 255;
+/// A user or group name (utmp's 32 bytes less the NUL, as systemd's strict names).
+pub const USER_NAME_BYTES_MAX: usize = 31;
+/// Command lines of one kind (`ExecStartPre=` and so on) in one unit.
+pub const COMMANDS_MAX: usize = 32;
+/// Words of one command line, before `$` expansion.
+pub const WORDS_MAX: usize = 128;
+/// Bytes of one command line or of one unit's `Environment=`, NULs included.
+pub const WORDS_BYTES_MAX: usize = 16 << 10;
+/// Assignments of one unit's `Environment=`.
+pub const ENVIRONMENT_MAX: usize = 128;
+/// Names in one `RuntimeDirectory=` and its kind.
+pub const DIRECTORIES_MAX: usize = 16;
+/// `SupplementaryGroups=` of one unit.
+pub const GROUPS_MAX: usize = 32;
+/// A path, NUL included: the kernel's PATH_MAX.
+pub const PATH_BYTES_MAX: usize = 4096;
+/// Resource limits of one unit: the kernel's RLIM_NLIMITS.
+pub const RLIMITS_MAX: usize = 16;
+
+const _: () = assert!(UNITS_MAX <= u16::MAX as usize, "unit ids are 16 bits");
+const _: () = assert!(IDENTITIES_MAX <= u16::MAX as usize, "identity ids are 16 bits");
+const _: () = assert!(
+    IDENTITIES_MAX <= super::UidRange::DYNAMIC.len() as usize,
+    "every identity can have a number of its own"
+);
+const _: () = assert!(TABLE_BYTES_MAX <= u32::MAX as usize, "offsets are 32 bits");
+const _: () = assert!(PATH_BYTES_MAX <= WORDS_BYTES_MAX, "a path fits into a command line");
+const _: () = assert!(USER_NAME_BYTES_MAX < UNIT_NAME_BYTES_MAX);

@@ -1,0 +1,189 @@
+//! Lists inside a record: borrowed from the table, decoded one element at a time, no heap.
+
+use core::{fmt, marker::PhantomData};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::UnitId;
+
+/// Strings one after the other, each ended by NUL: argv and envp pointers aim straight into the table.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct StrList<'t>(&'t [u8]);
+
+impl<'t> StrList<'t> {
+    /// Takes `bytes` as a list: empty, or UTF-8 whose last byte is NUL.
+    pub fn new(bytes: &'t [u8]) -> Option<Self> {
+        let whole = bytes.is_empty() || bytes.last() == Some(&0);
+        (whole && core::str::from_utf8(bytes).is_ok()).then_some(Self(bytes))
+    }
+
+    /// The strings with their NULs, as the kernel wants them.
+    pub const fn as_bytes(self) -> &'t [u8] {
+        self.0
+    }
+
+    /// Whether there is no string at all (one empty string is not nothing).
+    pub const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The strings without their NULs, in order.
+    pub fn iter(self) -> impl Iterator<Item = &'t str> + Clone {
+        // `new` checked the bytes, so the fallback is never taken.
+        let text = core::str::from_utf8(self.0).unwrap_or_default();
+        text.split_terminator('\0')
+    }
+}
+
+impl fmt::Debug for StrList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for StrList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 't, 't> Deserialize<'de> for StrList<'t> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&'de [u8]>::deserialize(deserializer)?;
+        Self::new(bytes).ok_or_else(|| de::Error::custom("a string list without its last NUL, or not UTF-8"))
+    }
+}
+
+/// Unit ids, two little-endian bytes each.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct IdList<'t>(&'t [u8]);
+
+impl<'t> IdList<'t> {
+    /// Takes `bytes` as a list if their count is even.
+    pub const fn new(bytes: &'t [u8]) -> Option<Self> {
+        if bytes.len().is_multiple_of(2) { Some(Self(bytes)) } else { None }
+    }
+
+    /// The ids, in order.
+    pub fn iter(self) -> impl Iterator<Item = UnitId> + Clone + 't {
+        self.0.chunks_exact(2).map(|pair| match pair {
+            [low, high] => UnitId(u16::from_le_bytes([*low, *high])),
+            _ => UnitId(u16::MAX), // chunks_exact(2) yields pairs only
+        })
+    }
+
+    /// Whether `id` is in the list.
+    pub fn contains(self, id: UnitId) -> bool {
+        self.iter().any(|other| other == id)
+    }
+
+    /// Whether the list has no ids.
+    pub const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for IdList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|id| id.0)).finish()
+    }
+}
+
+impl Serialize for IdList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 't, 't> Deserialize<'de> for IdList<'t> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&'de [u8]>::deserialize(deserializer)?;
+        Self::new(bytes).ok_or_else(|| de::Error::custom("half a unit id"))
+    }
+}
+
+/// Records one after the other, each a postcard encoding of `T`, decoded as the iterator goes.
+pub struct List<'t, T> {
+    bytes: &'t [u8],
+    element: PhantomData<fn() -> T>,
+}
+
+impl<'t, T> List<'t, T> {
+    /// Takes `bytes` as a list; [`List::count`] tells whether they are one.
+    pub const fn new(bytes: &'t [u8]) -> Self {
+        Self { bytes, element: PhantomData }
+    }
+
+    /// Whether the list has no records.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+impl<'t, T: Deserialize<'t>> List<'t, T> {
+    /// The records, in order. Ends early where the bytes are no record; `open` has refused such a table.
+    pub fn iter(&self) -> impl Iterator<Item = T> + use<'t, T> {
+        let mut rest = self.bytes;
+        core::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let (record, after) = postcard::take_from_bytes(rest).ok()?;
+            rest = after;
+            Some(record)
+        })
+    }
+
+    /// How many records there are, or `None` if the bytes are not a whole number of them.
+    pub fn count(&self) -> Option<usize> {
+        let mut rest = self.bytes;
+        let mut count = 0;
+        while !rest.is_empty() {
+            let (_, after) = postcard::take_from_bytes::<T>(rest).ok()?;
+            if after.len() == rest.len() {
+                return None; // a record of no bytes would never end
+            }
+            rest = after;
+            count += 1;
+        }
+        Some(count)
+    }
+}
+
+impl<T> Clone for List<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for List<'_, T> {}
+
+impl<T> Default for List<'_, T> {
+    fn default() -> Self {
+        Self::new(&[])
+    }
+}
+
+impl<T> PartialEq for List<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl<'t, T: Deserialize<'t> + fmt::Debug> fmt::Debug for List<'t, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<T> Serialize for List<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.bytes)
+    }
+}
+
+impl<'de: 't, 't, T> Deserialize<'de> for List<'t, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&'de [u8]>::deserialize(deserializer).map(Self::new)
+    }
+}

@@ -1,0 +1,283 @@
+//! The baked table: one blob with everything PID 1 has to know, decoded in place.
+//!
+//! Pure and heap-free. xtask writes it with `encode` and reads it back with the very code the target runs.
+//!
+//! ```text
+//!  0  magic          8 bytes   "tomte\0\r\n"
+//!  8  schema         u16       SCHEMA
+//! 10  architecture   u8        Arch
+//! 11  zero           u8
+//! 12  units          u16
+//! 14  zero           u16
+//! 16  length         u32       the whole blob
+//! 20  zero           u32
+//! 24  inputs         16 bytes  hash of every file the table was made from
+//! 40  checksum       u64       FNV-1a of all the bytes but these eight
+//! 48  offsets        u32 × (1 + units): the board record, then the units
+//!     records        postcard, one after the other, in the order of the offsets
+//! ```
+//! Integers are little-endian. Every record ends where the next begins.
+
+pub mod limits;
+
+mod board;
+#[cfg(any(test, feature = "encode"))]
+mod encode;
+mod list;
+mod unit;
+mod values;
+
+use core::fmt;
+
+use limits::{TABLE_BYTES_MAX, UNITS_MAX};
+
+pub use board::{Board, Identity, LogTarget, PanicAction};
+#[cfg(any(test, feature = "encode"))]
+pub use encode::{encode, ids, list, strings};
+pub use list::{IdList, List, StrList};
+pub use unit::{
+    Command, CommandKind, Commands, Directories, DirectoryKind, Exec, Kill, KillMode, Kind, Preserve, PrivateTmp,
+    Privilege, ProtectHome, ProtectSystem, Restart, Rlimit, Service, ServiceType, StartLimit, Stdin, Stdout, Unit,
+};
+pub use values::{ExitSet, IdentityId, Micros, Name, UidRange, UnitId};
+
+/// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
+pub const SCHEMA: u16 = 1;
+
+const MAGIC: [u8; 8] = *b"tomte\0\r\n";
+const CHECKSUM_AT: usize = 40;
+const HEADER_BYTES: usize = 48;
+
+/// The processor architectures a table can be made for. Seccomp programs and capability sets differ between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are Rust's own")]
+pub enum Arch {
+    X86_64 = 1,
+    Aarch64 = 2,
+    Arm = 3,
+    Riscv64 = 4,
+}
+
+impl Arch {
+    /// The architecture this code is compiled for, if tomte supports it.
+    pub const NATIVE: Option<Self> = if cfg!(target_arch = "x86_64") {
+        Some(Self::X86_64)
+    } else if cfg!(target_arch = "aarch64") {
+        Some(Self::Aarch64)
+    } else if cfg!(target_arch = "arm") {
+        Some(Self::Arm)
+    } else if cfg!(target_arch = "riscv64") {
+        Some(Self::Riscv64)
+    } else {
+        None
+    };
+
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::X86_64),
+            2 => Some(Self::Aarch64),
+            3 => Some(Self::Arm),
+            4 => Some(Self::Riscv64),
+            _ => None,
+        }
+    }
+
+    /// The name Rust and uname(1) use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "aarch64",
+            Self::Arm => "arm",
+            Self::Riscv64 => "riscv64",
+        }
+    }
+}
+
+/// Why a blob is no table for this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// No bytes: the binary was built without `cargo xtask build`.
+    Empty,
+    /// It does not begin as a table does.
+    NotATable,
+    /// It ends before its own length.
+    Truncated,
+    /// It is longer than a limit allows; the limit's name.
+    TooLarge(&'static str),
+    /// Made for another record layout.
+    Schema(u16),
+    /// Made for another processor; `None` is one this build has no name for.
+    Arch(Option<Arch>),
+    /// Its bytes are not those that were baked.
+    Checksum,
+    /// A record does not decode; 0 is the board, n the (n-1)th unit.
+    Record(usize),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Empty => f.write_str("no table: this binary was built without one (cargo xtask build BOARD)"),
+            Self::NotATable => f.write_str("not a table"),
+            Self::Truncated => f.write_str("truncated"),
+            Self::TooLarge(limit) => write!(f, "larger than {limit} allows"),
+            Self::Schema(found) => write!(f, "schema {found}, this tomte reads {SCHEMA}"),
+            Self::Arch(found) => {
+                let name = |arch: Option<Arch>| arch.map_or("an unknown architecture", Arch::as_str);
+                write!(f, "made for {}, this is {}", name(found), name(Arch::NATIVE))
+            }
+            Self::Checksum => f.write_str("checksum mismatch"),
+            Self::Record(0) => f.write_str("the board's record does not decode"),
+            Self::Record(n) => write!(f, "the record of unit {} does not decode", n - 1),
+        }
+    }
+}
+
+/// An opened table: checked once, decoded record by record whenever something is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'t> {
+    bytes: &'t [u8],
+    units: u16,
+    arch: Arch,
+}
+
+impl<'t> Table<'t> {
+    /// Checks `bytes` and every record in them, for the architecture `arch`.
+    pub fn open(bytes: &'t [u8], arch: Option<Arch>) -> Result<Self, OpenError> {
+        if bytes.is_empty() {
+            return Err(OpenError::Empty);
+        }
+        if bytes.get(..MAGIC.len()).is_none_or(|magic| magic != MAGIC) {
+            return Err(OpenError::NotATable);
+        }
+        let header = bytes.get(..HEADER_BYTES).ok_or(OpenError::Truncated)?;
+        let schema = u16_at(header, 8).ok_or(OpenError::Truncated)?;
+        if schema != SCHEMA {
+            return Err(OpenError::Schema(schema));
+        }
+        let length = u32_at(header, 16).ok_or(OpenError::Truncated)? as usize;
+        if length > TABLE_BYTES_MAX {
+            return Err(OpenError::TooLarge("TABLE_BYTES_MAX"));
+        }
+        // A file or a flash partition may be longer than the table in it.
+        let bytes = bytes.get(..length).ok_or(OpenError::Truncated)?;
+        if u64_at(bytes, CHECKSUM_AT) != Some(checksum(bytes)) {
+            return Err(OpenError::Checksum);
+        }
+        let made_for = header.get(10).copied().and_then(Arch::from_byte);
+        let made_for = match made_for {
+            Some(found) if Some(found) == arch => found,
+            other => return Err(OpenError::Arch(other)),
+        };
+        let units = u16_at(header, 12).ok_or(OpenError::Truncated)?;
+        if usize::from(units) > UNITS_MAX {
+            return Err(OpenError::TooLarge("UNITS_MAX"));
+        }
+        let table = Self { bytes, units, arch: made_for };
+        table.check_records()?;
+        Ok(table)
+    }
+
+    fn check_records(&self) -> Result<(), OpenError> {
+        let count = usize::from(self.units);
+        let board: Board<'_> = self.record(0).ok_or(OpenError::Record(0))?;
+        if !board.is_sound(count) {
+            return Err(OpenError::Record(0));
+        }
+        let identities = board.identity_count();
+        for n in 1..=count {
+            let sound = self.record::<Unit<'_>>(n).is_some_and(|unit| unit.is_sound(count, identities));
+            if !sound {
+                return Err(OpenError::Record(n));
+            }
+        }
+        Ok(())
+    }
+
+    /// Record `n`, if it is there, decodes, and leaves nothing over.
+    fn record<T: serde::Deserialize<'t>>(&self, n: usize) -> Option<T> {
+        let at = |n: usize| u32_at(self.bytes, HEADER_BYTES.checked_add(n.checked_mul(4)?)?).map(|at| at as usize);
+        let last = n == usize::from(self.units);
+        let end = if last { self.bytes.len() } else { at(n + 1)? };
+        let (record, rest) = postcard::take_from_bytes(self.bytes.get(at(n)?..end)?).ok()?;
+        rest.is_empty().then_some(record)
+    }
+
+    /// The board. (`open` has decoded it once, so this cannot fail; the fallback is an empty board.)
+    pub fn board(&self) -> Board<'t> {
+        self.record(0).unwrap_or(Board {
+            name: "",
+            default_target: UnitId(0),
+            uids: UidRange::DYNAMIC,
+            identities: List::default(),
+            hostname: "",
+            environment: StrList::default(),
+            log: LogTarget::Console,
+            on_panic: PanicAction::Reboot,
+            panic_delay: Micros::ZERO,
+        })
+    }
+
+    /// The unit at `id`.
+    pub fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
+        if id.0 < self.units { self.record(id.index() + 1) } else { None }
+    }
+
+    /// All ids, in order.
+    pub fn ids(&self) -> impl Iterator<Item = UnitId> + use<> {
+        (0..self.units).map(UnitId)
+    }
+
+    /// The id of the unit called `name`.
+    pub fn find(&self, name: &str) -> Option<UnitId> {
+        self.ids().find(|id| self.unit(*id).is_some_and(|unit| unit.name.as_str() == name))
+    }
+
+    /// How many units there are.
+    pub const fn unit_count(&self) -> usize {
+        self.units as usize
+    }
+
+    /// The architecture the table was made for.
+    pub const fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    /// Hash of every file the table was made from.
+    pub fn inputs(&self) -> [u8; 16] {
+        self.bytes.get(24..40).and_then(|hash| hash.try_into().ok()).unwrap_or_default()
+    }
+
+    /// Size of the whole blob.
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// FNV-1a over all bytes but the checksum's own. Each step is a bijection of the state, so any single changed byte
+/// changes the sum.
+fn checksum(bytes: &[u8]) -> u64 {
+    let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
+    for (at, byte) in bytes.iter().enumerate() {
+        if !(CHECKSUM_AT..HEADER_BYTES).contains(&at) {
+            sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    sum
+}
+
+fn array_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    array_at(bytes, at).map(u16::from_le_bytes)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    array_at(bytes, at).map(u32::from_le_bytes)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    array_at(bytes, at).map(u64::from_le_bytes)
+}

@@ -1,0 +1,141 @@
+//! The control protocol: what `tomte VERB` says to PID 1 and what PID 1 answers.
+//!
+//! One SOCK_SEQPACKET packet is one postcard value: a [`Request`] from the client, then [`Reply`] packets from PID 1.
+//! Both ends are the same binary, but not always of the same day: the first byte of every packet is [`VERSION`].
+//! Pure; shared by `init`, `ctl`, `supervisor` and xtask.
+
+mod state;
+
+use serde::{Deserialize, Serialize};
+
+pub use state::{ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType};
+
+/// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
+pub const VERSION: u8 = 1;
+/// Largest packet in either direction.
+pub const PACKET_BYTES_MAX: usize = 4096;
+/// Where PID 1 listens.
+pub const SOCKET_PATH: &str = "/run/tomte/control";
+
+/// What a client asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request<'a> {
+    /// The manager itself.
+    Manager,
+    /// All units from number `from` on, as many as fit: ask again from the last id + 1.
+    Units {
+        /// The first id wanted.
+        from: u16,
+    },
+    /// One unit by its full name.
+    Unit {
+        /// Such as `sshd.service`.
+        name: &'a str,
+    },
+    /// Start the unit; answered with [`Reply::Job`] when the job has ended.
+    Start {
+        /// Full name.
+        name: &'a str,
+    },
+    /// Stop the unit; answered like `Start`.
+    Stop {
+        /// Full name.
+        name: &'a str,
+    },
+    /// Stop, then start; answered like `Start`.
+    Restart {
+        /// Full name.
+        name: &'a str,
+    },
+    /// Forget failures and start limits.
+    ResetFailed {
+        /// Full name.
+        name: &'a str,
+    },
+    /// Stop everything and leave; answered with [`Reply::Accepted`] before it begins.
+    Shutdown(Power),
+}
+
+/// What PID 1 answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "decoded on the stack, one at a time; there is no box")]
+pub enum Reply<'a> {
+    /// To `Manager`.
+    #[serde(borrow)]
+    Manager(ManagerStatus<'a>),
+    /// To `Unit`, and to `Units` once for each unit.
+    Unit(UnitStatus<'a>),
+    /// No more units follow in answer to this request; more exist from this id on, if any.
+    End {
+        /// Where to go on.
+        next: Option<u16>,
+    },
+    /// The job has ended.
+    Job(JobResult),
+    /// The request will be carried out.
+    Accepted,
+    /// No unit has that name.
+    NoSuchUnit,
+    /// The peer may not ask this.
+    Denied,
+    /// Too many requests are waiting; ask again.
+    Busy,
+    /// The packet was no request.
+    Malformed,
+    /// PID 1 speaks another version of the protocol.
+    Version(u8),
+}
+
+/// PID 1 as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagerStatus<'a> {
+    /// The board's name.
+    pub board: &'a str,
+    /// The table's architecture.
+    pub arch: &'a str,
+    /// `starting`, `running`, `degraded` or `stopping`, as `systemctl is-system-running` says.
+    pub state: &'a str,
+    /// Microseconds from PID 1's exec to the default target being reached; 0 until then.
+    pub boot_us: u64,
+    /// How many units there are.
+    pub units: u16,
+    /// How many of them have failed.
+    pub failed: u16,
+    /// How many jobs are queued or running.
+    pub jobs: u16,
+}
+
+/// One unit. The words are those of `systemctl show`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitStatus<'a> {
+    /// Place in the table.
+    pub id: u16,
+    /// Full name.
+    pub name: &'a str,
+    /// `Description=`.
+    pub description: &'a str,
+    /// The name's suffix.
+    pub unit_type: UnitType,
+    /// ActiveState.
+    pub active: ActiveState,
+    /// SubState.
+    pub sub: SubState,
+    /// Result.
+    pub result: ServiceResult,
+    /// MainPID, 0 when there is none.
+    pub main_pid: u32,
+    /// ExecMainCode and ExecMainStatus of the last main process that ended.
+    pub main_exit: Option<ExitStatus>,
+    /// The step of the last spawn that failed, if that is why it failed.
+    pub failure: Option<Failure>,
+    /// What the last main process ran as, once its child has said so.
+    pub uid: Option<u32>,
+    /// The same for the group.
+    pub gid: Option<u32>,
+    /// NRestarts.
+    pub restarts: u32,
+    /// When the last start began, microseconds since PID 1's exec; 0 if it never did.
+    pub started_us: u64,
+    /// When it last became active, likewise.
+    pub ready_us: u64,
+}

@@ -1,0 +1,147 @@
+//! The words for states and results: systemd's, shared by everything that shows or decides them.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[expect(missing_docs, reason = "the words are systemd's and documented there")]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word a person and a report read.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// The unit types tomte has (the suffix of the name).
+    UnitType { Service = "service", Target = "target", }
+}
+
+words! {
+    /// ActiveState (org.freedesktop.systemd1(5)).
+    ActiveState {
+        Inactive = "inactive",
+        Activating = "activating",
+        Active = "active",
+        Deactivating = "deactivating",
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// SubState of services and targets (systemd's service.c and target.c).
+    SubState {
+        Dead = "dead",
+        Condition = "condition",
+        StartPre = "start-pre",
+        Start = "start",
+        StartPost = "start-post",
+        Running = "running",
+        Exited = "exited",
+        Reload = "reload",
+        Stop = "stop",
+        StopSigterm = "stop-sigterm",
+        StopSigkill = "stop-sigkill",
+        StopPost = "stop-post",
+        FinalSigterm = "final-sigterm",
+        FinalSigkill = "final-sigkill",
+        Failed = "failed",
+        AutoRestart = "auto-restart",
+        /// Targets only.
+        Active = "active",
+    }
+}
+
+words! {
+    /// Result of a service (systemd-semantics.md §5).
+    ServiceResult {
+        Success = "success",
+        ExitCode = "exit-code",
+        Signal = "signal",
+        CoreDump = "core-dump",
+        Timeout = "timeout",
+        Watchdog = "watchdog",
+        StartLimitHit = "start-limit-hit",
+        Resources = "resources",
+        Protocol = "protocol",
+        ExecCondition = "exec-condition",
+        OomKill = "oom-kill",
+    }
+}
+
+words! {
+    /// How a job ended (systemd's job.c).
+    JobResult {
+        Done = "done",
+        Canceled = "canceled",
+        Timeout = "timeout",
+        Failed = "failed",
+        Dependency = "dependency",
+        Skipped = "skipped",
+    }
+}
+
+words! {
+    /// What comes after everything has stopped.
+    Power { PowerOff = "poweroff", Reboot = "reboot", Halt = "halt", }
+}
+
+words! {
+    /// Why a run with a report ended.
+    Ended { Idle = "idle", Signal = "signal", Timeout = "timeout", Panic = "panic", }
+}
+
+/// How a process ended: waitid(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitStatus {
+    /// By itself, with this code.
+    Exited(u8),
+    /// By this signal.
+    Killed(u8),
+    /// By this signal, with a core dump.
+    Dumped(u8),
+}
+
+impl ExitStatus {
+    /// The word for the way it ended, as in `$EXIT_CODE`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Exited(_) => "exited",
+            Self::Killed(_) => "killed",
+            Self::Dumped(_) => "dumped",
+        }
+    }
+
+    /// The exit code or the signal's number.
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Exited(status) | Self::Killed(status) | Self::Dumped(status) => status,
+        }
+    }
+}
+
+/// A step of a spawn that failed. The number is the place in `linux::STEPS`; who shows it knows the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Which step.
+    pub step: u8,
+    /// The kernel's reason.
+    pub errno: u16,
+}
