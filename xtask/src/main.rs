@@ -17,6 +17,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod board;
+mod model;
 
 /// tomte's host tool.
 #[derive(Parser)]
