@@ -17,7 +17,11 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod board;
+mod check;
+mod diag;
 mod model;
+mod read;
+mod values;
 
 /// tomte's host tool.
 #[derive(Parser)]
@@ -28,7 +32,10 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Says what is wrong with unit files.
+    Check(check::verb::Args),
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -42,5 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    match cli.verb {}
+    match cli.verb {
+        Verb::Check(args) => check::verb::run(&args),
+    }
 }
