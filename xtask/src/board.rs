@@ -3,14 +3,20 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange};
 
-use crate::diag::closest;
+use crate::{
+    diag::closest,
+    read::{Source, Text},
+    values::time,
+};
 
 /// One board's folder and what its board.toml says.
 #[derive(Clone, Debug)]
@@ -154,14 +160,9 @@ impl TryFrom<String> for Delay {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-        let number: u64 =
-            digits.parse().map_err(|_| format!("`{text}`: expected a time span such as 10s"))?;
-        match unit {
-            "ms" => Ok(Self(Micros::from_millis(number))),
-            "" | "s" => Ok(Self(Micros::from_secs(number))),
-            _ => Err(format!("`{text}`: expected a time span such as 10s")),
-        }
+        let length = text.len();
+        let source = Arc::new(Source { path: "board.toml".into(), text });
+        time::span(&Text::of(&source, 0..length)).map(Self).map_err(|problem| problem.message)
     }
 }
 
@@ -225,9 +226,14 @@ fn multi_user() -> String {
     "multi-user.target".into()
 }
 
-/// The folder that holds the boards.
+/// The folder that holds the boards, relative to the working directory where it lies below that.
 pub fn boards_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../board-configs")
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"));
+    let boards = root.join("board-configs");
+    match env::current_dir() {
+        Ok(here) => boards.strip_prefix(here).map(Path::to_owned).unwrap_or(boards),
+        Err(_) => boards,
+    }
 }
 
 impl Config {

@@ -27,6 +27,8 @@ mod targets;
 mod testing;
 mod uids;
 mod users;
+mod read;
+mod values;
 
 /// tomte's host tool.
 #[derive(Parser)]
@@ -38,7 +40,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    Bake(bake::verb::Bake),
+    /// Makes a board's table out of its unit files.
+    Bake(bake::verb::Args),
+    /// Says what is wrong with unit files.
+    Check(check::verb::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,5 +60,6 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
         Verb::Bake(args) => bake::verb::run(&args),
+        Verb::Check(args) => check::verb::run(&args),
     }
 }
