@@ -22,12 +22,12 @@ mod check;
 mod diag;
 mod model;
 mod order;
+mod read;
 mod targets;
 #[cfg(test)]
 mod testing;
 mod uids;
 mod users;
-mod read;
 mod values;
 
 /// tomte's host tool.
