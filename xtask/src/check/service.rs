@@ -11,6 +11,13 @@ use crate::{
 
 type Done = Result<(), Diagnostic>;
 
+pub fn binds_to(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let problem =
+        Diagnostic::warning("taken as Requires=: a unit that stops by itself does not take this one along");
+    cx.problems.push(problem.on(&a.value, 0..a.value.len()));
+    super::directives::units(&mut d.unit.requires, a, cx)
+}
+
 pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let unsupported = match a.value.as_str() {
         "forking" => {
@@ -19,8 +26,7 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         "notify" | "notify-reload" => "Type=exec starts the program and does not wait for its message",
         "dbus" => "Type=exec starts the program and does not wait for its bus name",
         "idle" => {
-            let message =
-                format!("{}: treated as simple, without the wait for other units", a.value.as_str());
+            let message = "\"idle\" is taken as simple: it does not wait for other units".to_owned();
             cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
             d.service_type = Some(ServiceType::Simple);
             return Ok(());
@@ -35,7 +41,7 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             return Ok(());
         }
     };
-    Err(wrong(&a.value, format!("{} is not supported by this tomte", a.value.as_str())).help(unsupported))
+    Err(wrong(&a.value, format!("{:?} is not supported by this tomte", a.value.as_str())).help(unsupported))
 }
 
 pub fn restart(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
@@ -112,7 +118,7 @@ pub fn kill_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     ];
     d.service.kill.mode = scalar::choice(&a.value, &choices)?;
     if d.service.kill.mode == KillMode::None {
-        let problem = Diagnostic::warning("none leaves every process running; systemd has deprecated it");
+        let problem = Diagnostic::warning("\"none\" leaves every process running; systemd has deprecated it");
         cx.problems.push(problem.on(&a.value, 0..a.value.len()).help("use mixed or control-group"));
     }
     Ok(())
