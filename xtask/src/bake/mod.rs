@@ -35,6 +35,8 @@ pub struct Options {
     pub units: Vec<PathBuf>,
     /// What boot starts instead of the board's default target.
     pub target: Option<String>,
+    /// The image's root directories, if they are there: programs, users and groups that they lack are errors then.
+    pub roots: Vec<PathBuf>,
     /// What to do about `uids.lock`.
     pub lock: LockFile,
 }
@@ -64,9 +66,10 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         (options.units.clone(), LockFile::Leave)
     };
     let image = Image {
-        root: None,
+        roots: options.roots.clone(),
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
+        instances: board.config.enable.clone().unwrap_or_default(),
     };
     let units = check::load_for(&paths, &image, diagnostics);
     stop_at_errors(board, diagnostics)?;
