@@ -20,6 +20,7 @@ mod bake;
 mod board;
 mod check;
 mod diag;
+mod explain;
 mod model;
 mod order;
 mod read;
@@ -42,6 +43,8 @@ struct Cli {
 enum Verb {
     /// Makes a board's table out of its unit files.
     Bake(bake::verb::Args),
+    /// Says what a table has on one unit.
+    Explain(explain::Args),
     /// Says what is wrong with unit files.
     Check(check::verb::Args),
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
         Verb::Bake(args) => bake::verb::run(&args),
+        Verb::Explain(args) => explain::run(&args),
         Verb::Check(args) => check::verb::run(&args),
     }
 }

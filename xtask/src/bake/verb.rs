@@ -37,15 +37,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let board = Board::load(&args.board)?;
     let lock = if args.locked { LockFile::Locked } else { LockFile::Update };
-    let options = Options {
-        units: args.units.clone(),
-        target: args.target.clone(),
-        roots: args.rootfs.clone(),
-        lock,
-    };
+    let options =
+        Options { units: args.units.clone(), target: args.target.clone(), roots: args.rootfs.clone(), lock };
     let mut diagnostics = Diagnostics::default();
     let baked = bake(&board, &options, &mut diagnostics);
-    diagnostics.emit(std::io::stderr().is_terminal());
+    emit(&diagnostics);
     let baked = baked?;
     let output = args.output.clone().unwrap_or_else(|| default_output(&board));
     write(&baked, &output)?;
@@ -58,6 +54,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         baked.arch.as_str(),
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows `diagnostics` on stderr, in colour where that is a terminal and NO_COLOR is not set.
+pub fn emit(diagnostics: &Diagnostics) {
+    diagnostics.emit(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
 }
 
 fn default_output(board: &Board) -> PathBuf {
