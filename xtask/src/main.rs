@@ -17,7 +17,15 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod board;
+mod build;
+mod host;
 mod model;
+mod progress;
+mod qemu;
+mod report;
+mod run;
+mod setup;
+mod users;
 
 /// tomte's host tool.
 #[derive(Parser)]
@@ -28,7 +36,36 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Build a board, run it and report.
+    Run(run::Args),
+    /// Build the target binary of a board.
+    Build {
+        /// The board.
+        board: String,
+    },
+    /// Install or download what the boards need.
+    Setup {
+        /// Only for this board.
+        #[arg(long)]
+        board: Option<String>,
+        /// Only say what is missing and what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// (internal) The process between `run` and the host board's PID 1.
+    #[command(hide = true)]
+    HostKeeper {
+        /// JSON.
+        plan: String,
+    },
+    /// (internal) What becomes the host board's PID 1.
+    #[command(hide = true)]
+    HostStage {
+        /// JSON.
+        plan: String,
+    },
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -42,5 +79,15 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    match cli.verb {}
+    match cli.verb {
+        Verb::Run(args) => return run::run(&args),
+        Verb::Build { board } => build::run(&board)?,
+        Verb::Setup { board, dry_run } => {
+            let ready = setup::run(board.as_deref(), dry_run)?;
+            return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Verb::HostKeeper { plan } => host::keeper::run(&serde_json::from_str(&plan)?)?,
+        Verb::HostStage { plan } => host::stage::run(&serde_json::from_str(&plan)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
