@@ -16,15 +16,23 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bake;
 mod board;
 mod build;
+mod check;
+mod diag;
 mod host;
 mod model;
+mod order;
 mod progress;
 mod qemu;
 mod report;
 mod run;
 mod setup;
+mod targets;
+#[cfg(test)]
+mod testing;
+mod uids;
 mod users;
 
 /// tomte's host tool.
@@ -37,6 +45,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    Bake(bake::verb::Bake),
     /// Build a board, run it and report.
     Run(run::Args),
     /// Build the target binary of a board.
@@ -80,6 +89,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
+        Verb::Bake(args) => return bake::verb::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Setup { board, dry_run } => {
