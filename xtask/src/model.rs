@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use tomte::table::{
-    CommandKind, DirectoryKind, ExitSet, Kill, Micros, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem,
-    Restart, Rlimit, ServiceType, StartLimit, Stdin, Stdout,
+    CommandKind, DirectoryKind, ExitSet, Kill, Micros, Preserve, PrivateTmp, Privilege, ProtectHome,
+    ProtectSystem, Restart, Rlimit, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
