@@ -2,13 +2,13 @@
 //! supervisor's business; whether it is one at all is decided here.
 
 use crate::{
-    linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll, socket},
+    linux::{AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket},
     supervisor::{Answer, ClientId, Supervisor},
     table::{Table, UnitId},
     wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH},
 };
 
-use super::{kernel::Token, log};
+use super::kernel::Token;
 
 /// Connections at one time. One more is closed at once.
 const CLIENTS_MAX: usize = 16;

@@ -5,7 +5,9 @@ use heapless::Deque;
 use crate::{
     linux::{
         self, AsFd, Errno,
+        errno::Text,
         poll::{Poll, READY_MAX},
+        raw::process::Ending,
         signals::Signals,
     },
     supervisor::{ClientId, Event, Instant, Pid},
@@ -17,7 +19,6 @@ use super::{
     boot::Boot,
     control::{Control, Received},
     groups::Groups,
-    log,
     processes::{Processes, Role},
     words::Words,
 };
@@ -72,7 +73,7 @@ impl Token {
 /// The real world, as the supervisor's loop sees it.
 pub(super) struct Kernel {
     pub(super) table: Table<'static>,
-    pub(super) words: Words<'static>,
+    pub(super) words: Words,
     pub(super) container: bool,
     pub(super) control: Control,
     pub(super) processes: Processes,
@@ -104,7 +105,7 @@ impl Kernel {
             .map_err(|errno| ("signalfd in epoll", errno))?;
         Ok(Self {
             table: boot.table,
-            words: boot.words,
+            words: boot.words.clone(),
             container: boot.container,
             control: Control::new(&poll),
             processes: Processes::new(),
@@ -159,6 +160,15 @@ impl Kernel {
         }
         self.fill_ready(deadline);
         Step::Again
+    }
+
+    /// Waits for anything at all, until `deadline_us` of CLOCK_MONOTONIC at most. For the shutdown, which asks around
+    /// itself.
+    pub(super) fn doze_until(&self, deadline_us: u64) {
+        while self.signals.take().is_some() {}
+        if self.poll.wake_at(Some(deadline_us)).and_then(|()| self.poll.wait(&mut [0; READY_MAX], true)).is_err() {
+            linux::clock::sleep_us(10_000);
+        }
     }
 
     fn fill_ready(&mut self, deadline: Option<Instant>) {
@@ -225,10 +235,11 @@ impl Kernel {
 
     /// Reaps one ended process, ours or an orphan.
     fn reap(&mut self) {
-        let Some((pid, status)) = linux::process::reap() else {
-            self.unreaped = false;
+        let Ok(Some((pid, ending))) = linux::raw::process::reap_any() else {
+            self.unreaped = false; // nobody has ended, or there is no child at all
             return;
         };
+        let status = exit_status(ending);
         let Some(place) = self.processes.find(Pid(pid)) else {
             self.groups.orphan_ended(&self.processes, &mut self.pending);
             return;
@@ -291,6 +302,14 @@ impl Kernel {
     /// Says that a step failed before there was a process.
     pub(super) fn failure(step: linux::child::Step, errno: Errno) -> Failure {
         Failure { step: step.index(), errno: u16::try_from(errno.raw_os_error()).unwrap_or(u16::MAX) }
+    }
+}
+
+const fn exit_status(ending: Ending) -> ExitStatus {
+    match ending {
+        Ending::Exited(code) => ExitStatus::Exited(code),
+        Ending::Killed(signal) => ExitStatus::Killed(signal),
+        Ending::Dumped(signal) => ExitStatus::Dumped(signal),
     }
 }
 

@@ -8,7 +8,7 @@ use core::{
 use log::{Level, LevelFilter, Metadata, Record};
 
 use crate::{
-    linux::{self, Errno, console},
+    linux::{self, Errno, console, errno::Text, signals::Name as SignalName},
     supervisor::Log,
     table::{Table, UnitId},
     wire::{ExitStatus, Failure, Power},
