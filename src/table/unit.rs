@@ -227,6 +227,19 @@ impl CommandKind {
         Self::Stop,
         Self::StopPost,
     ];
+
+    /// The setting's name.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Condition => "ExecCondition",
+            Self::StartPre => "ExecStartPre",
+            Self::Start => "ExecStart",
+            Self::StartPost => "ExecStartPost",
+            Self::Reload => "ExecReload",
+            Self::Stop => "ExecStop",
+            Self::StopPost => "ExecStopPost",
+        }
+    }
 }
 
 /// One command line. Words are unquoted and unescaped, specifiers resolved; `$` is left to the child.
@@ -394,6 +407,17 @@ impl DirectoryKind {
             Self::Cache => "/var/cache",
             Self::Logs => "/var/log",
             Self::Configuration => "/etc",
+        }
+    }
+
+    /// The setting's name.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Runtime => "RuntimeDirectory",
+            Self::State => "StateDirectory",
+            Self::Cache => "CacheDirectory",
+            Self::Logs => "LogsDirectory",
+            Self::Configuration => "ConfigurationDirectory",
         }
     }
 

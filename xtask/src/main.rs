@@ -16,8 +16,17 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bake;
 mod board;
+mod check;
+mod diag;
 mod model;
+mod order;
+mod targets;
+#[cfg(test)]
+mod testing;
+mod uids;
+mod users;
 
 /// tomte's host tool.
 #[derive(Parser)]
@@ -28,7 +37,9 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Verb {}
+enum Verb {
+    Bake(bake::verb::Bake),
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -42,5 +53,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    match cli.verb {}
+    match cli.verb {
+        Verb::Bake(args) => bake::verb::run(&args),
+    }
 }
