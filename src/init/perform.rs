@@ -1,7 +1,7 @@
 //! Carrying actions out: one match, one call an arm.
 
 use crate::{
-    linux::{self, AsFd, Errno, errno::Text, poll::Interest, spawn::SpawnError},
+    linux::{self, AsFd, errno::Text, plan, poll::Interest, process::signal_by_pidfd, report::Report, signals},
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Whom},
     table::{Kind, Table, UnitId},
     wire::Failure,
@@ -9,7 +9,8 @@ use crate::{
 
 use super::{
     kernel::{Kernel, Token},
-    log, plan,
+    log,
+    plan::{Parts, Start},
     processes::{Process, Role},
     report, shutdown,
 };
@@ -47,4 +48,103 @@ impl Kernel {
             Action::Leave(power) => shutdown::leave(self, power),
         }
     }
+
+    fn spawn(&mut self, spawn: &Spawn) -> Event<'static> {
+        let (unit, slot) = (spawn.unit, spawn.slot);
+        match self.try_spawn(spawn) {
+            Ok(pid) => Event::Spawned { unit, slot, pid },
+            Err(failure) => {
+                let failure = wire_failure(failure);
+                log::step_failed(&self.table, unit, failure, "a process");
+                Event::SpawnFailed { unit, slot, failure }
+            }
+        }
+    }
+
+    fn try_spawn(&mut self, spawn: &Spawn) -> Result<Pid, linux::spawn::Failure> {
+        let no_process = |errno| linux::spawn::Failure { step: linux::step::Step::Clone, errno };
+        let record = self.table.unit(spawn.unit).ok_or(no_process(linux::Errno::NOENT))?;
+        let Kind::Service(service) = record.kind else { return Err(no_process(linux::Errno::NOEXEC)) };
+        let command = service.commands.of(spawn.kind).iter().nth(usize::from(spawn.index));
+        let command = command.ok_or(no_process(linux::Errno::NOENT))?;
+        let place = self.processes.free_place().ok_or(no_process(linux::Errno::AGAIN))?;
+
+        let board = self.table.board();
+        let parts = Parts::new(&service.exec, spawn);
+        let extra = parts.extra(spawn.outcome);
+        let tmp_token = self.tmp_token(spawn.unit);
+        let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
+        let log = self.log.as_ref().map(AsFd::as_fd);
+        let start = Start { command, spawn, extra: &extra, tmp_token, log, cgroup };
+        let plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
+        let child = linux::spawn::spawn(&plan)?;
+
+        let pid = Pid(child.pid);
+        let token = Token::Report(place as u16); // PROCESSES_MAX is far below
+        if let Err(errno) = self.poll.add(child.report.as_fd(), token.into(), Interest::Readable) {
+            // The report is read when the process has ended, at the latest.
+            ::log::warn!("cannot watch the report of {}: {}", record.name, Text(errno));
+        }
+        self.groups.entered(spawn.unit, pid);
+        let role = Role::Service { unit: spawn.unit, slot };
+        let slot = spawn.slot;
+        self.processes.put(place, Process { pid, pidfd: child.pidfd, report: Some(child.report), role });
+        Ok(pid)
+    }
+
+    fn kill(&self, unit: UnitId, whom: Whom, signal: u8) {
+        let one = |slot: Slot| {
+            if let Some(process) = self.processes.of(unit, slot) {
+                // ESRCH: it has ended and waits to be reaped.
+                let _ = signal_by_pidfd(&process.pidfd, signal);
+            }
+        };
+        match whom {
+            Whom::Main => one(Slot::Main),
+            Whom::Control => one(Slot::Control),
+            Whom::All => {
+                if !self.groups.kill(unit, signal) {
+                    one(Slot::Main);
+                    one(Slot::Control);
+                }
+            }
+        }
+    }
+
+    fn clean(
+        &mut self,
+        unit: UnitId,
+        runtime_directories: bool,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    ) -> Option<Event<'static>> {
+        match self.start_janitor(unit, runtime_directories, uid, gid) {
+            Ok(()) => None,
+            Err(errno) => {
+                ::log::error!("cannot clean up after {}: {}", self.table.unit(unit)?.name, Text(errno));
+                Some(Event::Cleaned { unit, clean: false })
+            }
+        }
+    }
+}
+
+/// What a child's report means to the supervisor, if it concerns it.
+pub(super) fn reported(table: &Table<'_>, unit: UnitId, pid: Pid, report: Report) -> Option<Event<'static>> {
+    match report {
+        Report::Identity { uid, gid } => Some(Event::Identified { unit, pid, uid, gid }),
+        Report::Unfit { group, suggestion } => {
+            let Kind::Service(service) = table.unit(unit)?.kind else { return None };
+            let identity = if group { service.exec.group_identity } else { service.exec.user_identity }?;
+            Some(Event::Unfit { unit, pid, identity, suggestion })
+        }
+        Report::Failed { step, errno } => {
+            let failure = wire_failure(linux::spawn::Failure { step, errno });
+            Some(Event::StepFailed { unit, pid, failure })
+        }
+    }
+}
+
+fn wire_failure(failure: linux::spawn::Failure) -> Failure {
+    let errno = u16::try_from(failure.errno.raw_os_error()).unwrap_or(u16::MAX);
+    Failure { step: failure.step.index(), errno }
 }
