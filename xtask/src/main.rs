@@ -27,6 +27,8 @@ mod targets;
 mod testing;
 mod uids;
 mod users;
+mod read;
+mod values;
 
 /// tomte's host tool.
 #[derive(Parser)]
@@ -39,6 +41,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Bake(bake::verb::Bake),
+    /// Says what is wrong with unit files.
+    Check(check::verb::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,5 +59,6 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
         Verb::Bake(args) => bake::verb::run(&args),
+        Verb::Check(args) => check::verb::run(&args),
     }
 }
