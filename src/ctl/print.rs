@@ -82,7 +82,7 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
         writeln!(out, "   Last end: code={}, status={}", exit.code(), Status(exit))?;
     }
     if let Some(Failure { step, errno }) = unit.failure {
-        let name = linux::child::Step::from_index(step).map_or("?", linux::child::Step::name);
+        let name = linux::step::Step::from_index(step).map_or("?", linux::step::Step::name);
         let cause = linux::errno::Text(Errno::from_raw_os_error(i32::from(errno)));
         writeln!(out, "     Failed: at step {name}: {cause}")?;
     }

@@ -4,21 +4,23 @@ use heapless::Deque;
 
 use crate::{
     linux::{
-        self, AsFd, Errno,
+        self, AsFd, Errno, OwnedFd,
         errno::Text,
         poll::{Poll, READY_MAX},
         raw::process::Ending,
+        report::{self, Reading, Report},
         signals::Signals,
     },
     supervisor::{ClientId, Event, Instant, Pid},
-    table::{Table, UnitId},
-    wire::{ExitStatus, Failure, Power},
+    table::{Table, UnitId, limits::UNITS_MAX},
+    wire::{ExitStatus, Power},
 };
 
 use super::{
     boot::Boot,
     control::{Control, Received},
     groups::Groups,
+    log,
     processes::{Processes, Role},
     words::Words,
 };
@@ -79,6 +81,10 @@ pub(super) struct Kernel {
     pub(super) processes: Processes,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
+    /// Where `StandardOutput=journal` goes.
+    pub(super) log: Option<OwnedFd>,
+    /// Parts of the names of units' private /tmp; 0 where there is none.
+    tmp_tokens: [u64; UNITS_MAX],
     signals: Signals,
     started_us: u64,
     ready: [u64; READY_MAX],
@@ -111,6 +117,8 @@ impl Kernel {
             processes: Processes::new(),
             groups: Groups::new(),
             poll,
+            log: log::output(),
+            tmp_tokens: [0; UNITS_MAX],
             signals,
             started_us: boot.started_us,
             ready: [0; READY_MAX],
@@ -274,22 +282,22 @@ impl Kernel {
         let (Role::Service { unit, .. }, pid) = (process.role, process.pid) else { return };
         let Some(pipe) = &process.report else { return };
         while !self.pending.is_full() {
-            let event = match linux::report::read(pipe.as_fd()) {
-                linux::report::Read::Nothing => return,
-                linux::report::Read::Message(message) => match super::perform::reported(&self.table, unit, pid, message)
-                {
-                    Some(event) => event,
-                    None => continue,
-                },
-                linux::report::Read::End { spoke_of_failure } => {
+            match report::read(pipe) {
+                Ok(Reading::Report(said)) => {
+                    process.gave_up |= !matches!(said, Report::Identity { .. });
+                    if let Some(event) = super::perform::reported(&self.table, process, unit, said) {
+                        let _ = self.pending.push_back(event);
+                    }
+                }
+                Ok(Reading::Empty) => return,
+                Ok(Reading::Closed) | Err(_) => {
                     process.report = None;
-                    if !spoke_of_failure {
+                    if !process.gave_up {
                         let _ = self.pending.push_back(Event::Executed { unit, pid });
                     }
                     return;
                 }
-            };
-            let _ = self.pending.push_back(event);
+            }
         }
     }
 
@@ -299,9 +307,19 @@ impl Kernel {
         }
     }
 
-    /// Says that a step failed before there was a process.
-    pub(super) fn failure(step: linux::child::Step, errno: Errno) -> Failure {
-        Failure { step: step.index(), errno: u16::try_from(errno.raw_os_error()).unwrap_or(u16::MAX) }
+    /// Part of the name of `unit`'s private /tmp: the same until it is cleaned, and not to be guessed before.
+    pub(super) fn tmp_token(&mut self, unit: UnitId) -> u64 {
+        let Some(token) = self.tmp_tokens.get_mut(unit.index()) else { return 0 };
+        if *token == 0 {
+            *token = linux::random::seed();
+        }
+        *token
+    }
+
+    /// The same for whoever removes it: there will be another one next time.
+    pub(super) fn take_tmp_token(&mut self, unit: UnitId) -> Option<u64> {
+        let token = self.tmp_tokens.get_mut(unit.index()).map(core::mem::take);
+        token.filter(|token| *token != 0)
     }
 }
 

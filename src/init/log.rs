@@ -8,7 +8,7 @@ use core::{
 use log::{Level, LevelFilter, Metadata, Record};
 
 use crate::{
-    linux::{self, Errno, console, errno::Text, signals::Name as SignalName},
+    linux::{self, Errno, OwnedFd, console, errno::Text, signals::Name as SignalName},
     supervisor::Log,
     table::{Table, UnitId},
     wire::{ExitStatus, Failure, Power},
@@ -51,6 +51,17 @@ pub(super) fn to_kmsg() {
 /// Whether messages go to the kernel's ring buffer.
 pub(super) fn is_kmsg() -> bool {
     TO_KMSG.load(Ordering::Relaxed)
+}
+
+/// A descriptor of one's own for services whose output goes where messages go.
+pub(super) fn output() -> Option<OwnedFd> {
+    match console::duplicate(is_kmsg()) {
+        Ok(output) => Some(output),
+        Err(errno) => {
+            ::log::warn!("no log for services, their output goes to /dev/null: {}", Text(errno));
+            None
+        }
+    }
 }
 
 /// Writes one line where messages go.
@@ -146,7 +157,7 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
 
 /// Says which step of a spawn failed and why.
 pub(super) fn step_failed(table: &Table<'_>, id: UnitId, failure: Failure, program: &str) {
-    let step = linux::child::Step::from_index(failure.step).map_or("?", linux::child::Step::name);
+    let step = linux::step::Step::from_index(failure.step).map_or("?", linux::step::Step::name);
     let cause = Text(Errno::from_raw_os_error(i32::from(failure.errno)));
     ::log::error!("{}: Failed at step {step} spawning {program}: {cause}", Named(table, id));
 }

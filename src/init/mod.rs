@@ -5,6 +5,7 @@
 mod boot;
 mod control;
 mod crash;
+mod groups;
 mod kernel;
 mod log;
 mod perform;

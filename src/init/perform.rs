@@ -3,7 +3,7 @@
 use crate::{
     linux::{self, AsFd, errno::Text, plan, poll::Interest, process::signal_by_pidfd, report::Report, signals},
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Whom},
-    table::{Kind, Table, UnitId},
+    table::{CommandKind, Kind, Table, UnitId},
     wire::Failure,
 };
 
@@ -55,7 +55,8 @@ impl Kernel {
             Ok(pid) => Event::Spawned { unit, slot, pid },
             Err(failure) => {
                 let failure = wire_failure(failure);
-                log::step_failed(&self.table, unit, failure, "a process");
+                let command = Some((spawn.kind, spawn.index));
+                log::step_failed(&self.table, unit, failure, program(&self.table, unit, command));
                 Event::SpawnFailed { unit, slot, failure }
             }
         }
@@ -86,9 +87,10 @@ impl Kernel {
             ::log::warn!("cannot watch the report of {}: {}", record.name, Text(errno));
         }
         self.groups.entered(spawn.unit, pid);
-        let role = Role::Service { unit: spawn.unit, slot };
-        let slot = spawn.slot;
-        self.processes.put(place, Process { pid, pidfd: child.pidfd, report: Some(child.report), role });
+        let role = Role::Service { unit: spawn.unit, slot: spawn.slot };
+        let command = Some((spawn.kind, spawn.index));
+        let report = Some(child.report);
+        self.processes.put(place, Process { pid, pidfd: child.pidfd, report, role, command, gave_up: false });
         Ok(pid)
     }
 
@@ -129,8 +131,9 @@ impl Kernel {
 }
 
 /// What a child's report means to the supervisor, if it concerns it.
-pub(super) fn reported(table: &Table<'_>, unit: UnitId, pid: Pid, report: Report) -> Option<Event<'static>> {
-    match report {
+pub(super) fn reported(table: &Table<'_>, process: &Process, unit: UnitId, said: Report) -> Option<Event<'static>> {
+    let pid = process.pid;
+    match said {
         Report::Identity { uid, gid } => Some(Event::Identified { unit, pid, uid, gid }),
         Report::Unfit { group, suggestion } => {
             let Kind::Service(service) = table.unit(unit)?.kind else { return None };
@@ -139,9 +142,19 @@ pub(super) fn reported(table: &Table<'_>, unit: UnitId, pid: Pid, report: Report
         }
         Report::Failed { step, errno } => {
             let failure = wire_failure(linux::spawn::Failure { step, errno });
+            log::step_failed(table, unit, failure, program(table, unit, process.command));
             Some(Event::StepFailed { unit, pid, failure })
         }
     }
+}
+
+/// The program of a command line, for messages.
+fn program<'t>(table: &Table<'t>, unit: UnitId, command: Option<(CommandKind, u8)>) -> &'t str {
+    let found = match (table.unit(unit).map(|unit| unit.kind), command) {
+        (Some(Kind::Service(service)), Some((kind, index))) => service.commands.of(kind).iter().nth(usize::from(index)),
+        _ => None,
+    };
+    found.map_or("a process", |command| command.path)
 }
 
 fn wire_failure(failure: linux::spawn::Failure) -> Failure {

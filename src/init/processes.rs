@@ -3,7 +3,7 @@
 use crate::{
     linux::OwnedFd,
     supervisor::{Pid, Slot},
-    table::{UnitId, limits::UNITS_MAX},
+    table::{CommandKind, UnitId, limits::UNITS_MAX},
 };
 
 /// A main process, a control process and a janitor for every unit, and the reporter.
@@ -29,6 +29,17 @@ pub(super) struct Process {
     /// The child's end-of-set-up report, until it has closed.
     pub(super) report: Option<OwnedFd>,
     pub(super) role: Role,
+    /// Which command line it runs.
+    pub(super) command: Option<(CommandKind, u8)>,
+    /// It has reported why it will never execute that.
+    pub(super) gave_up: bool,
+}
+
+impl Process {
+    /// A process of PID 1's own, which executes nothing.
+    pub(super) const fn helper(pid: u32, pidfd: OwnedFd, role: Role) -> Self {
+        Self { pid: Pid(pid), pidfd, report: None, role, command: None, gave_up: false }
+    }
 }
 
 /// All of them. A place is known by its index.

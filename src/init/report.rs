@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use crate::{
     linux::{self, Errno, errno::Text, output::Output, raw::process::Forked},
-    supervisor::{Pid, Supervisor},
+    supervisor::Supervisor,
     table::{Exec, Kind, PrivateTmp, ProtectHome, ProtectSystem, Table, UnitId},
     wire::{ActiveState, Ended},
 };
@@ -30,7 +30,7 @@ pub(super) fn start(kernel: &mut Kernel, supervisor: &Supervisor<'_>, ended: End
             linux::raw::process::exit(u8::from(!written))
         }
         Forked::Parent { pid, pidfd } => {
-            kernel.processes.put(place, Process { pid: Pid(pid), pidfd, report: None, role: Role::Reporter });
+            kernel.processes.put(place, Process::helper(pid, pidfd, Role::Reporter));
             Ok(())
         }
     }

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicI32, Ordering};
 use rustix::{
     fd::{BorrowedFd, IntoRawFd, OwnedFd},
     fs::{Mode, OFlags, open},
-    io::Errno,
+    io::{Errno, fcntl_dupfd_cloexec},
     stdio::stderr,
 };
 
@@ -53,4 +53,16 @@ pub fn write_stderr(line: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// A new descriptor of /dev/kmsg or of standard error, close-on-exec and above the first three.
+///
+/// # Errors
+/// fcntl(2)'s.
+pub fn duplicate(of_kmsg: bool) -> Result<OwnedFd, Errno> {
+    match kmsg().filter(|_| of_kmsg) {
+        Some(kmsg) => fcntl_dupfd_cloexec(kmsg, 3),
+        // SAFETY: as in `write_stderr`.
+        None => fcntl_dupfd_cloexec(unsafe { stderr() }, 3),
+    }
 }

@@ -18,10 +18,17 @@ use clap::{Parser, Subcommand};
 
 mod bake;
 mod board;
+mod build;
 mod check;
 mod diag;
+mod host;
 mod model;
 mod order;
+mod progress;
+mod qemu;
+mod report;
+mod run;
+mod setup;
 mod targets;
 #[cfg(test)]
 mod testing;
@@ -43,6 +50,34 @@ enum Verb {
     Bake(bake::verb::Bake),
     /// Says what is wrong with unit files.
     Check(check::verb::Args),
+    /// Build a board, run it and report.
+    Run(run::Args),
+    /// Build the target binary of a board.
+    Build {
+        /// The board.
+        board: String,
+    },
+    /// Install or download what the boards need.
+    Setup {
+        /// Only for this board.
+        #[arg(long)]
+        board: Option<String>,
+        /// Only say what is missing and what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// (internal) The process between `run` and the host board's PID 1.
+    #[command(hide = true)]
+    HostKeeper {
+        /// JSON.
+        plan: String,
+    },
+    /// (internal) What becomes the host board's PID 1.
+    #[command(hide = true)]
+    HostStage {
+        /// JSON.
+        plan: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -58,7 +93,16 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
-        Verb::Bake(args) => bake::verb::run(&args),
-        Verb::Check(args) => check::verb::run(&args),
+        Verb::Bake(args) => return bake::verb::run(&args),
+        Verb::Check(args) => return check::verb::run(&args),
+        Verb::Run(args) => return run::run(&args),
+        Verb::Build { board } => build::run(&board)?,
+        Verb::Setup { board, dry_run } => {
+            let ready = setup::run(board.as_deref(), dry_run)?;
+            return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Verb::HostKeeper { plan } => host::keeper::run(&serde_json::from_str(&plan)?)?,
+        Verb::HostStage { plan } => host::stage::run(&serde_json::from_str(&plan)?)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

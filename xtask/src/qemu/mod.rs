@@ -1,0 +1,3 @@
+//! Boards that are virtual machines in QEMU.
+
+pub mod apt;
