@@ -21,6 +21,7 @@ mod board;
 mod build;
 mod check;
 mod diag;
+mod golden;
 mod host;
 mod model;
 mod order;
@@ -81,6 +82,10 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    if golden::program::is_this() {
+        golden::program::run();
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,

@@ -11,7 +11,11 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::program;
-use crate::{check, diag::Diagnostics, run};
+use crate::{
+    check,
+    diag::Diagnostics,
+    run::{Args, Outcome, Until, execute, watch::Show},
+};
 
 /// One row.
 struct Case {
@@ -97,7 +101,7 @@ fn refused_too(case: &Case) -> Option<String> {
     (!diagnostics.has_errors()).then(|| format!("{}: systemd refuses the unit, tomte does not", case.id))
 }
 
-fn run_all(cases: &[Case]) -> Result<run::Outcome> {
+fn run_all(cases: &[Case]) -> Result<Outcome> {
     let board = tempfile::tempdir()?;
     let programs = board.path().join("rootfs/etc/systemd/system");
     let units = board.path().join("units");
@@ -110,12 +114,12 @@ fn run_all(cases: &[Case]) -> Result<run::Outcome> {
         let text = format!("{}[Install]\nWantedBy=multi-user.target\n", case.unit);
         fs::write(units.join(format!("{}.service", case.id)), text)?;
     }
-    let args = run::Args {
+    let args = Args {
         board: board.path().display().to_string(),
-        until: Some(run::Until::Idle),
-        ..run::Args::default()
+        until: Some(Until::Idle),
+        ..Args::default()
     };
-    run::execute(&args, run::watch::Show::Quiet)
+    execute(&args, Show::Quiet)
 }
 
 fn processes(console: &[String]) -> Result<BTreeMap<String, Vec<Process>>> {
@@ -127,7 +131,7 @@ fn processes(console: &[String]) -> Result<BTreeMap<String, Vec<Process>>> {
     Ok(seen)
 }
 
-fn compare(case: &Case, seen: &BTreeMap<String, Vec<Process>>, outcome: &run::Outcome) -> Vec<String> {
+fn compare(case: &Case, seen: &BTreeMap<String, Vec<Process>>, outcome: &Outcome) -> Vec<String> {
     let mut differences = Vec::new();
     let unit = format!("{}.service", case.id);
     let none = Vec::new();
@@ -153,7 +157,7 @@ fn compare(case: &Case, seen: &BTreeMap<String, Vec<Process>>, outcome: &run::Ou
     let result = status.map_or("missing".into(), |one| {
         let code = one.main_code.clone().unwrap_or_default();
         let number = one.main_status.map(|number| number.to_string()).unwrap_or_default();
-        format!("{} {code} {number}", one.result)
+        format!("{} {code} {number}", one.result.as_deref().unwrap_or("no result"))
     });
     let expected = if case.result == "exit-code exited 203" { case.result.as_str() } else { "success exited 0" };
     if result != expected {
