@@ -21,6 +21,7 @@ mod board;
 mod build;
 mod check;
 mod diag;
+mod golden;
 mod host;
 mod model;
 mod order;
@@ -34,6 +35,8 @@ mod targets;
 mod testing;
 mod uids;
 mod users;
+mod read;
+mod values;
 
 /// tomte's host tool.
 #[derive(Parser)]
@@ -46,6 +49,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Bake(bake::verb::Bake),
+    /// Says what is wrong with unit files.
+    Check(check::verb::Args),
     /// Build a board, run it and report.
     Run(run::Args),
     /// Build the target binary of a board.
@@ -89,6 +94,10 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    if golden::program::is_this() {
+        golden::program::run();
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
@@ -102,6 +111,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
         Verb::Bake(args) => return bake::verb::run(&args),
+        Verb::Check(args) => return check::verb::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,

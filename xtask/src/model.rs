@@ -51,6 +51,10 @@ pub struct Install {
     pub present: bool,
     pub wanted_by: Vec<Located<String>>,
     pub required_by: Vec<Located<String>>,
+    /// `Alias=` and symbolic links to the file: other names of this unit.
+    pub aliases: Vec<Located<String>>,
+    /// `Also=`: units that are enabled along with it.
+    pub also: Vec<Located<String>>,
 }
 
 #[derive(Clone, Debug)]

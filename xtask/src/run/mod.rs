@@ -22,7 +22,7 @@ use watch::{Show, Watched};
 const BOOT_MAX: Duration = Duration::from_secs(180);
 
 /// `run`'s words.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Args {
     /// The board: a folder of board-configs, or a path to one.
     #[arg(long, default_value = "host")]

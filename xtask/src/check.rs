@@ -1,4 +1,0 @@
-//! temp
-pub fn load(_: &[std::path::PathBuf], _: &mut crate::diag::Diagnostics) -> Vec<crate::model::Unit> {
-    Vec::new()
-}
