@@ -103,7 +103,7 @@ impl Outcome {
 
 /// `cargo xtask run`.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let outcome = execute(args, Show::Live, &mut |_| {})?;
+    let outcome = execute(args, Show::Live)?;
     if !outcome.report.units.is_empty() {
         println!("\n{}", outcome.report.table());
     }
@@ -121,7 +121,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 pub type Ready<'r> = dyn FnMut(&[Forward]) + 'r;
 
 /// Builds and runs; writes the report where `args` say.
-pub fn execute(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
+pub fn execute(args: &Args, show: Show) -> Result<Outcome> {
+    execute_with(args, show, &mut |_| {})
+}
+
+/// [`execute`], for a caller that talks to the virtual machine while it runs.
+pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
     let board = Board::load(&args.board)?;
     setup::ensure(&board)?;
     if board.config.qemu.is_none() && board.config.arch != std::env::consts::ARCH {
