@@ -233,7 +233,7 @@ fn multi_user() -> String {
 
 /// The folder that holds the boards.
 pub fn boards_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../board-configs")
+    crate::build::root_dir().join("board-configs")
 }
 
 impl Config {

@@ -27,15 +27,16 @@ mod model;
 mod order;
 mod progress;
 mod qemu;
+mod read;
 mod report;
 mod run;
 mod setup;
+mod size;
 mod targets;
 #[cfg(test)]
 mod testing;
 mod uids;
 mod users;
-mod read;
 mod values;
 
 /// tomte's host tool.
@@ -61,6 +62,12 @@ enum Verb {
     /// Make the bootable image of a board: an initramfs, and the kernel for it.
     Image {
         /// The board.
+        board: String,
+    },
+    /// Show the binary's bytes by room, against the budget.
+    Size {
+        /// The board.
+        #[arg(default_value = "host")]
         board: String,
     },
     /// Install or download what the boards need.
@@ -115,6 +122,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
+        Verb::Size { board } => return size::run(&board),
         Verb::Setup { board, dry_run } => {
             let ready = setup::run(board.as_deref(), dry_run)?;
             return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });

@@ -36,7 +36,8 @@ struct Process {
 /// Runs every row that concerns directives tomte has; answers how many and what differed.
 pub fn run() -> Result<(usize, Vec<String>)> {
     let cases = read(&golden_file())?;
-    let (refused, started): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.result == "not-started");
+    let (refused, started): (Vec<_>, Vec<_>) =
+        cases.into_iter().partition(|case| case.result == "not-started");
     let mut differences: Vec<String> = refused.iter().filter_map(refused_too).collect();
     let outcome = run_all(&started)?;
     let seen = processes(&outcome.console)?;
@@ -114,11 +115,8 @@ fn run_all(cases: &[Case]) -> Result<Outcome> {
         let text = format!("{}[Install]\nWantedBy=multi-user.target\n", case.unit);
         fs::write(units.join(format!("{}.service", case.id)), text)?;
     }
-    let args = Args {
-        board: board.path().display().to_string(),
-        until: Some(Until::Idle),
-        ..Args::default()
-    };
+    let args =
+        Args { board: board.path().display().to_string(), until: Some(Until::Idle), ..Args::default() };
     execute(&args, Show::Quiet)
 }
 
@@ -138,7 +136,12 @@ fn compare(case: &Case, seen: &BTreeMap<String, Vec<Process>>, outcome: &Outcome
     let processes = seen.get(&unit).unwrap_or(&none);
     let words = |processes: &[Process]| processes.iter().map(|one| one.argv.clone()).collect::<Vec<_>>();
     if words(processes) != words(&case.observed) {
-        differences.push(format!("{}: words {:?}, systemd {:?}", case.id, words(processes), words(&case.observed)));
+        differences.push(format!(
+            "{}: words {:?}, systemd {:?}",
+            case.id,
+            words(processes),
+            words(&case.observed)
+        ));
     }
     for (ours, theirs) in processes.iter().zip(&case.observed) {
         for (name, value) in &theirs.env {
@@ -159,7 +162,8 @@ fn compare(case: &Case, seen: &BTreeMap<String, Vec<Process>>, outcome: &Outcome
         let number = one.main_status.map(|number| number.to_string()).unwrap_or_default();
         format!("{} {code} {number}", one.result.as_deref().unwrap_or("no result"))
     });
-    let expected = if case.result == "exit-code exited 203" { case.result.as_str() } else { "success exited 0" };
+    let expected =
+        if case.result == "exit-code exited 203" { case.result.as_str() } else { "success exited 0" };
     if result != expected {
         differences.push(format!("{}: ends with {result}, systemd {expected}", case.id));
     }

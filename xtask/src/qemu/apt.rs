@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::mirrors;
 use crate::{build::root_dir, host::on_path, progress};
 
 /// The suite kernels and busybox come from: one version for all architectures.
@@ -37,22 +38,6 @@ pub struct Package {
 /// The folder for everything downloaded.
 pub fn cache_dir() -> PathBuf {
     root_dir().join("target/cache")
-}
-
-/// What apt calls from the machine's own sources: (URI, suite).
-fn own_sources() -> Result<Vec<(String, String)>> {
-    let output = progress::capture(Command::new("apt-get").args([
-        "indextargets",
-        "--format",
-        "$(REPO_URI) $(RELEASE)",
-        "Created-By: Packages",
-    ]))?;
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(lines
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .map(|(uri, suite)| (uri.into(), suite.into()))
-        .collect())
 }
 
 /// The machine's Debian release; an error on anything else.
@@ -85,7 +70,7 @@ impl Apt {
             fs::create_dir_all(dir.join(below))
                 .with_context(|| format!("cannot create {}", dir.display()))?;
         }
-        fs::write(dir.join("sources.list"), sources(&own_sources()?, &own, suites)?)?;
+        fs::write(dir.join("sources.list"), sources(&mirrors::of_this_machine(), &own, suites)?)?;
         fs::write(dir.join("empty-status"), "")?;
         let path = |name: &str| dir.join(name).display().to_string();
         let mut options = vec![

@@ -20,7 +20,7 @@ use rustix::{
 use super::parts;
 use crate::{
     board::{Board, Qemu},
-    build::Built,
+    build::{self, Built},
     progress,
     run::watch::{Machine, Show, Watched, watch},
 };

@@ -6,6 +6,7 @@ mod guest;
 mod image;
 mod kernel;
 mod launch;
+mod mirrors;
 mod modules;
 
 use anyhow::{Context, Result};
