@@ -81,8 +81,11 @@ fn lock(dir: &Path) -> Result<File> {
 /// The board's table; what the baker has to say goes to stderr.
 fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
     let mut diagnostics = Diagnostics::default();
-    let options =
-        bake::Options { units: options.units.clone(), target: options.target.clone(), ..bake::Options::default() };
+    let options = bake::Options {
+        units: options.units.clone(),
+        target: options.target.clone(),
+        ..bake::Options::default()
+    };
     let baked = bake::bake(board, &options, &mut diagnostics);
     diagnostics.emit(std::io::stderr().is_terminal());
     Ok(baked?.table)
@@ -134,7 +137,8 @@ pub fn ensure_target(target: &str) -> Result<()> {
         return Ok(());
     }
     eprintln!("the Rust toolchain has no {target} yet: running `rustup target add {target}`");
-    let added = progress::capture(Command::new("rustup").current_dir(root_dir()).args(["target", "add", target]));
+    let added =
+        progress::capture(Command::new("rustup").current_dir(root_dir()).args(["target", "add", target]));
     match added {
         Ok(_) if has_target(target)? => Ok(()),
         Ok(_) => bail!(

@@ -58,6 +58,11 @@ enum Verb {
         /// The board.
         board: String,
     },
+    /// Make the bootable image of a board: an initramfs, and the kernel for it.
+    Image {
+        /// The board.
+        board: String,
+    },
     /// Install or download what the boards need.
     Setup {
         /// Only for this board.
@@ -78,6 +83,13 @@ enum Verb {
     HostStage {
         /// JSON.
         plan: String,
+    },
+    /// (internal) Becomes a program that dies with its parent.
+    #[command(hide = true)]
+    Tied {
+        /// Program and arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
 }
 
@@ -102,12 +114,14 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Check(args) => return check::verb::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
+        Verb::Image { board } => qemu::run_image(&board)?,
         Verb::Setup { board, dry_run } => {
             let ready = setup::run(board.as_deref(), dry_run)?;
             return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Verb::HostKeeper { plan } => host::keeper::run(&serde_json::from_str(&plan)?)?,
         Verb::HostStage { plan } => host::stage::run(&serde_json::from_str(&plan)?)?,
+        Verb::Tied { words } => qemu::run_tied(&words)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -74,12 +74,11 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Runs `command` quietly and gives what it printed; when it fails, the error carries what it said.
 pub fn capture(command: &mut Command) -> Result<Output> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {}", shown(command)))?;
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {}", shown(command)))?;
     if !output.status.success() {
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+        let said =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
         bail!("{}: {}\n{}", shown(command), output.status, said.join("\n").trim());
     }
     Ok(output)

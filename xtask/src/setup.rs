@@ -9,13 +9,12 @@ use rustix::process::geteuid;
 
 use crate::{
     board::{Board, Qemu, boards_dir},
-    build, host,
-    progress,
-    qemu::apt::{self, Apt},
+    build, host, progress,
+    qemu::{
+        BUSYBOX,
+        apt::{self, Apt},
+    },
 };
-
-/// Packages every guest image is made of, besides the board's kernel.
-const GUEST_PACKAGES: [&str; 1] = ["busybox-static"];
 
 /// One thing a board needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,8 +107,10 @@ fn qemu_program(qemu: &Qemu) -> Need {
 }
 
 fn guest(qemu: &Qemu) -> Need {
-    let packages = std::iter::once(qemu.kernel_package.as_str()).chain(GUEST_PACKAGES);
-    Need::Guest { architecture: qemu.debian_arch.clone(), packages: packages.map(str::to_owned).collect() }
+    Need::Guest {
+        architecture: qemu.debian_arch.clone(),
+        packages: vec![qemu.kernel_package.clone(), BUSYBOX.into()],
+    }
 }
 
 impl Need {
@@ -117,7 +118,9 @@ impl Need {
         match self {
             Self::RustTarget(target) => format!("Rust's core for {target}"),
             Self::Qemu { program, .. } => program.clone(),
-            Self::Guest { architecture, packages } => format!("{} for {architecture}", packages.join(" and ")),
+            Self::Guest { architecture, packages } => {
+                format!("{} for {architecture}", packages.join(" and "))
+            }
             Self::Namespaces => "namespaces for the host board".into(),
         }
     }
@@ -125,7 +128,9 @@ impl Need {
     /// What stands in the way; `None` when nothing does.
     fn missing(&self) -> Result<Option<String>> {
         Ok(match self {
-            Self::RustTarget(target) => (!build::has_target(target)?).then(|| "the toolchain has none".into()),
+            Self::RustTarget(target) => {
+                (!build::has_target(target)?).then(|| "the toolchain has none".into())
+            }
             Self::Qemu { program, .. } => (!host::on_path(program)).then(|| "not on PATH".into()),
             Self::Guest { architecture, packages } => {
                 let mut lacking = Vec::new();
@@ -144,8 +149,12 @@ impl Need {
     fn remedy(&self) -> String {
         match self {
             Self::RustTarget(target) => format!("rustup target add {target}"),
-            Self::Qemu { package, .. } => format!("install {package} with apt-get, without removing anything"),
-            Self::Guest { .. } => format!("download from Debian {} into {}", apt::GUEST_SUITE, apt::cache_dir().display()),
+            Self::Qemu { package, .. } => {
+                format!("install {package} with apt-get, without removing anything")
+            }
+            Self::Guest { .. } => {
+                format!("download from Debian {} into {}", apt::GUEST_SUITE, apt::cache_dir().display())
+            }
             Self::Namespaces => "nothing: run it as root, or use a QEMU board".into(),
         }
     }

@@ -1,8 +1,8 @@
 //! Units for tests, made by hand.
 
 use tomte::table::{
-    CommandKind, ExitSet, Kill, KillMode, Micros, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    CommandKind, ExitSet, Kill, KillMode, Micros, Preserve, PrivateTmp, Privilege, ProtectHome,
+    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::model::{Command, Exec, Install, Kind, Located, Service, Unit};

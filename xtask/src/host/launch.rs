@@ -49,7 +49,8 @@ pub fn launch(
     show: Show,
 ) -> Result<Ran> {
     let lent = if geteuid().is_root() { None } else { Some(user_namespace::probe()?) };
-    let dir = tempfile::Builder::new().prefix("tomte-host-").tempdir().context("cannot make a temporary folder")?;
+    let dir =
+        tempfile::Builder::new().prefix("tomte-host-").tempdir().context("cannot make a temporary folder")?;
     fs::create_dir(dir.path().join("base"))?;
     fs::create_dir(dir.path().join("host"))?;
     let own_binary = dir.path().join("tomte");

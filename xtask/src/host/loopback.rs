@@ -1,9 +1,7 @@
 //! Brings up `lo` in a fresh network namespace: one rtnetlink message (rtnetlink(7)).
 
 use anyhow::{Context, Result, bail};
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
-};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
 /// linux/rtnetlink.h: set a link's flags.
 const RTM_NEWLINK: u16 = 16;
@@ -29,17 +27,14 @@ pub fn up() -> Result<()> {
     message.extend(LOOPBACK_INDEX.to_ne_bytes());
     message.extend(IFF_UP.to_ne_bytes()); // the flags
     message.extend(IFF_UP.to_ne_bytes()); // which of them to change
-    let socket = socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .context("loopback: cannot open a netlink socket")?;
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
+        .context("loopback: cannot open a netlink socket")?;
     send(&socket, &message, SendFlags::empty()).context("loopback: cannot ask the kernel")?;
     let mut answer = [0_u8; 256];
     let (length, _) = recv(&socket, &mut answer, RecvFlags::empty()).context("loopback: no answer")?;
-    let word = |at: usize| answer.get(at..at + 4).filter(|_| at + 4 <= length).and_then(|bytes| bytes.try_into().ok());
+    let word = |at: usize| {
+        answer.get(at..at + 4).filter(|_| at + 4 <= length).and_then(|bytes| bytes.try_into().ok())
+    };
     let kind = answer.get(4..6).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
     match (kind, word(16).map(i32::from_ne_bytes)) {
         (Some(NLMSG_ERROR), Some(0)) => Ok(()),

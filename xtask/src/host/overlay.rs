@@ -15,7 +15,18 @@ const FRESH: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
 /// Directories that belong to root everywhere and that the run writes into. In a user namespace the host's root has no
 /// number, so overlayfs could not copy them up; they are put into the upper layer beforehand.
 const OWNED_BY_ROOT: [&str; 12] = [
-    "etc", "opt", "usr", "usr/bin", "usr/sbin", "var", "var/lib", "var/cache", "var/log", "srv", "bin", "sbin",
+    "etc",
+    "opt",
+    "usr",
+    "usr/bin",
+    "usr/sbin",
+    "var",
+    "var/lib",
+    "var/cache",
+    "var/log",
+    "srv",
+    "bin",
+    "sbin",
 ];
 
 /// Where the layers of one run are.
@@ -35,7 +46,8 @@ impl Layers {
 
     /// Overlays `/` and every file system below it that is not made afresh. The answer is the new root.
     pub fn overlay_root(&mut self) -> Result<PathBuf> {
-        let mounted = fs::read_to_string("/proc/self/mountinfo").context("cannot read /proc/self/mountinfo")?;
+        let mounted =
+            fs::read_to_string("/proc/self/mountinfo").context("cannot read /proc/self/mountinfo")?;
         let root = self.base.join("root");
         fs::create_dir(&root)?;
         self.overlay(Path::new("/"), &root)?;

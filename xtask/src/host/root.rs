@@ -86,7 +86,8 @@ fn merge_users(plan: &Plan) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         other => other.with_context(|| format!("cannot read {path}")),
     };
-    let (passwd, group) = crate::users::merge(&read("/etc/passwd")?, &read("/etc/group")?, &plan.users, &plan.groups)?;
+    let (passwd, group) =
+        crate::users::merge(&read("/etc/passwd")?, &read("/etc/group")?, &plan.users, &plan.groups)?;
     for (path, text) in [("/etc/passwd", passwd), ("/etc/group", group)] {
         // A new file, not a changed one: overlayfs need not copy the host's, whose owner may have no number here.
         let fresh = format!("{path}.tomte");

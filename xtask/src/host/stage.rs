@@ -1,11 +1,6 @@
 //! The first process of the pid namespace: makes the other namespaces, builds the root, becomes tomte.
 
-use std::{
-    env, fs,
-    os::unix::process::CommandExt,
-    path::Path,
-    process::Command,
-};
+use std::{env, fs, os::unix::process::CommandExt, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use rustix::{
@@ -24,7 +19,8 @@ pub fn run(plan: &Plan) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).context("cannot tie PID 1 to xtask (PDEATHSIG)")?;
     if let Some(dir) = &plan.cgroup {
         let procs = dir.join("cgroup.procs");
-        fs::write(&procs, "0").with_context(|| format!("cannot enter the run's cgroup ({})", procs.display()))?;
+        fs::write(&procs, "0")
+            .with_context(|| format!("cannot enter the run's cgroup ({})", procs.display()))?;
     }
     unshare(
         UnshareFlags::NEWNS

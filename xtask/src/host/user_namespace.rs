@@ -49,7 +49,8 @@ pub fn probe() -> Result<Lent> {
 
 /// Maps the ids of the process `pid`, which is in a fresh user namespace: 0 is the caller, the rest are the lent ones.
 pub fn map(lent: Lent, pid: u32) -> Result<()> {
-    let maps = [("newuidmap", getuid().as_raw(), lent.first_uid), ("newgidmap", getgid().as_raw(), lent.first_gid)];
+    let maps =
+        [("newuidmap", getuid().as_raw(), lent.first_uid), ("newgidmap", getgid().as_raw(), lent.first_gid)];
     for (program, own, first) in maps {
         let words = [pid, 0, own, 1, 1, first, IDS].map(|number| number.to_string());
         progress::capture(Command::new(program).args(words))?;

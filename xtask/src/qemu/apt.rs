@@ -48,7 +48,11 @@ fn own_sources() -> Result<Vec<(String, String)>> {
         "Created-By: Packages",
     ]))?;
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(lines.lines().filter_map(|line| line.split_once(' ')).map(|(uri, suite)| (uri.into(), suite.into())).collect())
+    Ok(lines
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(uri, suite)| (uri.into(), suite.into()))
+        .collect())
 }
 
 /// The machine's Debian release; an error on anything else.
@@ -78,7 +82,8 @@ impl Apt {
         let own = codename()?;
         let dir = cache_dir().join("apt").join(format!("{}-{architecture}", suites.join("+")));
         for below in ["lists/partial", "archives/partial"] {
-            fs::create_dir_all(dir.join(below)).with_context(|| format!("cannot create {}", dir.display()))?;
+            fs::create_dir_all(dir.join(below))
+                .with_context(|| format!("cannot create {}", dir.display()))?;
         }
         fs::write(dir.join("sources.list"), sources(&own_sources()?, &own, suites)?)?;
         fs::write(dir.join("empty-status"), "")?;
@@ -103,7 +108,9 @@ impl Apt {
     /// `program` of apt with this state.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.args(self.options.iter().flat_map(|option| ["-o", option])).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+            .args(self.options.iter().flat_map(|option| ["-o", option]))
+            .env("DEBIAN_FRONTEND", "noninteractive");
         command
     }
 
@@ -116,7 +123,8 @@ impl Apt {
 
     /// The fields of `package`'s newest version.
     fn show(&self, package: &str) -> Result<String> {
-        let output = progress::capture(self.command("apt-cache").args(["show", "--no-all-versions", package]))?;
+        let output =
+            progress::capture(self.command("apt-cache").args(["show", "--no-all-versions", package]))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
@@ -133,7 +141,8 @@ impl Apt {
         let version = get("Version")?.to_owned();
         let sha256 = get("SHA256")?.to_owned();
         let megabytes = get("Size")?.parse::<u64>().unwrap_or_default().div_ceil(1_000_000);
-        let step = progress::step(format!("downloading {real} {version} ({}, {megabytes} MB)", self.architecture));
+        let step =
+            progress::step(format!("downloading {real} {version} ({}, {megabytes} MB)", self.architecture));
         progress::capture(self.command("apt-get").current_dir(to).args(["download", &real]))?;
         drop(step);
         let prefix = format!("{real}_");
@@ -203,7 +212,8 @@ pub fn fetch(architecture: &str, names: &[&str]) -> Result<()> {
 /// A sources.list with `suites` and their security updates, from the mirrors the machine uses for `own`.
 fn sources(mirrors: &[(String, String)], own: &str, suites: &[&str]) -> Result<String> {
     let mirror = |suite: &str| mirrors.iter().find(|(_, found)| found == suite).map(|(uri, _)| uri);
-    let main = mirror(own).with_context(|| format!("the machine's apt sources have no Debian {own} to derive from"))?;
+    let main = mirror(own)
+        .with_context(|| format!("the machine's apt sources have no Debian {own} to derive from"))?;
     let mut text = String::new();
     let mut add = |uri: &str, suite: &str| {
         text.push_str(&format!("deb [signed-by={KEYRING}] {uri} {suite} main\n"));
@@ -225,7 +235,8 @@ fn field<'a>(stanza: &'a str, key: &str) -> Option<&'a str> {
 /// The kernel a metapackage depends on: linux-image-VERSION, where VERSION begins with a digit.
 fn kernel_in(depends: &str) -> Option<&str> {
     depends.split([',', ' ', '|']).find(|word| {
-        word.strip_prefix("linux-image-").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+        word.strip_prefix("linux-image-")
+            .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
     })
 }
 
@@ -250,8 +261,9 @@ mod tests {
 
     #[test]
     fn sources_come_from_the_machines_own_mirrors() {
-        let mirrors = [("http://mirror/debian/", "bookworm"), ("http://mirror/security/", "bookworm-security")]
-            .map(|(uri, suite)| (uri.to_owned(), suite.to_owned()));
+        let mirrors =
+            [("http://mirror/debian/", "bookworm"), ("http://mirror/security/", "bookworm-security")]
+                .map(|(uri, suite)| (uri.to_owned(), suite.to_owned()));
         let text = sources(&mirrors, "bookworm", &["bookworm", "bookworm-backports"]).unwrap();
         let expected = format!(
             "deb [signed-by={KEYRING}] http://mirror/debian/ bookworm main\n\
@@ -264,7 +276,10 @@ mod tests {
 
     #[test]
     fn a_metapackage_leads_to_its_kernel() {
-        assert_eq!(kernel_in("linux-image-6.12.1+deb13-arm64 (= 6.12.1-1)"), Some("linux-image-6.12.1+deb13-arm64"));
+        assert_eq!(
+            kernel_in("linux-image-6.12.1+deb13-arm64 (= 6.12.1-1)"),
+            Some("linux-image-6.12.1+deb13-arm64")
+        );
         assert_eq!(kernel_in("linux-image-arm64, libc6"), None);
     }
 }

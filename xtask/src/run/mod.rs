@@ -1,10 +1,6 @@
 //! `run`: builds a board, runs it, shows the console, ends with the report and an exit status.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,7 +8,9 @@ use crate::{
     board::Board,
     build::{self, Built},
     host,
+    qemu::{self, Forward},
     report::{Ended, Report},
+    setup,
 };
 
 pub mod watch;
@@ -119,9 +117,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(if outcome.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Called right before a virtual machine starts, with its forwarded ports.
+pub type Ready<'r> = dyn FnMut(&[Forward]) + 'r;
+
 /// Builds and runs; writes the report where `args` say.
 pub fn execute(args: &Args, show: Show) -> Result<Outcome> {
+    execute_with(args, show, &mut |_| {})
+}
+
+/// [`execute`], for a caller that talks to the virtual machine while it runs.
+pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
     let board = Board::load(&args.board)?;
+    setup::ensure(&board)?;
     if board.config.qemu.is_none() && board.config.arch != std::env::consts::ARCH {
         bail!("board {} is for {} and has no [qemu]: it cannot run here", board.name, board.config.arch);
     }
@@ -132,23 +139,30 @@ pub fn execute(args: &Args, show: Show) -> Result<Outcome> {
         symbols: false,
     };
     let built = build::build(&board, &options)?;
-    let outcome = launch(args, &board, &built, show)?;
+    let outcome = launch(args, &board, &built, show, ready)?;
     if let Some(path) = &args.report {
         outcome.report.write(path)?;
     }
     Ok(outcome)
 }
 
-fn launch(args: &Args, board: &Board, built: &Built, show: Show) -> Result<Outcome> {
+fn launch(args: &Args, board: &Board, built: &Built, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
+    let report = if board.config.qemu.is_some() { qemu::REPORT_INSIDE } else { host::REPORT_INSIDE };
     let mut words: Vec<String> = args.until.map(Until::word).into_iter().collect();
-    words.push(format!("tomte.report={}", host::REPORT_INSIDE));
+    words.push(format!("tomte.report={report}"));
     words.extend(args.words.iter().cloned());
-    let ran = host::launch(board, &built.binary, words, args.defects.clone(), args.guard(), show)?;
-    let mut troubles = Vec::new();
-    if !ran.orderly && !ran.watched.guarded {
-        troubles.push(format!("PID 1 {}", ran.status));
-    }
-    Ok(judge(board, ran.watched, ran.report, troubles))
+    let Some(config) = &board.config.qemu else {
+        let ran = host::launch(board, &built.binary, words, args.defects.clone(), args.guard(), show)?;
+        let trouble = (!ran.orderly && !ran.watched.guarded).then(|| format!("PID 1 {}", ran.status));
+        return Ok(judge(board, ran.watched, ran.report, trouble));
+    };
+    let forwards = qemu::forwards(config)?;
+    ready(&forwards);
+    let ran = qemu::launch(board, config, built, &words, &forwards, args.guard(), show)?;
+    let status = ran.watched.status;
+    let trouble =
+        (!status.success() && !ran.watched.guarded).then(|| format!("{}: {status}", config.program));
+    Ok(judge(board, ran.watched, ran.report, trouble))
 }
 
 impl Args {
@@ -163,10 +177,10 @@ impl Args {
 }
 
 /// Reads the report, or makes the one that says why there is none.
-fn judge(board: &Board, watched: Watched, delivered: Option<String>, mut troubles: Vec<String>) -> Outcome {
-    let delivered = delivered
-        .filter(|text| !text.trim().is_empty())
-        .or_else(|| Report::in_console(&watched.console));
+fn judge(board: &Board, watched: Watched, delivered: Option<String>, trouble: Option<String>) -> Outcome {
+    let mut troubles: Vec<String> = trouble.into_iter().collect();
+    let delivered =
+        delivered.filter(|text| !text.trim().is_empty()).or_else(|| Report::in_console(&watched.console));
     let panic = watched.console.iter().find(|line| is_panic(line));
     if watched.guarded {
         troubles.push("it hung and was ended".into());

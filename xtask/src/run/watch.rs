@@ -70,8 +70,10 @@ pub fn watch(
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot watch for Ctrl-C")?;
     let signals_end = signals.handle();
     let to_main = sender.clone();
-    let signals_thread = thread::spawn(move || for _ in signals.forever() {
-        let _ = to_main.send(Event::Signal);
+    let signals_thread = thread::spawn(move || {
+        for _ in signals.forever() {
+            let _ = to_main.send(Event::Signal);
+        }
     });
     let to_main = sender.clone();
     thread::spawn(move || read_console(console, &to_main));
