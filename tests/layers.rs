@@ -24,7 +24,11 @@ fn imports_point_to_lower_layers_only() {
         for (file, number, line) in code_lines(room) {
             for (other, _) in MAY_NAME.iter().filter(|(other, _)| other != room && !allowed.contains(other)) {
                 if names_room(&line, other) {
-                    wrong.push(format!("{}:{number}: {room} must not know {other}: {}", file.display(), line.trim()));
+                    wrong.push(format!(
+                        "{}:{number}: {room} must not know {other}: {}",
+                        file.display(),
+                        line.trim()
+                    ));
                 }
             }
         }
@@ -39,7 +43,11 @@ fn unsafe_code_and_system_calls_live_in_linux_alone() {
         for (file, number, line) in code_lines(room) {
             for word in ["unsafe {", "unsafe fn", "unsafe impl", "asm!", "rustix::", "linux_raw_sys::"] {
                 if line.contains(word) {
-                    wrong.push(format!("{}:{number}: `{word}` outside src/linux: {}", file.display(), line.trim()));
+                    wrong.push(format!(
+                        "{}:{number}: `{word}` outside src/linux: {}",
+                        file.display(),
+                        line.trim()
+                    ));
                 }
             }
         }
@@ -68,7 +76,10 @@ fn the_top_level_holds_what_was_agreed_and_nothing_else() {
     for entry in fs::read_dir(root).expect("the root can be listed").map(|entry| entry.expect("an entry")) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let folder = entry.file_type().expect("a file type").is_dir();
-        assert!(!folder || name.starts_with('.') || agreed.contains(&name.as_str()), "folder {name} at the top level");
+        assert!(
+            !folder || name.starts_with('.') || agreed.contains(&name.as_str()),
+            "folder {name} at the top level"
+        );
     }
 }
 
@@ -77,7 +88,8 @@ fn names_room(line: &str, room: &str) -> bool {
         let by_path = line.contains(&format!("{prefix}{room}::"));
         let in_use = line.trim_start().starts_with(&format!("use {prefix}{room};"));
         by_path || in_use
-    }) || (line.contains("use crate::{") && line.split(['{', ',', ' ']).any(|word| word.starts_with(&format!("{room}::"))))
+    }) || (line.contains("use crate::{")
+        && line.split(['{', ',', ' ']).any(|word| word.starts_with(&format!("{room}::"))))
         || line.trim_start().starts_with(&format!("{room}::{{"))
 }
 

@@ -160,7 +160,10 @@ fn job(make: fn(&str) -> Request<'_>, name: &str) -> Result<u8, TalkError> {
 }
 
 fn no_such_unit(name: &str) -> Result<u8, TalkError> {
-    core::fmt::Write::write_fmt(&mut Output::stderr(), format_args!("tomte: Unit {name} could not be found.\n"))?;
+    core::fmt::Write::write_fmt(
+        &mut Output::stderr(),
+        format_args!("tomte: Unit {name} could not be found.\n"),
+    )?;
     Ok(NO_SUCH_UNIT)
 }
 

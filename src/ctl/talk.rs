@@ -41,7 +41,11 @@ impl fmt::Display for TalkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Connect(errno) => {
-                write!(f, "cannot connect to {SOCKET_PATH}: {} (is tomte PID 1 here?)", linux::errno::Text(errno))
+                write!(
+                    f,
+                    "cannot connect to {SOCKET_PATH}: {} (is tomte PID 1 here?)",
+                    linux::errno::Text(errno)
+                )
             }
             Self::Connection(errno) => write!(f, "{SOCKET_PATH}: {}", linux::errno::Text(errno)),
             Self::Closed => write!(f, "{SOCKET_PATH}: closed without an answer"),
@@ -114,19 +118,15 @@ impl Connection {
     ) -> Result<(), TalkError> {
         let mut from = 0;
         loop {
-            let mut next = None;
             let mut reply = self.ask(&Request::Units { from })?;
-            loop {
+            let next = loop {
                 match reply {
                     Reply::Unit(unit) => see(&unit)?,
-                    Reply::End { next: more } => {
-                        next = more;
-                        break;
-                    }
+                    Reply::End { next } => break next,
                     other => return Err(TalkError::Refused(refusal(&other))),
                 }
                 reply = self.reply()?;
-            }
+            };
             match next {
                 Some(more) if more > from => from = more,
                 Some(_) => return Err(TalkError::Malformed),

@@ -65,7 +65,12 @@ fn mount(api: &linux::boot::ApiMount) {
 fn open_table(linked: &'static [u8]) -> Table<'static> {
     match Table::open(linked, Arch::NATIVE) {
         Ok(table) => {
-            ::log::info!("table of {}: {} units, {} bytes", table.board().name, table.unit_count(), table.len());
+            ::log::info!(
+                "table of {}: {} units, {} bytes",
+                table.board().name,
+                table.unit_count(),
+                table.len()
+            );
             table
         }
         Err(error) => crash::give_up(format_args!("cannot open the table in /proc/self/exe: {error}")),

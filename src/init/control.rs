@@ -50,7 +50,12 @@ impl Control {
                 None
             }
         };
-        Self { listener, clients: [const { None }; CLIENTS_MAX], packet: [0; PACKET_BYTES_MAX], packet_bytes: 0 }
+        Self {
+            listener,
+            clients: [const { None }; CLIENTS_MAX],
+            packet: [0; PACKET_BYTES_MAX],
+            packet_bytes: 0,
+        }
     }
 
     /// Takes one waiting connection.
@@ -69,7 +74,9 @@ impl Control {
 
     /// Reads one packet of `client`'s.
     pub(super) fn receive(&mut self, client: ClientId) -> Received {
-        let Some(Some(connection)) = self.clients.get(usize::from(client.0)) else { return Received::Nothing };
+        let Some(Some(connection)) = self.clients.get(usize::from(client.0)) else {
+            return Received::Nothing;
+        };
         match socket::receive(connection.socket.as_fd(), &mut self.packet) {
             Ok(Some(packet)) => self.packet_bytes = packet.len(),
             Err(Errno::AGAIN) => return Received::Nothing,

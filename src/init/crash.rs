@@ -11,6 +11,7 @@ use crate::{
         self,
         errno::Text,
         power::{MachineEnd, end_machine},
+        raw::process::{Forked, exit, fork},
     },
     table::{Micros, PanicAction},
 };
@@ -48,7 +49,7 @@ pub(super) fn set_action(action: PanicAction, delay: Micros) {
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
     if linux::process::id() != 1 {
         log::line(::log::Level::Error, format_args!("{info}"));
-        linux::raw::process::exit(CONTAINER_EXIT);
+        exit(CONTAINER_EXIT);
     }
     give_up(format_args!("{info}"))
 }
@@ -58,12 +59,17 @@ pub(super) fn give_up(why: fmt::Arguments<'_>) -> ! {
     if CRASHING.swap(true, Ordering::Relaxed) {
         end(); // a second failure while reporting the first: no more words
     }
-    let delay_us = DELAY_US.load(Ordering::Relaxed);
-    let container = CONTAINER.load(Ordering::Relaxed);
-    let what = if container { "exiting" } else { action().1 };
     log::emergency(format_args!("tomte cannot go on: {why}"));
-    log::emergency(format_args!("{what} in {} s", delay_us / 1_000_000));
-    linux::clock::sleep_us(delay_us);
+    if !CONTAINER.load(Ordering::Relaxed) {
+        let delay_us = DELAY_US.load(Ordering::Relaxed);
+        log::emergency(format_args!("{} in {} s", action().1, delay_us / 1_000_000));
+        // In a child: a disk that never answers must not keep the machine from starting over.
+        if matches!(fork(None), Ok(Forked::Child)) {
+            linux::power::sync();
+            exit(0);
+        }
+        linux::clock::sleep_us(delay_us);
+    }
     end()
 }
 
@@ -77,10 +83,9 @@ fn action() -> (MachineEnd, &'static str) {
 
 fn end() -> ! {
     if CONTAINER.load(Ordering::Relaxed) {
-        linux::raw::process::exit(CONTAINER_EXIT);
+        exit(CONTAINER_EXIT);
     }
-    linux::power::sync();
     // Whoever may not reboot is in some container after all; there, exiting is the end.
     let _ = end_machine(action().0);
-    linux::raw::process::exit(CONTAINER_EXIT)
+    exit(CONTAINER_EXIT)
 }

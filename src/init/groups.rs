@@ -4,7 +4,12 @@
 use heapless::Deque;
 
 use crate::{
-    linux::{self, AsFd, BorrowedFd, cgroup::{Group, Tree}, errno::Text, poll::{Interest, Poll}},
+    linux::{
+        self, BorrowedFd,
+        cgroup::{Group, Tree},
+        errno::Text,
+        poll::{Interest, Poll},
+    },
     supervisor::{Event, Pid},
     table::{UnitId, limits::UNITS_MAX},
 };
@@ -43,7 +48,10 @@ impl Groups {
                 None
             }
             Err(errno) => {
-                ::log::warn!("cannot use cgroup2, a service's processes are known by its session only: {}", Text(errno));
+                ::log::warn!(
+                    "cannot use cgroup2, a service's processes are known by its session only: {}",
+                    Text(errno)
+                );
                 None
             }
         };
@@ -62,7 +70,9 @@ impl Groups {
                     }
                     *members = Members::Cgroup(group);
                 }
-                Err(errno) => ::log::warn!("cannot make a cgroup for {name}, going on without: {}", Text(errno)),
+                Err(errno) => {
+                    ::log::warn!("cannot make a cgroup for {name}, going on without: {}", Text(errno))
+                }
             }
         }
         match members {
@@ -78,7 +88,8 @@ impl Groups {
             Members::Cgroup(_) => {}
             Members::Nobody => *members = Members::Sessions([Some(pid), None, None]),
             Members::Sessions(sessions) => {
-                let place = sessions.iter().position(|session| session.is_none_or(session_is_gone)).unwrap_or(0);
+                let place =
+                    sessions.iter().position(|session| session.is_none_or(session_is_gone)).unwrap_or(0);
                 if let Some(session) = sessions.get_mut(place) {
                     *session = Some(pid);
                 }
@@ -90,7 +101,9 @@ impl Groups {
     pub(super) fn is_empty(&self, unit: UnitId, processes: &Processes) -> bool {
         match self.units.get(unit.index()) {
             None | Some(Members::Nobody) => false,
-            Some(Members::Cgroup(group)) => !processes.any_of(unit) && group.is_populated().is_ok_and(|some| !some),
+            Some(Members::Cgroup(group)) => {
+                !processes.any_of(unit) && group.is_populated().is_ok_and(|some| !some)
+            }
             Some(Members::Sessions(sessions)) => {
                 !processes.any_of(unit) && sessions.iter().flatten().all(|session| session_is_gone(*session))
             }

@@ -174,7 +174,12 @@ impl Kernel {
     /// itself.
     pub(super) fn doze_until(&self, deadline_us: u64) {
         while self.signals.take().is_some() {}
-        if self.poll.wake_at(Some(deadline_us)).and_then(|()| self.poll.wait(&mut [0; READY_MAX], true)).is_err() {
+        if self
+            .poll
+            .wake_at(Some(deadline_us))
+            .and_then(|()| self.poll.wait(&mut [0; READY_MAX], true))
+            .is_err()
+        {
             linux::clock::sleep_us(10_000);
         }
     }
@@ -259,7 +264,9 @@ impl Kernel {
                 self.push(Event::Exited { unit, pid: process.pid, status });
                 self.look_whether_empty(unit);
             }
-            Role::Janitor { unit } => self.push(Event::Cleaned { unit, clean: status == ExitStatus::Exited(0) }),
+            Role::Janitor { unit } => {
+                self.push(Event::Cleaned { unit, clean: status == ExitStatus::Exited(0) })
+            }
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {
                     ::log::error!("the report could not be written");

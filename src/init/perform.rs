@@ -1,7 +1,7 @@
 //! Carrying actions out: one match, one call an arm.
 
 use crate::{
-    linux::{self, AsFd, errno::Text, plan, poll::Interest, process::signal_by_pidfd, report::Report, signals},
+    linux::{self, AsFd, errno::Text, plan, poll::Interest, process::signal_by_pidfd, report::Report},
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Whom},
     table::{CommandKind, Kind, Table, UnitId},
     wire::Failure,
@@ -131,7 +131,12 @@ impl Kernel {
 }
 
 /// What a child's report means to the supervisor, if it concerns it.
-pub(super) fn reported(table: &Table<'_>, process: &Process, unit: UnitId, said: Report) -> Option<Event<'static>> {
+pub(super) fn reported(
+    table: &Table<'_>,
+    process: &Process,
+    unit: UnitId,
+    said: Report,
+) -> Option<Event<'static>> {
     let pid = process.pid;
     match said {
         Report::Identity { uid, gid } => Some(Event::Identified { unit, pid, uid, gid }),
@@ -151,7 +156,9 @@ pub(super) fn reported(table: &Table<'_>, process: &Process, unit: UnitId, said:
 /// The program of a command line, for messages.
 fn program<'t>(table: &Table<'t>, unit: UnitId, command: Option<(CommandKind, u8)>) -> &'t str {
     let found = match (table.unit(unit).map(|unit| unit.kind), command) {
-        (Some(Kind::Service(service)), Some((kind, index))) => service.commands.of(kind).iter().nth(usize::from(index)),
+        (Some(Kind::Service(service)), Some((kind, index))) => {
+            service.commands.of(kind).iter().nth(usize::from(index))
+        }
         _ => None,
     };
     found.map_or("a process", |command| command.path)

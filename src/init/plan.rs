@@ -9,14 +9,15 @@ use crate::{
         BorrowedFd,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Sandbox, Stdio, Words,
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Sandbox, Stdio,
+            Words,
         },
         signals,
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        Board, Command, DirectoryKind, Exec, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem, Stdin,
-        Stdout, Unit, limits::RLIMITS_MAX,
+        Board, Command, DirectoryKind, Exec, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem,
+        Stdin, Stdout, Unit, limits::RLIMITS_MAX,
     },
     wire::ExitStatus,
 };
@@ -82,7 +83,13 @@ impl<'t> Parts<'t> {
     }
 
     /// The whole plan.
-    pub(super) fn plan<'a>(&'a self, board: &Board<'a>, unit: &Unit<'a>, exec: &Exec<'a>, start: Start<'a>) -> Plan<'a> {
+    pub(super) fn plan<'a>(
+        &'a self,
+        board: &Board<'a>,
+        unit: &Unit<'a>,
+        exec: &Exec<'a>,
+        start: Start<'a>,
+    ) -> Plan<'a> {
         let Start { command, spawn, extra, tmp_token, log, cgroup } = start;
         Plan {
             unit: unit.name.as_str(),

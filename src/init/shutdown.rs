@@ -85,7 +85,10 @@ fn put_disks_to_rest(kernel: &Kernel) {
             let deadline_us = linux::clock::monotonic_us().saturating_add(SYNC_US);
             while !reap_all() {
                 if linux::clock::monotonic_us() >= deadline_us {
-                    ::log::error!("file systems are not written out after {} s, ending without", SYNC_US / 1_000_000);
+                    ::log::error!(
+                        "file systems are not written out after {} s, ending without",
+                        SYNC_US / 1_000_000
+                    );
                     return;
                 }
                 kernel.doze_until(deadline_us);
@@ -143,7 +146,8 @@ fn mount_point<'b>(line: &[u8], buffer: &'b mut [u8]) -> Option<&'b CStr> {
     let mut used = 0;
     while let Some(byte) = bytes.next() {
         let byte = if byte == b'\\' {
-            let mut octal = || bytes.next().filter(|digit| (b'0'..=b'7').contains(digit)).map(|digit| digit - b'0');
+            let mut octal =
+                || bytes.next().filter(|digit| (b'0'..=b'7').contains(digit)).map(|digit| digit - b'0');
             octal()?.wrapping_mul(64).wrapping_add(octal()? * 8).wrapping_add(octal()?)
         } else {
             byte

@@ -38,7 +38,10 @@ impl Words {
     }
 
     /// Takes every word of `arguments`; answers the first that makes no sense.
-    pub(super) fn take_arguments<'w>(&mut self, arguments: impl Iterator<Item = &'w CStr>) -> Option<&'w str> {
+    pub(super) fn take_arguments<'w>(
+        &mut self,
+        arguments: impl Iterator<Item = &'w CStr>,
+    ) -> Option<&'w str> {
         let mut wrong = None;
         for word in arguments.filter_map(|word| word.to_str().ok()) {
             if !self.take(word) {

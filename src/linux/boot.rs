@@ -28,7 +28,13 @@ const TMP: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 pub const API_MOUNTS: [ApiMount; 8] = [
     ApiMount { target: c"/proc", kind: c"proc", flags: PLAIN, data: c"", vital: true },
     ApiMount { target: c"/sys", kind: c"sysfs", flags: PLAIN, data: c"", vital: false },
-    ApiMount { target: c"/dev", kind: c"devtmpfs", flags: MountFlags::NOSUID, data: c"mode=0755", vital: true },
+    ApiMount {
+        target: c"/dev",
+        kind: c"devtmpfs",
+        flags: MountFlags::NOSUID,
+        data: c"mode=0755",
+        vital: true,
+    },
     ApiMount {
         target: c"/dev/pts",
         kind: c"devpts",

@@ -5,7 +5,6 @@
 //! library: the binary alone includes them, by path, because tests are linked against a libc that has its own.
 
 pub mod arguments;
-pub mod raw;
 pub mod boot;
 pub mod clock;
 pub mod console;
@@ -15,6 +14,7 @@ pub mod poll;
 pub mod power;
 pub mod process;
 pub mod random;
+pub mod raw;
 pub mod signals;
 pub mod socket;
 

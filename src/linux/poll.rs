@@ -37,7 +37,8 @@ impl Poll {
     /// epoll_create1(2)'s, timerfd_create(2)'s and epoll_ctl(2)'s.
     pub fn new(timer_token: u64) -> Result<Self, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let timer =
+            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         let poll = Self { epoll, timer };
         poll.add(poll.timer.as_fd(), timer_token, Interest::Readable)?;
         Ok(poll)

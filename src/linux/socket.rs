@@ -2,11 +2,11 @@
 
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{CWD, Mode, chmodat, AtFlags, mkdirat, unlink},
+    fs::{AtFlags, CWD, Mode, chmodat, mkdirat, unlink},
     io::Errno,
     net::{
-        AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen,
-        recv, send, socket_with,
+        AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
+        connect, listen, recv, send, socket_with,
     },
 };
 

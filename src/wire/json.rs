@@ -78,7 +78,11 @@ impl UnitStatus<'_> {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write_json(&self, out: &mut impl Write, posture: impl Iterator<Item = &'static str>) -> fmt::Result {
+    pub fn write_json(
+        &self,
+        out: &mut impl Write,
+        posture: impl Iterator<Item = &'static str>,
+    ) -> fmt::Result {
         let mut object = Object::open(out)?;
         object.text("name", self.name)?;
         object.text("description", self.description)?;
@@ -153,8 +157,15 @@ mod tests {
 
     #[test]
     fn a_report_without_units_is_whole() {
-        let manager =
-            ManagerStatus { board: "b", arch: "arm", state: "running", boot_us: 7, units: 0, failed: 0, jobs: 0 };
+        let manager = ManagerStatus {
+            board: "b",
+            arch: "arm",
+            state: "running",
+            boot_us: 7,
+            units: 0,
+            failed: 0,
+            jobs: 0,
+        };
         let mut out = String::new();
         manager.write_report_head(&mut out, Ended::Idle).expect("a String takes all");
         out.push_str("]}");

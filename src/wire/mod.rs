@@ -11,7 +11,9 @@ mod state;
 use serde::{Deserialize, Serialize};
 
 pub use codec::{DecodeError, decode, encode};
-pub use state::{ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType};
+pub use state::{
+    ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
+};
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
 pub const VERSION: u8 = 1;

@@ -40,6 +40,7 @@ pub fn keys(section: &str) -> impl Iterator<Item = &'static str> {
 const UNIT: &[(&str, Set)] = &[
     ("After", |d, a, cx| units(&mut d.unit.after, a, cx)),
     ("Before", |d, a, cx| units(&mut d.unit.before, a, cx)),
+    ("BindsTo", s::binds_to),
     ("DefaultDependencies", |d, a, _| Ok(d.unit.default_dependencies = scalar::boolean(&a.value)?)),
     ("Description", |d, a, cx| Ok(d.unit.description = cx.specifiers.expand(&a.value)?.as_str().to_owned())),
     ("Documentation", |_, _, _| Ok(())),
@@ -53,6 +54,9 @@ const UNIT: &[(&str, Set)] = &[
 const INSTALL: &[(&str, Set)] = &[
     ("Alias", |d, a, cx| units(&mut d.unit.install.aliases, a, cx)),
     ("Also", |d, a, cx| units(&mut d.unit.install.also, a, cx)),
+    ("DefaultInstance", |d, a, cx| {
+        Ok(d.default_instance = cx.specifiers.expand(&a.value)?.as_str().to_owned())
+    }),
     ("RequiredBy", |d, a, cx| units(&mut d.unit.install.required_by, a, cx)),
     ("WantedBy", |d, a, cx| units(&mut d.unit.install.wanted_by, a, cx)),
 ];
@@ -135,7 +139,7 @@ const SERVICE: &[(&str, Set)] = &[
 ];
 
 /// Adds the units that the assignment names. Such lists only grow: an empty value resets nothing.
-fn units(list: &mut Vec<Located<String>>, a: &Assignment, cx: &mut Cx) -> Result<(), Diagnostic> {
+pub fn units(list: &mut Vec<Located<String>>, a: &Assignment, cx: &mut Cx) -> Result<(), Diagnostic> {
     for word in word::list(&a.value)? {
         let text = cx.specifiers.expand(&word)?;
         match unit_name::parse(&text) {

@@ -23,21 +23,18 @@ pub struct Cx {
     pub problems: Vec<Diagnostic>,
     /// The last assignment of every known key, for messages about several of them.
     pub written: BTreeMap<String, Assignment>,
+    /// Whether an assignment was refused: what is missing then may be what it should have said.
+    pub failed: bool,
 }
 
 impl Cx {
     pub fn new(specifiers: Specifiers) -> Self {
-        Self { specifiers, problems: Vec::new(), written: BTreeMap::new() }
+        Self { specifiers, problems: Vec::new(), written: BTreeMap::new(), failed: false }
     }
 
-    /// Hands the problems on, those without a place prefixed with `context`.
-    pub fn drain(&mut self, context: Option<&str>, sink: &mut Diagnostics) {
-        for mut problem in self.problems.drain(..) {
-            if let (None, Some(context)) = (&problem.place, context) {
-                problem.message.insert_str(0, &format!("{context}: "));
-            }
-            sink.push(problem);
-        }
+    /// Hands the problems on.
+    pub fn drain(&mut self, sink: &mut Diagnostics) {
+        self.problems.drain(..).for_each(|problem| sink.push(problem));
     }
 }
 
@@ -47,6 +44,8 @@ pub struct Draft {
     pub unit: Unit,
     /// `[Service]`; not used for targets.
     pub service: Service,
+    /// `DefaultInstance=` of a template, or empty.
+    pub default_instance: String,
     /// `Type=`, if written: the default depends on `ExecStart=`.
     pub service_type: Option<ServiceType>,
     /// `TimeoutStartSec=`, if written: the default depends on the type.
@@ -73,6 +72,7 @@ impl Draft {
                 kind: Kind::Target,
             },
             service: service(),
+            default_instance: String::new(),
             service_type: None,
             timeout_start: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),

@@ -186,7 +186,13 @@ pub fn runtime_directory_preserve(d: &mut Draft, a: &Assignment, _: &mut Cx) -> 
     Ok(())
 }
 
-pub fn standard_input(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+pub fn standard_input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    if a.value.as_str() == "tty-force" {
+        let problem = Diagnostic::warning("tty-force is taken as tty: nobody is thrown off the terminal");
+        cx.problems.push(problem.on(&a.value, 0..a.value.len()));
+        d.service.exec.stdin = Stdin::Tty;
+        return Ok(());
+    }
     d.service.exec.stdin = scalar::choice(&a.value, &[("null", Stdin::Null), ("tty", Stdin::Tty)])?;
     Ok(())
 }

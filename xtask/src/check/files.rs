@@ -19,40 +19,68 @@ pub struct Found {
     pub drop_ins: Vec<PathBuf>,
 }
 
+/// A symbolic link in a `.wants` or `.requires` directory.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub path: PathBuf,
+    /// The unit whose directory it is in.
+    pub from: String,
+    /// The unit it names.
+    pub to: String,
+    pub requires: bool,
+}
+
 /// All that was found.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// Each name once, sorted.
+    /// Each name once.
     pub units: Vec<Found>,
+    /// `x@.service`.
+    pub templates: Vec<Found>,
     /// Other name and name, from symbolic links.
     pub aliases: Vec<(String, String)>,
+    pub links: Vec<Link>,
+    /// The directories to look for drop-ins in.
+    pub roots: Vec<PathBuf>,
 }
 
-/// Looks at `paths`: unit files, and directories of unit files.
+/// Looks at `paths`: unit files, and directories of unit files. A later file of the same name replaces an earlier one.
 pub fn collect(paths: &[PathBuf], sink: &mut Diagnostics) -> Files {
     let mut files = Files::default();
-    let mut roots: Vec<PathBuf> = Vec::new();
     for path in paths {
         if path.is_dir() {
-            roots.push(path.clone());
-            for entry in list(path, sink) {
-                let unit_like =
-                    entry.extension().is_some_and(|end| SUFFIXES.iter().any(|suffix| end == *suffix));
-                if unit_like && !entry.is_dir() {
-                    file(&entry, false, &mut files, sink);
-                }
-            }
+            files.roots.push(path.clone());
+            directory(path, &mut files, sink);
         } else {
-            roots.extend(path.parent().map(Path::to_owned));
+            files.roots.push(path.parent().unwrap_or(Path::new("")).to_owned());
             file(path, true, &mut files, sink);
         }
     }
-    roots.dedup();
-    files.units.sort_by(|one, other| one.name.full.cmp(&other.name.full));
-    for unit in &mut files.units {
-        unit.drop_ins = drop_ins(&unit.name, &roots, sink);
+    let mut seen = std::collections::BTreeSet::new();
+    files.roots.retain(|root| seen.insert(root.clone()));
+    let Files { units, templates, roots, .. } = &mut files;
+    for unit in units.iter_mut().chain(templates) {
+        unit.drop_ins = drop_ins(&unit.name, roots, sink);
     }
     files
+}
+
+fn directory(path: &Path, files: &mut Files, sink: &mut Diagnostics) {
+    for entry in list(path, sink) {
+        let end = entry.extension().unwrap_or_default().to_string_lossy().into_owned();
+        if !entry.is_dir() && SUFFIXES.contains(&end.as_str()) {
+            file(&entry, false, files, sink);
+        } else if entry.is_dir() && (end == "wants" || end == "requires") {
+            let from = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            for path in list(&entry, sink) {
+                let to = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let supported = UnitName::new(&to).is_ok_and(|name| SUPPORTED.contains(&name.suffix));
+                if supported {
+                    files.links.push(Link { path, from: from.clone(), to, requires: end == "requires" });
+                }
+            }
+        }
+    }
 }
 
 /// The entries of a directory, sorted.
@@ -98,13 +126,14 @@ fn file(path: &Path, named: bool, files: &mut Files, sink: &mut Diagnostics) {
             return;
         }
     }
-    files.units.retain(|other| other.name != name);
-    files.units.push(Found { name, file: path.to_owned(), drop_ins: Vec::new() });
+    let list = if name.is_template() { &mut files.templates } else { &mut files.units };
+    list.retain(|other| other.name != name);
+    list.push(Found { name, file: path.to_owned(), drop_ins: Vec::new() });
 }
 
 /// The drop-ins of a unit: of its kind, of its dashed prefixes, of its template, of itself; by file name, whatever
 /// directory they are in, and one of the same name closer to the unit replaces one farther off.
-fn drop_ins(name: &UnitName, roots: &[PathBuf], sink: &mut Diagnostics) -> Vec<PathBuf> {
+pub fn drop_ins(name: &UnitName, roots: &[PathBuf], sink: &mut Diagnostics) -> Vec<PathBuf> {
     let mut folders = vec![format!("{}.d", name.suffix)];
     let dashes = name.prefix.match_indices('-').map(|(at, _)| &name.prefix[..=at]);
     folders.extend(

@@ -27,6 +27,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     draft.unit
 }
 
+/// Fills in the defaults that depend on other settings and refuses what cannot run.
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let service = &mut draft.service;
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
@@ -36,38 +37,33 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let oneshot = service.service_type == ServiceType::Oneshot;
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
     service.timeout_start = draft.timeout_start.unwrap_or(default);
-
-    let file = draft.unit.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-    let mut refuse = |key: &str, message: &str, help: &str| {
-        let problem = match cx.written.contains_key(key) {
-            true => blame(Diagnostic::error(format!("{key}=: {message}")), key, cx),
-            false => Diagnostic::error(format!("{file}: {message}")),
-        };
-        cx.problems.push(problem.help(help));
-    };
-    // A command line that was refused has been complained about already.
-    let attempted = |key: &str, cx: &Cx| cx.written.get(key).is_some_and(|a| !a.value.is_empty());
-    let _ = attempted;
-    if starts == 0 && stops == 0 {
-        refuse("", "no ExecStart= and no ExecStop=: there is nothing to run", "add ExecStart= to [Service]");
-    } else if starts == 0 && !oneshot {
-        refuse("Type", "without ExecStart= only oneshot is allowed", "add ExecStart=, or set Type=oneshot");
-    } else if starts == 0 && !service.remain_after_exit {
-        refuse(
-            "ExecStop",
-            "without ExecStart= the service needs RemainAfterExit=yes",
-            "add RemainAfterExit=yes",
-        );
-    } else if starts > 1 && !oneshot {
-        refuse(
-            "ExecStart",
-            "several commands are allowed for Type=oneshot only",
-            "use ExecStartPre= for what comes before the service; an empty ExecStart= takes back earlier ones",
-        );
-    }
     if oneshot && matches!(service.restart, Restart::Always | Restart::OnSuccess) {
-        refuse("Restart", "not allowed for Type=oneshot, which would never end", "use on-failure");
+        let message = "not allowed for Type=oneshot, which would never come to an end";
+        refuse("Restart", message, "Restart=on-failure is allowed", cx);
     }
+    if cx.failed {
+        // What seems to be missing may be what was refused, and that has been said.
+    } else if starts == 0 && stops == 0 {
+        let file = draft.unit.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+        let problem =
+            Diagnostic::error(format!("{file}: no ExecStart= and no ExecStop=, so there is nothing to run"));
+        cx.problems.push(problem.help("add ExecStart= to [Service]"));
+    } else if starts == 0 && !oneshot {
+        refuse("Type", "without ExecStart= only oneshot is allowed", "add ExecStart= to [Service]", cx);
+    } else if starts == 0 && !service.remain_after_exit {
+        let message = "without ExecStart= the service has to stay active to be stopped";
+        refuse("ExecStop", message, "add RemainAfterExit=yes", cx);
+    } else if starts > 1 && !oneshot {
+        let message = "several commands are allowed for Type=oneshot only";
+        let help = "ExecStartPre= runs before the service; an empty ExecStart= takes earlier ones back";
+        refuse("ExecStart", message, help, cx);
+    }
+}
+
+/// An error about the last assignment of `key`.
+fn refuse(key: &str, message: &str, help: &str, cx: &mut Cx) {
+    let problem = blame(Diagnostic::error(format!("{key}=: {message}")), key, cx);
+    cx.problems.push(problem.help(help));
 }
 
 /// Names sorted, parents before what is below them; kinds without names left out.

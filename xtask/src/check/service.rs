@@ -11,6 +11,13 @@ use crate::{
 
 type Done = Result<(), Diagnostic>;
 
+pub fn binds_to(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let problem =
+        Diagnostic::warning("taken as Requires=: a unit that stops by itself does not take this one along");
+    cx.problems.push(problem.on(&a.value, 0..a.value.len()));
+    super::directives::units(&mut d.unit.requires, a, cx)
+}
+
 pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let unsupported = match a.value.as_str() {
         "forking" => {

@@ -17,9 +17,9 @@ pub struct Args {
     /// Print the problems as JSON, on stdout.
     #[arg(long)]
     json: bool,
-    /// The image's root directory: programs, users and groups that it lacks are errors.
+    /// The image's root directory, or several that lie on each other: programs, users and groups that it lacks are errors.
     #[arg(long, value_name = "DIR")]
-    rootfs: Option<PathBuf>,
+    rootfs: Vec<PathBuf>,
     /// Unit files, or directories of them.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -28,7 +28,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut sink = Diagnostics::default();
-    let image = Image { root: args.rootfs.clone(), ..Image::default() };
+    let image = Image { roots: args.rootfs.clone(), ..Image::default() };
     let units = load_for(&args.paths, &image, &mut sink);
     if args.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&sink.to_json())?)?;
