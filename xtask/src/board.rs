@@ -3,14 +3,21 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange};
 
-use crate::diag::closest;
+use crate::{
+    diag::closest,
+    read::{Source, Text},
+    users,
+    values::time,
+};
 
 /// One board's folder and what its board.toml says.
 #[derive(Clone, Debug)]
@@ -154,18 +161,13 @@ impl TryFrom<String> for Delay {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-        let number: u64 =
-            digits.parse().map_err(|_| format!("`{text}`: expected a time span such as 10s"))?;
-        match unit {
-            "ms" => Ok(Self(Micros::from_millis(number))),
-            "" | "s" => Ok(Self(Micros::from_secs(number))),
-            _ => Err(format!("`{text}`: expected a time span such as 10s")),
-        }
+        let length = text.len();
+        let source = Arc::new(Source { path: "board.toml".into(), text });
+        time::span(&Text::of(&source, 0..length)).map(Self).map_err(|problem| problem.message)
     }
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     pub name: String,
@@ -173,7 +175,7 @@ pub struct User {
     pub gid: u32,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
     pub name: String,
@@ -231,20 +233,30 @@ fn multi_user() -> String {
     "multi-user.target".into()
 }
 
-/// The folder that holds the boards.
+/// The folder that holds the boards, relative to the working directory where it lies below that.
 pub fn boards_dir() -> PathBuf {
-    crate::build::root_dir().join("board-configs")
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"));
+    let boards = root.join("board-configs");
+    match env::current_dir() {
+        Ok(here) => boards.strip_prefix(here).map(Path::to_owned).unwrap_or(boards),
+        Err(_) => boards,
+    }
 }
 
 impl Config {
     /// Reads the text of a board.toml, which lies in `file`.
+    ///
+    /// # Errors
+    /// With file, line and column where the text is wrong; static users that cannot be.
     pub fn parse(text: &str, file: &Path) -> Result<Self> {
-        toml::from_str(text).map_err(|error| {
+        let config: Self = toml::from_str(text).map_err(|error| {
             let at = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or(text);
             let line = at.matches('\n').count() + 1;
             let column = at.chars().rev().take_while(|c| *c != '\n').count() + 1;
             anyhow!("{}:{line}:{column}: {}", file.display(), explained(error.message()))
-        })
+        })?;
+        users::check(&config).with_context(|| file.display().to_string())?;
+        Ok(config)
     }
 }
 
@@ -288,5 +300,72 @@ impl Board {
     /// Numbers for dynamic users.
     pub fn uids(&self) -> UidRange {
         UidRange { first: self.config.uids.first, last: self.config.uids.last }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_of(lines: &str) -> String {
+        let text = format!("arch = \"x86_64\"\ntarget = \"t\"\n{lines}\n");
+        Config::parse(&text, Path::new("b/board.toml"))
+            .map_or_else(|error| format!("{error:#}"), |_| "fine".into())
+    }
+
+    #[test]
+    fn a_board_says_little_and_means_the_rest() {
+        let config = Config::parse("arch = \"arm\"\ntarget = \"t\"", Path::new("x")).unwrap();
+        assert_eq!((config.uids.first, config.uids.last), (61184, 65519));
+        assert_eq!((config.panic.action, config.panic.delay), (Ending::Reboot, Delay(Micros::from_secs(10))));
+        assert_eq!((config.log, config.default_target.as_str()), (Log::Kmsg, "multi-user.target"));
+        let config =
+            Config::parse("arch = \"arm\"\ntarget = \"t\"\n[panic]\naction = \"halt\"", Path::new("x"))
+                .unwrap();
+        assert_eq!((config.panic.action, config.panic.delay), (Ending::Halt, Delay(Micros::from_secs(10))));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_line_and_column_and_what_was_meant() {
+        let cases = [
+            (
+                "hostnme = \"x\"",
+                "b/board.toml:3:1: unknown key `hostnme`, expected one of",
+                "(did you mean `hostname`?)",
+            ),
+            ("log = \"consle\"", "b/board.toml:3:7: unknown word `consle`", "(did you mean `console`?)"),
+            (
+                "[panic]\naction = \"power-off\"",
+                "b/board.toml:4:10: unknown word",
+                "(did you mean `poweroff`?)",
+            ),
+            ("[panic]\ndelay = \"10x\"", "b/board.toml:4:9: \"10x\": expected a time span", "infinity"),
+            ("[uids]\nfirst = 9\nlast = 8", "b/board.toml:3:1: 9-8 is no range for users", "4294967295"),
+            ("uids = { first = 1, last = 65534 }", "b/board.toml:3:8: 1-65534 is no range", "4294967295"),
+            (
+                "uids = { first = 1, lst = 2 }",
+                "b/board.toml:3:21: unknown key `lst`",
+                "(did you mean `last`?)",
+            ),
+            ("environment = { \"A B\" = \"x\" }", "b/board.toml:3:15: `A B` is no name", "variable"),
+            ("hostname = 1", "b/board.toml:3:12: invalid type: integer", "expected a string"),
+            ("enable = [", "b/board.toml:", ""),
+        ];
+        for (lines, start, end) in cases {
+            let error = error_of(lines);
+            assert!(error.starts_with(start) && error.ends_with(end), "{error}");
+        }
+        let arch = Config::parse("arch = \"arm64\"\ntarget = \"t\"", Path::new("x")).unwrap_err().to_string();
+        assert!(arch.starts_with("x:1:8: unknown word `arm64`, expected one of `x86_64`"), "{arch}");
+    }
+
+    #[test]
+    fn the_boards_of_this_repository_load() {
+        let boards = std::fs::read_dir(boards_dir()).unwrap().map(|entry| entry.unwrap().path());
+        let boards: Vec<PathBuf> = boards.filter(|dir| dir.join("board.toml").exists()).collect();
+        assert!(!boards.is_empty());
+        for dir in boards {
+            Board::load(&format!("{}/", dir.display())).unwrap();
+        }
     }
 }

@@ -49,7 +49,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    Bake(bake::verb::Bake),
+    /// Makes a board's table out of its unit files.
+    Bake(bake::verb::Args),
     /// Says what is wrong with unit files.
     Check(check::verb::Args),
     /// Build a board, run it and report.

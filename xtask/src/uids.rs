@@ -12,6 +12,8 @@ use std::{
 use siphasher::sip::SipHasher24;
 use tomte::table::UidRange;
 
+use crate::values::user;
+
 const HEADER: &str = "\
 # uids.lock: the number that each dynamic user and group of this board tries first, written by `cargo xtask bake`.
 # Keep it in version control. Lines: NAME UID; with `gone`: no unit has the name now, but files may, so the number
@@ -55,7 +57,7 @@ impl Lock {
                 [name, number, "gone"] => (name, number, true),
                 _ => return Err((line, format!("`{content}`: expected NAME UID, or NAME UID gone"))),
             };
-            if !crate::users::is_strict_name(name) {
+            if !user::is_strict(name) {
                 return Err((line, format!("`{name}` is no user name")));
             }
             let decimal = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');

@@ -14,6 +14,7 @@ use crate::{
     order::Graph,
     uids::{self, Lock},
     users,
+    values::user,
 };
 
 /// What to do when `uids.lock` has to change.
@@ -40,8 +41,7 @@ pub struct Identity {
 
 /// The name behind `User=` or `Group=` of a dynamic service that needs a number: none for no name and for numbers.
 pub(super) fn dynamic_name(value: &str) -> Option<&str> {
-    let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
-    (!is_number).then_some(value)
+    (!value.is_empty() && user::number(value).is_none()).then_some(value)
 }
 
 /// The dynamic names of all services, each once. Reports those that cannot be one.
@@ -72,14 +72,14 @@ fn problems(board: &Board, service: &Service) -> Vec<Diagnostic> {
     };
     for (setting, value) in [("User", &exec.user), ("Group", &exec.group)] {
         match dynamic_name(&value.value) {
-            Some(name) if !users::is_strict_name(name) => {
+            Some(name) if !user::is_strict(name) => {
                 report(setting, value, format!("with DynamicUser=yes, {}", users::STRICT_NAME));
             }
             Some(_) | None => {}
         }
     }
     // systemd starts such a service once and refuses it the second time, when the number has an owner.
-    if let Ok(number) = exec.user.value.parse::<u32>()
+    if let Some(number) = user::number(&exec.user.value)
         && !board.config.user.iter().any(|user| user.uid == number)
     {
         report(

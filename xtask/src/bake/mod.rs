@@ -19,7 +19,7 @@ use tomte::table::{self, Arch};
 
 use crate::{
     board::Board,
-    check,
+    check::{self, Image},
     diag::{Diagnostics, Severity},
     model::Unit,
     order::{Graph, Wanted},
@@ -63,7 +63,13 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     } else {
         (options.units.clone(), LockFile::Leave)
     };
-    let units = check::load(&paths, diagnostics);
+    let image = Image {
+        roots: Vec::new(),
+        users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
+        groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
+        instances: board.config.enable.clone().unwrap_or_default(),
+    };
+    let units = check::load_for(&paths, &image, diagnostics);
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
     bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)

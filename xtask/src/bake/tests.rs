@@ -160,13 +160,6 @@ fn a_corrupt_lock_file_is_an_error_with_its_line() {
 }
 
 #[test]
-fn a_static_user_of_the_board_keeps_its_number_from_dynamic_ones() {
-    let (_dir, board) = board("[[user]]\nname = \"s\"\nuid = 63016\ngid = 63017\n");
-    let baked = baked(&board, vec![dynamic("foo.service", "foo", "")]);
-    assert_eq!((baked.identities[0].baked, baked.identities[0].hashed), (63018, 63016));
-}
-
-#[test]
 fn names_that_no_dynamic_user_can_have_are_refused_at_their_place() {
     let statics = "[[group]]\nname = \"adm\"\ngid = 4\n[[user]]\nname = \"web\"\nuid = 8\ngid = 4\n";
     let cases = [

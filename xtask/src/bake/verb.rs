@@ -7,14 +7,13 @@ use std::{
 };
 
 use anyhow::Result;
-use clap::Args;
 
 use super::{LockFile, Options, bake, write};
 use crate::{board::Board, diag::Diagnostics};
 
-/// Makes a board's table out of its unit files.
-#[derive(Args, Debug)]
-pub struct Bake {
+/// `cargo xtask bake`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
     /// A folder of board-configs, or a path with a slash in it.
     board: String,
     /// Where to write the table [default: target/tables/BOARD.table]
@@ -32,7 +31,7 @@ pub struct Bake {
 }
 
 /// Bakes, writes, and says what came of it.
-pub fn run(args: &Bake) -> Result<ExitCode> {
+pub fn run(args: &Args) -> Result<ExitCode> {
     let board = Board::load(&args.board)?;
     let lock = if args.locked { LockFile::Locked } else { LockFile::Update };
     let options = Options { units: args.units.clone(), target: args.target.clone(), lock };

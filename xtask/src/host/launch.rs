@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, ErrorKind, Write},
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -26,6 +26,7 @@ use super::{
 use crate::{
     board::Board,
     run::watch::{Machine, Show, Watched, watch},
+    users,
 };
 
 /// What a run on the host board gave.
@@ -67,8 +68,7 @@ pub fn launch(
         rootfs: rootfs.is_dir().then(|| rootfs.canonicalize()).transpose()?,
         console: console_path,
         words,
-        users: board.config.user.clone(),
-        groups: board.config.group.clone(),
+        users: write_users(board, dir.path())?,
         user_namespace: lent.is_some(),
         cgroup,
         defects,
@@ -97,6 +97,21 @@ pub fn launch(
         Ok(Err(error)) => Err(error),
         Err(_) => bail!("the thread that listens to the keeper has panicked"),
     }
+}
+
+/// Writes the host's passwd and group with the board's static users into `dir`; `false` when the board has none.
+fn write_users(board: &Board, dir: &Path) -> Result<bool> {
+    if board.config.user.is_empty() && board.config.group.is_empty() {
+        return Ok(false);
+    }
+    let read = |path: &str| match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        other => other.with_context(|| format!("cannot read {path}")),
+    };
+    let merged = users::merge(&read("/etc/passwd")?, &read("/etc/group")?, &board.config)?;
+    fs::write(dir.join("passwd"), merged.passwd)?;
+    fs::write(dir.join("group"), merged.group)?;
+    Ok(true)
 }
 
 /// Makes a terminal for the console: our side, the other side, the other side's path.

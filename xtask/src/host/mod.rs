@@ -8,8 +8,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::board::{Group, User};
-
 mod cgroup;
 pub mod keeper;
 mod launch;
@@ -58,9 +56,8 @@ pub struct Plan {
     pub console: PathBuf,
     /// Words for PID 1 after argv[0].
     pub words: Vec<String>,
-    /// The board's static users and groups.
-    pub users: Vec<User>,
-    pub groups: Vec<Group>,
+    /// Whether `dir` has a `passwd` and a `group` to install: the host's with the board's static users.
+    pub users: bool,
     /// Whether to make a user namespace first (when xtask is not root).
     pub user_namespace: bool,
     /// The run's own cgroup; `None` hides cgroups from PID 1.

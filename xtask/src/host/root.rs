@@ -7,7 +7,6 @@
 
 use std::{
     fs,
-    io::ErrorKind,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
@@ -53,7 +52,9 @@ pub fn fill(plan: &Plan, old: &Path) -> Result<()> {
     if let Some(rootfs) = &plan.rootfs {
         lay_over(&below(old, rootfs), Path::new("/"))?;
     }
-    merge_users(plan)?;
+    if plan.users {
+        install_users(plan, old)?;
+    }
     for path in &plan.defects.rootfs_without {
         remove(path).with_context(|| format!("cannot remove {} from the throw-away root", path.display()))?;
     }
@@ -77,22 +78,14 @@ fn fill_dev(plan: &Plan, old: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The static users of the board join those of the host.
-fn merge_users(plan: &Plan) -> Result<()> {
-    if plan.users.is_empty() && plan.groups.is_empty() {
-        return Ok(());
-    }
-    let read = |path: &str| match fs::read_to_string(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        other => other.with_context(|| format!("cannot read {path}")),
-    };
-    let (passwd, group) =
-        crate::users::merge(&read("/etc/passwd")?, &read("/etc/group")?, &plan.users, &plan.groups)?;
-    for (path, text) in [("/etc/passwd", passwd), ("/etc/group", group)] {
+/// Puts the passwd and group files that xtask made in their places.
+fn install_users(plan: &Plan, old: &Path) -> Result<()> {
+    for name in ["passwd", "group"] {
         // A new file, not a changed one: overlayfs need not copy the host's, whose owner may have no number here.
-        let fresh = format!("{path}.tomte");
-        fs::write(&fresh, text).with_context(|| format!("cannot write {fresh}"))?;
-        fs::rename(&fresh, path).with_context(|| format!("cannot replace {path}"))?;
+        let (fresh, path) = (format!("/etc/{name}.tomte"), format!("/etc/{name}"));
+        fs::copy(below(old, &plan.dir.join(name)), &fresh)
+            .with_context(|| format!("cannot write {fresh}"))?;
+        fs::rename(&fresh, &path).with_context(|| format!("cannot replace {path}"))?;
     }
     Ok(())
 }

@@ -26,19 +26,18 @@ pub(super) fn order(graph: &mut Graph, diagnostics: &mut Diagnostics) {
         }
         wave += 1;
     }
-    // Every unit on a cycle is still waiting, and so is every unit after one.
-    while let Some(id) = waiting.pop_first() {
-        if let Some(path) = shortest_way_back(graph, id) {
-            report(graph, &path, diagnostics);
-            for on_path in path {
-                waiting.remove(&on_path);
-            }
+    // Every unit on a cycle is still waiting, and so is every unit after one. The shortest cycle says the most.
+    while let Some(path) = waiting.iter().filter_map(|id| way_back(graph, *id, &waiting)).min_by_key(Vec::len)
+    {
+        report(graph, &path, diagnostics);
+        for on_path in path {
+            waiting.remove(&on_path);
         }
     }
 }
 
-/// The shortest `start -> … -> start` along `after`, without the second `start`.
-fn shortest_way_back(graph: &Graph, start: UnitId) -> Option<Vec<UnitId>> {
+/// The shortest `start -> … -> start` along `after` through `waiting` units, without the second `start`.
+fn way_back(graph: &Graph, start: UnitId, waiting: &BTreeSet<UnitId>) -> Option<Vec<UnitId>> {
     let mut came_from: BTreeMap<UnitId, UnitId> = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
     while let Some(id) = queue.pop_front() {
@@ -51,7 +50,7 @@ fn shortest_way_back(graph: &Graph, start: UnitId) -> Option<Vec<UnitId>> {
                 path.reverse();
                 return Some(path);
             }
-            if next != start && !came_from.contains_key(&next) {
+            if waiting.contains(&next) && !came_from.contains_key(&next) {
                 came_from.insert(next, id);
                 queue.push_back(next);
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Mention, Origin, Relation};
 use crate::{
-    diag::{Diagnostic, Diagnostics, closest},
+    diag::{Diagnostic, Diagnostics, Severity, closest},
     targets::{self, Absent},
 };
 
@@ -21,8 +21,8 @@ impl Missing {
             return; // a target tomte brings along orders itself after others if they are there
         };
         let absent = targets::absent(&mention.other);
-        let slip = absent == Absent::Unknown && closest(&mention.other, known.iter().copied()).is_some();
-        let Some(make) = weight(mention.relation, absent, slip) else { return };
+        let meant = if absent == Absent::Unknown { meant(&mention.other, known) } else { None };
+        let Some(make) = weight(mention.relation, absent, meant.is_some()) else { return };
         let why = match absent {
             Absent::Shutdown => "tomte shuts down without units, so this starts nothing".to_owned(),
             Absent::Done(why) => format!("not needed, {why}"),
@@ -31,16 +31,15 @@ impl Missing {
             Absent::Unknown => "no such unit in this image".to_owned(),
         };
         let mut problem = make(format!("{assignment}: {why}"));
-        if problem.severity != crate::diag::Severity::Error {
+        if problem.severity != Severity::Error {
             if !self.said.insert(mention.other.clone()) {
                 return;
             }
             problem.message.push_str("; dropped");
         }
-        if slip {
-            problem = problem.did_you_mean(&mention.other, known.iter().copied());
-        }
-        diagnostics.push(problem.at(place.clone()));
+        problem.help.extend(meant);
+        let written = assignment.split('=').nth(1).unwrap_or_default();
+        diagnostics.push(problem.at(place.clone()).wide(written.chars().count()));
     }
 }
 
@@ -68,6 +67,14 @@ pub(super) fn itself(mention: &Mention, diagnostics: &mut Diagnostics) {
 
 /// Reports that a name of the board, written as `setting`, is no unit.
 pub(super) fn of_board(setting: &str, name: &str, known: &[&str], diagnostics: &mut Diagnostics) {
-    let message = format!("{setting}: {name}: no such unit in this image");
-    diagnostics.push(Diagnostic::error(message).did_you_mean(name, known.iter().copied()));
+    let mut problem = Diagnostic::error(format!("{setting}: {name}: no such unit in this image"));
+    problem.help.extend(meant(name, known));
+    diagnostics.push(problem);
+}
+
+/// Advice, if `name` looks like a slip for one of `known` of the same kind.
+fn meant(name: &str, known: &[&str]) -> Option<String> {
+    let (stem, kind) = name.rsplit_once('.').unwrap_or((name, "service"));
+    let alike = known.iter().filter_map(|other| other.strip_suffix(kind)?.strip_suffix('.'));
+    closest(stem, alike).map(|stem| format!("did you mean \"{stem}.{kind}\"?"))
 }

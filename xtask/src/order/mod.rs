@@ -101,10 +101,16 @@ impl Graph {
     pub fn new(units: Vec<Unit>, wanted: &Wanted<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mut units = by_name(units, diagnostics)?;
         let default_target = targets::resolve(wanted.default_target, "multi-user.target");
-        let enabled = enabled(&units, wanted, diagnostics);
+        let aliases = aliases(&units, diagnostics);
+        let enabled = enabled(&units, &aliases, wanted, diagnostics);
+        let resolve = |name: &str| aliases.get(name).map_or(name, String::as_str).to_owned();
+        let default_target = &*resolve(default_target);
         let mut mentions = Vec::new();
         for unit in units.values() {
             mentioned(unit, enabled.contains(&unit.name), default_target, &mut mentions);
+        }
+        for mention in &mut mentions {
+            mention.other = resolve(&mention.other);
         }
         let asked_for =
             mentions.iter().map(|mention| mention.other.clone()).chain([default_target.to_owned()]);
@@ -244,20 +250,44 @@ fn by_name(units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<S
     (!twice).then_some(named)
 }
 
+/// Other names of units, and whose they are. A unit of that name wins over an alias.
+fn aliases(units: &BTreeMap<String, Unit>, diagnostics: &mut Diagnostics) -> BTreeMap<String, String> {
+    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
+    for unit in units.values() {
+        for alias in unit.install.aliases.iter().filter(|alias| alias.value != unit.name) {
+            if units.contains_key(&alias.value) {
+                continue;
+            }
+            if let Some(other) = aliases.insert(alias.value.clone(), unit.name.clone()) {
+                let message = format!("{} and {} both have the alias {}", other, unit.name, alias.value);
+                diagnostics.push(Diagnostic::error(message).at(alias.place.clone()));
+            }
+        }
+    }
+    aliases
+}
+
 /// The names of the units whose `[Install]` counts.
 fn enabled(
     units: &BTreeMap<String, Unit>,
+    aliases: &BTreeMap<String, String>,
     wanted: &Wanted<'_>,
     diagnostics: &mut Diagnostics,
 ) -> BTreeSet<String> {
     let Some(enable) = wanted.enable else {
         return units.values().filter(|unit| unit.install.present).map(|unit| unit.name.clone()).collect();
     };
-    for name in enable {
-        match units.get(name) {
+    let mut enabled = BTreeSet::new();
+    let mut queue: Vec<&String> = enable.iter().collect();
+    while let Some(name) = queue.pop() {
+        match units.get(aliases.get(name).unwrap_or(name)) {
             Some(unit) if !unit.install.present => {
                 let message = format!("enable: {name} has no [Install] section, so nothing pulls it in");
                 diagnostics.push(Diagnostic::warning(message));
+            }
+            Some(unit) if enabled.insert(unit.name.clone()) => {
+                let also = unit.install.also.iter().map(|also| &also.value);
+                queue.extend(also.filter(|also| units.contains_key(*also)));
             }
             Some(_) => {}
             None => {
@@ -266,7 +296,7 @@ fn enabled(
             }
         }
     }
-    enable.iter().cloned().collect()
+    enabled
 }
 
 /// Adds what `unit` says of others, its default dependencies included.

@@ -90,10 +90,9 @@ fn add_modules(archive: &mut Archive, modules: &[PathBuf]) -> Result<()> {
 /// The board's static users join those of the image.
 fn add_users(archive: &mut Archive, board: &Board) -> Result<()> {
     let text = |path: &str| String::from_utf8_lossy(archive.content(path).unwrap_or_default()).into_owned();
-    let (passwd, group) =
-        users::merge(&text("etc/passwd"), &text("etc/group"), &board.config.user, &board.config.group)?;
-    archive.file("etc/passwd", 0o644, passwd.into());
-    archive.file("etc/group", 0o644, group.into());
+    let merged = users::merge(&text("etc/passwd"), &text("etc/group"), &board.config)?;
+    archive.file("etc/passwd", 0o644, merged.passwd.into());
+    archive.file("etc/group", 0o644, merged.group.into());
     Ok(())
 }
 
