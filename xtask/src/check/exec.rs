@@ -139,7 +139,7 @@ fn not_enforced(value: &Text) -> Diagnostic {
     wrong(
         value,
         format!(
-            "{} is not enforced by this tomte, so the service would run with more than it may",
+            "{:?} is not enforced by this tomte, so the service could do more than it may",
             value.as_str()
         ),
     )
@@ -147,7 +147,7 @@ fn not_enforced(value: &Text) -> Diagnostic {
 
 pub fn permissions_start_only(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if scalar::boolean(&a.value)? {
-        let problem = wrong(&a.value, "yes is not supported by this tomte; systemd has deprecated it");
+        let problem = wrong(&a.value, "\"yes\" is not supported by this tomte; systemd has deprecated it");
         return Err(problem.help("put + or ! before the program of the commands that need full privileges"));
     }
     Ok(())
@@ -188,7 +188,7 @@ pub fn runtime_directory_preserve(d: &mut Draft, a: &Assignment, _: &mut Cx) -> 
 
 pub fn standard_input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if a.value.as_str() == "tty-force" {
-        let problem = Diagnostic::warning("tty-force is taken as tty: nobody is thrown off the terminal");
+        let problem = Diagnostic::warning("\"tty-force\" is taken as tty: nobody is thrown off the terminal");
         cx.problems.push(problem.on(&a.value, 0..a.value.len()));
         d.service.exec.stdin = Stdin::Tty;
         return Ok(());
@@ -209,7 +209,7 @@ pub fn standard_error(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 
 fn output(a: &Assignment, cx: &mut Cx) -> Result<Stdout, Diagnostic> {
     if let "syslog" | "kmsg" | "syslog+console" | "kmsg+console" | "journal+console" = a.value.as_str() {
-        let message = format!("{}: goes to tomte's log, as journal does", a.value.as_str());
+        let message = format!("{:?} goes to tomte's log, as journal does", a.value.as_str());
         cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
         return Ok(Stdout::Journal);
     }

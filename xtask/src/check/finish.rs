@@ -9,6 +9,7 @@ use tomte::table::{
 use super::{
     blame,
     draft::{Cx, Draft},
+    under,
 };
 use crate::{
     diag::Diagnostic,
@@ -62,7 +63,7 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
 
 /// An error about the last assignment of `key`.
 fn refuse(key: &str, message: &str, help: &str, cx: &mut Cx) {
-    let problem = blame(Diagnostic::error(format!("{key}=: {message}")), key, cx);
+    let problem = blame(Diagnostic::error(under(key, message)), key, cx);
     cx.problems.push(problem.help(help));
 }
 
@@ -91,7 +92,7 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
             Diagnostic::error(format!("{key}=: DynamicUser=yes needs a name, not the number {written}"))
                 .help("a number of your own choice goes without DynamicUser=")
         } else {
-            Diagnostic::error(format!("{key}=: {written:?} cannot be the name of a dynamic user"))
+            Diagnostic::error(format!("{key}={written:?} cannot be the name of a dynamic user"))
                 .help("letters, digits, _ and -, no digit or - first, at most 31 bytes")
         };
         let problem = blame(problem, key, cx);

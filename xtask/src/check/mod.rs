@@ -88,11 +88,13 @@ fn instances(
     };
     asked.extend(units.iter().flat_map(named));
     for template in &files.templates {
-        // The template's own problems count even if nobody uses it.
-        let (_, default) = read_unit(template, shell, sink);
+        // The template's own problems count even if nobody uses it. `%i` has to stand for something meanwhile.
+        let UnitName { prefix, suffix, .. } = &template.name;
+        let instance = |instance: &str| format!("{prefix}@{instance}.{suffix}");
+        let Ok(name) = UnitName::new(&instance("instance")) else { continue };
+        let (_, default) = read_unit(&Found { name, ..template.clone() }, shell, sink);
         if !default.is_empty() {
-            let UnitName { prefix, suffix, .. } = &template.name;
-            asked.push(format!("{prefix}@{default}.{suffix}"));
+            asked.push(instance(&default));
         }
     }
     while let Some(name) = asked.pop() {
@@ -160,10 +162,16 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
         cx.failed |= failed.is_some();
         cx.problems.extend(failed);
         for problem in &mut cx.problems[before..] {
-            problem.message.insert_str(0, &format!("{key}=: "));
+            problem.message = under(key, &problem.message);
         }
         cx.written.insert(key.to_owned(), assignment.clone());
     }
+}
+
+/// `message` about the value of `key`; it may begin with the value, quoted.
+fn under(key: &str, message: &str) -> String {
+    let colon = if message.starts_with('"') { "" } else { ": " };
+    format!("{key}={colon}{message}")
 }
 
 /// Points at the assignment that was written last for `key`, or at nothing.

@@ -26,8 +26,7 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         "notify" | "notify-reload" => "Type=exec starts the program and does not wait for its message",
         "dbus" => "Type=exec starts the program and does not wait for its bus name",
         "idle" => {
-            let message =
-                format!("{}: treated as simple, without the wait for other units", a.value.as_str());
+            let message = "\"idle\" is taken as simple: it does not wait for other units".to_owned();
             cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
             d.service_type = Some(ServiceType::Simple);
             return Ok(());
@@ -42,7 +41,7 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             return Ok(());
         }
     };
-    Err(wrong(&a.value, format!("{} is not supported by this tomte", a.value.as_str())).help(unsupported))
+    Err(wrong(&a.value, format!("{:?} is not supported by this tomte", a.value.as_str())).help(unsupported))
 }
 
 pub fn restart(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
@@ -119,7 +118,7 @@ pub fn kill_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     ];
     d.service.kill.mode = scalar::choice(&a.value, &choices)?;
     if d.service.kill.mode == KillMode::None {
-        let problem = Diagnostic::warning("none leaves every process running; systemd has deprecated it");
+        let problem = Diagnostic::warning("\"none\" leaves every process running; systemd has deprecated it");
         cx.problems.push(problem.on(&a.value, 0..a.value.len()).help("use mixed or control-group"));
     }
     Ok(())
