@@ -5,4 +5,17 @@
 //! library: the binary alone includes them, by path, because tests are linked against a libc that has its own.
 
 pub mod arguments;
+pub mod cgroup;
+pub mod child;
+pub mod directory;
+mod expand;
+mod filter;
+pub mod ipc;
+pub mod passwd;
+mod path;
+pub mod plan;
 pub mod raw;
+pub mod report;
+pub mod spawn;
+pub mod step;
+pub mod tree;
