@@ -1,0 +1,190 @@
+//! Checks against the image that the units will run in: programs, users, groups. Reads the image's directories;
+//! follows symbolic links inside them and never out of them.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::{Command, Exec, Kind, Located, Unit},
+    values::user,
+};
+
+/// Where a program without a slash is looked for (systemd's path-util.h, DEFAULT_PATH).
+const SEARCH_PATH: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Symbolic links followed for one path: the kernel's limit.
+const LINKS_MAX: usize = 40;
+
+/// What is known of the image that the units will run in. Without `roots` nothing is checked against it.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    /// Its root directories, each laid over the one before it.
+    pub roots: Vec<PathBuf>,
+    /// Users that it will have besides those in its /etc/passwd: name and number.
+    pub users: Vec<(String, u32)>,
+    /// Groups that it will have besides those in its /etc/group: name and number.
+    pub groups: Vec<(String, u32)>,
+    /// Units that the board names: templates get these instances.
+    pub instances: Vec<String>,
+}
+
+/// The names and numbers of the image.
+struct Accounts {
+    users: Vec<(String, u32)>,
+    groups: Vec<(String, u32)>,
+}
+
+impl Image {
+    /// Root's login shell, where the image has a passwd.
+    pub fn root_shell(&self) -> Option<String> {
+        let passwd = self.read("/etc/passwd")?;
+        let root = passwd.lines().find(|line| line.starts_with("root:"))?;
+        root.split(':').nth(6).filter(|shell| !shell.is_empty()).map(str::to_owned)
+    }
+
+    /// Complains about everything the services need and the image lacks.
+    pub fn check(&self, units: &[Unit], sink: &mut Diagnostics) {
+        if self.roots.is_empty() {
+            return;
+        }
+        let accounts = Accounts {
+            users: [self.users.clone(), self.accounts("/etc/passwd")].concat(),
+            groups: [self.groups.clone(), self.accounts("/etc/group")].concat(),
+        };
+        for unit in units {
+            if let Kind::Service(service) = &unit.kind {
+                accounts.check(&service.exec, sink);
+                service.commands.iter().for_each(|(_, command)| self.check_program(command, sink));
+            }
+        }
+    }
+
+    fn check_program(&self, command: &Command, sink: &mut Diagnostics) {
+        let Command { path, place, ignore_failure, .. } = command;
+        let message = if path.starts_with('/') {
+            match self.resolve(path) {
+                None => format!("{path} is not in the image"),
+                Some(file) if !is_executable(&file) => format!("{path} is no executable file in the image"),
+                Some(_) => return,
+            }
+        } else {
+            let mut places =
+                SEARCH_PATH.iter().filter_map(|folder| self.resolve(&format!("{folder}/{path}")));
+            if places.any(|file| is_executable(&file)) {
+                return;
+            }
+            format!("{path} is not in the image, in none of {}", SEARCH_PATH.join(" "))
+        };
+        let problem = if *ignore_failure { Diagnostic::warning(message) } else { Diagnostic::error(message) };
+        sink.push(problem.at(place.clone()).wide(path.chars().count()));
+    }
+
+    /// The file that `path` of the image is, links followed.
+    fn resolve(&self, path: &str) -> Option<PathBuf> {
+        let mut links = 0;
+        let mut done: Vec<String> = Vec::new();
+        let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        while let Some(part) = todo.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    done.pop();
+                    continue;
+                }
+                _ => done.push(part),
+            }
+            let here = self.find(&done)?;
+            if let Ok(target) = std::fs::read_link(&here) {
+                links += 1;
+                if links > LINKS_MAX {
+                    return None;
+                }
+                let target = target.to_string_lossy().into_owned();
+                done.pop();
+                if target.starts_with('/') {
+                    done.clear();
+                }
+                todo.extend(target.split('/').rev().map(str::to_owned));
+            }
+        }
+        self.find(&done)
+    }
+
+    /// The topmost file at `parts`.
+    fn find(&self, parts: &[String]) -> Option<PathBuf> {
+        let mut layers = self.roots.iter().rev().map(|root| root.join(parts.join("/")));
+        layers.find(|path| path.symlink_metadata().is_ok())
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        let bytes = std::fs::read(self.resolve(path)?).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Names and numbers of passwd(5) or group(5).
+    fn accounts(&self, path: &str) -> Vec<(String, u32)> {
+        let text = self.read(path).unwrap_or_default();
+        let entry = |line: &str| {
+            let mut fields = line.split(':');
+            Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
+        };
+        text.lines().filter_map(entry).collect()
+    }
+}
+
+impl Accounts {
+    fn check(&self, exec: &Exec, sink: &mut Diagnostics) {
+        let roles =
+            [("User", "user", &exec.user, &self.users), ("Group", "group", &exec.group, &self.groups)];
+        for (key, role, written, list) in roles {
+            if !exec.dynamic_user {
+                require(key, role, written, list, sink);
+            }
+        }
+        for group in &exec.supplementary_groups {
+            require("SupplementaryGroups", "group", group, &self.groups, sink);
+        }
+        if exec.dynamic_user {
+            self.check_dynamic(exec, sink);
+        }
+    }
+
+    /// A name that only one of the two files has cannot be allocated (systemd's dynamic-user.c gives EILSEQ).
+    fn check_dynamic(&self, exec: &Exec, sink: &mut Diagnostics) {
+        let has = |list: &[(String, u32)], name: &str| list.iter().any(|(known, _)| known == name);
+        let cases = [
+            ("User", &exec.user, &self.users, &self.groups, "a group"),
+            ("Group", &exec.group, &self.groups, &self.users, "a user"),
+        ];
+        let separate = exec.group.value != exec.user.value;
+        for (key, written, own, other, what) in cases.into_iter().take(if separate { 2 } else { 1 }) {
+            let name = written.value.as_str();
+            if !has(own, name) && has(other, name) {
+                let message =
+                    format!("{key}=: the image has {what} {name:?}, so no dynamic one can be called that");
+                sink.push(Diagnostic::error(message).at(written.place.clone()).wide(name.chars().count()));
+            }
+        }
+    }
+}
+
+/// Complains if `written` is a name or number that is not in `list`. Root and nobody always exist.
+fn require(key: &str, role: &str, written: &Located<String>, list: &[(String, u32)], sink: &mut Diagnostics) {
+    let name = written.value.as_str();
+    let number = user::number(name);
+    let known = list.iter().any(|(known, id)| known == name || Some(*id) == number);
+    if known || matches!(name, "" | "root" | "0") || (role == "user" && matches!(name, "nobody" | "65534")) {
+        return;
+    }
+    let problem = Diagnostic::error(format!("{key}=: the image has no {role} {name:?}"));
+    let problem = problem.at(written.place.clone()).wide(name.chars().count());
+    let problem = problem.did_you_mean(name, list.iter().map(|(known, _)| known.as_str()));
+    sink.push(problem.help(format!("declare it in board.toml ([[{role}]]), or set DynamicUser=yes")));
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}

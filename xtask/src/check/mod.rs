@@ -1,0 +1,179 @@
+//! Unit files to typed units: what each directive means, what it defaults to, what it implies, and every check that
+//! looks at one unit alone. Collects all problems of all files. Names of other units are left to `order`.
+
+mod directives;
+mod draft;
+mod exec;
+mod files;
+mod finish;
+mod image;
+mod known;
+mod lists;
+mod service;
+pub mod verb;
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::{Located, Unit},
+    read::{self, Assignment, Section},
+    values::{specifier::Specifiers, unit_name::UnitName},
+};
+
+use draft::{Cx, Draft};
+use files::{Files, Found};
+
+pub use image::Image;
+
+/// Reads the unit files in `paths` (files, or directories of them) and their drop-ins. Every problem goes to `sink`;
+/// units with errors are returned as far as they could be understood, so ask `sink.has_errors()` before using them.
+/// Templates come back as the instances that other units name.
+pub fn load(paths: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit> {
+    load_for(paths, &Image::default(), sink)
+}
+
+/// The same for a known image: programs, users and groups that it lacks are errors too, and templates get the
+/// instances that the board names.
+pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec<Unit> {
+    let files = files::collect(paths, sink);
+    let shell = image.root_shell();
+    let mut units: Vec<Unit> =
+        files.units.iter().map(|found| read_unit(found, shell.as_deref(), sink).0).collect();
+    link(&files, &mut units, sink);
+    instances(&files, image, shell.as_deref(), &mut units, sink);
+    for (alias, name) in &files.aliases {
+        if let Some(unit) = units.iter_mut().find(|unit| unit.name == *name) {
+            unit.install.aliases.push(Located { value: alias.clone(), place: None });
+        }
+    }
+    units.sort_by(|one, other| one.name.cmp(&other.name));
+    image.check(&units, sink);
+    units
+}
+
+/// Enters the links of `X.wants/` and `X.requires/` directories: at X if it is among the units, else as if `[Install]`
+/// said so.
+fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
+    for link in &files.links {
+        let value = |value: &str| Located { value: value.to_owned(), place: None };
+        if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.from) {
+            let list = if link.requires { &mut unit.requires } else { &mut unit.wants };
+            list.push(value(&link.to));
+        } else if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.to) {
+            let install = &mut unit.install;
+            install.present = true;
+            let list = if link.requires { &mut install.required_by } else { &mut install.wanted_by };
+            list.push(value(&link.from));
+        } else {
+            let message = format!("{}: there is neither {} nor {}", link.path.display(), link.from, link.to);
+            sink.push(Diagnostic::warning(message));
+        }
+    }
+}
+
+/// Makes the instances of templates that units, the board, or the template's own `DefaultInstance=` name.
+fn instances(
+    files: &Files,
+    image: &Image,
+    shell: Option<&str>,
+    units: &mut Vec<Unit>,
+    sink: &mut Diagnostics,
+) {
+    let mut used = BTreeSet::new();
+    let mut asked: Vec<String> = image.instances.clone();
+    let named = |unit: &Unit| {
+        let lists = [&unit.wants, &unit.requires, &unit.install.also];
+        lists.into_iter().flatten().map(|name| name.value.clone()).collect::<Vec<_>>()
+    };
+    asked.extend(units.iter().flat_map(named));
+    for template in &files.templates {
+        // The template's own problems count even if nobody uses it.
+        let (_, default) = read_unit(template, shell, sink);
+        if !default.is_empty() {
+            let UnitName { prefix, suffix, .. } = &template.name;
+            asked.push(format!("{prefix}@{default}.{suffix}"));
+        }
+    }
+    while let Some(name) = asked.pop() {
+        let Ok(name) = UnitName::new(&name) else { continue };
+        let template = name.template().and_then(|full| files.templates.iter().find(|t| t.name.full == full));
+        let Some(template) = template.filter(|_| units.iter().all(|unit| unit.name != name.full)) else {
+            continue;
+        };
+        used.insert(template.name.full.clone());
+        let drop_ins = files::drop_ins(&name, &files.roots, sink);
+        let (unit, _) = read_unit(&Found { name, file: template.file.clone(), drop_ins }, shell, sink);
+        asked.extend(named(&unit));
+        units.push(unit);
+    }
+    for template in files.templates.iter().filter(|template| !used.contains(&template.name.full)) {
+        let message = format!("{}: no unit names an instance of this template", template.file.display());
+        sink.push(Diagnostic::warning(message));
+    }
+}
+
+/// One unit out of its file and drop-ins, and its `DefaultInstance=`.
+fn read_unit(found: &Found, shell: Option<&str>, sink: &mut Diagnostics) -> (Unit, String) {
+    let mut sections = read::file(&found.file, sink).sections;
+    for drop_in in &found.drop_ins {
+        sections.extend(read::file(drop_in, sink).sections);
+    }
+    assemble(found, &sections, shell, sink)
+}
+
+/// One unit out of its sections, and its `DefaultInstance=`.
+fn assemble(
+    found: &Found,
+    sections: &[Section],
+    shell: Option<&str>,
+    sink: &mut Diagnostics,
+) -> (Unit, String) {
+    let unit = found.name.clone();
+    let mut cx = Cx::new(Specifiers { unit, root_shell: shell.map(str::to_owned) });
+    let mut draft = Draft::new(&found.name, &found.file);
+    for section in sections {
+        known::section(&section.name, found.name.suffix, &mut cx);
+        take(section, &found.name, &mut draft, &mut cx);
+    }
+    let default_instance = std::mem::take(&mut draft.default_instance);
+    let unit = finish::unit(draft, &found.name, &mut cx);
+    cx.drain(sink);
+    (unit, default_instance)
+}
+
+/// Applies every assignment of one section.
+fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
+    let name = section.name.as_str();
+    if !known::sections(unit.suffix).contains(&name) {
+        return;
+    }
+    draft.unit.install.present |= name == "Install";
+    for assignment in &section.assignments {
+        let key = assignment.key.as_str();
+        let Some(set) = directives::find(name, key) else {
+            cx.problems.extend(known::unsupported(name, assignment));
+            continue;
+        };
+        let before = cx.problems.len();
+        let failed = set(draft, assignment, cx).err();
+        cx.failed |= failed.is_some();
+        cx.problems.extend(failed);
+        for problem in &mut cx.problems[before..] {
+            problem.message.insert_str(0, &format!("{key}=: "));
+        }
+        cx.written.insert(key.to_owned(), assignment.clone());
+    }
+}
+
+/// Points at the assignment that was written last for `key`, or at nothing.
+fn blame(problem: Diagnostic, key: &str, cx: &Cx) -> Diagnostic {
+    match cx.written.get(key) {
+        Some(Assignment { value, .. }) if !value.is_empty() => problem.on(value, 0..value.len()),
+        Some(Assignment { key, .. }) => problem.on(key, 0..key.len()),
+        None => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests;
