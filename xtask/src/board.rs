@@ -198,6 +198,12 @@ pub struct Qemu {
     pub debian_arch: String,
     /// The kernel's metapackage.
     pub kernel_package: String,
+    /// Kernel modules the image carries, without those they depend on: these are found.
+    #[serde(default)]
+    pub modules: Vec<String>,
+    /// TCP ports of the guest that can be reached on the host, each at a free port of 127.0.0.1.
+    #[serde(default)]
+    pub forward: Vec<u16>,
 }
 
 const ARCHS: [Arch; 4] = [Arch::X86_64, Arch::Aarch64, Arch::Arm, Arch::Riscv64];

@@ -18,8 +18,19 @@ pub enum Severity {
     Error,
     /// Something is not as written, but the rest works.
     Warning,
-    /// Nothing is wrong; somebody may want to know all the same.
+    /// Worth knowing; nothing is wrong.
     Note,
+}
+
+impl Severity {
+    /// The word for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// One problem.
@@ -155,11 +166,7 @@ impl Diagnostics {
     pub fn to_json(&self) -> Value {
         let one = |problem: &Diagnostic| {
             json!({
-                "severity": match problem.severity {
-                    Severity::Error => "error",
-                    Severity::Warning => "warning",
-                    Severity::Note => "note",
-                },
+                "severity": problem.severity.as_str(),
                 "message": problem.message,
                 "file": problem.place.as_ref().map(|place| place.file.to_string_lossy()),
                 "line": problem.place.as_ref().map(|place| place.line),
