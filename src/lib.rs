@@ -19,6 +19,8 @@
 #[cfg(any(test, feature = "encode"))]
 extern crate alloc;
 #[cfg(test)]
+extern crate self as tomte; // so that tests/sim/fixture.rs serves the tests in here as well
+#[cfg(test)]
 extern crate std;
 
 pub mod supervisor;

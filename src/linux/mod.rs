@@ -1,1 +1,24 @@
-//! Room under construction.
+//! Every system call and all unsafe code of tomte; knows no other room of the crate.
+//!
+//! Plain types in, plain types out: whoever calls maps its own records to them. [`raw`] holds the system calls that
+//! rustix lacks; everything else here is safe code on top of the two. `start.rs` and `mem.rs` are not modules of the
+//! library: the binary alone includes them, by path, because tests are linked against a libc that has its own.
+
+pub mod arguments;
+pub mod boot;
+pub mod clock;
+pub mod console;
+pub mod errno;
+pub mod output;
+pub mod poll;
+pub mod power;
+pub mod process;
+pub mod random;
+pub mod raw;
+pub mod signals;
+pub mod socket;
+
+pub use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    io::Errno,
+};

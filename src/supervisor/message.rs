@@ -174,6 +174,9 @@ pub struct Spawn {
     /// Whether the child may answer [`Event::Unfit`] because directories belong to another number; if not, it takes
     /// them over.
     pub suggest: bool,
+    /// Nobody has run under the numbers since they were chosen: IPC objects that they own are another tenant's, and
+    /// the child answers [`Event::Unfit`]. If not, such objects are the unit's own.
+    pub fresh: bool,
     /// `$MAINPID`.
     pub main_pid: Option<Pid>,
     /// `$SERVICE_RESULT`, `$EXIT_CODE`, `$EXIT_STATUS` for `ExecStop=` and `ExecStopPost=`.

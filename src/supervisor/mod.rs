@@ -2,7 +2,280 @@
 //!
 //! Pure: no system calls, no clock, no statics, no heap, no unsafe. The caller brings `now` and carries the actions
 //! out. Every action that can fail answers with an event; nothing is assumed done.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `message` | what goes in and out |
+//! | `unit`, `state` | one unit's record; the states of its life |
+//! | `job` | what is to be done with which unit, and in which order |
+//! | `start`, `stop`, `end` | a service's way up, its way down, and what the end of a process means |
+//! | `restart`, `limit` | the Restart= table; the start limit |
+//! | `uid`, `hold` | the pool of numbers; which unit holds which |
+//! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
+//!
+//! There is no queue of actions. Events change records; [`Supervisor::next_action`] reads off them what is due, unit
+//! by unit in turn, so that one that crashes in a loop can neither overflow anything nor starve the others.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+mod control;
+mod end;
+mod hold;
+mod job;
+mod limit;
 mod message;
+mod restart;
+mod set;
+mod shutdown;
+mod start;
+mod state;
+mod status;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod uid;
+mod unit;
 
+use heapless::Vec;
+
+use crate::table::{Kind, Service, Table, Unit, UnitId, limits::UNITS_MAX};
+use control::Clients;
+use set::UnitSet;
+use shutdown::Run;
+use state::State;
+use uid::Pool;
+use unit::{Notes, Record};
+
+pub use control::{CONTROL_PEER_UID, WAITING_MAX};
 pub use message::{Action, Answer, ClientId, Event, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Whom};
+pub use shutdown::SHUTDOWN_TIMEOUT;
+
+/// Everything that is decided is decided here.
+///
+/// The shell's loop: [`Supervisor::handle`] one event, carry out [`Supervisor::next_action`] until there is none
+/// (handing in each answer as it comes), wait for the next event or [`Supervisor::next_deadline`]. When the deadline
+/// has passed, [`Event::Deadline`] gets its turn among the other events.
+#[derive(Debug)]
+pub struct Supervisor<'t> {
+    table: Option<Table<'t>>,
+    units: Vec<Record, UNITS_MAX>,
+    /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
+    nowhere: Record,
+    /// Units about which something may be due.
+    dirty: UnitSet,
+    /// Whose turn it is.
+    turn: u16,
+    now: Instant,
+    pool: Pool,
+    clients: Clients,
+    run: Run,
+    /// What happened that cannot, and where; told once for each.
+    impossible: Option<(&'static str, UnitId)>,
+    impossible_count: u32,
+}
+
+/// What looking at a unit has led to.
+enum Due {
+    /// This is to be done.
+    Act(Action),
+    /// Its record has changed: look again.
+    Changed,
+    /// Nothing, until something happens.
+    Nothing,
+}
+
+impl<'t> Supervisor<'t> {
+    /// A supervisor without a table, for a place of its own: all zeros but for a few words, and nothing that follows
+    /// moves it.
+    #[inline(always)]
+    pub const fn empty() -> Self {
+        Self {
+            table: None,
+            units: Vec::new(),
+            nowhere: Record::new(),
+            dirty: UnitSet::EMPTY,
+            turn: 0,
+            now: Instant(0),
+            pool: Pool::EMPTY,
+            clients: Clients::NONE,
+            run: Run::new(),
+            impossible: None,
+            impossible_count: 0,
+        }
+    }
+
+    /// Takes on the units of `table`. Once, before the first event.
+    pub fn load(&mut self, table: Table<'t>) {
+        self.table = Some(table);
+        self.units.clear();
+        for _ in 0..table.unit_count() {
+            if self.units.push(Record::new()).is_err() {
+                break; // `Table::open` refuses more than UNITS_MAX
+            }
+        }
+        self.pool.load(table.board().uids, table.board().identity_count());
+    }
+
+    /// A supervisor of `table`'s units. Large: for a small stack use [`Self::empty`] in place, then [`Self::load`].
+    pub fn new(table: Table<'t>) -> Self {
+        let mut supervisor = Self::empty();
+        supervisor.load(table);
+        supervisor
+    }
+
+    /// Takes note of `event`. Work is bounded by the number of units and their dependencies; what follows from the
+    /// event comes from [`Self::next_action`].
+    pub fn handle(&mut self, now: Instant, event: Event<'_>) {
+        self.now = self.now.max(now);
+        match event {
+            Event::Boot { random, until } => self.boot(random, until),
+            Event::Deadline => self.deadline(),
+            Event::Request { client, peer_uid, request } => self.request(client, peer_uid, request),
+            Event::ClientGone { client } => self.clients.gone(client),
+            Event::Shutdown(power) => self.shutdown_asked(power),
+            Event::Reported => self.reported(),
+            Event::Spawned { unit, slot, pid } => {
+                self.for_service(unit, |s, sv| s.spawned(unit, sv, slot, pid))
+            }
+            Event::SpawnFailed { unit, slot, failure } => {
+                self.for_service(unit, |s, sv| s.spawn_failed(unit, sv, slot, Some(failure)));
+            }
+            Event::Identified { unit, pid, uid, gid } => {
+                self.for_service(unit, |s, sv| s.identified(unit, sv, pid, uid, gid));
+            }
+            Event::Unfit { unit, pid, identity, suggestion } => {
+                self.for_service(unit, |s, sv| s.unfit(unit, sv, pid, identity, suggestion));
+            }
+            Event::StepFailed { unit, pid, failure } => self.step_failed(unit, pid, failure),
+            Event::Executed { unit, pid } => self.for_service(unit, |s, sv| s.executed(unit, sv, pid)),
+            Event::Exited { unit, pid, status } => {
+                self.for_service(unit, |s, sv| s.exited(unit, sv, pid, status))
+            }
+            Event::Empty { unit } => self.for_service(unit, |s, sv| s.emptied(unit, sv)),
+            Event::Cleaned { unit, clean } => self.for_service(unit, |s, sv| s.cleaned(unit, sv, clean)),
+        }
+    }
+
+    /// What is to be done next, if anything. Answers to an action may be handed in before asking again.
+    #[must_use]
+    pub fn next_action(&mut self) -> Option<Action> {
+        if self.run.has_left() {
+            return None;
+        }
+        // Ends: `Due::Changed` moves a job or a state forward, and without an action in between those only go so far.
+        while let Some(id) = self.dirty.next_from(self.turn) {
+            if let Some(action) = self.next_saying() {
+                return Some(action);
+            }
+            match self.due(id) {
+                Due::Act(action) => {
+                    self.turn = id.0.saturating_add(1);
+                    return Some(action);
+                }
+                Due::Changed => {}
+                Due::Nothing => self.dirty.remove(id),
+            }
+        }
+        self.next_saying().or_else(|| self.due_of_all())
+    }
+
+    /// What is to be said before anything else is done: answers and news, causes before consequences.
+    fn next_saying(&mut self) -> Option<Action> {
+        if let Some((client, answer)) = self.clients.next_reply() {
+            return Some(Action::Reply { client, answer });
+        }
+        if let Some((what, unit)) = self.impossible.take() {
+            return Some(Action::Log(Log::Impossible(what, unit)));
+        }
+        if let Some(log) = self.run.next_log() {
+            return Some(Action::Log(log));
+        }
+        let noted = self.dirty.iter().find(|id| self.peek(*id).notes != Notes::NONE)?;
+        self.at(noted).next_log(noted).map(Action::Log)
+    }
+
+    /// When [`Event::Deadline`] is wanted, if nothing else happens before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.run.has_left() {
+            return None;
+        }
+        let units = self.units.iter().filter_map(|unit| unit.state.deadline()).min();
+        [units, self.run.deadline()].into_iter().flatten().min()
+    }
+
+    /// How often something happened that cannot.
+    pub const fn impossible_count(&self) -> u32 {
+        self.impossible_count
+    }
+
+    fn due(&mut self, id: UnitId) -> Due {
+        match self.due_of_state(id) {
+            Due::Act(action) => Due::Act(action),
+            Due::Changed => Due::Changed,
+            Due::Nothing if self.advance_job(id) => Due::Changed,
+            Due::Nothing => Due::Nothing,
+        }
+    }
+
+    /// What the state of `id` itself asks for.
+    fn due_of_state(&mut self, id: UnitId) -> Due {
+        match self.peek(id).state {
+            State::Dead | State::Failed | State::AutoRestart { .. } | State::RestartDue | State::Active => {
+                Due::Nothing
+            }
+            State::Command { .. } | State::Running | State::Exited => self.due_spawn(id),
+            State::Kill { .. } => self.due_signal(id),
+            State::Clean { .. } => self.due_clean(id),
+        }
+    }
+
+    /// The record of `id`, to be changed: whatever is done to it, it will be looked at.
+    fn at(&mut self, id: UnitId) -> &mut Record {
+        match self.units.get_mut(id.index()) {
+            Some(unit) => {
+                self.dirty.insert(id);
+                unit
+            }
+            None => &mut self.nowhere,
+        }
+    }
+
+    fn peek(&self, id: UnitId) -> &Record {
+        self.units.get(id.index()).unwrap_or(&self.nowhere)
+    }
+
+    fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
+        self.table.as_ref()?.unit(id)
+    }
+
+    /// Decodes the record of the service `id` and hands it to `work`.
+    fn for_service(&mut self, id: UnitId, work: impl FnOnce(&mut Self, &Service<'t>)) {
+        match self.unit(id).map(|unit| unit.kind) {
+            Some(Kind::Service(service)) => work(self, &service),
+            Some(Kind::Target) => self.report_impossible("a process of a target", id),
+            None => self.report_impossible("an event of a unit that is not in the table", id),
+        }
+    }
+
+    fn ids(&self) -> impl Iterator<Item = UnitId> + use<> {
+        (0..u16::try_from(self.units.len()).unwrap_or(u16::MAX)).map(UnitId)
+    }
+
+    /// Says that something happened that cannot. It is contained where it is found.
+    fn report_impossible(&mut self, what: &'static str, id: UnitId) {
+        self.impossible_count = self.impossible_count.saturating_add(1);
+        self.impossible = Some((what, id));
+    }
+
+    /// Everything whose time has come.
+    fn deadline(&mut self) {
+        for id in self.ids() {
+            if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) {
+                self.for_service(id, |supervisor, service| supervisor.timed_out(id, service));
+            }
+        }
+        self.run_deadline();
+    }
+}

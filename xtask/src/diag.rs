@@ -18,6 +18,19 @@ pub enum Severity {
     Error,
     /// Something is not as written, but the rest works.
     Warning,
+    /// Worth knowing; nothing is wrong.
+    Note,
+}
+
+impl Severity {
+    /// The word for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// One problem.
@@ -43,6 +56,11 @@ impl Diagnostic {
     /// A warning, without a place yet.
     pub fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    /// A note, without a place yet.
+    pub fn note(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(message) }
     }
 
     /// Says where. Takes a [`Place`] or an `Option` of one, as the model's values carry.
@@ -148,7 +166,7 @@ impl Diagnostics {
     pub fn to_json(&self) -> Value {
         let one = |problem: &Diagnostic| {
             json!({
-                "severity": match problem.severity { Severity::Error => "error", Severity::Warning => "warning" },
+                "severity": problem.severity.as_str(),
                 "message": problem.message,
                 "file": problem.place.as_ref().map(|place| place.file.to_string_lossy()),
                 "line": problem.place.as_ref().map(|place| place.line),
@@ -164,6 +182,7 @@ impl Diagnostics {
         let level = match problem.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
         };
         let path =
             problem.place.as_ref().map(|place| place.file.to_string_lossy().into_owned()).unwrap_or_default();

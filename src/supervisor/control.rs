@@ -1,0 +1,146 @@
+//! Who may ask what, and who waits for an answer.
+
+use heapless::Vec;
+
+use super::{Answer, ClientId, Supervisor, limit::Window, state::State};
+use crate::{
+    table::UnitId,
+    wire::{JobResult, Request, ServiceResult},
+};
+
+/// Whose requests are heard: root's.
+pub const CONTROL_PEER_UID: u32 = 0;
+/// Requests that can be waiting for an answer at once. Beyond that the answer is [`Answer::Busy`].
+pub const WAITING_MAX: usize = 32;
+
+/// Requests without an answer yet, oldest first.
+#[derive(Debug)]
+pub(super) struct Clients {
+    waiting: Vec<Waiting, WAITING_MAX>,
+    /// The one that came when all places were taken. One is enough for a shell that carries out what is due after
+    /// each event.
+    busy: Option<ClientId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    client: ClientId,
+    for_what: For,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum For {
+    /// The end of the unit's job.
+    Job(UnitId),
+    /// Its turn.
+    Turn(Answer),
+}
+
+impl Clients {
+    /// Nobody waits.
+    pub(super) const NONE: Self = Self { waiting: Vec::new(), busy: None };
+
+    /// The next answer that can be given.
+    pub(super) fn next_reply(&mut self) -> Option<(ClientId, Answer)> {
+        let ready = self.waiting.iter().enumerate().find_map(|(at, waiting)| match waiting.for_what {
+            For::Turn(answer) => Some((at, waiting.client, answer)),
+            For::Job(_) => None,
+        });
+        if let Some((at, client, answer)) = ready {
+            self.waiting.remove(at);
+            return Some((client, answer));
+        }
+        self.busy.take().map(|client| (client, Answer::Busy))
+    }
+
+    /// Those who wait for the job of `id` have their answer.
+    pub(super) fn job_ended(&mut self, id: UnitId, result: JobResult) {
+        for waiting in &mut self.waiting {
+            if matches!(waiting.for_what, For::Job(unit) if unit == id) {
+                waiting.for_what = For::Turn(Answer::Job(result));
+            }
+        }
+    }
+
+    /// Nobody is there any more to hear an answer.
+    pub(super) fn gone(&mut self, client: ClientId) {
+        self.waiting.retain(|waiting| waiting.client != client);
+        self.busy.take_if(|busy| *busy == client);
+    }
+
+    fn add(&mut self, client: ClientId, for_what: For) {
+        if self.waiting.push(Waiting { client, for_what }).is_err() {
+            self.busy = Some(client);
+        }
+    }
+}
+
+impl Supervisor<'_> {
+    /// A client asks.
+    pub(super) fn request(&mut self, client: ClientId, peer_uid: u32, request: Request<'_>) {
+        if peer_uid != CONTROL_PEER_UID {
+            return self.clients.add(client, For::Turn(Answer::Denied));
+        }
+        let answer = match request {
+            Request::Manager => Answer::Manager,
+            Request::Units { from } => Answer::Units { from },
+            Request::Unit { name } => self.find(name).map_or(Answer::NoSuchUnit, Answer::Unit),
+            Request::Start { name } => {
+                return self.ask_job(client, name, true, |s, id| s.enqueue_start(id, true));
+            }
+            Request::Restart { name } => return self.ask_job(client, name, true, Self::enqueue_restart),
+            Request::Stop { name } => return self.ask_job(client, name, false, Self::enqueue_stop),
+            Request::ResetFailed { name } => match self.find(name) {
+                Some(id) => {
+                    self.reset_failed(id);
+                    Answer::Accepted
+                }
+                None => Answer::NoSuchUnit,
+            },
+            Request::Shutdown(power) => {
+                self.shutdown_asked(power);
+                Answer::Accepted
+            }
+        };
+        self.clients.add(client, For::Turn(answer));
+    }
+
+    fn find(&self, name: &str) -> Option<UnitId> {
+        self.table.as_ref()?.find(name)
+    }
+
+    fn ask_job(
+        &mut self,
+        client: ClientId,
+        name: &str,
+        starts: bool,
+        enqueue: impl FnOnce(&mut Self, UnitId),
+    ) {
+        let Some(id) = self.find(name) else {
+            return self.clients.add(client, For::Turn(Answer::NoSuchUnit));
+        };
+        if self.clients.waiting.is_full() {
+            return self.clients.add(client, For::Turn(Answer::Busy));
+        }
+        if starts && self.run.is_shutting_down() {
+            return self.clients.add(client, For::Turn(Answer::Job(JobResult::Canceled)));
+        }
+        enqueue(self, id);
+        let for_what = match self.peek(id).job {
+            Some(_) => For::Job(id),
+            None => For::Turn(Answer::Job(JobResult::Done)),
+        };
+        self.clients.add(client, for_what);
+    }
+
+    /// Forgets a failure and the start limit.
+    fn reset_failed(&mut self, id: UnitId) {
+        let record = self.at(id);
+        record.window = Window::CLOSED;
+        record.restarts = 0;
+        if record.state == State::Failed {
+            record.state = State::Dead;
+            record.result = ServiceResult::Success;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The end of a process, and of the last one.
+
+use super::{
+    Pid, State, Supervisor,
+    restart::{self, Role},
+    state::{KillStage, Process},
+    unit::Note,
+};
+use crate::{
+    table::{CommandKind, Service, ServiceType, UnitId},
+    wire::{ExitStatus, ServiceResult},
+};
+
+impl Supervisor<'_> {
+    /// A process of a slot has ended.
+    pub(super) fn exited(&mut self, id: UnitId, service: &Service<'_>, pid: Pid, status: ExitStatus) {
+        let record = self.at(id);
+        match (record.main, record.control) {
+            (Process::Alive(main), _) if main == pid => {
+                record.main = Process::None;
+                self.main_exited(id, service, status);
+            }
+            (_, Process::Alive(control)) if control == pid => {
+                record.control = Process::None;
+                self.control_exited(id, service, status);
+            }
+            (Process::Unfit { pid: main, again }, _) if main == pid => {
+                self.unfit_main_exited(id, service, again)
+            }
+            (_, Process::Unfit { pid: control, again }) if control == pid => {
+                self.unfit_control_exited(id, service, again);
+            }
+            _ => self.report_impossible("the end of a process that is none of the unit's", id),
+        }
+    }
+
+    /// A child that could not use its number has ended: another takes its place, if the service is still to run.
+    fn unfit_main_exited(&mut self, id: UnitId, service: &Service<'_>, again: bool) {
+        let record = self.at(id);
+        let wanted = match record.state {
+            State::Command { kind, .. } => matches!(kind, CommandKind::Start | CommandKind::StartPost),
+            State::Running => true,
+            State::Dead
+            | State::Failed
+            | State::Exited
+            | State::Kill { .. }
+            | State::Clean { .. }
+            | State::AutoRestart { .. }
+            | State::RestartDue
+            | State::Active => false,
+        };
+        record.main = if wanted && again { Process::Wanted } else { Process::None };
+        if wanted && !again {
+            record.notes.add(Note::NoUidLeft);
+            self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Resources);
+        } else {
+            self.check_stage(id, service);
+        }
+    }
+
+    fn unfit_control_exited(&mut self, id: UnitId, service: &Service<'_>, again: bool) {
+        let record = self.at(id);
+        record.control = Process::None;
+        let State::Command { kind, .. } = record.state else { return self.check_stage(id, service) };
+        if again {
+            record.control = Process::Wanted;
+        } else {
+            record.notes.add(Note::NoUidLeft);
+            self.command_failed(id, service, kind, ServiceResult::Resources);
+        }
+    }
+
+    fn main_exited(&mut self, id: UnitId, service: &Service<'_>, status: ExitStatus) {
+        let record = self.at(id);
+        record.main_exit = Some(status);
+        let index = record.main_index;
+        let mut result = restart::judge(status, Role::Main, service);
+        if result != ServiceResult::Success {
+            record.notes.add(Note::MainExited);
+            if is_ignored(service, CommandKind::Start, index) {
+                result = ServiceResult::Success;
+            }
+        }
+        record.note_result(result);
+        match record.state {
+            State::Command { kind: CommandKind::Start, index, .. } => match service.service_type {
+                ServiceType::Oneshot if result == ServiceResult::Success => {
+                    self.command_done(id, service, CommandKind::Start, index);
+                }
+                ServiceType::Oneshot => self.enter_kill(id, service, KillStage::StopSigterm, result),
+                ServiceType::Simple | ServiceType::Exec => self.enter_running(id, service, result),
+            },
+            State::Running => self.enter_running(id, service, result),
+            State::Kill { .. } => self.check_stage(id, service),
+            // A command beside it still runs; what follows it looks at what is left.
+            State::Command { .. } => {}
+            State::Dead
+            | State::Failed
+            | State::Exited
+            | State::Clean { .. }
+            | State::AutoRestart { .. }
+            | State::RestartDue
+            | State::Active => {}
+        }
+    }
+
+    fn control_exited(&mut self, id: UnitId, service: &Service<'_>, status: ExitStatus) {
+        let state = self.peek(id).state;
+        let State::Command { kind, index, .. } = state else { return self.check_stage(id, service) };
+        let role = if kind == CommandKind::Condition { Role::Condition } else { Role::Command };
+        let result = restart::judge(status, role, service);
+        if result == ServiceResult::Success || is_ignored(service, kind, index) {
+            self.command_done(id, service, kind, index);
+        } else {
+            self.command_failed(id, service, kind, result);
+        }
+    }
+
+    fn command_failed(
+        &mut self,
+        id: UnitId,
+        service: &Service<'_>,
+        kind: CommandKind,
+        result: ServiceResult,
+    ) {
+        match kind {
+            CommandKind::Condition
+            | CommandKind::StartPre
+            | CommandKind::Start
+            | CommandKind::StartPost
+            | CommandKind::Stop => self.enter_kill(id, service, KillStage::StopSigterm, result),
+            CommandKind::Reload => {}
+            CommandKind::StopPost => self.enter_kill(id, service, KillStage::FinalSigterm, result),
+        }
+    }
+
+    /// No process of the unit is left.
+    pub(super) fn emptied(&mut self, id: UnitId, service: &Service<'_>) {
+        let record = self.at(id);
+        if record.main.pid().is_some() || record.control.pid().is_some() {
+            return; // said before the newest process was made: its own end brings another
+        }
+        record.populated = false;
+        self.check_stage(id, service);
+    }
+}
+
+/// Whether the command line has the prefix `-`.
+fn is_ignored(service: &Service<'_>, kind: CommandKind, index: u8) -> bool {
+    service.commands.of(kind).iter().nth(usize::from(index)).is_some_and(|command| command.ignore_failure)
+}

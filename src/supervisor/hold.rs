@@ -1,0 +1,222 @@
+//! Which unit holds which number, from its first process to the removal of all that it left.
+
+use super::{
+    Action, Due, Pid, State, Supervisor,
+    state::{Process, Rest},
+    uid::{TRIES_MAX, Taken},
+};
+use crate::table::{
+    CommandKind, DirectoryKind, Exec, IdentityId, Kind, Preserve, PrivateTmp, Privilege, Service, UnitId,
+};
+
+/// The numbers for a process.
+pub(super) enum Numbers {
+    /// These are held for its unit.
+    Held {
+        /// The user's.
+        uid: Option<u32>,
+        /// The group's.
+        gid: Option<u32>,
+        /// Nobody has run under them since they were chosen.
+        fresh: bool,
+    },
+    /// A janitor is about to kill whatever runs under one of them: not yet.
+    Wait,
+    /// There is no number.
+    NoneLeft,
+}
+
+/// The group's identity if it is not the user's.
+fn own_group(exec: &Exec<'_>) -> Option<IdentityId> {
+    exec.group_identity.filter(|group| exec.user_identity != Some(*group))
+}
+
+impl<'t> Supervisor<'t> {
+    /// Holds the numbers that a process of `id` needs.
+    pub(super) fn take_numbers(&mut self, id: UnitId, exec: &Exec<'t>) -> Numbers {
+        if let Some(user) = exec.user_identity.filter(|_| !self.peek(id).holds_user) {
+            match self.take(user) {
+                Taken::Number(_) => self.at(id).holds_user = true,
+                Taken::Wait => return Numbers::Wait,
+                Taken::NoneLeft => return Numbers::NoneLeft,
+            }
+        }
+        if let Some(group) = own_group(exec).filter(|_| !self.peek(id).holds_group) {
+            match self.take(group) {
+                Taken::Number(_) => self.at(id).holds_group = true,
+                Taken::Wait => return Numbers::Wait,
+                Taken::NoneLeft => return Numbers::NoneLeft,
+            }
+        }
+        let number = |identity: Option<IdentityId>| identity.and_then(|identity| self.pool.number(identity));
+        let used =
+            |identity: Option<IdentityId>| identity.is_some_and(|identity| self.pool.is_used(identity));
+        let fresh = !used(exec.user_identity) && !used(exec.group_identity);
+        Numbers::Held { uid: number(exec.user_identity), gid: number(exec.group_identity), fresh }
+    }
+
+    fn take(&mut self, identity: IdentityId) -> Taken {
+        let board = self.table.map(|table| table.board());
+        match board.as_ref().and_then(|board| board.identity(identity)) {
+            Some(record) => self.pool.take(identity, &record),
+            None => Taken::NoneLeft,
+        }
+    }
+
+    /// The child knows what it runs as. A static user or group wins: a number that nothing of this unit has taken on
+    /// goes back at once.
+    pub(super) fn identified(&mut self, id: UnitId, service: &Service<'_>, pid: Pid, uid: u32, gid: u32) {
+        let Some(kind) = self.command_of(id, pid) else { return };
+        let record = self.at(id);
+        if record.main.pid() == Some(pid) {
+            (record.uid, record.gid) = (Some(uid), Some(gid));
+        }
+        let command = service.commands.of(kind.0).iter().nth(usize::from(kind.1));
+        if command.is_some_and(|command| command.privilege != Privilege::Restricted) {
+            // It runs as root, but its directories belong to the numbers.
+            return self.mark_numbers_used(id, &service.exec);
+        }
+        let (holds_user, holds_group) = (record.holds_user, record.holds_group);
+        if let Some(user) = service.exec.user_identity.filter(|_| holds_user) {
+            self.at(id).holds_user = self.keep_or_give_back(user, uid);
+        }
+        if let Some(group) = own_group(&service.exec).filter(|_| holds_group) {
+            self.at(id).holds_group = self.keep_or_give_back(group, gid);
+        }
+    }
+
+    /// A process runs as `number` where `identity` was asked for; whether the number of `identity` is still held.
+    fn keep_or_give_back(&mut self, identity: IdentityId, number: u32) -> bool {
+        if self.pool.number(identity) == Some(number) {
+            self.pool.mark_used(identity);
+        } else if !self.pool.is_used(identity) {
+            self.pool.give_back(identity);
+            return false;
+        }
+        true
+    }
+
+    /// A process of the unit has got as far as to leave something behind.
+    pub(super) fn mark_numbers_used(&mut self, id: UnitId, exec: &Exec<'_>) {
+        let record = self.peek(id);
+        let user = exec.user_identity.filter(|_| record.holds_user);
+        let group = own_group(exec).filter(|_| record.holds_group);
+        user.into_iter().chain(group).for_each(|identity| self.pool.mark_used(identity));
+    }
+
+    /// Which command the process `pid` of `id` is.
+    fn command_of(&self, id: UnitId, pid: Pid) -> Option<(CommandKind, u8)> {
+        let record = self.peek(id);
+        if record.main.pid() == Some(pid) {
+            return Some((CommandKind::Start, record.main_index));
+        }
+        if let State::Command { kind, index, .. } = record.state
+            && record.control.pid() == Some(pid)
+        {
+            return Some((kind, index));
+        }
+        None
+    }
+
+    /// The child cannot use its number. Its end is not the service's: what comes after it is decided here.
+    pub(super) fn unfit(
+        &mut self,
+        id: UnitId,
+        service: &Service<'_>,
+        pid: Pid,
+        identity: IdentityId,
+        suggestion: Option<u32>,
+    ) {
+        let exec = &service.exec;
+        let held = (exec.user_identity == Some(identity) && self.peek(id).holds_user)
+            || (own_group(exec) == Some(identity) && self.peek(id).holds_group);
+        let alive = self.peek(id).main == Process::Alive(pid) || self.peek(id).control == Process::Alive(pid);
+        if !held || !alive {
+            return self.report_impossible("a number that does not fit and was not given", id);
+        }
+        let record = self.at(id);
+        record.unfits = record.unfits.saturating_add(1);
+        let asked = record.suggest;
+        record.suggest = asked && suggestion.is_none();
+        let spent = record.unfits > TRIES_MAX;
+        let used = self.pool.is_used(identity);
+        let again = match suggestion {
+            _ if spent => false,
+            // Taken over or declined: either way the next child does not ask again.
+            Some(number) => {
+                let _declined = !asked || used || !self.pool.exchange_for(identity, number);
+                true
+            }
+            None => !used && self.exchange(identity),
+        };
+        let record = self.at(id);
+        let process = if record.main == Process::Alive(pid) { &mut record.main } else { &mut record.control };
+        *process = Process::Unfit { pid, again };
+    }
+
+    fn exchange(&mut self, identity: IdentityId) -> bool {
+        let board = self.table.map(|table| table.board());
+        let record = board.as_ref().and_then(|board| board.identity(identity));
+        record.is_some_and(|record| self.pool.exchange(identity, &record))
+    }
+
+    /// Whether a janitor has to go before `id` comes to `rest`.
+    pub(super) fn needs_cleaning(&self, id: UnitId, service: &Service<'_>, rest: Rest) -> bool {
+        let record = self.peek(id);
+        let numbers = rest != Rest::Restart && (record.holds_user || record.holds_group);
+        let tmp = service.exec.private_tmp == PrivateTmp::Connected;
+        numbers || (record.touched && (tmp || removes_runtime_directories(&service.exec, rest)))
+    }
+
+    /// Sends the janitor.
+    pub(super) fn due_clean(&mut self, id: UnitId) -> Due {
+        let State::Clean { asked: false, then } = self.peek(id).state else { return Due::Nothing };
+        let Some(Kind::Service(service)) = self.unit(id).map(|unit| unit.kind) else { return Due::Nothing };
+        self.at(id).state = State::Clean { asked: true, then };
+        let exec = &service.exec;
+        let (mut uid, mut gid) = (None, None);
+        if then != Rest::Restart {
+            if let Some(user) = exec.user_identity.filter(|_| self.peek(id).holds_user) {
+                uid = self.pool.leave(user);
+                self.at(id).holds_user = uid.is_some();
+            }
+            if let Some(group) = own_group(exec).filter(|_| self.peek(id).holds_group) {
+                gid = self.pool.leave(group);
+                self.at(id).holds_group = gid.is_some();
+            }
+        }
+        let runtime_directories = removes_runtime_directories(exec, then);
+        Due::Act(Action::Clean { unit: id, runtime_directories, uid, gid })
+    }
+
+    /// The janitor of `id` is done: numbers that were cleaned are free, and what could not be cleaned is nobody's.
+    pub(super) fn return_numbers(&mut self, id: UnitId, exec: &Exec<'_>, clean: bool) {
+        let user = exec.user_identity;
+        let group = own_group(exec);
+        if !clean {
+            user.into_iter().chain(group).for_each(|identity| self.pool.taint(identity));
+        }
+        if let Some(user) = user.filter(|user| self.peek(id).holds_user && self.pool.is_leaving(*user)) {
+            self.pool.left(user, clean);
+            self.at(id).holds_user = false;
+        }
+        if let Some(group) = group.filter(|group| self.peek(id).holds_group && self.pool.is_leaving(*group)) {
+            self.pool.left(group, clean);
+            self.at(id).holds_group = false;
+        }
+        // Whoever shares the name may have waited for this.
+        for other in self.ids() {
+            self.at(other);
+        }
+    }
+}
+
+/// Whether the unit's runtime directories go when it comes to `rest`.
+fn removes_runtime_directories(exec: &Exec<'_>, rest: Rest) -> bool {
+    let removed = match exec.runtime_directory_preserve {
+        Preserve::No => true,
+        Preserve::Restart => rest != Rest::Restart,
+        Preserve::Yes => false,
+    };
+    removed && exec.directories.iter().any(|one| one.kind == DirectoryKind::Runtime && !one.names.is_empty())
+}

@@ -1,0 +1,242 @@
+//! The run as a whole: boot, the report of a test run, and the way out.
+
+use super::{Action, Instant, Log, Supervisor, Until};
+use crate::{
+    table::{Micros, UnitId},
+    wire::{Ended, JobResult, Power},
+};
+
+/// How long a shutdown takes at most, whatever the units' own timeouts say (systemd's shutdown targets have the same
+/// `JobTimeoutSec=`).
+pub const SHUTDOWN_TIMEOUT: Micros = Micros::from_secs(30 * 60);
+
+/// Where the run is.
+#[derive(Debug)]
+pub(super) struct Run {
+    boot: Boot,
+    /// The default target's start is over, but not told yet.
+    boot_log: bool,
+    report: Report,
+    exit: Exit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Boot {
+    /// The default target is being started.
+    Running,
+    /// It was reached.
+    Reached(Instant),
+    /// It was not.
+    Failed,
+}
+
+/// The report of a test run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Report {
+    /// Nobody wants one, or it is written.
+    Settled,
+    /// When nothing moves any more.
+    WhenIdle,
+    /// At that moment; `None` is never.
+    At(Option<Instant>),
+    /// Now, and why.
+    Due(Ended, Power),
+    /// The shell writes it; what comes after.
+    Asked(Power),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// Nobody has asked.
+    None,
+    /// Units are being stopped.
+    Stopping {
+        /// What comes after.
+        power: Power,
+        /// When the rest is left behind.
+        deadline: Option<Instant>,
+        /// Whether people know.
+        told: bool,
+        /// The deadline has passed.
+        late: bool,
+    },
+    /// The last action is out.
+    Left,
+}
+
+impl Run {
+    pub(super) const fn new() -> Self {
+        Self { boot: Boot::Running, boot_log: false, report: Report::Settled, exit: Exit::None }
+    }
+
+    /// Whether the last action is out.
+    pub(super) const fn has_left(&self) -> bool {
+        matches!(self.exit, Exit::Left)
+    }
+
+    /// Whether no start is accepted any more.
+    pub(super) const fn is_shutting_down(&self) -> bool {
+        !matches!(self.exit, Exit::None)
+    }
+
+    pub(super) const fn is_booting(&self) -> bool {
+        matches!(self.boot, Boot::Running)
+    }
+
+    /// That shutdown begins, said once.
+    pub(super) const fn next_log(&mut self) -> Option<Log> {
+        match &mut self.exit {
+            Exit::Stopping { power, told: told @ false, .. } => {
+                *told = true;
+                Some(Log::ShuttingDown(*power))
+            }
+            Exit::None | Exit::Stopping { .. } | Exit::Left => None,
+        }
+    }
+
+    /// When the default target was reached.
+    pub(super) const fn reached(&self) -> Option<Instant> {
+        match self.boot {
+            Boot::Reached(at) => Some(at),
+            Boot::Running | Boot::Failed => None,
+        }
+    }
+
+    /// The default target's first start is over.
+    pub(super) fn boot_ended(&mut self, now: Instant, reached: bool) {
+        if self.boot == Boot::Running {
+            self.boot = if reached { Boot::Reached(now) } else { Boot::Failed };
+            self.boot_log = reached;
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let report = match self.report {
+            Report::At(at) => at,
+            Report::Settled | Report::WhenIdle | Report::Due(..) | Report::Asked(_) => None,
+        };
+        let exit = match self.exit {
+            Exit::Stopping { deadline, late: false, .. } => deadline,
+            Exit::None | Exit::Stopping { .. } | Exit::Left => None,
+        };
+        [report, exit].into_iter().flatten().min()
+    }
+}
+
+/// Nobody turns a machine on again that somebody else is turning off: a later wish only goes further.
+const fn reach(power: Power) -> u8 {
+    match power {
+        Power::Reboot => 0,
+        Power::Halt => 1,
+        Power::PowerOff => 2,
+    }
+}
+
+impl Supervisor<'_> {
+    pub(super) fn boot(&mut self, random: u64, until: Option<Until>) {
+        self.pool.seed(random);
+        self.run.report = match until {
+            None => Report::Settled,
+            Some(Until::Idle) => Report::WhenIdle,
+            Some(Until::Elapsed(span)) => Report::At(self.now.after(span)),
+        };
+        if let Some(target) = self.table.map(|table| table.board().default_target) {
+            self.enqueue_start(target, true);
+            if self.peek(target).job.is_none() {
+                self.run.boot_ended(self.now, false);
+            }
+        }
+    }
+
+    /// Somebody asks for the end. A report that is wanted comes first; who asks twice does not wait for it.
+    pub(super) fn shutdown_asked(&mut self, power: Power) {
+        match self.run.report {
+            Report::WhenIdle | Report::At(_) => self.run.report = Report::Due(Ended::Signal, power),
+            Report::Settled | Report::Due(..) | Report::Asked(_) => {
+                if let Report::Asked(_) = self.run.report {
+                    self.run.report = Report::Settled;
+                }
+                self.shut_down(power);
+            }
+        }
+    }
+
+    pub(super) fn reported(&mut self) {
+        if let Report::Asked(power) = self.run.report {
+            self.run.report = Report::Settled;
+            self.shut_down(power);
+        }
+    }
+
+    fn shut_down(&mut self, power: Power) {
+        match &mut self.run.exit {
+            Exit::None => {
+                let deadline = self.now.after(SHUTDOWN_TIMEOUT);
+                self.run.exit = Exit::Stopping { power, deadline, told: false, late: false };
+                self.cancel_starts();
+                for id in self.ids() {
+                    self.add_stop(id);
+                }
+            }
+            Exit::Stopping { power: agreed, .. } => {
+                if reach(power) > reach(*agreed) {
+                    *agreed = power;
+                }
+            }
+            Exit::Left => {}
+        }
+    }
+
+    pub(super) fn run_deadline(&mut self) {
+        let now = self.now;
+        if let Report::At(Some(at)) = self.run.report
+            && at <= now
+        {
+            self.run.report = Report::Due(Ended::Timeout, Power::PowerOff);
+        }
+        if let Exit::Stopping { deadline: Some(at), late, .. } = &mut self.run.exit {
+            *late |= *at <= now;
+        }
+    }
+
+    /// What is due when nothing is due for any unit.
+    pub(super) fn due_of_all(&mut self) -> Option<Action> {
+        if core::mem::take(&mut self.run.boot_log) {
+            return Some(Action::Log(Log::BootFinished));
+        }
+        if self.run.report == Report::WhenIdle && self.is_idle() {
+            self.run.report = Report::Due(Ended::Idle, Power::PowerOff);
+        }
+        if let Report::Due(ended, power) = self.run.report {
+            self.run.report = Report::Asked(power);
+            return Some(Action::Report { ended });
+        }
+        self.due_of_exit()
+    }
+
+    fn due_of_exit(&mut self) -> Option<Action> {
+        let down = self.units.iter().all(|unit| unit.state.is_down());
+        let Exit::Stopping { power, late, .. } = self.run.exit else { return None };
+        if !down && !late {
+            return None;
+        }
+        self.run.exit = Exit::Left;
+        Some(Action::Leave(power))
+    }
+
+    /// Whether nothing moves any more, and nothing will by itself.
+    fn is_idle(&self) -> bool {
+        self.units.iter().all(|unit| unit.job.is_none() && unit.state.is_settled())
+    }
+
+    /// The default target's start has ended: boot is over.
+    pub(super) fn boot_job_ended(&mut self, id: UnitId, result: JobResult) {
+        if self.run.is_booting() && self.table.is_some_and(|table| table.board().default_target == id) {
+            self.run.boot_ended(self.now, result == JobResult::Done);
+        }
+    }
+
+    pub(super) fn stop_is_pending(&self, id: UnitId) -> bool {
+        self.peek(id).job.is_some_and(|job| job.kind.is_stop())
+    }
+}

@@ -1,0 +1,275 @@
+//! A service's way up: condition, start-pre, start, start-post, running. And the making of its processes, on any way.
+
+use super::{
+    Action, Due, Outcome, Pid, Slot, Spawn, State, Supervisor,
+    hold::Numbers,
+    state::{KillStage, Process, Rest},
+    unit::Note,
+};
+use crate::{
+    table::{CommandKind, Kind, Micros, Service, ServiceType, StartLimit, UnitId},
+    wire::{Failure, ServiceResult},
+};
+
+impl Supervisor<'_> {
+    /// Begins a start: counted, then the first command.
+    pub(super) fn begin_service(&mut self, id: UnitId, service: &Service<'_>, limit: StartLimit) {
+        let now = self.now;
+        let record = self.at(id);
+        if record.main.is_taken() || record.control.is_taken() {
+            // What cannot even be killed still runs. A second one beside it would be worse than none.
+            record.forbid_restart = true;
+            record.result = ServiceResult::Resources;
+            return self.enter_down(id, service, ServiceResult::Resources);
+        }
+        if !record.window.admit(limit, now) {
+            record.notes.add(Note::StartLimitHit);
+            record.forbid_restart = true;
+            return self.enter_down(id, service, ServiceResult::StartLimitHit);
+        }
+        if record.state != State::RestartDue {
+            record.restarts = 0;
+        }
+        record.forbid_restart = false;
+        record.suggest = true;
+        record.unfits = 0;
+        record.result = ServiceResult::Success;
+        record.main_exit = None;
+        record.failure = None;
+        record.started = Some(now);
+        self.run_commands(id, service, CommandKind::Condition);
+    }
+
+    /// Runs the commands of one kind, or goes on behind them if there are none.
+    pub(super) fn run_commands(&mut self, id: UnitId, service: &Service<'_>, kind: CommandKind) {
+        if service.commands.of(kind).is_empty() {
+            self.commands_done(id, service, kind);
+        } else {
+            self.run_command(id, service, kind, 0);
+        }
+    }
+
+    fn run_command(&mut self, id: UnitId, service: &Service<'_>, kind: CommandKind, index: u8) {
+        let deadline = self.now.after(timeout_of(service, kind));
+        let record = self.at(id);
+        record.state = State::Command { kind, index, deadline };
+        match slot_of(kind) {
+            Slot::Main => {
+                record.main = Process::Wanted;
+                record.main_index = index;
+            }
+            Slot::Control => record.control = Process::Wanted,
+        }
+    }
+
+    /// The command has ended well: the next of its kind, or what comes after all of them.
+    pub(super) fn command_done(&mut self, id: UnitId, service: &Service<'_>, kind: CommandKind, index: u8) {
+        let next = index.saturating_add(1);
+        if service.commands.of(kind).iter().nth(usize::from(next)).is_some() {
+            self.run_command(id, service, kind, next);
+        } else {
+            self.commands_done(id, service, kind);
+        }
+    }
+
+    pub(super) fn commands_done(&mut self, id: UnitId, service: &Service<'_>, kind: CommandKind) {
+        match kind {
+            CommandKind::Condition => self.run_commands(id, service, CommandKind::StartPre),
+            CommandKind::StartPre => self.run_commands(id, service, CommandKind::Start),
+            CommandKind::Start => self.run_commands(id, service, CommandKind::StartPost),
+            CommandKind::StartPost => self.enter_running(id, service, ServiceResult::Success),
+            CommandKind::Reload => {}
+            CommandKind::Stop => self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Success),
+            CommandKind::StopPost => {
+                self.enter_kill(id, service, KillStage::FinalSigterm, ServiceResult::Success)
+            }
+        }
+    }
+
+    /// Up, if what makes it so is there; otherwise down, through `ExecStop=` if nothing has failed.
+    pub(super) fn enter_running(&mut self, id: UnitId, service: &Service<'_>, result: ServiceResult) {
+        let record = self.at(id);
+        record.note_result(result);
+        let rising = match record.state {
+            State::Command { .. } => true,
+            State::Dead
+            | State::Failed
+            | State::Running
+            | State::Exited
+            | State::Kill { .. }
+            | State::Clean { .. }
+            | State::AutoRestart { .. }
+            | State::RestartDue
+            | State::Active => false,
+        };
+        if record.main.is_taken() {
+            record.state = State::Running;
+        } else if record.result != ServiceResult::Success {
+            return self.enter_kill(id, service, KillStage::StopSigterm, result);
+        } else if service.remain_after_exit {
+            record.state = State::Exited;
+        } else {
+            if rising {
+                record.notes.add(Note::Started);
+            }
+            return self.run_commands(id, service, CommandKind::Stop);
+        }
+        if rising {
+            self.came_up(id);
+        }
+    }
+
+    /// Makes the process that a slot waits for.
+    pub(super) fn due_spawn(&mut self, id: UnitId) -> Due {
+        let record = self.peek(id);
+        let slot = match (record.control, record.main) {
+            (Process::Wanted, _) => Slot::Control,
+            (_, Process::Wanted) => Slot::Main,
+            _ => return Due::Nothing,
+        };
+        let Some(Kind::Service(service)) = self.unit(id).map(|unit| unit.kind) else { return Due::Nothing };
+        match self.take_numbers(id, &service.exec) {
+            Numbers::Held { uid, gid, fresh } => {
+                Due::Act(Action::Spawn(self.spawn(id, slot, uid, gid, fresh)))
+            }
+            Numbers::Wait => Due::Nothing,
+            Numbers::NoneLeft => {
+                self.at(id).notes.add(Note::NoUidLeft);
+                self.spawn_failed(id, &service, slot, None);
+                Due::Changed
+            }
+        }
+    }
+
+    fn spawn(&mut self, id: UnitId, slot: Slot, uid: Option<u32>, gid: Option<u32>, fresh: bool) -> Spawn {
+        let record = self.at(id);
+        let (kind, index) = match (slot, record.state) {
+            (Slot::Control, State::Command { kind, index, .. }) => (kind, index),
+            (Slot::Main | Slot::Control, _) => (CommandKind::Start, record.main_index),
+        };
+        match slot {
+            Slot::Main => {
+                record.main = Process::Asked;
+                (record.uid, record.gid) = (None, None);
+            }
+            Slot::Control => record.control = Process::Asked,
+        }
+        let stopping = matches!(kind, CommandKind::Stop | CommandKind::StopPost);
+        let outcome = stopping.then_some(Outcome { result: record.result, exit: record.main_exit });
+        let main_pid = if slot == Slot::Control { record.main.pid() } else { None };
+        Spawn { unit: id, slot, kind, index, uid, gid, suggest: record.suggest, fresh, main_pid, outcome }
+    }
+
+    /// The process exists.
+    pub(super) fn spawned(&mut self, id: UnitId, service: &Service<'_>, slot: Slot, pid: Pid) {
+        let record = self.at(id);
+        let process = match slot {
+            Slot::Main => &mut record.main,
+            Slot::Control => &mut record.control,
+        };
+        if *process != Process::Asked {
+            return self.report_impossible("a process that nobody asked for", id);
+        }
+        *process = Process::Alive(pid);
+        record.populated = true;
+        record.touched = true;
+        if slot == Slot::Main && service.service_type == ServiceType::Simple {
+            self.main_started(id, service);
+        }
+    }
+
+    /// The child's execve has succeeded.
+    pub(super) fn executed(&mut self, id: UnitId, service: &Service<'_>, pid: Pid) {
+        self.mark_numbers_used(id, &service.exec);
+        if self.peek(id).main == Process::Alive(pid) && service.service_type == ServiceType::Exec {
+            self.main_started(id, service);
+        }
+    }
+
+    fn main_started(&mut self, id: UnitId, service: &Service<'_>) {
+        if let State::Command { kind: CommandKind::Start, .. } = self.peek(id).state {
+            self.commands_done(id, service, CommandKind::Start);
+        }
+    }
+
+    /// There is no process, because of a step of the shell or because no number is left.
+    pub(super) fn spawn_failed(
+        &mut self,
+        id: UnitId,
+        service: &Service<'_>,
+        slot: Slot,
+        failure: Option<Failure>,
+    ) {
+        let record = self.at(id);
+        let process = match slot {
+            Slot::Main => &mut record.main,
+            Slot::Control => &mut record.control,
+        };
+        if !matches!(process, Process::Asked | Process::Wanted) {
+            return self.report_impossible("a failure to make a process that nobody asked for", id);
+        }
+        *process = Process::None;
+        record.failure = failure.or(record.failure);
+        match record.state {
+            State::Command { kind: CommandKind::StopPost, .. } => {
+                self.enter_kill(id, service, KillStage::FinalSigterm, ServiceResult::Resources);
+            }
+            State::Command { .. } | State::Running | State::Exited => {
+                self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Resources);
+            }
+            State::Kill { .. } => self.check_stage(id, service),
+            State::Dead
+            | State::Failed
+            | State::Clean { .. }
+            | State::AutoRestart { .. }
+            | State::RestartDue
+            | State::Active => {}
+        }
+    }
+
+    /// A step of the child failed. Its end says what that means; this says why.
+    pub(super) fn step_failed(&mut self, id: UnitId, pid: Pid, failure: Failure) {
+        let record = self.at(id);
+        if record.main.pid() == Some(pid) || record.control.pid() == Some(pid) {
+            record.failure = Some(failure);
+        }
+    }
+
+    /// The wait for a restart is over: it is a start like any other, with all that it pulls in.
+    pub(super) fn restart_due(&mut self, id: UnitId) {
+        let record = self.at(id);
+        record.state = State::RestartDue;
+        record.restarts = record.restarts.saturating_add(1);
+        record.notes.add(Note::RestartScheduled);
+        self.enqueue_start(id, false);
+    }
+
+    /// A start that did not begin: down at once, a job under way has failed.
+    fn enter_down(&mut self, id: UnitId, service: &Service<'_>, result: ServiceResult) {
+        self.at(id).note_result(result);
+        self.settle(id, service, Rest::Failed);
+    }
+}
+
+const fn slot_of(kind: CommandKind) -> Slot {
+    match kind {
+        CommandKind::Start => Slot::Main,
+        CommandKind::Condition
+        | CommandKind::StartPre
+        | CommandKind::StartPost
+        | CommandKind::Reload
+        | CommandKind::Stop
+        | CommandKind::StopPost => Slot::Control,
+    }
+}
+
+const fn timeout_of(service: &Service<'_>, kind: CommandKind) -> Micros {
+    match kind {
+        CommandKind::Condition
+        | CommandKind::StartPre
+        | CommandKind::Start
+        | CommandKind::StartPost
+        | CommandKind::Reload => service.timeout_start,
+        CommandKind::Stop | CommandKind::StopPost => service.timeout_stop,
+    }
+}

@@ -1,0 +1,252 @@
+//! Where a unit is in its life. Every state carries what only it needs.
+
+use super::{Instant, Pid};
+use crate::{
+    table::CommandKind,
+    wire::{ActiveState, ServiceResult, SubState},
+};
+
+/// The state of a unit. Services use all of it but `Active`; targets are `Dead` or `Active`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Down, nothing wrong.
+    Dead,
+    /// Down, with a result that says why.
+    Failed,
+    /// The commands of one kind run one after the other; `Start` in the main slot, the others in the control slot.
+    Command {
+        /// Which list.
+        kind: CommandKind,
+        /// Which one of it.
+        index: u8,
+        /// When it has taken too long.
+        deadline: Option<Instant>,
+    },
+    /// A service whose main process lives.
+    Running,
+    /// A service that is up without a process (`RemainAfterExit=`).
+    Exited,
+    /// Processes are being ended.
+    Kill {
+        /// How far that is.
+        stage: KillStage,
+        /// The signals that are still to be sent.
+        signals: Signals,
+        /// When patience ends.
+        deadline: Option<Instant>,
+    },
+    /// What the unit left is being removed. Nothing starts before that is done.
+    Clean {
+        /// Whether the shell has been told.
+        asked: bool,
+        /// What comes after.
+        then: Rest,
+    },
+    /// A restart is waited for.
+    AutoRestart {
+        /// Until when; `None` is for ever.
+        at: Option<Instant>,
+    },
+    /// The wait is over; the start has its turn when the order of units allows.
+    RestartDue,
+    /// A target that is reached.
+    Active,
+}
+
+/// How far the ending of processes is: systemd's stages, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KillStage {
+    /// `KillSignal=`, before `ExecStopPost=`.
+    StopSigterm,
+    /// `FinalKillSignal=`, before `ExecStopPost=`.
+    StopSigkill,
+    /// `KillSignal=`, after it.
+    FinalSigterm,
+    /// `FinalKillSignal=`, after it.
+    FinalSigkill,
+}
+
+/// Where a unit comes to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Down, nothing wrong.
+    Dead,
+    /// Down with a failure.
+    Failed,
+    /// Waiting to start again.
+    Restart,
+}
+
+/// Signals still to be sent in a kill stage: at most the signal and SIGHUP, for two slots or for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Signals(u8);
+
+impl Signals {
+    /// Nothing to send.
+    pub(super) const NONE: Self = Self(0);
+    /// The stage's signal to the main process.
+    pub(super) const MAIN: Self = Self(1);
+    /// SIGHUP to the main process.
+    pub(super) const MAIN_HUP: Self = Self(1 << 1);
+    /// The stage's signal to the control process.
+    pub(super) const CONTROL: Self = Self(1 << 2);
+    /// SIGHUP to the control process.
+    pub(super) const CONTROL_HUP: Self = Self(1 << 3);
+    /// The stage's signal to every process of the unit.
+    pub(super) const ALL: Self = Self(1 << 4);
+    /// SIGHUP to every process of the unit.
+    pub(super) const ALL_HUP: Self = Self(1 << 5);
+
+    /// Both.
+    pub(super) const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Takes out the next one, in the order of the constants.
+    pub(super) const fn pop(&mut self) -> Option<Self> {
+        if self.0 == 0 {
+            return None;
+        }
+        let lowest = self.0 & self.0.wrapping_neg();
+        self.0 &= !lowest;
+        Some(Self(lowest))
+    }
+}
+
+/// What is in one of a service's two slots. Slots are beside the state because processes outlast it: a main process
+/// lives through start-post, running, stop and every kill stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Process {
+    /// Nothing.
+    None,
+    /// A process is to be made.
+    Wanted,
+    /// The shell has been told to make it.
+    Asked,
+    /// It lives, or is not reaped yet.
+    Alive(Pid),
+    /// It lives, but could not use the number it was given: its end is not the service's.
+    Unfit {
+        /// The process.
+        pid: Pid,
+        /// Whether another number is left to try.
+        again: bool,
+    },
+}
+
+impl Process {
+    /// The process, if there is one.
+    pub(super) const fn pid(self) -> Option<Pid> {
+        match self {
+            Self::None | Self::Wanted | Self::Asked => None,
+            Self::Alive(pid) | Self::Unfit { pid, .. } => Some(pid),
+        }
+    }
+
+    /// Whether the slot is taken: by a process, or by one that is on its way.
+    pub(super) const fn is_taken(self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Wanted | Self::Asked | Self::Alive(_) | Self::Unfit { .. } => true,
+        }
+    }
+}
+
+impl State {
+    /// When the state has lasted too long.
+    pub(super) const fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Command { deadline, .. } | Self::Kill { deadline, .. } => deadline,
+            Self::AutoRestart { at } => at,
+            Self::Dead
+            | Self::Failed
+            | Self::Running
+            | Self::Exited
+            | Self::Clean { .. }
+            | Self::RestartDue
+            | Self::Active => None,
+        }
+    }
+
+    /// Whether the unit stays as it is unless something happens to it.
+    pub(super) const fn is_settled(self) -> bool {
+        match self {
+            Self::Dead | Self::Failed | Self::Running | Self::Exited | Self::Active => true,
+            Self::Command { .. }
+            | Self::Kill { .. }
+            | Self::Clean { .. }
+            | Self::AutoRestart { .. }
+            | Self::RestartDue => false,
+        }
+    }
+
+    /// Whether the unit is down and stays so.
+    pub(super) const fn is_down(self) -> bool {
+        matches!(self, Self::Dead | Self::Failed)
+    }
+
+    /// systemd's ActiveState.
+    pub(super) const fn active(self) -> ActiveState {
+        match self {
+            Self::Dead => ActiveState::Inactive,
+            Self::Failed => ActiveState::Failed,
+            Self::Command { kind, .. } => match kind {
+                CommandKind::Condition
+                | CommandKind::StartPre
+                | CommandKind::Start
+                | CommandKind::StartPost => ActiveState::Activating,
+                CommandKind::Reload => ActiveState::Active,
+                CommandKind::Stop | CommandKind::StopPost => ActiveState::Deactivating,
+            },
+            Self::Running | Self::Exited | Self::Active => ActiveState::Active,
+            Self::Kill { .. } | Self::Clean { .. } => ActiveState::Deactivating,
+            Self::AutoRestart { .. } | Self::RestartDue => ActiveState::Activating,
+        }
+    }
+
+    /// systemd's SubState. Removal of what is left has no word there: it shows as the last stage before rest.
+    pub(super) const fn sub(self) -> SubState {
+        match self {
+            Self::Dead => SubState::Dead,
+            Self::Failed => SubState::Failed,
+            Self::Command { kind, .. } => match kind {
+                CommandKind::Condition => SubState::Condition,
+                CommandKind::StartPre => SubState::StartPre,
+                CommandKind::Start => SubState::Start,
+                CommandKind::StartPost => SubState::StartPost,
+                CommandKind::Reload => SubState::Reload,
+                CommandKind::Stop => SubState::Stop,
+                CommandKind::StopPost => SubState::StopPost,
+            },
+            Self::Running => SubState::Running,
+            Self::Exited => SubState::Exited,
+            Self::Kill { stage, .. } => match stage {
+                KillStage::StopSigterm => SubState::StopSigterm,
+                KillStage::StopSigkill => SubState::StopSigkill,
+                KillStage::FinalSigterm => SubState::FinalSigterm,
+                KillStage::FinalSigkill => SubState::FinalSigkill,
+            },
+            Self::Clean { .. } => SubState::FinalSigkill,
+            Self::AutoRestart { .. } | Self::RestartDue => SubState::AutoRestart,
+            Self::Active => SubState::Active,
+        }
+    }
+}
+
+impl Rest {
+    /// Where a unit with `result` comes to rest when it does not start again. A condition that said no is no failure.
+    pub(super) fn of(result: ServiceResult) -> Self {
+        match result {
+            ServiceResult::Success | ServiceResult::ExecCondition => Self::Dead,
+            ServiceResult::ExitCode
+            | ServiceResult::Signal
+            | ServiceResult::CoreDump
+            | ServiceResult::Timeout
+            | ServiceResult::Watchdog
+            | ServiceResult::StartLimitHit
+            | ServiceResult::Resources
+            | ServiceResult::Protocol
+            | ServiceResult::OomKill => Self::Failed,
+        }
+    }
+}

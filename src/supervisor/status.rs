@@ -1,0 +1,61 @@
+//! What is shown: states in systemd's words.
+
+use super::{Supervisor, state::State};
+use crate::{
+    table::{Kind, UnitId},
+    wire::{ManagerStatus, UnitStatus, UnitType},
+};
+
+impl<'t> Supervisor<'t> {
+    /// The unit `id` as it is now; `None` if there is no such unit.
+    pub fn status(&self, id: UnitId) -> Option<UnitStatus<'t>> {
+        let unit = self.unit(id)?;
+        let record = self.units.get(id.index())?;
+        let micros = |at: Option<super::Instant>| at.map_or(0, |at| at.0);
+        Some(UnitStatus {
+            id: id.0,
+            name: unit.name.as_str(),
+            description: unit.description,
+            unit_type: match unit.kind {
+                Kind::Target => UnitType::Target,
+                Kind::Service(_) => UnitType::Service,
+            },
+            active: record.state.active(),
+            sub: record.state.sub(),
+            result: record.result,
+            main_pid: record.main.pid().map_or(0, |pid| pid.0),
+            main_exit: record.main_exit,
+            failure: record.failure,
+            uid: record.uid,
+            gid: record.gid,
+            restarts: record.restarts,
+            started_us: micros(record.started),
+            ready_us: micros(record.ready),
+        })
+    }
+
+    /// PID 1 as a whole.
+    pub fn manager(&self) -> ManagerStatus<'t> {
+        let failed = self.units.iter().filter(|unit| unit.state == State::Failed).count();
+        let jobs = self.units.iter().filter(|unit| unit.job.is_some()).count();
+        let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+        let state = if self.run.is_shutting_down() {
+            "stopping"
+        } else if self.run.is_booting() {
+            "starting"
+        } else if failed > 0 {
+            "degraded"
+        } else {
+            "running"
+        };
+        ManagerStatus {
+            board: self.table.map_or("", |table| table.board().name),
+            arch: self.table.map_or("", |table| table.arch().as_str()),
+            state,
+            boot_us: self.run.reached().map_or(0, |at| at.0),
+            units: count(self.units.len()),
+            failed: count(failed),
+            jobs: count(jobs),
+        }
+    }
+}

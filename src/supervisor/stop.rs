@@ -1,0 +1,263 @@
+//! A service's way down: ExecStop, the kill stages around ExecStopPost, the removal of what is left, rest.
+//!
+//! systemd-semantics.md §6.
+
+use super::{
+    Action, Due, State, Supervisor, Whom, restart,
+    state::{KillStage, Process, Rest, Signals},
+    unit::{Note, Record},
+};
+use crate::{
+    table::{CommandKind, KillMode, Service, UnitId},
+    wire::ServiceResult,
+};
+
+const SIGHUP: u8 = 1;
+
+impl KillStage {
+    const fn is_sigterm(self) -> bool {
+        match self {
+            Self::StopSigterm | Self::FinalSigterm => true,
+            Self::StopSigkill | Self::FinalSigkill => false,
+        }
+    }
+}
+
+/// Whom a kill stage is after.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prey {
+    /// Every process of the unit.
+    All,
+    /// The two slots.
+    Slots,
+    /// Nobody.
+    Nobody,
+}
+
+/// The table of `KillMode=`.
+const fn prey(mode: KillMode, stage: KillStage) -> Prey {
+    match mode {
+        KillMode::ControlGroup => Prey::All,
+        KillMode::Mixed if stage.is_sigterm() => Prey::Slots,
+        KillMode::Mixed => Prey::All,
+        KillMode::Process => Prey::Slots,
+        KillMode::None => Prey::Nobody,
+    }
+}
+
+/// Whether anybody is left whom the stage is after.
+const fn is_left(record: &Record, prey: Prey) -> bool {
+    let slots = record.main.is_taken() || record.control.is_taken();
+    match prey {
+        Prey::All => record.populated || slots,
+        Prey::Slots => slots,
+        Prey::Nobody => false,
+    }
+}
+
+impl Supervisor<'_> {
+    /// Begins the stop that a job asks for.
+    pub(super) fn stop_service(&mut self, id: UnitId, service: &Service<'_>, state: State) {
+        self.at(id).forbid_restart = true;
+        match state {
+            State::Running | State::Exited => self.run_commands(id, service, CommandKind::Stop),
+            State::Command { kind, .. } => match kind {
+                CommandKind::Condition
+                | CommandKind::StartPre
+                | CommandKind::Start
+                | CommandKind::StartPost => {
+                    self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Success);
+                }
+                CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost => {}
+            },
+            State::AutoRestart { .. } | State::RestartDue => self.settle(id, service, Rest::Dead),
+            // On its way down already.
+            State::Kill { .. } | State::Clean { .. } | State::Dead | State::Failed | State::Active => {}
+        }
+    }
+
+    /// Begins a kill stage, or goes on behind it if nobody is left whom it is after.
+    pub(super) fn enter_kill(
+        &mut self,
+        id: UnitId,
+        service: &Service<'_>,
+        stage: KillStage,
+        result: ServiceResult,
+    ) {
+        let deadline = self.now.after(service.timeout_stop);
+        let record = self.at(id);
+        record.note_result(result);
+        for process in [&mut record.main, &mut record.control] {
+            if *process == Process::Wanted {
+                *process = Process::None;
+            }
+        }
+        let prey = prey(service.kill.mode, stage);
+        if is_left(record, prey) {
+            let hup = service.kill.send_sighup && stage.is_sigterm();
+            let signals = match prey {
+                Prey::All if hup => Signals::ALL.with(Signals::ALL_HUP),
+                Prey::All => Signals::ALL,
+                Prey::Slots if hup => {
+                    let both = Signals::MAIN.with(Signals::CONTROL);
+                    both.with(Signals::MAIN_HUP).with(Signals::CONTROL_HUP)
+                }
+                Prey::Slots => Signals::MAIN.with(Signals::CONTROL),
+                Prey::Nobody => Signals::NONE,
+            };
+            record.state = State::Kill { stage, signals, deadline };
+            return;
+        }
+        let sigkill = service.kill.send_sigkill;
+        match stage {
+            KillStage::StopSigterm if sigkill => {
+                self.enter_kill(id, service, KillStage::StopSigkill, ServiceResult::Success);
+            }
+            KillStage::FinalSigterm if sigkill => {
+                self.enter_kill(id, service, KillStage::FinalSigkill, ServiceResult::Success);
+            }
+            KillStage::StopSigterm
+            | KillStage::StopSigkill
+            | KillStage::FinalSigterm
+            | KillStage::FinalSigkill => {
+                self.after_stage(id, service, stage, ServiceResult::Success);
+            }
+        }
+    }
+
+    /// What comes after the stages before and after `ExecStopPost=`.
+    fn after_stage(&mut self, id: UnitId, service: &Service<'_>, stage: KillStage, result: ServiceResult) {
+        self.at(id).note_result(result);
+        match stage {
+            KillStage::StopSigterm | KillStage::StopSigkill => {
+                self.run_commands(id, service, CommandKind::StopPost);
+            }
+            KillStage::FinalSigterm | KillStage::FinalSigkill => self.enter_dead(id, service),
+        }
+    }
+
+    /// Ends the kill stage if nobody is left whom it is after.
+    pub(super) fn check_stage(&mut self, id: UnitId, service: &Service<'_>) {
+        let record = self.peek(id);
+        if let State::Kill { stage, .. } = record.state
+            && !is_left(record, prey(service.kill.mode, stage))
+        {
+            self.after_stage(id, service, stage, ServiceResult::Success);
+        }
+    }
+
+    /// Sends the next signal of the stage to those who are still there.
+    pub(super) fn due_signal(&mut self, id: UnitId) -> Due {
+        let Some(crate::table::Kind::Service(service)) = self.unit(id).map(|unit| unit.kind) else {
+            return Due::Nothing;
+        };
+        let record = self.at(id);
+        let (main, control) = (record.main.pid().is_some(), record.control.pid().is_some());
+        let populated = record.populated || main || control;
+        let State::Kill { stage, ref mut signals, .. } = record.state else { return Due::Nothing };
+        let first = if stage.is_sigterm() { service.kill.signal } else { service.kill.final_signal };
+        while let Some(one) = signals.pop() {
+            let (there, whom, signal) = match one {
+                Signals::MAIN => (main, Whom::Main, first),
+                Signals::MAIN_HUP => (main, Whom::Main, SIGHUP),
+                Signals::CONTROL => (control, Whom::Control, first),
+                Signals::CONTROL_HUP => (control, Whom::Control, SIGHUP),
+                Signals::ALL_HUP => (populated, Whom::All, SIGHUP),
+                _ => (populated, Whom::All, first),
+            };
+            if there {
+                return Due::Act(Action::Kill { unit: id, whom, signal });
+            }
+        }
+        Due::Nothing
+    }
+
+    /// Down: what is left is removed, then the unit comes to rest or waits for its restart.
+    fn enter_dead(&mut self, id: UnitId, service: &Service<'_>) {
+        let stopping = self.run.is_shutting_down() || self.stop_is_pending(id);
+        let record = self.at(id);
+        let again =
+            !stopping && !record.forbid_restart && restart::wanted(service, record.result, record.main_exit);
+        let rest = if again { Rest::Restart } else { Rest::of(record.result) };
+        self.settle(id, service, rest);
+    }
+
+    /// Comes to rest, after the removal of what is left if anything may be.
+    pub(super) fn settle(&mut self, id: UnitId, service: &Service<'_>, rest: Rest) {
+        if self.needs_cleaning(id, service, rest) {
+            self.at(id).state = State::Clean { asked: false, then: rest };
+        } else {
+            self.came_to_rest(id, rest);
+        }
+    }
+
+    /// The janitor is done.
+    pub(super) fn cleaned(&mut self, id: UnitId, service: &Service<'_>, clean: bool) {
+        let record = self.at(id);
+        let State::Clean { asked: true, then } = record.state else {
+            return self.report_impossible("an answer of a janitor that nobody sent", id);
+        };
+        record.touched = false;
+        if !clean {
+            record.notes.add(Note::NotCleaned);
+        }
+        self.return_numbers(id, &service.exec, clean);
+        match then {
+            // Somebody has asked for it to be down in the meantime.
+            Rest::Restart if self.peek(id).forbid_restart || self.run.is_shutting_down() => {
+                self.settle(id, service, Rest::Dead);
+            }
+            Rest::Restart | Rest::Dead | Rest::Failed => self.came_to_rest(id, then),
+        }
+    }
+
+    /// The state of `id` has lasted too long.
+    pub(super) fn timed_out(&mut self, id: UnitId, service: &Service<'_>) {
+        let timeout = ServiceResult::Timeout;
+        let kill = service.kill;
+        match self.peek(id).state {
+            State::Command { kind, .. } => {
+                self.note_timeout(id, kill.signal);
+                let stage = match kind {
+                    CommandKind::Condition
+                    | CommandKind::StartPre
+                    | CommandKind::Start
+                    | CommandKind::StartPost
+                    | CommandKind::Reload
+                    | CommandKind::Stop => KillStage::StopSigterm,
+                    CommandKind::StopPost => KillStage::FinalSigterm,
+                };
+                self.enter_kill(id, service, stage, timeout);
+            }
+            State::Kill { stage, .. } => {
+                let next = match stage {
+                    KillStage::StopSigterm if kill.send_sigkill => Some(KillStage::StopSigkill),
+                    KillStage::FinalSigterm if kill.send_sigkill => Some(KillStage::FinalSigkill),
+                    KillStage::StopSigterm
+                    | KillStage::StopSigkill
+                    | KillStage::FinalSigterm
+                    | KillStage::FinalSigkill => None,
+                };
+                self.note_timeout(id, if next.is_some() { kill.final_signal } else { 0 });
+                match next {
+                    Some(next) => self.enter_kill(id, service, next, timeout),
+                    None => self.after_stage(id, service, stage, timeout),
+                }
+            }
+            State::AutoRestart { .. } => self.restart_due(id),
+            State::Dead
+            | State::Failed
+            | State::Running
+            | State::Exited
+            | State::Clean { .. }
+            | State::RestartDue
+            | State::Active => {}
+        }
+    }
+
+    fn note_timeout(&mut self, id: UnitId, signal: u8) {
+        let record = self.at(id);
+        record.timeout_signal = signal;
+        record.notes.add(Note::TimedOut);
+    }
+}

@@ -1,0 +1,7 @@
+//! Timetables: what the supervisor does when.
+
+#[path = "../../../tests/sim/fixture.rs"]
+mod fixture;
+mod play;
+
+mod life;

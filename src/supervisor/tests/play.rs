@@ -1,0 +1,252 @@
+//! A stage for timetable tests: events in by name, what is to be done out as words.
+
+use std::{boxed::Box, format, string::String, vec::Vec};
+
+use super::fixture::{UnitPlan, bake};
+use crate::{
+    supervisor::{Action, Answer, ClientId, Event, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Whom},
+    table::{Arch, Table, UidRange, UnitId},
+    wire::{ExitStatus, Failure, Power, Request, UnitStatus},
+};
+
+pub(super) use crate::wire::ExitStatus::{Dumped, Exited, Killed};
+
+/// Two numbers more than the tests have names.
+pub(super) const RANGE: UidRange = UidRange { first: 100, last: 105 };
+
+/// A supervisor, a clock, and the shell's part.
+pub(super) struct Play {
+    pub(super) supervisor: Supervisor<'static>,
+    table: Table<'static>,
+    now: u64,
+    next_pid: u32,
+    done: Vec<String>,
+    logs: Vec<String>,
+    pub(super) spawns: Vec<Spawn>,
+    /// Units whose processes leave children behind: no `Empty` follows by itself.
+    pub(super) leaves_children: bool,
+    /// Janitors answer at once.
+    pub(super) cleans: bool,
+    /// The next spawns fail.
+    pub(super) spawn_fails: bool,
+}
+
+impl Play {
+    pub(super) fn new(plans: &[UnitPlan]) -> Self {
+        let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4).into_boxed_slice());
+        let table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
+        Self {
+            supervisor: Supervisor::new(table),
+            table,
+            now: 0,
+            next_pid: 2,
+            done: Vec::new(),
+            logs: Vec::new(),
+            spawns: Vec::new(),
+            leaves_children: false,
+            cleans: true,
+            spawn_fails: false,
+        }
+    }
+
+    /// The clock shows `millis`; what is due by then has happened, deadline by deadline.
+    pub(super) fn at(&mut self, millis: u64) -> &mut Self {
+        let now = millis * 1000;
+        assert!(now >= self.now, "clocks do not go back");
+        for _ in 0..1000 {
+            match self.supervisor.next_deadline() {
+                Some(at) if at.0 <= now => {
+                    self.now = self.now.max(at.0);
+                    self.event(Event::Deadline);
+                }
+                Some(_) | None => break,
+            }
+        }
+        self.now = now;
+        self
+    }
+
+    pub(super) fn event(&mut self, event: Event<'_>) -> &mut Self {
+        self.supervisor.handle(Instant(self.now), event);
+        for _ in 0..10_000 {
+            let Some(action) = self.supervisor.next_action() else { return self };
+            self.perform(action);
+        }
+        panic!("no end of actions: {:?}", self.done);
+    }
+
+    fn perform(&mut self, action: Action) {
+        if let Action::Log(log) = action {
+            let text = self.log(log);
+            self.logs.push(text);
+            return;
+        }
+        let text = self.words(&action);
+        self.done.push(text);
+        let answer = match action {
+            Action::Spawn(spawn) if self.spawn_fails => {
+                self.spawns.push(spawn);
+                let failure = Failure { step: 1, errno: 11 };
+                Event::SpawnFailed { unit: spawn.unit, slot: spawn.slot, failure }
+            }
+            Action::Spawn(spawn) => {
+                self.spawns.push(spawn);
+                self.next_pid += 1;
+                Event::Spawned { unit: spawn.unit, slot: spawn.slot, pid: Pid(self.next_pid) }
+            }
+            Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
+            Action::Clean { .. }
+            | Action::Kill { .. }
+            | Action::Reply { .. }
+            | Action::Log(_)
+            | Action::Report { .. }
+            | Action::Leave(_) => return,
+        };
+        self.supervisor.handle(Instant(self.now), answer);
+    }
+
+    pub(super) fn boot(&mut self) -> &mut Self {
+        self.event(Event::Boot { random: 1, until: None })
+    }
+
+    pub(super) fn boot_until(&mut self, until: Until) -> &mut Self {
+        self.event(Event::Boot { random: 1, until: Some(until) })
+    }
+
+    pub(super) fn id(&self, name: &str) -> UnitId {
+        self.table.find(name).unwrap_or_else(|| panic!("no unit {name}"))
+    }
+
+    pub(super) fn status(&self, name: &str) -> UnitStatus<'static> {
+        self.supervisor.status(self.id(name)).expect("a unit of the table")
+    }
+
+    /// `active/sub/result` of a unit.
+    pub(super) fn state(&self, name: &str) -> String {
+        let status = self.status(name);
+        format!("{}/{}/{}", status.active, status.sub, status.result)
+    }
+
+    pub(super) fn pid(&self, name: &str, slot: Slot) -> Option<Pid> {
+        let record = self.supervisor.peek(self.id(name));
+        match slot {
+            Slot::Main => record.main.pid(),
+            Slot::Control => record.control.pid(),
+        }
+    }
+
+    /// The main process ends.
+    pub(super) fn main(&mut self, name: &str, status: ExitStatus) -> &mut Self {
+        self.end(name, Slot::Main, status)
+    }
+
+    /// The command beside it ends.
+    pub(super) fn control(&mut self, name: &str, status: ExitStatus) -> &mut Self {
+        self.end(name, Slot::Control, status)
+    }
+
+    fn end(&mut self, name: &str, slot: Slot, status: ExitStatus) -> &mut Self {
+        let unit = self.id(name);
+        let pid = self.pid(name, slot).unwrap_or_else(|| panic!("{name} has no process in {slot:?}"));
+        self.event(Event::Exited { unit, pid, status });
+        let alone = self.pid(name, Slot::Main).is_none() && self.pid(name, Slot::Control).is_none();
+        if alone && !self.leaves_children { self.empty(name) } else { self }
+    }
+
+    pub(super) fn empty(&mut self, name: &str) -> &mut Self {
+        let unit = self.id(name);
+        self.event(Event::Empty { unit })
+    }
+
+    pub(super) fn executed(&mut self, name: &str) -> &mut Self {
+        let (unit, pid) = (self.id(name), self.pid(name, Slot::Main).expect("a main process"));
+        self.event(Event::Executed { unit, pid })
+    }
+
+    pub(super) fn ask(&mut self, client: u16, request: Request<'_>) -> &mut Self {
+        self.event(Event::Request { client: ClientId(client), peer_uid: 0, request })
+    }
+
+    pub(super) fn shutdown(&mut self, power: Power) -> &mut Self {
+        self.event(Event::Shutdown(power))
+    }
+
+    /// What was done since the last time, but for what was only said.
+    pub(super) fn expect(&mut self, expected: &str) -> &mut Self {
+        assert_eq!(self.done.join("; "), expected, "at {} ms", self.now / 1000);
+        self.done.clear();
+        self
+    }
+
+    /// What was said since the last time.
+    pub(super) fn expect_log(&mut self, expected: &str) -> &mut Self {
+        assert_eq!(self.logs.join("; "), expected, "at {} ms", self.now / 1000);
+        self.logs.clear();
+        self
+    }
+
+    fn name(&self, id: UnitId) -> &'static str {
+        self.table.unit(id).expect("a unit of the table").name.as_str()
+    }
+
+    fn words(&self, action: &Action) -> String {
+        match *action {
+            Action::Spawn(spawn) => {
+                let kind = format!("{:?}", spawn.kind);
+                let index = if spawn.index == 0 { String::new() } else { format!(" {}", spawn.index) };
+                let uid = spawn.uid.map_or_else(String::new, |uid| format!(" as {uid}"));
+                format!("{} {}{index}{uid}", kind.to_lowercase(), self.name(spawn.unit))
+            }
+            Action::Kill { unit, whom, signal } => {
+                let whom = match whom {
+                    Whom::Main => "main",
+                    Whom::Control => "control",
+                    Whom::All => "all",
+                };
+                format!("kill {signal} {} {whom}", self.name(unit))
+            }
+            Action::Clean { unit, runtime_directories, uid, gid } => {
+                let dirs = if runtime_directories { " dirs" } else { "" };
+                let number =
+                    |what: &str, n: Option<u32>| n.map_or_else(String::new, |n| format!(" {what}{n}"));
+                format!("clean {}{dirs}{}{}", self.name(unit), number("u", uid), number("g", gid))
+            }
+            Action::Reply { client, answer } => {
+                let answer = match answer {
+                    Answer::Job(result) => format!("{result}"),
+                    Answer::Unit(id) => format!("unit {}", self.name(id)),
+                    other @ (Answer::Manager
+                    | Answer::Units { .. }
+                    | Answer::Accepted
+                    | Answer::NoSuchUnit
+                    | Answer::Denied
+                    | Answer::Busy) => format!("{other:?}").to_lowercase(),
+                };
+                format!("reply {} {answer}", client.0)
+            }
+            Action::Log(_) => String::new(),
+            Action::Report { ended } => format!("report {ended}"),
+            Action::Leave(power) => format!("leave {power}"),
+        }
+    }
+
+    fn log(&self, log: Log) -> String {
+        match log {
+            Log::Started(id) => format!("started {}", self.name(id)),
+            Log::Stopped(id) => format!("stopped {}", self.name(id)),
+            Log::Failed(id, result) => format!("failed {} {result}", self.name(id)),
+            Log::DependencyFailed(id, of) => format!("dependency {} {}", self.name(id), self.name(of)),
+            Log::MainExited(id, status) => {
+                format!("main {} {} {}", self.name(id), status.code(), status.status())
+            }
+            Log::RestartScheduled(id, n) => format!("restart {} {n}", self.name(id)),
+            Log::StartLimitHit(id) => format!("limit {}", self.name(id)),
+            Log::TimedOut(id, signal) => format!("timeout {} {signal}", self.name(id)),
+            Log::NoUidLeft(id) => format!("no uid {}", self.name(id)),
+            Log::NotCleaned(id) => format!("not cleaned {}", self.name(id)),
+            Log::BootFinished => "boot".into(),
+            Log::ShuttingDown(power) => format!("shutting down {power}"),
+            Log::Impossible(what, id) => format!("impossible: {what}: {}", self.name(id)),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The pool of numbers for dynamic users: which name has which number, and which number a name gets next.
+//!
+//! systemd-semantics.md §1.3 for the candidates; design.md "UIDs" (b) and (c) for the way back: a number is free
+//! again only when nothing of it is left, and then the one that has rested longest is taken first.
+
+use heapless::{Deque, Vec};
+
+use crate::table::{Identity, IdentityId, UidRange, limits::IDENTITIES_MAX};
+
+/// Numbers that one name tries in one start before there is none for it (systemd's limit).
+pub(super) const TRIES_MAX: u8 = 100;
+/// Released numbers whose order is remembered. One that rested longer than that many others counts as never used.
+const QUARANTINE_MAX: usize = 512;
+/// Numbers that are lost because what they left could not be removed and their name had to take another one. Beyond
+/// this many, such a name gets no other number.
+const LOST_MAX: usize = 64;
+
+const _: () = assert!(QUARANTINE_MAX >= IDENTITIES_MAX, "every name's number can rest at once");
+
+/// Names and numbers of this boot.
+#[derive(Debug)]
+pub(super) struct Pool {
+    range: UidRange,
+    holders: Vec<Holder, IDENTITIES_MAX>,
+    /// Released numbers, longest rested first.
+    quarantine: Deque<u32, QUARANTINE_MAX>,
+    /// Numbers that nobody gets any more.
+    lost: Vec<u32, LOST_MAX>,
+    random: u64,
+}
+
+/// One name.
+#[derive(Clone, Copy, Debug, Default)]
+struct Holder {
+    /// Its number.
+    number: Option<u32>,
+    /// The number it had before.
+    last: Option<u32>,
+    /// How many units hold it.
+    references: u16,
+    /// How many candidates it has used up since it last had none.
+    tries: u8,
+    /// A process has run under the number since it was chosen.
+    used: bool,
+    /// A janitor is removing what is left of the number.
+    leaving: bool,
+    /// Something of the number could not be removed: it is never given to another name.
+    tainted: bool,
+}
+
+/// The answer to who asks for a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// This one, until it is given back.
+    Number(u32),
+    /// The name's number is being cleaned; ask again when that is done.
+    Wait,
+    /// There is none.
+    NoneLeft,
+}
+
+impl Pool {
+    /// No names.
+    pub(super) const EMPTY: Self = Self {
+        range: UidRange::DYNAMIC,
+        holders: Vec::new(),
+        quarantine: Deque::new(),
+        lost: Vec::new(),
+        random: 0,
+    };
+
+    /// Takes on a board's range and as many names as it has.
+    pub(super) fn load(&mut self, range: UidRange, identities: usize) {
+        self.range = range;
+        self.holders.clear();
+        for _ in 0..identities {
+            if self.holders.push(Holder::default()).is_err() {
+                break; // `Table::open` refuses more than IDENTITIES_MAX
+            }
+        }
+    }
+
+    /// Seeds the random candidates.
+    pub(super) const fn seed(&mut self, seed: u64) {
+        self.random = seed;
+    }
+
+    /// One more unit holds the number of `id`, which is chosen if there is none yet.
+    pub(super) fn take(&mut self, id: IdentityId, identity: &Identity<'_>) -> Taken {
+        let Some(holder) = self.holders.get(id.index()).copied() else { return Taken::NoneLeft };
+        if holder.leaving {
+            return Taken::Wait;
+        }
+        let Some(number) = holder.number.or_else(|| self.choose(id, identity)) else {
+            return Taken::NoneLeft;
+        };
+        self.assign(id, number);
+        if let Some(holder) = self.holders.get_mut(id.index()) {
+            holder.references = holder.references.saturating_add(1);
+        }
+        Taken::Number(number)
+    }
+
+    /// The number of `id`, if it has one.
+    pub(super) fn number(&self, id: IdentityId) -> Option<u32> {
+        self.holders.get(id.index())?.number
+    }
+
+    /// Whether more than one unit holds the number of `id`.
+    pub(super) fn is_shared(&self, id: IdentityId) -> bool {
+        self.holders.get(id.index()).is_some_and(|holder| holder.references > 1)
+    }
+
+    /// Whether a janitor is at work for the number of `id`.
+    pub(super) fn is_leaving(&self, id: IdentityId) -> bool {
+        self.holders.get(id.index()).is_some_and(|holder| holder.leaving)
+    }
+
+    /// Whether a process has run under the number of `id`.
+    pub(super) fn is_used(&self, id: IdentityId) -> bool {
+        self.holders.get(id.index()).is_some_and(|holder| holder.used)
+    }
+
+    /// A process runs under the number of `id`.
+    pub(super) fn mark_used(&mut self, id: IdentityId) {
+        if let Some(holder) = self.holders.get_mut(id.index()) {
+            holder.used = true;
+        }
+    }
+
+    /// One unit less holds the number of `id`. If it was the last one, the number to clean is returned and stays taken
+    /// until [`Self::left`].
+    pub(super) fn leave(&mut self, id: IdentityId) -> Option<u32> {
+        let holder = self.holders.get_mut(id.index())?;
+        if holder.references > 1 {
+            holder.references = holder.references.saturating_sub(1);
+            return None;
+        }
+        holder.leaving = true;
+        holder.number
+    }
+
+    /// What was left of the number of `id` is gone, if `clean`.
+    pub(super) fn left(&mut self, id: IdentityId, clean: bool) {
+        let Some(holder) = self.holders.get_mut(id.index()) else { return };
+        holder.references = 0;
+        holder.leaving = false;
+        holder.used = false;
+        holder.tries = 0;
+        holder.tainted |= !clean;
+        if !holder.tainted
+            && let Some(number) = holder.number.take()
+        {
+            holder.last = Some(number);
+            self.rest(number);
+        }
+    }
+
+    /// Something that belongs to the number of `id` could not be removed.
+    pub(super) fn taint(&mut self, id: IdentityId) {
+        if let Some(holder) = self.holders.get_mut(id.index()) {
+            holder.tainted |= holder.number.is_some();
+        }
+    }
+
+    /// A unit gives back a number that none of its processes has taken on.
+    pub(super) fn give_back(&mut self, id: IdentityId) {
+        let Some(holder) = self.holders.get_mut(id.index()) else { return };
+        holder.references = holder.references.saturating_sub(1);
+        if holder.references == 0 {
+            holder.tries = 0;
+            if !holder.tainted {
+                holder.last = holder.number.take();
+            }
+        }
+    }
+
+    /// Gives `id` the number `wanted` instead of the one it has, which no process has taken on; whether it could be.
+    pub(super) fn exchange_for(&mut self, id: IdentityId, wanted: u32) -> bool {
+        if self.is_shared(id) || !self.is_free(wanted) || !self.drop_number(id) {
+            return false;
+        }
+        self.assign(id, wanted);
+        true
+    }
+
+    /// Gives `id` the next candidate instead of the number it has, which is not fit for use; whether there is one.
+    pub(super) fn exchange(&mut self, id: IdentityId, identity: &Identity<'_>) -> bool {
+        if self.is_shared(id) {
+            return false;
+        }
+        // The old number is held until the next is found, so that it is not found again.
+        let Some(number) = self.choose(id, identity) else { return false };
+        let dropped = self.drop_number(id);
+        if dropped {
+            self.assign(id, number);
+        }
+        dropped
+    }
+
+    /// Takes the number from `id`; whether it could be: a tainted one must be remembered for ever.
+    fn drop_number(&mut self, id: IdentityId) -> bool {
+        let Some(holder) = self.holders.get_mut(id.index()) else { return false };
+        let Some(number) = holder.number else { return true };
+        if holder.tainted {
+            if self.lost.push(number).is_err() {
+                return false;
+            }
+            holder.tainted = false;
+        }
+        holder.number = None;
+        holder.used = false;
+        self.rest(number);
+        true
+    }
+
+    fn assign(&mut self, id: IdentityId, number: u32) {
+        for _ in 0..self.quarantine.len() {
+            match self.quarantine.pop_front() {
+                // There is room: one was just taken out.
+                Some(other) if other != number => self.rest(other),
+                Some(_) | None => {}
+            }
+        }
+        if let Some(holder) = self.holders.get_mut(id.index()) {
+            holder.number = Some(number);
+        }
+    }
+
+    fn rest(&mut self, number: u32) {
+        if self.quarantine.is_full() {
+            self.quarantine.pop_front();
+        }
+        let _ = self.quarantine.push_back(number); // there is room now
+    }
+
+    /// Whether `number` is in the range and nobody has it.
+    fn is_free(&self, number: u32) -> bool {
+        self.range.contains(number)
+            && !self.lost.contains(&number)
+            && !self.holders.iter().any(|holder| holder.number == Some(number))
+    }
+
+    /// The next candidate for `id`.
+    fn choose(&mut self, id: IdentityId, identity: &Identity<'_>) -> Option<u32> {
+        loop {
+            let holder = self.holders.get_mut(id.index())?;
+            let attempt = holder.tries;
+            if attempt >= TRIES_MAX {
+                return None;
+            }
+            holder.tries = attempt.saturating_add(1);
+            let last = holder.last;
+            let candidate = match attempt {
+                0 => last,
+                1 => Some(identity.baked),
+                2 => Some(identity.hashed).filter(|number| !self.is_resting(*number)),
+                _ => self.random().or_else(|| self.longest_rested()),
+            };
+            if let Some(number) = candidate.filter(|number| self.is_free(*number)) {
+                return Some(number);
+            }
+        }
+    }
+
+    fn is_resting(&self, number: u32) -> bool {
+        self.quarantine.iter().any(|other| *other == number)
+    }
+
+    /// Any free number that is not resting, if chance finds one.
+    fn random(&mut self) -> Option<u32> {
+        (0..TRIES_MAX).find_map(|_| {
+            self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            // SplitMix64 (Steele, Lea, Flood 2014): good enough to spread, and small.
+            let mut mixed = self.random;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^= mixed >> 31;
+            let offset = mixed.checked_rem(u64::from(self.range.len()))?;
+            let number = self.range.first.saturating_add(u32::try_from(offset).ok()?);
+            (self.is_free(number) && !self.is_resting(number)).then_some(number)
+        })
+    }
+
+    fn longest_rested(&self) -> Option<u32> {
+        self.quarantine.iter().copied().find(|number| self.is_free(*number))
+    }
+}

@@ -1,0 +1,172 @@
+//! What the supervisor remembers of one unit. Kept small: there are up to 256 of these in PID 1's memory.
+
+use super::{
+    Instant, Log,
+    job::Job,
+    limit::Window,
+    state::{Process, State},
+};
+use crate::{
+    table::UnitId,
+    wire::{ExitStatus, Failure, ServiceResult},
+};
+
+/// One unit's record.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    /// Where it is in its life.
+    pub(super) state: State,
+    /// What is to be done with it.
+    pub(super) job: Option<Job>,
+    /// The main slot.
+    pub(super) main: Process,
+    /// The control slot.
+    pub(super) control: Process,
+    /// Which `ExecStart=` the main process is.
+    pub(super) main_index: u8,
+    /// Whether processes may be left: set by every spawn, cleared when the shell says that none is.
+    pub(super) populated: bool,
+    /// Whether a process has run since the last removal of what it may have left.
+    pub(super) touched: bool,
+    /// Somebody asked for the unit to be down: no automatic restart.
+    pub(super) forbid_restart: bool,
+    /// The user's number is held for this unit.
+    pub(super) holds_user: bool,
+    /// So is a number of the group's own.
+    pub(super) holds_group: bool,
+    /// The next child may still name a number that its directories belong to.
+    pub(super) suggest: bool,
+    /// How many children said that their number does not fit, in this start.
+    pub(super) unfits: u8,
+    /// The first failure since the start.
+    pub(super) result: ServiceResult,
+    /// How the main process ended in this start.
+    pub(super) main_exit: Option<ExitStatus>,
+    /// The step that failed in this start.
+    pub(super) failure: Option<Failure>,
+    /// What the main process runs as.
+    pub(super) uid: Option<u32>,
+    /// Its group.
+    pub(super) gid: Option<u32>,
+    /// NRestarts.
+    pub(super) restarts: u32,
+    /// When the last start began.
+    pub(super) started: Option<Instant>,
+    /// When the unit last became active.
+    pub(super) ready: Option<Instant>,
+    /// The start limit's memory.
+    pub(super) window: Window,
+    /// What is to be told.
+    pub(super) notes: Notes,
+    /// The unit whose failure is this unit's: the start is off.
+    pub(super) blame: Option<UnitId>,
+    /// The signal that followed the last timeout, 0 for none.
+    pub(super) timeout_signal: u8,
+}
+
+impl Record {
+    /// A unit that nothing has happened to.
+    pub(super) const fn new() -> Self {
+        Self {
+            state: State::Dead,
+            job: None,
+            main: Process::None,
+            control: Process::None,
+            main_index: 0,
+            populated: false,
+            touched: false,
+            forbid_restart: false,
+            holds_user: false,
+            holds_group: false,
+            suggest: true,
+            unfits: 0,
+            result: ServiceResult::Success,
+            main_exit: None,
+            failure: None,
+            uid: None,
+            gid: None,
+            restarts: 0,
+            started: None,
+            ready: None,
+            window: Window::CLOSED,
+            notes: Notes::NONE,
+            blame: None,
+            timeout_signal: 0,
+        }
+    }
+
+    /// Keeps the first failure: later ones are its consequences.
+    pub(super) fn note_result(&mut self, result: ServiceResult) {
+        if self.result == ServiceResult::Success {
+            self.result = result;
+        }
+    }
+
+    /// Takes out the next thing to tell.
+    pub(super) fn next_log(&mut self, id: UnitId) -> Option<Log> {
+        let note = self.notes.pop()?;
+        Some(match note {
+            Note::DependencyFailed => Log::DependencyFailed(id, self.blame.unwrap_or(id)),
+            Note::TimedOut => Log::TimedOut(id, self.timeout_signal),
+            Note::NoUidLeft => Log::NoUidLeft(id),
+            Note::MainExited => Log::MainExited(id, self.main_exit.unwrap_or(ExitStatus::Exited(0))),
+            Note::NotCleaned => Log::NotCleaned(id),
+            Note::StartLimitHit => Log::StartLimitHit(id),
+            Note::Failed => Log::Failed(id, self.result),
+            Note::Stopped => Log::Stopped(id),
+            Note::RestartScheduled => Log::RestartScheduled(id, self.restarts),
+            Note::Started => Log::Started(id),
+        })
+    }
+}
+
+/// One thing to tell about a unit; the particulars are in its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    DependencyFailed,
+    TimedOut,
+    NoUidLeft,
+    MainExited,
+    NotCleaned,
+    StartLimitHit,
+    Failed,
+    Stopped,
+    RestartScheduled,
+    Started,
+}
+
+impl Note {
+    /// All of them, causes before consequences: the order in which they are told.
+    const ALL: [Self; 10] = [
+        Self::DependencyFailed,
+        Self::TimedOut,
+        Self::NoUidLeft,
+        Self::MainExited,
+        Self::NotCleaned,
+        Self::StartLimitHit,
+        Self::Failed,
+        Self::Stopped,
+        Self::RestartScheduled,
+        Self::Started,
+    ];
+}
+
+/// The notes of one unit that are not told yet, each at most once: no queue, so nothing can overflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Notes(u16);
+
+impl Notes {
+    /// Nothing to tell.
+    pub(super) const NONE: Self = Self(0);
+
+    /// Adds `note`.
+    pub(super) const fn add(&mut self, note: Note) {
+        self.0 |= 1 << note as u16;
+    }
+
+    fn pop(&mut self) -> Option<Note> {
+        let note = Note::ALL.into_iter().find(|note| self.0 & (1 << *note as u16) != 0)?;
+        self.0 &= !(1 << note as u16);
+        Some(note)
+    }
+}

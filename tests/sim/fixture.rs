@@ -1,0 +1,254 @@
+//! Tables for tests and simulated worlds, made of few words.
+//!
+//! Used by the supervisor's own tests, by the simulation and by xtask: one definition.
+
+use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
+
+use tomte::table::{
+    Arch, Board, Command, CommandKind, Commands, Directories, DirectoryKind, Exec, ExitSet, IdList, Identity,
+    IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, PanicAction, Preserve, PrivateTmp,
+    Privilege, ProtectHome, ProtectSystem, Restart, Service, ServiceType, StartLimit, Stdin, Stdout, StrList,
+    UidRange, Unit, UnitId, encode, ids, list, strings,
+};
+
+/// A unit to be: ids are places in the list that it is part of.
+#[derive(Clone, Debug)]
+pub(crate) struct UnitPlan {
+    pub(crate) name: String,
+    pub(crate) wants: Vec<u16>,
+    pub(crate) requires: Vec<u16>,
+    pub(crate) after: Vec<u16>,
+    pub(crate) start_limit: StartLimit,
+    /// `None` is a target.
+    pub(crate) service: Option<ServicePlan>,
+}
+
+/// A service to be.
+#[derive(Clone, Debug)]
+pub(crate) struct ServicePlan {
+    pub(crate) service_type: ServiceType,
+    pub(crate) remain_after_exit: bool,
+    pub(crate) restart: Restart,
+    pub(crate) restart_delay: Micros,
+    pub(crate) success: ExitSet,
+    pub(crate) prevent: ExitSet,
+    pub(crate) force: ExitSet,
+    pub(crate) timeout_start: Micros,
+    pub(crate) timeout_stop: Micros,
+    pub(crate) kill: Kill,
+    /// Kind, and whether it has the prefix `-`.
+    pub(crate) commands: Vec<(CommandKind, bool)>,
+    pub(crate) user: Option<u16>,
+    pub(crate) group: Option<u16>,
+    pub(crate) runtime_directory: bool,
+    pub(crate) preserve: Preserve,
+    pub(crate) private_tmp: PrivateTmp,
+}
+
+/// A target called `name`.
+pub(crate) fn target(name: &str) -> UnitPlan {
+    UnitPlan {
+        name: name.into(),
+        wants: vec![],
+        requires: vec![],
+        after: vec![],
+        start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
+        service: None,
+    }
+}
+
+/// A simple service called `name` with systemd's defaults.
+pub(crate) fn service(name: &str) -> UnitPlan {
+    UnitPlan { service: Some(ServicePlan::default()), ..target(name) }
+}
+
+impl UnitPlan {
+    /// With its service changed.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut ServicePlan)) -> Self {
+        if let Some(service) = &mut self.service {
+            change(service);
+        }
+        self
+    }
+}
+
+impl Default for ServicePlan {
+    fn default() -> Self {
+        Self {
+            service_type: ServiceType::Simple,
+            remain_after_exit: false,
+            restart: Restart::No,
+            restart_delay: Micros::from_millis(100),
+            success: ExitSet::default(),
+            prevent: ExitSet::default(),
+            force: ExitSet::default(),
+            timeout_start: Micros::from_secs(90),
+            timeout_stop: Micros::from_secs(90),
+            kill: Kill {
+                mode: KillMode::ControlGroup,
+                signal: 15,
+                final_signal: 9,
+                send_sighup: false,
+                send_sigkill: true,
+            },
+            commands: vec![(CommandKind::Start, false)],
+            user: None,
+            group: None,
+            runtime_directory: false,
+            preserve: Preserve::No,
+            private_tmp: PrivateTmp::No,
+        }
+    }
+}
+
+/// The table of `plans`; unit 0 is the default target. There are `identities` names, whose baked numbers are the first
+/// of `range` in order and whose hashed numbers are the last.
+pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<u8> {
+    let names: Vec<String> = (0..identities).map(|n| format!("user{n}")).collect();
+    let records: Vec<Identity<'_>> = names
+        .iter()
+        .zip(0..)
+        .map(|(name, n)| Identity { name, baked: range.first + n, hashed: range.last.saturating_sub(n) })
+        .collect();
+    let identities = list(&records);
+    let board = Board {
+        name: "test",
+        default_target: UnitId(0),
+        uids: range,
+        identities: List::new(&identities),
+        hostname: "",
+        environment: StrList::default(),
+        log: LogTarget::Console,
+        on_panic: PanicAction::Halt,
+        panic_delay: Micros::ZERO,
+    };
+    let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
+    let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
+    encode(Arch::X86_64, [0; 16], &board, &units).expect("a plan within the limits")
+}
+
+/// The bytes that a unit's record borrows.
+struct Lists {
+    wants: Vec<u8>,
+    requires: Vec<u8>,
+    required_by: Vec<u8>,
+    after: Vec<u8>,
+    before: Vec<u8>,
+    commands: Vec<Vec<u8>>,
+    directories: Vec<u8>,
+}
+
+impl Lists {
+    fn of(plans: &[UnitPlan], at: usize) -> Self {
+        let plan = &plans[at];
+        let id = u16::try_from(at).expect("few units");
+        let inverse = |relation: fn(&UnitPlan) -> &Vec<u16>| {
+            ids((0..).zip(plans).filter(|(_, other)| relation(other).contains(&id)).map(|(n, _)| UnitId(n)))
+        };
+        let own = |list: &[u16]| ids(list.iter().copied().map(UnitId));
+        let argv = strings(["/bin/true"]);
+        let argv = StrList::new(&argv).expect("a list");
+        let (commands, runtime) = match &plan.service {
+            None => (vec![vec![]; 7], false),
+            Some(service) => {
+                let of = |kind| {
+                    let lines = service.commands.iter().filter(|(its, _)| *its == kind);
+                    let lines = lines.map(|(_, ignore_failure)| Command {
+                        path: "/bin/true",
+                        argv,
+                        ignore_failure: *ignore_failure,
+                        expand: true,
+                        privilege: Privilege::Restricted,
+                    });
+                    list(&lines.collect::<Vec<_>>())
+                };
+                (CommandKind::ALL.map(of).into(), service.runtime_directory)
+            }
+        };
+        let names = strings(["dir"]);
+        let names = StrList::new(&names).expect("a list");
+        let runtime = runtime.then_some(Directories { kind: DirectoryKind::Runtime, mode: 0o755, names });
+        Self {
+            wants: own(&plan.wants),
+            requires: own(&plan.requires),
+            required_by: inverse(|plan| &plan.requires),
+            after: own(&plan.after),
+            before: inverse(|plan| &plan.after),
+            commands,
+            directories: list(runtime.as_slice()),
+        }
+    }
+
+    fn unit<'a>(&'a self, plan: &'a UnitPlan) -> Unit<'a> {
+        let ids = |bytes: &'a Vec<u8>| IdList::new(bytes).expect("pairs of bytes");
+        Unit {
+            name: Name::new(&plan.name).expect("a unit name"),
+            description: "",
+            wants: ids(&self.wants),
+            requires: ids(&self.requires),
+            required_by: ids(&self.required_by),
+            after: ids(&self.after),
+            before: ids(&self.before),
+            start_limit: plan.start_limit,
+            kind: plan.service.as_ref().map_or(Kind::Target, |service| Kind::Service(self.service(service))),
+        }
+    }
+
+    fn service<'a>(&'a self, plan: &'a ServicePlan) -> Service<'a> {
+        let commands = |kind: usize| List::new(&self.commands[kind]);
+        Service {
+            service_type: plan.service_type,
+            remain_after_exit: plan.remain_after_exit,
+            restart: plan.restart,
+            restart_delay: plan.restart_delay,
+            success_exit_status: plan.success,
+            restart_prevent_exit_status: plan.prevent,
+            restart_force_exit_status: plan.force,
+            timeout_start: plan.timeout_start,
+            timeout_stop: plan.timeout_stop,
+            kill: plan.kill,
+            commands: Commands {
+                condition: commands(0),
+                start_pre: commands(1),
+                start: commands(2),
+                start_post: commands(3),
+                reload: commands(4),
+                stop: commands(5),
+                stop_post: commands(6),
+            },
+            exec: self.exec(plan),
+        }
+    }
+
+    fn exec<'a>(&'a self, plan: &'a ServicePlan) -> Exec<'a> {
+        Exec {
+            user: "",
+            group: "",
+            supplementary_groups: StrList::default(),
+            dynamic_user: plan.user.is_some(),
+            user_identity: plan.user.map(IdentityId),
+            group_identity: plan.group.map(IdentityId),
+            environment: StrList::default(),
+            working_directory: "",
+            working_directory_optional: false,
+            umask: 0o022,
+            rlimits: List::default(),
+            capability_bounding_set: u64::MAX,
+            ambient_capabilities: 0,
+            no_new_privileges: false,
+            private_tmp: plan.private_tmp,
+            protect_system: ProtectSystem::No,
+            protect_home: ProtectHome::No,
+            restrict_suid_sgid: false,
+            remove_ipc: false,
+            directories: List::new(&self.directories),
+            runtime_directory_preserve: plan.preserve,
+            stdin: Stdin::Null,
+            stdout: Stdout::Null,
+            stderr: Stdout::Null,
+            tty_path: "",
+            syslog_identifier: "",
+            ignore_sigpipe: true,
+        }
+    }
+}
