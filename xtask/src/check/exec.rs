@@ -103,8 +103,9 @@ pub fn ambient_capabilities(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 
 pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.private_tmp = match a.value.as_str() {
+        "connected" => PrivateTmp::Connected,
         "disconnected" => PrivateTmp::Disconnected,
-        _ => match boolean_or(&a.value, &["disconnected"])? {
+        _ => match boolean_or(&a.value, &["connected", "disconnected"])? {
             true => PrivateTmp::Connected,
             false => PrivateTmp::No,
         },

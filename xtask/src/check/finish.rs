@@ -19,6 +19,9 @@ use crate::{
 
 /// The finished unit.
 pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
+    if draft.unit.start_limit.burst == 0 {
+        draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
+    }
     if name.suffix == "service" {
         service(&mut draft, cx);
         directories(&mut draft);

@@ -38,9 +38,8 @@ pub fn load(paths: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit> {
 pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec<Unit> {
     let files = files::collect(paths, sink);
     let shell = image.root_shell();
-    let mut units: Vec<Unit> =
-        files.units.iter().map(|found| read_unit(found, shell.as_deref(), sink).0).collect();
-    instances(&files, image, shell.as_deref(), &mut units, sink);
+    let mut units: Vec<Unit> = files.units.iter().map(|found| read_unit(found, shell, sink).0).collect();
+    instances(&files, image, shell, &mut units, sink);
     link(&files, &mut units, sink);
     for (alias, name) in &files.aliases {
         if let Some(unit) = units.iter_mut().find(|unit| unit.name == *name) {

@@ -73,6 +73,8 @@ fn an_empty_service_has_systemds_defaults() {
     let (unit, _) = unit_of("a.service", "[Service]\nExecStart=/bin/true");
     assert_eq!(unit.start_limit, StartLimit { interval: Micros::from_secs(10), burst: 5 });
     assert!(unit.default_dependencies && !unit.install.present);
+    let (unit, _) = unit_of("a.service", "[Unit]\nStartLimitBurst=0\n[Service]\nExecStart=/bin/true");
+    assert_eq!(unit.start_limit.interval, Micros::ZERO, "no burst, no limit");
 }
 
 #[test]
