@@ -248,6 +248,21 @@ mod tests {
     }
 
     #[test]
+    fn programs_get_every_part_of_a_problem() {
+        let mut sink = Diagnostics::default();
+        sink.push(
+            Diagnostic::error("bad").at(Place { file: "a".into(), line: 3, column: 4 }).wide(2).help("so"),
+        );
+        sink.push(Diagnostic::warning("odd"));
+        let expected = json!([
+            {"severity": "error", "message": "bad", "file": "a", "line": 3, "column": 4, "width": 2, "help": ["so"]},
+            {"severity": "warning", "message": "odd", "file": null, "line": null, "column": null, "width": 1,
+             "help": []},
+        ]);
+        assert_eq!(sink.to_json(), expected);
+    }
+
+    #[test]
     fn the_caret_stands_under_the_characters_meant() {
         let mut sink = Diagnostics::default();
         sink.add_source(&Arc::new(Source { path: "a".into(), text: "ä=öx\n".into() }));

@@ -15,6 +15,11 @@ use crate::{
 
 type Done = Result<(), Diagnostic>;
 
+/// The value with its specifiers replaced.
+pub fn text(a: &Assignment, cx: &Cx) -> Result<String, Diagnostic> {
+    Ok(cx.specifiers.expand(&a.value)?.as_str().to_owned())
+}
+
 /// A user or group; an empty value takes an earlier one back.
 pub fn user(a: &Assignment, cx: &Cx) -> Result<Located<String>, Diagnostic> {
     if a.value.is_empty() {
@@ -98,8 +103,9 @@ pub fn ambient_capabilities(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 
 pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.private_tmp = match a.value.as_str() {
+        "connected" => PrivateTmp::Connected,
         "disconnected" => PrivateTmp::Disconnected,
-        _ => match boolean_or(&a.value, &["disconnected"])? {
+        _ => match boolean_or(&a.value, &["connected", "disconnected"])? {
             true => PrivateTmp::Connected,
             false => PrivateTmp::No,
         },
@@ -110,9 +116,15 @@ pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 pub fn protect_system(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.protect_system = match a.value.as_str() {
         "strict" => ProtectSystem::Strict,
-        "full" => return Err(not_enforced(&a.value).help("ProtectSystem=strict is, and protects more")),
+        "full" => {
+            return Err(not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more"));
+        }
         _ => match boolean_or(&a.value, &["full", "strict"])? {
-            true => return Err(not_enforced(&a.value).help("ProtectSystem=strict is, and protects more")),
+            true => {
+                return Err(
+                    not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more")
+                );
+            }
             false => ProtectSystem::No,
         },
     };
@@ -122,9 +134,15 @@ pub fn protect_system(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 pub fn protect_home(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.protect_home = match a.value.as_str() {
         "read-only" => ProtectHome::ReadOnly,
-        "tmpfs" => return Err(not_enforced(&a.value).help("ProtectHome=read-only is, and protects less")),
+        "tmpfs" => {
+            return Err(not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less"));
+        }
         _ => match boolean_or(&a.value, &["read-only", "tmpfs"])? {
-            true => return Err(not_enforced(&a.value).help("ProtectHome=read-only is, and protects less")),
+            true => {
+                return Err(
+                    not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less")
+                );
+            }
             false => ProtectHome::No,
         },
     };
@@ -231,7 +249,7 @@ pub fn tty_path(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 }
 
 pub fn syslog_identifier(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.service.exec.syslog_identifier = cx.specifiers.expand(&a.value)?.as_str().to_owned();
+    d.service.exec.syslog_identifier = text(a, cx)?;
     Ok(())
 }
 

@@ -114,11 +114,13 @@ fn file(path: &Path, named: bool, files: &mut Files, sink: &mut Diagnostics) {
         });
         return;
     }
-    if let Ok(target) = std::fs::read_link(path) {
-        if target == Path::new("/dev/null") {
-            sink.push(Diagnostic::warning(format!("{}: masked", path.display())));
-            return;
-        }
+    let target = std::fs::read_link(path);
+    let empty = path.metadata().is_ok_and(|meta| meta.len() == 0);
+    if empty || target.as_deref().is_ok_and(|target| target == Path::new("/dev/null")) {
+        sink.push(Diagnostic::warning(format!("{}: masked", path.display())));
+        return;
+    }
+    if let Ok(target) = target {
         let target = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let instance = name.template().is_some_and(|template| template == target);
         if target != name.full && UnitName::new(&target).is_ok() && !instance {

@@ -38,11 +38,11 @@ struct Accounts {
 }
 
 impl Image {
-    /// Root's login shell, where the image has a passwd.
-    pub fn root_shell(&self) -> Option<String> {
-        let passwd = self.read("/etc/passwd")?;
-        let root = passwd.lines().find(|line| line.starts_with("root:"))?;
-        root.split(':').nth(6).filter(|shell| !shell.is_empty()).map(str::to_owned)
+    /// Root's shell as systemd's user-util.c, `default_root_shell`, has it: bash where there is one. `None` if the
+    /// image is not known.
+    pub fn root_shell(&self) -> Option<&'static str> {
+        let shell = if self.resolve("/bin/bash").is_some() { "/bin/bash" } else { "/bin/sh" };
+        (!self.roots.is_empty()).then_some(shell)
     }
 
     /// Complains about everything the services need and the image lacks.

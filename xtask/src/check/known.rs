@@ -29,6 +29,7 @@ pub fn section(name: &Text, suffix: &str, cx: &mut Cx) {
     let mut problem = Diagnostic::warning(format!("unknown section [{written}] is ignored"));
     if let Some(near) = closest(written, sections(suffix).iter().copied()) {
         problem.severity = Severity::Error;
+        cx.failed = true;
         problem.message = format!("unknown section [{written}]");
         problem = problem.help(format!("did you mean [{near}]?"));
     }
