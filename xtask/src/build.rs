@@ -111,7 +111,18 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
     let mut cargo = Command::new(cargo());
     cargo
         .current_dir(root_dir())
-        .args(["build", "--quiet", "--release", "--bin", "tomte", "--target", target, "--target-dir"])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--bin",
+            "tomte",
+            "--features",
+            "binary",
+            "--target",
+            target,
+            "--target-dir",
+        ])
         .arg(&cargo_dir)
         .env("TOMTE_TABLE", table);
     if options.symbols {
