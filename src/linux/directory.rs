@@ -1,6 +1,8 @@
 //! `RuntimeDirectory=` and its kind: where each stands and who may see it.
 
-use super::plan::Words;
+use rustix::io::Errno;
+
+use super::{path::PathBuffer, plan::Words};
 
 /// The five directory settings of systemd.exec(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,4 +58,16 @@ pub struct Directory<'a> {
     pub mode: u16,
     /// Relative to the kind's prefix, normalised, parents first.
     pub names: Words<'a>,
+}
+
+impl Directory<'_> {
+    /// Where the names are seen: `/var/lib`.
+    pub(super) fn public_root(&self) -> Result<PathBuffer, Errno> {
+        PathBuffer::new(&["/", self.kind.prefix()])
+    }
+
+    /// Where a dynamic user's stand: `/var/lib/private`, which only root can pass.
+    pub(super) fn private_root(&self) -> Result<PathBuffer, Errno> {
+        PathBuffer::new(&["/", self.kind.prefix(), "/private"])
+    }
 }

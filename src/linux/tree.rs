@@ -13,6 +13,8 @@ use rustix::{
     path::DecInt,
 };
 
+use super::path::PathBuffer;
+
 /// How deep a walk goes. Deeper trees are an error (ELOOP), not a stack overflow.
 const DEPTH_MAX: u32 = 64;
 
@@ -193,6 +195,23 @@ pub fn each_entry(
         }
     }
     Ok(())
+}
+
+/// Opens the directory that holds `name`, one component after the other and following no link, and gives `name`'s last
+/// component. ENOENT if a component is missing.
+pub(super) fn open_parent(root: impl AsFd, name: &CStr) -> Result<(OwnedFd, PathBuffer), Errno> {
+    let mut components = name.to_str().map_err(|_| Errno::ILSEQ)?.split('/');
+    let last = one_component(components.next_back().unwrap_or_default())?;
+    let mut parent = open_directory(root, c".")?;
+    for component in components {
+        parent = open_directory(&parent, one_component(component)?.as_c_str())?;
+    }
+    Ok((parent, last))
+}
+
+/// EINVAL for what leads elsewhere: the baker has normalised the names.
+pub(super) fn one_component(component: &str) -> Result<PathBuffer, Errno> {
+    if matches!(component, "" | "." | "..") { Err(Errno::INVAL) } else { PathBuffer::new(&[component]) }
 }
 
 /// Opens the directory at an absolute `path`, links followed: for paths that root alone can change. `None` if there is
