@@ -79,7 +79,7 @@ fn lock(dir: &Path) -> Result<File> {
 }
 
 /// The board's table; what the baker has to say goes to stderr.
-fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
+pub fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
     let mut diagnostics = Diagnostics::default();
     let options = bake::Options {
         units: options.units.clone(),
