@@ -7,7 +7,7 @@ use std::{
     fs::{self, File},
     io::IsTerminal as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -113,7 +113,14 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
         .current_dir(root_dir())
         .args(["build", "--quiet", "--release", "--bin", "tomte", "--target", target, "--target-dir"])
         .arg(&cargo_dir)
-        .env("TOMTE_TABLE", table);
+        .env("TOMTE_TABLE", table)
+        .stdin(Stdio::null()); // cargo's rustc reads its probe from there
+    // As .cargo/config.toml has it for the musl targets: fixed addresses, for the binary is never relocated. It cannot
+    // be there for this triple, because without --target build scripts and proc macros would get it too.
+    let host_triple = format!("target.{target}.rustflags=[\"-Crelocation-model=static\"]");
+    if target.ends_with("-gnu") {
+        cargo.args(["--config", &host_triple]);
+    }
     if options.symbols {
         cargo.args(["--config", "profile.release.strip=false"]);
     }
