@@ -1,7 +1,10 @@
 //! Carrying actions out: one match, one call an arm.
 
 use crate::{
-    linux::{self, AsFd, errno::Text, plan, poll::Interest, process::signal_by_pidfd, report::Report},
+    linux::{
+        self, AsFd, Errno, clean::CleanPlan, directory::Directory, errno::Text, plan, poll::Interest,
+        process::signal_by_pidfd, report::Report,
+    },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Whom},
     table::{CommandKind, Kind, Table, UnitId},
     wire::Failure,
@@ -10,7 +13,7 @@ use crate::{
 use super::{
     kernel::{Kernel, Token},
     log,
-    plan::{Parts, Start},
+    plan::{Parts, Start, runtime_directories_of},
     processes::{Process, Role},
     report, shutdown,
 };
@@ -64,11 +67,11 @@ impl Kernel {
 
     fn try_spawn(&mut self, spawn: &Spawn) -> Result<Pid, linux::spawn::Failure> {
         let no_process = |errno| linux::spawn::Failure { step: linux::step::Step::Clone, errno };
-        let record = self.table.unit(spawn.unit).ok_or(no_process(linux::Errno::NOENT))?;
-        let Kind::Service(service) = record.kind else { return Err(no_process(linux::Errno::NOEXEC)) };
+        let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
+        let Kind::Service(service) = record.kind else { return Err(no_process(Errno::NOEXEC)) };
         let command = service.commands.of(spawn.kind).iter().nth(usize::from(spawn.index));
-        let command = command.ok_or(no_process(linux::Errno::NOENT))?;
-        let place = self.processes.free_place().ok_or(no_process(linux::Errno::AGAIN))?;
+        let command = command.ok_or(no_process(Errno::NOENT))?;
+        let place = self.processes.free_place().ok_or(no_process(Errno::AGAIN))?;
 
         let board = self.table.board();
         let parts = Parts::new(&service.exec, spawn);
@@ -127,6 +130,32 @@ impl Kernel {
                 Some(Event::Cleaned { unit, clean: false })
             }
         }
+    }
+}
+
+impl Kernel {
+    fn start_janitor(
+        &mut self,
+        unit: UnitId,
+        runtime_directories: bool,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    ) -> Result<(), Errno> {
+        let record = self.table.unit(unit).ok_or(Errno::NOENT)?;
+        let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
+        let directories: heapless::Vec<Directory<'_>, 1> = match record.kind {
+            Kind::Service(service) if runtime_directories => runtime_directories_of(&service.exec).collect(),
+            Kind::Service(_) | Kind::Target => heapless::Vec::new(),
+        };
+        let janitor = linux::clean::spawn(&CleanPlan {
+            unit: record.name.as_str(),
+            uid,
+            gid,
+            directories: &directories,
+            private_tmp: self.take_tmp_token(unit),
+        })?;
+        self.processes.put(place, Process::helper(janitor.pid, janitor.pidfd, Role::Janitor { unit }));
+        Ok(())
     }
 }
 

@@ -16,8 +16,8 @@ use crate::{
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        Board, Command, DirectoryKind, Exec, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem,
-        Stdin, Stdout, Unit, limits::RLIMITS_MAX,
+        Board, Command, Directories, DirectoryKind, Exec, Preserve, PrivateTmp, Privilege, ProtectHome,
+        ProtectSystem, Stdin, Stdout, Unit, limits::RLIMITS_MAX,
     },
     wire::ExitStatus,
 };
@@ -37,11 +37,7 @@ pub(super) struct Parts<'t> {
 
 impl<'t> Parts<'t> {
     pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn) -> Self {
-        let directories = exec.directories.iter().map(|setting| Directory {
-            kind: directory_kind(setting.kind),
-            mode: setting.mode,
-            names: words(setting.names.as_bytes()),
-        });
+        let directories = exec.directories.iter().map(directory);
         let rlimits = exec.rlimits.iter().map(|limit| linux_plan::Rlimit {
             resource: limit.resource,
             soft: limit.soft,
@@ -68,7 +64,9 @@ impl<'t> Parts<'t> {
     /// Variables about this start.
     pub(super) fn extra(&self, outcome: Option<Outcome>) -> Vec<(&'static str, &str), EXTRA_MAX> {
         let mut extra = Vec::new();
-        let mut add = |name, value| drop(extra.push((name, value)));
+        let mut add = |name, value| {
+            let _ = extra.push((name, value)); // EXTRA_MAX counts them
+        };
         if !self.main_pid.is_empty() {
             add("MAINPID", self.main_pid.as_str());
         }
@@ -193,8 +191,25 @@ const fn output(kind: Stdout, log: Option<BorrowedFd<'_>>) -> Output<'_> {
     }
 }
 
+/// `RuntimeDirectory=`: one setting at most.
+pub(super) fn runtime_directories_of<'t>(exec: &Exec<'t>) -> impl Iterator<Item = Directory<'t>> + use<'t> {
+    exec.directories
+        .iter()
+        .map(directory)
+        .filter(|setting| setting.kind == LinuxDirectoryKind::Runtime)
+        .take(1)
+}
+
+fn directory(setting: Directories<'_>) -> Directory<'_> {
+    Directory {
+        kind: directory_kind(setting.kind),
+        mode: setting.mode,
+        names: words(setting.names.as_bytes()),
+    }
+}
+
 /// The setting's name in `linux`.
-pub(super) const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
+const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
     match kind {
         DirectoryKind::Runtime => LinuxDirectoryKind::Runtime,
         DirectoryKind::State => LinuxDirectoryKind::State,
@@ -205,6 +220,6 @@ pub(super) const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
 }
 
 /// A list of the table; its last NUL was checked when the table was opened.
-pub(super) fn words(bytes: &[u8]) -> Words<'_> {
+fn words(bytes: &[u8]) -> Words<'_> {
     Words::new(bytes).unwrap_or_default()
 }

@@ -6,17 +6,32 @@
 
 pub mod arguments;
 pub mod boot;
+pub mod cgroup;
+pub mod child;
+pub mod clean;
 pub mod clock;
 pub mod console;
+pub mod directory;
 pub mod errno;
+mod expand;
+mod filter;
+pub mod ipc;
 pub mod output;
+pub mod passwd;
+mod path;
+pub mod plan;
 pub mod poll;
 pub mod power;
+mod private_tmp;
 pub mod process;
 pub mod random;
 pub mod raw;
+pub mod report;
 pub mod signals;
 pub mod socket;
+pub mod spawn;
+pub mod step;
+pub mod tree;
 
 pub use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
