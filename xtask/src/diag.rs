@@ -12,9 +12,10 @@ use crate::{
 };
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing can be made of the input.
+    #[default]
     Error,
     /// Something is not as written, but the rest works.
     Warning,
