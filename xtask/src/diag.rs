@@ -37,6 +37,7 @@ impl Severity {
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// How bad it is.
     pub severity: Severity,
     /// What is wrong: one sentence without a full stop.
     pub message: String,
