@@ -63,8 +63,11 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     } else {
         (options.units.clone(), LockFile::Leave)
     };
+    // A host board's image is the host's own `/`, which may change before the run; a VM's is not made yet.
+    let host = [PathBuf::from("/"), board.dir.join("rootfs")];
     let image = Image {
-        roots: Vec::new(),
+        roots: if board.config.qemu.is_none() { host.to_vec() } else { Vec::new() },
+        lack: Severity::Warning,
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
