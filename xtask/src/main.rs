@@ -21,6 +21,7 @@ mod board;
 mod build;
 mod check;
 mod diag;
+mod explain;
 mod golden;
 mod host;
 mod model;
@@ -52,6 +53,8 @@ struct Cli {
 enum Verb {
     /// Makes a board's table out of its unit files.
     Bake(bake::verb::Args),
+    /// Says what a table has on one unit.
+    Explain(explain::Args),
     /// Says what is wrong with unit files.
     Check(check::verb::Args),
     /// Build a board, run it and report.
@@ -125,6 +128,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
         Verb::Bake(args) => return bake::verb::run(&args),
+        Verb::Explain(args) => return explain::run(&args),
         Verb::Check(args) => return check::verb::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
