@@ -12,9 +12,10 @@ use crate::{
 };
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing can be made of the input.
+    #[default]
     Error,
     /// Something is not as written, but the rest works.
     Warning,
@@ -36,6 +37,7 @@ impl Severity {
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// How bad it is.
     pub severity: Severity,
     /// What is wrong: one sentence without a full stop.
     pub message: String,

@@ -34,6 +34,7 @@ mod run;
 mod setup;
 mod size;
 mod targets;
+mod test;
 #[cfg(test)]
 mod testing;
 mod uids;
@@ -73,6 +74,11 @@ enum Verb {
         /// The board.
         #[arg(default_value = "host")]
         board: String,
+    },
+    /// Everything CI checks, or only some levels of it.
+    Test {
+        /// Which; all without.
+        levels: Vec<test::Level>,
     },
     /// Install or download what the boards need.
     Setup {
@@ -128,6 +134,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
         Verb::Size { board } => return size::run(&board),
+        Verb::Test { levels } => return test::run(&levels),
         Verb::Setup { board, dry_run } => {
             let ready = setup::run(board.as_deref(), dry_run)?;
             return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });

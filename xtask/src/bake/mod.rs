@@ -65,8 +65,17 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     } else {
         (options.units.clone(), LockFile::Leave)
     };
+    // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
+    // A VM's is not made yet.
+    let host = [PathBuf::from("/"), board.dir.join("rootfs")];
+    let (roots, lack) = match (&options.roots[..], &board.config.qemu) {
+        ([], None) => (host.to_vec(), Severity::Warning),
+        ([], Some(_)) => (Vec::new(), Severity::Warning),
+        (given, _) => (given.to_vec(), Severity::Error),
+    };
     let image = Image {
-        roots: options.roots.clone(),
+        roots,
+        lack,
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),

@@ -30,6 +30,7 @@ pub struct Cx {
 }
 
 impl Cx {
+    /// Nothing has been read yet.
     pub fn new(specifiers: Specifiers) -> Self {
         Self { specifiers, problems: Vec::new(), written: BTreeMap::new(), header: None, failed: false }
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     diag::Diagnostic,
     model::{Directories, Exec, Kind, Unit},
-    values::{scalar, unit_name::UnitName, user},
+    values::{capability, scalar, unit_name::UnitName, user},
 };
 
 /// The finished unit.
@@ -25,6 +25,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     if name.suffix == "service" {
         service(&mut draft, cx);
         directories(&mut draft);
+        capabilities(&draft.service.exec, cx);
         dynamic_user(&mut draft.service.exec, name, cx);
         draft.unit.kind = Kind::Service(Box::new(draft.service));
     }
@@ -91,6 +92,17 @@ fn directories(draft: &mut Draft) {
         if !names.is_empty() {
             draft.service.exec.directories.push(Directories { kind, mode, names });
         }
+    }
+}
+
+/// A capability outside the bounding set cannot be raised: the kernel refuses it (capabilities(7), `capset`).
+fn capabilities(exec: &Exec, cx: &mut Cx) {
+    let outside = exec.ambient_capabilities & !exec.capability_bounding_set;
+    if outside != 0 {
+        let names = capability::names(outside).collect::<Vec<_>>().join(" ");
+        let message =
+            format!("{names} cannot be given to the service, as CapabilityBoundingSet= takes it away");
+        refuse("AmbientCapabilities", &message, "allow it in CapabilityBoundingSet= too", cx);
     }
 }
 

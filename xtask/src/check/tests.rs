@@ -95,6 +95,10 @@ fn settings_that_exclude_each_other_are_refused() {
         ("Type=oneshot\nRestart=always", "Restart=: not allowed for Type=oneshot"),
         ("Type=oneshot\nRestart=on-success", "Restart=: not allowed for Type=oneshot"),
         ("ExecStart=/bin/false", "ExecStart=: several commands"),
+        (
+            "AmbientCapabilities=CAP_KILL CAP_CHOWN\nCapabilityBoundingSet=CAP_CHOWN",
+            "AmbientCapabilities=: CAP_KILL cannot be given",
+        ),
         ("ExecStart=", "no ExecStart= and no ExecStop="),
         ("ExecStart=\nExecStop=/bin/true\nType=exec", "Type=: without ExecStart="),
         ("ExecStart=\nExecStop=/bin/true", "ExecStop=: without ExecStart="),
@@ -215,6 +219,7 @@ fn what_would_narrow_and_does_not_is_an_error() {
             "CapabilityBoundingSet=CAP_NET_BIND",
             "Error CapabilityBoundingSet=\"CAP_NET_BIND\" is no capability",
         ),
+        ("PrivateBananas=yes", "Error unknown key PrivateBananas= in [Service]"),
         ("EnvironmentFile=/etc/default/x", "Error EnvironmentFile= is not supported"),
         ("Type=notify", "Error Type=\"notify\" is not supported"),
         ("Nice=5", "Warning Nice= has no effect"),

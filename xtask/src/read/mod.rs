@@ -194,5 +194,4 @@ impl Parser<'_> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;
