@@ -18,6 +18,7 @@ use clap::{Parser, Subcommand};
 
 mod board;
 mod model;
+mod sim;
 
 /// tomte's host tool.
 #[derive(Parser)]
@@ -28,7 +29,10 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Simulates the supervisor in made-up worlds; a failure names the seed that shows it again.
+    Sim(sim::Args),
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -42,5 +46,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    match cli.verb {}
+    match cli.verb {
+        Verb::Sim(args) => sim::run(&args),
+    }
 }
