@@ -192,7 +192,7 @@ fn amount(limit: u64) -> String {
 }
 
 fn capabilities(set: u64) -> String {
-    let names = capability::names(set);
+    let names = capability::names(set).collect::<Vec<_>>();
     if names.is_empty() { "none".to_owned() } else { names.join(" ") }
 }
 

@@ -48,11 +48,6 @@ const NAMES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
-/// The names of the capabilities in `set`; those that no kernel has are left out.
-pub fn names(set: u64) -> Vec<&'static str> {
-    NAMES.into_iter().enumerate().filter(|(n, _)| set & (1 << n) != 0).map(|(_, name)| name).collect()
-}
-
 /// Merges `text` into `set`: a list adds, `~` and a list takes away, nothing empties, `~` alone fills. The first
 /// assignment to a set that is still at its `initial` value replaces it (load-fragment.c, `config_parse_capability_set`).
 pub fn merge(text: &Text, set: u64, initial: u64) -> Result<u64, Diagnostic> {
