@@ -32,6 +32,7 @@ mod read;
 mod report;
 mod run;
 mod setup;
+mod sim;
 mod size;
 mod targets;
 mod test;
@@ -69,6 +70,8 @@ enum Verb {
         /// The board.
         board: String,
     },
+    /// Plays seeded worlds against the supervisor.
+    Sim(sim::Args),
     /// Show the binary's bytes by room, against the budget.
     Size {
         /// The board.
@@ -133,6 +136,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
+        Verb::Sim(args) => return sim::run(&args),
         Verb::Size { board } => return size::run(&board),
         Verb::Test { levels } => return test::run(&levels),
         Verb::Setup { board, dry_run } => {

@@ -192,7 +192,7 @@ fn amount(limit: u64) -> String {
 }
 
 fn capabilities(set: u64) -> String {
-    let names: Vec<&str> = capability::names(set).collect();
+    let names = capability::names(set).collect::<Vec<_>>();
     if names.is_empty() { "none".to_owned() } else { names.join(" ") }
 }
 
