@@ -5,18 +5,17 @@
 
 use core::ffi::CStr;
 
-use heapless::CString;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, Mode, OFlags, fstatfs, mkdirat, openat, unlinkat},
+    fs::{AtFlags, CWD, Mode, OFlags, fstatfs, mkdirat, openat, readlinkat_raw, unlinkat},
     io::{self, Errno, retry_on_intr},
     process::{Pid, Signal, kill_process},
 };
 
 use super::{
     passwd::{Lines, search},
-    path::PathBuffer,
-    tree::open_if_there,
+    path::{PATH_BYTES_MAX, PathBuffer},
+    tree::{self, open_if_there},
 };
 
 /// CGROUP2_SUPER_MAGIC of linux/magic.h.
@@ -59,10 +58,7 @@ impl Tree {
     pub fn create(&self, name: &str) -> Result<Group, Errno> {
         let directory = make(&self.base, name)?;
         let events = openat(&directory, c"cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        let path = PathBuffer::new(&[name])?;
-        let name = CString::from_bytes_with_nul(path.as_c_str().to_bytes_with_nul())
-            .map_err(|_| Errno::NAMETOOLONG)?;
-        Ok(Group { directory, events, base: io::fcntl_dupfd_cloexec(&self.base, 3)?, name })
+        Ok(Group { directory, events })
     }
 }
 
@@ -71,9 +67,6 @@ impl Tree {
 pub struct Group {
     directory: OwnedFd,
     events: OwnedFd,
-    /// The directory that the group is in, to remove it from.
-    base: OwnedFd,
-    name: CString<256>,
 }
 
 impl Group {
@@ -127,12 +120,24 @@ impl Group {
         }
     }
 
-    /// Removes the group. ENOENT, gone already, is no error.
+    /// Removes the group. ENOENT, gone already, is no error. Its name is asked of /proc, so that 256 groups need not
+    /// keep theirs.
     ///
     /// # Errors
-    /// EBUSY while a process or a group is in it.
+    /// EBUSY while a process or a group is in it; ENOENT if /proc is not mounted.
     pub fn remove(self) -> Result<(), Errno> {
-        match unlinkat(&self.base, self.name.as_c_str(), AtFlags::REMOVEDIR) {
+        let mut buffer = [0; PATH_BYTES_MAX];
+        let length =
+            readlinkat_raw(CWD, tree::magic_link(self.directory.as_fd()).as_c_str(), &mut buffer[..])?;
+        let path = buffer.get(..length).and_then(|path| core::str::from_utf8(path).ok()).unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default();
+        // The kernel marks a path like this once the directory is gone.
+        let name = match name.strip_suffix(" (deleted)") {
+            Some(_) => return Ok(()),
+            None => tree::one_component(name)?,
+        };
+        let parent = openat(&self.directory, c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        match unlinkat(&parent, name.as_c_str(), AtFlags::REMOVEDIR) {
             Err(Errno::NOENT) => Ok(()),
             answer => answer,
         }

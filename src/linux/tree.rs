@@ -153,8 +153,8 @@ fn change_hands(held: BorrowedFd<'_>, to: Handover) -> Result<(), Errno> {
     if FileType::from_raw_mode(found.st_mode).is_symlink() {
         return Ok(());
     }
-    let path = magic_link(held);
-    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::NAMETOOLONG)?;
+    let link = magic_link(held);
+    let path = link.as_c_str();
     for list in [c"system.posix_acl_access", c"system.posix_acl_default"] {
         // The link is followed: lremovexattr would look at the link in /proc itself.
         match removexattr(path, list) {
@@ -165,15 +165,25 @@ fn change_hands(held: BorrowedFd<'_>, to: Handover) -> Result<(), Errno> {
     chmod(path, Mode::from_raw_mode(found.st_mode & 0o7777 & to.mode_mask))
 }
 
-/// `/proc/self/fd/N`, the way to what an O_PATH descriptor holds.
-fn magic_link(held: BorrowedFd<'_>) -> [u8; 32] {
+/// `/proc/self/fd/N`: the way to what an O_PATH descriptor holds.
+pub(super) fn magic_link(held: BorrowedFd<'_>) -> MagicLink {
     let mut path = [0; 32];
     let number = DecInt::new(held.as_raw_fd());
     let parts = b"/proc/self/fd/".iter().chain(number.as_bytes());
     for (to, from) in path.iter_mut().zip(parts) {
         *to = *from;
     }
-    path
+    MagicLink(path)
+}
+
+/// The path of [`magic_link`]: 14 bytes, at most 11 of a number, zeroes.
+pub(super) struct MagicLink([u8; 32]);
+
+impl MagicLink {
+    /// The path for a system call.
+    pub(super) fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
 }
 
 /// Pins `name` of `directory` without opening it.

@@ -53,7 +53,7 @@ pub enum Ended {
 pub struct Unit {
     /// Full name.
     pub name: String,
-    /// `Description=`.
+    /// `Description=`, or empty.
     #[serde(default)]
     pub description: String,
     /// `service` or `target`.

@@ -5,10 +5,13 @@
 //! ends the child with systemd's exit code for it: what narrows privilege is done, or the program does not run.
 
 mod arena;
+mod directories;
 mod environment;
 mod exec;
 mod identity;
+mod mounts;
 mod privileges;
+mod remount;
 mod session;
 mod stdio;
 
@@ -36,7 +39,7 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 20] = [
+pub const STEPS: [(Step, Act); 26] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -45,7 +48,13 @@ pub const STEPS: [(Step, Act); 20] = [
     (Step::Stdin, stdio::connect_input),
     (Step::Stdout, stdio::connect_output),
     (Step::Stderr, stdio::connect_error),
+    (Step::RuntimeDirectory, directories::make_runtime),
+    (Step::StateDirectory, directories::make_state),
+    (Step::CacheDirectory, directories::make_cache),
+    (Step::LogsDirectory, directories::make_logs),
+    (Step::ConfigurationDirectory, directories::make_configuration),
     (Step::Environment, environment::gather),
+    (Step::Namespace, mounts::enter),
     (Step::Limits, privileges::limit),
     (Step::Groups, privileges::change_groups),
     (Step::BoundingSet, privileges::drop_bounding_set),

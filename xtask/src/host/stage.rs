@@ -43,8 +43,8 @@ pub fn run(plan: &Plan) -> Result<()> {
         .arg0("init")
         .args(&plan.words)
         .env_clear()
-        // What the kernel gives its init, and systemd's word for "there is no machine to switch off here".
-        .envs([("HOME", "/"), ("TERM", "linux"), ("container", "tomte")])
+        // What the kernel gives its init, and the container's name as systemd-nspawn(1) and others give it.
+        .envs([("HOME", "/"), ("TERM", "linux"), ("container", "tomte-host")])
         .exec();
     Err(error).with_context(|| format!("cannot execute {BINARY}"))
 }
