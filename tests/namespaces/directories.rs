@@ -87,7 +87,7 @@ fn an_unusual_umask_of_the_manager_does_not_show() {
     if !enter_small_world() {
         return;
     }
-    // The umask is the process's: the other tests' directories must not depend on it either.
+    // It is this thread's alone since its namespaces are.
     let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     make(named("svc"), &[DirectoryKind::State, DirectoryKind::Configuration], 0o775, b"a/b\0");
     rustix::process::umask(before);
