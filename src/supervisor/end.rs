@@ -1,7 +1,7 @@
 //! The end of a process, and of the last one.
 
 use super::{
-    Pid, State, Supervisor,
+    Pid, Slot, State, Supervisor,
     restart::{self, Role},
     state::{KillStage, Process},
     unit::Note,
@@ -14,6 +14,9 @@ use crate::{
 impl Supervisor<'_> {
     /// A process of a slot has ended.
     pub(super) fn exited(&mut self, id: UnitId, service: &Service<'_>, pid: Pid, status: ExitStatus) {
+        let record = self.at(id);
+        let slot = if record.main.pid() == Some(pid) { Slot::Main } else { Slot::Control };
+        self.end_probe(id, &service.exec, slot);
         let record = self.at(id);
         match (record.main, record.control) {
             (Process::Alive(main), _) if main == pid => {
@@ -116,7 +119,8 @@ impl Supervisor<'_> {
         }
     }
 
-    fn command_failed(
+    /// A command beside the main process has failed, or cannot run at all.
+    pub(super) fn command_failed(
         &mut self,
         id: UnitId,
         service: &Service<'_>,

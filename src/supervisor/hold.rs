@@ -1,7 +1,7 @@
 //! Which unit holds which number, from its first process to the removal of all that it left.
 
 use super::{
-    Action, Due, Pid, State, Supervisor,
+    Action, Due, Pid, Slot, State, Supervisor,
     state::{Process, Rest},
     uid::{TRIES_MAX, Taken},
 };
@@ -49,10 +49,42 @@ impl<'t> Supervisor<'t> {
             }
         }
         let number = |identity: Option<IdentityId>| identity.and_then(|identity| self.pool.number(identity));
+        if exec.user_identity.into_iter().chain(own_group(exec)).any(|identity| self.pool.is_probed(identity)) {
+            return Numbers::Wait;
+        }
         let used =
             |identity: Option<IdentityId>| identity.is_some_and(|identity| self.pool.is_used(identity));
         let fresh = !used(exec.user_identity) && !used(exec.group_identity);
         Numbers::Held { uid: number(exec.user_identity), gid: number(exec.group_identity), fresh }
+    }
+
+    /// The process for `slot` is on its way under numbers that may turn out to be unfit.
+    pub(super) fn begin_probe(&mut self, id: UnitId, exec: &Exec<'_>, slot: Slot) {
+        for identity in exec.user_identity.into_iter().chain(own_group(exec)) {
+            if !self.pool.is_used(identity) {
+                self.pool.set_probed(identity, true);
+                self.at(id).probe = Some(slot);
+            }
+        }
+    }
+
+    /// The process in `slot` has told how it went with its numbers, or will not.
+    pub(super) fn end_probe(&mut self, id: UnitId, exec: &Exec<'_>, slot: Slot) {
+        if self.peek(id).probe != Some(slot) {
+            return;
+        }
+        self.at(id).probe = None;
+        for identity in exec.user_identity.into_iter().chain(own_group(exec)) {
+            self.pool.set_probed(identity, false);
+        }
+        self.look_at_all();
+    }
+
+    /// Somebody may have waited for a number.
+    fn look_at_all(&mut self) {
+        for id in self.ids() {
+            self.at(id);
+        }
     }
 
     fn take(&mut self, identity: IdentityId) -> Taken {
@@ -66,16 +98,23 @@ impl<'t> Supervisor<'t> {
     /// The child knows what it runs as. A static user or group wins: a number that nothing of this unit has taken on
     /// goes back at once.
     pub(super) fn identified(&mut self, id: UnitId, service: &Service<'_>, pid: Pid, uid: u32, gid: u32) {
-        let Some(kind) = self.command_of(id, pid) else { return };
+        let command = self.command_of(id, pid);
         let record = self.at(id);
-        if record.main.pid() == Some(pid) {
+        let slot = if record.main.pid() == Some(pid) {
             (record.uid, record.gid) = (Some(uid), Some(gid));
-        }
-        let command = service.commands.of(kind.0).iter().nth(usize::from(kind.1));
-        if command.is_some_and(|command| command.privilege != Privilege::Restricted) {
-            // It runs as root, but its directories belong to the numbers.
+            Slot::Main
+        } else if record.control.pid() == Some(pid) {
+            Slot::Control
+        } else {
+            return;
+        };
+        self.end_probe(id, &service.exec, slot);
+        let line = command.and_then(|(kind, index)| service.commands.of(kind).iter().nth(usize::from(index)));
+        if line.is_none_or(|line| line.privilege != Privilege::Restricted) {
+            // It runs as root, or may: its directories belong to the numbers all the same.
             return self.mark_numbers_used(id, &service.exec);
         }
+        let record = self.peek(id);
         let (holds_user, holds_group) = (record.holds_user, record.holds_group);
         if let Some(user) = service.exec.user_identity.filter(|_| holds_user) {
             self.at(id).holds_user = self.keep_or_give_back(user, uid);
@@ -131,8 +170,8 @@ impl<'t> Supervisor<'t> {
         let held = (exec.user_identity == Some(identity) && self.peek(id).holds_user)
             || (own_group(exec) == Some(identity) && self.peek(id).holds_group);
         let alive = self.peek(id).main == Process::Alive(pid) || self.peek(id).control == Process::Alive(pid);
-        if !held || !alive {
-            return self.report_impossible("a number that does not fit and was not given", id);
+        if !alive {
+            return self.report_impossible("a number that does not fit, from a process that is none of the unit's", id);
         }
         let record = self.at(id);
         record.unfits = record.unfits.saturating_add(1);
@@ -141,7 +180,8 @@ impl<'t> Supervisor<'t> {
         let spent = record.unfits > TRIES_MAX;
         let used = self.pool.is_used(identity);
         let again = match suggestion {
-            _ if spent => false,
+            // Not held: the unit has gone down and left this process behind.
+            _ if spent || !held => false,
             // Taken over or declined: either way the next child does not ask again.
             Some(number) => {
                 let _declined = !asked || used || !self.pool.exchange_for(identity, number);
@@ -150,8 +190,13 @@ impl<'t> Supervisor<'t> {
             None => !used && self.exchange(identity),
         };
         let record = self.at(id);
-        let process = if record.main == Process::Alive(pid) { &mut record.main } else { &mut record.control };
+        let (process, slot) = if record.main == Process::Alive(pid) {
+            (&mut record.main, Slot::Main)
+        } else {
+            (&mut record.control, Slot::Control)
+        };
         *process = Process::Unfit { pid, again };
+        self.end_probe(id, exec, slot);
     }
 
     fn exchange(&mut self, identity: IdentityId) -> bool {
@@ -204,10 +249,7 @@ impl<'t> Supervisor<'t> {
             self.pool.left(group, clean);
             self.at(id).holds_group = false;
         }
-        // Whoever shares the name may have waited for this.
-        for other in self.ids() {
-            self.at(other);
-        }
+        self.look_at_all();
     }
 }
 

@@ -204,6 +204,10 @@ impl Supervisor<'_> {
             Phase::Doomed => {
                 self.at(id).notes.add(Note::DependencyFailed);
                 self.finish_job(id, JobResult::Dependency);
+                if state == State::RestartDue {
+                    let rest = Rest::of(self.peek(id).result);
+                    self.for_service(id, |supervisor, service| supervisor.settle(id, service, rest));
+                }
                 return true;
             }
             Phase::Running => return false,

@@ -52,6 +52,10 @@ impl Supervisor<'_> {
     fn run_command(&mut self, id: UnitId, service: &Service<'_>, kind: CommandKind, index: u8) {
         let deadline = self.now.after(timeout_of(service, kind));
         let record = self.at(id);
+        if slot_of(kind) == Slot::Control && record.control.is_taken() {
+            // A command before it can be ended by nothing. Its slot stays taken, so this one cannot run.
+            return self.command_failed(id, service, kind, ServiceResult::Resources);
+        }
         record.state = State::Command { kind, index, deadline };
         match slot_of(kind) {
             Slot::Main => {
@@ -130,6 +134,7 @@ impl Supervisor<'_> {
         let Some(Kind::Service(service)) = self.unit(id).map(|unit| unit.kind) else { return Due::Nothing };
         match self.take_numbers(id, &service.exec) {
             Numbers::Held { uid, gid, fresh } => {
+                self.begin_probe(id, &service.exec, slot);
                 Due::Act(Action::Spawn(self.spawn(id, slot, uid, gid, fresh)))
             }
             Numbers::Wait => Due::Nothing,
@@ -180,6 +185,8 @@ impl Supervisor<'_> {
 
     /// The child's execve has succeeded.
     pub(super) fn executed(&mut self, id: UnitId, service: &Service<'_>, pid: Pid) {
+        let slot = if self.peek(id).main.pid() == Some(pid) { Slot::Main } else { Slot::Control };
+        self.end_probe(id, &service.exec, slot);
         self.mark_numbers_used(id, &service.exec);
         if self.peek(id).main == Process::Alive(pid) && service.service_type == ServiceType::Exec {
             self.main_started(id, service);
@@ -210,7 +217,8 @@ impl Supervisor<'_> {
         }
         *process = Process::None;
         record.failure = failure.or(record.failure);
-        match record.state {
+        self.end_probe(id, &service.exec, slot);
+        match self.peek(id).state {
             State::Command { kind: CommandKind::StopPost, .. } => {
                 self.enter_kill(id, service, KillStage::FinalSigterm, ServiceResult::Resources);
             }
@@ -251,6 +259,7 @@ impl Supervisor<'_> {
     }
 }
 
+/// Where the commands of `kind` run.
 const fn slot_of(kind: CommandKind) -> Slot {
     match kind {
         CommandKind::Start => Slot::Main,

@@ -51,7 +51,8 @@ const fn is_left(record: &Record, prey: Prey) -> bool {
     match prey {
         Prey::All => record.populated || slots,
         Prey::Slots => slots,
-        Prey::Nobody => false,
+        // Not killed, but its slot is needed for what comes next.
+        Prey::Nobody => record.control.is_taken(),
     }
 }
 
@@ -142,6 +143,11 @@ impl Supervisor<'_> {
         if let State::Kill { stage, .. } = record.state
             && !is_left(record, prey(service.kill.mode, stage))
         {
+            if stage == KillStage::FinalSigterm && service.kill.send_sigkill {
+                // With KillMode=mixed there may still be those whom SIGTERM is not for. (systemd leaves them when
+                // ExecStopPost= timed out; here, down means nobody is left.)
+                return self.enter_kill(id, service, KillStage::FinalSigkill, ServiceResult::Success);
+            }
             self.after_stage(id, service, stage, ServiceResult::Success);
         }
     }

@@ -42,6 +42,8 @@ struct Holder {
     tries: u8,
     /// A process has run under the number since it was chosen.
     used: bool,
+    /// The first process of the number is on its way.
+    probed: bool,
     /// A janitor is removing what is left of the number.
     leaving: bool,
     /// Something of the number could not be removed: it is never given to another name.
@@ -106,11 +108,6 @@ impl Pool {
         self.holders.get(id.index())?.number
     }
 
-    /// Whether more than one unit holds the number of `id`.
-    pub(super) fn is_shared(&self, id: IdentityId) -> bool {
-        self.holders.get(id.index()).is_some_and(|holder| holder.references > 1)
-    }
-
     /// Whether a janitor is at work for the number of `id`.
     pub(super) fn is_leaving(&self, id: IdentityId) -> bool {
         self.holders.get(id.index()).is_some_and(|holder| holder.leaving)
@@ -119,6 +116,18 @@ impl Pool {
     /// Whether a process has run under the number of `id`.
     pub(super) fn is_used(&self, id: IdentityId) -> bool {
         self.holders.get(id.index()).is_some_and(|holder| holder.used)
+    }
+
+    /// Whether a process is on its way that is the first of its number and may find it unfit.
+    pub(super) fn is_probed(&self, id: IdentityId) -> bool {
+        self.holders.get(id.index()).is_some_and(|holder| holder.probed && !holder.used)
+    }
+
+    /// The first process of a number is on its way, or has told how it went.
+    pub(super) fn set_probed(&mut self, id: IdentityId, probed: bool) {
+        if let Some(holder) = self.holders.get_mut(id.index()) {
+            holder.probed = probed;
+        }
     }
 
     /// A process runs under the number of `id`.
@@ -175,18 +184,19 @@ impl Pool {
         }
     }
 
-    /// Gives `id` the number `wanted` instead of the one it has, which no process has taken on; whether it could be.
+    /// Gives `id` the number `wanted` instead of the one it has; whether it could be.
     pub(super) fn exchange_for(&mut self, id: IdentityId, wanted: u32) -> bool {
-        if self.is_shared(id) || !self.is_free(wanted) || !self.drop_number(id) {
+        if self.is_used(id) || !self.is_free(wanted) || !self.drop_number(id) {
             return false;
         }
         self.assign(id, wanted);
         true
     }
 
-    /// Gives `id` the next candidate instead of the number it has, which is not fit for use; whether there is one.
+    /// Gives `id` the next candidate instead of the number it has, which is not fit for use; whether there is one. A
+    /// number that processes have run under is not changed.
     pub(super) fn exchange(&mut self, id: IdentityId, identity: &Identity<'_>) -> bool {
-        if self.is_shared(id) {
+        if self.is_used(id) {
             return false;
         }
         // The old number is held until the next is found, so that it is not found again.

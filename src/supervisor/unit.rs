@@ -1,7 +1,7 @@
 //! What the supervisor remembers of one unit. Kept small: there are up to 256 of these in PID 1's memory.
 
 use super::{
-    Instant, Log,
+    Instant, Log, Slot,
     job::Job,
     limit::Window,
     state::{Process, State},
@@ -34,6 +34,8 @@ pub(super) struct Record {
     pub(super) holds_user: bool,
     /// So is a number of the group's own.
     pub(super) holds_group: bool,
+    /// The slot whose process is the first to run under a number: nobody else gets it before it has said that it does.
+    pub(super) probe: Option<Slot>,
     /// The next child may still name a number that its directories belong to.
     pub(super) suggest: bool,
     /// How many children said that their number does not fit, in this start.
@@ -78,6 +80,7 @@ impl Record {
             forbid_restart: false,
             holds_user: false,
             holds_group: false,
+            probe: None,
             suggest: true,
             unfits: 0,
             result: ServiceResult::Success,

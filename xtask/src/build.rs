@@ -7,7 +7,7 @@ use std::{
     fs::{self, File},
     io::IsTerminal as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -79,7 +79,7 @@ fn lock(dir: &Path) -> Result<File> {
 }
 
 /// The board's table; what the baker has to say goes to stderr.
-fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
+pub fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
     let mut diagnostics = Diagnostics::default();
     let options = bake::Options {
         units: options.units.clone(),
@@ -124,7 +124,14 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
             "--target-dir",
         ])
         .arg(&cargo_dir)
-        .env("TOMTE_TABLE", table);
+        .env("TOMTE_TABLE", table)
+        .stdin(Stdio::null()); // cargo's rustc reads its probe from there
+    // As .cargo/config.toml has it for the musl targets: fixed addresses, for the binary is never relocated. It cannot
+    // be there for this triple, because without --target build scripts and proc macros would get it too.
+    let host_triple = format!("target.{target}.rustflags=[\"-Crelocation-model=static\"]");
+    if target.ends_with("-gnu") {
+        cargo.args(["--config", &host_triple]);
+    }
     if options.symbols {
         cargo.args(["--config", "profile.release.strip=false"]);
     }

@@ -12,9 +12,10 @@ use crate::{
 };
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing can be made of the input.
+    #[default]
     Error,
     /// Something is not as written, but the rest works.
     Warning,
@@ -36,6 +37,7 @@ impl Severity {
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// How bad it is.
     pub severity: Severity,
     /// What is wrong: one sentence without a full stop.
     pub message: String,
@@ -245,6 +247,21 @@ mod tests {
         sink.push(Diagnostic::warning("odd").at(Place { file: "a".into(), line: 3, column: 4 }));
         assert_eq!(sink.render(false), "error: no board x\n\nwarning: odd\n--> a:3:4\n\n");
         assert_eq!((sink.count(Severity::Error), sink.count(Severity::Warning)), (1, 1));
+    }
+
+    #[test]
+    fn programs_get_every_part_of_a_problem() {
+        let mut sink = Diagnostics::default();
+        sink.push(
+            Diagnostic::error("bad").at(Place { file: "a".into(), line: 3, column: 4 }).wide(2).help("so"),
+        );
+        sink.push(Diagnostic::warning("odd"));
+        let expected = json!([
+            {"severity": "error", "message": "bad", "file": "a", "line": 3, "column": 4, "width": 2, "help": ["so"]},
+            {"severity": "warning", "message": "odd", "file": null, "line": null, "column": null, "width": 1,
+             "help": []},
+        ]);
+        assert_eq!(sink.to_json(), expected);
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod board;
 mod build;
 mod check;
 mod diag;
+mod explain;
 mod golden;
 mod host;
 mod model;
@@ -31,8 +32,10 @@ mod read;
 mod report;
 mod run;
 mod setup;
+mod sim;
 mod size;
 mod targets;
+mod test;
 #[cfg(test)]
 mod testing;
 mod uids;
@@ -51,6 +54,8 @@ struct Cli {
 enum Verb {
     /// Makes a board's table out of its unit files.
     Bake(bake::verb::Args),
+    /// Says what a table has on one unit.
+    Explain(explain::Args),
     /// Says what is wrong with unit files.
     Check(check::verb::Args),
     /// Build a board, run it and report.
@@ -65,11 +70,18 @@ enum Verb {
         /// The board.
         board: String,
     },
+    /// Plays seeded worlds against the supervisor.
+    Sim(sim::Args),
     /// Show the binary's bytes by room, against the budget.
     Size {
         /// The board.
         #[arg(default_value = "host")]
         board: String,
+    },
+    /// Everything CI checks, or only some levels of it.
+    Test {
+        /// Which; all without.
+        levels: Vec<test::Level>,
     },
     /// Install or download what the boards need.
     Setup {
@@ -119,11 +131,14 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
         Verb::Bake(args) => return bake::verb::run(&args),
+        Verb::Explain(args) => return explain::run(&args),
         Verb::Check(args) => return check::verb::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
+        Verb::Sim(args) => return sim::run(&args),
         Verb::Size { board } => return size::run(&board),
+        Verb::Test { levels } => return test::run(&levels),
         Verb::Setup { board, dry_run } => {
             let ready = setup::run(board.as_deref(), dry_run)?;
             return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });

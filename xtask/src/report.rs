@@ -53,6 +53,9 @@ pub enum Ended {
 pub struct Unit {
     /// Full name.
     pub name: String,
+    /// `Description=`, or empty.
+    #[serde(default)]
+    pub description: String,
     /// `service` or `target`.
     #[serde(rename = "type")]
     pub unit_type: String,

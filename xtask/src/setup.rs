@@ -67,6 +67,17 @@ pub fn ensure(board: &Board) -> Result<()> {
     Ok(())
 }
 
+/// What `board` still lacks, each with the reason; empty when it can run.
+pub fn lacking(board: &Board) -> Result<Vec<String>> {
+    let mut lacking = Vec::new();
+    for need in needs(std::slice::from_ref(board)) {
+        if let Some(why) = need.missing()? {
+            lacking.push(format!("{}: {why}", need.name()));
+        }
+    }
+    Ok(lacking)
+}
+
 /// Every board of the repository, by name.
 pub fn all_boards() -> Result<Vec<Board>> {
     let mut names: Vec<String> = std::fs::read_dir(boards_dir())?

@@ -35,6 +35,8 @@ pub struct Options {
     pub units: Vec<PathBuf>,
     /// What boot starts instead of the board's default target.
     pub target: Option<String>,
+    /// The image's root directories, if they are there: programs, users and groups that they lack are errors then.
+    pub roots: Vec<PathBuf>,
     /// What to do about `uids.lock`.
     pub lock: LockFile,
 }
@@ -63,8 +65,17 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     } else {
         (options.units.clone(), LockFile::Leave)
     };
+    // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
+    // A VM's is not made yet.
+    let host = [PathBuf::from("/"), board.dir.join("rootfs")];
+    let (roots, lack) = match (&options.roots[..], &board.config.qemu) {
+        ([], None) => (host.to_vec(), Severity::Warning),
+        ([], Some(_)) => (Vec::new(), Severity::Warning),
+        (given, _) => (given.to_vec(), Severity::Error),
+    };
     let image = Image {
-        roots: Vec::new(),
+        roots,
+        lack,
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),

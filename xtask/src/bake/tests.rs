@@ -262,3 +262,55 @@ fn a_written_table_is_whole_and_readable_by_all() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
     assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
 }
+
+#[test]
+fn unit_files_of_a_folder_are_baked_as_they_stand() {
+    let (_dir, board) = board("");
+    let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/configs/good");
+    let options = Options { units: vec![good], ..Options::default() };
+    let mut diagnostics = Diagnostics::default();
+    let baked = bake(&board, &options, &mut diagnostics).unwrap_or_else(|error| panic!("{error:#}"));
+    let table = Table::open(&baked.table, Some(Arch::X86_64)).unwrap();
+    for name in ["myapp.service", "myapp-directories.service", "myapp-dynamic.service", "network.target"] {
+        assert!(table.find(name).is_some(), "{name}");
+    }
+    assert!(baked.identities.iter().any(|one| one.name == "myapp-dynamic"));
+    assert!(!board.dir.join("uids.lock").exists(), "units from elsewhere leave no trace in the board");
+}
+
+#[test]
+fn the_boards_of_this_repository_bake_with_the_lock_files_they_have() {
+    let boards = fs::read_dir(crate::board::boards_dir()).unwrap().map(|entry| entry.unwrap().path());
+    for dir in boards.filter(|dir| dir.join("board.toml").exists()) {
+        let board = Board::load(&format!("{}/", dir.display())).unwrap();
+        let options = Options { lock: LockFile::Locked, ..Options::default() };
+        let mut diagnostics = Diagnostics::default();
+        if let Err(error) = bake(&board, &options, &mut diagnostics) {
+            panic!("{error:#}\n{}", diagnostics.render(false));
+        }
+    }
+}
+
+#[test]
+fn the_hash_of_the_inputs_follows_names_and_contents_of_all_files() {
+    let (dir, board) = board("");
+    let units = dir.path().join("units");
+    fs::create_dir_all(units.join("a.service.d")).unwrap();
+    let hash = |lock: &str| inputs::hash(&board, std::slice::from_ref(&units)).unwrap().finish(lock);
+    let mut seen = vec![hash("")];
+    let mut is_new = |hash: [u8; 16]| {
+        let new = !seen.contains(&hash);
+        seen.push(hash);
+        new
+    };
+    fs::write(units.join("a.service"), "x").unwrap();
+    assert!(is_new(hash("")), "another file");
+    fs::write(units.join("a.service"), "y").unwrap();
+    assert!(is_new(hash("")), "another content");
+    fs::write(units.join("a.service.d/z.conf"), "").unwrap();
+    assert!(is_new(hash("")), "a drop-in");
+    fs::rename(units.join("a.service"), units.join("b.service")).unwrap();
+    assert!(is_new(hash("")), "another name");
+    assert!(is_new(hash("a 61184\n")), "another lock file");
+    assert!(!is_new(hash("")), "nothing else changes it");
+}

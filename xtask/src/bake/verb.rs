@@ -25,6 +25,9 @@ pub struct Args {
     /// What boot starts, instead of the board's default target.
     #[arg(long, value_name = "UNIT")]
     target: Option<String>,
+    /// The image's root directory; may be repeated. Programs, users and groups that it lacks are errors.
+    #[arg(long, value_name = "DIR")]
+    rootfs: Vec<PathBuf>,
     /// Fail if uids.lock is not complete.
     #[arg(long)]
     locked: bool,
@@ -34,10 +37,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let board = Board::load(&args.board)?;
     let lock = if args.locked { LockFile::Locked } else { LockFile::Update };
-    let options = Options { units: args.units.clone(), target: args.target.clone(), lock };
+    let options =
+        Options { units: args.units.clone(), target: args.target.clone(), roots: args.rootfs.clone(), lock };
     let mut diagnostics = Diagnostics::default();
     let baked = bake(&board, &options, &mut diagnostics);
-    diagnostics.emit(std::io::stderr().is_terminal());
+    emit(&diagnostics);
     let baked = baked?;
     let output = args.output.clone().unwrap_or_else(|| default_output(&board));
     write(&baked, &output)?;
@@ -50,6 +54,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         baked.arch.as_str(),
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows `diagnostics` on stderr, in colour where that is a terminal and NO_COLOR is not set.
+pub fn emit(diagnostics: &Diagnostics) {
+    diagnostics.emit(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
 }
 
 fn default_output(board: &Board) -> PathBuf {

@@ -41,8 +41,8 @@ const UNIT: &[(&str, Set)] = &[
     ("After", |d, a, cx| units(&mut d.unit.after, a, cx)),
     ("Before", |d, a, cx| units(&mut d.unit.before, a, cx)),
     ("BindsTo", s::binds_to),
-    ("DefaultDependencies", |d, a, _| Ok(d.unit.default_dependencies = scalar::boolean(&a.value)?)),
-    ("Description", |d, a, cx| Ok(d.unit.description = cx.specifiers.expand(&a.value)?.as_str().to_owned())),
+    ("DefaultDependencies", |d, a, _| put(&mut d.unit.default_dependencies, scalar::boolean(&a.value))),
+    ("Description", |d, a, cx| put(&mut d.unit.description, e::text(a, cx))),
     ("Documentation", |_, _, _| Ok(())),
     ("Requires", |d, a, cx| units(&mut d.unit.requires, a, cx)),
     ("StartLimitBurst", s::start_limit_burst),
@@ -54,9 +54,7 @@ const UNIT: &[(&str, Set)] = &[
 const INSTALL: &[(&str, Set)] = &[
     ("Alias", |d, a, cx| units(&mut d.unit.install.aliases, a, cx)),
     ("Also", |d, a, cx| units(&mut d.unit.install.also, a, cx)),
-    ("DefaultInstance", |d, a, cx| {
-        Ok(d.default_instance = cx.specifiers.expand(&a.value)?.as_str().to_owned())
-    }),
+    ("DefaultInstance", |d, a, cx| put(&mut d.default_instance, e::text(a, cx))),
     ("RequiredBy", |d, a, cx| units(&mut d.unit.install.required_by, a, cx)),
     ("WantedBy", |d, a, cx| units(&mut d.unit.install.wanted_by, a, cx)),
 ];
@@ -68,7 +66,7 @@ const SERVICE: &[(&str, Set)] = &[
     ("CapabilityBoundingSet", e::capability_bounding_set),
     ("ConfigurationDirectory", e::directory),
     ("ConfigurationDirectoryMode", e::directory_mode),
-    ("DynamicUser", |d, a, _| Ok(d.service.exec.dynamic_user = scalar::boolean(&a.value)?)),
+    ("DynamicUser", |d, a, _| put(&mut d.service.exec.dynamic_user, scalar::boolean(&a.value))),
     ("Environment", e::environment),
     ("ExecCondition", s::command),
     ("ExecReload", s::command),
@@ -77,11 +75,11 @@ const SERVICE: &[(&str, Set)] = &[
     ("ExecStartPre", s::command),
     ("ExecStop", s::command),
     ("ExecStopPost", s::command),
-    ("FinalKillSignal", |d, a, _| Ok(d.service.kill.final_signal = s::signal(a)?)),
-    ("Group", |d, a, cx| Ok(d.service.exec.group = e::user(a, cx)?)),
-    ("IgnoreSIGPIPE", |d, a, _| Ok(d.service.exec.ignore_sigpipe = scalar::boolean(&a.value)?)),
+    ("FinalKillSignal", |d, a, _| put(&mut d.service.kill.final_signal, s::signal(a))),
+    ("Group", |d, a, cx| put(&mut d.service.exec.group, e::user(a, cx))),
+    ("IgnoreSIGPIPE", |d, a, _| put(&mut d.service.exec.ignore_sigpipe, scalar::boolean(&a.value))),
     ("KillMode", s::kill_mode),
-    ("KillSignal", |d, a, _| Ok(d.service.kill.signal = s::signal(a)?)),
+    ("KillSignal", |d, a, _| put(&mut d.service.kill.signal, s::signal(a))),
     ("LimitAS", e::rlimit),
     ("LimitCORE", e::rlimit),
     ("LimitCPU", e::rlimit),
@@ -100,23 +98,23 @@ const SERVICE: &[(&str, Set)] = &[
     ("LimitSTACK", e::rlimit),
     ("LogsDirectory", e::directory),
     ("LogsDirectoryMode", e::directory_mode),
-    ("NoNewPrivileges", |d, a, _| Ok(d.service.exec.no_new_privileges = scalar::boolean(&a.value)?)),
+    ("NoNewPrivileges", |d, a, _| put(&mut d.service.exec.no_new_privileges, scalar::boolean(&a.value))),
     ("PermissionsStartOnly", e::permissions_start_only),
     ("PrivateTmp", e::private_tmp),
     ("ProtectHome", e::protect_home),
     ("ProtectSystem", e::protect_system),
-    ("RemainAfterExit", |d, a, _| Ok(d.service.remain_after_exit = scalar::boolean(&a.value)?)),
-    ("RemoveIPC", |d, a, _| Ok(d.service.exec.remove_ipc = scalar::boolean(&a.value)?)),
+    ("RemainAfterExit", |d, a, _| put(&mut d.service.remain_after_exit, scalar::boolean(&a.value))),
+    ("RemoveIPC", |d, a, _| put(&mut d.service.exec.remove_ipc, scalar::boolean(&a.value))),
     ("Restart", s::restart),
     ("RestartForceExitStatus", |d, a, _| s::exit_status(&mut d.service.restart_force_exit_status, a)),
     ("RestartPreventExitStatus", |d, a, _| s::exit_status(&mut d.service.restart_prevent_exit_status, a)),
     ("RestartSec", s::restart_sec),
-    ("RestrictSUIDSGID", |d, a, _| Ok(d.service.exec.restrict_suid_sgid = scalar::boolean(&a.value)?)),
+    ("RestrictSUIDSGID", |d, a, _| put(&mut d.service.exec.restrict_suid_sgid, scalar::boolean(&a.value))),
     ("RuntimeDirectory", e::directory),
     ("RuntimeDirectoryMode", e::directory_mode),
     ("RuntimeDirectoryPreserve", e::runtime_directory_preserve),
-    ("SendSIGHUP", |d, a, _| Ok(d.service.kill.send_sighup = scalar::boolean(&a.value)?)),
-    ("SendSIGKILL", |d, a, _| Ok(d.service.kill.send_sigkill = scalar::boolean(&a.value)?)),
+    ("SendSIGHUP", |d, a, _| put(&mut d.service.kill.send_sighup, scalar::boolean(&a.value))),
+    ("SendSIGKILL", |d, a, _| put(&mut d.service.kill.send_sigkill, scalar::boolean(&a.value))),
     ("StandardError", e::standard_error),
     ("StandardInput", e::standard_input),
     ("StandardOutput", e::standard_output),
@@ -133,10 +131,15 @@ const SERVICE: &[(&str, Set)] = &[
     ("TimeoutStartSec", s::timeout_start),
     ("TimeoutStopSec", s::timeout_stop),
     ("Type", s::service_type),
-    ("UMask", |d, a, _| Ok(d.service.exec.umask = scalar::mode(&a.value, 0o777)?)),
-    ("User", |d, a, cx| Ok(d.service.exec.user = e::user(a, cx)?)),
+    ("UMask", |d, a, _| put(&mut d.service.exec.umask, scalar::mode(&a.value, 0o777))),
+    ("User", |d, a, cx| put(&mut d.service.exec.user, e::user(a, cx))),
     ("WorkingDirectory", e::working_directory),
 ];
+
+fn put<T>(slot: &mut T, value: Result<T, Diagnostic>) -> Result<(), Diagnostic> {
+    *slot = value?;
+    Ok(())
+}
 
 /// Adds the units that the assignment names. Such lists only grow: an empty value resets nothing.
 pub fn units(list: &mut Vec<Located<String>>, a: &Assignment, cx: &mut Cx) -> Result<(), Diagnostic> {

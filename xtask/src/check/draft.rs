@@ -11,7 +11,7 @@ use tomte::table::{
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{Exec, Install, Kind, Located, Service, Unit},
-    read::Assignment,
+    read::{Assignment, Text},
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
@@ -23,13 +23,16 @@ pub struct Cx {
     pub problems: Vec<Diagnostic>,
     /// The last assignment of every known key, for messages about several of them.
     pub written: BTreeMap<String, Assignment>,
-    /// Whether an assignment was refused: what is missing then may be what it should have said.
+    /// The last `[Service]` header.
+    pub header: Option<Text>,
+    /// Whether an assignment or a line was refused: what is missing then may be what it should have said.
     pub failed: bool,
 }
 
 impl Cx {
+    /// Nothing has been read yet.
     pub fn new(specifiers: Specifiers) -> Self {
-        Self { specifiers, problems: Vec::new(), written: BTreeMap::new(), failed: false }
+        Self { specifiers, problems: Vec::new(), written: BTreeMap::new(), header: None, failed: false }
     }
 
     /// Hands the problems on.

@@ -15,6 +15,11 @@ use crate::{
 
 type Done = Result<(), Diagnostic>;
 
+/// The value with its specifiers replaced.
+pub fn text(a: &Assignment, cx: &Cx) -> Result<String, Diagnostic> {
+    Ok(cx.specifiers.expand(&a.value)?.as_str().to_owned())
+}
+
 /// A user or group; an empty value takes an earlier one back.
 pub fn user(a: &Assignment, cx: &Cx) -> Result<Located<String>, Diagnostic> {
     if a.value.is_empty() {
@@ -24,6 +29,7 @@ pub fn user(a: &Assignment, cx: &Cx) -> Result<Located<String>, Diagnostic> {
     Ok(Located { value: user::parse(&text)?, place: Some(a.value.place(0)) })
 }
 
+/// `SupplementaryGroups=`: adds, or takes all back.
 pub fn supplementary_groups(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let groups = &mut d.service.exec.supplementary_groups;
     if a.value.is_empty() {
@@ -39,6 +45,7 @@ pub fn supplementary_groups(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done 
     Ok(())
 }
 
+/// `Environment=`: sets variables, or takes all back.
 pub fn environment(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let list = &mut d.service.exec.environment;
     if a.value.is_empty() {
@@ -60,6 +67,7 @@ pub fn environment(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `WorkingDirectory=`.
 pub fn working_directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let exec = &mut d.service.exec;
     let (optional, written) = match a.value.as_str().strip_prefix('-') {
@@ -76,6 +84,7 @@ pub fn working_directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `Limit*=`.
 pub fn rlimit(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let limit = rlimit::parse(a.key.as_str(), &a.value)?;
     let limits = &mut d.service.exec.rlimits;
@@ -84,22 +93,26 @@ pub fn rlimit(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `CapabilityBoundingSet=`.
 pub fn capability_bounding_set(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let set = &mut d.service.exec.capability_bounding_set;
     *set = capability::merge(&a.value, *set, u64::MAX)?;
     Ok(())
 }
 
+/// `AmbientCapabilities=`.
 pub fn ambient_capabilities(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let set = &mut d.service.exec.ambient_capabilities;
     *set = capability::merge(&a.value, *set, 0)?;
     Ok(())
 }
 
+/// `PrivateTmp=`.
 pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.private_tmp = match a.value.as_str() {
+        "connected" => PrivateTmp::Connected,
         "disconnected" => PrivateTmp::Disconnected,
-        _ => match boolean_or(&a.value, &["disconnected"])? {
+        _ => match boolean_or(&a.value, &["connected", "disconnected"])? {
             true => PrivateTmp::Connected,
             false => PrivateTmp::No,
         },
@@ -107,24 +120,38 @@ pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `ProtectSystem=`, as far as it is enforced.
 pub fn protect_system(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.protect_system = match a.value.as_str() {
         "strict" => ProtectSystem::Strict,
-        "full" => return Err(not_enforced(&a.value).help("ProtectSystem=strict is, and protects more")),
+        "full" => {
+            return Err(not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more"));
+        }
         _ => match boolean_or(&a.value, &["full", "strict"])? {
-            true => return Err(not_enforced(&a.value).help("ProtectSystem=strict is, and protects more")),
+            true => {
+                return Err(
+                    not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more")
+                );
+            }
             false => ProtectSystem::No,
         },
     };
     Ok(())
 }
 
+/// `ProtectHome=`, as far as it is enforced.
 pub fn protect_home(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.protect_home = match a.value.as_str() {
         "read-only" => ProtectHome::ReadOnly,
-        "tmpfs" => return Err(not_enforced(&a.value).help("ProtectHome=read-only is, and protects less")),
+        "tmpfs" => {
+            return Err(not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less"));
+        }
         _ => match boolean_or(&a.value, &["read-only", "tmpfs"])? {
-            true => return Err(not_enforced(&a.value).help("ProtectHome=read-only is, and protects less")),
+            true => {
+                return Err(
+                    not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less")
+                );
+            }
             false => ProtectHome::No,
         },
     };
@@ -145,6 +172,7 @@ fn not_enforced(value: &Text) -> Diagnostic {
     )
 }
 
+/// `PermissionsStartOnly=`: only what it is without.
 pub fn permissions_start_only(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if scalar::boolean(&a.value)? {
         let problem = wrong(&a.value, "\"yes\" is not supported by this tomte; systemd has deprecated it");
@@ -158,6 +186,7 @@ fn directory_index(key: &str) -> usize {
     DirectoryKind::ALL.into_iter().position(|kind| key.starts_with(directory_key(kind))).unwrap_or(0)
 }
 
+/// `RuntimeDirectory=` and its kind: adds, or takes all back.
 pub fn directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let (_, names) = &mut d.directories[directory_index(a.key.as_str())];
     if a.value.is_empty() {
@@ -170,11 +199,13 @@ pub fn directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `RuntimeDirectoryMode=` and its kind.
 pub fn directory_mode(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.directories[directory_index(a.key.as_str())].0 = scalar::mode(&a.value, 0o7777)?;
     Ok(())
 }
 
+/// `RuntimeDirectoryPreserve=`.
 pub fn runtime_directory_preserve(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.runtime_directory_preserve = match a.value.as_str() {
         "restart" => Preserve::Restart,
@@ -186,6 +217,7 @@ pub fn runtime_directory_preserve(d: &mut Draft, a: &Assignment, _: &mut Cx) -> 
     Ok(())
 }
 
+/// `StandardInput=`.
 pub fn standard_input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if a.value.as_str() == "tty-force" {
         let problem = Diagnostic::warning("\"tty-force\" is taken as tty: nobody is thrown off the terminal");
@@ -197,11 +229,13 @@ pub fn standard_input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `StandardOutput=`.
 pub fn standard_output(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     d.service.exec.stdout = output(a, cx)?;
     Ok(())
 }
 
+/// `StandardError=`.
 pub fn standard_error(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     d.service.exec.stderr = output(a, cx)?;
     Ok(())
@@ -222,6 +256,7 @@ fn output(a: &Assignment, cx: &mut Cx) -> Result<Stdout, Diagnostic> {
     scalar::choice(&a.value, &choices)
 }
 
+/// `TTYPath=`.
 pub fn tty_path(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     d.service.exec.tty_path = match a.value.as_str() {
         "" => "/dev/console".to_owned(),
@@ -230,8 +265,9 @@ pub fn tty_path(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `SyslogIdentifier=`.
 pub fn syslog_identifier(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.service.exec.syslog_identifier = cx.specifiers.expand(&a.value)?.as_str().to_owned();
+    d.service.exec.syslog_identifier = text(a, cx)?;
     Ok(())
 }
 

@@ -13,7 +13,9 @@ const SUPPORTED: [&str; 2] = ["service", "target"];
 /// A unit's files.
 #[derive(Clone, Debug)]
 pub struct Found {
+    /// The unit's name.
     pub name: UnitName,
+    /// Its file; for an instance, the template's.
     pub file: PathBuf,
     /// In the order in which they are applied.
     pub drop_ins: Vec<PathBuf>,
@@ -22,11 +24,13 @@ pub struct Found {
 /// A symbolic link in a `.wants` or `.requires` directory.
 #[derive(Clone, Debug)]
 pub struct Link {
+    /// The link itself.
     pub path: PathBuf,
     /// The unit whose directory it is in.
     pub from: String,
     /// The unit it names.
     pub to: String,
+    /// Whether it is a `.requires` directory.
     pub requires: bool,
 }
 
@@ -39,6 +43,7 @@ pub struct Files {
     pub templates: Vec<Found>,
     /// Other name and name, from symbolic links.
     pub aliases: Vec<(String, String)>,
+    /// What `.wants` and `.requires` directories hold.
     pub links: Vec<Link>,
     /// The directories to look for drop-ins in.
     pub roots: Vec<PathBuf>,
@@ -114,11 +119,13 @@ fn file(path: &Path, named: bool, files: &mut Files, sink: &mut Diagnostics) {
         });
         return;
     }
-    if let Ok(target) = std::fs::read_link(path) {
-        if target == Path::new("/dev/null") {
-            sink.push(Diagnostic::warning(format!("{}: masked", path.display())));
-            return;
-        }
+    let target = std::fs::read_link(path);
+    let empty = path.metadata().is_ok_and(|meta| meta.len() == 0);
+    if empty || target.as_deref().is_ok_and(|target| target == Path::new("/dev/null")) {
+        sink.push(Diagnostic::warning(format!("{}: masked", path.display())));
+        return;
+    }
+    if let Ok(target) = target {
         let target = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let instance = name.template().is_some_and(|template| template == target);
         if target != name.full && UnitName::new(&target).is_ok() && !instance {

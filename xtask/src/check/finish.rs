@@ -14,14 +14,18 @@ use super::{
 use crate::{
     diag::Diagnostic,
     model::{Directories, Exec, Kind, Unit},
-    values::{unit_name::UnitName, user},
+    values::{capability, scalar, unit_name::UnitName, user},
 };
 
 /// The finished unit.
 pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
+    if draft.unit.start_limit.burst == 0 {
+        draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
+    }
     if name.suffix == "service" {
         service(&mut draft, cx);
         directories(&mut draft);
+        capabilities(&draft.service.exec, cx);
         dynamic_user(&mut draft.service.exec, name, cx);
         draft.unit.kind = Kind::Service(Box::new(draft.service));
     }
@@ -38,17 +42,19 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let oneshot = service.service_type == ServiceType::Oneshot;
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
     service.timeout_start = draft.timeout_start.unwrap_or(default);
+    if starts == 0 && stops == 0 {
+        // What seems to be missing may be what was refused, and that has been said.
+        if !cx.failed {
+            nothing_to_run(draft, cx);
+        }
+        return;
+    }
     if oneshot && matches!(service.restart, Restart::Always | Restart::OnSuccess) {
         let message = "not allowed for Type=oneshot, which would never come to an end";
         refuse("Restart", message, "Restart=on-failure is allowed", cx);
     }
     if cx.failed {
-        // What seems to be missing may be what was refused, and that has been said.
-    } else if starts == 0 && stops == 0 {
-        let file = draft.unit.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-        let problem =
-            Diagnostic::error(format!("{file}: no ExecStart= and no ExecStop=, so there is nothing to run"));
-        cx.problems.push(problem.help("add ExecStart= to [Service]"));
+        // As above.
     } else if starts == 0 && !oneshot {
         refuse("Type", "without ExecStart= only oneshot is allowed", "add ExecStart= to [Service]", cx);
     } else if starts == 0 && !service.remain_after_exit {
@@ -59,6 +65,16 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
         let help = "ExecStartPre= runs before the service; an empty ExecStart= takes earlier ones back";
         refuse("ExecStart", message, help, cx);
     }
+}
+
+fn nothing_to_run(draft: &Draft, cx: &mut Cx) {
+    let message = "no ExecStart= and no ExecStop=, so there is nothing to run";
+    let problem = match (&cx.header, &draft.unit.file) {
+        (Some(header), _) => Diagnostic::error(message).on(header, 0..header.len()),
+        (None, Some(file)) => Diagnostic::error(format!("{}: {message}", file.display())),
+        (None, None) => Diagnostic::error(message),
+    };
+    cx.problems.push(problem.help("add ExecStart= to [Service]"));
 }
 
 /// An error about the last assignment of `key`.
@@ -76,6 +92,17 @@ fn directories(draft: &mut Draft) {
         if !names.is_empty() {
             draft.service.exec.directories.push(Directories { kind, mode, names });
         }
+    }
+}
+
+/// A capability outside the bounding set cannot be raised: the kernel refuses it (capabilities(7), `capset`).
+fn capabilities(exec: &Exec, cx: &mut Cx) {
+    let outside = exec.ambient_capabilities & !exec.capability_bounding_set;
+    if outside != 0 {
+        let names = capability::names(outside).collect::<Vec<_>>().join(" ");
+        let message =
+            format!("{names} cannot be given to the service, as CapabilityBoundingSet= takes it away");
+        refuse("AmbientCapabilities", &message, "allow it in CapabilityBoundingSet= too", cx);
     }
 }
 
@@ -103,6 +130,14 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
     }
     if exec.group.value.is_empty() {
         exec.group = exec.user.clone();
+    }
+    for key in ["NoNewPrivileges", "PrivateTmp", "ProtectSystem", "RemoveIPC", "RestrictSUIDSGID"] {
+        let off = cx.written.get(key).is_some_and(|a| scalar::boolean(&a.value) == Ok(false));
+        if off {
+            let problem = Diagnostic::warning(under(key, "has no effect: DynamicUser=yes switches it on"));
+            let problem = blame(problem, key, cx);
+            cx.problems.push(problem);
+        }
     }
     exec.private_tmp = PrivateTmp::Disconnected;
     exec.protect_system = ProtectSystem::Strict;

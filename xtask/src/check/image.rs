@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Diagnostic, Diagnostics, Severity},
     model::{Command, Exec, Kind, Located, Unit},
     values::user,
 };
@@ -27,22 +27,25 @@ pub struct Image {
     pub users: Vec<(String, u32)>,
     /// Groups that it will have besides those in its /etc/group: name and number.
     pub groups: Vec<(String, u32)>,
+    /// What it is that the image lacks something. A warning, where the image may still change before it runs.
+    pub lack: Severity,
     /// Units that the board names: templates get these instances.
     pub instances: Vec<String>,
 }
 
 /// The names and numbers of the image.
 struct Accounts {
+    lack: Severity,
     users: Vec<(String, u32)>,
     groups: Vec<(String, u32)>,
 }
 
 impl Image {
-    /// Root's login shell, where the image has a passwd.
-    pub fn root_shell(&self) -> Option<String> {
-        let passwd = self.read("/etc/passwd")?;
-        let root = passwd.lines().find(|line| line.starts_with("root:"))?;
-        root.split(':').nth(6).filter(|shell| !shell.is_empty()).map(str::to_owned)
+    /// Root's shell as systemd's user-util.c, `default_root_shell`, has it: bash where there is one. `None` if the
+    /// image is not known.
+    pub fn root_shell(&self) -> Option<&'static str> {
+        let shell = if self.resolve("/bin/bash").is_some() { "/bin/bash" } else { "/bin/sh" };
+        (!self.roots.is_empty()).then_some(shell)
     }
 
     /// Complains about everything the services need and the image lacks.
@@ -51,12 +54,13 @@ impl Image {
             return;
         }
         let accounts = Accounts {
+            lack: self.lack,
             users: [self.users.clone(), self.accounts("/etc/passwd")].concat(),
             groups: [self.groups.clone(), self.accounts("/etc/group")].concat(),
         };
         for unit in units {
             if let Kind::Service(service) = &unit.kind {
-                accounts.check(&service.exec, sink);
+                accounts.check(unit, &service.exec, sink);
                 service.commands.iter().for_each(|(_, command)| self.check_program(command, sink));
             }
         }
@@ -78,7 +82,8 @@ impl Image {
             }
             format!("{path} is not in the image, in none of {}", SEARCH_PATH.join(" "))
         };
-        let problem = if *ignore_failure { Diagnostic::warning(message) } else { Diagnostic::error(message) };
+        let severity = if *ignore_failure { self.lack.max(Severity::Warning) } else { self.lack };
+        let problem = Diagnostic { severity, ..Diagnostic::error(message) };
         sink.push(problem.at(place.clone()).wide(path.chars().count()));
     }
 
@@ -136,24 +141,20 @@ impl Image {
 }
 
 impl Accounts {
-    fn check(&self, exec: &Exec, sink: &mut Diagnostics) {
-        let roles =
-            [("User", "user", &exec.user, &self.users), ("Group", "group", &exec.group, &self.groups)];
-        for (key, role, written, list) in roles {
-            if !exec.dynamic_user {
-                require(key, role, written, list, sink);
-            }
+    fn check(&self, unit: &Unit, exec: &Exec, sink: &mut Diagnostics) {
+        if exec.dynamic_user {
+            self.check_dynamic(unit, exec, sink);
+        } else {
+            self.require("User", "user", &exec.user, sink);
+            self.require("Group", "group", &exec.group, sink);
         }
         for group in &exec.supplementary_groups {
-            require("SupplementaryGroups", "group", group, &self.groups, sink);
-        }
-        if exec.dynamic_user {
-            self.check_dynamic(exec, sink);
+            self.require("SupplementaryGroups", "group", group, sink);
         }
     }
 
     /// A name that only one of the two files has cannot be allocated (systemd's dynamic-user.c gives EILSEQ).
-    fn check_dynamic(&self, exec: &Exec, sink: &mut Diagnostics) {
+    fn check_dynamic(&self, unit: &Unit, exec: &Exec, sink: &mut Diagnostics) {
         let has = |list: &[(String, u32)], name: &str| list.iter().any(|(known, _)| known == name);
         let cases = [
             ("User", &exec.user, &self.users, &self.groups, "a group"),
@@ -163,26 +164,37 @@ impl Accounts {
         for (key, written, own, other, what) in cases.into_iter().take(if separate { 2 } else { 1 }) {
             let name = written.value.as_str();
             if !has(own, name) && has(other, name) {
-                let message =
-                    format!("{key}=: the image has {what} {name:?}, so no dynamic one can be called that");
-                sink.push(Diagnostic::error(message).at(written.place.clone()).wide(name.chars().count()));
+                let message = format!("the image has {what} {name:?}, so no dynamic one can be called that");
+                let message = match written.place {
+                    Some(_) => format!("{key}=: {message}"),
+                    None => format!("{}: {message}", unit.name), // the name is the unit's own
+                };
+                sink.push(self.problem(message, written));
             }
         }
     }
-}
 
-/// Complains if `written` is a name or number that is not in `list`. Root and nobody always exist.
-fn require(key: &str, role: &str, written: &Located<String>, list: &[(String, u32)], sink: &mut Diagnostics) {
-    let name = written.value.as_str();
-    let number = user::number(name);
-    let known = list.iter().any(|(known, id)| known == name || Some(*id) == number);
-    if known || matches!(name, "" | "root" | "0") || (role == "user" && matches!(name, "nobody" | "65534")) {
-        return;
+    /// Complains if `written` is a name or number that the image has not. Root and nobody always exist.
+    fn require(&self, key: &str, role: &str, written: &Located<String>, sink: &mut Diagnostics) {
+        let list = if role == "user" { &self.users } else { &self.groups };
+        let name = written.value.as_str();
+        let number = user::number(name);
+        let known = list.iter().any(|(known, id)| known == name || Some(*id) == number);
+        if known
+            || matches!(name, "" | "root" | "0")
+            || (role == "user" && matches!(name, "nobody" | "65534"))
+        {
+            return;
+        }
+        let problem = self.problem(format!("{key}=: the image has no {role} {name:?}"), written);
+        let problem = problem.did_you_mean(name, list.iter().map(|(known, _)| known.as_str()));
+        sink.push(problem.help(format!("declare it in board.toml ([[{role}]]), or set DynamicUser=yes")));
     }
-    let problem = Diagnostic::error(format!("{key}=: the image has no {role} {name:?}"));
-    let problem = problem.at(written.place.clone()).wide(name.chars().count());
-    let problem = problem.did_you_mean(name, list.iter().map(|(known, _)| known.as_str()));
-    sink.push(problem.help(format!("declare it in board.toml ([[{role}]]), or set DynamicUser=yes")));
+
+    fn problem(&self, message: String, written: &Located<String>) -> Diagnostic {
+        let problem = Diagnostic { severity: self.lack, ..Diagnostic::error(message) };
+        problem.at(written.place.clone()).wide(written.value.chars().count())
+    }
 }
 
 fn is_executable(file: &Path) -> bool {

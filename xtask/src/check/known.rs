@@ -29,6 +29,7 @@ pub fn section(name: &Text, suffix: &str, cx: &mut Cx) {
     let mut problem = Diagnostic::warning(format!("unknown section [{written}] is ignored"));
     if let Some(near) = closest(written, sections(suffix).iter().copied()) {
         problem.severity = Severity::Error;
+        cx.failed = true;
         problem.message = format!("unknown section [{written}]");
         problem = problem.help(format!("did you mean [{near}]?"));
     }
@@ -78,18 +79,31 @@ pub fn unsupported(section: &str, assignment: &Assignment) -> Option<Diagnostic>
     on_key(unknown(section, key))
 }
 
+/// How keys begin that restrict: one that systemd 257 has not may be of a newer systemd.
+const RESTRICTIVE: [&str; 9] = [
+    "Protect",
+    "Private",
+    "Restrict",
+    "SystemCall",
+    "IPAddress",
+    "Device",
+    "Inaccessible",
+    "ReadOnly",
+    "NoExec",
+];
+
 /// A key that systemd has not either.
 fn unknown(section: &str, key: &str) -> Diagnostic {
-    let names = directives::keys(section).chain(match section {
-        "Service" => every_known().collect::<Vec<_>>(),
-        _ => Vec::new(),
-    });
-    match closest(key, names) {
-        Some(near) if is_narrowing(near) => Diagnostic::error(format!("unknown key {key}= in [{section}]"))
+    let near = closest(key, directives::keys(section).chain(every_known()));
+    let refused = Diagnostic::error(format!("unknown key {key}= in [{section}]"));
+    let ignored = Diagnostic::warning(format!("unknown key {key}= in [{section}] is ignored"));
+    match near {
+        Some(near) if is_narrowing(near) => refused
             .help(format!("did you mean \"{near}\"? ignoring it would let the service do more than it may")),
-        Some(near) => Diagnostic::warning(format!("unknown key {key}= in [{section}] is ignored"))
-            .help(format!("did you mean \"{near}\"?")),
-        None => Diagnostic::warning(format!("unknown key {key}= in [{section}] is ignored")),
+        Some(near) => ignored.help(format!("did you mean \"{near}\"?")),
+        None if section == "Service" && RESTRICTIVE.iter().any(|start| key.starts_with(start)) => refused
+            .help("it sounds like a restriction; ignoring it might let the service do more than it may"),
+        None => ignored,
     }
 }
 

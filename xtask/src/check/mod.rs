@@ -15,7 +15,7 @@ pub mod verb;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Diagnostic, Diagnostics, Severity},
     model::{Located, Unit},
     read::{self, Assignment, Section},
     values::{specifier::Specifiers, unit_name::UnitName},
@@ -38,10 +38,9 @@ pub fn load(paths: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit> {
 pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec<Unit> {
     let files = files::collect(paths, sink);
     let shell = image.root_shell();
-    let mut units: Vec<Unit> =
-        files.units.iter().map(|found| read_unit(found, shell.as_deref(), sink).0).collect();
+    let mut units: Vec<Unit> = files.units.iter().map(|found| read_unit(found, shell, sink).0).collect();
+    instances(&files, image, shell, &mut units, sink);
     link(&files, &mut units, sink);
-    instances(&files, image, shell.as_deref(), &mut units, sink);
     for (alias, name) in &files.aliases {
         if let Some(unit) = units.iter_mut().find(|unit| unit.name == *name) {
             unit.install.aliases.push(Located { value: alias.clone(), place: None });
@@ -82,6 +81,7 @@ fn instances(
 ) {
     let mut used = BTreeSet::new();
     let mut asked: Vec<String> = image.instances.clone();
+    asked.extend(files.links.iter().map(|link| link.to.clone()));
     let named = |unit: &Unit| {
         let lists = [&unit.wants, &unit.requires, &unit.install.also];
         lists.into_iter().flatten().map(|name| name.value.clone()).collect::<Vec<_>>()
@@ -117,22 +117,22 @@ fn instances(
 
 /// One unit out of its file and drop-ins, and its `DefaultInstance=`.
 fn read_unit(found: &Found, shell: Option<&str>, sink: &mut Diagnostics) -> (Unit, String) {
+    let errors = sink.count(Severity::Error);
     let mut sections = read::file(&found.file, sink).sections;
     for drop_in in &found.drop_ins {
         sections.extend(read::file(drop_in, sink).sections);
     }
-    assemble(found, &sections, shell, sink)
+    let mut cx = cx_of(found, shell);
+    cx.failed = sink.count(Severity::Error) > errors;
+    assemble(found, &sections, cx, sink)
+}
+
+fn cx_of(found: &Found, shell: Option<&str>) -> Cx {
+    Cx::new(Specifiers { unit: found.name.clone(), root_shell: shell.map(str::to_owned) })
 }
 
 /// One unit out of its sections, and its `DefaultInstance=`.
-fn assemble(
-    found: &Found,
-    sections: &[Section],
-    shell: Option<&str>,
-    sink: &mut Diagnostics,
-) -> (Unit, String) {
-    let unit = found.name.clone();
-    let mut cx = Cx::new(Specifiers { unit, root_shell: shell.map(str::to_owned) });
+fn assemble(found: &Found, sections: &[Section], mut cx: Cx, sink: &mut Diagnostics) -> (Unit, String) {
     let mut draft = Draft::new(&found.name, &found.file);
     for section in sections {
         known::section(&section.name, found.name.suffix, &mut cx);
@@ -149,6 +149,9 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
     let name = section.name.as_str();
     if !known::sections(unit.suffix).contains(&name) {
         return;
+    }
+    if name == "Service" {
+        cx.header = Some(section.name.clone());
     }
     draft.unit.install.present |= name == "Install";
     for assignment in &section.assignments {

@@ -11,6 +11,7 @@ use crate::{
 
 type Done = Result<(), Diagnostic>;
 
+/// `BindsTo=`: taken as `Requires=`, which is the part of it that tomte has.
 pub fn binds_to(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let problem =
         Diagnostic::warning("taken as Requires=: a unit that stops by itself does not take this one along");
@@ -18,6 +19,7 @@ pub fn binds_to(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     super::directives::units(&mut d.unit.requires, a, cx)
 }
 
+/// `Type=`.
 pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let unsupported = match a.value.as_str() {
         "forking" => {
@@ -44,6 +46,7 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Err(wrong(&a.value, format!("{:?} is not supported by this tomte", a.value.as_str())).help(unsupported))
 }
 
+/// `Restart=`.
 pub fn restart(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let choices = [
         ("no", Restart::No),
@@ -58,6 +61,7 @@ pub fn restart(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `RestartSec=`.
 pub fn restart_sec(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.restart_delay = time::span(&a.value)?;
     Ok(())
@@ -69,36 +73,43 @@ fn timeout_of(a: &Assignment) -> Result<Micros, Diagnostic> {
     Ok(if span == Micros::ZERO { Micros::FOREVER } else { span })
 }
 
+/// `TimeoutStartSec=`.
 pub fn timeout_start(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.timeout_start = Some(timeout_of(a)?);
     Ok(())
 }
 
+/// `TimeoutStopSec=`.
 pub fn timeout_stop(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.timeout_stop = timeout_of(a)?;
     Ok(())
 }
 
+/// `TimeoutSec=`: both.
 pub fn timeout(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     timeout_start(d, a, cx)?;
     timeout_stop(d, a, cx)
 }
 
+/// `StartLimitIntervalSec=` of [Unit].
 pub fn start_limit_interval(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.unit.start_limit.interval = time::span(&a.value)?;
     Ok(())
 }
 
+/// `StartLimitBurst=` of [Unit].
 pub fn start_limit_burst(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.unit.start_limit.burst = scalar::number(&a.value)?;
     Ok(())
 }
 
+/// `StartLimitInterval=`, and either spelling in [Service].
 pub fn start_limit_interval_legacy(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     legacy(a, "StartLimitIntervalSec", cx);
     start_limit_interval(d, a, cx)
 }
 
+/// `StartLimitBurst=` in [Service].
 pub fn start_limit_burst_legacy(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     legacy(a, "StartLimitBurst", cx);
     start_limit_burst(d, a, cx)
@@ -109,6 +120,7 @@ fn legacy(a: &Assignment, now: &str, cx: &mut Cx) {
     cx.problems.push(problem.help(format!("since systemd 230 it is {now}= in [Unit]")));
 }
 
+/// `KillMode=`.
 pub fn kill_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let choices = [
         ("control-group", KillMode::ControlGroup),
@@ -124,10 +136,12 @@ pub fn kill_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `KillSignal=` and `FinalKillSignal=`.
 pub fn signal(a: &Assignment) -> Result<u8, Diagnostic> {
     signal::parse(&a.value)
 }
 
+/// `SuccessExitStatus=` and its kind: adds to `set`, or empties it.
 pub fn exit_status(set: &mut ExitSet, a: &Assignment) -> Done {
     if a.value.is_empty() {
         *set = ExitSet::default();
@@ -148,6 +162,7 @@ fn kind_of(key: &str) -> CommandKind {
     }
 }
 
+/// All `Exec*=`: adds commands, or takes those of the same key back.
 pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let kind = kind_of(a.key.as_str());
     let commands = &mut d.service.commands;

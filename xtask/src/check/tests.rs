@@ -2,6 +2,7 @@
 //! systemd was seen to run, `configs.rs` the files in tests/configs.
 
 mod configs;
+mod files;
 mod golden;
 
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
     let sections = read::parse(&file, text.as_bytes().to_vec(), &mut sink).sections;
     let name = UnitName::new(name).expect("a unit name");
     let found = Found { name, file, drop_ins: Vec::new() };
-    let (unit, _) = assemble(&found, &sections, Some("/bin/bash"), &mut sink);
+    let (unit, _) = assemble(&found, &sections, cx_of(&found, Some("/bin/bash")), &mut sink);
     (unit, sink)
 }
 
@@ -72,6 +73,8 @@ fn an_empty_service_has_systemds_defaults() {
     let (unit, _) = unit_of("a.service", "[Service]\nExecStart=/bin/true");
     assert_eq!(unit.start_limit, StartLimit { interval: Micros::from_secs(10), burst: 5 });
     assert!(unit.default_dependencies && !unit.install.present);
+    let (unit, _) = unit_of("a.service", "[Unit]\nStartLimitBurst=0\n[Service]\nExecStart=/bin/true");
+    assert_eq!(unit.start_limit.interval, Micros::ZERO, "no burst, no limit");
 }
 
 #[test]
@@ -92,7 +95,11 @@ fn settings_that_exclude_each_other_are_refused() {
         ("Type=oneshot\nRestart=always", "Restart=: not allowed for Type=oneshot"),
         ("Type=oneshot\nRestart=on-success", "Restart=: not allowed for Type=oneshot"),
         ("ExecStart=/bin/false", "ExecStart=: several commands"),
-        ("ExecStart=", "a.service: no ExecStart= and no ExecStop="),
+        (
+            "AmbientCapabilities=CAP_KILL CAP_CHOWN\nCapabilityBoundingSet=CAP_CHOWN",
+            "AmbientCapabilities=: CAP_KILL cannot be given",
+        ),
+        ("ExecStart=", "no ExecStart= and no ExecStop="),
         ("ExecStart=\nExecStop=/bin/true\nType=exec", "Type=: without ExecStart="),
         ("ExecStart=\nExecStop=/bin/true", "ExecStop=: without ExecStart="),
         ("PermissionsStartOnly=yes", "PermissionsStartOnly=\"yes\" is not supported"),
@@ -212,6 +219,7 @@ fn what_would_narrow_and_does_not_is_an_error() {
             "CapabilityBoundingSet=CAP_NET_BIND",
             "Error CapabilityBoundingSet=\"CAP_NET_BIND\" is no capability",
         ),
+        ("PrivateBananas=yes", "Error unknown key PrivateBananas= in [Service]"),
         ("EnvironmentFile=/etc/default/x", "Error EnvironmentFile= is not supported"),
         ("Type=notify", "Error Type=\"notify\" is not supported"),
         ("Nice=5", "Warning Nice= has no effect"),

@@ -43,7 +43,8 @@ pub fn run(plan: &Plan) -> Result<()> {
         .arg0("init")
         .args(&plan.words)
         .env_clear()
-        .envs([("HOME", "/"), ("TERM", "linux")]) // what the kernel gives its init
+        // What the kernel gives its init, and the container's name as systemd-nspawn(1) and others give it.
+        .envs([("HOME", "/"), ("TERM", "linux"), ("container", "tomte-host")])
         .exec();
     Err(error).with_context(|| format!("cannot execute {BINARY}"))
 }

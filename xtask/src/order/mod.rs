@@ -147,6 +147,18 @@ impl Graph {
         (0..self.nodes.len()).map(|n| UnitId(n as u16)) // `by_name` and UNITS_MAX keep n within 16 bits
     }
 
+    /// The units that boot starts: the default target and what it pulls in.
+    pub fn pulled_in(&self) -> BTreeSet<UnitId> {
+        let mut found = BTreeSet::new();
+        let mut queue = vec![self.default_target];
+        while let Some(id) = queue.pop() {
+            if found.insert(id) {
+                queue.extend(self.node(id).wants.union(&self.node(id).requires));
+            }
+        }
+        found
+    }
+
     fn connect(
         &mut self,
         mentions: &[Mention],

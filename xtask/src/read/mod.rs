@@ -59,16 +59,10 @@ pub fn parse(path: &Path, bytes: Vec<u8>, sink: &mut Diagnostics) -> UnitFile {
         sink.push(Diagnostic::error(message));
         return UnitFile::default();
     }
-    let (text, broken) = match String::from_utf8(bytes) {
-        Ok(text) => (text, None),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(at))
-        }
-    };
+    let (text, broken) = decode(&bytes);
     let source = Arc::new(Source { path: path.to_owned(), text });
     sink.add_source(&source);
-    if let Some(at) = broken {
+    if let Some(at) = broken.into_iter().find(|at| !is_in_comment(&source.text, *at)) {
         sink.push(Diagnostic::error("not UTF-8").at(source.place(at)));
         return UnitFile::default();
     }
@@ -83,6 +77,30 @@ pub fn parse(path: &Path, bytes: Vec<u8>, sink: &mut Diagnostics) -> UnitFile {
     parser.file
 }
 
+/// `bytes` as text, and where in it a replacement character stands for something that is no UTF-8.
+fn decode(bytes: &[u8]) -> (String, Vec<usize>) {
+    let mut text = String::with_capacity(bytes.len());
+    let mut broken = Vec::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            broken.push(text.len());
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    (text, broken)
+}
+
+/// Whether the line with byte `at` is a comment, whose bytes nobody reads.
+fn is_in_comment(text: &str, at: usize) -> bool {
+    let start = text[..at].rfind(['\n', '\r']).map_or(0, |end| end + 1);
+    is_comment(text[start..].trim_start_matches('\u{feff}'))
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start_matches(is_blank).starts_with(['#', ';'])
+}
+
 /// The file's lines with continuations joined, comments and the byte order mark left out.
 fn logical_lines(source: &Arc<Source>) -> Vec<Text> {
     let mut done = Vec::new();
@@ -91,7 +109,7 @@ fn logical_lines(source: &Arc<Source>) -> Vec<Text> {
         if start == 0 && line.starts_with('\u{feff}') {
             (start, line) = ('\u{feff}'.len_utf8(), &line['\u{feff}'.len_utf8()..]);
         }
-        if line.trim_start_matches(is_blank).starts_with(['#', ';']) {
+        if is_comment(line) {
             continue;
         }
         let line = Text::of(source, start..start + line.len());
@@ -176,5 +194,4 @@ impl Parser<'_> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

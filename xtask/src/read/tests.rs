@@ -32,6 +32,7 @@ fn values_are_joined_trimmed_and_freed_of_comments() {
         ("K=a\\\\\nL=x", "a\\\\"),
         ("K=a\\ \nL=x", "a\\"),
         ("K=a # b", "a # b"),
+        ("# caf\u{e9}\nK=a", "a"),
         ("K=\"a", "\"a"),
     ] {
         let (file, sink) = parsed(format!("\u{feff}[S]\n{text}").as_bytes());
@@ -59,6 +60,8 @@ fn what_is_no_unit_file_is_refused_with_its_place() {
         let place = problems[0].place.as_ref().expect("a place");
         assert_eq!((place.line, place.column), (line, column), "{text:?}");
     }
+    let (file, sink) = parsed(b"# caf\xe9\n[S]\nK=a");
+    assert_eq!((file.sections.len(), sink.iter().count()), (1, 0), "comments are in any encoding");
     let (_, sink) = parsed(&vec![b'#'; FILE_BYTES_MAX + 1]);
     assert!(sink.iter().next().is_some_and(|problem| problem.message.contains("at most 1048576")));
 }

@@ -85,11 +85,6 @@ impl Text {
         self.text.is_empty()
     }
 
-    /// The file.
-    pub fn source(&self) -> &Arc<Source> {
-        &self.source
-    }
-
     /// A part of it. `range` must lie on character boundaries.
     pub fn slice(&self, range: Range<usize>) -> Self {
         let text = self.text[range.clone()].to_owned();

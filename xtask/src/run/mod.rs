@@ -209,5 +209,5 @@ fn judge(board: &Board, watched: Watched, delivered: Option<String>, trouble: Op
 
 /// Whether a console line tells of the end of PID 1 or of the kernel.
 fn is_panic(line: &str) -> bool {
-    ["Kernel panic - not syncing", "tomte: panic:"].iter().any(|sign| line.contains(sign))
+    ["Kernel panic - not syncing", "tomte cannot go on:"].iter().any(|sign| line.contains(sign))
 }

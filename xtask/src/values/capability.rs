@@ -68,6 +68,11 @@ pub fn merge(text: &Text, set: u64, initial: u64) -> Result<u64, Diagnostic> {
     })
 }
 
+/// The names of the capabilities in `set`.
+pub fn names(set: u64) -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().enumerate().filter(move |(n, _)| set & (1 << n) != 0).map(|(_, name)| name)
+}
+
 fn number(word: &Text) -> Result<usize, Diagnostic> {
     let name = word.as_str();
     let found = NAMES.iter().position(|known| known.eq_ignore_ascii_case(name));

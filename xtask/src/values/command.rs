@@ -80,7 +80,7 @@ fn one(
     }
     check_size(value, first, &argv)?;
     let command = Command {
-        place: Some(value.place(first.range.start)),
+        place: Some(written.place(0)),
         path: path::simplify(program.as_str()),
         argv,
         ignore_failure: prefixes.ignore_failure,

@@ -12,7 +12,9 @@ use crate::{
 /// One assignment of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
+    /// Letters, digits and `_`.
     pub name: String,
+    /// Without control characters but tab and newline.
     pub value: String,
 }
 

@@ -36,6 +36,11 @@ const LIMITS: [(&str, u8, Unit); 16] = [
     ("LimitRTTIME", 15, Unit::Micros),
 ];
 
+/// The setting of the kernel's limit number `resource`.
+pub fn key(resource: u8) -> &'static str {
+    LIMITS.into_iter().find(|(_, number, _)| *number == resource).map_or("Limit?", |(key, _, _)| key)
+}
+
 /// The limit that `key` sets to `text`: `soft:hard` or one value for both.
 pub fn parse(key: &str, text: &Text) -> Result<Rlimit, Diagnostic> {
     let Some((_, resource, unit)) = LIMITS.into_iter().find(|(known, _, _)| *known == key) else {

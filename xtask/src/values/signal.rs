@@ -68,6 +68,15 @@ pub fn parse(text: &Text) -> Result<u8, Diagnostic> {
     })
 }
 
+/// The signal's name without SIG; real-time signals as `RTMIN+n`.
+pub fn name(signal: u8) -> String {
+    match NAMES.into_iter().find(|(_, number)| *number == signal) {
+        Some((name, _)) => name.to_owned(),
+        None => (named("RTMIN").and_then(|first| signal.checked_sub(first)))
+            .map_or_else(|| signal.to_string(), |above| format!("RTMIN+{above}")),
+    }
+}
+
 /// All names, without SIG.
 pub fn names() -> impl Iterator<Item = &'static str> {
     NAMES.into_iter().map(|(name, _)| name)

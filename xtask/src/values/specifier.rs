@@ -75,10 +75,7 @@ impl Specifiers {
             'u' | 'g' => "root".to_owned(),
             'U' | 'G' => "0".to_owned(),
             'h' => "/root".to_owned(),
-            's' => self
-                .root_shell
-                .clone()
-                .ok_or("is root's shell, which is known only with the image's passwd")?,
+            's' => self.root_shell.clone().ok_or("is root's shell, which is known only with the image")?,
             'b' => return Err("is the boot ID, known only when the machine runs"),
             'm' => return Err("is the machine ID, known only when the machine runs"),
             'H' | 'l' | 'q' => return Err("is the host name, known only when the machine runs"),

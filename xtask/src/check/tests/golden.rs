@@ -7,11 +7,7 @@ use super::unit_of;
 use crate::{
     diag::Diagnostics,
     model::{Kind, Service},
-    values::{
-        environment::is_name,
-        tests::text,
-        word::{self, Escapes},
-    },
+    values::environment::is_name,
 };
 
 const GOLDEN: &str = include_str!("../../../../tests/golden/exec.tsv");
@@ -76,17 +72,29 @@ fn expanded(words: &[String], environment: &[String]) -> Vec<String> {
     for word in words {
         match word.strip_prefix('$') {
             Some(name) if !name.starts_with(['$', '{']) => {
-                let value = text(lookup(name).unwrap_or_default());
-                let mut at = 0;
-                while let Some(word) = word::next(&value, at, Escapes::Relaxed).expect("words") {
-                    at = word.next;
-                    done.push(word.text.as_str().to_owned());
-                }
+                done.extend(split(lookup(name).unwrap_or_default()));
             }
             _ => done.push(braces(word, lookup)),
         }
     }
     done
+}
+
+/// The words of a variable's value: quotes group, and one without its twin does no harm.
+fn split(value: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for c in value.chars() {
+        match quote {
+            None if c == ' ' || c == '\t' => words.extend(word.take()),
+            None if c == '"' || c == '\'' => quote = Some(c),
+            Some(open) if c == open => quote = None,
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 fn braces<'e>(word: &str, lookup: impl Fn(&str) -> Option<&'e str>) -> String {

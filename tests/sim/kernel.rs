@@ -1,0 +1,294 @@
+//! A simulated machine: the processes of the units, and what becomes of them.
+//!
+//! It plays the part of the shell and the kernel together: takes actions, and says later what came of them.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use fastrand::Rng;
+use tomte::{
+    supervisor::{Event, Instant, Pid, Slot, Spawn, Whom},
+    table::{CommandKind, IdentityId, UnitId},
+    wire::{ExitStatus, Failure},
+};
+
+use super::plan::{Faults, Plan, pick};
+
+const SIGHUP: u8 = 1;
+const SIGKILL: u8 = 9;
+/// EAGAIN, EMFILE, ENOMEM, ENOSPC: what clone and its preparations can say.
+const ERRNOS: [u16; 4] = [11, 24, 12, 28];
+
+/// A number that a process was given, and for which name.
+pub(crate) type Given = (IdentityId, u32);
+
+/// A process.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    pub(crate) pid: Pid,
+    pub(crate) unit: UnitId,
+    /// `None` is a descendant.
+    pub(crate) slot: Option<Slot>,
+    /// The numbers it was given.
+    pub(crate) given: Vec<Given>,
+    /// Whether it runs under them.
+    pub(crate) took: bool,
+    /// It has said that its number does not fit, or that a static user won: it will never take them.
+    pub(crate) declined: bool,
+    ignores_term: bool,
+    slow_to_die: bool,
+    /// SIGKILL is on its way.
+    pub(crate) killed: bool,
+}
+
+/// What will happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Later {
+    /// The child tells what it runs as.
+    Identify { pid: u32, birth: u64, statics: bool },
+    /// The child says its number does not fit.
+    Unfit { pid: u32, birth: u64, identity: u16, suggestion: Option<u32> },
+    /// A step of the child fails.
+    StepFails { pid: u32, birth: u64 },
+    /// execve succeeds.
+    Exec { pid: u32, birth: u64 },
+    /// A child of its own.
+    Fork { pid: u32, birth: u64 },
+    /// The end.
+    Exit { pid: u32, birth: u64, way: u8, number: u8 },
+    /// Perhaps the unit has no process left.
+    Empty { unit: u16 },
+    /// The janitor is done.
+    Cleaned { unit: u16, clean: bool },
+    /// A client asks.
+    Request,
+}
+
+/// The machine.
+pub(crate) struct Kernel {
+    pub(crate) rng: Rng,
+    pub(crate) now: u64,
+    pub(crate) processes: Vec<(u64, Process)>,
+    later: BinaryHeap<Reverse<(u64, u64, Later)>>,
+    births: u64,
+    pub(crate) faults: Faults,
+    range: (u32, u32),
+    oneshots: Vec<bool>,
+}
+
+impl Kernel {
+    pub(crate) fn new(rng: Rng, plan: &Plan) -> Self {
+        let oneshot = |plan: &super::fixture::UnitPlan| {
+            plan.service.as_ref().is_some_and(|s| s.service_type == tomte::table::ServiceType::Oneshot)
+        };
+        Self {
+            rng,
+            now: 1,
+            processes: vec![],
+            later: BinaryHeap::new(),
+            births: 0,
+            faults: plan.faults,
+            range: (plan.range.first, plan.range.last),
+            oneshots: plan.units.iter().map(oneshot).collect(),
+        }
+    }
+
+    /// A chance of `percent` in 100.
+    pub(crate) fn strikes(&mut self, percent: u8) -> bool {
+        percent > 0 && self.rng.u8(..100) < percent
+    }
+
+    pub(crate) fn schedule(&mut self, after: u64, later: Later) {
+        self.births += 1;
+        self.later.push(Reverse((self.now + after, self.births, later)));
+    }
+
+    /// When the next thing happens by itself.
+    pub(crate) fn next_at(&self) -> Option<u64> {
+        self.later.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Takes out what happens next.
+    pub(crate) fn pop(&mut self) -> Option<Later> {
+        let Reverse((at, _, later)) = self.later.pop()?;
+        self.now = self.now.max(at);
+        Some(later)
+    }
+
+    /// The clock.
+    pub(crate) const fn instant(&self) -> Instant {
+        Instant(self.now)
+    }
+
+    /// Processes of `unit`.
+    pub(crate) fn of(&self, unit: UnitId) -> impl Iterator<Item = &Process> {
+        self.processes.iter().map(|(_, process)| process).filter(move |process| process.unit == unit)
+    }
+
+    /// The process in a slot of `unit`, if it is not reaped.
+    pub(crate) fn slot(&self, unit: UnitId, slot: Slot) -> Option<&Process> {
+        self.of(unit).find(|process| process.slot == Some(slot))
+    }
+
+    /// The process that something was scheduled for, if it still lives: pids come again, births do not.
+    pub(crate) fn living(&mut self, pid: u32, birth: u64) -> Option<&mut Process> {
+        let found = self.processes.iter_mut().find(|(its, process)| *its == birth && process.pid.0 == pid);
+        found.map(|(_, process)| process)
+    }
+
+    /// Carries out a spawn, as the shell does: the answer comes at once.
+    pub(crate) fn spawn(&mut self, spawn: &Spawn, given: Vec<Given>) -> Event<'static> {
+        let (unit, slot) = (spawn.unit, spawn.slot);
+        if self.strikes(self.faults.spawn_fails) {
+            let errno = *pick(&mut self.rng, &ERRNOS);
+            return Event::SpawnFailed { unit, slot, failure: Failure { step: self.rng.u8(..), errno } };
+        }
+        let (pid, birth) = self.add(unit, Some(slot), given.clone());
+        let first = self.rng.u64(1..2_000);
+        let suggests = spawn.suggest && self.rng.bool();
+        if !given.is_empty() && (spawn.suggest || spawn.fresh) && self.strikes(self.faults.unfit) {
+            let (identity, _) = *pick(&mut self.rng, &given);
+            let near = self.rng.u32(self.range.0.saturating_sub(2)..=self.range.1 + 2);
+            let suggestion = (suggests || !spawn.fresh).then_some(near);
+            self.schedule(first, Later::Unfit { pid, birth, identity: identity.0, suggestion });
+            self.end_after(first + 10, pid, birth, 0, 217);
+        } else if self.strikes(self.faults.step_fails) {
+            self.schedule(first, Later::StepFails { pid, birth });
+            let code = self.rng.u8(200..=245);
+            self.end_after(first + 10, pid, birth, 0, code);
+        } else {
+            let statics = self.strikes(self.faults.static_user);
+            self.schedule(first, Later::Identify { pid, birth, statics });
+            self.schedule(first + 500, Later::Exec { pid, birth });
+            if self.strikes(self.faults.forks) {
+                let at = first + self.rng.u64(600..50_000);
+                self.schedule(at, Later::Fork { pid, birth });
+            }
+            self.live(spawn, pid, birth, first + 600);
+        }
+        Event::Spawned { unit, slot, pid: Pid(pid) }
+    }
+
+    /// What a program does after its execve.
+    fn live(&mut self, spawn: &Spawn, pid: u32, birth: u64, begin: u64) {
+        let daemon = spawn.kind == CommandKind::Start && !self.oneshots[spawn.unit.index()];
+        if self.strikes(self.faults.crash) {
+            let (way, number) = match self.rng.u8(..6) {
+                0 => (1, *pick(&mut self.rng, &[6, 9, 11, 15, 13])),
+                1 => (2, 11),
+                2 => (0, 7),
+                3 => (0, 3),
+                4 => (0, 255),
+                _ => (0, self.rng.u8(1..)),
+            };
+            let span = *pick(&mut self.rng, &[0, 1_000, 1_000_000, 30_000_000]);
+            self.end_after(begin + span, pid, birth, way, number);
+        } else if daemon {
+            if self.strikes(self.faults.clean_exit) {
+                let span = self.rng.u64(0..60_000_000);
+                self.end_after(begin + span, pid, birth, 0, 0);
+            }
+        } else if !self.strikes(self.faults.hang) {
+            let span = self.rng.u64(0..500_000);
+            self.end_after(begin + span, pid, birth, 0, 0);
+        }
+    }
+
+    fn add(&mut self, unit: UnitId, slot: Option<Slot>, given: Vec<Given>) -> (u32, u64) {
+        // The lowest free pid: numbers come again as soon as they can.
+        let taken = |pid: u32| self.processes.iter().any(|(_, process)| process.pid.0 == pid);
+        let pid = (2..).find(|pid| !taken(*pid)).expect("few processes");
+        self.births += 1;
+        let process = Process {
+            pid: Pid(pid),
+            unit,
+            slot,
+            given,
+            took: false,
+            declined: false,
+            ignores_term: self.strikes(self.faults.ignores_term),
+            slow_to_die: self.strikes(self.faults.slow_to_die),
+            killed: false,
+        };
+        self.processes.push((self.births, process));
+        (pid, self.births)
+    }
+
+    /// A child of `pid`, of the same unit and numbers.
+    pub(crate) fn fork(&mut self, pid: u32, birth: u64) {
+        let Some(parent) = self.living(pid, birth).cloned() else { return };
+        let (child, child_birth) = self.add(parent.unit, None, parent.given);
+        if let Some(process) = self.living(child, child_birth) {
+            (process.took, process.declined) = (parent.took, parent.declined);
+        }
+        if self.rng.bool() {
+            let span = self.rng.u64(0..20_000_000);
+            self.end_after(span, child, child_birth, 0, 0);
+        }
+    }
+
+    fn end_after(&mut self, span: u64, pid: u32, birth: u64, way: u8, number: u8) {
+        self.schedule(span, Later::Exit { pid, birth, way, number });
+    }
+
+    /// Sends `signal`.
+    pub(crate) fn kill(&mut self, unit: UnitId, whom: Whom, signal: u8) {
+        let wanted = |process: &Process| match whom {
+            Whom::All => true,
+            Whom::Main => process.slot == Some(Slot::Main),
+            Whom::Control => process.slot == Some(Slot::Control),
+        };
+        let mut ends = vec![];
+        for (birth, process) in self.processes.iter_mut().filter(|(_, p)| p.unit == unit && wanted(p)) {
+            if signal == SIGKILL {
+                process.killed = true;
+            }
+            if signal == SIGKILL || !process.ignores_term {
+                ends.push((process.pid.0, *birth, process.slow_to_die));
+            }
+        }
+        for (pid, birth, slow) in ends {
+            let span = if slow { self.rng.u64(0..200_000_000) } else { self.rng.u64(0..5_000) };
+            let polite = signal != SIGKILL && signal != SIGHUP && self.rng.bool();
+            let (way, number) = if polite { (0, 0) } else { (1, signal) };
+            self.end_after(span, pid, birth, way, number);
+        }
+    }
+
+    /// Removes a process that has ended; whether it was the last one of its unit.
+    pub(crate) fn reap(&mut self, pid: u32, birth: u64) -> Option<Process> {
+        let at = self.processes.iter().position(|(its, process)| *its == birth && process.pid.0 == pid)?;
+        let (_, process) = self.processes.swap_remove(at);
+        if self.of(process.unit).next().is_none() {
+            let unit = process.unit.0;
+            if !self.strikes(self.faults.lost_empty) {
+                let late = self.strikes(self.faults.late_empty);
+                let span = if late { self.rng.u64(0..20_000_000) } else { self.rng.u64(0..500) };
+                self.schedule(span, Later::Empty { unit });
+            }
+        }
+        Some(process)
+    }
+
+    /// Everything that runs under `number` is killed for good: what the janitor does first.
+    pub(crate) fn kill_number(&mut self, number: u32) {
+        let mut ends = vec![];
+        for (birth, process) in &mut self.processes {
+            if process.took && process.given.iter().any(|(_, its)| *its == number) {
+                process.killed = true;
+                ends.push((process.pid.0, *birth));
+            }
+        }
+        for (pid, birth) in ends {
+            self.end_after(0, pid, birth, 1, SIGKILL);
+        }
+    }
+}
+
+/// The end that `way` and `number` stand for.
+pub(crate) const fn status(way: u8, number: u8) -> ExitStatus {
+    match way {
+        0 => ExitStatus::Exited(number),
+        1 => ExitStatus::Killed(number),
+        _ => ExitStatus::Dumped(number),
+    }
+}

@@ -1,0 +1,163 @@
+//! What a seed stands for: the units of a world, and which things go wrong in it.
+//!
+//! Swarm testing: each world has its own subset of faults, so that rare combinations get worlds of their own.
+
+use fastrand::Rng;
+use tomte::table::{
+    CommandKind, KillMode, Micros, Preserve, PrivateTmp, Restart, ServiceType, StartLimit, UidRange,
+};
+
+use super::fixture::{ServicePlan, UnitPlan, service, target};
+
+/// Most units of a world.
+const UNITS_MAX: u16 = 14;
+
+/// A world before it begins.
+pub(crate) struct Plan {
+    pub(crate) units: Vec<UnitPlan>,
+    pub(crate) identities: u16,
+    pub(crate) range: UidRange,
+    pub(crate) faults: Faults,
+    /// Whether the run ends by itself, with a report.
+    pub(crate) until_idle: bool,
+    /// How long things may go wrong, in microseconds.
+    pub(crate) trouble: u64,
+}
+
+/// How often each thing goes wrong, in 1 of 100 chances.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) crash: u8,
+    pub(crate) clean_exit: u8,
+    pub(crate) hang: u8,
+    pub(crate) ignores_term: u8,
+    pub(crate) slow_to_die: u8,
+    pub(crate) forks: u8,
+    pub(crate) step_fails: u8,
+    pub(crate) spawn_fails: u8,
+    pub(crate) unfit: u8,
+    pub(crate) static_user: u8,
+    pub(crate) unclean: u8,
+    pub(crate) late_empty: u8,
+    pub(crate) lost_empty: u8,
+    pub(crate) clock_jumps: u8,
+    pub(crate) requests: u8,
+    pub(crate) strangers: u8,
+    pub(crate) clients_leave: u8,
+}
+
+impl Faults {
+    fn of(rng: &mut Rng) -> Self {
+        let mut some = |most: u8| if rng.bool() { rng.u8(1..=most) } else { 0 };
+        Self {
+            crash: some(60),
+            clean_exit: some(60),
+            hang: some(20),
+            ignores_term: some(50),
+            slow_to_die: some(20),
+            forks: some(50),
+            step_fails: some(30),
+            spawn_fails: some(30),
+            unfit: some(60),
+            static_user: some(30),
+            unclean: some(30),
+            late_empty: some(40),
+            lost_empty: some(10),
+            clock_jumps: some(10),
+            requests: some(90),
+            strangers: some(20),
+            clients_leave: some(30),
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn of(rng: &mut Rng) -> Self {
+        let count = rng.u16(2..=UNITS_MAX);
+        let identities = rng.u16(1..=4);
+        // Small ranges make numbers meet.
+        let size = u32::from(identities) + rng.u32(0..=6);
+        let units = (0..count).map(|id| unit(rng, id, count, identities)).collect();
+        Self {
+            units,
+            identities,
+            range: UidRange { first: 1000, last: 1000 + size },
+            faults: Faults::of(rng),
+            until_idle: rng.u8(..8) == 0,
+            trouble: rng.u64(1..=600) * 1_000_000,
+        }
+    }
+}
+
+/// Unit `id` of `count`. It comes after units of higher numbers only, so there are no cycles.
+fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16) -> UnitPlan {
+    let mut some = |one_in: u16| (id + 1..count).filter(|_| rng.u16(..one_in) == 0).collect::<Vec<_>>();
+    let (wants, requires, mut after) = (some(4), some(6), some(4));
+    let wants = if id == 0 { (1..count).collect() } else { wants };
+    if rng.bool() {
+        after.extend(requires.iter().copied());
+        after.sort_unstable();
+        after.dedup();
+    }
+    let start_limit =
+        StartLimit { interval: Micros::from_secs(*pick(rng, &[0, 1, 10, 10, 60])), burst: rng.u32(0..=5) };
+    if id == 0 || rng.u8(..6) == 0 {
+        return UnitPlan { wants, requires, after, ..target(&format!("u{id}.target")) };
+    }
+    let plan = service(&format!("u{id}.service")).with(|plan| change(rng, plan, identities));
+    UnitPlan { wants, requires, after, start_limit, ..plan }
+}
+
+fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
+    plan.service_type = *pick(rng, &[ServiceType::Simple, ServiceType::Exec, ServiceType::Oneshot]);
+    plan.remain_after_exit = rng.u8(..3) == 0;
+    let oneshot = plan.service_type == ServiceType::Oneshot;
+    let restarts: &[Restart] = if oneshot {
+        &[Restart::No, Restart::OnFailure, Restart::OnAbnormal, Restart::OnAbort]
+    } else {
+        &[
+            Restart::No,
+            Restart::Always,
+            Restart::Always,
+            Restart::OnSuccess,
+            Restart::OnFailure,
+            Restart::OnAbnormal,
+        ]
+    };
+    plan.restart = *pick(rng, restarts);
+    plan.restart_delay = Micros::from_millis(*pick(rng, &[0, 1, 100, 5_000]));
+    plan.timeout_start = Micros::from_secs(rng.u64(1..=90));
+    plan.timeout_stop = Micros::from_secs(rng.u64(1..=90));
+    plan.kill.mode = *pick(
+        rng,
+        &[KillMode::ControlGroup, KillMode::ControlGroup, KillMode::Mixed, KillMode::Process, KillMode::None],
+    );
+    plan.kill.send_sighup = rng.u8(..5) == 0;
+    plan.kill.send_sigkill = rng.u8(..8) != 0;
+    if rng.u8(..5) == 0 {
+        plan.prevent.add_code(7);
+        plan.force.add_signal(6);
+        plan.success.add_code(3);
+    }
+    let mut kinds = vec![CommandKind::Start];
+    kinds.extend(CommandKind::ALL.into_iter().filter(|_| rng.u8(..6) == 0));
+    kinds.retain(|kind| *kind != CommandKind::Reload);
+    if !oneshot {
+        kinds.dedup();
+        let mut starts = 0;
+        kinds.retain(|kind| *kind != CommandKind::Start || core::mem::replace(&mut starts, 1) == 0);
+    }
+    plan.commands = kinds.into_iter().map(|kind| (kind, rng.u8(..8) == 0)).collect();
+    if rng.bool() {
+        plan.user = Some(rng.u16(..identities));
+        plan.group = if rng.u8(..4) == 0 { Some(rng.u16(..identities)) } else { plan.user };
+    }
+    plan.runtime_directory = rng.u8(..3) == 0;
+    plan.preserve = *pick(rng, &[Preserve::No, Preserve::Restart, Preserve::Yes]);
+    plan.private_tmp = *pick(rng, &[PrivateTmp::No, PrivateTmp::Connected, PrivateTmp::Disconnected]);
+}
+
+/// One of `choices`.
+pub(crate) fn pick<'a, T>(rng: &mut Rng, choices: &'a [T]) -> &'a T {
+    &choices[rng.usize(..choices.len())]
+}

@@ -1,0 +1,435 @@
+//! One world: the shell's loop around the supervisor, with the simulated machine in the place of the real one.
+
+use tomte::{
+    supervisor::{Action, Answer, ClientId, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until},
+    table::{Arch, IdentityId, Restart, ServiceType, Table, UnitId},
+    wire::{ActiveState, Failure, Power, Request, ServiceResult, SubState, UnitStatus},
+};
+
+use super::{
+    Tally,
+    judge::{Judge, Verdict},
+    kernel::{Given, Kernel, Later, status},
+    plan::{Faults, Plan, pick},
+};
+
+/// Events of one world while things go wrong.
+const TROUBLE_EVENTS_MAX: u64 = 2_000;
+/// Events until the world must have come to rest.
+const CALM_EVENTS_MAX: u64 = 20_000;
+/// Actions that may follow from one event.
+const ACTIONS_MAX: u32 = 2_000;
+/// Clients that ask.
+const CLIENTS: u16 = 6;
+
+pub(super) struct World<'w> {
+    plan: &'w Plan,
+    supervisor: Supervisor<'w>,
+    kernel: Kernel,
+    judge: Judge,
+    log: Option<&'w mut Vec<String>>,
+    events: u64,
+    left_at: Option<u64>,
+    shutdown_at: Option<u64>,
+    reported: bool,
+    calm: bool,
+    /// Units that found no number although nothing goes wrong any more.
+    numberless: Vec<bool>,
+}
+
+impl<'w> World<'w> {
+    pub(super) fn new(
+        plan: &'w Plan,
+        bytes: &'w [u8],
+        rng: fastrand::Rng,
+        log: Option<&'w mut Vec<String>>,
+    ) -> Self {
+        let table = Table::open(bytes, Some(Arch::X86_64)).expect("the plan is a sound table");
+        Self {
+            plan,
+            supervisor: Supervisor::new(table),
+            kernel: Kernel::new(rng, plan),
+            judge: Judge::new(plan.units.len()),
+            log,
+            events: 0,
+            left_at: None,
+            shutdown_at: None,
+            reported: false,
+            calm: false,
+            numberless: vec![false; plan.units.len()],
+        }
+    }
+
+    /// From boot to the last action.
+    pub(super) fn live(mut self) -> Result<Tally, String> {
+        let until = self.plan.until_idle.then_some(Until::Idle);
+        let random = self.kernel.rng.u64(..);
+        self.handle(Event::Boot { random, until })?;
+        if self.kernel.faults.requests > 0 {
+            self.kernel.schedule(1_000, Later::Request);
+        }
+        let early = self.kernel.rng.u8(..5) == 0;
+        while self.kernel.now < self.plan.trouble
+            && self.events < TROUBLE_EVENTS_MAX
+            && self.left_at.is_none()
+        {
+            if !self.step()? {
+                break;
+            }
+        }
+        if early && self.left_at.is_none() {
+            self.shut_down()?; // while things still go wrong
+            self.run_until(|world| world.left_at.is_some(), "shutdown does not end")?;
+            return self.end();
+        }
+        self.kernel.faults = Faults::default();
+        self.calm = true;
+        self.run_until(
+            |world| world.left_at.is_some() || world.is_at_rest(),
+            "no rest although all is well",
+        )?;
+        if self.left_at.is_none() {
+            self.judge_rest()?;
+            if self.plan.until_idle && !self.reported && self.numberless.iter().all(|unit| !unit) {
+                return Err("idle, and no report".into());
+            }
+            self.shut_down()?;
+            self.run_until(|world| world.left_at.is_some(), "shutdown does not end")?;
+        }
+        self.end()
+    }
+
+    fn run_until(&mut self, done: impl Fn(&Self) -> bool, complaint: &str) -> Verdict {
+        for _ in 0..CALM_EVENTS_MAX {
+            if done(self) {
+                return Ok(());
+            }
+            if !self.step()? {
+                break;
+            }
+        }
+        if done(self) {
+            return Ok(());
+        }
+        let moving = self.statuses().filter(|status| !is_down(status));
+        let moving: Vec<_> = moving.map(|status| format!("{} {}", status.name, status.sub)).collect();
+        Err(format!("{complaint}: {}; jobs: {}", moving.join(", "), self.supervisor.manager().jobs))
+    }
+
+    fn end(mut self) -> Result<Tally, String> {
+        let waiting: u32 = self.judge.unanswered.values().sum();
+        if waiting > 0 {
+            return Err(format!("{waiting} requests were never answered"));
+        }
+        let took = self.left_at.zip(self.shutdown_at).map_or(0, |(left, asked)| left.saturating_sub(asked));
+        if took > SHUTDOWN_TIMEOUT.0 + 3_600_000_000 {
+            return Err(format!("shutdown took {took} us")); // an hour's grace: clocks jump
+        }
+        // Whatever comes in now, nothing goes out.
+        self.kernel.schedule(0, Later::Request);
+        for _ in 0..20 {
+            self.step()?;
+        }
+        Ok(Tally { worlds: 1, events: self.events, simulated: self.kernel.now })
+    }
+
+    /// The next thing happens; whether there was one.
+    fn step(&mut self) -> Result<bool, String> {
+        if self.kernel.strikes(self.kernel.faults.clock_jumps) {
+            self.kernel.now += self.kernel.rng.u64(..600_000_000);
+        }
+        let deadline = self.supervisor.next_deadline().map(|at| at.0);
+        let due = match (deadline, self.kernel.next_at()) {
+            (Some(deadline), Some(at)) if deadline == at => self.kernel.rng.bool(),
+            (Some(deadline), Some(at)) => deadline < at,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if let Some(deadline) = deadline.filter(|_| due) {
+            self.kernel.now = self.kernel.now.max(deadline);
+            self.handle(Event::Deadline)?;
+        } else {
+            let Some(later) = self.kernel.pop() else { return Ok(false) };
+            self.happen(later)?;
+        }
+        if self.events.is_multiple_of(8) {
+            self.judge.rest(&self.plan.units, &self.kernel, &self.supervisor)?;
+        }
+        Ok(true)
+    }
+
+    fn happen(&mut self, later: Later) -> Verdict {
+        match later {
+            Later::Identify { pid, birth, statics } => self.identify(pid, birth, statics),
+            Later::Unfit { pid, birth, identity, suggestion } => {
+                let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
+                process.declined = true;
+                let unit = process.unit;
+                self.judge.unfit(unit);
+                let identity = IdentityId(identity);
+                self.handle(Event::Unfit { unit, pid: Pid(pid), identity, suggestion })
+            }
+            Later::StepFails { pid, birth } => {
+                let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
+                let unit = process.unit;
+                self.handle(Event::StepFailed { unit, pid: Pid(pid), failure: Failure { step: 3, errno: 2 } })
+            }
+            Later::Exec { pid, birth } => {
+                let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
+                let unit = process.unit;
+                self.handle(Event::Executed { unit, pid: Pid(pid) })
+            }
+            Later::Fork { pid, birth } => {
+                if self.kernel.living(pid, birth).is_some_and(|process| !process.killed) {
+                    self.kernel.fork(pid, birth);
+                }
+                Ok(())
+            }
+            Later::Exit { pid, birth, way, number } => {
+                let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
+                if process.slot.is_none() {
+                    return Ok(());
+                }
+                self.handle(Event::Exited { unit: process.unit, pid: Pid(pid), status: status(way, number) })
+            }
+            Later::Empty { unit } => {
+                let unit = UnitId(unit);
+                if self.kernel.of(unit).next().is_some() {
+                    return Ok(()); // not true any more
+                }
+                self.judge.emptied(unit);
+                self.handle(Event::Empty { unit })
+            }
+            Later::Cleaned { unit, clean } => {
+                let unit = UnitId(unit);
+                self.judge.cleaned(unit, clean);
+                self.handle(Event::Cleaned { unit, clean })
+            }
+            Later::Request => self.request(),
+        }
+    }
+
+    fn identify(&mut self, pid: u32, birth: u64, statics: bool) -> Verdict {
+        let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
+        let (unit, given) = (process.unit, process.given.clone());
+        process.took = !statics && !given.is_empty();
+        process.declined = statics;
+        let ids: Vec<u32> = given.iter().map(|(_, number)| *number).collect();
+        let (uid, gid) = match ids[..] {
+            _ if statics => (7, 7),
+            [] => (0, 0),
+            [both] => (both, both),
+            [uid, gid, ..] => (uid, gid),
+        };
+        if !statics {
+            self.judge.took(&given)?;
+        }
+        self.handle(Event::Identified { unit, pid: Pid(pid), uid, gid })
+    }
+
+    fn request(&mut self) -> Verdict {
+        let rng = &mut self.kernel.rng;
+        let client = ClientId(rng.u16(..CLIENTS));
+        let name = &pick(rng, &self.plan.units).name.clone();
+        let id =
+            UnitId((0..).zip(&self.plan.units).find(|(_, unit)| unit.name == *name).map_or(0, |(n, _)| n));
+        let request = match rng.u8(..10) {
+            0..=2 => Request::Start { name },
+            3..=4 => Request::Stop { name },
+            5..=6 => Request::Restart { name },
+            7 => Request::ResetFailed { name },
+            8 => Request::Unit { name: "nobody.service" },
+            _ => Request::Manager,
+        };
+        let stranger = self.kernel.strikes(self.kernel.faults.strangers);
+        match request {
+            Request::Start { .. } | Request::Stop { .. } | Request::Restart { .. } => {
+                self.judge.undisturbed = false
+            }
+            Request::ResetFailed { .. } => self.judge.reset(id),
+            Request::Manager | Request::Units { .. } | Request::Unit { .. } | Request::Shutdown(_) => {}
+        }
+        // Floods: a hundred at once, now and then.
+        let next = if self.kernel.rng.u8(..4) == 0 { 0 } else { self.kernel.rng.u64(..20_000_000) };
+        if !self.calm && self.left_at.is_none() {
+            self.kernel.schedule(next, Later::Request);
+        }
+        if self.left_at.is_none() {
+            *self.judge.unanswered.entry(client.0).or_default() += 1;
+        }
+        self.handle(Event::Request { client, peer_uid: if stranger { 1000 } else { 0 }, request })?;
+        if self.kernel.strikes(self.kernel.faults.clients_leave) {
+            self.judge.unanswered.remove(&client.0);
+            self.handle(Event::ClientGone { client })?;
+        }
+        Ok(())
+    }
+
+    fn shut_down(&mut self) -> Verdict {
+        if self.shutdown_at.is_none() {
+            self.shutdown_at = Some(self.kernel.now);
+        }
+        self.judge.shutting_down = true;
+        let power = *pick(&mut self.kernel.rng, Power::ALL);
+        self.handle(Event::Shutdown(power))
+    }
+
+    /// The shell's loop, one turn.
+    fn handle(&mut self, event: Event<'_>) -> Verdict {
+        self.tell(|| format!("<- {event:?}"));
+        self.events += 1;
+        self.supervisor.handle(self.kernel.instant(), event);
+        for _ in 0..ACTIONS_MAX {
+            let Some(action) = self.supervisor.next_action() else {
+                return if self.supervisor.impossible_count() == 0 {
+                    Ok(())
+                } else {
+                    Err("something impossible".into())
+                };
+            };
+            self.tell(|| format!("  -> {action:?}"));
+            if self.left_at.is_some() {
+                return Err(format!("{action:?} after the last one"));
+            }
+            if let Some(answer) = self.perform(action)? {
+                self.tell(|| format!("<- {answer:?}"));
+                self.events += 1;
+                self.supervisor.handle(self.kernel.instant(), answer);
+            }
+        }
+        Err("no end of actions".into())
+    }
+
+    fn perform(&mut self, action: Action) -> Result<Option<Event<'static>>, String> {
+        let plans = &self.plan.units;
+        match action {
+            Action::Spawn(spawn) => {
+                let given = self.given(&spawn);
+                self.judge.spawn(&spawn, &given, plans, &self.kernel, &self.supervisor)?;
+                let answer = self.kernel.spawn(&spawn, given);
+                if let Event::Spawned { unit, .. } = answer {
+                    self.judge.spawned(unit);
+                }
+                return Ok(Some(answer));
+            }
+            Action::Kill { unit, whom, signal } => {
+                self.judge.kill(unit, whom, signal, plans, &self.kernel, &self.supervisor)?;
+                self.kernel.kill(unit, whom, signal);
+            }
+            Action::Clean { unit, uid, gid, .. } => {
+                let numbers: Vec<u32> = uid.into_iter().chain(gid).collect();
+                self.judge.clean(unit, &numbers, &self.kernel, &self.supervisor)?;
+                numbers.iter().for_each(|number| self.kernel.kill_number(*number));
+                let clean = !self.kernel.strikes(self.kernel.faults.unclean);
+                let span = self.kernel.rng.u64(1..2_000_000);
+                self.kernel.schedule(span, Later::Cleaned { unit: unit.0, clean });
+            }
+            Action::Reply { client, answer } => {
+                if let Answer::Denied = answer {
+                    self.tell(|| "a stranger".into());
+                }
+                self.judge.reply(client)?;
+            }
+            Action::Log(log) => self.note(log),
+            Action::Report { .. } => {
+                self.reported = true;
+                self.shutdown_at = self.shutdown_at.or(Some(self.kernel.now));
+                self.judge.shutting_down = true;
+                return Ok(Some(Event::Reported));
+            }
+            Action::Leave(_) => {
+                self.left_at = Some(self.kernel.now);
+                let waited = self.kernel.now.saturating_sub(self.shutdown_at.unwrap_or(0));
+                if waited < SHUTDOWN_TIMEOUT.0 && self.statuses().any(|status| !is_down(&status)) {
+                    return Err("left before all units were down".into());
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn given(&self, spawn: &Spawn) -> Vec<Given> {
+        let Some(service) = &self.plan.units[spawn.unit.index()].service else { return vec![] };
+        let user = service.user.map(IdentityId).zip(spawn.uid);
+        let group = service.group.map(IdentityId).zip(spawn.gid);
+        user.into_iter().chain(group.filter(|group| user != Some(*group))).collect()
+    }
+
+    fn note(&mut self, log: Log) {
+        match log {
+            Log::DependencyFailed(unit, _) => self.judge.dependency_failed(unit),
+            Log::NoUidLeft(unit) => self.numberless[unit.index()] |= self.calm,
+            Log::Started(_)
+            | Log::Stopped(_)
+            | Log::Failed(..)
+            | Log::MainExited(..)
+            | Log::RestartScheduled(..)
+            | Log::StartLimitHit(_)
+            | Log::TimedOut(..)
+            | Log::NotCleaned(_)
+            | Log::BootFinished
+            | Log::ShuttingDown(_)
+            | Log::Impossible(..) => {}
+        }
+    }
+
+    fn statuses(&self) -> impl Iterator<Item = UnitStatus<'w>> {
+        let count = u16::try_from(self.plan.units.len()).expect("few units");
+        (0..count).filter_map(|n| self.supervisor.status(UnitId(n)))
+    }
+
+    /// Nothing moves, but for units that try again and again to find a number when there is none.
+    fn is_at_rest(&self) -> bool {
+        let numberless = self.numberless.iter().any(|unit| *unit);
+        let settled = |status: &UnitStatus<'_>| {
+            let moving = matches!(status.active, ActiveState::Activating | ActiveState::Deactivating);
+            !moving || self.numberless[usize::from(status.id)]
+        };
+        (numberless || self.supervisor.manager().jobs == 0) && self.statuses().all(|status| settled(&status))
+    }
+
+    /// Everything is up, or there is a reason why it is not.
+    fn judge_rest(&self) -> Verdict {
+        self.judge.rest(&self.plan.units, &self.kernel, &self.supervisor)?;
+        for status in self.statuses() {
+            let plan = &self.plan.units[usize::from(status.id)];
+            let id = UnitId(status.id);
+            match status.active {
+                ActiveState::Failed if status.result == ServiceResult::Success => {
+                    return Err(format!("{id:?} has failed without a reason"));
+                }
+                ActiveState::Inactive if self.judge.undisturbed => {
+                    let may = self.judge.has_dependency_failed(id)
+                        || status.result == ServiceResult::ExecCondition
+                        || plan.service.as_ref().is_some_and(|service| {
+                            let oneshot = service.service_type == ServiceType::Oneshot;
+                            oneshot || !matches!(service.restart, Restart::Always | Restart::OnSuccess)
+                        });
+                    if !may {
+                        return Err(format!("{id:?} is down and nobody asked for that"));
+                    }
+                }
+                ActiveState::Active if status.sub == SubState::Running && status.main_pid == 0 => {
+                    return Err(format!("{id:?} runs without a process"));
+                }
+                ActiveState::Inactive
+                | ActiveState::Activating
+                | ActiveState::Active
+                | ActiveState::Deactivating
+                | ActiveState::Failed => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, line: impl FnOnce() -> String) {
+        let now = self.kernel.now;
+        if let Some(log) = &mut self.log {
+            log.push(format!("{:>6}.{:06} {}", now / 1_000_000, now % 1_000_000, line()));
+        }
+    }
+}
+
+const fn is_down(status: &UnitStatus<'_>) -> bool {
+    matches!(status.active, ActiveState::Inactive | ActiveState::Failed)
+}
