@@ -70,10 +70,15 @@ impl<'t> Supervisor<'t> {
 
     /// The process in `slot` has told how it went with its numbers, or will not.
     pub(super) fn end_probe(&mut self, id: UnitId, exec: &Exec<'_>, slot: Slot) {
-        if self.peek(id).probe != Some(slot) {
+        let record = self.at(id);
+        match slot {
+            Slot::Main => record.main_unidentified = false,
+            Slot::Control => record.control_unidentified = false,
+        }
+        if record.probe != Some(slot) {
             return;
         }
-        self.at(id).probe = None;
+        record.probe = None;
         for identity in exec.user_identity.into_iter().chain(own_group(exec)) {
             self.pool.set_probed(identity, false);
         }
@@ -128,7 +133,7 @@ impl<'t> Supervisor<'t> {
     fn keep_or_give_back(&mut self, identity: IdentityId, number: u32) -> bool {
         if self.pool.number(identity) == Some(number) {
             self.pool.mark_used(identity);
-        } else if !self.pool.is_used(identity) {
+        } else if !self.pool.is_used(identity) && !self.pool.is_leaving(identity) {
             self.pool.give_back(identity);
             return false;
         }
@@ -215,7 +220,14 @@ impl<'t> Supervisor<'t> {
 
     /// Sends the janitor.
     pub(super) fn due_clean(&mut self, id: UnitId) -> Due {
-        let State::Clean { asked: false, then } = self.peek(id).state else { return Due::Nothing };
+        let record = self.peek(id);
+        let State::Clean { asked: false, then } = record.state else { return Due::Nothing };
+        let held = then != Rest::Restart && (record.holds_user || record.holds_group);
+        if held && (record.main_unidentified || record.control_unidentified) {
+            // Nobody kills it (KillMode=none, or nothing can), and it is about to run under the number: only then can
+            // the janitor find it.
+            return Due::Nothing;
+        }
         let Some(Kind::Service(service)) = self.unit(id).map(|unit| unit.kind) else { return Due::Nothing };
         self.at(id).state = State::Clean { asked: true, then };
         let exec = &service.exec;
