@@ -49,7 +49,8 @@ impl<'t> Supervisor<'t> {
             }
         }
         let number = |identity: Option<IdentityId>| identity.and_then(|identity| self.pool.number(identity));
-        if exec.user_identity.into_iter().chain(own_group(exec)).any(|identity| self.pool.is_probed(identity)) {
+        if exec.user_identity.into_iter().chain(own_group(exec)).any(|identity| self.pool.is_probed(identity))
+        {
             return Numbers::Wait;
         }
         let used =
@@ -176,7 +177,10 @@ impl<'t> Supervisor<'t> {
             || (own_group(exec) == Some(identity) && self.peek(id).holds_group);
         let alive = self.peek(id).main == Process::Alive(pid) || self.peek(id).control == Process::Alive(pid);
         if !alive {
-            return self.report_impossible("a number that does not fit, from a process that is none of the unit's", id);
+            return self.report_impossible(
+                "a number that does not fit, from a process that is none of the unit's",
+                id,
+            );
         }
         let record = self.at(id);
         record.unfits = record.unfits.saturating_add(1);

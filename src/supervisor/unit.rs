@@ -152,10 +152,10 @@ impl Note {
         Self::NoUidLeft,
         Self::MainExited,
         Self::NotCleaned,
+        Self::RestartScheduled,
         Self::StartLimitHit,
         Self::Failed,
         Self::Stopped,
-        Self::RestartScheduled,
         Self::Started,
     ];
 }
