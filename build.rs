@@ -21,6 +21,10 @@ fn main() {
         println!("cargo:rustc-link-arg-bins={prefix}{arg}");
     }
 
+    let script = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("tomte.ld");
+    println!("cargo:rerun-if-changed={}", script.display());
+    println!("cargo:rustc-link-arg-bins={prefix}-T{}", script.display());
+
     let table = env::var("TOMTE_TABLE").unwrap_or_else(|_| {
         let empty = Path::new(&env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("empty.table");
         fs::write(&empty, []).expect("OUT_DIR can be written");

@@ -1,3 +1,29 @@
-//! Picks the face by pid and argv\[0\].
+//! Picks the face by pid: PID 1 is the init, everybody else is the command line. Holds the table and the panic handler.
+
 #![no_std]
 #![no_main]
+
+use core::panic::PanicInfo;
+
+use tomte::{ctl, init, linux::arguments::Arguments, linux::process, linux::raw::process::exit};
+
+#[path = "linux/mem.rs"]
+mod mem;
+#[path = "linux/start.rs"]
+mod start;
+
+/// What `cargo xtask build BOARD` baked.
+static TABLE: &[u8] = include_bytes!(env!("TOMTE_TABLE"));
+
+/// The first thing after `start`.
+fn main(arguments: Arguments) -> ! {
+    if process::id() == 1 {
+        init::run(TABLE, arguments);
+    }
+    exit(ctl::run(arguments))
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    init::panicked(info)
+}

@@ -1,1 +1,175 @@
-//! Room under construction.
+//! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
+
+mod print;
+mod talk;
+
+use core::ffi::CStr;
+
+use crate::{
+    linux::{arguments::Arguments, output::Output},
+    wire::{JobResult, Power, Reply, Request},
+};
+
+use talk::{Connection, TalkError};
+
+const USAGE: &str = "\
+tomte: PID 1 for small Linux images
+
+usage: tomte VERB [--json] [UNIT]
+  list-units                  every unit and its state
+  status [UNIT]               one unit in full, or the whole system
+  start | stop | restart UNIT
+  reset-failed UNIT           forget a failure and the start limit
+  poweroff | reboot | halt
+";
+
+/// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active, 4 there is no such unit.
+const FAILED: u8 = 1;
+const USAGE_ERROR: u8 = 2;
+const NOT_ACTIVE: u8 = 3;
+const NO_SUCH_UNIT: u8 = 4;
+
+enum Verb<'a> {
+    ListUnits,
+    StatusAll,
+    Status(&'a str),
+    Job { make: fn(&str) -> Request<'_>, name: &'a str },
+    Shutdown(Power),
+    Help,
+}
+
+/// Runs one command and answers its exit code. Names of power tools in argv\[0\] are verbs, as with every init.
+pub fn run(arguments: Arguments) -> u8 {
+    let mut json = false;
+    let mut words: heapless::Vec<&str, 4> = heapless::Vec::new();
+    let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
+    let called = called.rsplit('/').next().unwrap_or_default();
+    if matches!(called, "poweroff" | "reboot" | "halt") {
+        let _ = words.push(called);
+    }
+    for word in arguments.words().skip(1) {
+        match word.to_str() {
+            Ok("--json") => json = true,
+            Ok(word) if words.push(word).is_ok() => {}
+            Ok(_) | Err(_) => return usage_error(word),
+        }
+    }
+    match verb(&words) {
+        Some(verb) => match perform(&verb, json) {
+            Ok(code) => code,
+            Err(error) => {
+                let _ = core::fmt::Write::write_fmt(&mut Output::stderr(), format_args!("tomte: {error}\n"));
+                FAILED
+            }
+        },
+        None => usage_error(c""),
+    }
+}
+
+fn usage_error(word: &CStr) -> u8 {
+    let mut err = Output::stderr();
+    if !word.is_empty() {
+        let word = word.to_str().unwrap_or("an argument that is not UTF-8");
+        let _ = core::fmt::Write::write_fmt(&mut err, format_args!("tomte: unexpected: {word}\n"));
+    }
+    let _ = core::fmt::Write::write_str(&mut err, USAGE);
+    USAGE_ERROR
+}
+
+fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
+    Some(match *words {
+        ["list-units"] => Verb::ListUnits,
+        ["status"] => Verb::StatusAll,
+        ["status", name] => Verb::Status(name),
+        ["start", name] => Verb::Job { make: |name| Request::Start { name }, name },
+        ["stop", name] => Verb::Job { make: |name| Request::Stop { name }, name },
+        ["restart", name] => Verb::Job { make: |name| Request::Restart { name }, name },
+        ["reset-failed", name] => Verb::Job { make: |name| Request::ResetFailed { name }, name },
+        ["poweroff"] => Verb::Shutdown(Power::PowerOff),
+        ["reboot"] => Verb::Shutdown(Power::Reboot),
+        ["halt"] => Verb::Shutdown(Power::Halt),
+        ["help" | "--help" | "-h"] => Verb::Help,
+        _ => return None,
+    })
+}
+
+fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
+    match verb {
+        Verb::ListUnits => list_units(json),
+        Verb::StatusAll => status_all(json),
+        Verb::Status(name) => status(name, json),
+        Verb::Job { make, name } => job(*make, name),
+        Verb::Shutdown(power) => {
+            let mut connection = Connection::open()?;
+            accept_only(connection.ask(&Request::Shutdown(*power))?)
+        }
+        Verb::Help => {
+            let _ = core::fmt::Write::write_str(&mut Output::stdout(), USAGE);
+            Ok(0)
+        }
+    }
+}
+
+fn list_units(json: bool) -> Result<u8, TalkError> {
+    let mut out = Output::stdout();
+    let mut connection = Connection::open()?;
+    let mut list = print::List::begin(&mut out, json)?;
+    connection.each_unit(|unit| list.unit(unit))?;
+    list.end()?;
+    Ok(0)
+}
+
+fn status_all(json: bool) -> Result<u8, TalkError> {
+    let mut out = Output::stdout();
+    let mut connection = Connection::open()?;
+    match connection.ask(&Request::Manager)? {
+        Reply::Manager(manager) if json => print::manager_json(&mut out, &manager)?,
+        Reply::Manager(manager) => print::manager(&mut out, &manager)?,
+        other => return Err(TalkError::Refused(talk::refusal(&other))),
+    }
+    Ok(0)
+}
+
+fn status(name: &str, json: bool) -> Result<u8, TalkError> {
+    let mut out = Output::stdout();
+    let mut connection = Connection::open()?;
+    let full = talk::full_name(name)?;
+    match connection.ask(&Request::Unit { name: &full })? {
+        Reply::Unit(unit) => {
+            if json {
+                print::unit_json(&mut out, &unit)?;
+            } else {
+                print::unit(&mut out, &unit)?;
+            }
+            Ok(if print::is_active(&unit) { 0 } else { NOT_ACTIVE })
+        }
+        Reply::NoSuchUnit => no_such_unit(&full),
+        other => Err(TalkError::Refused(talk::refusal(&other))),
+    }
+}
+
+fn job(make: fn(&str) -> Request<'_>, name: &str) -> Result<u8, TalkError> {
+    let mut connection = Connection::open()?;
+    let full = talk::full_name(name)?;
+    match connection.ask(&make(&full))? {
+        Reply::Job(JobResult::Done | JobResult::Skipped) | Reply::Accepted => Ok(0),
+        Reply::Job(result) => Err(TalkError::Job(result)),
+        Reply::NoSuchUnit => no_such_unit(&full),
+        other => Err(TalkError::Refused(talk::refusal(&other))),
+    }
+}
+
+fn no_such_unit(name: &str) -> Result<u8, TalkError> {
+    core::fmt::Write::write_fmt(
+        &mut Output::stderr(),
+        format_args!("tomte: Unit {name} could not be found.\n"),
+    )?;
+    Ok(NO_SUCH_UNIT)
+}
+
+fn accept_only(reply: Reply<'_>) -> Result<u8, TalkError> {
+    match reply {
+        Reply::Accepted => Ok(0),
+        other => Err(TalkError::Refused(talk::refusal(&other))),
+    }
+}

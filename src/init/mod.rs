@@ -1,1 +1,45 @@
-//! Room under construction.
+//! PID 1's shell: it boots, carries events to the supervisor and actions to the kernel, and ends the machine.
+//!
+//! Owns every descriptor of PID 1. Holds no policy: what happens next is the supervisor's word.
+
+mod boot;
+mod control;
+mod crash;
+mod groups;
+mod kernel;
+mod log;
+mod perform;
+mod plan;
+mod processes;
+mod report;
+mod shutdown;
+mod words;
+
+use crate::{
+    linux::{arguments::Arguments, errno::Text},
+    supervisor::{Event, Supervisor},
+};
+
+pub use crash::panicked;
+use kernel::Kernel;
+
+/// PID 1's life, from its exec to reboot(2). `linked` is the table in the binary.
+pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
+    let boot = boot::boot(linked, arguments);
+    let mut supervisor = Supervisor::new(boot.table);
+    let mut kernel = match Kernel::new(&boot) {
+        Ok(kernel) => kernel,
+        Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
+    };
+    supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until: boot.words.until });
+    loop {
+        while let Some(action) = supervisor.next_action() {
+            if let Some(answer) = kernel.perform(action, &supervisor) {
+                supervisor.handle(kernel.now(), answer);
+            }
+        }
+        let deadline = supervisor.next_deadline();
+        let (now, event) = kernel.wait(deadline);
+        supervisor.handle(now, event);
+    }
+}

@@ -1,1 +1,39 @@
-//! Room under construction.
+//! Every system call and all unsafe code of tomte; knows no other room of the crate.
+//!
+//! Plain types in, plain types out: whoever calls maps its own records to them. [`raw`] holds the system calls that
+//! rustix lacks; everything else here is safe code on top of the two. `start.rs` and `mem.rs` are not modules of the
+//! library: the binary alone includes them, by path, because tests are linked against a libc that has its own.
+
+pub mod arguments;
+pub mod boot;
+pub mod cgroup;
+pub mod child;
+pub mod clean;
+pub mod clock;
+pub mod console;
+pub mod directory;
+pub mod errno;
+mod expand;
+mod filter;
+pub mod ipc;
+pub mod output;
+pub mod passwd;
+mod path;
+pub mod plan;
+pub mod poll;
+pub mod power;
+mod private_tmp;
+pub mod process;
+pub mod random;
+pub mod raw;
+pub mod report;
+pub mod signals;
+pub mod socket;
+pub mod spawn;
+pub mod step;
+pub mod tree;
+
+pub use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    io::Errno,
+};

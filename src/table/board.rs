@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IdentityId, List, Micros, StrList, UidRange, UnitId, limits::IDENTITIES_MAX};
+use super::{IdentityId, List, Micros, StrList, UidRange, UnitId};
 
 /// The board a table was baked for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,13 +29,6 @@ pub struct Board<'t> {
 }
 
 impl Board<'_> {
-    /// Whether the board's references and lists fit a table of `units` units.
-    pub fn is_sound(&self, units: usize) -> bool {
-        self.default_target.index() < units
-            && self.uids.is_valid()
-            && self.identities.count().is_some_and(|count| count <= IDENTITIES_MAX)
-    }
-
     /// How many identities there are.
     pub fn identity_count(&self) -> usize {
         self.identities.count().unwrap_or(0)

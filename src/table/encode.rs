@@ -13,7 +13,12 @@ use super::{
 ///
 /// # Errors
 /// [`OpenError::TooLarge`] names the limit that was exceeded.
-pub fn encode(arch: Arch, inputs: [u8; 16], board: &Board<'_>, units: &[Unit<'_>]) -> Result<Vec<u8>, OpenError> {
+pub fn encode(
+    arch: Arch,
+    inputs: [u8; 16],
+    board: &Board<'_>,
+    units: &[Unit<'_>],
+) -> Result<Vec<u8>, OpenError> {
     let count = u16::try_from(units.len()).ok().filter(|count| usize::from(*count) <= UNITS_MAX);
     let count = count.ok_or(OpenError::TooLarge("UNITS_MAX"))?;
     let mut bytes = vec![0; HEADER_BYTES + 4 * (1 + units.len())];
@@ -67,11 +72,6 @@ pub fn ids(ids: impl IntoIterator<Item = UnitId>) -> Vec<u8> {
 }
 
 fn record<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut buffer = vec![0; TABLE_BYTES_MAX];
-    let used = match postcard::to_slice(value, &mut buffer) {
-        Ok(used) => used.len(),
-        Err(_) => return vec![0; TABLE_BYTES_MAX + 1], // too large for any table: the caller's limit check refuses it
-    };
-    buffer.truncate(used);
-    buffer
+    // The records have nothing that postcard cannot write, and a Vec takes any length: `encode` checks it.
+    postcard::to_extend(value, Vec::new()).unwrap_or_default()
 }

@@ -125,13 +125,17 @@ impl<'t, T: Deserialize<'t>> List<'t, T> {
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'t, T> {
         let mut rest = self.bytes;
         core::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let (record, after) = postcard::take_from_bytes(rest).ok()?;
+            let (record, after) = Self::first(rest)?;
             rest = after;
             Some(record)
         })
+    }
+
+    /// The first record and what follows it. `None` at the end, where the bytes are no record, and for a record of no
+    /// bytes, which would never end.
+    fn first(bytes: &'t [u8]) -> Option<(T, &'t [u8])> {
+        let (record, after) = postcard::take_from_bytes(bytes).ok()?;
+        (after.len() < bytes.len()).then_some((record, after))
     }
 
     /// How many records there are, or `None` if the bytes are not a whole number of them.
@@ -139,11 +143,7 @@ impl<'t, T: Deserialize<'t>> List<'t, T> {
         let mut rest = self.bytes;
         let mut count = 0;
         while !rest.is_empty() {
-            let (_, after) = postcard::take_from_bytes::<T>(rest).ok()?;
-            if after.len() == rest.len() {
-                return None; // a record of no bytes would never end
-            }
-            rest = after;
+            (_, rest) = Self::first(rest)?;
             count += 1;
         }
         Some(count)

@@ -24,8 +24,12 @@ mod board;
 #[cfg(any(test, feature = "encode"))]
 mod encode;
 mod list;
+mod sound;
 mod unit;
 mod values;
+
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 
@@ -36,8 +40,9 @@ pub use board::{Board, Identity, LogTarget, PanicAction};
 pub use encode::{encode, ids, list, strings};
 pub use list::{IdList, List, StrList};
 pub use unit::{
-    Command, CommandKind, Commands, Directories, DirectoryKind, Exec, Kill, KillMode, Kind, Preserve, PrivateTmp,
-    Privilege, ProtectHome, ProtectSystem, Restart, Rlimit, Service, ServiceType, StartLimit, Stdin, Stdout, Unit,
+    Command, CommandKind, Commands, Directories, DirectoryKind, Exec, Kill, KillMode, Kind, Preserve,
+    PrivateTmp, Privilege, ProtectHome, ProtectSystem, Restart, Rlimit, Service, ServiceType, StartLimit,
+    Stdin, Stdout, Unit,
 };
 pub use values::{ExitSet, IdentityId, Micros, Name, UidRange, UnitId};
 
@@ -47,6 +52,8 @@ pub const SCHEMA: u16 = 1;
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
 const CHECKSUM_AT: usize = 40;
 const HEADER_BYTES: usize = 48;
+/// Bytes of the header that are zero in this schema.
+const RESERVED: [usize; 7] = [11, 14, 15, 20, 21, 22, 23];
 
 /// The processor architectures a table can be made for. Seccomp programs and capability sets differ between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +124,9 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Empty => f.write_str("no table: this binary was built without one (cargo xtask build BOARD)"),
+            Self::Empty => {
+                f.write_str("no table: this binary was built without one (cargo xtask build BOARD)")
+            }
             Self::NotATable => f.write_str("not a table"),
             Self::Truncated => f.write_str("truncated"),
             Self::TooLarge(limit) => write!(f, "larger than {limit} allows"),
@@ -159,6 +168,9 @@ impl<'t> Table<'t> {
         if length > TABLE_BYTES_MAX {
             return Err(OpenError::TooLarge("TABLE_BYTES_MAX"));
         }
+        if length < HEADER_BYTES {
+            return Err(OpenError::NotATable);
+        }
         // A file or a flash partition may be longer than the table in it.
         let bytes = bytes.get(..length).ok_or(OpenError::Truncated)?;
         if u64_at(bytes, CHECKSUM_AT) != Some(checksum(bytes)) {
@@ -169,6 +181,9 @@ impl<'t> Table<'t> {
             Some(found) if Some(found) == arch => found,
             other => return Err(OpenError::Arch(other)),
         };
+        if RESERVED.iter().any(|at| header.get(*at) != Some(&0)) {
+            return Err(OpenError::NotATable);
+        }
         let units = u16_at(header, 12).ok_or(OpenError::Truncated)?;
         if usize::from(units) > UNITS_MAX {
             return Err(OpenError::TooLarge("UNITS_MAX"));
@@ -180,6 +195,11 @@ impl<'t> Table<'t> {
 
     fn check_records(&self) -> Result<(), OpenError> {
         let count = usize::from(self.units);
+        // Nothing may lie between the offsets and the board, which is where they say the records begin.
+        let begin = HEADER_BYTES + 4 * (1 + count);
+        if u32_at(self.bytes, HEADER_BYTES).is_none_or(|at| at as usize != begin) {
+            return Err(OpenError::Record(0));
+        }
         let board: Board<'_> = self.record(0).ok_or(OpenError::Record(0))?;
         if !board.is_sound(count) {
             return Err(OpenError::Record(0));
@@ -196,7 +216,8 @@ impl<'t> Table<'t> {
 
     /// Record `n`, if it is there, decodes, and leaves nothing over.
     fn record<T: serde::Deserialize<'t>>(&self, n: usize) -> Option<T> {
-        let at = |n: usize| u32_at(self.bytes, HEADER_BYTES.checked_add(n.checked_mul(4)?)?).map(|at| at as usize);
+        let at =
+            |n: usize| u32_at(self.bytes, HEADER_BYTES.checked_add(n.checked_mul(4)?)?).map(|at| at as usize);
         let last = n == usize::from(self.units);
         let end = if last { self.bytes.len() } else { at(n + 1)? };
         let (record, rest) = postcard::take_from_bytes(self.bytes.get(at(n)?..end)?).ok()?;
@@ -249,6 +270,7 @@ impl<'t> Table<'t> {
     }
 
     /// Size of the whole blob.
+    #[expect(clippy::len_without_is_empty, reason = "a table has a header at least")]
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }

@@ -5,10 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    limits::{COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, RLIMITS_MAX, WORDS_MAX},
-    ExitSet, IdList, IdentityId, List, Micros, Name, StrList, UnitId,
-};
+use super::{ExitSet, IdList, IdentityId, List, Micros, Name, StrList};
 
 /// One unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,22 +31,12 @@ pub struct Unit<'t> {
     pub kind: Kind<'t>,
 }
 
-impl Unit<'_> {
-    /// Whether every reference points into tables of the given sizes and every list is whole and within its limit.
-    pub fn is_sound(&self, units: usize, identities: usize) -> bool {
-        let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
-        let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
-        lists.into_iter().all(known)
-            && match &self.kind {
-                Kind::Target => true,
-                Kind::Service(service) => service.is_sound(identities),
-            }
-    }
-}
-
 /// The kinds of unit and what only they have.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "records are decoded on the stack, one at a time; there is no box")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "records are decoded on the stack, one at a time; there is no box"
+)]
 pub enum Kind<'t> {
     /// A point in the graph.
     Target,
@@ -97,25 +84,6 @@ pub struct Service<'t> {
     pub exec: Exec<'t>,
 }
 
-impl Service<'_> {
-    fn is_sound(&self, identities: usize) -> bool {
-        let exec = &self.exec;
-        let known = |id: Option<IdentityId>| id.is_none_or(|id| id.index() < identities);
-        let mut lists = CommandKind::ALL.into_iter().map(|kind| self.commands.of(kind));
-        known(exec.user_identity)
-            && known(exec.group_identity)
-            && lists.all(|list| {
-                list.count().is_some_and(|count| count <= COMMANDS_MAX)
-                    && list.iter().all(|command| (1..=WORDS_MAX).contains(&command.argv.iter().count()))
-            })
-            && exec.rlimits.count().is_some_and(|count| count <= RLIMITS_MAX)
-            && exec.directories.count().is_some_and(|count| count <= DirectoryKind::ALL.len())
-            && exec.directories.iter().all(|dirs| dirs.names.iter().count() <= DIRECTORIES_MAX)
-            && exec.environment.iter().count() <= ENVIRONMENT_MAX
-            && exec.supplementary_groups.iter().count() <= GROUPS_MAX
-    }
-}
-
 /// `Type=`: when a service counts as started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServiceType {
@@ -129,7 +97,10 @@ pub enum ServiceType {
 
 /// `Restart=`: which ends lead to a new start (systemd-semantics.md §5 has the table).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "systemd.service(5) names them; the table in supervisor/restart.rs explains them")]
+#[expect(
+    missing_docs,
+    reason = "systemd.service(5) names them; the table in supervisor/restart.rs explains them"
+)]
 pub enum Restart {
     No,
     Always,
@@ -227,6 +198,19 @@ impl CommandKind {
         Self::Stop,
         Self::StopPost,
     ];
+
+    /// The setting's name.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Condition => "ExecCondition",
+            Self::StartPre => "ExecStartPre",
+            Self::Start => "ExecStart",
+            Self::StartPost => "ExecStartPost",
+            Self::Reload => "ExecReload",
+            Self::Stop => "ExecStop",
+            Self::StopPost => "ExecStopPost",
+        }
+    }
 }
 
 /// One command line. Words are unquoted and unescaped, specifiers resolved; `$` is left to the child.
@@ -394,6 +378,17 @@ impl DirectoryKind {
             Self::Cache => "/var/cache",
             Self::Logs => "/var/log",
             Self::Configuration => "/etc",
+        }
+    }
+
+    /// The setting's name.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Runtime => "RuntimeDirectory",
+            Self::State => "StateDirectory",
+            Self::Cache => "CacheDirectory",
+            Self::Logs => "LogsDirectory",
+            Self::Configuration => "ConfigurationDirectory",
         }
     }
 

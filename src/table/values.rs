@@ -106,9 +106,10 @@ impl UidRange {
     /// systemd's range (meson_options.txt, `dynamic-uid-min` and `dynamic-uid-max`).
     pub const DYNAMIC: Self = Self { first: 61184, last: 65519 };
 
-    /// How many numbers there are.
+    /// How many numbers there are; at least 1 in a valid range.
+    #[expect(clippy::len_without_is_empty, reason = "a valid range is never empty")]
     pub const fn len(self) -> u32 {
-        (self.last - self.first).saturating_add(1)
+        self.last.saturating_sub(self.first).saturating_add(1)
     }
 
     /// Whether `uid` is one of them.

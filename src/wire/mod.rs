@@ -4,11 +4,16 @@
 //! Both ends are the same binary, but not always of the same day: the first byte of every packet is [`VERSION`].
 //! Pure; shared by `init`, `ctl`, `supervisor` and xtask.
 
+mod codec;
+mod json;
 mod state;
 
 use serde::{Deserialize, Serialize};
 
-pub use state::{ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType};
+pub use codec::{DecodeError, decode, encode};
+pub use state::{
+    ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
+};
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
 pub const VERSION: u8 = 1;

@@ -16,9 +16,31 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bake;
 mod board;
+mod build;
+mod check;
+mod diag;
+mod explain;
+mod golden;
+mod host;
 mod model;
+mod order;
+mod progress;
+mod qemu;
+mod read;
+mod report;
+mod run;
+mod setup;
 mod sim;
+mod size;
+mod targets;
+mod test;
+#[cfg(test)]
+mod testing;
+mod uids;
+mod users;
+mod values;
 
 /// tomte's host tool.
 #[derive(Parser)]
@@ -30,11 +52,72 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Simulates the supervisor in made-up worlds; a failure names the seed that shows it again.
+    /// Makes a board's table out of its unit files.
+    Bake(bake::verb::Args),
+    /// Says what a table has on one unit.
+    Explain(explain::Args),
+    /// Says what is wrong with unit files.
+    Check(check::verb::Args),
+    /// Build a board, run it and report.
+    Run(run::Args),
+    /// Build the target binary of a board.
+    Build {
+        /// The board.
+        board: String,
+    },
+    /// Make the bootable image of a board: an initramfs, and the kernel for it.
+    Image {
+        /// The board.
+        board: String,
+    },
+    /// Plays seeded worlds against the supervisor.
     Sim(sim::Args),
+    /// Show the binary's bytes by room, against the budget.
+    Size {
+        /// The board.
+        #[arg(default_value = "host")]
+        board: String,
+    },
+    /// Everything CI checks, or only some levels of it.
+    Test {
+        /// Which; all without.
+        levels: Vec<test::Level>,
+    },
+    /// Install or download what the boards need.
+    Setup {
+        /// Only for this board.
+        #[arg(long)]
+        board: Option<String>,
+        /// Only say what is missing and what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// (internal) The process between `run` and the host board's PID 1.
+    #[command(hide = true)]
+    HostKeeper {
+        /// JSON.
+        plan: String,
+    },
+    /// (internal) What becomes the host board's PID 1.
+    #[command(hide = true)]
+    HostStage {
+        /// JSON.
+        plan: String,
+    },
+    /// (internal) Becomes a program that dies with its parent.
+    #[command(hide = true)]
+    Tied {
+        /// Program and arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
+    if golden::program::is_this() {
+        golden::program::run();
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
@@ -47,6 +130,22 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
-        Verb::Sim(args) => sim::run(&args),
+        Verb::Bake(args) => return bake::verb::run(&args),
+        Verb::Explain(args) => return explain::run(&args),
+        Verb::Check(args) => return check::verb::run(&args),
+        Verb::Run(args) => return run::run(&args),
+        Verb::Build { board } => build::run(&board)?,
+        Verb::Image { board } => qemu::run_image(&board)?,
+        Verb::Sim(args) => return sim::run(&args),
+        Verb::Size { board } => return size::run(&board),
+        Verb::Test { levels } => return test::run(&levels),
+        Verb::Setup { board, dry_run } => {
+            let ready = setup::run(board.as_deref(), dry_run)?;
+            return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Verb::HostKeeper { plan } => host::keeper::run(&serde_json::from_str(&plan)?)?,
+        Verb::HostStage { plan } => host::stage::run(&serde_json::from_str(&plan)?)?,
+        Verb::Tied { words } => qemu::run_tied(&words)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

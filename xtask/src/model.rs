@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use tomte::table::{
-    CommandKind, DirectoryKind, ExitSet, Kill, Micros, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem,
-    Restart, Rlimit, ServiceType, StartLimit, Stdin, Stdout,
+    CommandKind, DirectoryKind, ExitSet, Kill, Micros, Preserve, PrivateTmp, Privilege, ProtectHome,
+    ProtectSystem, Restart, Rlimit, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
@@ -51,6 +51,10 @@ pub struct Install {
     pub present: bool,
     pub wanted_by: Vec<Located<String>>,
     pub required_by: Vec<Located<String>>,
+    /// `Alias=` and symbolic links to the file: other names of this unit.
+    pub aliases: Vec<Located<String>>,
+    /// `Also=`: units that are enabled along with it.
+    pub also: Vec<Located<String>>,
 }
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,137 @@
+//! One conversation with PID 1.
+
+use core::fmt;
+
+use crate::{
+    linux::{self, AsFd, Errno, OwnedFd, socket},
+    table::limits::UNIT_NAME_BYTES_MAX,
+    wire::{self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH, UnitStatus},
+};
+
+/// Why a command could not be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TalkError {
+    /// Nobody listens.
+    Connect(Errno),
+    /// The connection broke.
+    Connection(Errno),
+    /// PID 1 closed it without an answer.
+    Closed,
+    /// PID 1 speaks another version.
+    Version(u8),
+    /// The answer was none.
+    Malformed,
+    /// PID 1 would not.
+    Refused(&'static str),
+    /// The job ended otherwise than well.
+    Job(JobResult),
+    /// The name given is no unit name.
+    Name,
+    /// The answer could not be shown.
+    Output,
+}
+
+impl From<fmt::Error> for TalkError {
+    fn from(_: fmt::Error) -> Self {
+        Self::Output
+    }
+}
+
+impl fmt::Display for TalkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Connect(errno) => {
+                write!(
+                    f,
+                    "cannot connect to {SOCKET_PATH}: {} (is tomte PID 1 here?)",
+                    linux::errno::Text(errno)
+                )
+            }
+            Self::Connection(errno) => write!(f, "{SOCKET_PATH}: {}", linux::errno::Text(errno)),
+            Self::Closed => write!(f, "{SOCKET_PATH}: closed without an answer"),
+            Self::Version(theirs) => {
+                write!(f, "PID 1 speaks version {theirs} of the protocol, this tomte {}", wire::VERSION)
+            }
+            Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
+            Self::Refused(why) => f.write_str(why),
+            Self::Job(result) => write!(f, "the job ended with result '{result}'; see tomte status"),
+            Self::Name => f.write_str("not a unit name"),
+            Self::Output => f.write_str("cannot write to standard output"),
+        }
+    }
+}
+
+/// What a reply that is no answer to the question means to a person.
+pub(super) const fn refusal(reply: &Reply<'_>) -> &'static str {
+    match reply {
+        Reply::Denied => "access denied: only root may talk to PID 1",
+        Reply::Busy => "PID 1 has too many requests waiting, try again",
+        Reply::NoSuchUnit => "no such unit",
+        Reply::Malformed => "PID 1 did not understand the request",
+        Reply::Version(_) => "PID 1 speaks another version of the protocol",
+        Reply::Manager(_) | Reply::Unit(_) | Reply::End { .. } | Reply::Job(_) | Reply::Accepted => {
+            "PID 1 answered something else"
+        }
+    }
+}
+
+/// `name` with `.service` after it if it has no suffix, as systemctl takes names.
+pub(super) fn full_name(name: &str) -> Result<heapless::String<UNIT_NAME_BYTES_MAX>, TalkError> {
+    let suffixed = [".service", ".target"].iter().any(|suffix| name.ends_with(suffix));
+    let suffix = if suffixed { "" } else { ".service" };
+    let mut full = heapless::String::new();
+    full.push_str(name).and_then(|()| full.push_str(suffix)).map_err(|_| TalkError::Name)?;
+    Ok(full)
+}
+
+/// A connection to PID 1.
+pub(super) struct Connection {
+    socket: OwnedFd,
+    buffer: [u8; PACKET_BYTES_MAX],
+}
+
+impl Connection {
+    pub(super) fn open() -> Result<Self, TalkError> {
+        let socket = socket::connect_to(SOCKET_PATH).map_err(TalkError::Connect)?;
+        Ok(Self { socket, buffer: [0; PACKET_BYTES_MAX] })
+    }
+
+    /// Sends `request` and reads one reply.
+    pub(super) fn ask(&mut self, request: &Request<'_>) -> Result<Reply<'_>, TalkError> {
+        let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
+        socket::send_packet(self.socket.as_fd(), packet).map_err(TalkError::Connection)?;
+        self.reply()
+    }
+
+    fn reply(&mut self) -> Result<Reply<'_>, TalkError> {
+        let packet = socket::receive(self.socket.as_fd(), &mut self.buffer).map_err(TalkError::Connection)?;
+        wire::decode(packet.ok_or(TalkError::Closed)?).map_err(|error| match error {
+            DecodeError::Version(theirs) => TalkError::Version(theirs),
+            DecodeError::Malformed => TalkError::Malformed,
+        })
+    }
+
+    /// Shows every unit to `see`, in the order of the table.
+    pub(super) fn each_unit(
+        &mut self,
+        mut see: impl FnMut(&UnitStatus<'_>) -> fmt::Result,
+    ) -> Result<(), TalkError> {
+        let mut from = 0;
+        loop {
+            let mut reply = self.ask(&Request::Units { from })?;
+            let next = loop {
+                match reply {
+                    Reply::Unit(unit) => see(&unit)?,
+                    Reply::End { next } => break next,
+                    other => return Err(TalkError::Refused(refusal(&other))),
+                }
+                reply = self.reply()?;
+            };
+            match next {
+                Some(more) if more > from => from = more,
+                Some(_) => return Err(TalkError::Malformed),
+                None => return Ok(()),
+            }
+        }
+    }
+}

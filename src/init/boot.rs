@@ -1,0 +1,102 @@
+//! From exec to the first decision: streams, file systems, the table, the words.
+
+use crate::{
+    linux::{self, arguments::Arguments, boot::API_MOUNTS, errno::Text},
+    table::{Arch, LogTarget, Table},
+};
+
+use super::{crash, log, words::Words};
+
+/// Longest kernel command line that is read: COMMAND_LINE_SIZE of every supported architecture is below it.
+const COMMAND_LINE_BYTES_MAX: usize = 4096;
+
+/// What boot found out.
+pub(super) struct Boot {
+    /// The opened table.
+    pub(super) table: Table<'static>,
+    /// What the boot loader asked for.
+    pub(super) words: Words,
+    /// CLOCK_MONOTONIC at PID 1's exec, microseconds.
+    pub(super) started_us: u64,
+    /// Seed of the supervisor's random numbers.
+    pub(super) random: u64,
+    /// Whether a container manager started this PID 1: `$container`, as systemd has it.
+    pub(super) container: bool,
+}
+
+/// Brings the machine so far that services can start. Whatever is missing is said once and lived without, save a
+/// table: that has its own way out.
+pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
+    let started_us = linux::clock::monotonic_us();
+    let streams = linux::boot::standard_streams();
+    let container = arguments.environment().any(|variable| variable.to_bytes().starts_with(b"container="));
+    crash::prepare(container);
+    log::prepare();
+    if let Err(errno) = streams {
+        ::log::warn!("no console and no /dev/null for the standard streams: {}", Text(errno));
+    }
+    for api in &API_MOUNTS {
+        mount(api);
+    }
+    let table = open_table(linked);
+    let board = table.board();
+    crash::set_action(board.on_panic, board.panic_delay);
+    if board.log == LogTarget::Kmsg {
+        log::to_kmsg();
+    }
+    if !board.hostname.is_empty() {
+        if let Err(errno) = linux::boot::set_hostname(board.hostname) {
+            ::log::warn!("cannot set the hostname {}: {}", board.hostname, Text(errno));
+        }
+    }
+    let words = words(arguments, container);
+    Boot { table, words, started_us, random: linux::random::seed(), container }
+}
+
+fn mount(api: &linux::boot::ApiMount) {
+    let target = api.target.to_str().unwrap_or_default();
+    match linux::boot::mount_api(api) {
+        Ok(_) => {}
+        Err(errno) if api.vital => ::log::error!("cannot mount {target}: {}", Text(errno)),
+        Err(errno) => ::log::warn!("cannot mount {target}, going on without: {}", Text(errno)),
+    }
+}
+
+fn open_table(linked: &'static [u8]) -> Table<'static> {
+    match Table::open(linked, Arch::NATIVE) {
+        Ok(table) => {
+            ::log::info!(
+                "table of {}: {} units, {} bytes",
+                table.board().name,
+                table.unit_count(),
+                table.len()
+            );
+            table
+        }
+        Err(error) => crash::give_up(format_args!("cannot open the table in /proc/self/exe: {error}")),
+    }
+}
+
+/// The words of argv, then those of the kernel command line unless a container manager's host owns that.
+fn words(arguments: Arguments, container: bool) -> Words {
+    let mut words = Words::default();
+    if let Some(word) = words.take_arguments(arguments.words().skip(1)) {
+        not_understood(word);
+    }
+    if !container {
+        let mut buffer = [0; COMMAND_LINE_BYTES_MAX];
+        match linux::boot::read_file(c"/proc/cmdline", &mut buffer) {
+            Ok(line) => {
+                if let Some(word) = words.take_command_line(line) {
+                    not_understood(word);
+                }
+            }
+            Err(errno) => ::log::warn!("cannot read /proc/cmdline: {}", Text(errno)),
+        }
+    }
+    words
+}
+
+fn not_understood(word: &str) {
+    ::log::warn!("{word}: not understood, ignored");
+}

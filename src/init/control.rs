@@ -1,0 +1,169 @@
+//! The control socket: connections in, packets to requests, answers to packets. Whether a request is granted is the
+//! supervisor's business; whether it is one at all is decided here.
+
+use crate::{
+    linux::{AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket},
+    supervisor::{Answer, ClientId, Supervisor},
+    table::{Table, UnitId},
+    wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH},
+};
+
+use super::kernel::Token;
+
+/// Connections at one time. One more is closed at once.
+const CLIENTS_MAX: usize = 16;
+/// Unit packets in one answer; the client asks for the rest. Small enough to fit any socket buffer.
+const UNITS_PER_ANSWER: usize = 32;
+const SOCKET_DIRECTORY: &str = "/run/tomte";
+
+struct Client {
+    socket: OwnedFd,
+    uid: u32,
+}
+
+/// The listening socket and its connections.
+pub(super) struct Control {
+    listener: Option<OwnedFd>,
+    clients: [Option<Client>; CLIENTS_MAX],
+    packet: [u8; PACKET_BYTES_MAX],
+    packet_bytes: usize,
+}
+
+/// What became of a readable connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// A request waits in [`Control::request`].
+    Request,
+    /// Nothing for the supervisor.
+    Nothing,
+    /// The connection is closed.
+    Gone,
+}
+
+impl Control {
+    /// Listens, if it can: without a control socket services still run.
+    pub(super) fn new(poll: &Poll) -> Self {
+        let listener = match listen(poll) {
+            Ok(listener) => Some(listener),
+            Err(errno) => {
+                ::log::error!("cannot listen at {SOCKET_PATH}, going on without: {}", Text(errno));
+                None
+            }
+        };
+        Self {
+            listener,
+            clients: [const { None }; CLIENTS_MAX],
+            packet: [0; PACKET_BYTES_MAX],
+            packet_bytes: 0,
+        }
+    }
+
+    /// Takes one waiting connection.
+    pub(super) fn accept(&mut self, poll: &Poll) {
+        let Some(listener) = &self.listener else { return };
+        let Ok(socket) = socket::accept(listener.as_fd()) else { return };
+        let place = self.clients.iter().position(Option::is_none);
+        let uid = socket::peer_uid(socket.as_fd());
+        if let (Some(place), Ok(uid)) = (place, uid)
+            && poll.add(socket.as_fd(), Token::Client(place as u16).into(), Interest::Readable).is_ok()
+            && let Some(empty) = self.clients.get_mut(place)
+        {
+            *empty = Some(Client { socket, uid });
+        }
+    }
+
+    /// Reads one packet of `client`'s.
+    pub(super) fn receive(&mut self, client: ClientId) -> Received {
+        let Some(Some(connection)) = self.clients.get(usize::from(client.0)) else {
+            return Received::Nothing;
+        };
+        match socket::receive(connection.socket.as_fd(), &mut self.packet) {
+            Ok(Some(packet)) => self.packet_bytes = packet.len(),
+            Err(Errno::AGAIN) => return Received::Nothing,
+            Err(Errno::MSGSIZE) => return self.refuse(client, Reply::Malformed),
+            Ok(None) | Err(_) => return self.close(client),
+        }
+        match wire::decode::<Request<'_>>(self.packet()) {
+            Ok(_) => Received::Request,
+            Err(DecodeError::Version(_)) => self.refuse(client, Reply::Version(wire::VERSION)),
+            Err(DecodeError::Malformed) => self.refuse(client, Reply::Malformed),
+        }
+    }
+
+    /// The request that [`Control::receive`] has just read, and who asked.
+    pub(super) fn request(&self, client: ClientId) -> Option<(u32, Request<'_>)> {
+        let uid = self.clients.get(usize::from(client.0))?.as_ref()?.uid;
+        Some((uid, wire::decode(self.packet()).ok()?))
+    }
+
+    /// Sends `answer`. A client that does not read its answers is cut off; answers true then.
+    pub(super) fn answer(
+        &mut self,
+        client: ClientId,
+        answer: Answer,
+        table: &Table<'_>,
+        supervisor: &Supervisor<'_>,
+    ) -> bool {
+        let sent = match answer {
+            Answer::Manager => self.send(client, &Reply::Manager(supervisor.manager())),
+            Answer::Units { from } => self.send_units(client, from, table, supervisor),
+            Answer::Unit(id) => match supervisor.status(id) {
+                Some(status) => self.send(client, &Reply::Unit(status)),
+                None => self.send(client, &Reply::NoSuchUnit),
+            },
+            Answer::Job(result) => self.send(client, &Reply::Job(result)),
+            Answer::Accepted => self.send(client, &Reply::Accepted),
+            Answer::NoSuchUnit => self.send(client, &Reply::NoSuchUnit),
+            Answer::Denied => self.send(client, &Reply::Denied),
+            Answer::Busy => self.send(client, &Reply::Busy),
+        };
+        !sent && self.close(client) == Received::Gone
+    }
+
+    fn send_units(
+        &mut self,
+        client: ClientId,
+        from: u16,
+        table: &Table<'_>,
+        supervisor: &Supervisor<'_>,
+    ) -> bool {
+        let mut next = from;
+        let mut sent = true;
+        for id in table.ids().filter(|UnitId(id)| *id >= from).take(UNITS_PER_ANSWER) {
+            if let Some(status) = supervisor.status(id) {
+                sent = sent && self.send(client, &Reply::Unit(status));
+            }
+            next = id.0 + 1;
+        }
+        let more = usize::from(next) < table.unit_count();
+        sent && self.send(client, &Reply::End { next: more.then_some(next) })
+    }
+
+    fn send(&self, client: ClientId, reply: &Reply<'_>) -> bool {
+        let Some(Some(connection)) = self.clients.get(usize::from(client.0)) else { return true };
+        let mut buffer = [0; PACKET_BYTES_MAX];
+        wire::encode(reply, &mut buffer)
+            .is_some_and(|packet| socket::send_packet(connection.socket.as_fd(), packet).is_ok())
+    }
+
+    fn refuse(&mut self, client: ClientId, reply: Reply<'_>) -> Received {
+        if self.send(client, &reply) { Received::Nothing } else { self.close(client) }
+    }
+
+    fn close(&mut self, client: ClientId) -> Received {
+        match self.clients.get_mut(usize::from(client.0)).and_then(Option::take) {
+            Some(_) => Received::Gone,
+            None => Received::Nothing,
+        }
+    }
+
+    fn packet(&self) -> &[u8] {
+        self.packet.get(..self.packet_bytes).unwrap_or_default()
+    }
+}
+
+fn listen(poll: &Poll) -> Result<OwnedFd, Errno> {
+    let listener = socket::listen_at(SOCKET_DIRECTORY, SOCKET_PATH)?;
+    poll.add(listener.as_fd(), Token::Listener.into(), Interest::Readable)?;
+    Ok(listener)
+}

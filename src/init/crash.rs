@@ -1,0 +1,91 @@
+//! When PID 1 itself fails: the message, the delay, the board's choice. Never "Attempted to kill init".
+
+use core::{
+    fmt,
+    panic::PanicInfo,
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+};
+
+use crate::{
+    linux::{
+        self,
+        errno::Text,
+        power::{MachineEnd, end_machine},
+        raw::process::{Forked, exit, fork},
+    },
+    table::{Micros, PanicAction},
+};
+
+use super::log;
+
+/// Before the table is open, a board that cannot boot starts over: another slot, or the next power cycle, may do better.
+static ACTION: AtomicU8 = AtomicU8::new(PanicAction::Reboot as u8);
+static DELAY_US: AtomicU64 = AtomicU64::new(10_000_000);
+static CONTAINER: AtomicBool = AtomicBool::new(false);
+static CRASHING: AtomicBool = AtomicBool::new(false);
+
+/// What a container's PID 1 exits with after a failure of its own: Rust's code for a panic.
+const CONTAINER_EXIT: u8 = 101;
+
+/// Takes over panics' and fatal signals' ends. In a container there is no machine to end: PID 1 exits.
+pub(super) fn prepare(container: bool) {
+    CONTAINER.store(container, Ordering::Relaxed);
+    if let Err(errno) = linux::signals::on_fatal(faulted) {
+        ::log::warn!("cannot catch faults: {}", Text(errno));
+    }
+}
+
+extern "C" fn faulted(signal: i32) -> ! {
+    give_up(format_args!("caught {}", linux::signals::Name(u8::try_from(signal).unwrap_or(0))))
+}
+
+/// The board's choice and how long the message stays readable before it.
+pub(super) fn set_action(action: PanicAction, delay: Micros) {
+    ACTION.store(action as u8, Ordering::Relaxed);
+    DELAY_US.store(delay.0, Ordering::Relaxed);
+}
+
+/// The panic handler. Processes other than PID 1 just exit.
+pub fn panicked(info: &PanicInfo<'_>) -> ! {
+    if linux::process::id() != 1 {
+        log::line(::log::Level::Error, format_args!("{info}"));
+        exit(CONTAINER_EXIT);
+    }
+    give_up(format_args!("{info}"))
+}
+
+/// Says why, waits, and ends the machine as the board wants it.
+pub(super) fn give_up(why: fmt::Arguments<'_>) -> ! {
+    if CRASHING.swap(true, Ordering::Relaxed) {
+        end(); // a second failure while reporting the first: no more words
+    }
+    log::emergency(format_args!("tomte cannot go on: {why}"));
+    if !CONTAINER.load(Ordering::Relaxed) {
+        let delay_us = DELAY_US.load(Ordering::Relaxed);
+        log::emergency(format_args!("{} in {} s", action().1, delay_us / 1_000_000));
+        // In a child: a disk that never answers must not keep the machine from starting over.
+        if matches!(fork(None), Ok(Forked::Child)) {
+            linux::power::sync();
+            exit(0);
+        }
+        linux::clock::sleep_us(delay_us);
+    }
+    end()
+}
+
+fn action() -> (MachineEnd, &'static str) {
+    match ACTION.load(Ordering::Relaxed) {
+        action if action == PanicAction::PowerOff as u8 => (MachineEnd::PowerOff, "powering off"),
+        action if action == PanicAction::Halt as u8 => (MachineEnd::Halt, "halting"),
+        _ => (MachineEnd::Restart, "rebooting"),
+    }
+}
+
+fn end() -> ! {
+    if CONTAINER.load(Ordering::Relaxed) {
+        exit(CONTAINER_EXIT);
+    }
+    // Whoever may not reboot is in some container after all; there, exiting is the end.
+    let _ = end_machine(action().0);
+    exit(CONTAINER_EXIT)
+}

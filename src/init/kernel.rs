@@ -1,0 +1,355 @@
+//! Everything PID 1 listens to, and the one place where it waits.
+
+use heapless::Deque;
+
+use crate::{
+    linux::{
+        self, AsFd, Errno, OwnedFd,
+        errno::Text,
+        poll::{Poll, READY_MAX},
+        raw::process::Ending,
+        report::{self, Reading, Report},
+        signals::Signals,
+    },
+    supervisor::{ClientId, Event, Instant, Pid},
+    table::{Table, UnitId, limits::UNITS_MAX},
+    wire::{ExitStatus, Power},
+};
+
+use super::{
+    boot::Boot,
+    control::{Control, Received},
+    groups::Groups,
+    log,
+    processes::{Processes, Role},
+    words::Words,
+};
+
+/// Ends handled before anybody else gets a turn.
+const REAPS_PER_TURN: usize = 32;
+/// What one end or one report can make: the report's messages, the end, the unit's being empty.
+const PENDING_MAX: usize = 16;
+
+/// What a ready descriptor stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    Signals,
+    Timer,
+    Listener,
+    Client(u16),
+    /// A process's place.
+    Report(u16),
+    /// A unit.
+    Group(u16),
+}
+
+impl From<Token> for u64 {
+    fn from(token: Token) -> Self {
+        let (kind, index) = match token {
+            Token::Signals => (0, 0),
+            Token::Timer => (1, 0),
+            Token::Listener => (2, 0),
+            Token::Client(index) => (3, index),
+            Token::Report(index) => (4, index),
+            Token::Group(index) => (5, index),
+        };
+        kind << 16 | Self::from(index)
+    }
+}
+
+impl Token {
+    const fn from_u64(value: u64) -> Option<Self> {
+        let index = (value & 0xffff) as u16;
+        match value >> 16 {
+            0 => Some(Self::Signals),
+            1 => Some(Self::Timer),
+            2 => Some(Self::Listener),
+            3 => Some(Self::Client(index)),
+            4 => Some(Self::Report(index)),
+            5 => Some(Self::Group(index)),
+            _ => None,
+        }
+    }
+}
+
+/// The real world, as the supervisor's loop sees it.
+pub(super) struct Kernel {
+    pub(super) table: Table<'static>,
+    pub(super) words: Words,
+    pub(super) container: bool,
+    pub(super) control: Control,
+    pub(super) processes: Processes,
+    pub(super) groups: Groups,
+    pub(super) poll: Poll,
+    /// Where `StandardOutput=journal` goes.
+    pub(super) log: Option<OwnedFd>,
+    /// Parts of the names of units' private /tmp; 0 where there is none.
+    tmp_tokens: [u64; UNITS_MAX],
+    signals: Signals,
+    started_us: u64,
+    ready: [u64; READY_MAX],
+    ready_count: usize,
+    ready_next: usize,
+    unreaped: bool,
+    reaps_left: usize,
+    pending: Deque<Event<'static>, PENDING_MAX>,
+}
+
+enum Step {
+    Event(Event<'static>),
+    Request(ClientId),
+    /// Look again.
+    Again,
+}
+
+impl Kernel {
+    /// Opens what PID 1 cannot live without.
+    pub(super) fn new(boot: &Boot) -> Result<Self, (&'static str, Errno)> {
+        let poll = Poll::new(Token::Timer.into()).map_err(|errno| ("epoll", errno))?;
+        let signals = Signals::new().map_err(|errno| ("signalfd", errno))?;
+        poll.add(signals.as_fd(), Token::Signals.into(), linux::poll::Interest::Readable)
+            .map_err(|errno| ("signalfd in epoll", errno))?;
+        Ok(Self {
+            table: boot.table,
+            words: boot.words.clone(),
+            container: boot.container,
+            control: Control::new(&poll),
+            processes: Processes::new(),
+            groups: Groups::new(),
+            poll,
+            log: log::output(),
+            tmp_tokens: [0; UNITS_MAX],
+            signals,
+            started_us: boot.started_us,
+            ready: [0; READY_MAX],
+            ready_count: 0,
+            ready_next: 0,
+            unreaped: true, // somebody else's orphans may have ended before the signal was blocked
+            reaps_left: REAPS_PER_TURN,
+            pending: Deque::new(),
+        })
+    }
+
+    /// The supervisor's clock: microseconds since PID 1's exec.
+    pub(super) fn now(&self) -> Instant {
+        Instant(linux::clock::monotonic_us().saturating_sub(self.started_us))
+    }
+
+    /// Waits for the next event, until `deadline` at most.
+    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> (Instant, Event<'_>) {
+        let client = loop {
+            match self.step(deadline) {
+                Step::Event(event) => return (self.now(), event),
+                Step::Request(client) => break client,
+                Step::Again => {}
+            }
+        };
+        let now = self.now();
+        match self.control.request(client) {
+            Some((peer_uid, request)) => (now, Event::Request { client, peer_uid, request }),
+            None => (now, Event::Deadline), // a packet decodes the second time as it did the first
+        }
+    }
+
+    /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.
+    fn step(&mut self, deadline: Option<Instant>) -> Step {
+        if let Some(event) = self.pending.pop_front() {
+            return Step::Event(event);
+        }
+        if self.ready_next < self.ready_count {
+            let token = self.ready.get(self.ready_next).copied().and_then(Token::from_u64);
+            self.ready_next += 1;
+            return token.map_or(Step::Again, |token| self.serve(token));
+        }
+        if self.unreaped && self.reaps_left > 0 {
+            self.reaps_left -= 1;
+            self.reap();
+            return Step::Again;
+        }
+        self.fill_ready(deadline);
+        Step::Again
+    }
+
+    /// Waits for anything at all, until `deadline_us` of CLOCK_MONOTONIC at most. For the shutdown, which asks around
+    /// itself.
+    pub(super) fn doze_until(&self, deadline_us: u64) {
+        while self.signals.take().is_some() {}
+        if self
+            .poll
+            .wake_at(Some(deadline_us))
+            .and_then(|()| self.poll.wait(&mut [0; READY_MAX], true))
+            .is_err()
+        {
+            linux::clock::sleep_us(10_000);
+        }
+    }
+
+    fn fill_ready(&mut self, deadline: Option<Instant>) {
+        self.reaps_left = REAPS_PER_TURN;
+        self.ready_next = 0;
+        self.ready_count = 0;
+        let at_us = deadline.map(|Instant(at)| at.saturating_add(self.started_us));
+        let waited = self.poll.wake_at(at_us).and_then(|()| self.poll.wait(&mut self.ready, !self.unreaped));
+        match waited {
+            Ok(count) => self.ready_count = count,
+            Err(errno) => {
+                // Cannot happen with descriptors of one's own; if it does, PID 1 goes on at a pace that burns nothing.
+                ::log::error!("cannot wait: {}", Text(errno));
+                linux::clock::sleep_us(100_000);
+                self.unreaped = true;
+            }
+        }
+    }
+
+    fn serve(&mut self, token: Token) -> Step {
+        match token {
+            Token::Signals => self.take_signal(),
+            Token::Timer => {
+                self.poll.clear_timer();
+                Step::Event(Event::Deadline)
+            }
+            Token::Listener => {
+                self.control.accept(&self.poll);
+                Step::Again
+            }
+            Token::Client(index) => {
+                let client = ClientId(index);
+                match self.control.receive(client) {
+                    Received::Request => Step::Request(client),
+                    Received::Nothing => Step::Again,
+                    Received::Gone => Step::Event(Event::ClientGone { client }),
+                }
+            }
+            Token::Report(place) => {
+                self.drain_report(usize::from(place));
+                Step::Again
+            }
+            Token::Group(unit) => {
+                self.look_whether_empty(UnitId(unit));
+                Step::Again
+            }
+        }
+    }
+
+    /// Takes one signal; more stay in the descriptor and come with the next turn.
+    fn take_signal(&mut self) -> Step {
+        match self.signals.take() {
+            Some(linux::signals::CHLD) => {
+                self.unreaped = true;
+                Step::Again
+            }
+            Some(signal) => match shutdown_asked_by(signal, self.container) {
+                Some(power) => Step::Event(Event::Shutdown(power)),
+                None => Step::Again,
+            },
+            None => Step::Again,
+        }
+    }
+
+    /// Reaps one ended process, ours or an orphan.
+    fn reap(&mut self) {
+        let Ok(Some((pid, ending))) = linux::raw::process::reap_any() else {
+            self.unreaped = false; // nobody has ended, or there is no child at all
+            return;
+        };
+        let status = exit_status(ending);
+        let Some(place) = self.processes.find(Pid(pid)) else {
+            self.groups.orphan_ended(&self.processes, &mut self.pending);
+            return;
+        };
+        self.drain_report(place);
+        let Some(process) = self.processes.take(place) else { return };
+        match process.role {
+            Role::Service { unit, .. } => {
+                self.push(Event::Exited { unit, pid: process.pid, status });
+                self.look_whether_empty(unit);
+            }
+            Role::Janitor { unit } => {
+                self.push(Event::Cleaned { unit, clean: status == ExitStatus::Exited(0) })
+            }
+            Role::Reporter => {
+                if status != ExitStatus::Exited(0) {
+                    ::log::error!("the report could not be written");
+                }
+                self.push(Event::Reported);
+            }
+        }
+    }
+
+    fn look_whether_empty(&mut self, unit: UnitId) {
+        if self.groups.is_empty(unit, &self.processes) {
+            self.groups.remove(unit);
+            self.push(Event::Empty { unit });
+        }
+    }
+
+    /// Passes on what a child has said so far; closes its pipe when it has said everything.
+    fn drain_report(&mut self, place: usize) {
+        let Some(process) = self.processes.get_mut(place) else { return };
+        let (Role::Service { unit, .. }, pid) = (process.role, process.pid) else { return };
+        let Some(pipe) = &process.report else { return };
+        while !self.pending.is_full() {
+            match report::read(pipe) {
+                Ok(Reading::Report(said)) => {
+                    process.gave_up |= !matches!(said, Report::Identity { .. });
+                    if let Some(event) = super::perform::reported(&self.table, process, unit, said) {
+                        let _ = self.pending.push_back(event);
+                    }
+                }
+                Ok(Reading::Empty) => return,
+                Ok(Reading::Closed) | Err(_) => {
+                    process.report = None;
+                    if !process.gave_up {
+                        let _ = self.pending.push_back(Event::Executed { unit, pid });
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, event: Event<'static>) {
+        if self.pending.push_back(event).is_err() {
+            ::log::error!("an event was lost: more than {PENDING_MAX} from one process");
+        }
+    }
+
+    /// Part of the name of `unit`'s private /tmp: the same until it is cleaned, and not to be guessed before.
+    pub(super) fn tmp_token(&mut self, unit: UnitId) -> u64 {
+        let Some(token) = self.tmp_tokens.get_mut(unit.index()) else { return 0 };
+        if *token == 0 {
+            *token = linux::random::seed();
+        }
+        *token
+    }
+
+    /// The same for whoever removes it: there will be another one next time.
+    pub(super) fn take_tmp_token(&mut self, unit: UnitId) -> Option<u64> {
+        let token = self.tmp_tokens.get_mut(unit.index()).map(core::mem::take);
+        token.filter(|token| *token != 0)
+    }
+}
+
+const fn exit_status(ending: Ending) -> ExitStatus {
+    match ending {
+        Ending::Exited(code) => ExitStatus::Exited(code),
+        Ending::Killed(signal) => ExitStatus::Killed(signal),
+        Ending::Dumped(signal) => ExitStatus::Dumped(signal),
+    }
+}
+
+/// Which end a signal to PID 1 asks for: systemd(1) SIGNALS, BusyBox's and sysvinit's tools. A container's manager
+/// sends what it would send anybody to end it.
+fn shutdown_asked_by(signal: u8, container: bool) -> Option<Power> {
+    use linux::signals::{INT, PWR, RTMIN, TERM, USR1, USR2};
+    match signal {
+        INT | TERM if container => Some(Power::PowerOff),
+        INT | TERM => Some(Power::Reboot), // Ctrl-Alt-Del; BusyBox reboot
+        USR1 => Some(Power::Halt),
+        USR2 | PWR => Some(Power::PowerOff),
+        _ if signal == RTMIN + 3 => Some(Power::Halt),
+        _ if signal == RTMIN + 4 => Some(Power::PowerOff),
+        _ if signal == RTMIN + 5 => Some(Power::Reboot),
+        _ => None,
+    }
+}

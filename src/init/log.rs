@@ -1,0 +1,199 @@
+//! Messages: the `log` facade's sink, and the words for what the supervisor reports.
+
+use core::{
+    fmt::{self, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use log::{Level, LevelFilter, Metadata, Record};
+
+use crate::{
+    linux::{self, Errno, OwnedFd, console, errno::Text, signals::Name as SignalName},
+    supervisor::Log,
+    table::{Table, UnitId},
+    wire::{ExitStatus, Failure, Power},
+};
+
+/// A longer line is cut: the kernel's own limit for a kmsg record is 1024 bytes with its prefix.
+const LINE_BYTES_MAX: usize = 960;
+
+static TO_KMSG: AtomicBool = AtomicBool::new(false);
+
+struct Sink;
+
+impl log::Log for Sink {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        line(record.level(), *record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+/// Makes this the process's log. Messages go to standard error.
+pub(super) fn prepare() {
+    if log::set_logger(&Sink).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+    }
+}
+
+/// From here on, messages go to the kernel's ring buffer, or stay on standard error if there is none.
+pub(super) fn to_kmsg() {
+    match console::open_kmsg() {
+        Ok(()) => TO_KMSG.store(true, Ordering::Relaxed),
+        Err(errno) => ::log::warn!("cannot open /dev/kmsg, logging to the console: {}", Text(errno)),
+    }
+}
+
+/// Whether messages go to the kernel's ring buffer.
+pub(super) fn is_kmsg() -> bool {
+    TO_KMSG.load(Ordering::Relaxed)
+}
+
+/// A descriptor of one's own for services whose output goes where messages go.
+pub(super) fn output() -> Option<OwnedFd> {
+    match console::duplicate(is_kmsg()) {
+        Ok(output) => Some(output),
+        Err(errno) => {
+            ::log::warn!("no log for services, their output goes to /dev/null: {}", Text(errno));
+            None
+        }
+    }
+}
+
+/// Writes one line where messages go.
+pub(super) fn line(level: Level, text: fmt::Arguments<'_>) {
+    let priority = match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    };
+    let kmsg = TO_KMSG.load(Ordering::Relaxed);
+    if !(kmsg && write_kmsg(priority, text)) {
+        write_stderr(text);
+    }
+}
+
+/// Writes one line to the ring buffer and to the console: somebody must see it.
+pub(super) fn emergency(text: fmt::Arguments<'_>) {
+    let container_or_early = !is_kmsg();
+    if container_or_early || !write_kmsg(0, text) {
+        write_stderr(text);
+    }
+}
+
+fn write_kmsg(priority: u8, text: fmt::Arguments<'_>) -> bool {
+    let mut line = Line::default();
+    let _ = write!(line, "<{priority}>tomte: {text}");
+    console::write_kmsg(line.bytes())
+}
+
+fn write_stderr(text: fmt::Arguments<'_>) {
+    let mut line = Line::default();
+    let _ = write!(line, "tomte: {text}");
+    line.end();
+    console::write_stderr(line.bytes());
+}
+
+/// A line of bounded length; what does not fit is cut at a character's edge.
+#[derive(Default)]
+struct Line {
+    text: heapless::String<LINE_BYTES_MAX>,
+}
+
+impl Line {
+    fn end(&mut self) {
+        if self.text.push('\n').is_err() {
+            self.text.pop();
+            let _ = self.text.push('\n');
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|character| self.text.push(character).map_err(|_| fmt::Error))
+    }
+}
+
+/// Puts what the supervisor reports into systemd's words.
+pub(super) fn report(table: &Table<'_>, message: Log) {
+    let unit = |id: UnitId| Described(table, id);
+    let name = |id: UnitId| Named(table, id);
+    match message {
+        Log::Started(id) => ::log::info!("Started {}.", unit(id)),
+        Log::Stopped(id) => ::log::info!("Stopped {}.", unit(id)),
+        Log::Failed(id, result) => ::log::error!("{}: Failed with result '{result}'.", name(id)),
+        Log::DependencyFailed(id, on) => {
+            ::log::error!("Dependency failed for {}: {} did not start.", unit(id), name(on));
+        }
+        Log::MainExited(id, exit) => ::log::warn!("{}: Main process exited, {}.", name(id), Exit(exit)),
+        Log::RestartScheduled(id, count) => {
+            ::log::info!("{}: Scheduled restart job, restart counter is at {count}.", name(id));
+        }
+        Log::StartLimitHit(id) => ::log::error!("{}: Start request repeated too quickly.", name(id)),
+        Log::TimedOut(id, signal) => {
+            ::log::warn!("{}: Timed out. Killing with {}.", name(id), SignalName(signal));
+        }
+        Log::NoUidLeft(id) => ::log::error!("{}: No UID of the dynamic range is free and fit.", name(id)),
+        Log::NotCleaned(id) => {
+            ::log::error!("{}: Some of what it left cannot be removed; its UID is not used again.", name(id));
+        }
+        Log::BootFinished => ::log::info!("Startup finished."),
+        Log::ShuttingDown(Power::PowerOff) => ::log::info!("Powering off."),
+        Log::ShuttingDown(Power::Reboot) => ::log::info!("Rebooting."),
+        Log::ShuttingDown(Power::Halt) => ::log::info!("Halting."),
+        Log::Impossible(what, id) => ::log::error!("{}: Impossible: {what}. Ignored.", name(id)),
+    }
+}
+
+/// Says which step of a spawn failed and why.
+pub(super) fn step_failed(table: &Table<'_>, id: UnitId, failure: Failure, program: &str) {
+    let step = linux::step::Step::from_index(failure.step).map_or("?", linux::step::Step::name);
+    let cause = Text(Errno::from_raw_os_error(i32::from(failure.errno)));
+    ::log::error!("{}: Failed at step {step} spawning {program}: {cause}", Named(table, id));
+}
+
+struct Named<'a, 't>(&'a Table<'t>, UnitId);
+
+impl fmt::Display for Named<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.unit(self.1) {
+            Some(unit) => unit.name.fmt(f),
+            None => write!(f, "unit {}", self.1.0),
+        }
+    }
+}
+
+struct Described<'a, 't>(&'a Table<'t>, UnitId);
+
+impl fmt::Display for Described<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.unit(self.1) {
+            Some(unit) if unit.description.is_empty() => unit.name.fmt(f),
+            Some(unit) => write!(f, "{} - {}", unit.name, unit.description),
+            None => write!(f, "unit {}", self.1.0),
+        }
+    }
+}
+
+struct Exit(ExitStatus);
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ExitStatus::Exited(code) => write!(f, "code=exited, status={code}"),
+            ExitStatus::Killed(signal) | ExitStatus::Dumped(signal) => {
+                write!(f, "code={}, status={}", self.0.code(), SignalName(signal))
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Carrying actions out: one match, one call an arm.
+
+use crate::{
+    linux::{
+        self, AsFd, Errno, clean::CleanPlan, directory::Directory, errno::Text, plan, poll::Interest,
+        process::signal_by_pidfd, report::Report,
+    },
+    supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Whom},
+    table::{CommandKind, Kind, Table, UnitId},
+    wire::Failure,
+};
+
+use super::{
+    kernel::{Kernel, Token},
+    log,
+    plan::{Parts, Start, runtime_directories_of},
+    processes::{Process, Role},
+    report, shutdown,
+};
+
+impl Kernel {
+    /// Does what `action` says. Answers with the event that follows at once, if one does.
+    pub(super) fn perform(&mut self, action: Action, supervisor: &Supervisor<'_>) -> Option<Event<'static>> {
+        match action {
+            Action::Spawn(spawn) => Some(self.spawn(&spawn)),
+            Action::Kill { unit, whom, signal } => {
+                self.kill(unit, whom, signal);
+                None
+            }
+            Action::Clean { unit, runtime_directories, uid, gid } => {
+                self.clean(unit, runtime_directories, uid, gid)
+            }
+            Action::Reply { client, answer } => {
+                let table = self.table;
+                let gone = self.control.answer(client, answer, &table, supervisor);
+                gone.then_some(Event::ClientGone { client })
+            }
+            Action::Log(message) => {
+                log::report(&self.table, message);
+                None
+            }
+            Action::Report { ended } => match report::start(self, supervisor, ended) {
+                Ok(()) => None,
+                Err(errno) => {
+                    if self.words.report.is_some() {
+                        ::log::error!("cannot start writing the report: {}", Text(errno));
+                    }
+                    Some(Event::Reported)
+                }
+            },
+            Action::Leave(power) => shutdown::leave(self, power),
+        }
+    }
+
+    fn spawn(&mut self, spawn: &Spawn) -> Event<'static> {
+        let (unit, slot) = (spawn.unit, spawn.slot);
+        match self.try_spawn(spawn) {
+            Ok(pid) => Event::Spawned { unit, slot, pid },
+            Err(failure) => {
+                let failure = wire_failure(failure);
+                let command = Some((spawn.kind, spawn.index));
+                log::step_failed(&self.table, unit, failure, program(&self.table, unit, command));
+                Event::SpawnFailed { unit, slot, failure }
+            }
+        }
+    }
+
+    fn try_spawn(&mut self, spawn: &Spawn) -> Result<Pid, linux::spawn::Failure> {
+        let no_process = |errno| linux::spawn::Failure { step: linux::step::Step::Clone, errno };
+        let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
+        let Kind::Service(service) = record.kind else { return Err(no_process(Errno::NOEXEC)) };
+        let command = service.commands.of(spawn.kind).iter().nth(usize::from(spawn.index));
+        let command = command.ok_or(no_process(Errno::NOENT))?;
+        let place = self.processes.free_place().ok_or(no_process(Errno::AGAIN))?;
+
+        let board = self.table.board();
+        let parts = Parts::new(&service.exec, spawn);
+        let extra = parts.extra(spawn.outcome);
+        let tmp_token = self.tmp_token(spawn.unit);
+        let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
+        let log = self.log.as_ref().map(AsFd::as_fd);
+        let start = Start { command, spawn, extra: &extra, tmp_token, log, cgroup };
+        let plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
+        let child = linux::spawn::spawn(&plan)?;
+
+        let pid = Pid(child.pid);
+        let token = Token::Report(place as u16); // PROCESSES_MAX is far below
+        if let Err(errno) = self.poll.add(child.report.as_fd(), token.into(), Interest::Readable) {
+            // The report is read when the process has ended, at the latest.
+            ::log::warn!("cannot watch the report of {}: {}", record.name, Text(errno));
+        }
+        self.groups.entered(spawn.unit, pid);
+        let role = Role::Service { unit: spawn.unit, slot: spawn.slot };
+        let command = Some((spawn.kind, spawn.index));
+        let report = Some(child.report);
+        self.processes.put(place, Process { pid, pidfd: child.pidfd, report, role, command, gave_up: false });
+        Ok(pid)
+    }
+
+    fn kill(&self, unit: UnitId, whom: Whom, signal: u8) {
+        let one = |slot: Slot| {
+            if let Some(process) = self.processes.of(unit, slot) {
+                // ESRCH: it has ended and waits to be reaped.
+                let _ = signal_by_pidfd(&process.pidfd, signal);
+            }
+        };
+        match whom {
+            Whom::Main => one(Slot::Main),
+            Whom::Control => one(Slot::Control),
+            Whom::All => {
+                if !self.groups.kill(unit, signal) {
+                    one(Slot::Main);
+                    one(Slot::Control);
+                }
+            }
+        }
+    }
+
+    fn clean(
+        &mut self,
+        unit: UnitId,
+        runtime_directories: bool,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    ) -> Option<Event<'static>> {
+        match self.start_janitor(unit, runtime_directories, uid, gid) {
+            Ok(()) => None,
+            Err(errno) => {
+                ::log::error!("cannot clean up after {}: {}", self.table.unit(unit)?.name, Text(errno));
+                Some(Event::Cleaned { unit, clean: false })
+            }
+        }
+    }
+}
+
+impl Kernel {
+    fn start_janitor(
+        &mut self,
+        unit: UnitId,
+        runtime_directories: bool,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    ) -> Result<(), Errno> {
+        let record = self.table.unit(unit).ok_or(Errno::NOENT)?;
+        let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
+        let directories: heapless::Vec<Directory<'_>, 1> = match record.kind {
+            Kind::Service(service) if runtime_directories => runtime_directories_of(&service.exec).collect(),
+            Kind::Service(_) | Kind::Target => heapless::Vec::new(),
+        };
+        let janitor = linux::clean::spawn(&CleanPlan {
+            unit: record.name.as_str(),
+            uid,
+            gid,
+            directories: &directories,
+            private_tmp: self.take_tmp_token(unit),
+        })?;
+        self.processes.put(place, Process::helper(janitor.pid, janitor.pidfd, Role::Janitor { unit }));
+        Ok(())
+    }
+}
+
+/// What a child's report means to the supervisor, if it concerns it.
+pub(super) fn reported(
+    table: &Table<'_>,
+    process: &Process,
+    unit: UnitId,
+    said: Report,
+) -> Option<Event<'static>> {
+    let pid = process.pid;
+    match said {
+        Report::Identity { uid, gid } => Some(Event::Identified { unit, pid, uid, gid }),
+        Report::Unfit { group, suggestion } => {
+            let Kind::Service(service) = table.unit(unit)?.kind else { return None };
+            let identity = if group { service.exec.group_identity } else { service.exec.user_identity }?;
+            Some(Event::Unfit { unit, pid, identity, suggestion })
+        }
+        Report::Failed { step, errno } => {
+            let failure = wire_failure(linux::spawn::Failure { step, errno });
+            log::step_failed(table, unit, failure, program(table, unit, process.command));
+            Some(Event::StepFailed { unit, pid, failure })
+        }
+    }
+}
+
+/// The program of a command line, for messages.
+fn program<'t>(table: &Table<'t>, unit: UnitId, command: Option<(CommandKind, u8)>) -> &'t str {
+    let found = match (table.unit(unit).map(|unit| unit.kind), command) {
+        (Some(Kind::Service(service)), Some((kind, index))) => {
+            service.commands.of(kind).iter().nth(usize::from(index))
+        }
+        _ => None,
+    };
+    found.map_or("a process", |command| command.path)
+}
+
+fn wire_failure(failure: linux::spawn::Failure) -> Failure {
+    let errno = u16::try_from(failure.errno.raw_os_error()).unwrap_or(u16::MAX);
+    Failure { step: failure.step.index(), errno }
+}

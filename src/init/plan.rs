@@ -1,0 +1,225 @@
+//! From a record of the table to a plan for `linux`: names change, nothing is decided.
+
+use core::fmt::Write;
+
+use heapless::{String, Vec};
+
+use crate::{
+    linux::{
+        BorrowedFd,
+        directory::{Directory, DirectoryKind as LinuxDirectoryKind},
+        plan::{
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Sandbox, Stdio,
+            Words,
+        },
+        signals,
+    },
+    supervisor::{Outcome, Pid, Spawn},
+    table::{
+        Board, Command, Directories, DirectoryKind, Exec, Preserve, PrivateTmp, Privilege, ProtectHome,
+        ProtectSystem, Stdin, Stdout, Unit, limits::RLIMITS_MAX,
+    },
+    wire::ExitStatus,
+};
+
+/// Digits of a pid, or a signal's name.
+const NUMBER_BYTES: usize = 12;
+/// `MAINPID`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`.
+const EXTRA_MAX: usize = 4;
+
+/// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
+pub(super) struct Parts<'t> {
+    directories: Vec<Directory<'t>, { DirectoryKind::ALL.len() }>,
+    rlimits: Vec<linux_plan::Rlimit, RLIMITS_MAX>,
+    main_pid: String<NUMBER_BYTES>,
+    exit_status: String<NUMBER_BYTES>,
+}
+
+impl<'t> Parts<'t> {
+    pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn) -> Self {
+        let directories = exec.directories.iter().map(directory);
+        let rlimits = exec.rlimits.iter().map(|limit| linux_plan::Rlimit {
+            resource: limit.resource,
+            soft: limit.soft,
+            hard: limit.hard,
+        });
+        // `Table::open` has checked the counts against the capacities.
+        let directories = directories.take(DirectoryKind::ALL.len()).collect();
+        let rlimits = rlimits.take(RLIMITS_MAX).collect();
+        let mut main_pid = String::new();
+        if let Some(Pid(pid)) = spawn.main_pid {
+            let _ = write!(main_pid, "{pid}");
+        }
+        let mut exit_status = String::new();
+        let _ = match spawn.outcome.and_then(|outcome| outcome.exit) {
+            Some(ExitStatus::Exited(code)) => write!(exit_status, "{code}"),
+            Some(ExitStatus::Killed(signal) | ExitStatus::Dumped(signal)) => {
+                write!(exit_status, "{}", signals::Name(signal))
+            }
+            None => Ok(()),
+        };
+        Self { directories, rlimits, main_pid, exit_status }
+    }
+
+    /// Variables about this start.
+    pub(super) fn extra(&self, outcome: Option<Outcome>) -> Vec<(&'static str, &str), EXTRA_MAX> {
+        let mut extra = Vec::new();
+        let mut add = |name, value| {
+            let _ = extra.push((name, value)); // EXTRA_MAX counts them
+        };
+        if !self.main_pid.is_empty() {
+            add("MAINPID", self.main_pid.as_str());
+        }
+        if let Some(outcome) = outcome {
+            add("SERVICE_RESULT", outcome.result.as_str());
+            if let Some(exit) = outcome.exit {
+                add("EXIT_CODE", exit.code());
+                add("EXIT_STATUS", self.exit_status.as_str());
+            }
+        }
+        extra
+    }
+
+    /// The whole plan.
+    pub(super) fn plan<'a>(
+        &'a self,
+        board: &Board<'a>,
+        unit: &Unit<'a>,
+        exec: &Exec<'a>,
+        start: Start<'a>,
+    ) -> Plan<'a> {
+        let Start { command, spawn, extra, tmp_token, log, cgroup } = start;
+        Plan {
+            unit: unit.name.as_str(),
+            command: linux_plan::Command {
+                path: command.path,
+                argv: words(command.argv.as_bytes()),
+                expand: command.expand,
+            },
+            environment: Environment {
+                manager: words(board.environment.as_bytes()),
+                extra,
+                unit: words(exec.environment.as_bytes()),
+            },
+            identity: Identity {
+                user: exec.user,
+                group: exec.group,
+                supplementary: words(exec.supplementary_groups.as_bytes()),
+                dynamic: exec.dynamic_user.then_some(Dynamic {
+                    uid: spawn.uid,
+                    gid: if exec.group_identity == exec.user_identity { None } else { spawn.gid },
+                    check: spawn.fresh,
+                    suggest: spawn.suggest,
+                    range: (board.uids.first, board.uids.last),
+                }),
+            },
+            privilege: match command.privilege {
+                Privilege::Restricted => linux_plan::Privilege::Restricted,
+                Privilege::KeepIds => linux_plan::Privilege::KeepIds,
+                Privilege::Full => linux_plan::Privilege::Full,
+            },
+            directories: &self.directories,
+            runtime_directory_preserved: exec.runtime_directory_preserve != Preserve::No,
+            sandbox: sandbox(exec, tmp_token),
+            limits: Limits {
+                umask: exec.umask,
+                rlimits: &self.rlimits,
+                bounding_set: exec.capability_bounding_set,
+                ambient: exec.ambient_capabilities,
+                no_new_privileges: exec.no_new_privileges,
+                restrict_suid_sgid: exec.restrict_suid_sgid,
+            },
+            working_directory: exec.working_directory,
+            working_directory_optional: exec.working_directory_optional,
+            stdio: Stdio {
+                input: match exec.stdin {
+                    Stdin::Null => Input::Null,
+                    Stdin::Tty => Input::Tty,
+                },
+                output: output(exec.stdout, log),
+                error: output(exec.stderr, log),
+                tty_path: exec.tty_path,
+            },
+            ignore_sigpipe: exec.ignore_sigpipe,
+            cgroup,
+            fail_at: None,
+        }
+    }
+}
+
+/// What only this start knows.
+pub(super) struct Start<'a> {
+    pub(super) command: Command<'a>,
+    pub(super) spawn: &'a Spawn,
+    /// [`Parts::extra`].
+    pub(super) extra: &'a [(&'a str, &'a str)],
+    /// Part of the private /tmp's name.
+    pub(super) tmp_token: u64,
+    /// Where `StandardOutput=journal` goes.
+    pub(super) log: Option<BorrowedFd<'a>>,
+    pub(super) cgroup: Option<BorrowedFd<'a>>,
+}
+
+fn sandbox(exec: &Exec<'_>, token: u64) -> Sandbox {
+    Sandbox {
+        private_tmp: match exec.private_tmp {
+            PrivateTmp::No => linux_plan::PrivateTmp::No,
+            PrivateTmp::Connected => linux_plan::PrivateTmp::Connected { token },
+            PrivateTmp::Disconnected => linux_plan::PrivateTmp::Disconnected,
+        },
+        protect_system: match exec.protect_system {
+            ProtectSystem::No => linux_plan::ProtectSystem::No,
+            ProtectSystem::Yes => linux_plan::ProtectSystem::Yes,
+            ProtectSystem::Full => linux_plan::ProtectSystem::Full,
+            ProtectSystem::Strict => linux_plan::ProtectSystem::Strict,
+        },
+        protect_home: match exec.protect_home {
+            ProtectHome::No => linux_plan::ProtectHome::No,
+            ProtectHome::Yes => linux_plan::ProtectHome::Yes,
+            ProtectHome::ReadOnly => linux_plan::ProtectHome::ReadOnly,
+            ProtectHome::Tmpfs => linux_plan::ProtectHome::Tmpfs,
+        },
+    }
+}
+
+const fn output(kind: Stdout, log: Option<BorrowedFd<'_>>) -> Output<'_> {
+    match (kind, log) {
+        (Stdout::Inherit, _) => Output::Inherit,
+        (Stdout::Null, _) | (Stdout::Journal, None) => Output::Null,
+        (Stdout::Tty, _) => Output::Tty,
+        (Stdout::Journal, Some(log)) => Output::Fd(log),
+    }
+}
+
+/// `RuntimeDirectory=`: one setting at most.
+pub(super) fn runtime_directories_of<'t>(exec: &Exec<'t>) -> impl Iterator<Item = Directory<'t>> + use<'t> {
+    exec.directories
+        .iter()
+        .map(directory)
+        .filter(|setting| setting.kind == LinuxDirectoryKind::Runtime)
+        .take(1)
+}
+
+fn directory(setting: Directories<'_>) -> Directory<'_> {
+    Directory {
+        kind: directory_kind(setting.kind),
+        mode: setting.mode,
+        names: words(setting.names.as_bytes()),
+    }
+}
+
+/// The setting's name in `linux`.
+const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
+    match kind {
+        DirectoryKind::Runtime => LinuxDirectoryKind::Runtime,
+        DirectoryKind::State => LinuxDirectoryKind::State,
+        DirectoryKind::Cache => LinuxDirectoryKind::Cache,
+        DirectoryKind::Logs => LinuxDirectoryKind::Logs,
+        DirectoryKind::Configuration => LinuxDirectoryKind::Configuration,
+    }
+}
+
+/// A list of the table; its last NUL was checked when the table was opened.
+fn words(bytes: &[u8]) -> Words<'_> {
+    Words::new(bytes).unwrap_or_default()
+}

@@ -1,0 +1,99 @@
+//! The report of a test run: written by a child that has a copy of everything as it stood at that moment.
+
+use core::fmt::Write;
+
+use crate::{
+    linux::{self, Errno, errno::Text, output::Output, raw::process::Forked},
+    supervisor::Supervisor,
+    table::{Exec, Kind, PrivateTmp, ProtectHome, ProtectSystem, Table, UnitId},
+    wire::{ActiveState, Ended},
+};
+
+use super::{
+    kernel::Kernel,
+    processes::{Process, Role},
+};
+
+const BEGIN: &str = "\n-----BEGIN TOMTE REPORT-----\n";
+const END: &str = "\n-----END TOMTE REPORT-----\n";
+
+/// Starts the child. Without a `tomte.report=` word there is nothing to write.
+///
+/// # Errors
+/// clone3(2)'s, or ENOENT when no report is wanted, or EAGAIN when the process table is full.
+pub(super) fn start(kernel: &mut Kernel, supervisor: &Supervisor<'_>, ended: Ended) -> Result<(), Errno> {
+    let Some(path) = kernel.words.report.clone() else { return Err(Errno::NOENT) };
+    let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
+    match linux::raw::process::fork(None)? {
+        Forked::Child => {
+            let written = write_to(&path, &kernel.table, supervisor, ended);
+            linux::raw::process::exit(u8::from(!written))
+        }
+        Forked::Parent { pid, pidfd } => {
+            kernel.processes.put(place, Process::helper(pid, pidfd, Role::Reporter));
+            Ok(())
+        }
+    }
+}
+
+/// Writes to `path`, or between two marking lines to the console if that cannot be opened.
+fn write_to(path: &str, table: &Table<'_>, supervisor: &Supervisor<'_>, ended: Ended) -> bool {
+    match linux::boot::create_file(path) {
+        Ok(file) => {
+            let mut out = Output::file(file);
+            write(&mut out, table, supervisor, ended).is_ok() && out.flush()
+        }
+        Err(errno) => {
+            ::log::warn!("cannot open {path} for the report, writing it to the console: {}", Text(errno));
+            let mut out = Output::stderr();
+            let written = out.write_str(BEGIN).and_then(|()| write(&mut out, table, supervisor, ended));
+            written.and_then(|()| out.write_str(END)).is_ok() && out.flush()
+        }
+    }
+}
+
+/// The report as design.md §3 has it.
+fn write(
+    out: &mut Output,
+    table: &Table<'_>,
+    supervisor: &Supervisor<'_>,
+    ended: Ended,
+) -> core::fmt::Result {
+    supervisor.manager().write_report_head(out, ended)?;
+    for (at, id) in table.ids().enumerate() {
+        let Some(status) = supervisor.status(id) else { continue };
+        if at > 0 {
+            out.write_char(',')?;
+        }
+        let applied = status.active == ActiveState::Active || status.main_pid != 0;
+        status.write_json(out, posture(table, id, applied))?;
+    }
+    out.write_str("]}\n")
+}
+
+/// The settings that narrow what a unit's processes may do. A service runs only if every one of them was applied, so
+/// what the record asks for is what holds as long as it runs.
+fn posture(table: &Table<'_>, id: UnitId, applied: bool) -> impl Iterator<Item = &'static str> + use<> {
+    let exec = match table.unit(id).map(|unit| unit.kind) {
+        Some(Kind::Service(service)) if applied => settings(&service.exec),
+        Some(Kind::Service(_) | Kind::Target) | None => [(false, ""); SETTINGS],
+    };
+    exec.into_iter().filter_map(|(holds, name)| holds.then_some(name))
+}
+
+const SETTINGS: usize = 10;
+
+fn settings(exec: &Exec<'_>) -> [(bool, &'static str); SETTINGS] {
+    [
+        (exec.dynamic_user, "DynamicUser=yes"),
+        (!exec.dynamic_user && !exec.user.is_empty(), "User="),
+        (exec.no_new_privileges, "NoNewPrivileges=yes"),
+        (exec.private_tmp == PrivateTmp::Connected, "PrivateTmp=yes"),
+        (exec.private_tmp == PrivateTmp::Disconnected, "PrivateTmp=disconnected"),
+        (exec.protect_system == ProtectSystem::Strict, "ProtectSystem=strict"),
+        (exec.protect_home == ProtectHome::ReadOnly, "ProtectHome=read-only"),
+        (exec.restrict_suid_sgid, "RestrictSUIDSGID=yes"),
+        (exec.capability_bounding_set != u64::MAX, "CapabilityBoundingSet="),
+        (exec.remove_ipc, "RemoveIPC=yes"),
+    ]
+}

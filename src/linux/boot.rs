@@ -1,0 +1,138 @@
+//! What a fresh kernel lacks: the standard streams, the API file systems, a hostname.
+
+use core::ffi::CStr;
+
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, mkdirat, open, stat, statx},
+    io::Errno,
+    mount::{MountFlags, mount},
+};
+
+/// A file system that every Linux system has.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiMount {
+    /// Where it belongs.
+    pub target: &'static CStr,
+    /// Its type.
+    pub kind: &'static CStr,
+    flags: MountFlags,
+    data: &'static CStr,
+    /// Whether the system is unusable without it.
+    pub vital: bool,
+}
+
+const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
+const TMP: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
+
+/// Mounted in this order. Flags as systemd's mount-setup.c has them.
+pub const API_MOUNTS: [ApiMount; 8] = [
+    ApiMount { target: c"/proc", kind: c"proc", flags: PLAIN, data: c"", vital: true },
+    ApiMount { target: c"/sys", kind: c"sysfs", flags: PLAIN, data: c"", vital: false },
+    ApiMount {
+        target: c"/dev",
+        kind: c"devtmpfs",
+        flags: MountFlags::NOSUID,
+        data: c"mode=0755",
+        vital: true,
+    },
+    ApiMount {
+        target: c"/dev/pts",
+        kind: c"devpts",
+        flags: MountFlags::NOSUID.union(MountFlags::NOEXEC),
+        data: c"mode=0620,gid=5,ptmxmode=0666",
+        vital: false,
+    },
+    ApiMount { target: c"/dev/shm", kind: c"tmpfs", flags: TMP, data: c"mode=1777", vital: false },
+    ApiMount { target: c"/run", kind: c"tmpfs", flags: TMP, data: c"mode=0755", vital: true },
+    ApiMount { target: c"/tmp", kind: c"tmpfs", flags: TMP, data: c"mode=1777", vital: false },
+    ApiMount { target: c"/sys/fs/cgroup", kind: c"cgroup2", flags: PLAIN, data: c"", vital: false },
+];
+
+/// Mounts one of [`API_MOUNTS`] unless something is mounted there already. Answers whether it did.
+///
+/// # Errors
+/// mkdir(2)'s and mount(2)'s.
+pub fn mount_api(api: &ApiMount) -> Result<bool, Errno> {
+    match mkdirat(CWD, api.target, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST | Errno::ROFS) => {}
+        Err(errno) => return Err(errno),
+    }
+    if is_mount_point(api.target)? {
+        return Ok(false);
+    }
+    mount(api.kind, api.target, api.kind, api.flags, Some(api.data))?;
+    Ok(true)
+}
+
+/// Whether something is mounted at `path`: statx(2) says so since Linux 5.8, before that a change of device does.
+fn is_mount_point(path: &CStr) -> Result<bool, Errno> {
+    match statx(CWD, path, AtFlags::NO_AUTOMOUNT | AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS) {
+        Ok(found) if found.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
+            return Ok(found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT));
+        }
+        Ok(_) | Err(Errno::NOSYS) => {}
+        Err(errno) => return Err(errno),
+    }
+    let mut parent = [0; 64];
+    let path_bytes = path.to_bytes();
+    let up = b"/..";
+    let joined = parent.get_mut(..path_bytes.len() + up.len()).ok_or(Errno::NAMETOOLONG)?;
+    let (head, tail) = joined.split_at_mut(path_bytes.len());
+    head.copy_from_slice(path_bytes);
+    tail.copy_from_slice(up);
+    Ok(stat(path)?.st_dev != stat(&*joined)?.st_dev)
+}
+
+/// Sees to it that descriptors 0, 1 and 2 are open, on /dev/console if it is there, else on /dev/null, so that no later
+/// open can take their place.
+///
+/// # Errors
+/// open(2)'s for /dev/null.
+pub fn standard_streams() -> Result<(), Errno> {
+    loop {
+        let fd = match open("/dev/console", OFlags::RDWR | OFlags::NOCTTY, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(_) => open("/dev/null", OFlags::RDWR, Mode::empty())?,
+        };
+        let raw = rustix::fd::AsRawFd::as_raw_fd(&fd);
+        if raw > 2 {
+            return Ok(()); // the lowest free number is above them, so all three are open; `fd` is closed
+        }
+        let _kept: i32 = rustix::fd::IntoRawFd::into_raw_fd(fd);
+    }
+}
+
+/// Sets the hostname.
+///
+/// # Errors
+/// sethostname(2)'s.
+pub fn set_hostname(name: &str) -> Result<(), Errno> {
+    rustix::system::sethostname(name.as_bytes())
+}
+
+/// Reads the file at `path` into `buffer` as far as it fits; answers the bytes read.
+///
+/// # Errors
+/// open(2)'s and read(2)'s.
+pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+    let fd = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut used = 0;
+    while let Some(space) = buffer.get_mut(used..).filter(|space| !space.is_empty()) {
+        match rustix::io::read(&fd, space) {
+            Ok(0) => break,
+            Ok(count) => used += count,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(buffer.get(..used).unwrap_or_default())
+}
+
+/// Makes or empties the file at `path` for writing; a device is just opened.
+///
+/// # Errors
+/// open(2)'s.
+pub fn create_file(path: &str) -> Result<rustix::fd::OwnedFd, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
+    open(path, flags, Mode::from_raw_mode(0o644))
+}

@@ -1,0 +1,178 @@
+//! cgroup2: a group of processes for each unit, whoever their parents are.
+//!
+//! Everything goes through descriptors of directories: a group keeps its own, so nothing depends on where cgroup2 is
+//! mounted or on the path to it.
+
+use core::ffi::CStr;
+
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{AtFlags, CWD, Mode, OFlags, fstatfs, mkdirat, openat, readlinkat_raw, unlinkat},
+    io::{self, Errno, retry_on_intr},
+    process::{Pid, Signal, kill_process},
+};
+
+use super::{
+    passwd::{Lines, search},
+    path::{PATH_BYTES_MAX, PathBuffer},
+    tree::{self, open_if_there},
+};
+
+/// CGROUP2_SUPER_MAGIC of linux/magic.h.
+const CGROUP2_MAGIC: u64 = 0x6367_7270;
+
+/// Where cgroup2 may be: alone, or beside the controllers of cgroup 1 (systemd's hybrid layout).
+const PLACES: [&CStr; 2] = [c"/sys/fs/cgroup", c"/sys/fs/cgroup/unified"];
+
+/// Rounds of signalling before a group that keeps forking is left to the next try.
+const ROUNDS_MAX: usize = 32;
+
+const SIGKILL: u8 = 9;
+
+/// The groups of all units.
+#[derive(Debug)]
+pub struct Tree {
+    base: OwnedFd,
+}
+
+impl Tree {
+    /// The tree below `slice` (one name), which is made if it is missing. `None` if no cgroup2 is mounted.
+    ///
+    /// # Errors
+    /// What the kernel says about the directory, such as EROFS in a container.
+    pub fn open(slice: &str) -> Result<Option<Self>, Errno> {
+        for place in PLACES {
+            if let Some(root) = open_if_there(place)?
+                && fstatfs(&root)?.f_type as u64 == CGROUP2_MAGIC
+            {
+                return Ok(Some(Self { base: make(&root, slice)? }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The group `name` (one name), made if it is missing.
+    ///
+    /// # Errors
+    /// mkdir(2)'s and open(2)'s; EINVAL for what is no single name.
+    pub fn create(&self, name: &str) -> Result<Group, Errno> {
+        let directory = make(&self.base, name)?;
+        let events = openat(&directory, c"cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Group { directory, events })
+    }
+}
+
+/// One unit's group.
+#[derive(Debug)]
+pub struct Group {
+    directory: OwnedFd,
+    events: OwnedFd,
+}
+
+impl Group {
+    /// The directory: what a process is born into.
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// cgroup.events: polls as urgent (EPOLLPRI) when the group becomes populated or empty.
+    pub fn events(&self) -> BorrowedFd<'_> {
+        self.events.as_fd()
+    }
+
+    /// Whether any process is in the group or below it. Zombies do not count.
+    ///
+    /// # Errors
+    /// ENODEV once the group is removed; EPROTO if the file says nothing about it.
+    pub fn is_populated(&self) -> Result<bool, Errno> {
+        let mut bytes = [0; 256];
+        let count = retry_on_intr(|| io::pread(&self.events, &mut bytes, 0))?;
+        let text = bytes.get(..count).unwrap_or_default();
+        let value = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"populated "));
+        match value {
+            Some(b"0") => Ok(false),
+            Some(b"1") => Ok(true),
+            Some(_) | None => Err(Errno::PROTO),
+        }
+    }
+
+    /// Sends `signal` to every process in the group. SIGKILL reaches those below it too, all at once where the kernel
+    /// can (Linux 5.14).
+    ///
+    /// # Errors
+    /// EINVAL for what is no signal; open(2)'s and read(2)'s on cgroup.procs. A process that is gone is no error.
+    pub fn kill(&self, signal: u8) -> Result<(), Errno> {
+        if signal != SIGKILL {
+            return self.signal_each(signal).map(|_| ());
+        }
+        match openat(&self.directory, c"cgroup.kill", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(file) => io::write(file, b"1").map(|_| ()),
+            Err(Errno::NOENT) => {
+                // Those that were forked while the list was read are in the next one.
+                for _ in 0..ROUNDS_MAX {
+                    if self.signal_each(signal)? == 0 {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Removes the group. ENOENT, gone already, is no error. Its name is asked of /proc, so that 256 groups need not
+    /// keep theirs.
+    ///
+    /// # Errors
+    /// EBUSY while a process or a group is in it; ENOENT if /proc is not mounted.
+    pub fn remove(self) -> Result<(), Errno> {
+        let mut buffer = [0; PATH_BYTES_MAX];
+        let length =
+            readlinkat_raw(CWD, tree::magic_link(self.directory.as_fd()).as_c_str(), &mut buffer[..])?;
+        let path = buffer.get(..length).and_then(|path| core::str::from_utf8(path).ok()).unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default();
+        // The kernel marks a path like this once the directory is gone.
+        let name = match name.strip_suffix(" (deleted)") {
+            Some(_) => return Ok(()),
+            None => tree::one_component(name)?,
+        };
+        let parent = openat(&self.directory, c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        match unlinkat(&parent, name.as_c_str(), AtFlags::REMOVEDIR) {
+            Err(Errno::NOENT) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    /// How many processes were listed and not gone.
+    fn signal_each(&self, signal: u8) -> Result<usize, Errno> {
+        let signal = Signal::from_named_raw(signal.into()).ok_or(Errno::INVAL)?;
+        let list = openat(&self.directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let lines = Lines::new(move |buffer: &mut [u8]| retry_on_intr(|| io::read(&list, &mut *buffer)));
+        let mut reached = 0_usize;
+        let failure = search(lines, |line| {
+            // 0 is a process of another pid namespace: out of reach.
+            let pid = core::str::from_utf8(line).ok()?.parse().ok().and_then(Pid::from_raw)?;
+            match kill_process(pid, signal) {
+                Ok(()) => reached = reached.saturating_add(1),
+                Err(Errno::SRCH) => {}
+                Err(errno) => return Some(errno),
+            }
+            None
+        })?;
+        failure.map_or(Ok(reached), Err)
+    }
+}
+
+/// Opens directory `name` of `parent`, made if it is missing.
+fn make(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    if name.is_empty() || name.contains('/') || name == "." || name == ".." {
+        return Err(Errno::INVAL);
+    }
+    let path = PathBuffer::new(&[name])?;
+    match mkdirat(parent, path.as_c_str(), Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, path.as_c_str(), flags, Mode::empty())
+}

@@ -1,0 +1,51 @@
+//! The last step: the words, the program, execve.
+
+use rustix::io::Errno;
+
+use super::{Work, environment::DEFAULT_PATH};
+use crate::linux::{
+    expand::expand,
+    path::PathBuffer,
+    raw::{CStrings, process::execve},
+};
+
+/// Words of one command line after expansion, and the null. More fail with E2BIG.
+const WORD_SLOTS: usize = 512;
+
+/// Becomes the program. Returns only to say why not.
+pub(super) fn execute(work: &mut Work<'_>) -> Result<(), Errno> {
+    let command = work.plan.command;
+    let mut words = CStrings::<WORD_SLOTS>::new();
+    if command.expand {
+        expand(command.argv, |name| work.variables.value(name), &mut work.arena, &mut words)?;
+    } else {
+        for word in command.argv.iter() {
+            words.push(word)?;
+        }
+    }
+    Err(match command.path {
+        "" => Errno::NOENT,
+        path if path.contains('/') => run(work, &words, &[path]),
+        name => search(work, &words, name),
+    })
+}
+
+/// Tries every directory of the default path. The answer is EACCES if there was a program that may not be run.
+fn search(work: &Work<'_>, words: &CStrings<'_, WORD_SLOTS>, name: &str) -> Errno {
+    let mut answer = Errno::NOENT;
+    for directory in DEFAULT_PATH.split(':') {
+        match run(work, words, &[directory, "/", name]) {
+            Errno::NOENT | Errno::NOTDIR => {}
+            Errno::ACCESS => answer = Errno::ACCESS,
+            errno => return errno,
+        }
+    }
+    answer
+}
+
+fn run(work: &Work<'_>, words: &CStrings<'_, WORD_SLOTS>, path: &[&str]) -> Errno {
+    match PathBuffer::new(path) {
+        Ok(path) => execve(path.as_c_str(), words, work.variables.strings()),
+        Err(errno) => errno,
+    }
+}

@@ -1,0 +1,225 @@
+//! Who the process will be: systemd-semantics.md §1.2, §1.3 and §2.
+//!
+//! Names are looked up here, in the child, because files may be slow. Nothing is changed yet: `privileges` does that.
+
+use core::str;
+
+use heapless::Vec;
+use rustix::{fs::Gid, io::Errno};
+
+use super::Work;
+use crate::linux::{
+    directory::Directory,
+    ipc,
+    passwd::{self, Key, User, parse_number, well_known},
+    path::PathBuffer,
+    plan::{Dynamic, Plan},
+    raw::process,
+    report::{self, Report},
+    step::Step,
+};
+
+/// Groups of one process: its own, those that list its user, and `SupplementaryGroups=`. More is E2BIG.
+pub(super) const GROUPS_MAX: usize = 128;
+
+/// The answer.
+#[derive(Default)]
+pub(super) struct Who {
+    /// The user, if `User=` names one.
+    pub(super) uid: Option<u32>,
+    /// The group, if `User=` or `Group=` names one.
+    pub(super) gid: Option<u32>,
+    /// The supplementary groups, if they are to be set.
+    pub(super) groups: Option<Vec<Gid, GROUPS_MAX>>,
+    /// The static user's entry.
+    pub(super) user: Option<User>,
+    /// The uid is one of the plan's dynamic numbers, not a static user's.
+    dynamic_uid: bool,
+    /// The gid is a dynamic number of its own.
+    dynamic_gid: bool,
+}
+
+impl Who {
+    /// The user's home directory; root's without a user.
+    pub(super) fn home(&self) -> Option<&str> {
+        match (&self.user, self.uid) {
+            (Some(user), _) => str::from_utf8(&user.home).ok().filter(|home| home.starts_with('/')),
+            (None, Some(_)) => None,
+            (None, None) => Some("/root"),
+        }
+    }
+}
+
+/// `User=`; with `DynamicUser=` also `Group=`, as both numbers come from one place. ESRCH for a static user that does
+/// not exist, EILSEQ for a dynamic name of which only the other kind exists.
+pub(super) fn find_user(work: &mut Work<'_>) -> Result<(), Errno> {
+    let identity = work.plan.identity;
+    match identity.dynamic {
+        _ if identity.user.is_empty() => Ok(()),
+        Some(dynamic) => {
+            find_dynamic_user(&mut work.who, identity.user, dynamic)?;
+            let own_group = identity.group.is_empty() || identity.group == identity.user;
+            if own_group { Ok(()) } else { find_dynamic_group(&mut work.who, identity.group, dynamic) }
+        }
+        None => {
+            let user = static_user(Key::new(identity.user))?.ok_or(Errno::SRCH)?;
+            work.who.adopt(user);
+            Ok(())
+        }
+    }
+}
+
+impl Who {
+    fn adopt(&mut self, user: User) {
+        self.uid = Some(user.uid);
+        self.gid = Some(user.gid);
+        self.user = Some(user);
+    }
+}
+
+fn static_user(key: Key<'_>) -> Result<Option<User>, Errno> {
+    well_known(key).map_or_else(|| passwd::find_user(key), |user| Ok(Some(user)))
+}
+
+fn static_group(key: Key<'_>) -> Result<Option<u32>, Errno> {
+    well_known(key).map_or_else(|| passwd::find_group(key), |user| Ok(Some(user.gid)))
+}
+
+/// A missing file has no entries: what a dynamic user may rely on.
+fn none_without_file<T>(answer: Result<Option<T>, Errno>) -> Result<Option<T>, Errno> {
+    if matches!(answer, Err(Errno::NOENT)) { Ok(None) } else { answer }
+}
+
+fn find_dynamic_user(who: &mut Who, name: &str, dynamic: Dynamic) -> Result<(), Errno> {
+    let key = Key::new(name);
+    if let Some(user) = none_without_file(static_user(key))? {
+        who.adopt(user);
+        return Ok(());
+    }
+    let uid = match key {
+        Key::Number(uid) => uid,
+        Key::Name(_) if none_without_file(static_group(key))?.is_some() => return Err(Errno::ILSEQ),
+        Key::Name(_) => {
+            who.dynamic_uid = true;
+            dynamic.uid.ok_or(Errno::INVAL)?
+        }
+    };
+    (who.uid, who.gid) = (Some(uid), Some(uid));
+    Ok(())
+}
+
+fn find_dynamic_group(who: &mut Who, name: &str, dynamic: Dynamic) -> Result<(), Errno> {
+    let key = Key::new(name);
+    who.gid = Some(match (none_without_file(static_group(key))?, key) {
+        (Some(gid), _) | (None, Key::Number(gid)) => gid,
+        (None, Key::Name(_)) if none_without_file(static_user(key))?.is_some() => return Err(Errno::ILSEQ),
+        (None, Key::Name(_)) => {
+            who.dynamic_gid = true;
+            dynamic.gid.ok_or(Errno::INVAL)?
+        }
+    });
+    Ok(())
+}
+
+/// `Group=` without `DynamicUser=`, and the supplementary groups. ESRCH for a group that does not exist.
+pub(super) fn find_groups(work: &mut Work<'_>) -> Result<(), Errno> {
+    let (identity, who) = (work.plan.identity, &mut work.who);
+    if identity.dynamic.is_none() && !identity.group.is_empty() {
+        who.gid = Some(static_group(Key::new(identity.group))?.ok_or(Errno::SRCH)?);
+    }
+    let mut groups = Vec::new();
+    let mut add = |gid| {
+        let gid = Gid::from_raw(gid);
+        if groups.contains(&gid) { Ok(()) } else { groups.push(gid).map_err(|_| Errno::TOOBIG) }
+    };
+    // As initgroups(3), which systemd calls for users whose group is not root's.
+    let initial = who.gid.filter(|&gid| gid != 0 && who.uid.is_some());
+    if let Some(gid) = initial {
+        add(gid)?;
+        let name = who.user.as_ref().map_or(identity.user.as_bytes(), |user| &user.name);
+        passwd::each_membership(name, &mut add)?;
+    }
+    for name in identity.supplementary.iter() {
+        let name = name.to_str().map_err(|_| Errno::ILSEQ)?;
+        add(static_group(Key::new(name))?.ok_or(Errno::SRCH)?)?;
+    }
+    if initial.is_some() || !identity.supplementary.is_empty() {
+        who.groups = Some(groups);
+    }
+    Ok(())
+}
+
+/// Checks newly claimed numbers and reports the ones that were found. A number that cannot be used ends the child here.
+pub(super) fn settle(work: &mut Work<'_>) -> Result<(), Errno> {
+    let (plan, who) = (work.plan, &work.who);
+    if let Some(dynamic) = plan.identity.dynamic
+        && let Some(unfit) = find_fault(plan, who, dynamic)?
+    {
+        report::write(work.report, unfit)?;
+        process::exit(Step::Identity.exit_code());
+    }
+    match (who.uid, who.gid) {
+        (None, None) => Ok(()),
+        (uid, gid) => {
+            let identity = Report::Identity { uid: uid.unwrap_or(0), gid: gid.unwrap_or(0) };
+            report::write(work.report, identity)
+        }
+    }
+}
+
+fn find_fault(plan: &Plan<'_>, who: &Who, dynamic: Dynamic) -> Result<Option<Report>, Errno> {
+    if let Some(uid) = who.uid.filter(|_| who.dynamic_uid) {
+        if dynamic.suggest
+            && let Some(owner) = suggested(plan, dynamic.range)?.filter(|&owner| owner != uid)
+        {
+            return Ok(Some(Report::Unfit { group: false, suggestion: Some(owner) }));
+        }
+        if dynamic.check && is_taken(uid)? {
+            return Ok(Some(Report::Unfit { group: false, suggestion: None }));
+        }
+    }
+    if let Some(gid) = who.gid.filter(|_| who.dynamic_gid && dynamic.check)
+        && is_taken(gid)?
+    {
+        return Ok(Some(Report::Unfit { group: true, suggestion: None }));
+    }
+    Ok(None)
+}
+
+/// Whether a static user or group has the number, or IPC objects of it are left.
+fn is_taken(number: u32) -> Result<bool, Errno> {
+    let key = Key::Number(number);
+    Ok(none_without_file(passwd::find_user(key))?.is_some()
+        || none_without_file(passwd::find_group(key))?.is_some()
+        || ipc::is_left(number)?)
+}
+
+/// The owner of the first private directory that belongs to a number of the range.
+fn suggested(plan: &Plan<'_>, (first, last): (u32, u32)) -> Result<Option<u32>, Errno> {
+    let private = |directory: &&Directory<'_>| directory.kind.is_private(plan.runtime_directory_preserved);
+    for directory in plan.directories.iter().filter(private) {
+        for name in directory.names.iter() {
+            let name = name.to_str().map_err(|_| Errno::ILSEQ)?;
+            let path = PathBuffer::new(&["/", directory.kind.prefix(), "/private/", name])?;
+            match rustix::fs::lstat(path.as_c_str()) {
+                Ok(found) if (first..=last).contains(&found.st_uid) => return Ok(Some(found.st_uid)),
+                Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// What `$USER` and `$LOGNAME` say.
+pub(super) fn user_name<'w>(work: &'w Work<'_>) -> Option<&'w [u8]> {
+    let name = work.plan.identity.user;
+    match &work.who.user {
+        // A dynamic user that is a number keeps its number for a name.
+        Some(user) if parse_number(name.as_bytes()).is_none() || work.plan.identity.dynamic.is_none() => {
+            Some(&user.name)
+        }
+        _ if name.is_empty() => None,
+        _ => Some(name.as_bytes()),
+    }
+}

@@ -1,0 +1,92 @@
+//! From fork to execve: the array [`STEPS`] is the documentation.
+//!
+//! The order is systemd's (exec-invoke.c; systemd-semantics.md §3) with one change: limits come after the mount
+//! namespace, whose making needs more descriptors than a small `LimitNOFILE=` allows. A step that fails is reported and
+//! ends the child with systemd's exit code for it: what narrows privilege is done, or the program does not run.
+
+mod arena;
+mod directories;
+mod environment;
+mod exec;
+mod identity;
+mod mounts;
+mod privileges;
+mod remount;
+mod session;
+mod stdio;
+
+pub(crate) use arena::Arena;
+use rustix::{fd::BorrowedFd, io::Errno};
+
+use self::{environment::Variables, identity::Who};
+use super::{
+    plan::Plan,
+    raw::process,
+    report::{self, Report},
+    step::Step,
+};
+
+/// What the steps hand on to each other.
+pub struct Work<'a> {
+    plan: &'a Plan<'a>,
+    report: BorrowedFd<'a>,
+    arena: Arena<'a>,
+    who: Who,
+    variables: Variables<'a>,
+}
+
+/// A step's work. What it needs from earlier steps is in `Work`.
+type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
+
+/// What a child does, in this order.
+pub const STEPS: [(Step, Act); 26] = [
+    (Step::Signals, session::reset_signals),
+    (Step::Session, session::start),
+    (Step::User, identity::find_user),
+    (Step::Group, identity::find_groups),
+    (Step::Identity, identity::settle),
+    (Step::Stdin, stdio::connect_input),
+    (Step::Stdout, stdio::connect_output),
+    (Step::Stderr, stdio::connect_error),
+    (Step::RuntimeDirectory, directories::make_runtime),
+    (Step::StateDirectory, directories::make_state),
+    (Step::CacheDirectory, directories::make_cache),
+    (Step::LogsDirectory, directories::make_logs),
+    (Step::ConfigurationDirectory, directories::make_configuration),
+    (Step::Environment, environment::gather),
+    (Step::Namespace, mounts::enter),
+    (Step::Limits, privileges::limit),
+    (Step::Groups, privileges::change_groups),
+    (Step::BoundingSet, privileges::drop_bounding_set),
+    (Step::Ids, privileges::change_user),
+    (Step::AmbientCapabilities, privileges::raise_ambient),
+    (Step::WorkingDirectory, session::change_directory),
+    (Step::NoNewPrivileges, privileges::forbid_new_privileges),
+    (Step::Seccomp, privileges::load_filter),
+    (Step::CloseDescriptors, session::close_descriptors),
+    (Step::SignalMask, session::unblock_signals),
+    (Step::Exec, exec::execute),
+];
+
+/// Carries out `plan` in this process, which has just been forked for it.
+pub(super) fn run(plan: &Plan<'_>, report: BorrowedFd<'_>) -> ! {
+    let (step, errno) = match Arena::take() {
+        Ok(arena) => {
+            let (who, variables) = (Who::default(), Variables::new());
+            first_failure(&mut Work { plan, report, arena, who, variables })
+        }
+        Err(errno) => (Step::Environment, errno),
+    };
+    // If the pipe is broken, PID 1 learns from the exit code.
+    let _told = report::write(report, Report::Failed { step, errno });
+    process::exit(step.exit_code())
+}
+
+fn first_failure(work: &mut Work<'_>) -> (Step, Errno) {
+    for (step, act) in STEPS {
+        if let Err(errno) = work.plan.failure_at(step).map_or_else(|| act(work), Err) {
+            return (step, errno);
+        }
+    }
+    (Step::Exec, Errno::NOSYS) // the last step does not succeed: it becomes the program
+}

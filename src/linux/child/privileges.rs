@@ -1,0 +1,152 @@
+//! Giving up what the process may do. Every call here is checked: a failure ends the child.
+
+use rustix::{
+    fs::{Gid, Mode, Uid},
+    io::Errno,
+    process::{Resource, Rlimit, setrlimit, umask},
+    thread::{
+        CapabilitySet, CapabilitySets, capabilities, configure_capability_in_ambient_set,
+        remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
+        set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    },
+};
+
+use super::Work;
+use crate::linux::{
+    filter,
+    plan::{self, Privilege},
+    raw::seccomp,
+};
+
+/// The kernel's RLIMIT numbers, in order.
+const RESOURCES: [Resource; 16] = [
+    Resource::Cpu,
+    Resource::Fsize,
+    Resource::Data,
+    Resource::Stack,
+    Resource::Core,
+    Resource::Rss,
+    Resource::Nproc,
+    Resource::Nofile,
+    Resource::Memlock,
+    Resource::As,
+    Resource::Locks,
+    Resource::Sigpending,
+    Resource::Msgqueue,
+    Resource::Nice,
+    Resource::Rtprio,
+    Resource::Rttime,
+];
+
+/// `UMask=` and `Limit*=`. The command prefix `+` keeps the limits away, not the umask.
+pub(super) fn limit(work: &mut Work<'_>) -> Result<(), Errno> {
+    umask(Mode::from_raw_mode(work.plan.limits.umask.into()));
+    let spared = work.plan.privilege == Privilege::Full;
+    for plan::Rlimit { resource, soft, hard } in work.plan.limits.rlimits.iter().filter(|_| !spared) {
+        let resource = RESOURCES.get(usize::from(*resource)).ok_or(Errno::INVAL)?;
+        let finite = |limit: u64| (limit != u64::MAX).then_some(limit);
+        setrlimit(*resource, Rlimit { current: finite(*soft), maximum: finite(*hard) })?;
+    }
+    Ok(())
+}
+
+/// The supplementary groups, then the group. The prefixes `+` and `!` keep the group but not the supplementary ones, as
+/// observed on systemd.
+pub(super) fn change_groups(work: &mut Work<'_>) -> Result<(), Errno> {
+    if let Some(groups) = &work.who.groups {
+        set_thread_groups(groups)?;
+    }
+    match work.who.gid.map(Gid::from_raw) {
+        Some(gid) if work.plan.privilege == Privilege::Restricted => set_thread_res_gid(gid, gid, gid),
+        _ => Ok(()),
+    }
+}
+
+/// `CapabilityBoundingSet=`: what is not in it can never be had again.
+pub(super) fn drop_bounding_set(work: &mut Work<'_>) -> Result<(), Errno> {
+    let kept = CapabilitySet::from_bits_retain(work.plan.limits.bounding_set);
+    if kept == CapabilitySet::all() || work.plan.privilege != Privilege::Restricted {
+        return Ok(());
+    }
+    for number in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if kept.contains(capability) {
+            continue;
+        }
+        match remove_capability_from_bounding_set(capability) {
+            Ok(()) => {}
+            Err(Errno::INVAL) if number > 0 => break, // the kernel has no more
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// The user. Capabilities that are needed on the other side are taken along.
+pub(super) fn change_user(work: &mut Work<'_>) -> Result<(), Errno> {
+    if work.plan.privilege != Privilege::Restricted {
+        return Ok(());
+    }
+    let ambient = CapabilitySet::from_bits_retain(work.plan.limits.ambient);
+    let mut kept = ambient;
+    // Without no_new_privs a filter can only be loaded with CAP_SYS_ADMIN, and it is loaded later.
+    kept.set(CapabilitySet::SYS_ADMIN, needs_filter(work) && !work.plan.limits.no_new_privileges);
+    kept |= ambient;
+    let uid = work.who.uid.map(Uid::from_raw);
+    let leaving_root = uid.is_some_and(|uid| !uid.is_root());
+    if leaving_root {
+        set_keep_capabilities(!kept.is_empty())?;
+    }
+    if let Some(uid) = uid {
+        set_thread_res_uid(uid, uid, uid)?;
+    }
+    if leaving_root {
+        hold(kept, ambient)?;
+        set_keep_capabilities(false)?;
+    } else if !ambient.is_empty() {
+        let sets = capabilities(None)?;
+        set_capabilities(None, CapabilitySets { inheritable: sets.inheritable | ambient, ..sets })?;
+    }
+    Ok(())
+}
+
+fn hold(kept: CapabilitySet, inheritable: CapabilitySet) -> Result<(), Errno> {
+    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })
+}
+
+/// `AmbientCapabilities=`: what a program without privileges of its own finds after execve.
+pub(super) fn raise_ambient(work: &mut Work<'_>) -> Result<(), Errno> {
+    if work.plan.privilege != Privilege::Restricted {
+        return Ok(());
+    }
+    for number in 0..u64::BITS {
+        if work.plan.limits.ambient & (1 << number) != 0 {
+            configure_capability_in_ambient_set(CapabilitySet::from_bits_retain(1 << number), true)?;
+        }
+    }
+    Ok(())
+}
+
+/// `NoNewPrivileges=`.
+pub(super) fn forbid_new_privileges(work: &mut Work<'_>) -> Result<(), Errno> {
+    let wanted = work.plan.limits.no_new_privileges && work.plan.privilege != Privilege::Full;
+    if wanted { set_no_new_privs(true) } else { Ok(()) }
+}
+
+/// `RestrictSUIDSGID=`. What was kept for loading the filter goes away with it.
+pub(super) fn load_filter(work: &mut Work<'_>) -> Result<(), Errno> {
+    if !needs_filter(work) {
+        return Ok(());
+    }
+    seccomp::load(filter::RESTRICT_SUID_SGID)?;
+    let left_root = work.plan.privilege == Privilege::Restricted && work.who.uid.is_some_and(|uid| uid != 0);
+    if left_root {
+        let ambient = CapabilitySet::from_bits_retain(work.plan.limits.ambient);
+        hold(ambient, ambient)?;
+    }
+    Ok(())
+}
+
+fn needs_filter(work: &Work<'_>) -> bool {
+    work.plan.limits.restrict_suid_sgid && work.plan.privilege != Privilege::Full
+}

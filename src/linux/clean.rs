@@ -1,0 +1,202 @@
+//! What a janitor child does after a unit: nothing of a dynamic user may be left when its number is given away.
+//!
+//! Runs in a child because every part of it may take its time: processes that die slowly, directories with many files.
+
+use rustix::{
+    fd::OwnedFd,
+    fs::CWD,
+    io::Errno,
+    process::{Pid, Signal, kill_process_group},
+    thread::{NanosleepRelativeResult, Timespec, Uid, nanosleep, set_thread_res_uid},
+};
+
+use super::{
+    directory::Directory,
+    errno::Text,
+    ipc,
+    passwd::{Lines, Read, open_lines, search},
+    path::PathBuffer,
+    private_tmp::PrivateTmpName,
+    raw::process::{self, Ending, Forked},
+    tree::{self, Owner},
+};
+
+/// What is to go.
+#[derive(Clone, Copy, Debug)]
+pub struct CleanPlan<'a> {
+    /// The unit's name, for messages and for the name of its private directories.
+    pub unit: &'a str,
+    /// A dynamic user's number: its processes are killed, its IPC objects removed. Never 0.
+    pub uid: Option<u32>,
+    /// A dynamic group's number of its own: its IPC objects are removed.
+    pub gid: Option<u32>,
+    /// Directories to remove: those of `RuntimeDirectory=`, if they are not preserved.
+    pub directories: &'a [Directory<'a>],
+    /// The token of `PrivateTmp=` that the unit's processes were started with, if they had such directories.
+    pub private_tmp: Option<u64>,
+}
+
+/// A janitor. It exits with 0 if nothing is left, with 1 otherwise, and logs what it could not do.
+#[derive(Debug)]
+pub struct Janitor {
+    /// Its pid.
+    pub pid: u32,
+    /// A descriptor of it, readable once it has ended.
+    pub pidfd: OwnedFd,
+}
+
+/// How often dying processes are looked for, and how long between two looks: two seconds in all.
+const ROUNDS: usize = 400;
+const BETWEEN_ROUNDS: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+
+/// Starts a janitor.
+///
+/// # Errors
+/// clone3(2)'s.
+pub fn spawn(plan: &CleanPlan<'_>) -> Result<Janitor, Errno> {
+    match process::fork(None)? {
+        Forked::Child => process::exit(u8::from(!clean(plan))),
+        Forked::Parent { pid, pidfd } => Ok(Janitor { pid, pidfd }),
+    }
+}
+
+/// Removes everything. Answers whether nothing is left.
+fn clean(plan: &CleanPlan<'_>) -> bool {
+    let done = |what: &str, result: Result<(), Errno>| {
+        if let Err(errno) = result {
+            ::log::warn!("{}: cannot remove its {what}: {}", plan.unit, Text(errno));
+        }
+        result.is_ok()
+    };
+    // A dynamic user's number is its group's as well unless the group has one of its own.
+    let owners = [
+        plan.uid.map(|uid| Owner { uid: Some(uid), gid: Some(uid) }),
+        plan.gid.map(|gid| Owner { uid: None, gid: Some(gid) }),
+    ];
+    let mut clean = plan.uid.is_none_or(|uid| done("processes", kill_all_of(uid)));
+    for owner in owners.into_iter().flatten() {
+        clean &= done("IPC objects", remove_ipc(owner));
+    }
+    for directory in plan.directories {
+        clean &= done("runtime directories", remove_directory(directory));
+    }
+    if let Some(token) = plan.private_tmp {
+        clean &= done("private /tmp", PrivateTmpName::new(token, plan.unit).and_then(|name| name.remove()));
+    }
+    clean
+}
+
+/// Kills every process of user `uid`. A grandchild takes on the number, because kill(2) then reaches that user's
+/// processes and no others, all at once. EBUSY if some are still there at the end.
+fn kill_all_of(uid: u32) -> Result<(), Errno> {
+    if uid == 0 {
+        return Err(Errno::INVAL);
+    }
+    for _ in 0..ROUNDS {
+        match process::fork(None)? {
+            Forked::Child => process::exit(u8::from(kill_as(uid).is_err())),
+            Forked::Parent { .. } => match process::wait_for_any()? {
+                Some((_, Ending::Exited(0))) if !is_anybody_alive(uid)? => return Ok(()),
+                Some((_, Ending::Exited(0))) => {} // they are dying
+                Some((_, Ending::Exited(_))) => return Err(Errno::PERM),
+                // One of them was faster and killed the grandchild.
+                Some((_, Ending::Killed(_) | Ending::Dumped(_))) | None => {}
+            },
+        }
+        if let NanosleepRelativeResult::Err(errno) = nanosleep(&BETWEEN_ROUNDS) {
+            return Err(errno);
+        }
+    }
+    Err(Errno::BUSY)
+}
+
+fn kill_as(uid: u32) -> Result<(), Errno> {
+    let uid = Uid::from_raw(uid);
+    set_thread_res_uid(uid, uid, uid)?;
+    // kill(2) with -1, which is how "process group 1" is passed: everybody that this user may signal, but not itself.
+    match kill_process_group(Pid::INIT, Signal::KILL) {
+        Err(Errno::SRCH | Errno::PERM) => Ok(()),
+        answer => answer,
+    }
+}
+
+/// Whether /proc shows a process of user `uid` that is more than a zombie.
+fn is_anybody_alive(uid: u32) -> Result<bool, Errno> {
+    let mut found = false;
+    tree::each_entry(tree::open_directory(CWD, c"/proc")?, |entry| {
+        let name = entry.to_str().unwrap_or_default();
+        if found || !name.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(());
+        }
+        let status = PathBuffer::new(&["/proc/", name, "/status"])?;
+        match open_lines(status.as_c_str()).and_then(|lines| is_alive_as(lines, uid)) {
+            Ok(alive) => found = alive,
+            Err(Errno::NOENT | Errno::SRCH) => {} // gone meanwhile
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Whether /proc/PID/status tells of a living process of which `uid` is the real, effective, saved or file system user.
+fn is_alive_as(lines: Lines<impl Read>, uid: u32) -> Result<bool, Errno> {
+    let answer = search(lines, |line| {
+        let line = core::str::from_utf8(line).ok()?;
+        if let Some(state) = line.strip_prefix("State:\t") {
+            return state.starts_with(['Z', 'X']).then_some(false);
+        }
+        let mut uids = line.strip_prefix("Uid:\t")?.split_ascii_whitespace();
+        Some(uids.any(|number| number.parse() == Ok(uid)))
+    })?;
+    Ok(answer.unwrap_or(false))
+}
+
+fn remove_ipc(owner: Owner) -> Result<(), Errno> {
+    ipc::remove_all_of(owner)?;
+    if ipc::anything_of(owner)? { Err(Errno::BUSY) } else { Ok(()) }
+}
+
+/// Removes the public and the private directory of each name, or the link between them. A parent directory that the
+/// name brought along stays, as with systemd.
+fn remove_directory(directory: &Directory<'_>) -> Result<(), Errno> {
+    for name in directory.names.iter() {
+        for root in [directory.public_root()?, directory.private_root()?] {
+            let Some(root) = tree::open_if_there(root.as_c_str())? else { continue };
+            match tree::open_parent(&root, name) {
+                Ok((parent, last)) => tree::remove(parent, last.as_c_str())?,
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alive(status: &str, uid: u32) -> bool {
+        let mut rest = status.as_bytes();
+        let lines = Lines::new(move |buffer: &mut [u8]| {
+            let count = rest.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            Ok(count)
+        });
+        is_alive_as(lines, uid).expect("short")
+    }
+
+    #[test]
+    fn any_of_a_process_four_uids_makes_it_that_users() {
+        let status = "Name:\tx\nState:\tS (sleeping)\nUid:\t1\t2\t3\t4\nGid:\t5\t5\t5\t5\n";
+        assert_eq!([1, 2, 3, 4, 5].map(|uid| alive(status, uid)), [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn zombies_do_not_count() {
+        assert!(!alive("Name:\tx\nState:\tZ (zombie)\nUid:\t1\t1\t1\t1\n", 1));
+        assert!(!alive("", 1));
+    }
+}

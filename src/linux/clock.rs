@@ -1,0 +1,23 @@
+//! The clock and the sleep.
+
+use rustix::{
+    thread::{NanosleepRelativeResult, nanosleep},
+    time::{ClockId, Timespec, clock_gettime},
+};
+
+/// Microseconds of CLOCK_MONOTONIC.
+pub fn monotonic_us() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let secs = u64::try_from(now.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000;
+    secs.saturating_mul(1_000_000).saturating_add(micros)
+}
+
+/// Sleeps the whole of `us` microseconds, signals or not. Only for the very end of PID 1's life and for children.
+pub fn sleep_us(us: u64) {
+    let secs = i64::try_from(us / 1_000_000).unwrap_or(i64::MAX);
+    let mut left = Timespec { tv_sec: secs, tv_nsec: (us % 1_000_000 * 1_000) as _ };
+    while let NanosleepRelativeResult::Interrupted(remaining) = nanosleep(&left) {
+        left = remaining;
+    }
+}

@@ -1,0 +1,68 @@
+//! Where PID 1's messages go: the kernel's ring buffer or standard error. Never fails.
+//!
+//! # Safety
+//! Borrows two descriptors by number: 2, and the one `open_kmsg` leaves open for good.
+#![expect(unsafe_code, reason = "descriptors that live as long as the process have no owner to borrow from")]
+
+use core::sync::atomic::{AtomicI32, Ordering};
+
+use rustix::{
+    fd::{BorrowedFd, IntoRawFd, OwnedFd},
+    fs::{Mode, OFlags, open},
+    io::{Errno, fcntl_dupfd_cloexec},
+    stdio::stderr,
+};
+
+/// /dev/kmsg once it is open; -1 before.
+static KMSG: AtomicI32 = AtomicI32::new(-1);
+
+/// Opens /dev/kmsg for [`write_kmsg`]; it stays open for good.
+///
+/// # Errors
+/// open(2)'s.
+pub fn open_kmsg() -> Result<(), Errno> {
+    let fd: OwnedFd = open("/dev/kmsg", OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
+    KMSG.store(fd.into_raw_fd(), Ordering::Relaxed);
+    Ok(())
+}
+
+/// The kernel's ring buffer, if [`open_kmsg`] has succeeded.
+pub fn kmsg() -> Option<BorrowedFd<'static>> {
+    let raw = KMSG.load(Ordering::Relaxed);
+    // SAFETY: the descriptor was released by `open_kmsg`, the only writer of KMSG, and nobody closes it.
+    (raw >= 0).then(|| unsafe { BorrowedFd::borrow_raw(raw) })
+}
+
+/// Hands one whole line to the kernel's ring buffer. Answers whether it took it.
+pub fn write_kmsg(line: &[u8]) -> bool {
+    kmsg().is_some_and(|fd| rustix::io::write(fd, line).is_ok())
+}
+
+/// Writes one line to standard error as far as it goes without waiting for more than the terminal's own pace.
+pub fn write_stderr(line: &[u8]) -> bool {
+    let mut rest = line;
+    while !rest.is_empty() {
+        // SAFETY: PID 1 holds descriptor 2 open from `boot::standard_streams` on; before that the kernel's open
+        // failed and the write is refused with EBADF.
+        let fd = unsafe { stderr() };
+        match rustix::io::write(fd, rest) {
+            Ok(0) => return false,
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(_) => return false, // nobody is left to tell
+        }
+    }
+    true
+}
+
+/// A new descriptor of /dev/kmsg or of standard error, close-on-exec and above the first three.
+///
+/// # Errors
+/// fcntl(2)'s.
+pub fn duplicate(of_kmsg: bool) -> Result<OwnedFd, Errno> {
+    match kmsg().filter(|_| of_kmsg) {
+        Some(kmsg) => fcntl_dupfd_cloexec(kmsg, 3),
+        // SAFETY: as in `write_stderr`.
+        None => fcntl_dupfd_cloexec(unsafe { stderr() }, 3),
+    }
+}

@@ -1,0 +1,278 @@
+//! What a child is to become: everything borrowed from whoever plans it, nothing decided here.
+
+use core::ffi::CStr;
+
+use rustix::{fd::BorrowedFd, io::Errno};
+
+use super::{directory::Directory, step::Step};
+
+/// Strings one after the other, each ended by NUL: argv and envp pointers aim straight into them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Words<'a>(&'a [u8]);
+
+impl<'a> Words<'a> {
+    /// Takes `bytes`: empty, or ended by NUL.
+    pub const fn new(bytes: &'a [u8]) -> Option<Self> {
+        match bytes.last() {
+            None | Some(0) => Some(Self(bytes)),
+            Some(_) => None,
+        }
+    }
+
+    /// The strings, in order.
+    pub fn iter(self) -> impl Iterator<Item = &'a CStr> + Clone {
+        self.0.split_inclusive(|&byte| byte == 0).filter_map(|word| CStr::from_bytes_with_nul(word).ok())
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// One process to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The unit's name, for names of private directories.
+    pub unit: &'a str,
+    /// The program.
+    pub command: Command<'a>,
+    /// Where its environment variables come from.
+    pub environment: Environment<'a>,
+    /// As whom it runs.
+    pub identity: Identity<'a>,
+    /// What of all the rest it is spared.
+    pub privilege: Privilege,
+    /// `RuntimeDirectory=` and its kind: at most one element a kind.
+    pub directories: &'a [Directory<'a>],
+    /// `RuntimeDirectoryPreserve=` is not `no`: with `DynamicUser=` the runtime directories get the private layout.
+    pub runtime_directory_preserved: bool,
+    /// What it sees of the file system.
+    pub sandbox: Sandbox,
+    /// What it may do.
+    pub limits: Limits<'a>,
+    /// `WorkingDirectory=`: a path, `~` for the user's home, or empty for `/`.
+    pub working_directory: &'a str,
+    /// Its `-` prefix: may be missing.
+    pub working_directory_optional: bool,
+    /// Descriptors 0, 1 and 2.
+    pub stdio: Stdio<'a>,
+    /// `IgnoreSIGPIPE=`.
+    pub ignore_sigpipe: bool,
+    /// A directory of cgroup2 to be born in.
+    pub cgroup: Option<BorrowedFd<'a>>,
+    /// For tests: this step fails with this errno instead of being done. `None` everywhere else.
+    pub fail_at: Option<(Step, Errno)>,
+}
+
+impl Plan<'_> {
+    /// The errno that a test wants `step` to fail with.
+    pub(super) fn failure_at(&self, step: Step) -> Option<Errno> {
+        self.fail_at.filter(|(at, _)| *at == step).map(|(_, errno)| errno)
+    }
+}
+
+/// The program and its words.
+#[derive(Clone, Copy, Debug)]
+pub struct Command<'a> {
+    /// An absolute path, or a name to look up in `/usr/local/sbin` and so on.
+    pub path: &'a str,
+    /// argv, argv\[0\] included.
+    pub argv: Words<'a>,
+    /// Whether `$NAME` and `${NAME}` are replaced.
+    pub expand: bool,
+}
+
+/// Sources of environment variables, weakest first. `PATH`'s default comes before all of them, and what the child finds
+/// out by itself (`USER`, `HOME`, `STATE_DIRECTORY` …) between `extra` and `unit`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Environment<'a> {
+    /// The manager's own.
+    pub manager: Words<'a>,
+    /// About this start: `MAINPID`, `SERVICE_RESULT` and the like.
+    pub extra: &'a [(&'a str, &'a str)],
+    /// `Environment=`.
+    pub unit: Words<'a>,
+}
+
+/// As whom the process runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Identity<'a> {
+    /// `User=`: a name, a decimal number, or empty.
+    pub user: &'a str,
+    /// `Group=`: a name, a decimal number, or empty for the user's own.
+    pub group: &'a str,
+    /// `SupplementaryGroups=`: names or decimal numbers.
+    pub supplementary: Words<'a>,
+    /// `DynamicUser=yes`.
+    pub dynamic: Option<Dynamic>,
+}
+
+/// The numbers held for a dynamic user. A static user or group of the name wins over them.
+#[derive(Clone, Copy, Debug)]
+pub struct Dynamic {
+    /// For the user; none only if the user is a number itself.
+    pub uid: Option<u32>,
+    /// For the group; none if the user's number serves both, or the group is a number itself.
+    pub gid: Option<u32>,
+    /// The numbers have just been claimed: nobody else may have them. Not to be asked for again while the unit holds
+    /// them, as its own processes may have IPC objects by then.
+    pub check: bool,
+    /// The unit's directories may answer with another number of the range; if not, they are taken over.
+    pub suggest: bool,
+    /// The lowest and the highest number that may be suggested.
+    pub range: (u32, u32),
+}
+
+/// How much of the unit's restrictions a command line is spared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Privilege {
+    /// None of it.
+    #[default]
+    Restricted,
+    /// `!`: no change of user, group and capabilities; the rest holds.
+    KeepIds,
+    /// `+`: no sandbox, no limits, no change of user.
+    Full,
+}
+
+/// The mount namespace. With [`Sandbox::default`] and no private directories there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sandbox {
+    /// `PrivateTmp=`.
+    pub private_tmp: PrivateTmp,
+    /// `ProtectSystem=`.
+    pub protect_system: ProtectSystem,
+    /// `ProtectHome=`.
+    pub protect_home: ProtectHome,
+}
+
+/// `PrivateTmp=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PrivateTmp {
+    /// The host's /tmp and /var/tmp.
+    #[default]
+    No,
+    /// Directories of the unit's own below the host's, shared by all its commands and removed by a janitor.
+    Connected {
+        /// Part of their names: a number that nobody can guess, the same for all commands of one activation and
+        /// another one after every cleaning, so that nobody can have made them before.
+        token: u64,
+    },
+    /// A tmpfs of the process's own, gone with its namespace.
+    Disconnected,
+}
+
+/// `ProtectSystem=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProtectSystem {
+    /// Nothing.
+    #[default]
+    No,
+    /// /usr, /boot and /efi are read-only.
+    Yes,
+    /// So is /etc.
+    Full,
+    /// Everything is but /proc, /sys, /dev, and the homes unless `ProtectHome=` says so.
+    Strict,
+}
+
+/// `ProtectHome=`: what becomes of /home, /root and /run/user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProtectHome {
+    /// Nothing.
+    #[default]
+    No,
+    /// They cannot be entered.
+    Yes,
+    /// They are read-only.
+    ReadOnly,
+    /// They look empty.
+    Tmpfs,
+}
+
+/// What the process may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits<'a> {
+    /// `UMask=`.
+    pub umask: u16,
+    /// `Limit*=`.
+    pub rlimits: &'a [Rlimit],
+    /// `CapabilityBoundingSet=`: bit n is capability n. All ones: untouched.
+    pub bounding_set: u64,
+    /// `AmbientCapabilities=`.
+    pub ambient: u64,
+    /// `NoNewPrivileges=`.
+    pub no_new_privileges: bool,
+    /// `RestrictSUIDSGID=`.
+    pub restrict_suid_sgid: bool,
+}
+
+impl Default for Limits<'_> {
+    /// systemd's: umask 022 and nothing else.
+    fn default() -> Self {
+        Self {
+            umask: 0o022,
+            rlimits: &[],
+            bounding_set: u64::MAX,
+            ambient: 0,
+            no_new_privileges: false,
+            restrict_suid_sgid: false,
+        }
+    }
+}
+
+/// One resource limit of setrlimit(2). `u64::MAX` is infinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rlimit {
+    /// The kernel's RLIMIT number.
+    pub resource: u8,
+    /// Soft limit.
+    pub soft: u64,
+    /// Hard limit.
+    pub hard: u64,
+}
+
+/// Descriptors 0, 1 and 2. A descriptor given here has to be 3 or higher.
+#[derive(Clone, Copy, Debug)]
+pub struct Stdio<'a> {
+    /// `StandardInput=`.
+    pub input: Input<'a>,
+    /// `StandardOutput=`.
+    pub output: Output<'a>,
+    /// `StandardError=`.
+    pub error: Output<'a>,
+    /// `TTYPath=`: the terminal of `Tty`.
+    pub tty_path: &'a str,
+}
+
+impl Default for Stdio<'_> {
+    /// /dev/null three times.
+    fn default() -> Self {
+        Self { input: Input::Null, output: Output::Inherit, error: Output::Inherit, tty_path: "/dev/console" }
+    }
+}
+
+/// `StandardInput=`.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// /dev/null.
+    Null,
+    /// The terminal, which becomes the session's. EPERM if it is another session's.
+    Tty,
+    /// This descriptor.
+    Fd(BorrowedFd<'a>),
+}
+
+/// `StandardOutput=` and `StandardError=`.
+#[derive(Clone, Copy, Debug)]
+pub enum Output<'a> {
+    /// As the descriptor before it: stdin for stdout, stdout for stderr. After a stdin of /dev/null: /dev/null.
+    Inherit,
+    /// /dev/null.
+    Null,
+    /// The terminal.
+    Tty,
+    /// This descriptor: the log, a file.
+    Fd(BorrowedFd<'a>),
+}

@@ -1,0 +1,109 @@
+//! Waiting: one epoll with everything PID 1 listens to, and one timer.
+//!
+//! Owns the epoll and the timer descriptor; the descriptors it watches belong to others.
+
+use core::mem::MaybeUninit;
+
+use rustix::{
+    event::{Timespec, epoll},
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    io::Errno,
+    time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime},
+};
+
+/// Descriptors reported by one wait. More stay ready and come with the next.
+pub const READY_MAX: usize = 32;
+
+/// What a descriptor is watched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Bytes, connections or the other end's closing.
+    Readable,
+    /// A change of a kernfs file such as cgroup.events: POLLPRI.
+    Changed,
+}
+
+/// An epoll and a timer that wakes it.
+#[derive(Debug)]
+pub struct Poll {
+    epoll: OwnedFd,
+    timer: OwnedFd,
+}
+
+impl Poll {
+    /// Makes both; the timer is reported under `timer_token`.
+    ///
+    /// # Errors
+    /// epoll_create1(2)'s, timerfd_create(2)'s and epoll_ctl(2)'s.
+    pub fn new(timer_token: u64) -> Result<Self, Errno> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let timer =
+            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let poll = Self { epoll, timer };
+        poll.add(poll.timer.as_fd(), timer_token, Interest::Readable)?;
+        Ok(poll)
+    }
+
+    /// Watches `fd` until it is closed; its events carry `token`.
+    ///
+    /// # Errors
+    /// epoll_ctl(2)'s.
+    pub fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> Result<(), Errno> {
+        let flags = match interest {
+            Interest::Readable => epoll::EventFlags::IN,
+            Interest::Changed => epoll::EventFlags::PRI,
+        };
+        epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags)
+    }
+
+    /// Wakes the next wait at `at_us` microseconds of CLOCK_MONOTONIC, or never.
+    ///
+    /// # Errors
+    /// timerfd_settime(2)'s, which cannot happen for a timer of one's own.
+    pub fn wake_at(&self, at_us: Option<u64>) -> Result<(), Errno> {
+        // A zero value disarms the timer; a time long past fires at once.
+        let at_us = at_us.map_or(0, |at| at.max(1));
+        let value = timespec(at_us);
+        let never = timespec(0);
+        timerfd_settime(
+            &self.timer,
+            TimerfdTimerFlags::ABSTIME,
+            &Itimerspec { it_interval: never, it_value: value },
+        )
+        .map(drop)
+    }
+
+    /// Waits until something is ready and puts the tokens into `tokens`; with `block` false only looks. Answers how
+    /// many there are.
+    ///
+    /// # Errors
+    /// epoll_wait(2)'s. EINTR is no error: it answers 0.
+    pub fn wait(&self, tokens: &mut [u64; READY_MAX], block: bool) -> Result<usize, Errno> {
+        let mut space = [const { MaybeUninit::<epoll::Event>::uninit() }; READY_MAX];
+        let zero = timespec(0);
+        let timeout = if block { None } else { Some(&zero) };
+        let ready = match epoll::wait(&self.epoll, &mut space, timeout) {
+            Ok((ready, _)) => ready,
+            Err(Errno::INTR) => return Ok(0),
+            Err(errno) => return Err(errno),
+        };
+        for (token, event) in tokens.iter_mut().zip(ready.iter()) {
+            *token = event.data.u64();
+        }
+        Ok(ready.len())
+    }
+
+    /// Takes the timer's expiry, so that it is not reported again.
+    pub fn clear_timer(&self) {
+        let mut count = [0; 8];
+        // EAGAIN: it has been re-armed since; nothing to clear.
+        let _ = rustix::io::read(&self.timer, &mut count);
+    }
+}
+
+const fn timespec(us: u64) -> Timespec {
+    // A deadline beyond what the kernel's signed seconds hold is never reached anyway.
+    let secs = us / 1_000_000;
+    let secs = if secs > i64::MAX as u64 / 2_000_000_000 { i64::MAX / 2_000_000_000 } else { secs as i64 };
+    Timespec { tv_sec: secs, tv_nsec: (us % 1_000_000 * 1_000) as _ }
+}

@@ -1,0 +1,89 @@
+//! `PrivateTmp=yes`: directories of a unit's own below the host's /tmp and /var/tmp.
+//!
+//! `/tmp/systemd-private-TOKEN-UNIT/tmp`: the outer directory is root's and closed, the inner one is what the unit sees
+//! as its /tmp. The token keeps others from making the outer one first.
+
+use core::ffi::CStr;
+
+use rustix::{
+    fd::OwnedFd,
+    fs::{Mode, fchmod, fstat, mkdirat},
+    io::Errno,
+};
+
+use super::{path::PathBuffer, tree};
+
+/// The directories that hold temporary files.
+pub(super) const PLACES: [&CStr; 2] = [c"/tmp", c"/var/tmp"];
+
+/// The name of a unit's outer directory.
+pub(super) struct PrivateTmpName(PathBuffer);
+
+impl PrivateTmpName {
+    /// For `unit`, whose name is cut where the whole would be longer than a file name may be.
+    pub(super) fn new(token: u64, unit: &str) -> Result<Self, Errno> {
+        const DIGITS: &str = "0123456789abcdef";
+        let digit = |at: u32| {
+            let value = (token >> at.saturating_mul(4)) as usize & 0xf;
+            DIGITS.get(value..value.saturating_add(1)).unwrap_or_default()
+        };
+        let digits: [&str; 16] = core::array::from_fn(|place| digit(15_u32.saturating_sub(place as u32)));
+        // A file name has 255 bytes; systemd-private- and the token take 33 of them, and a dash.
+        let unit = unit.get(..unit.len().min(200)).unwrap_or_default();
+        let mut parts = [""; 19];
+        for (to, from) in
+            parts.iter_mut().zip(["systemd-private-"].into_iter().chain(digits).chain(["-", unit]))
+        {
+            *to = from;
+        }
+        PathBuffer::new(&parts).map(Self)
+    }
+
+    /// Makes the directories below `place` if they are missing, and opens the inner one. EEXIST if somebody else's is
+    /// in the way.
+    pub(super) fn make(&self, place: &OwnedFd) -> Result<OwnedFd, Errno> {
+        match mkdirat(place, self.0.as_c_str(), Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        let outer = tree::open_directory(place, self.0.as_c_str())?;
+        let found = fstat(&outer)?;
+        if found.st_uid != 0 || found.st_mode & 0o7777 != 0o700 {
+            return Err(Errno::EXIST);
+        }
+        match mkdirat(&outer, c"tmp", Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        let inner = tree::open_directory(&outer, c"tmp")?;
+        fchmod(&inner, Mode::from_raw_mode(0o1777))?;
+        Ok(inner)
+    }
+
+    /// Removes the directories below every place.
+    pub(super) fn remove(&self) -> Result<(), Errno> {
+        for place in PLACES {
+            if let Some(place) = tree::open_if_there(place)? {
+                tree::remove(place, self.0.as_c_str())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_has_the_token_and_the_unit() {
+        let name = PrivateTmpName::new(0x0123_4567_89ab_cdef, "a@b.service").expect("short");
+        assert_eq!(name.0.as_c_str(), c"systemd-private-0123456789abcdef-a@b.service");
+    }
+
+    #[test]
+    fn a_long_unit_name_still_gives_a_file_name() {
+        let name = PrivateTmpName::new(u64::MAX, &"u".repeat(255)).expect("cut");
+        assert!(name.0.as_c_str().count_bytes() <= 255);
+    }
+}

@@ -1,0 +1,49 @@
+//! Processes as PID 1 sees them from outside.
+
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, getpid, kill_process_group, pidfd_send_signal, test_kill_process_group},
+};
+
+/// This process's id.
+pub fn id() -> u32 {
+    getpid().as_raw_nonzero().get().unsigned_abs()
+}
+
+/// Sends `signal` to every process but PID 1 and the sender: kill(2) with pid -1.
+///
+/// # Errors
+/// kill(2)'s: ESRCH when there is nobody.
+pub fn signal_everybody(signal: u8) -> Result<(), Errno> {
+    kill_process_group(Pid::INIT, signal_number(signal)?) // -1 is "process group 1" to kill(2)'s sign convention
+}
+
+/// Sends `signal` to the very process that `pidfd` refers to, never to a later one with its number.
+///
+/// # Errors
+/// pidfd_send_signal(2)'s: ESRCH when it has been reaped.
+pub fn signal_by_pidfd(pidfd: impl rustix::fd::AsFd, signal: u8) -> Result<(), Errno> {
+    pidfd_send_signal(pidfd, signal_number(signal)?)
+}
+
+fn signal_number(signal: u8) -> Result<Signal, Errno> {
+    Signal::from_named_raw(i32::from(signal)).ok_or(Errno::INVAL)
+}
+
+/// Sends `signal` to the process group that `leader` founded.
+///
+/// # Errors
+/// kill(2)'s: ESRCH when nobody is in it.
+pub fn signal_group(leader: u32, signal: u8) -> Result<(), Errno> {
+    kill_process_group(pid(leader)?, signal_number(signal)?)
+}
+
+/// Whether anybody, a zombie even, is in the process group that `leader` founded. While there is, the kernel gives its
+/// number to nobody else.
+pub fn group_exists(leader: u32) -> bool {
+    pid(leader).is_ok_and(|leader| test_kill_process_group(leader).is_ok())
+}
+
+fn pid(number: u32) -> Result<Pid, Errno> {
+    i32::try_from(number).ok().and_then(Pid::from_raw).filter(|pid| !pid.is_init()).ok_or(Errno::SRCH)
+}

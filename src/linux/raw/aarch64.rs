@@ -1,0 +1,21 @@
+//! The system call instruction of aarch64.
+
+#![expect(unsafe_code, reason = "the system call instruction itself")]
+
+use core::arch::asm;
+
+/// Makes system call `number`; what the kernel answers is a value or a negated errno.
+///
+/// # Safety
+/// What the call does with its arguments must be sound.
+#[inline]
+pub(super) unsafe fn syscall(number: usize, args: [usize; 6]) -> usize {
+    let [a0, a1, a2, a3, a4, a5] = args;
+    let answer;
+    // SAFETY: the kernel clobbers x0 only; memory is the caller's promise.
+    unsafe {
+        asm!("svc 0", in("x8") number, inlateout("x0") a0 => answer, in("x1") a1, in("x2") a2, in("x3") a3,
+             in("x4") a4, in("x5") a5, options(nostack, preserves_flags));
+    }
+    answer
+}

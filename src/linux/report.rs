@@ -1,0 +1,149 @@
+//! What a child says on its way to execve: messages of twelve bytes over a close-on-exec pipe.
+//!
+//! Writes of up to PIPE_BUF bytes are never split, so a reader sees whole messages; the end of the pipe without a
+//! failure before it means that execve has succeeded (or that the child was killed, and its end follows).
+
+use rustix::{
+    fd::AsFd,
+    io::{self, Errno},
+};
+
+use super::step::Step;
+
+/// One message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The numbers the process will run under. Not sent if the plan names no user and no group.
+    Identity {
+        /// The user.
+        uid: u32,
+        /// The group.
+        gid: u32,
+    },
+    /// A dynamic number cannot be used; the child ends with 217, which is not the service's doing.
+    Unfit {
+        /// The group's number, not the user's.
+        group: bool,
+        /// The number that owns the unit's directories.
+        suggestion: Option<u32>,
+    },
+    /// A step failed; the child ends with the step's exit code.
+    Failed {
+        /// Which.
+        step: Step,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+}
+
+/// What a look into the pipe gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// A message.
+    Report(Report),
+    /// Nothing yet.
+    Empty,
+    /// Nothing any more: the program runs, or the child is dead.
+    Closed,
+}
+
+const MESSAGE_BYTES: usize = 12;
+const IDENTITY: u8 = 1;
+const UNFIT: u8 = 2;
+const UNFIT_WITH_SUGGESTION: u8 = 3;
+const FAILED: u8 = 4;
+
+/// The next message. EPROTO if the bytes are none, which no child of ours writes.
+pub fn read(pipe: impl AsFd) -> Result<Reading, Errno> {
+    let mut message = [0; MESSAGE_BYTES];
+    match io::read(pipe, &mut message) {
+        Ok(0) => Ok(Reading::Closed),
+        Ok(MESSAGE_BYTES) => decode(message).map(Reading::Report).ok_or(Errno::PROTO),
+        Ok(_) => Err(Errno::PROTO),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(Reading::Empty),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Sends one message.
+pub(super) fn write(pipe: impl AsFd, report: Report) -> Result<(), Errno> {
+    match io::write(pipe, &encode(report))? {
+        MESSAGE_BYTES => Ok(()),
+        _ => Err(Errno::PROTO),
+    }
+}
+
+fn encode(report: Report) -> [u8; MESSAGE_BYTES] {
+    let (kind, place, first, second) = match report {
+        Report::Identity { uid, gid } => (IDENTITY, 0, uid, gid),
+        Report::Unfit { group, suggestion: None } => (UNFIT, u8::from(group), 0, 0),
+        Report::Unfit { group, suggestion: Some(number) } => {
+            (UNFIT_WITH_SUGGESTION, u8::from(group), number, 0)
+        }
+        Report::Failed { step, errno } => (FAILED, step.index(), errno.raw_os_error().unsigned_abs(), 0),
+    };
+    let (first, second) = (first.to_ne_bytes(), second.to_ne_bytes());
+    let mut message = [kind, place, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (to, from) in message.iter_mut().skip(4).zip(first.into_iter().chain(second)) {
+        *to = from;
+    }
+    message
+}
+
+fn decode(message: [u8; MESSAGE_BYTES]) -> Option<Report> {
+    let [kind, place, _, _, a, b, c, d, e, f, g, h] = message;
+    let (first, second) = (u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h]));
+    match kind {
+        IDENTITY => Some(Report::Identity { uid: first, gid: second }),
+        UNFIT => Some(Report::Unfit { group: place != 0, suggestion: None }),
+        UNFIT_WITH_SUGGESTION => Some(Report::Unfit { group: place != 0, suggestion: Some(first) }),
+        FAILED => {
+            let errno = i32::try_from(first).ok().filter(|errno| (1..=4095).contains(errno))?;
+            Some(Report::Failed { step: Step::from_index(place)?, errno: Errno::from_raw_os_error(errno) })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_report_arrives_as_it_was_sent() {
+        let failures = Step::ALL.map(|step| Report::Failed { step, errno: Errno::ACCESS });
+        let others = [
+            Report::Identity { uid: 61184, gid: 4_294_967_294 },
+            Report::Unfit { group: false, suggestion: None },
+            Report::Unfit { group: true, suggestion: Some(65519) },
+        ];
+        for report in failures.into_iter().chain(others) {
+            assert_eq!(decode(encode(report)), Some(report));
+        }
+    }
+
+    #[test]
+    fn any_twelve_bytes_are_read_without_panic() {
+        for byte in 0..=u8::MAX {
+            for place in 0..MESSAGE_BYTES {
+                let mut message = [FAILED, 3, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0];
+                message[place] = byte;
+                if let Some(report) = decode(message) {
+                    assert_eq!(decode(encode(report)), Some(report));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_pipe_is_not_a_closed_one() {
+        let flags = rustix::pipe::PipeFlags::NONBLOCK;
+        let (reader, writer) = rustix::pipe::pipe_with(flags).expect("pipe");
+        assert_eq!(read(&reader), Ok(Reading::Empty));
+        let report = Report::Identity { uid: 1, gid: 2 };
+        write(&writer, report).expect("write");
+        drop(writer);
+        assert_eq!(read(&reader), Ok(Reading::Report(report)));
+        assert_eq!(read(&reader), Ok(Reading::Closed));
+    }
+}

@@ -1,0 +1,92 @@
+//! Signals as PID 1 meets them: read from a descriptor, or a fault of its own.
+
+use core::fmt;
+
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    io::Errno,
+};
+
+use super::raw::signal as raw;
+
+/// Signal numbers of the kernel's generic ABI, which all supported architectures share.
+#[expect(missing_docs, reason = "signal(7) names them")]
+mod numbers {
+    pub const HUP: u8 = 1;
+    pub const INT: u8 = 2;
+    pub const ILL: u8 = 4;
+    pub const ABRT: u8 = 6;
+    pub const BUS: u8 = 7;
+    pub const FPE: u8 = 8;
+    pub const KILL: u8 = 9;
+    pub const USR1: u8 = 10;
+    pub const SEGV: u8 = 11;
+    pub const USR2: u8 = 12;
+    pub const TERM: u8 = 15;
+    pub const CHLD: u8 = 17;
+    pub const CONT: u8 = 18;
+    pub const PWR: u8 = 30;
+    pub const SYS: u8 = 31;
+    pub const RTMIN: u8 = 34;
+}
+pub use numbers::*;
+
+/// What PID 1 listens to. Everything else it leaves to the kernel, which spares PID 1 what has no handler.
+const LISTENED: [u8; 9] = [CHLD, INT, TERM, USR1, USR2, PWR, RTMIN + 3, RTMIN + 4, RTMIN + 5];
+/// Faults of PID 1's own: without a handler the kernel panics.
+const FATAL: [u8; 6] = [ILL, ABRT, BUS, FPE, SEGV, SYS];
+
+const NAMES: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+    "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+    "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+];
+
+/// A signal for people: `KILL`, `RTMIN+3`, or the bare number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name(pub u8);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match usize::from(self.0).checked_sub(1).and_then(|at| NAMES.get(at)) {
+            Some(name) => f.write_str(name),
+            None if self.0 >= RTMIN => write!(f, "RTMIN+{}", self.0 - RTMIN),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// A descriptor that is readable when one of PID 1's signals has come.
+#[derive(Debug)]
+pub struct Signals(OwnedFd);
+
+impl Signals {
+    /// Blocks what PID 1 listens to and opens the descriptor.
+    ///
+    /// # Errors
+    /// signalfd(2)'s.
+    pub fn new() -> Result<Self, Errno> {
+        let set = LISTENED.iter().fold(0, |set, signal| set | raw::bit(*signal));
+        raw::set_mask(set)?;
+        raw::signalfd(set).map(Self)
+    }
+
+    /// Takes the next signal, if there is one.
+    pub fn take(&self) -> Option<u8> {
+        raw::receive(&self.0).ok().flatten().map(|received| received.signal)
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Calls `handler` with the signal's number when this process faults, or is told so by kill(2). It must not return.
+///
+/// # Errors
+/// rt_sigaction(2)'s.
+pub fn on_fatal(handler: extern "C" fn(i32) -> !) -> Result<(), Errno> {
+    FATAL.iter().try_for_each(|signal| raw::on_fault(*signal, handler))
+}

@@ -1,0 +1,89 @@
+//! The control socket's system calls: sequenced packets with the kernel's word on who is at the other end.
+
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{AtFlags, CWD, Mode, chmodat, mkdirat, unlink},
+    io::Errno,
+    net::{
+        AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
+        connect, listen, recv, send, socket_with,
+    },
+};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 16;
+
+/// Makes a listening socket at `path`, whose directory is made if it is missing; only root may connect.
+///
+/// # Errors
+/// mkdir(2)'s, socket(2)'s, bind(2)'s, chmod(2)'s and listen(2)'s.
+pub fn listen_at(directory: &str, path: &str) -> Result<OwnedFd, Errno> {
+    match mkdirat(CWD, directory, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    match unlink(path) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    let socket = packet_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    chmodat(CWD, path, Mode::from_raw_mode(0o600), AtFlags::empty())?;
+    listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+/// Connects to `path`; reads and writes block.
+///
+/// # Errors
+/// socket(2)'s and connect(2)'s: ENOENT and ECONNREFUSED when nobody listens.
+pub fn connect_to(path: &str) -> Result<OwnedFd, Errno> {
+    let socket = packet_socket(SocketFlags::CLOEXEC)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
+fn packet_socket(flags: SocketFlags) -> Result<OwnedFd, Errno> {
+    socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+}
+
+/// Takes one waiting connection; it never blocks.
+///
+/// # Errors
+/// accept4(2)'s: EAGAIN when none waits, EMFILE when there are too many.
+pub fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+}
+
+/// The user at the other end when it connected: SO_PEERCRED.
+///
+/// # Errors
+/// getsockopt(2)'s.
+pub fn peer_uid(socket: BorrowedFd<'_>) -> Result<u32, Errno> {
+    rustix::net::sockopt::socket_peercred(socket).map(|peer| peer.uid.as_raw())
+}
+
+/// Receives one packet into `buffer`; `None` when the other end has closed. A packet longer than `buffer` is EMSGSIZE.
+///
+/// # Errors
+/// recv(2)'s.
+pub fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, Errno> {
+    loop {
+        // With TRUNC the kernel answers the packet's whole length, so that a cut one is seen.
+        match recv(socket.as_fd(), &mut *buffer, RecvFlags::TRUNC) {
+            Ok((_, 0)) => return Ok(None),
+            Ok((count, length)) if count == length => return Ok(buffer.get(..count)),
+            Ok(_) => return Err(Errno::MSGSIZE),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Sends one packet; a broken connection is EPIPE, never a signal.
+///
+/// # Errors
+/// send(2)'s: EAGAIN when the other end does not read.
+pub fn send_packet(socket: BorrowedFd<'_>, packet: &[u8]) -> Result<(), Errno> {
+    send(socket, packet, SendFlags::NOSIGNAL).map(drop)
+}

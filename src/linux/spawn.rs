@@ -1,0 +1,68 @@
+//! Making a service's process: the parent's half. Everything slow or risky is the child's.
+
+use rustix::{
+    fd::{AsFd, AsRawFd, OwnedFd},
+    io::{self, Errno},
+    pipe::{PipeFlags, pipe_with},
+};
+
+use super::{
+    child,
+    plan::Plan,
+    raw::{
+        process::{self, Forked},
+        signal,
+    },
+    step::Step,
+};
+
+/// A process on its way to execve.
+#[derive(Debug)]
+pub struct Child {
+    /// Its pid.
+    pub pid: u32,
+    /// A descriptor of it, readable once it has ended.
+    pub pidfd: OwnedFd,
+    /// Where it reports: see [`super::report::read`]. Non-blocking.
+    pub report: OwnedFd,
+}
+
+/// Why there is no process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The parent's step that failed.
+    pub step: Step,
+    /// The kernel's reason.
+    pub errno: Errno,
+}
+
+/// Makes the child of `plan` and returns at once: what becomes of the child comes through its report pipe.
+pub fn spawn(plan: &Plan<'_>) -> Result<Child, Failure> {
+    let (report, reporter) = step(plan, Step::Pipe, report_pipe)?;
+    // No signal may find the child with the parent's handlers; the child unblocks them just before it executes.
+    let mask = step(plan, Step::Clone, || signal::set_mask(u64::MAX))?;
+    let forked = process::fork(plan.cgroup);
+    if matches!(forked, Ok(Forked::Child)) {
+        child::run(plan, reporter.as_fd());
+    }
+    let unblocked = signal::set_mask(mask);
+    match forked.and_then(|forked| unblocked.map(|_| forked)) {
+        Ok(Forked::Parent { pid, pidfd }) => Ok(Child { pid, pidfd, report }),
+        Ok(Forked::Child) => process::exit(Step::Exec.exit_code()), // `run` does not return
+        Err(errno) => Err(Failure { step: Step::Clone, errno }),
+    }
+}
+
+fn step<T>(plan: &Plan<'_>, step: Step, act: impl FnOnce() -> Result<T, Errno>) -> Result<T, Failure> {
+    plan.failure_at(step).map_or_else(act, Err).map_err(|errno| Failure { step, errno })
+}
+
+/// The reader's and the writer's end, both above the three descriptors that the child replaces.
+fn report_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    Ok((above_stdio(reader)?, above_stdio(writer)?))
+}
+
+fn above_stdio(fd: OwnedFd) -> Result<OwnedFd, Errno> {
+    if fd.as_raw_fd() > 2 { Ok(fd) } else { io::fcntl_dupfd_cloexec(&fd, 3) }
+}

@@ -1,0 +1,192 @@
+//! The steps of a spawn: their order, their names and systemd's exit codes for them.
+
+/// One step. The parent's come first; the child's stand in the order of `child::STEPS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Step {
+    /// Parent: the report pipe.
+    Pipe,
+    /// Parent: clone3, into the cgroup if there is one.
+    Clone,
+    /// Every signal's disposition back to its default.
+    Signals,
+    /// A session of its own.
+    Session,
+    /// Who `User=` is; with `DynamicUser=` also who `Group=` is.
+    User,
+    /// Who `Group=` and `SupplementaryGroups=` are.
+    Group,
+    /// Whether a dynamic number may be used; the report of the numbers.
+    Identity,
+    /// `StandardInput=`.
+    Stdin,
+    /// `StandardOutput=`.
+    Stdout,
+    /// `StandardError=`.
+    Stderr,
+    /// `RuntimeDirectory=`.
+    RuntimeDirectory,
+    /// `StateDirectory=`.
+    StateDirectory,
+    /// `CacheDirectory=`.
+    CacheDirectory,
+    /// `LogsDirectory=`.
+    LogsDirectory,
+    /// `ConfigurationDirectory=`.
+    ConfigurationDirectory,
+    /// The environment variables.
+    Environment,
+    /// The mount namespace.
+    Namespace,
+    /// `UMask=` and `Limit*=`.
+    Limits,
+    /// The supplementary groups and the group.
+    Groups,
+    /// `CapabilityBoundingSet=`.
+    BoundingSet,
+    /// The user.
+    Ids,
+    /// `AmbientCapabilities=`.
+    AmbientCapabilities,
+    /// `WorkingDirectory=`.
+    WorkingDirectory,
+    /// `NoNewPrivileges=`.
+    NoNewPrivileges,
+    /// `RestrictSUIDSGID=`.
+    Seccomp,
+    /// Every descriptor but the first three will close.
+    CloseDescriptors,
+    /// Signals come through again.
+    SignalMask,
+    /// `$` expansion, the search of the program, and execve.
+    Exec,
+}
+
+impl Step {
+    /// All of them, in order: a step's index is its place here.
+    pub const ALL: [Self; 28] = [
+        Self::Pipe,
+        Self::Clone,
+        Self::Signals,
+        Self::Session,
+        Self::User,
+        Self::Group,
+        Self::Identity,
+        Self::Stdin,
+        Self::Stdout,
+        Self::Stderr,
+        Self::RuntimeDirectory,
+        Self::StateDirectory,
+        Self::CacheDirectory,
+        Self::LogsDirectory,
+        Self::ConfigurationDirectory,
+        Self::Environment,
+        Self::Namespace,
+        Self::Limits,
+        Self::Groups,
+        Self::BoundingSet,
+        Self::Ids,
+        Self::AmbientCapabilities,
+        Self::WorkingDirectory,
+        Self::NoNewPrivileges,
+        Self::Seccomp,
+        Self::CloseDescriptors,
+        Self::SignalMask,
+        Self::Exec,
+    ];
+
+    /// The step's number, as in the report and in the supervisor's `Failure`.
+    pub const fn index(self) -> u8 {
+        self as u8
+    }
+
+    /// The step of a number.
+    pub fn from_index(index: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(index)).copied()
+    }
+
+    /// The word for it in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pipe => "pipe",
+            Self::Clone => "clone",
+            Self::Signals => "signals",
+            Self::Session => "session",
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Identity => "identity",
+            Self::Stdin => "stdin",
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::RuntimeDirectory => "runtime-directory",
+            Self::StateDirectory => "state-directory",
+            Self::CacheDirectory => "cache-directory",
+            Self::LogsDirectory => "logs-directory",
+            Self::ConfigurationDirectory => "configuration-directory",
+            Self::Environment => "environment",
+            Self::Namespace => "namespace",
+            Self::Limits => "limits",
+            Self::Groups => "groups",
+            Self::BoundingSet => "bounding-set",
+            Self::Ids => "ids",
+            Self::AmbientCapabilities => "ambient-capabilities",
+            Self::WorkingDirectory => "working-directory",
+            Self::NoNewPrivileges => "no-new-privileges",
+            Self::Seccomp => "seccomp",
+            Self::CloseDescriptors => "close-descriptors",
+            Self::SignalMask => "signal-mask",
+            Self::Exec => "exec",
+        }
+    }
+
+    /// The exit code of a child that failed here: systemd.exec(5), "Process Exit Codes". The parent's steps have no
+    /// child; theirs is what systemd's result `resources` comes closest to.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Clone | Self::Pipe | Self::Environment => 204, // MEMORY
+            Self::Signals | Self::SignalMask => 207,
+            Self::Session => 220,
+            Self::User | Self::Identity | Self::Ids => 217,
+            Self::Group | Self::Groups => 216,
+            Self::Stdin => 208,
+            Self::Stdout => 209,
+            Self::Stderr => 222,
+            Self::RuntimeDirectory => 233,
+            Self::StateDirectory => 238,
+            Self::CacheDirectory => 239,
+            Self::LogsDirectory => 240,
+            Self::ConfigurationDirectory => 241,
+            Self::Namespace => 226,
+            Self::Limits => 205,
+            Self::BoundingSet | Self::AmbientCapabilities => 218,
+            Self::WorkingDirectory => 200,
+            Self::NoNewPrivileges => 227,
+            Self::Seccomp => 228,
+            Self::CloseDescriptors => 202,
+            Self::Exec => 203,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_steps_index_is_its_place_among_all() {
+        for (place, step) in Step::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(step.index()), place);
+            assert_eq!(Step::from_index(step.index()), Some(step));
+        }
+        assert_eq!(Step::from_index(28), None);
+    }
+
+    #[test]
+    fn every_step_has_a_name_of_its_own_and_a_code_of_systemds_range() {
+        let names: HashSet<_> = Step::ALL.map(Step::name).into();
+        assert_eq!(names.len(), Step::ALL.len());
+        assert!(Step::ALL.into_iter().all(|step| (200..=245).contains(&step.exit_code())));
+    }
+}

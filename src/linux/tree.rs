@@ -1,0 +1,235 @@
+//! Walking directories that belong to somebody else: every entry is held by a descriptor that follows no link, so
+//! nothing that is swapped under the walk leads it astray (CVE-2018-15687). Depth is bounded; no heap.
+
+use core::{ffi::CStr, mem::MaybeUninit};
+
+use rustix::{
+    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    fs::{
+        AtFlags, CWD, FileType, Gid, Mode, OFlags, RawDir, Uid, chmod, chownat, fstat, openat, removexattr,
+        unlinkat,
+    },
+    io::Errno,
+    path::DecInt,
+};
+
+use super::path::PathBuffer;
+
+/// How deep a walk goes. Deeper trees are an error (ELOOP), not a stack overflow.
+const DEPTH_MAX: u32 = 64;
+
+/// Passes over a directory whose entries keep coming back.
+const PASSES_MAX: u32 = 16;
+
+/// Bytes of directory entries read at once. Holds the longest name.
+const ENTRIES_BYTES: usize = 1024;
+
+const OPEN_DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK);
+
+/// Whose things are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// This user's.
+    pub uid: Option<u32>,
+    /// And this group's.
+    pub gid: Option<u32>,
+}
+
+impl Owner {
+    /// Whether something of `uid` and `gid` is meant.
+    pub fn has(self, uid: u32, gid: u32) -> bool {
+        self.uid == Some(uid) || self.gid == Some(gid)
+    }
+}
+
+/// What is done with files that change hands.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover {
+    /// Whose they become.
+    pub uid: u32,
+    /// And which group's.
+    pub gid: u32,
+    /// Mode bits that they may keep.
+    pub mode_mask: u32,
+}
+
+/// Opens directory `name` of `parent`. ELOOP or ENOTDIR if it is a link.
+pub fn open_directory(parent: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    openat(parent, name, OPEN_DIRECTORY, Mode::empty())
+}
+
+/// Removes `name` of `parent` with all that is below it. Nothing to remove is no error.
+pub fn remove(parent: impl AsFd, name: &CStr) -> Result<(), Errno> {
+    remove_below(parent.as_fd(), name, DEPTH_MAX)
+}
+
+fn remove_below(parent: BorrowedFd<'_>, name: &CStr, depth: u32) -> Result<(), Errno> {
+    match unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(errno) => return Err(errno),
+    }
+    let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+    for _ in 0..PASSES_MAX {
+        let directory = open_directory(parent, name)?;
+        each_entry(&directory, |entry| remove_below(directory.as_fd(), entry, below))?;
+        match unlinkat(parent, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {} // somebody is faster; look again
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(Errno::NOTEMPTY)
+}
+
+/// Removes what belongs to `owner` below `directory`, at any depth.
+pub fn remove_owned(directory: impl AsFd, owner: Owner) -> Result<(), Errno> {
+    remove_owned_below(directory.as_fd(), owner, DEPTH_MAX)
+}
+
+fn remove_owned_below(directory: BorrowedFd<'_>, owner: Owner, depth: u32) -> Result<(), Errno> {
+    let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+    each_entry(directory, |entry| {
+        let held = match hold(directory, entry) {
+            Err(Errno::NOENT) => return Ok(()),
+            answer => answer?,
+        };
+        let found = fstat(&held)?;
+        if owner.has(found.st_uid, found.st_gid) {
+            return remove(directory, entry);
+        }
+        if FileType::from_raw_mode(found.st_mode).is_dir() {
+            return remove_owned_below(open_directory(&held, c".")?.as_fd(), owner, below);
+        }
+        Ok(())
+    })
+}
+
+/// Whether anything at the top of `directory` belongs to `owner`.
+pub fn holds_owned(directory: impl AsFd, owner: Owner) -> Result<bool, Errno> {
+    let mut found = false;
+    each_entry(&directory, |entry| {
+        match hold(directory.as_fd(), entry).and_then(fstat) {
+            Ok(stat) => found |= owner.has(stat.st_uid, stat.st_gid),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Gives `directory` and all that is below it to somebody, unless the top is right already. The top comes last, so that
+/// a walk that was cut off is done again.
+pub fn hand_over(directory: impl AsFd, to: Handover) -> Result<(), Errno> {
+    let top = fstat(&directory)?;
+    if top.st_uid == to.uid && top.st_gid == to.gid && top.st_mode & 0o7777 & !to.mode_mask == 0 {
+        return Ok(());
+    }
+    hand_over_below(directory.as_fd(), to, DEPTH_MAX)?;
+    change_hands(directory.as_fd(), to)
+}
+
+fn hand_over_below(directory: BorrowedFd<'_>, to: Handover, depth: u32) -> Result<(), Errno> {
+    let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+    each_entry(directory, |entry| {
+        let held = hold(directory, entry)?;
+        if FileType::from_raw_mode(fstat(&held)?.st_mode).is_dir() {
+            hand_over_below(open_directory(&held, c".")?.as_fd(), to, below)?;
+        }
+        change_hands(held.as_fd(), to)
+    })
+}
+
+/// Owner first: a change of mode before it would be the old owner's to undo.
+fn change_hands(held: BorrowedFd<'_>, to: Handover) -> Result<(), Errno> {
+    let (uid, gid) = (Uid::from_raw(to.uid), Gid::from_raw(to.gid));
+    chownat(held, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
+    let found = fstat(held)?;
+    if FileType::from_raw_mode(found.st_mode).is_symlink() {
+        return Ok(());
+    }
+    let link = magic_link(held);
+    let path = link.as_c_str();
+    for list in [c"system.posix_acl_access", c"system.posix_acl_default"] {
+        // The link is followed: lremovexattr would look at the link in /proc itself.
+        match removexattr(path, list) {
+            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    chmod(path, Mode::from_raw_mode(found.st_mode & 0o7777 & to.mode_mask))
+}
+
+/// `/proc/self/fd/N`: the way to what an O_PATH descriptor holds.
+pub(super) fn magic_link(held: BorrowedFd<'_>) -> MagicLink {
+    let mut path = [0; 32];
+    let number = DecInt::new(held.as_raw_fd());
+    let parts = b"/proc/self/fd/".iter().chain(number.as_bytes());
+    for (to, from) in path.iter_mut().zip(parts) {
+        *to = *from;
+    }
+    MagicLink(path)
+}
+
+/// The path of [`magic_link`]: 14 bytes, at most 11 of a number, zeroes.
+pub(super) struct MagicLink([u8; 32]);
+
+impl MagicLink {
+    /// The path for a system call.
+    pub(super) fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
+}
+
+/// Pins `name` of `directory` without opening it.
+fn hold(directory: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Calls `act` for every entry but `.` and `..`. Reads from the start; `directory` must not have been read before.
+pub fn each_entry(
+    directory: impl AsFd,
+    mut act: impl FnMut(&CStr) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let mut buffer = [MaybeUninit::uninit(); ENTRIES_BYTES];
+    let mut entries = RawDir::new(directory, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        if entry.file_name() != c"." && entry.file_name() != c".." {
+            act(entry.file_name())?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens the directory that holds `name`, one component after the other and following no link, and gives `name`'s last
+/// component. ENOENT if a component is missing.
+pub(super) fn open_parent(root: impl AsFd, name: &CStr) -> Result<(OwnedFd, PathBuffer), Errno> {
+    let mut components = name.to_str().map_err(|_| Errno::ILSEQ)?.split('/');
+    let last = one_component(components.next_back().unwrap_or_default())?;
+    let mut parent = open_directory(root, c".")?;
+    for component in components {
+        parent = open_directory(&parent, one_component(component)?.as_c_str())?;
+    }
+    Ok((parent, last))
+}
+
+/// EINVAL for what leads elsewhere: the baker has normalised the names.
+pub(super) fn one_component(component: &str) -> Result<PathBuffer, Errno> {
+    if matches!(component, "" | "." | "..") { Err(Errno::INVAL) } else { PathBuffer::new(&[component]) }
+}
+
+/// Opens the directory at an absolute `path`, links followed: for paths that root alone can change. `None` if there is
+/// none.
+pub fn open_if_there(path: &CStr) -> Result<Option<OwnedFd>, Errno> {
+    match openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}

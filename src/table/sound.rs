@@ -1,0 +1,106 @@
+//! Whether decoded records make sense: what `open` asks of each, so that nobody asks again.
+//!
+//! Decoding alone allows any number and any text. After these checks every reference points at something, every list is
+//! whole and within its limit, and no text that becomes a C string has a NUL in it.
+
+use super::{
+    Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Service,
+    StrList, Unit, UnitId,
+    limits::{
+        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX, PATH_BYTES_MAX,
+        RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+    },
+};
+
+/// Highest signal number of the kernel (`_NSIG`).
+const SIGNAL_MAX: u8 = 64;
+
+impl Board<'_> {
+    /// Whether the board's references and lists fit a table of `units` units.
+    pub fn is_sound(&self, units: usize) -> bool {
+        let one = |identity: Identity<'_>| {
+            (1..=USER_NAME_BYTES_MAX).contains(&identity.name.len())
+                && is_c_string(identity.name)
+                && self.uids.contains(identity.baked)
+                && self.uids.contains(identity.hashed)
+        };
+        self.default_target.index() < units
+            && self.uids.is_valid()
+            && self.identities.count().is_some_and(|count| count <= IDENTITIES_MAX)
+            && self.identities.iter().all(one)
+            && is_c_string(self.hostname)
+            && holds(self.environment, ENVIRONMENT_MAX)
+    }
+}
+
+impl Unit<'_> {
+    /// Whether every reference points into tables of the given sizes and every list is whole and within its limit.
+    pub fn is_sound(&self, units: usize, identities: usize) -> bool {
+        let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
+        let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
+        lists.into_iter().all(known)
+            && match &self.kind {
+                Kind::Target => true,
+                Kind::Service(service) => service.is_sound(identities),
+            }
+    }
+}
+
+impl Service<'_> {
+    fn is_sound(&self, identities: usize) -> bool {
+        let is_signal = |signal: u8| (1..=SIGNAL_MAX).contains(&signal);
+        is_signal(self.kill.signal)
+            && is_signal(self.kill.final_signal)
+            && CommandKind::ALL.into_iter().all(|kind| self.has_sound_commands(kind))
+            && self.exec.is_sound(identities)
+    }
+
+    fn has_sound_commands(&self, kind: CommandKind) -> bool {
+        let list = self.commands.of(kind);
+        list.count().is_some_and(|count| count <= COMMANDS_MAX)
+            && list.iter().all(|command| {
+                is_path(command.path)
+                    && holds(command.argv, WORDS_MAX)
+                    && command.argv.iter().next().is_some()
+            })
+    }
+}
+
+impl Exec<'_> {
+    fn is_sound(&self, identities: usize) -> bool {
+        let known = |id: Option<IdentityId>| id.is_none_or(|id| id.index() < identities);
+        let paths = [self.user, self.group, self.working_directory, self.tty_path, self.syslog_identifier];
+        known(self.user_identity)
+            && known(self.group_identity)
+            && paths.into_iter().all(is_path)
+            && self.umask <= 0o777
+            && holds(self.environment, ENVIRONMENT_MAX)
+            && holds(self.supplementary_groups, GROUPS_MAX)
+            && self.rlimits.count().is_some_and(|count| count <= RLIMITS_MAX)
+            && self.rlimits.iter().all(|limit| usize::from(limit.resource) < RLIMITS_MAX)
+            && self.directories.count().is_some_and(|count| count <= DirectoryKind::ALL.len())
+            && self.directories.iter().all(|directories| directories.is_sound())
+    }
+}
+
+impl Directories<'_> {
+    fn is_sound(&self) -> bool {
+        // `..` or a leading slash would leave the prefix; the baker has normalised the names.
+        let inside = |name: &str| name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        self.mode <= 0o7777
+            && holds(self.names, DIRECTORIES_MAX)
+            && self.names.iter().all(|name| is_path(name) && inside(name))
+    }
+}
+
+fn is_c_string(text: &str) -> bool {
+    !text.as_bytes().contains(&0)
+}
+
+fn is_path(text: &str) -> bool {
+    text.len() < PATH_BYTES_MAX && is_c_string(text)
+}
+
+fn holds(list: StrList<'_>, most: usize) -> bool {
+    list.as_bytes().len() <= WORDS_BYTES_MAX && list.iter().count() <= most
+}

@@ -1,0 +1,206 @@
+//! A small table in which every kind of value occurs.
+
+use std::vec::Vec;
+
+use super::super::*;
+
+pub(super) const ARCH: Arch = Arch::X86_64;
+pub(super) const INPUTS: [u8; 16] = *b"sixteen of these";
+
+/// The bytes of the lists that the records borrow.
+pub(super) struct Parts {
+    identities: Vec<u8>,
+    words: Vec<u8>,
+    groups: Vec<u8>,
+    environment: Vec<u8>,
+    state_names: Vec<u8>,
+    rlimits: Vec<u8>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            identities: list(&[
+                Identity { name: "app", baked: 63016, hashed: 63016 },
+                Identity { name: "app-group", baked: 61184, hashed: 65519 },
+            ]),
+            words: strings(["app", "", "with blank", "ünïcode"]),
+            groups: strings(["audio", "video"]),
+            environment: strings(["LANG=C.UTF-8", "EMPTY="]),
+            state_names: strings(["app", "app/sub"]),
+            rlimits: list(&[
+                Rlimit { resource: 7, soft: 1024, hard: 4096 },
+                Rlimit { resource: 4, soft: 0, hard: u64::MAX },
+            ]),
+        }
+    }
+}
+
+/// Bytes that live as long as the test program: lists of lists would need a second owner otherwise.
+fn kept(bytes: Vec<u8>) -> &'static [u8] {
+    bytes.leak()
+}
+
+impl Parts {
+    pub(super) fn board(&self) -> Board<'_> {
+        Board {
+            name: "fixture",
+            default_target: UnitId(2),
+            uids: UidRange::DYNAMIC,
+            identities: List::new(&self.identities),
+            hostname: "tomte",
+            environment: StrList::new(&self.environment).unwrap(),
+            log: LogTarget::Kmsg,
+            on_panic: PanicAction::Reboot,
+            panic_delay: Micros::from_secs(10),
+        }
+    }
+
+    /// `app.service`, which the rest is about, a plain oneshot, and two targets.
+    pub(super) fn units(&self) -> Vec<Unit<'_>> {
+        let ids = |list: &[u16]| IdList::new(kept(ids(list.iter().copied().map(UnitId)))).unwrap();
+        let unit = |name: &'static str, kind: Kind<'static>| Unit {
+            name: Name::new(name).unwrap(),
+            description: "",
+            wants: IdList::default(),
+            requires: IdList::default(),
+            required_by: IdList::default(),
+            after: IdList::default(),
+            before: IdList::default(),
+            start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
+            kind,
+        };
+        std::vec![
+            Unit {
+                description: "An app, ünïcode too",
+                requires: ids(&[3]),
+                after: ids(&[1, 3]),
+                before: ids(&[2]),
+                kind: Kind::Service(self.service()),
+                ..unit("app.service", Kind::Target)
+            },
+            Unit {
+                before: ids(&[0]),
+                kind: Kind::Service(self.oneshot()),
+                ..unit("first.service", Kind::Target)
+            },
+            Unit { wants: ids(&[0, 1]), after: ids(&[0]), ..unit("multi-user.target", Kind::Target) },
+            Unit { required_by: ids(&[0]), before: ids(&[0]), ..unit("sysinit.target", Kind::Target) },
+        ]
+    }
+
+    pub(super) fn command(&self) -> Command<'_> {
+        Command {
+            path: "/bin/app",
+            argv: StrList::new(&self.words).unwrap(),
+            ignore_failure: false,
+            expand: true,
+            privilege: Privilege::Restricted,
+        }
+    }
+
+    fn service(&self) -> Service<'_> {
+        let second = Command { path: "/bin/two", ignore_failure: true, expand: false, ..self.command() };
+        let full = Command { privilege: Privilege::Full, ..self.command() };
+        let mut clean = ExitSet::default();
+        clean.add_code(3);
+        clean.add_signal(10);
+        Service {
+            service_type: ServiceType::Exec,
+            remain_after_exit: false,
+            restart: Restart::OnFailure,
+            restart_delay: Micros::from_millis(100),
+            success_exit_status: clean,
+            restart_prevent_exit_status: ExitSet::default(),
+            restart_force_exit_status: ExitSet::default(),
+            timeout_start: Micros::from_secs(90),
+            timeout_stop: Micros::FOREVER,
+            kill: Kill {
+                mode: KillMode::Mixed,
+                signal: 15,
+                final_signal: 9,
+                send_sighup: false,
+                send_sigkill: true,
+            },
+            commands: Commands {
+                start: List::new(kept(list(&[self.command(), second]))),
+                stop_post: List::new(kept(list(&[full]))),
+                ..Commands::default()
+            },
+            exec: self.exec(),
+        }
+    }
+
+    fn oneshot(&self) -> Service<'_> {
+        let exec = self.exec();
+        Service {
+            service_type: ServiceType::Oneshot,
+            remain_after_exit: true,
+            restart: Restart::No,
+            exec: Exec { dynamic_user: false, user_identity: None, group_identity: None, ..exec },
+            ..self.service()
+        }
+    }
+
+    fn exec(&self) -> Exec<'_> {
+        let directories = |kind, mode, names| Directories { kind, mode, names: StrList::new(names).unwrap() };
+        Exec {
+            user: "app",
+            group: "app-group",
+            supplementary_groups: StrList::new(&self.groups).unwrap(),
+            dynamic_user: true,
+            user_identity: Some(IdentityId(0)),
+            group_identity: Some(IdentityId(1)),
+            environment: StrList::new(&self.environment).unwrap(),
+            working_directory: "/srv",
+            working_directory_optional: true,
+            umask: 0o027,
+            rlimits: List::new(&self.rlimits),
+            capability_bounding_set: 1 << 10,
+            ambient_capabilities: 1 << 10,
+            no_new_privileges: true,
+            private_tmp: PrivateTmp::Disconnected,
+            protect_system: ProtectSystem::Strict,
+            protect_home: ProtectHome::ReadOnly,
+            restrict_suid_sgid: true,
+            remove_ipc: true,
+            directories: List::new(kept(list(&[
+                directories(DirectoryKind::Runtime, 0o750, b"app\0"),
+                directories(DirectoryKind::State, 0o700, &self.state_names),
+            ]))),
+            runtime_directory_preserve: Preserve::Restart,
+            stdin: Stdin::Null,
+            stdout: Stdout::Journal,
+            stderr: Stdout::Inherit,
+            tty_path: "/dev/console",
+            syslog_identifier: "app",
+            ignore_sigpipe: true,
+        }
+    }
+}
+
+/// The fixture's table.
+pub(super) fn blob() -> Vec<u8> {
+    let parts = Parts::default();
+    encode(ARCH, INPUTS, &parts.board(), &parts.units()).unwrap()
+}
+
+/// The same bytes with a right checksum, so that the decoder has to notice what is wrong.
+pub(super) fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(&bytes);
+    bytes[CHECKSUM_AT..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
+/// The service of a unit that is one.
+pub(super) fn service<'u, 't>(unit: &'u mut Unit<'t>) -> &'u mut Service<'t> {
+    match &mut unit.kind {
+        Kind::Service(service) => service,
+        Kind::Target => panic!("a target"),
+    }
+}
+
+/// The processes of a unit that is a service.
+pub(super) fn exec<'u, 't>(unit: &'u mut Unit<'t>) -> &'u mut Exec<'t> {
+    &mut service(unit).exec
+}

@@ -1,0 +1,96 @@
+//! Packets to values and back.
+
+use serde::{Deserialize, Serialize};
+
+use super::VERSION;
+
+/// Why a packet says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// It is of another version of the protocol.
+    Version(u8),
+    /// It is not what it should be, or longer.
+    Malformed,
+}
+
+/// Writes `value` into `buffer` as one packet; `None` if it does not fit.
+pub fn encode<'b, T: Serialize>(value: &T, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let (version, body) = buffer.split_first_mut()?;
+    *version = VERSION;
+    let body_bytes = postcard::to_slice(value, body).ok()?.len();
+    buffer.get(..=body_bytes)
+}
+
+/// Reads a packet; strings are borrowed from it.
+///
+/// # Errors
+/// [`DecodeError`]. Never panics, whatever the bytes.
+pub fn decode<'p, T: Deserialize<'p>>(packet: &'p [u8]) -> Result<T, DecodeError> {
+    let (version, body) = packet.split_first().ok_or(DecodeError::Malformed)?;
+    if *version != VERSION {
+        return Err(DecodeError::Version(*version));
+    }
+    match postcard::take_from_bytes(body) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) | Err(_) => Err(DecodeError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::{ManagerStatus, Power, Reply, Request};
+
+    #[test]
+    fn a_request_comes_back_as_it_went() {
+        let mut buffer = [0; 64];
+        for request in [
+            Request::Manager,
+            Request::Units { from: 300 },
+            Request::Stop { name: "a@b.service" },
+            Request::Shutdown(Power::Reboot),
+        ] {
+            let packet = encode(&request, &mut buffer).expect("fits");
+            assert_eq!(decode::<Request<'_>>(packet), Ok(request));
+        }
+    }
+
+    #[test]
+    fn a_packet_of_another_version_is_told_apart_from_rubbish() {
+        assert_eq!(decode::<Request<'_>>(&[VERSION + 1, 0]), Err(DecodeError::Version(VERSION + 1)));
+        assert_eq!(decode::<Request<'_>>(&[]), Err(DecodeError::Malformed));
+        assert_eq!(decode::<Request<'_>>(&[VERSION, 99]), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_packet_with_bytes_left_over_is_malformed() {
+        assert_eq!(decode::<Request<'_>>(&[VERSION, 0, 0]), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_value_too_large_for_the_buffer_is_not_cut() {
+        let status = ManagerStatus {
+            board: "a board with a long name",
+            arch: "x86_64",
+            state: "running",
+            boot_us: 1,
+            units: 1,
+            failed: 0,
+            jobs: 0,
+        };
+        assert_eq!(encode(&Reply::Manager(status), &mut [0; 16]), None);
+        assert_eq!(encode(&Request::Manager, &mut []), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_panic(bytes: Vec<u8>) {
+            let _ = decode::<Request<'_>>(&bytes);
+            let _ = decode::<Reply<'_>>(&bytes);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Values as JSON text, written straight to a formatter: no heap, no tree.
+
+use core::fmt::{self, Write};
+
+use super::{Ended, ExitStatus, ManagerStatus, UnitStatus};
+
+/// Writes one JSON object, field by field.
+struct Object<'w, W: Write> {
+    out: &'w mut W,
+    first: bool,
+}
+
+impl<'w, W: Write> Object<'w, W> {
+    fn open(out: &'w mut W) -> Result<Self, fmt::Error> {
+        out.write_char('{')?;
+        Ok(Self { out, first: true })
+    }
+
+    fn key(&mut self, key: &str) -> fmt::Result {
+        if !self.first {
+            self.out.write_char(',')?;
+        }
+        self.first = false;
+        write!(self.out, "\"{key}\":")
+    }
+
+    fn text(&mut self, key: &str, value: &str) -> fmt::Result {
+        self.key(key)?;
+        string(self.out, value)
+    }
+
+    fn number(&mut self, key: &str, value: u64) -> fmt::Result {
+        self.key(key)?;
+        write!(self.out, "{value}")
+    }
+
+    fn number_or_null(&mut self, key: &str, value: Option<u32>) -> fmt::Result {
+        self.key(key)?;
+        match value {
+            Some(value) => write!(self.out, "{value}"),
+            None => self.out.write_str("null"),
+        }
+    }
+
+    fn texts(&mut self, key: &str, values: impl Iterator<Item = &'static str>) -> fmt::Result {
+        self.key(key)?;
+        self.out.write_char('[')?;
+        for (at, value) in values.enumerate() {
+            if at > 0 {
+                self.out.write_char(',')?;
+            }
+            string(self.out, value)?;
+        }
+        self.out.write_char(']')
+    }
+
+    fn close(self) -> fmt::Result {
+        self.out.write_char('}')
+    }
+}
+
+/// Writes `text` with its quotes, escaped as RFC 8259 §7 has it.
+fn string(out: &mut impl Write, text: &str) -> fmt::Result {
+    out.write_char('"')?;
+    for character in text.chars() {
+        match character {
+            '"' => out.write_str("\\\"")?,
+            '\\' => out.write_str("\\\\")?,
+            control if u32::from(control) < 0x20 => write!(out, "\\u{:04x}", u32::from(control))?,
+            other => out.write_char(other)?,
+        }
+    }
+    out.write_char('"')
+}
+
+impl UnitStatus<'_> {
+    /// The unit as a JSON object with the keys of the report (design.md §3). `posture` lists the settings that hold.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_json(
+        &self,
+        out: &mut impl Write,
+        posture: impl Iterator<Item = &'static str>,
+    ) -> fmt::Result {
+        let mut object = Object::open(out)?;
+        object.text("name", self.name)?;
+        object.text("description", self.description)?;
+        object.text("type", self.unit_type.as_str())?;
+        object.text("load", "loaded")?;
+        object.text("active", self.active.as_str())?;
+        object.text("sub", self.sub.as_str())?;
+        object.text("result", self.result.as_str())?;
+        object.number_or_null("main_pid", (self.main_pid != 0).then_some(self.main_pid))?;
+        object.key("main_code")?;
+        match self.main_exit.map(ExitStatus::code) {
+            Some(code) => string(object.out, code)?,
+            None => object.out.write_str("null")?,
+        }
+        object.number_or_null("main_status", self.main_exit.map(|exit| u32::from(exit.status())))?;
+        object.number_or_null("uid", self.uid)?;
+        object.number_or_null("gid", self.gid)?;
+        object.number("restarts", u64::from(self.restarts))?;
+        object.number("started_us", self.started_us)?;
+        object.number("ready_us", self.ready_us)?;
+        object.texts("posture", posture)?;
+        object.close()
+    }
+}
+
+impl ManagerStatus<'_> {
+    /// The manager as a JSON object.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_json(&self, out: &mut impl Write) -> fmt::Result {
+        let mut object = Object::open(out)?;
+        object.text("board", self.board)?;
+        object.text("arch", self.arch)?;
+        object.text("state", self.state)?;
+        object.number("boot_us", self.boot_us)?;
+        object.number("units", u64::from(self.units))?;
+        object.number("failed", u64::from(self.failed))?;
+        object.number("jobs", u64::from(self.jobs))?;
+        object.close()
+    }
+
+    /// The report's head, up to and including the bracket that opens its list of units; the caller writes the units
+    /// with commas between them and then `]}`.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_report_head(&self, out: &mut impl Write, ended: Ended) -> fmt::Result {
+        let mut object = Object::open(out)?;
+        object.number("schema", 1)?;
+        object.text("board", self.board)?;
+        object.text("arch", self.arch)?;
+        object.number("boot_us", self.boot_us)?;
+        object.text("ended", ended.as_str())?;
+        object.key("units")?;
+        object.out.write_char('[')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+
+    use super::*;
+
+    #[test]
+    fn text_with_quotes_and_control_characters_stays_json() {
+        let mut out = String::new();
+        string(&mut out, "a\"b\\c\n\u{1}é").expect("a String takes all");
+        assert_eq!(out, "\"a\\\"b\\\\c\\u000a\\u0001é\"");
+    }
+
+    #[test]
+    fn a_report_without_units_is_whole() {
+        let manager = ManagerStatus {
+            board: "b",
+            arch: "arm",
+            state: "running",
+            boot_us: 7,
+            units: 0,
+            failed: 0,
+            jobs: 0,
+        };
+        let mut out = String::new();
+        manager.write_report_head(&mut out, Ended::Idle).expect("a String takes all");
+        out.push_str("]}");
+        assert_eq!(out, r#"{"schema":1,"board":"b","arch":"arm","boot_us":7,"ended":"idle","units":[]}"#);
+    }
+}

@@ -1,0 +1,154 @@
+//! A small world for each test, a plan that a test changes, and what became of it.
+
+#![expect(
+    unsafe_code,
+    reason = "unshare is unsafe in rustix: here it moves one test thread to namespaces of its own"
+)]
+
+use std::{fs, path::Path};
+
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    io::{self, Errno},
+    mount::{MountFlags, MountPropagationFlags, mount, mount_change},
+    pipe::{PipeFlags, pipe_with},
+    process::{WaitId, WaitIdOptions, geteuid, waitid},
+    thread::{UnshareFlags, unshare_unsafe},
+};
+use tomte::linux::{
+    plan::{Command, Environment, Identity, Limits, Output, Plan, Privilege, Sandbox, Stdio, Words},
+    report::{self, Reading, Report},
+    spawn::{self, spawn},
+};
+
+/// Users of the small world. `svc` has groups of its own, `odd` a group that is not its name's.
+const PASSWD: &str = "root:x:0:0::/root:/bin/sh\n\
+                      svc:x:1001:1001::/home/svc:/bin/sh\n\
+                      odd:x:1002:1003::/:/usr/sbin/nologin\n\
+                      onlyuser:x:1004:1004::/nonexistent:/bin/false\n";
+const GROUP: &str = "root:x:0:\nsvc:x:1001:\nextra:x:1005:svc,odd\nonlygroup:x:1006:\nspare:x:1007:\n";
+
+/// Whether the test can run; prints why not.
+pub(super) fn enter_small_world() -> bool {
+    if !geteuid().is_root() {
+        println!("SKIPPED: needs root");
+        return false;
+    }
+    let flags = UnshareFlags::NEWNS | UnshareFlags::NEWIPC;
+    // SAFETY: neither flag separates descriptors or memory from the other threads; the file system context that NEWNS
+    // separates is this test's to change.
+    if let Err(errno) = unsafe { unshare_unsafe(flags) } {
+        println!("SKIPPED: namespaces are refused: {errno}");
+        return false;
+    }
+    mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).expect("private mounts");
+    for path in ["/etc", "/run", "/tmp", "/var", "/dev/shm", "/home", "/root"] {
+        let flags = MountFlags::NODEV;
+        mount("tmpfs", path, "tmpfs", flags, Some(c"mode=0755"))
+            .unwrap_or_else(|errno| panic!("{path}: {errno}"));
+    }
+    for path in ["/var/lib", "/var/tmp", "/var/cache", "/home/svc"] {
+        fs::create_dir(path).expect(path);
+    }
+    fs::write("/etc/passwd", PASSWD).expect("passwd");
+    fs::write("/etc/group", GROUP).expect("group");
+    true
+}
+
+/// A plan for `sh -c SCRIPT` that a test can change before it is carried out.
+pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
+    Plan {
+        unit: "test.service",
+        command: Command { path: "sh", argv: Words::new(argv).expect("ends in NUL"), expand: false },
+        environment: Environment::default(),
+        identity: Identity::default(),
+        privilege: Privilege::Restricted,
+        directories: &[],
+        runtime_directory_preserved: false,
+        sandbox: Sandbox::default(),
+        limits: Limits::default(),
+        working_directory: "",
+        working_directory_optional: false,
+        stdio: Stdio::default(),
+        ignore_sigpipe: true,
+        cgroup: None,
+        fail_at: None,
+    }
+}
+
+/// argv of a shell script.
+pub(super) fn script(text: &str) -> Vec<u8> {
+    format!("sh\0-c\0{text}\0").into_bytes()
+}
+
+/// What became of a child.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// Its exit code, if it was not killed.
+    pub(super) code: Option<i32>,
+    /// What it wrote to stdout and stderr.
+    pub(super) output: String,
+    /// What it reported.
+    pub(super) reports: Vec<Report>,
+}
+
+impl Outcome {
+    /// The value of a `NAME:<blank>value` line, as in /proc/self/status.
+    pub(super) fn status(&self, name: &str) -> &str {
+        let line = self.output.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {name} in {self:?}")).trim()
+    }
+
+    /// The lines of the output.
+    pub(super) fn lines(&self) -> Vec<&str> {
+        self.output.lines().collect()
+    }
+}
+
+/// Carries out `plan` with stdout and stderr going to the outcome, and waits for its end.
+pub(super) fn run(plan: &Plan<'_>) -> Result<Outcome, spawn::Failure> {
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).expect("pipe");
+    let stdio = Stdio { output: Output::Fd(writer.as_fd()), error: Output::Inherit, ..plan.stdio };
+    let child = spawn(&Plan { stdio, ..*plan })?;
+    drop(writer);
+    let output = read_to_end(&reader);
+    let status =
+        waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
+    let mut reports = Vec::new();
+    loop {
+        match report::read(&child.report).expect("a report") {
+            Reading::Report(report) => reports.push(report),
+            Reading::Empty => panic!("the child is dead, but its report pipe is open"),
+            Reading::Closed => break,
+        }
+    }
+    Ok(Outcome { code: status.exit_status(), output, reports })
+}
+
+fn read_to_end(pipe: &OwnedFd) -> String {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        match io::read(pipe, &mut buffer) {
+            Ok(0) => return String::from_utf8(bytes).expect("UTF-8"),
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            Err(Errno::INTR) => {}
+            Err(errno) => panic!("{errno}"),
+        }
+    }
+}
+
+/// Runs a shell script under a plan that `change` has changed.
+pub(super) fn run_script(text: &str, change: impl FnOnce(&mut Plan<'_>)) -> Outcome {
+    let argv = script(text);
+    let mut plan = plan(&argv);
+    change(&mut plan);
+    run(&plan).expect("a child")
+}
+
+/// Owner, group and mode of a path, links not followed.
+pub(super) fn owner_and_mode(path: impl AsRef<Path>) -> (u32, u32, u32) {
+    use std::os::unix::fs::MetadataExt;
+    let path = path.as_ref();
+    let found = fs::symlink_metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    (found.uid(), found.gid(), found.mode() & 0o7777)
+}

@@ -1,0 +1,152 @@
+//! Dynamic names of an image and their numbers: collected from the units, kept in `uids.lock`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::{
+    board::Board,
+    diag::{Diagnostic, Diagnostics},
+    model::{Kind, Located, Service},
+    order::Graph,
+    uids::{self, Lock},
+    users,
+    values::user,
+};
+
+/// What to do when `uids.lock` has to change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LockFile {
+    /// Write it, and say so.
+    #[default]
+    Update,
+    /// Refuse: the file of the version control is to be complete.
+    Locked,
+    /// Neither: the units are not the board's own.
+    Leave,
+}
+
+/// A dynamic name and the numbers it tries first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub name: String,
+    /// The image's own choice, kept in `uids.lock`.
+    pub baked: u32,
+    /// systemd's choice.
+    pub hashed: u32,
+}
+
+/// The name behind `User=` or `Group=` of a dynamic service that needs a number: none for no name and for numbers.
+pub(super) fn dynamic_name(value: &str) -> Option<&str> {
+    (!value.is_empty() && user::number(value).is_none()).then_some(value)
+}
+
+/// The dynamic names of all services, each once. Reports those that cannot be one.
+pub(super) fn names(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for node in &graph.nodes {
+        let Kind::Service(service) = &node.unit.kind else { continue };
+        if !service.exec.dynamic_user {
+            continue;
+        }
+        for problem in problems(board, service) {
+            diagnostics.push(problem);
+        }
+        let both = [&service.exec.user.value, &service.exec.group.value];
+        names.extend(both.into_iter().filter_map(|name| dynamic_name(name)).map(str::to_owned));
+    }
+    names
+}
+
+fn problems(board: &Board, service: &Service) -> Vec<Diagnostic> {
+    let exec = &service.exec;
+    let has_user = |name: &str| board.config.user.iter().any(|user| user.name == name);
+    let has_group = |name: &str| board.config.group.iter().any(|group| group.name == name);
+    let mut problems = Vec::new();
+    let mut report = |setting: &str, value: &Located<String>, problem: String| {
+        let message = format!("{setting}={}: {problem}", value.value);
+        problems.push(Diagnostic::error(message).at(value.place.clone()));
+    };
+    for (setting, value) in [("User", &exec.user), ("Group", &exec.group)] {
+        match dynamic_name(&value.value) {
+            Some(name) if !user::is_strict(name) => {
+                report(setting, value, format!("with DynamicUser=yes, {}", users::STRICT_NAME));
+            }
+            Some(_) | None => {}
+        }
+    }
+    // systemd starts such a service once and refuses it the second time, when the number has an owner.
+    if let Some(number) = user::number(&exec.user.value)
+        && !board.config.user.iter().any(|user| user.uid == number)
+    {
+        report(
+            "User",
+            &exec.user,
+            "with DynamicUser=yes, a number has to be that of a [[user]] in board.toml".into(),
+        );
+    }
+    // The same refusal as at run time (status 217), but before there is an image.
+    let (user, group) = (&exec.user.value, &exec.group.value);
+    if has_group(user) && !has_user(user) {
+        report("User", &exec.user, "board.toml has a [[group]] of this name but no [[user]]".into());
+    }
+    if !group.is_empty() && group != user && has_user(group) && !has_group(group) {
+        report("Group", &exec.group, "board.toml has a [[user]] of this name but no [[group]]".into());
+    }
+    problems
+}
+
+/// Numbers for `names`, and the text of the lock file that keeps them.
+pub(super) fn assign(
+    board: &Board,
+    names: &BTreeSet<String>,
+    lock_file: LockFile,
+    diagnostics: &mut Diagnostics,
+) -> Result<(Vec<Identity>, String)> {
+    let file = board.dir.join("uids.lock");
+    let before = match fs::read_to_string(&file) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+    };
+    let lock = Lock::parse(before.as_deref().unwrap_or_default())
+        .map_err(|(line, problem)| anyhow!("{}:{line}: {problem}", file.display()))?;
+    let range = board.uids();
+    let config = &board.config;
+    let taken: BTreeSet<u32> = (config.user.iter().flat_map(|user| [user.uid, user.gid]))
+        .chain(config.group.iter().map(|group| group.gid))
+        .collect();
+    let wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let next = lock.assign(&wanted, range, &taken).map_err(|name| {
+        anyhow!("{}: no number left for {name} in {}-{}", board.name, range.first, range.last)
+    })?;
+
+    if next != lock {
+        let changes = lock.changes(&next);
+        match lock_file {
+            LockFile::Leave => {}
+            LockFile::Locked => {
+                bail!("{} has to change, which --locked forbids: {}", file.display(), changes.join("; "));
+            }
+            LockFile::Update => {
+                super::write_whole(&file, next.text().as_bytes())?;
+                diagnostics.push(Diagnostic::note(format!(
+                    "{} updated: {}",
+                    file.display(),
+                    changes.join("; ")
+                )));
+            }
+        }
+    }
+    let numbers: BTreeMap<&str, u32> =
+        wanted.iter().filter_map(|name| next.number(name).map(|number| (*name, number))).collect();
+    let identities = numbers.into_iter().map(|(name, baked)| Identity {
+        name: name.to_owned(),
+        baked,
+        hashed: uids::hashed(name, range),
+    });
+    Ok((identities.collect(), next.text()))
+}

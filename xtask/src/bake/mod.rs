@@ -1,0 +1,152 @@
+//! The table of a board: unit files in, checked bytes out. Everything that the baker has to say goes into the
+//! diagnostics; the bytes are opened with the target's own code and compared before anybody gets them.
+
+mod identities;
+mod inputs;
+mod limits;
+mod record;
+pub mod verb;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use bumpalo::Bump;
+use tomte::table::{self, Arch};
+
+use crate::{
+    board::Board,
+    check::{self, Image},
+    diag::{Diagnostics, Severity},
+    model::Unit,
+    order::{Graph, Wanted},
+};
+
+pub use identities::{Identity, LockFile};
+
+/// What may differ from the board's own ways.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Unit files and folders of them to take instead of the board's units/ folder, unless empty. The board's `enable`
+    /// is not asked then: services that nothing pulls in start too. Numbers of users are not kept in `uids.lock`.
+    pub units: Vec<PathBuf>,
+    /// What boot starts instead of the board's default target.
+    pub target: Option<String>,
+    /// The image's root directories, if they are there: programs, users and groups that they lack are errors then.
+    pub roots: Vec<PathBuf>,
+    /// What to do about `uids.lock`.
+    pub lock: LockFile,
+}
+
+/// A table, and what it was made from.
+#[derive(Clone, Debug)]
+pub struct Baked {
+    /// The blob for the target.
+    pub table: Vec<u8>,
+    pub arch: Arch,
+    /// The units by id, and how they hang together.
+    pub graph: Graph,
+    /// The dynamic names by id.
+    pub identities: Vec<Identity>,
+}
+
+/// Bakes the table of `board`.
+///
+/// # Errors
+/// If `diagnostics` has errors afterwards, or a file cannot be read or written.
+pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> Result<Baked> {
+    let own_units = board.dir.join("units");
+    let (paths, lock) = if options.units.is_empty() {
+        let paths = if own_units.is_dir() { vec![own_units] } else { Vec::new() };
+        (paths, options.lock)
+    } else {
+        (options.units.clone(), LockFile::Leave)
+    };
+    // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
+    // A VM's is not made yet.
+    let host = [PathBuf::from("/"), board.dir.join("rootfs")];
+    let (roots, lack) = match (&options.roots[..], &board.config.qemu) {
+        ([], None) => (host.to_vec(), Severity::Warning),
+        ([], Some(_)) => (Vec::new(), Severity::Warning),
+        (given, _) => (given.to_vec(), Severity::Error),
+    };
+    let image = Image {
+        roots,
+        lack,
+        users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
+        groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
+        instances: board.config.enable.clone().unwrap_or_default(),
+    };
+    let units = check::load_for(&paths, &image, diagnostics);
+    stop_at_errors(board, diagnostics)?;
+    let inputs = inputs::hash(board, &paths)?;
+    bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)
+}
+
+/// Bakes `units`, which were made from files with the hash `inputs`.
+fn bake_units(
+    board: &Board,
+    units: Vec<Unit>,
+    options: &Options,
+    inputs: inputs::Inputs,
+    diagnostics: &mut Diagnostics,
+) -> Result<Baked> {
+    let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
+    // `enable` is about the board's own units. Units that somebody names for this once are there to be started.
+    let own = options.units.is_empty();
+    let enable = board.config.enable.as_deref().filter(|_| own);
+    let wanted = Wanted { default_target, enable, orphans: !own };
+    let graph = Graph::new(units, &wanted, diagnostics);
+    stop_at_errors(board, diagnostics)?;
+    let graph = graph.context("a graph without errors is whole")?;
+    limits::check(board, &graph, diagnostics);
+    let names = identities::names(board, &graph, diagnostics);
+    stop_at_errors(board, diagnostics)?;
+    let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
+
+    let arena = Bump::new();
+    let meant_board = record::board(&arena, board, &graph, &identities)?;
+    let meant: Vec<table::Unit<'_>> =
+        graph.nodes.iter().map(|node| record::unit(&arena, node, &identities)).collect::<Result<_>>()?;
+    let arch = board.arch();
+    let table = table::encode(arch, inputs.finish(&lock_text), &meant_board, &meant)
+        .map_err(|error| anyhow::anyhow!("{}: the table is {error}", board.name))?;
+    verify::verify(&table, arch, &meant_board, &meant, &graph)
+        .with_context(|| format!("{}: the table", board.name))?;
+    Ok(Baked { table, arch, graph, identities })
+}
+
+/// Writes the table to `file`, whole or not at all.
+pub fn write(baked: &Baked, file: &Path) -> Result<()> {
+    write_whole(file, &baked.table)
+}
+
+/// Writes `bytes` to a new file beside `file` and puts that in its place.
+fn write_whole(file: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> Result<()> {
+        std::fs::create_dir_all(dir)?;
+        let mut beside = tempfile::Builder::new().permissions(public_file()).tempfile_in(dir)?;
+        beside.write_all(bytes)?;
+        beside.persist(file)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn public_file() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+}
+
+fn stop_at_errors(board: &Board, diagnostics: &Diagnostics) -> Result<()> {
+    match diagnostics.count(Severity::Error) {
+        0 => Ok(()),
+        1 => bail!("{}: no table because of the error above", board.name),
+        errors => bail!("{}: no table because of the {errors} errors above", board.name),
+    }
+}

@@ -1,0 +1,174 @@
+//! From the model to the table's records: the same values, lists as bytes in an arena.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use bumpalo::Bump;
+use serde::Serialize;
+use tomte::table::{
+    self, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
+    Identity as IdentityRecord, IdentityId, Kind, List, Name, Service, StrList, Unit, UnitId,
+};
+
+use super::identities::{Identity, dynamic_name};
+use crate::{
+    board::Board,
+    model,
+    order::{Graph, Node},
+};
+
+/// The board's record.
+pub(super) fn board<'a>(
+    arena: &'a Bump,
+    board: &'a Board,
+    graph: &Graph,
+    identities: &'a [Identity],
+) -> Result<BoardRecord<'a>> {
+    let config = &board.config;
+    let records: Vec<IdentityRecord<'_>> = identities
+        .iter()
+        .map(|one| IdentityRecord { name: &one.name, baked: one.baked, hashed: one.hashed })
+        .collect();
+    Ok(BoardRecord {
+        name: &board.name,
+        default_target: graph.default_target,
+        uids: board.uids(),
+        identities: list(arena, &records),
+        hostname: &config.hostname,
+        environment: strings(
+            arena,
+            config.environment.iter().map(|(name, value)| format!("{name}={value}")),
+        )?,
+        log: config.log.into(),
+        on_panic: config.panic.action.into(),
+        panic_delay: config.panic.delay.0,
+    })
+}
+
+/// A unit's record.
+pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity]) -> Result<Unit<'a>> {
+    let unit = &node.unit;
+    let after: BTreeSet<UnitId> = node.after.keys().copied().collect();
+    Ok(Unit {
+        name: Name::new(&unit.name).with_context(|| format!("{:?} is no unit name", unit.name))?,
+        description: &unit.description,
+        wants: ids(arena, &node.wants)?,
+        requires: ids(arena, &node.requires)?,
+        required_by: ids(arena, &node.required_by)?,
+        after: ids(arena, &after)?,
+        before: ids(arena, &node.before)?,
+        start_limit: unit.start_limit,
+        kind: match &unit.kind {
+            model::Kind::Target => Kind::Target,
+            model::Kind::Service(one) => {
+                Kind::Service(service(arena, one, identities).with_context(|| unit.name.clone())?)
+            }
+        },
+    })
+}
+
+fn service<'a>(arena: &'a Bump, service: &'a model::Service, identities: &[Identity]) -> Result<Service<'a>> {
+    let of = |kind: CommandKind| commands(arena, service, kind);
+    Ok(Service {
+        service_type: service.service_type,
+        remain_after_exit: service.remain_after_exit,
+        restart: service.restart,
+        restart_delay: service.restart_delay,
+        success_exit_status: service.success_exit_status,
+        restart_prevent_exit_status: service.restart_prevent_exit_status,
+        restart_force_exit_status: service.restart_force_exit_status,
+        timeout_start: service.timeout_start,
+        timeout_stop: service.timeout_stop,
+        kill: service.kill,
+        commands: Commands {
+            condition: of(CommandKind::Condition)?,
+            start_pre: of(CommandKind::StartPre)?,
+            start: of(CommandKind::Start)?,
+            start_post: of(CommandKind::StartPost)?,
+            reload: of(CommandKind::Reload)?,
+            stop: of(CommandKind::Stop)?,
+            stop_post: of(CommandKind::StopPost)?,
+        },
+        exec: exec(arena, &service.exec, identities)?,
+    })
+}
+
+fn commands<'a>(
+    arena: &'a Bump,
+    service: &'a model::Service,
+    kind: CommandKind,
+) -> Result<List<'a, Command<'a>>> {
+    let of_kind = service.commands.iter().filter(|(of, _)| *of == kind);
+    let records: Vec<Command<'_>> = of_kind.map(|(_, one)| command(arena, one)).collect::<Result<_>>()?;
+    Ok(list(arena, &records))
+}
+
+/// A command line's record.
+pub(super) fn command<'a>(arena: &'a Bump, command: &'a model::Command) -> Result<Command<'a>> {
+    Ok(Command {
+        path: &command.path,
+        argv: strings(arena, &command.argv)?,
+        ignore_failure: command.ignore_failure,
+        expand: command.expand,
+        privilege: command.privilege,
+    })
+}
+
+fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, identities: &[Identity]) -> Result<Exec<'a>> {
+    let identity = |name: &str| {
+        let name = dynamic_name(name).filter(|_| exec.dynamic_user)?;
+        let place = identities.iter().position(|identity| identity.name == name)?;
+        u16::try_from(place).ok().map(IdentityId)
+    };
+    let (user, group) = (exec.user.value.as_str(), exec.group.value.as_str());
+    let directories: Vec<Directories<'_>> =
+        exec.directories.iter().map(|one| directory(arena, one)).collect::<Result<_>>()?;
+    Ok(Exec {
+        user,
+        group,
+        supplementary_groups: strings(arena, exec.supplementary_groups.iter().map(|group| &group.value))?,
+        dynamic_user: exec.dynamic_user,
+        user_identity: identity(user),
+        group_identity: identity(if group.is_empty() { user } else { group }),
+        environment: strings(arena, &exec.environment)?,
+        working_directory: &exec.working_directory,
+        working_directory_optional: exec.working_directory_optional,
+        umask: exec.umask,
+        rlimits: list(arena, &exec.rlimits),
+        capability_bounding_set: exec.capability_bounding_set,
+        ambient_capabilities: exec.ambient_capabilities,
+        no_new_privileges: exec.no_new_privileges,
+        private_tmp: exec.private_tmp,
+        protect_system: exec.protect_system,
+        protect_home: exec.protect_home,
+        restrict_suid_sgid: exec.restrict_suid_sgid,
+        remove_ipc: exec.remove_ipc,
+        directories: list(arena, &directories),
+        runtime_directory_preserve: exec.runtime_directory_preserve,
+        stdin: exec.stdin,
+        stdout: exec.stdout,
+        stderr: exec.stderr,
+        tty_path: &exec.tty_path,
+        syslog_identifier: &exec.syslog_identifier,
+        ignore_sigpipe: exec.ignore_sigpipe,
+    })
+}
+
+/// The record of one directory setting.
+pub(super) fn directory<'a>(arena: &'a Bump, directory: &'a model::Directories) -> Result<Directories<'a>> {
+    Ok(Directories { kind: directory.kind, mode: directory.mode, names: strings(arena, &directory.names)? })
+}
+
+fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
+    List::new(arena.alloc_slice_copy(&table::list(records)))
+}
+
+fn strings<'a, S: AsRef<str>>(arena: &'a Bump, strings: impl IntoIterator<Item = S>) -> Result<StrList<'a>> {
+    let bytes = arena.alloc_slice_copy(&table::strings(strings));
+    StrList::new(bytes).context("a list of strings that is none")
+}
+
+fn ids<'a>(arena: &'a Bump, ids: &BTreeSet<UnitId>) -> Result<IdList<'a>> {
+    let bytes = arena.alloc_slice_copy(&table::ids(ids.iter().copied()));
+    IdList::new(bytes).context("a list of ids that is none")
+}

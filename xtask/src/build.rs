@@ -1,0 +1,190 @@
+//! The target binary of one board: table, toolchain, cargo.
+//!
+//! Every board (and every compiler) has a target folder of its own below `target/boards/`, so that boards do not
+//! rebuild each other; a lock file there keeps two runs of one board apart.
+
+use std::{
+    fs::{self, File},
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{bake, board::Board, diag::Diagnostics, progress};
+
+/// What `build` should build, beyond what the board says.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Unit files and folders of unit files to bake instead of the board's own.
+    pub units: Vec<PathBuf>,
+    /// The target to boot into instead of the board's default.
+    pub target: Option<String>,
+    /// Keep symbols (`size` reads them). Such a build is not the one that ships.
+    pub symbols: bool,
+    /// Carry these bytes instead of baking: tests of tables that no baker would make.
+    pub table: Option<PathBuf>,
+}
+
+/// A finished build. The files stay as they are until this is dropped.
+#[derive(Debug)]
+pub struct Built {
+    /// The binary, to be installed as /sbin/init.
+    pub binary: PathBuf,
+    /// The table it carries.
+    pub table: PathBuf,
+    /// Held so that no other run of the board replaces the files meanwhile.
+    _lock: File,
+}
+
+/// `cargo xtask build B`.
+pub fn run(board: &str) -> Result<()> {
+    let built = build(&Board::load(board)?, &Options::default())?;
+    println!("{}", built.binary.display());
+    Ok(())
+}
+
+/// The repository.
+pub fn root_dir() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+/// The folder below `target/` that belongs to `board`.
+pub fn board_dir(board: &Board) -> PathBuf {
+    root_dir().join("target/boards").join(&board.name)
+}
+
+/// Bakes the table and builds the binary that carries it.
+pub fn build(board: &Board, options: &Options) -> Result<Built> {
+    let dir = board_dir(board);
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let lock = lock(&dir)?;
+    let table = dir.join(format!("{}.table", board.name));
+    place_table(board, options, &table)?;
+    let binary = compile(board, options, &table, &dir)?;
+    Ok(Built { binary, table, _lock: lock })
+}
+
+/// Waits until no other xtask works in `dir`.
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    if file.try_lock().is_err() {
+        let _step = progress::step(format!("waiting for another xtask to finish with {}", dir.display()));
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
+}
+
+/// The board's table; what the baker has to say goes to stderr.
+pub fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
+    let mut diagnostics = Diagnostics::default();
+    let options = bake::Options {
+        units: options.units.clone(),
+        target: options.target.clone(),
+        ..bake::Options::default()
+    };
+    let baked = bake::bake(board, &options, &mut diagnostics);
+    diagnostics.emit(std::io::stderr().is_terminal());
+    Ok(baked?.table)
+}
+
+/// Puts the table at `path`, leaving an equal one untouched so that cargo need not build again.
+fn place_table(board: &Board, options: &Options, path: &Path) -> Result<()> {
+    let bytes = match &options.table {
+        Some(given) => fs::read(given).with_context(|| format!("cannot read {}", given.display()))?,
+        None => table_of(board, options)?,
+    };
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Runs cargo. The answer is the binary's path.
+fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result<PathBuf> {
+    let target = &board.config.target;
+    ensure_target(target)?;
+    let cargo_dir = dir.join(if options.symbols { "cargo-symbols" } else { "cargo" });
+    let mut cargo = Command::new(cargo());
+    cargo
+        .current_dir(root_dir())
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--bin",
+            "tomte",
+            "--features",
+            "binary",
+            "--target",
+            target,
+            "--target-dir",
+        ])
+        .arg(&cargo_dir)
+        .env("TOMTE_TABLE", table)
+        .stdin(Stdio::null()); // cargo's rustc reads its probe from there
+    // As .cargo/config.toml has it for the musl targets: fixed addresses, for the binary is never relocated. It cannot
+    // be there for this triple, because without --target build scripts and proc macros would get it too.
+    let host_triple = format!("target.{target}.rustflags=[\"-Crelocation-model=static\"]");
+    if target.ends_with("-gnu") {
+        cargo.args(["--config", &host_triple]);
+    }
+    if options.symbols {
+        cargo.args(["--config", "profile.release.strip=false"]);
+    }
+    let step = progress::step(format!("building tomte for {} ({target})", board.name));
+    let status = cargo.status().with_context(|| format!("cannot run {}", progress::shown(&cargo)))?;
+    drop(step);
+    if !status.success() {
+        bail!("the build for board {} failed: {}", board.name, progress::shown(&cargo));
+    }
+    Ok(cargo_dir.join(target).join("release/tomte"))
+}
+
+/// The cargo that runs us, or the one on PATH.
+pub fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+/// Makes sure that the compiler has core for `target`; installs it through rustup when it may.
+pub fn ensure_target(target: &str) -> Result<()> {
+    if has_target(target)? {
+        return Ok(());
+    }
+    eprintln!("the Rust toolchain has no {target} yet: running `rustup target add {target}`");
+    let added =
+        progress::capture(Command::new("rustup").current_dir(root_dir()).args(["target", "add", target]));
+    match added {
+        Ok(_) if has_target(target)? => Ok(()),
+        Ok(_) => bail!(
+            "rustup added {target}, but {} is not rustup's: put rustup's first in PATH, or install the rust-std of \
+             {target} for that compiler",
+            rustc().display()
+        ),
+        Err(error) => bail!(
+            "no core library for {target}: {error:#}\nways out: a connection to rustup's server; a toolchain that \
+             brings {target} (distributions name it rust-std-{target} or alike); another board"
+        ),
+    }
+}
+
+fn rustc() -> PathBuf {
+    std::env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from)
+}
+
+/// Whether rustc's library folder for `target` holds a core.
+pub fn has_target(target: &str) -> Result<bool> {
+    let output = Command::new(rustc())
+        .current_dir(root_dir())
+        .args(["--print", "target-libdir", "--target", target])
+        .output()
+        .context("cannot run rustc")?;
+    let dir = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let holds_core = |entry: std::io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
+    };
+    Ok(output.status.success() && fs::read_dir(dir).is_ok_and(|mut entries| entries.any(holds_core)))
+}

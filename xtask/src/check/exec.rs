@@ -1,0 +1,283 @@
+//! What the directives of systemd.exec(5) do.
+
+use tomte::table::{
+    DirectoryKind, Preserve, PrivateTmp, ProtectHome, ProtectSystem, Stdin, Stdout,
+    limits::{DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, WORDS_BYTES_MAX},
+};
+
+use super::draft::{Cx, Draft};
+use crate::{
+    diag::Diagnostic,
+    model::Located,
+    read::{Assignment, Text},
+    values::{capability, directory, environment, path, rlimit, scalar, user, word, wrong},
+};
+
+type Done = Result<(), Diagnostic>;
+
+/// The value with its specifiers replaced.
+pub fn text(a: &Assignment, cx: &Cx) -> Result<String, Diagnostic> {
+    Ok(cx.specifiers.expand(&a.value)?.as_str().to_owned())
+}
+
+/// A user or group; an empty value takes an earlier one back.
+pub fn user(a: &Assignment, cx: &Cx) -> Result<Located<String>, Diagnostic> {
+    if a.value.is_empty() {
+        return Ok(Located { value: String::new(), place: None });
+    }
+    let text = cx.specifiers.expand(&a.value)?;
+    Ok(Located { value: user::parse(&text)?, place: Some(a.value.place(0)) })
+}
+
+/// `SupplementaryGroups=`: adds, or takes all back.
+pub fn supplementary_groups(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let groups = &mut d.service.exec.supplementary_groups;
+    if a.value.is_empty() {
+        groups.clear();
+    }
+    for word in word::list(&a.value)? {
+        let text = cx.specifiers.expand(&word)?;
+        groups.push(Located { value: user::parse(&text)?, place: Some(word.place(0)) });
+    }
+    if groups.len() > GROUPS_MAX {
+        return Err(wrong(&a.value, format!("{} groups; at most {GROUPS_MAX}", groups.len())));
+    }
+    Ok(())
+}
+
+/// `Environment=`: sets variables, or takes all back.
+pub fn environment(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let list = &mut d.service.exec.environment;
+    if a.value.is_empty() {
+        list.clear();
+    }
+    for variable in environment::parse(&a.value, &cx.specifiers, &mut cx.problems) {
+        let name = format!("{}=", variable.name);
+        list.retain(|other| !other.starts_with(&name));
+        list.push(variable.assignment());
+    }
+    let bytes: usize = list.iter().map(|assignment| assignment.len() + 1).sum();
+    if list.len() > ENVIRONMENT_MAX || bytes > WORDS_BYTES_MAX {
+        let message = format!(
+            "{} variables of {bytes} bytes; at most {ENVIRONMENT_MAX} of {WORDS_BYTES_MAX} bytes together",
+            list.len()
+        );
+        return Err(wrong(&a.value, message));
+    }
+    Ok(())
+}
+
+/// `WorkingDirectory=`.
+pub fn working_directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let exec = &mut d.service.exec;
+    let (optional, written) = match a.value.as_str().strip_prefix('-') {
+        Some(_) => (true, a.value.slice(1..a.value.len())),
+        None => (false, a.value.clone()),
+    };
+    exec.working_directory = match written.as_str() {
+        "" if optional => return Err(wrong(&a.value, "no directory behind the -")),
+        "" => String::new(),
+        "~" => "~".to_owned(),
+        _ => path::absolute(&cx.specifiers.expand(&written)?)?,
+    };
+    exec.working_directory_optional = optional;
+    Ok(())
+}
+
+/// `Limit*=`.
+pub fn rlimit(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let limit = rlimit::parse(a.key.as_str(), &a.value)?;
+    let limits = &mut d.service.exec.rlimits;
+    limits.retain(|other| other.resource != limit.resource);
+    limits.push(limit);
+    Ok(())
+}
+
+/// `CapabilityBoundingSet=`.
+pub fn capability_bounding_set(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let set = &mut d.service.exec.capability_bounding_set;
+    *set = capability::merge(&a.value, *set, u64::MAX)?;
+    Ok(())
+}
+
+/// `AmbientCapabilities=`.
+pub fn ambient_capabilities(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let set = &mut d.service.exec.ambient_capabilities;
+    *set = capability::merge(&a.value, *set, 0)?;
+    Ok(())
+}
+
+/// `PrivateTmp=`.
+pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.service.exec.private_tmp = match a.value.as_str() {
+        "connected" => PrivateTmp::Connected,
+        "disconnected" => PrivateTmp::Disconnected,
+        _ => match boolean_or(&a.value, &["connected", "disconnected"])? {
+            true => PrivateTmp::Connected,
+            false => PrivateTmp::No,
+        },
+    };
+    Ok(())
+}
+
+/// `ProtectSystem=`, as far as it is enforced.
+pub fn protect_system(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.service.exec.protect_system = match a.value.as_str() {
+        "strict" => ProtectSystem::Strict,
+        "full" => {
+            return Err(not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more"));
+        }
+        _ => match boolean_or(&a.value, &["full", "strict"])? {
+            true => {
+                return Err(
+                    not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more")
+                );
+            }
+            false => ProtectSystem::No,
+        },
+    };
+    Ok(())
+}
+
+/// `ProtectHome=`, as far as it is enforced.
+pub fn protect_home(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.service.exec.protect_home = match a.value.as_str() {
+        "read-only" => ProtectHome::ReadOnly,
+        "tmpfs" => {
+            return Err(not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less"));
+        }
+        _ => match boolean_or(&a.value, &["read-only", "tmpfs"])? {
+            true => {
+                return Err(
+                    not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less")
+                );
+            }
+            false => ProtectHome::No,
+        },
+    };
+    Ok(())
+}
+
+fn boolean_or(value: &Text, words: &[&str]) -> Result<bool, Diagnostic> {
+    scalar::boolean(value).map_err(|_| scalar::expected(value, &[&["yes", "no"], words].concat()))
+}
+
+fn not_enforced(value: &Text) -> Diagnostic {
+    wrong(
+        value,
+        format!(
+            "{:?} is not enforced by this tomte, so the service could do more than it may",
+            value.as_str()
+        ),
+    )
+}
+
+/// `PermissionsStartOnly=`: only what it is without.
+pub fn permissions_start_only(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    if scalar::boolean(&a.value)? {
+        let problem = wrong(&a.value, "\"yes\" is not supported by this tomte; systemd has deprecated it");
+        return Err(problem.help("put + or ! before the program of the commands that need full privileges"));
+    }
+    Ok(())
+}
+
+/// The index in [`DirectoryKind::ALL`] of the setting that `key` belongs to.
+fn directory_index(key: &str) -> usize {
+    DirectoryKind::ALL.into_iter().position(|kind| key.starts_with(directory_key(kind))).unwrap_or(0)
+}
+
+/// `RuntimeDirectory=` and its kind: adds, or takes all back.
+pub fn directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let (_, names) = &mut d.directories[directory_index(a.key.as_str())];
+    if a.value.is_empty() {
+        names.clear();
+    }
+    names.extend(directory::list(&a.value, &cx.specifiers)?);
+    if names.len() > DIRECTORIES_MAX {
+        return Err(wrong(&a.value, format!("{} directories; at most {DIRECTORIES_MAX}", names.len())));
+    }
+    Ok(())
+}
+
+/// `RuntimeDirectoryMode=` and its kind.
+pub fn directory_mode(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.directories[directory_index(a.key.as_str())].0 = scalar::mode(&a.value, 0o7777)?;
+    Ok(())
+}
+
+/// `RuntimeDirectoryPreserve=`.
+pub fn runtime_directory_preserve(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.service.exec.runtime_directory_preserve = match a.value.as_str() {
+        "restart" => Preserve::Restart,
+        _ => match boolean_or(&a.value, &["restart"])? {
+            true => Preserve::Yes,
+            false => Preserve::No,
+        },
+    };
+    Ok(())
+}
+
+/// `StandardInput=`.
+pub fn standard_input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    if a.value.as_str() == "tty-force" {
+        let problem = Diagnostic::warning("\"tty-force\" is taken as tty: nobody is thrown off the terminal");
+        cx.problems.push(problem.on(&a.value, 0..a.value.len()));
+        d.service.exec.stdin = Stdin::Tty;
+        return Ok(());
+    }
+    d.service.exec.stdin = scalar::choice(&a.value, &[("null", Stdin::Null), ("tty", Stdin::Tty)])?;
+    Ok(())
+}
+
+/// `StandardOutput=`.
+pub fn standard_output(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    d.service.exec.stdout = output(a, cx)?;
+    Ok(())
+}
+
+/// `StandardError=`.
+pub fn standard_error(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    d.service.exec.stderr = output(a, cx)?;
+    Ok(())
+}
+
+fn output(a: &Assignment, cx: &mut Cx) -> Result<Stdout, Diagnostic> {
+    if let "syslog" | "kmsg" | "syslog+console" | "kmsg+console" | "journal+console" = a.value.as_str() {
+        let message = format!("{:?} goes to tomte's log, as journal does", a.value.as_str());
+        cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
+        return Ok(Stdout::Journal);
+    }
+    let choices = [
+        ("inherit", Stdout::Inherit),
+        ("null", Stdout::Null),
+        ("tty", Stdout::Tty),
+        ("journal", Stdout::Journal),
+    ];
+    scalar::choice(&a.value, &choices)
+}
+
+/// `TTYPath=`.
+pub fn tty_path(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    d.service.exec.tty_path = match a.value.as_str() {
+        "" => "/dev/console".to_owned(),
+        _ => path::absolute(&cx.specifiers.expand(&a.value)?)?,
+    };
+    Ok(())
+}
+
+/// `SyslogIdentifier=`.
+pub fn syslog_identifier(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    d.service.exec.syslog_identifier = text(a, cx)?;
+    Ok(())
+}
+
+/// What the five settings of systemd.exec(5) are called, without `Directory`.
+pub const fn directory_key(kind: DirectoryKind) -> &'static str {
+    match kind {
+        DirectoryKind::Runtime => "Runtime",
+        DirectoryKind::State => "State",
+        DirectoryKind::Cache => "Cache",
+        DirectoryKind::Logs => "Logs",
+        DirectoryKind::Configuration => "Configuration",
+    }
+}

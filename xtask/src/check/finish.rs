@@ -1,0 +1,150 @@
+//! What can be said of a unit only when its last line has been read: defaults that depend on other settings, settings
+//! that exclude each other, and what `DynamicUser=` implies (systemd-semantics: unit.c `unit_patch_contexts`,
+//! service.c `service_verify`).
+
+use tomte::table::{
+    CommandKind, DirectoryKind, Micros, PrivateTmp, ProtectHome, ProtectSystem, Restart, ServiceType,
+};
+
+use super::{
+    blame,
+    draft::{Cx, Draft},
+    under,
+};
+use crate::{
+    diag::Diagnostic,
+    model::{Directories, Exec, Kind, Unit},
+    values::{capability, scalar, unit_name::UnitName, user},
+};
+
+/// The finished unit.
+pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
+    if draft.unit.start_limit.burst == 0 {
+        draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
+    }
+    if name.suffix == "service" {
+        service(&mut draft, cx);
+        directories(&mut draft);
+        capabilities(&draft.service.exec, cx);
+        dynamic_user(&mut draft.service.exec, name, cx);
+        draft.unit.kind = Kind::Service(Box::new(draft.service));
+    }
+    draft.unit
+}
+
+/// Fills in the defaults that depend on other settings and refuses what cannot run.
+fn service(draft: &mut Draft, cx: &mut Cx) {
+    let service = &mut draft.service;
+    let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
+    let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
+    let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
+    service.service_type = draft.service_type.unwrap_or(default);
+    let oneshot = service.service_type == ServiceType::Oneshot;
+    let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
+    service.timeout_start = draft.timeout_start.unwrap_or(default);
+    if starts == 0 && stops == 0 {
+        // What seems to be missing may be what was refused, and that has been said.
+        if !cx.failed {
+            nothing_to_run(draft, cx);
+        }
+        return;
+    }
+    if oneshot && matches!(service.restart, Restart::Always | Restart::OnSuccess) {
+        let message = "not allowed for Type=oneshot, which would never come to an end";
+        refuse("Restart", message, "Restart=on-failure is allowed", cx);
+    }
+    if cx.failed {
+        // As above.
+    } else if starts == 0 && !oneshot {
+        refuse("Type", "without ExecStart= only oneshot is allowed", "add ExecStart= to [Service]", cx);
+    } else if starts == 0 && !service.remain_after_exit {
+        let message = "without ExecStart= the service has to stay active to be stopped";
+        refuse("ExecStop", message, "add RemainAfterExit=yes", cx);
+    } else if starts > 1 && !oneshot {
+        let message = "several commands are allowed for Type=oneshot only";
+        let help = "ExecStartPre= runs before the service; an empty ExecStart= takes earlier ones back";
+        refuse("ExecStart", message, help, cx);
+    }
+}
+
+fn nothing_to_run(draft: &Draft, cx: &mut Cx) {
+    let message = "no ExecStart= and no ExecStop=, so there is nothing to run";
+    let problem = match (&cx.header, &draft.unit.file) {
+        (Some(header), _) => Diagnostic::error(message).on(header, 0..header.len()),
+        (None, Some(file)) => Diagnostic::error(format!("{}: {message}", file.display())),
+        (None, None) => Diagnostic::error(message),
+    };
+    cx.problems.push(problem.help("add ExecStart= to [Service]"));
+}
+
+/// An error about the last assignment of `key`.
+fn refuse(key: &str, message: &str, help: &str, cx: &mut Cx) {
+    let problem = blame(Diagnostic::error(under(key, message)), key, cx);
+    cx.problems.push(problem.help(help));
+}
+
+/// Names sorted, parents before what is below them; kinds without names left out.
+fn directories(draft: &mut Draft) {
+    let all = DirectoryKind::ALL.into_iter().zip(std::mem::take(&mut draft.directories));
+    for (kind, (mode, mut names)) in all {
+        names.sort();
+        names.dedup();
+        if !names.is_empty() {
+            draft.service.exec.directories.push(Directories { kind, mode, names });
+        }
+    }
+}
+
+/// A capability outside the bounding set cannot be raised: the kernel refuses it (capabilities(7), `capset`).
+fn capabilities(exec: &Exec, cx: &mut Cx) {
+    let outside = exec.ambient_capabilities & !exec.capability_bounding_set;
+    if outside != 0 {
+        let names = capability::names(outside).collect::<Vec<_>>().join(" ");
+        let message =
+            format!("{names} cannot be given to the service, as CapabilityBoundingSet= takes it away");
+        refuse("AmbientCapabilities", &message, "allow it in CapabilityBoundingSet= too", cx);
+    }
+}
+
+/// Fills in what `DynamicUser=yes` implies, and checks the names it needs.
+fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
+    if !exec.dynamic_user {
+        return;
+    }
+    for (key, located) in [("User", &exec.user), ("Group", &exec.group)] {
+        let written = located.value.as_str();
+        let problem = if written.is_empty() || user::is_strict(written) {
+            continue;
+        } else if user::number(written).is_some() {
+            Diagnostic::error(format!("{key}=: DynamicUser=yes needs a name, not the number {written}"))
+                .help("a number of your own choice goes without DynamicUser=")
+        } else {
+            Diagnostic::error(format!("{key}={written:?} cannot be the name of a dynamic user"))
+                .help("letters, digits, _ and -, no digit or - first, at most 31 bytes")
+        };
+        let problem = blame(problem, key, cx);
+        cx.problems.push(problem);
+    }
+    if exec.user.value.is_empty() {
+        exec.user.value = user::derived(&name.prefix);
+    }
+    if exec.group.value.is_empty() {
+        exec.group = exec.user.clone();
+    }
+    for key in ["NoNewPrivileges", "PrivateTmp", "ProtectSystem", "RemoveIPC", "RestrictSUIDSGID"] {
+        let off = cx.written.get(key).is_some_and(|a| scalar::boolean(&a.value) == Ok(false));
+        if off {
+            let problem = Diagnostic::warning(under(key, "has no effect: DynamicUser=yes switches it on"));
+            let problem = blame(problem, key, cx);
+            cx.problems.push(problem);
+        }
+    }
+    exec.private_tmp = PrivateTmp::Disconnected;
+    exec.protect_system = ProtectSystem::Strict;
+    if exec.protect_home == ProtectHome::No {
+        exec.protect_home = ProtectHome::ReadOnly;
+    }
+    exec.no_new_privileges = true;
+    exec.restrict_suid_sgid = true;
+    exec.remove_ipc = true;
+}

@@ -1,0 +1,202 @@
+//! Checks against the image that the units will run in: programs, users, groups. Reads the image's directories;
+//! follows symbolic links inside them and never out of them.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    diag::{Diagnostic, Diagnostics, Severity},
+    model::{Command, Exec, Kind, Located, Unit},
+    values::user,
+};
+
+/// Where a program without a slash is looked for (systemd's path-util.h, DEFAULT_PATH).
+const SEARCH_PATH: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Symbolic links followed for one path: the kernel's limit.
+const LINKS_MAX: usize = 40;
+
+/// What is known of the image that the units will run in. Without `roots` nothing is checked against it.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    /// Its root directories, each laid over the one before it.
+    pub roots: Vec<PathBuf>,
+    /// Users that it will have besides those in its /etc/passwd: name and number.
+    pub users: Vec<(String, u32)>,
+    /// Groups that it will have besides those in its /etc/group: name and number.
+    pub groups: Vec<(String, u32)>,
+    /// What it is that the image lacks something. A warning, where the image may still change before it runs.
+    pub lack: Severity,
+    /// Units that the board names: templates get these instances.
+    pub instances: Vec<String>,
+}
+
+/// The names and numbers of the image.
+struct Accounts {
+    lack: Severity,
+    users: Vec<(String, u32)>,
+    groups: Vec<(String, u32)>,
+}
+
+impl Image {
+    /// Root's shell as systemd's user-util.c, `default_root_shell`, has it: bash where there is one. `None` if the
+    /// image is not known.
+    pub fn root_shell(&self) -> Option<&'static str> {
+        let shell = if self.resolve("/bin/bash").is_some() { "/bin/bash" } else { "/bin/sh" };
+        (!self.roots.is_empty()).then_some(shell)
+    }
+
+    /// Complains about everything the services need and the image lacks.
+    pub fn check(&self, units: &[Unit], sink: &mut Diagnostics) {
+        if self.roots.is_empty() {
+            return;
+        }
+        let accounts = Accounts {
+            lack: self.lack,
+            users: [self.users.clone(), self.accounts("/etc/passwd")].concat(),
+            groups: [self.groups.clone(), self.accounts("/etc/group")].concat(),
+        };
+        for unit in units {
+            if let Kind::Service(service) = &unit.kind {
+                accounts.check(unit, &service.exec, sink);
+                service.commands.iter().for_each(|(_, command)| self.check_program(command, sink));
+            }
+        }
+    }
+
+    fn check_program(&self, command: &Command, sink: &mut Diagnostics) {
+        let Command { path, place, ignore_failure, .. } = command;
+        let message = if path.starts_with('/') {
+            match self.resolve(path) {
+                None => format!("{path} is not in the image"),
+                Some(file) if !is_executable(&file) => format!("{path} is no executable file in the image"),
+                Some(_) => return,
+            }
+        } else {
+            let mut places =
+                SEARCH_PATH.iter().filter_map(|folder| self.resolve(&format!("{folder}/{path}")));
+            if places.any(|file| is_executable(&file)) {
+                return;
+            }
+            format!("{path} is not in the image, in none of {}", SEARCH_PATH.join(" "))
+        };
+        let severity = if *ignore_failure { self.lack.max(Severity::Warning) } else { self.lack };
+        let problem = Diagnostic { severity, ..Diagnostic::error(message) };
+        sink.push(problem.at(place.clone()).wide(path.chars().count()));
+    }
+
+    /// The file that `path` of the image is, links followed.
+    fn resolve(&self, path: &str) -> Option<PathBuf> {
+        let mut links = 0;
+        let mut done: Vec<String> = Vec::new();
+        let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        while let Some(part) = todo.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    done.pop();
+                    continue;
+                }
+                _ => done.push(part),
+            }
+            let here = self.find(&done)?;
+            if let Ok(target) = std::fs::read_link(&here) {
+                links += 1;
+                if links > LINKS_MAX {
+                    return None;
+                }
+                let target = target.to_string_lossy().into_owned();
+                done.pop();
+                if target.starts_with('/') {
+                    done.clear();
+                }
+                todo.extend(target.split('/').rev().map(str::to_owned));
+            }
+        }
+        self.find(&done)
+    }
+
+    /// The topmost file at `parts`.
+    fn find(&self, parts: &[String]) -> Option<PathBuf> {
+        let mut layers = self.roots.iter().rev().map(|root| root.join(parts.join("/")));
+        layers.find(|path| path.symlink_metadata().is_ok())
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        let bytes = std::fs::read(self.resolve(path)?).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Names and numbers of passwd(5) or group(5).
+    fn accounts(&self, path: &str) -> Vec<(String, u32)> {
+        let text = self.read(path).unwrap_or_default();
+        let entry = |line: &str| {
+            let mut fields = line.split(':');
+            Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
+        };
+        text.lines().filter_map(entry).collect()
+    }
+}
+
+impl Accounts {
+    fn check(&self, unit: &Unit, exec: &Exec, sink: &mut Diagnostics) {
+        if exec.dynamic_user {
+            self.check_dynamic(unit, exec, sink);
+        } else {
+            self.require("User", "user", &exec.user, sink);
+            self.require("Group", "group", &exec.group, sink);
+        }
+        for group in &exec.supplementary_groups {
+            self.require("SupplementaryGroups", "group", group, sink);
+        }
+    }
+
+    /// A name that only one of the two files has cannot be allocated (systemd's dynamic-user.c gives EILSEQ).
+    fn check_dynamic(&self, unit: &Unit, exec: &Exec, sink: &mut Diagnostics) {
+        let has = |list: &[(String, u32)], name: &str| list.iter().any(|(known, _)| known == name);
+        let cases = [
+            ("User", &exec.user, &self.users, &self.groups, "a group"),
+            ("Group", &exec.group, &self.groups, &self.users, "a user"),
+        ];
+        let separate = exec.group.value != exec.user.value;
+        for (key, written, own, other, what) in cases.into_iter().take(if separate { 2 } else { 1 }) {
+            let name = written.value.as_str();
+            if !has(own, name) && has(other, name) {
+                let message = format!("the image has {what} {name:?}, so no dynamic one can be called that");
+                let message = match written.place {
+                    Some(_) => format!("{key}=: {message}"),
+                    None => format!("{}: {message}", unit.name), // the name is the unit's own
+                };
+                sink.push(self.problem(message, written));
+            }
+        }
+    }
+
+    /// Complains if `written` is a name or number that the image has not. Root and nobody always exist.
+    fn require(&self, key: &str, role: &str, written: &Located<String>, sink: &mut Diagnostics) {
+        let list = if role == "user" { &self.users } else { &self.groups };
+        let name = written.value.as_str();
+        let number = user::number(name);
+        let known = list.iter().any(|(known, id)| known == name || Some(*id) == number);
+        if known
+            || matches!(name, "" | "root" | "0")
+            || (role == "user" && matches!(name, "nobody" | "65534"))
+        {
+            return;
+        }
+        let problem = self.problem(format!("{key}=: the image has no {role} {name:?}"), written);
+        let problem = problem.did_you_mean(name, list.iter().map(|(known, _)| known.as_str()));
+        sink.push(problem.help(format!("declare it in board.toml ([[{role}]]), or set DynamicUser=yes")));
+    }
+
+    fn problem(&self, message: String, written: &Located<String>) -> Diagnostic {
+        let problem = Diagnostic { severity: self.lack, ..Diagnostic::error(message) };
+        problem.at(written.place.clone()).wide(written.value.chars().count())
+    }
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}

@@ -1,0 +1,190 @@
+//! Unit files to typed units: what each directive means, what it defaults to, what it implies, and every check that
+//! looks at one unit alone. Collects all problems of all files. Names of other units are left to `order`.
+
+mod directives;
+mod draft;
+mod exec;
+mod files;
+mod finish;
+mod image;
+mod known;
+mod lists;
+mod service;
+pub mod verb;
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use crate::{
+    diag::{Diagnostic, Diagnostics, Severity},
+    model::{Located, Unit},
+    read::{self, Assignment, Section},
+    values::{specifier::Specifiers, unit_name::UnitName},
+};
+
+use draft::{Cx, Draft};
+use files::{Files, Found};
+
+pub use image::Image;
+
+/// Reads the unit files in `paths` (files, or directories of them) and their drop-ins. Every problem goes to `sink`;
+/// units with errors are returned as far as they could be understood, so ask `sink.has_errors()` before using them.
+/// Templates come back as the instances that other units name.
+pub fn load(paths: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit> {
+    load_for(paths, &Image::default(), sink)
+}
+
+/// The same for a known image: programs, users and groups that it lacks are errors too, and templates get the
+/// instances that the board names.
+pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec<Unit> {
+    let files = files::collect(paths, sink);
+    let shell = image.root_shell();
+    let mut units: Vec<Unit> = files.units.iter().map(|found| read_unit(found, shell, sink).0).collect();
+    instances(&files, image, shell, &mut units, sink);
+    link(&files, &mut units, sink);
+    for (alias, name) in &files.aliases {
+        if let Some(unit) = units.iter_mut().find(|unit| unit.name == *name) {
+            unit.install.aliases.push(Located { value: alias.clone(), place: None });
+        }
+    }
+    units.sort_by(|one, other| one.name.cmp(&other.name));
+    image.check(&units, sink);
+    units
+}
+
+/// Enters the links of `X.wants/` and `X.requires/` directories: at X if it is among the units, else as if `[Install]`
+/// said so.
+fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
+    for link in &files.links {
+        let value = |value: &str| Located { value: value.to_owned(), place: None };
+        if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.from) {
+            let list = if link.requires { &mut unit.requires } else { &mut unit.wants };
+            list.push(value(&link.to));
+        } else if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.to) {
+            let install = &mut unit.install;
+            install.present = true;
+            let list = if link.requires { &mut install.required_by } else { &mut install.wanted_by };
+            list.push(value(&link.from));
+        } else {
+            let message = format!("{}: there is neither {} nor {}", link.path.display(), link.from, link.to);
+            sink.push(Diagnostic::warning(message));
+        }
+    }
+}
+
+/// Makes the instances of templates that units, the board, or the template's own `DefaultInstance=` name.
+fn instances(
+    files: &Files,
+    image: &Image,
+    shell: Option<&str>,
+    units: &mut Vec<Unit>,
+    sink: &mut Diagnostics,
+) {
+    let mut used = BTreeSet::new();
+    let mut asked: Vec<String> = image.instances.clone();
+    asked.extend(files.links.iter().map(|link| link.to.clone()));
+    let named = |unit: &Unit| {
+        let lists = [&unit.wants, &unit.requires, &unit.install.also];
+        lists.into_iter().flatten().map(|name| name.value.clone()).collect::<Vec<_>>()
+    };
+    asked.extend(units.iter().flat_map(named));
+    for template in &files.templates {
+        // The template's own problems count even if nobody uses it. `%i` has to stand for something meanwhile.
+        let UnitName { prefix, suffix, .. } = &template.name;
+        let instance = |instance: &str| format!("{prefix}@{instance}.{suffix}");
+        let Ok(name) = UnitName::new(&instance("instance")) else { continue };
+        let (_, default) = read_unit(&Found { name, ..template.clone() }, shell, sink);
+        if !default.is_empty() {
+            asked.push(instance(&default));
+        }
+    }
+    while let Some(name) = asked.pop() {
+        let Ok(name) = UnitName::new(&name) else { continue };
+        let template = name.template().and_then(|full| files.templates.iter().find(|t| t.name.full == full));
+        let Some(template) = template.filter(|_| units.iter().all(|unit| unit.name != name.full)) else {
+            continue;
+        };
+        used.insert(template.name.full.clone());
+        let drop_ins = files::drop_ins(&name, &files.roots, sink);
+        let (unit, _) = read_unit(&Found { name, file: template.file.clone(), drop_ins }, shell, sink);
+        asked.extend(named(&unit));
+        units.push(unit);
+    }
+    for template in files.templates.iter().filter(|template| !used.contains(&template.name.full)) {
+        let message = format!("{}: no unit names an instance of this template", template.file.display());
+        sink.push(Diagnostic::warning(message));
+    }
+}
+
+/// One unit out of its file and drop-ins, and its `DefaultInstance=`.
+fn read_unit(found: &Found, shell: Option<&str>, sink: &mut Diagnostics) -> (Unit, String) {
+    let errors = sink.count(Severity::Error);
+    let mut sections = read::file(&found.file, sink).sections;
+    for drop_in in &found.drop_ins {
+        sections.extend(read::file(drop_in, sink).sections);
+    }
+    let mut cx = cx_of(found, shell);
+    cx.failed = sink.count(Severity::Error) > errors;
+    assemble(found, &sections, cx, sink)
+}
+
+fn cx_of(found: &Found, shell: Option<&str>) -> Cx {
+    Cx::new(Specifiers { unit: found.name.clone(), root_shell: shell.map(str::to_owned) })
+}
+
+/// One unit out of its sections, and its `DefaultInstance=`.
+fn assemble(found: &Found, sections: &[Section], mut cx: Cx, sink: &mut Diagnostics) -> (Unit, String) {
+    let mut draft = Draft::new(&found.name, &found.file);
+    for section in sections {
+        known::section(&section.name, found.name.suffix, &mut cx);
+        take(section, &found.name, &mut draft, &mut cx);
+    }
+    let default_instance = std::mem::take(&mut draft.default_instance);
+    let unit = finish::unit(draft, &found.name, &mut cx);
+    cx.drain(sink);
+    (unit, default_instance)
+}
+
+/// Applies every assignment of one section.
+fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
+    let name = section.name.as_str();
+    if !known::sections(unit.suffix).contains(&name) {
+        return;
+    }
+    if name == "Service" {
+        cx.header = Some(section.name.clone());
+    }
+    draft.unit.install.present |= name == "Install";
+    for assignment in &section.assignments {
+        let key = assignment.key.as_str();
+        let Some(set) = directives::find(name, key) else {
+            cx.problems.extend(known::unsupported(name, assignment));
+            continue;
+        };
+        let before = cx.problems.len();
+        let failed = set(draft, assignment, cx).err();
+        cx.failed |= failed.is_some();
+        cx.problems.extend(failed);
+        for problem in &mut cx.problems[before..] {
+            problem.message = under(key, &problem.message);
+        }
+        cx.written.insert(key.to_owned(), assignment.clone());
+    }
+}
+
+/// `message` about the value of `key`; it may begin with the value, quoted.
+fn under(key: &str, message: &str) -> String {
+    let colon = if message.starts_with('"') { "" } else { ": " };
+    format!("{key}={colon}{message}")
+}
+
+/// Points at the assignment that was written last for `key`, or at nothing.
+fn blame(problem: Diagnostic, key: &str, cx: &Cx) -> Diagnostic {
+    match cx.written.get(key) {
+        Some(Assignment { value, .. }) if !value.is_empty() => problem.on(value, 0..value.len()),
+        Some(Assignment { key, .. }) => problem.on(key, 0..key.len()),
+        None => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! What the directives of systemd.service(5), systemd.kill(5) and the start limit do.
+
+use tomte::table::{CommandKind, ExitSet, KillMode, Micros, Restart, ServiceType, limits::COMMANDS_MAX};
+
+use super::draft::{Cx, Draft};
+use crate::{
+    diag::Diagnostic,
+    read::Assignment,
+    values::{command, exit_status, scalar, signal, time, wrong},
+};
+
+type Done = Result<(), Diagnostic>;
+
+/// `BindsTo=`: taken as `Requires=`, which is the part of it that tomte has.
+pub fn binds_to(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let problem =
+        Diagnostic::warning("taken as Requires=: a unit that stops by itself does not take this one along");
+    cx.problems.push(problem.on(&a.value, 0..a.value.len()));
+    super::directives::units(&mut d.unit.requires, a, cx)
+}
+
+/// `Type=`.
+pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let unsupported = match a.value.as_str() {
+        "forking" => {
+            "run the program in the foreground (most have an option for it) with Type=simple or Type=exec"
+        }
+        "notify" | "notify-reload" => "Type=exec starts the program and does not wait for its message",
+        "dbus" => "Type=exec starts the program and does not wait for its bus name",
+        "idle" => {
+            let message = "\"idle\" is taken as simple: it does not wait for other units".to_owned();
+            cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
+            d.service_type = Some(ServiceType::Simple);
+            return Ok(());
+        }
+        _ => {
+            let choices = [
+                ("simple", ServiceType::Simple),
+                ("exec", ServiceType::Exec),
+                ("oneshot", ServiceType::Oneshot),
+            ];
+            d.service_type = Some(scalar::choice(&a.value, &choices)?);
+            return Ok(());
+        }
+    };
+    Err(wrong(&a.value, format!("{:?} is not supported by this tomte", a.value.as_str())).help(unsupported))
+}
+
+/// `Restart=`.
+pub fn restart(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let choices = [
+        ("no", Restart::No),
+        ("on-success", Restart::OnSuccess),
+        ("on-failure", Restart::OnFailure),
+        ("on-abnormal", Restart::OnAbnormal),
+        ("on-watchdog", Restart::OnWatchdog),
+        ("on-abort", Restart::OnAbort),
+        ("always", Restart::Always),
+    ];
+    d.service.restart = scalar::choice(&a.value, &choices)?;
+    Ok(())
+}
+
+/// `RestartSec=`.
+pub fn restart_sec(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.service.restart_delay = time::span(&a.value)?;
+    Ok(())
+}
+
+/// A timeout: 0 means none, as it always has (load-fragment.c, `config_parse_service_timeout`).
+fn timeout_of(a: &Assignment) -> Result<Micros, Diagnostic> {
+    let span = time::span(&a.value)?;
+    Ok(if span == Micros::ZERO { Micros::FOREVER } else { span })
+}
+
+/// `TimeoutStartSec=`.
+pub fn timeout_start(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.timeout_start = Some(timeout_of(a)?);
+    Ok(())
+}
+
+/// `TimeoutStopSec=`.
+pub fn timeout_stop(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.service.timeout_stop = timeout_of(a)?;
+    Ok(())
+}
+
+/// `TimeoutSec=`: both.
+pub fn timeout(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    timeout_start(d, a, cx)?;
+    timeout_stop(d, a, cx)
+}
+
+/// `StartLimitIntervalSec=` of [Unit].
+pub fn start_limit_interval(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.unit.start_limit.interval = time::span(&a.value)?;
+    Ok(())
+}
+
+/// `StartLimitBurst=` of [Unit].
+pub fn start_limit_burst(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.unit.start_limit.burst = scalar::number(&a.value)?;
+    Ok(())
+}
+
+/// `StartLimitInterval=`, and either spelling in [Service].
+pub fn start_limit_interval_legacy(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    legacy(a, "StartLimitIntervalSec", cx);
+    start_limit_interval(d, a, cx)
+}
+
+/// `StartLimitBurst=` in [Service].
+pub fn start_limit_burst_legacy(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    legacy(a, "StartLimitBurst", cx);
+    start_limit_burst(d, a, cx)
+}
+
+fn legacy(a: &Assignment, now: &str, cx: &mut Cx) {
+    let problem = Diagnostic::warning("an old spelling").on(&a.key, 0..a.key.len());
+    cx.problems.push(problem.help(format!("since systemd 230 it is {now}= in [Unit]")));
+}
+
+/// `KillMode=`.
+pub fn kill_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let choices = [
+        ("control-group", KillMode::ControlGroup),
+        ("mixed", KillMode::Mixed),
+        ("process", KillMode::Process),
+        ("none", KillMode::None),
+    ];
+    d.service.kill.mode = scalar::choice(&a.value, &choices)?;
+    if d.service.kill.mode == KillMode::None {
+        let problem = Diagnostic::warning("\"none\" leaves every process running; systemd has deprecated it");
+        cx.problems.push(problem.on(&a.value, 0..a.value.len()).help("use mixed or control-group"));
+    }
+    Ok(())
+}
+
+/// `KillSignal=` and `FinalKillSignal=`.
+pub fn signal(a: &Assignment) -> Result<u8, Diagnostic> {
+    signal::parse(&a.value)
+}
+
+/// `SuccessExitStatus=` and its kind: adds to `set`, or empties it.
+pub fn exit_status(set: &mut ExitSet, a: &Assignment) -> Done {
+    if a.value.is_empty() {
+        *set = ExitSet::default();
+    }
+    exit_status::add(&a.value, set)
+}
+
+/// The kind that the key of an `Exec*=` line stands for.
+fn kind_of(key: &str) -> CommandKind {
+    match key {
+        "ExecCondition" => CommandKind::Condition,
+        "ExecStartPre" => CommandKind::StartPre,
+        "ExecStartPost" => CommandKind::StartPost,
+        "ExecReload" => CommandKind::Reload,
+        "ExecStop" => CommandKind::Stop,
+        "ExecStopPost" => CommandKind::StopPost,
+        _ => CommandKind::Start,
+    }
+}
+
+/// All `Exec*=`: adds commands, or takes those of the same key back.
+pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let kind = kind_of(a.key.as_str());
+    let commands = &mut d.service.commands;
+    if a.value.is_empty() {
+        commands.retain(|(other, _)| *other != kind);
+        return Ok(());
+    }
+    let parsed = command::parse(&a.value, &cx.specifiers, &mut cx.problems)?;
+    commands.extend(parsed.into_iter().map(|command| (kind, command)));
+    let count = commands.iter().filter(|(other, _)| *other == kind).count();
+    if count > COMMANDS_MAX {
+        return Err(wrong(&a.value, format!("{count} commands; at most {COMMANDS_MAX} of one kind")));
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Which files make up which unit: drop-ins, templates, links, masks.
+
+use std::path::Path;
+
+use super::*;
+use crate::check::{Image, load_for};
+
+/// Writes `files` (path, text; `-> target` makes a symbolic link) into a folder and loads it.
+fn load_folder(files: &[(&str, &str)], image: &Image) -> (Vec<Unit>, Diagnostics) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("writable");
+        match text.strip_prefix("-> ") {
+            Some(target) => std::os::unix::fs::symlink(target, path).expect("writable"),
+            None => std::fs::write(path, text).expect("writable"),
+        }
+    }
+    let mut sink = Diagnostics::default();
+    let units = load_for(&[folder.path().to_owned()], image, &mut sink);
+    (units, sink)
+}
+
+fn names(units: &[Unit]) -> Vec<&str> {
+    units.iter().map(|unit| unit.name.as_str()).collect()
+}
+
+fn user(unit: &Unit) -> &str {
+    match &unit.kind {
+        Kind::Service(service) => &service.exec.user.value,
+        Kind::Target => "",
+    }
+}
+
+const RUN: &str = "[Service]\nExecStart=/bin/true\n";
+
+#[test]
+fn drop_ins_are_applied_by_file_name_and_the_closest_of_a_name_wins() {
+    let (units, sink) = load_folder(
+        &[
+            ("foo-bar.service", RUN),
+            ("service.d/50-a.conf", "[Service]\nUser=a\nGroup=a\nEnvironment=A=1"),
+            ("foo-.service.d/60-b.conf", "[Service]\nUser=b"),
+            ("foo-bar.service.d/50-a.conf", "[Service]\nUser=c\nEnvironment=C=1"),
+            ("foo-bar.service.d/notes.txt", "nonsense"),
+        ],
+        &Image::default(),
+    );
+    assert_eq!(sink.render(false), "");
+    assert_eq!(user(&units[0]), "b");
+    let Kind::Service(service) = &units[0].kind else { panic!("not a service") };
+    assert_eq!(
+        (service.exec.environment.join(" "), service.exec.group.value.as_str()),
+        ("C=1".to_owned(), "")
+    );
+}
+
+#[test]
+fn templates_become_the_instances_that_somebody_names() {
+    let template = format!("{RUN}User=%i\n[Install]\nDefaultInstance=d");
+    let (units, sink) = load_folder(
+        &[
+            ("t@.service", template.as_str()),
+            ("t@y.service.d/x.conf", "[Service]\nUser=why"),
+            ("a.target", "[Unit]\nWants=t@x.service"),
+            ("a.target.wants/t@y.service", "-> ../t@.service"),
+            ("b.target.wants/t@w.service", "-> ../t@.service"),
+        ],
+        &Image { instances: vec!["t@z.service".into()], ..Image::default() },
+    );
+    assert_eq!(sink.render(false), "");
+    assert_eq!(
+        names(&units),
+        ["a.target", "t@d.service", "t@w.service", "t@x.service", "t@y.service", "t@z.service"]
+    );
+    assert_eq!(units[1..].iter().map(user).collect::<Vec<_>>(), ["d", "w", "x", "why", "z"]);
+    let (units, sink) = load_folder(&[("t@.service", RUN)], &Image::default());
+    assert!(units.is_empty() && sink.iter().any(|said| said.message.contains("no unit names an instance")));
+}
+
+#[test]
+fn links_are_aliases_masks_and_installations() {
+    let (units, sink) = load_folder(
+        &[
+            ("a.service", RUN),
+            ("b.service", "-> a.service"),
+            ("m.service", "-> /dev/null"),
+            ("n.service", ""),
+            ("x.target.requires/a.service", "-> ../a.service"),
+            ("x.timer", ""),
+            ("README", ""),
+        ],
+        &Image::default(),
+    );
+    assert_eq!(names(&units), ["a.service"]);
+    let install = &units[0].install;
+    assert_eq!(install.aliases[0].value, "b.service");
+    assert!(install.present && install.required_by[0].value == "x.target");
+    let said: Vec<_> = sink.iter().map(|said| said.message.rsplit('/').next().unwrap_or_default()).collect();
+    assert_eq!(
+        said,
+        [
+            "m.service: masked",
+            "n.service: masked",
+            "x.timer: timer units are not supported by this tomte: skipped"
+        ]
+    );
+}
+
+#[test]
+fn every_problem_of_every_file_is_found_in_one_run() {
+    let bad = "[Service]\nExecStart=/bin/true\nRestart=x\nKillMode=y\n";
+    let (units, sink) = load_folder(&[("a.service", bad), ("b.service", bad)], &Image::default());
+    assert_eq!((units.len(), sink.count(Severity::Error)), (2, 4));
+    let mut sink = Diagnostics::default();
+    load(&[Path::new("no/such.service").into(), Path::new("no/such.timer").into()], &mut sink);
+    assert_eq!(sink.count(Severity::Error), 2, "{}", sink.render(false));
+}
+
+#[test]
+fn programs_are_found_through_links_that_stay_inside_the_image() {
+    let root = tempfile::tempdir().expect("a folder");
+    let bin = root.path().join("usr/bin");
+    std::fs::create_dir_all(&bin).expect("writable");
+    let link = |target: &str, at: &str| {
+        std::os::unix::fs::symlink(target, root.path().join(at)).expect("writable");
+    };
+    link("/usr/bin", "bin");
+    link("../../../../etc/passwd", "usr/bin/out");
+    link("loop", "usr/bin/loop");
+    let roots = vec![root.path().to_owned(), "../tests/configs/rootfs".into()];
+    let image = Image { roots, ..Image::default() };
+    let start = "ExecStart=";
+    let unit = format!(
+        "[Service]\nType=oneshot\n{start}/usr/bin/python3\n{start}python3\n{start}/usr/bin/out\n{start}/bin/loop\n"
+    );
+    let (_, sink) = load_folder(&[("a.service", &unit)], &image);
+    let said: Vec<_> = sink.iter().map(|said| said.message.as_str()).collect();
+    assert_eq!(said, ["/usr/bin/out is no executable file in the image", "/bin/loop is not in the image"]);
+}

@@ -1,0 +1,159 @@
+//! `cargo xtask explain BOARD UNIT`: what the table has on one unit, in words. Reads the baked record, so that it tells
+//! what the target will see, and the graph for the reasons behind the order.
+
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+use tomte::table::{Kind, Table, UnitId};
+
+use crate::{
+    bake::{self, Baked, LockFile, Options, bake},
+    board::Board,
+    diag::{Diagnostics, Severity, closest},
+    order::{Node, Origin},
+};
+
+/// `cargo xtask explain`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A folder of board-configs, or a path with a slash in it.
+    board: String,
+    /// The unit's name; `.service` may be left out.
+    unit: String,
+    /// A unit file or a folder of them, instead of the board's own; may be repeated.
+    #[arg(long, value_name = "PATH")]
+    units: Vec<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One unit, explained: headings with lines of a name and its values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Explanation {
+    sections: Vec<(&'static str, Vec<Row>)>,
+}
+
+/// A setting and its values; several for lists.
+type Row = (String, Vec<String>);
+
+/// Bakes the board (without touching `uids.lock`) and explains the unit.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let board = Board::load(&args.board)?;
+    let options = Options { units: args.units.clone(), lock: LockFile::Leave, ..Options::default() };
+    let mut diagnostics = Diagnostics::default();
+    let baked = bake(&board, &options, &mut diagnostics);
+    if diagnostics.count(Severity::Error) > 0 {
+        bake::verb::emit(&diagnostics);
+    }
+    let explanation = explain(&baked?, &args.unit)?;
+    let text = match args.json {
+        true => serde_json::to_string_pretty(&explanation.to_json())? + "\n",
+        false => explanation.to_text(),
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
+    let table = Table::open(&baked.table, Some(baked.arch)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let Some(id) = table.find(name).or_else(|| table.find(&format!("{name}.service"))) else {
+        let names = baked.graph.nodes.iter().map(|node| node.unit.name.as_str());
+        let with_stems = names.flat_map(|name| [name, name.strip_suffix(".service").unwrap_or(name)]);
+        let meant =
+            closest(name, with_stems).map_or_else(String::new, |meant| format!(" (did you mean {meant}?)"));
+        bail!("no unit {name} in the table{meant}");
+    };
+    let unit = table.unit(id).context("open has decoded every unit")?;
+    let node = baked.graph.node(id);
+    let mut explanation = Explanation::default();
+    explanation.add("Unit", about(baked, id, node));
+    explanation.add("Dependencies", dependencies(baked, node));
+    if let Kind::Service(service) = &unit.kind {
+        explanation.add("Identity", words::identity(&table.board(), &service.exec));
+        explanation.add("Commands", words::commands(service));
+        explanation.add("Service", words::service(&unit, service));
+        explanation.add("Processes", words::exec(&service.exec));
+    }
+    Ok(explanation)
+}
+
+fn about(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
+    let file =
+        node.unit.file.as_ref().map_or("brought along by tomte".into(), |file| file.display().to_string());
+    let waves = baked.graph.nodes.iter().map(|node| node.wave).max().unwrap_or(0);
+    let at_boot = match (id == baked.graph.default_target, baked.graph.pulled_in().contains(&id)) {
+        (true, _) => "yes, it is the default target",
+        (false, true) => "yes",
+        (false, false) => "no, only by hand",
+    };
+    let mut rows = vec![
+        ("Name".to_owned(), vec![node.unit.name.clone()]),
+        ("Description".to_owned(), vec![node.unit.description.clone()]),
+        ("File".to_owned(), vec![file]),
+        ("Started at boot".to_owned(), vec![at_boot.to_owned()]),
+        ("Place in the order".to_owned(), vec![format!("{} of {waves}", node.wave)]),
+    ];
+    rows.retain(|(_, values)| values.iter().any(|value| !value.is_empty()));
+    rows
+}
+
+fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {
+    let name = |id: &UnitId| baked.graph.node(*id).unit.name.clone();
+    let why = |origin: &Origin| match origin {
+        Origin::Written(_, Some(place)) => format!(" ({}:{})", place.file.display(), place.line),
+        Origin::Written(_, None) => String::new(),
+        Origin::Implied(why) => format!(" ({why})"),
+    };
+    let row = |what: &str, ids: Vec<String>| (what.to_owned(), ids);
+    let mut rows = vec![
+        row("Wants", node.wants.iter().map(name).collect()),
+        row("Requires", node.requires.iter().map(name).collect()),
+        row("WantedBy", node.wanted_by.iter().map(name).collect()),
+        row("RequiredBy", node.required_by.iter().map(name).collect()),
+        row("After", node.after.iter().map(|(id, origin)| name(id) + &why(origin)).collect()),
+        row("Before", node.before.iter().map(name).collect()),
+    ];
+    rows.retain(|(_, values)| !values.is_empty());
+    rows
+}
+
+impl Explanation {
+    fn add(&mut self, heading: &'static str, rows: Vec<Row>) {
+        if !rows.is_empty() {
+            self.sections.push((heading, rows));
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let rows = || self.sections.iter().flat_map(|(_, rows)| rows);
+        let width = rows().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let mut text = String::new();
+        for (heading, rows) in &self.sections {
+            text += &format!("[{heading}]\n");
+            for (name, values) in rows {
+                let mut label = name.as_str();
+                for value in values {
+                    text += &format!("  {label:width$}  {value}\n");
+                    label = "";
+                }
+            }
+        }
+        text
+    }
+
+    /// An object of objects of lists: `{"Service": {"Restart": ["on-failure"]}}`.
+    fn to_json(&self) -> Value {
+        let section = |rows: &[Row]| -> Value {
+            rows.iter().map(|(name, values)| (name.clone(), json!(values))).collect::<Map<_, _>>().into()
+        };
+        let all = self.sections.iter().map(|(heading, rows)| ((*heading).to_owned(), section(rows)));
+        all.collect::<Map<_, _>>().into()
+    }
+}

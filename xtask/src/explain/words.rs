@@ -1,0 +1,213 @@
+//! A service's record in the words of unit files. Only what differs from systemd's defaults is said.
+
+use std::fmt::Debug;
+
+use tomte::table::{
+    Board, Command, CommandKind, Exec, ExitSet, IdentityId, Micros, Preserve, PrivateTmp, Privilege, Service,
+    ServiceType, StrList, Unit,
+};
+
+use super::Row;
+use crate::values::{capability, rlimit, signal};
+
+/// Collects the settings that differ from their default.
+#[derive(Default)]
+struct Rows(Vec<Row>);
+
+impl Rows {
+    fn unless(&mut self, default: &str, setting: &str, value: impl Into<String>) {
+        let value = value.into();
+        if value != default {
+            self.list(setting, [value]);
+        }
+    }
+
+    fn list(&mut self, setting: &str, values: impl IntoIterator<Item = String>) {
+        let values: Vec<String> = values.into_iter().collect();
+        if !values.is_empty() {
+            self.0.push((setting.to_owned(), values));
+        }
+    }
+}
+
+/// Where the numbers of the service's user and group come from.
+pub(super) fn identity(board: &Board<'_>, exec: &Exec<'_>) -> Vec<Row> {
+    let mut rows = Rows::default();
+    let number = |name: &str, id: Option<IdentityId>| match id.and_then(|id| board.identity(id)) {
+        Some(identity) => vec![
+            name.to_owned(),
+            "a static user or group of this name, if the image has one; else the first that is free of"
+                .to_owned(),
+            "  the owner of its directories".to_owned(),
+            format!("  {} (uids.lock)", identity.baked),
+            format!("  {} (systemd's hash)", identity.hashed),
+            format!("  any of {}-{}", board.uids.first, board.uids.last),
+        ],
+        None if name.is_empty() => Vec::new(),
+        None => vec![name.to_owned()],
+    };
+    rows.unless("no", "DynamicUser", yes(exec.dynamic_user));
+    match (exec.user, exec.user_identity, exec.group_identity) {
+        ("", ..) => rows.list("User", ["root".to_owned()]),
+        (user, Some(one), Some(other)) if one == other => {
+            rows.list("User and Group", number(user, Some(one)))
+        }
+        (user, user_identity, group_identity) => {
+            rows.list("User", number(user, user_identity));
+            rows.list("Group", number(exec.group, group_identity));
+        }
+    }
+    rows.list("SupplementaryGroups", strings(exec.supplementary_groups));
+    rows.0
+}
+
+/// The command lines in the order in which they run.
+pub(super) fn commands(service: &Service<'_>) -> Vec<Row> {
+    let mut rows = Rows::default();
+    for kind in CommandKind::ALL {
+        rows.list(kind.setting(), service.commands.of(kind).iter().map(command));
+    }
+    rows.0
+}
+
+fn command(command: Command<'_>) -> String {
+    let words: Vec<String> = command.argv.iter().map(quoted).collect();
+    let other_name = command.argv.iter().next() != Some(command.path);
+    let mut notes = Vec::new();
+    if other_name {
+        notes.push(format!("runs {}", command.path));
+    }
+    if command.ignore_failure {
+        notes.push("failure counts as success".to_owned());
+    }
+    if !command.expand {
+        notes.push("$ stays as it is".to_owned());
+    }
+    match command.privilege {
+        Privilege::Restricted => {}
+        Privilege::KeepIds => notes.push("keeps root's ids and capabilities".to_owned()),
+        Privilege::Full => notes.push("no sandbox, root".to_owned()),
+    }
+    let notes = if notes.is_empty() { String::new() } else { format!("   # {}", notes.join(", ")) };
+    words.join(" ") + &notes
+}
+
+/// What makes and ends the service's processes.
+pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
+    let mut rows = Rows::default();
+    rows.list("Type", [word(service.service_type)]);
+    rows.unless("no", "RemainAfterExit", yes(service.remain_after_exit));
+    rows.unless("no", "Restart", word(service.restart));
+    rows.unless("100ms", "RestartSec", span(service.restart_delay));
+    rows.unless("10s", "StartLimitIntervalSec", span(unit.start_limit.interval));
+    rows.unless("5", "StartLimitBurst", unit.start_limit.burst.to_string());
+    rows.unless("", "SuccessExitStatus", exits(&service.success_exit_status));
+    rows.unless("", "RestartPreventExitStatus", exits(&service.restart_prevent_exit_status));
+    rows.unless("", "RestartForceExitStatus", exits(&service.restart_force_exit_status));
+    let oneshot = service.service_type == ServiceType::Oneshot;
+    rows.unless(if oneshot { "infinity" } else { "90s" }, "TimeoutStartSec", span(service.timeout_start));
+    rows.unless("90s", "TimeoutStopSec", span(service.timeout_stop));
+    rows.unless("control-group", "KillMode", word(service.kill.mode));
+    rows.unless("TERM", "KillSignal", signal::name(service.kill.signal));
+    rows.unless("KILL", "FinalKillSignal", signal::name(service.kill.final_signal));
+    rows.unless("no", "SendSIGHUP", yes(service.kill.send_sighup));
+    rows.unless("yes", "SendSIGKILL", yes(service.kill.send_sigkill));
+    rows.0
+}
+
+/// What the processes may and may not, and what they find.
+pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
+    let mut rows = Rows::default();
+    rows.list("Environment", exec.environment.iter().map(quoted));
+    let optional = if exec.working_directory_optional { "-" } else { "" };
+    rows.unless("", "WorkingDirectory", format!("{optional}{}", exec.working_directory));
+    rows.unless("0022", "UMask", format!("{:04o}", exec.umask));
+    for limit in exec.rlimits.iter() {
+        rows.list(rlimit::key(limit.resource), [format!("{}:{}", amount(limit.soft), amount(limit.hard))]);
+    }
+    if exec.capability_bounding_set != u64::MAX {
+        rows.list("CapabilityBoundingSet", [capabilities(exec.capability_bounding_set)]);
+    }
+    rows.unless("none", "AmbientCapabilities", capabilities(exec.ambient_capabilities));
+    rows.unless("no", "NoNewPrivileges", yes(exec.no_new_privileges));
+    let private_tmp = match exec.private_tmp {
+        PrivateTmp::No => "no",
+        PrivateTmp::Connected => "yes",
+        PrivateTmp::Disconnected => "disconnected",
+    };
+    rows.unless("no", "PrivateTmp", private_tmp);
+    rows.unless("no", "ProtectSystem", word(exec.protect_system));
+    rows.unless("no", "ProtectHome", word(exec.protect_home));
+    rows.unless("no", "RestrictSUIDSGID", yes(exec.restrict_suid_sgid));
+    rows.unless("no", "RemoveIPC", yes(exec.remove_ipc));
+    for directories in exec.directories.iter() {
+        let setting = directories.kind.setting();
+        let path = |name: &str| format!("{}/{name}", directories.kind.prefix());
+        rows.list(setting, directories.names.iter().map(path));
+        rows.unless("0755", &format!("{setting}Mode"), format!("{:04o}", directories.mode));
+    }
+    let preserve = match exec.runtime_directory_preserve {
+        Preserve::No => "no",
+        Preserve::Restart => "restart",
+        Preserve::Yes => "yes",
+    };
+    rows.unless("no", "RuntimeDirectoryPreserve", preserve);
+    rows.unless("null", "StandardInput", word(exec.stdin));
+    rows.unless("journal", "StandardOutput", word(exec.stdout));
+    rows.unless("inherit", "StandardError", word(exec.stderr));
+    rows.unless("/dev/console", "TTYPath", exec.tty_path);
+    rows.unless("", "SyslogIdentifier", exec.syslog_identifier);
+    rows.unless("yes", "IgnoreSIGPIPE", yes(exec.ignore_sigpipe));
+    rows.0
+}
+
+const fn yes(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}
+
+/// An enum's variant as systemd writes it: `OnFailure` is `on-failure`.
+pub(super) fn word(variant: impl Debug) -> String {
+    let mut word = String::new();
+    for (n, letter) in format!("{variant:?}").chars().enumerate() {
+        if letter.is_uppercase() && n > 0 {
+            word.push('-');
+        }
+        word.push(letter.to_ascii_lowercase());
+    }
+    word
+}
+
+/// A time span in the largest unit that has no fraction.
+pub(super) fn span(span: Micros) -> String {
+    match span {
+        Micros::FOREVER => "infinity".to_owned(),
+        Micros(micros) if micros.is_multiple_of(1_000_000) => format!("{}s", micros / 1_000_000),
+        Micros(micros) if micros.is_multiple_of(1_000) => format!("{}ms", micros / 1_000),
+        Micros(micros) => format!("{micros}us"),
+    }
+}
+
+fn amount(limit: u64) -> String {
+    if limit == u64::MAX { "infinity".to_owned() } else { limit.to_string() }
+}
+
+fn capabilities(set: u64) -> String {
+    let names = capability::names(set).collect::<Vec<_>>();
+    if names.is_empty() { "none".to_owned() } else { names.join(" ") }
+}
+
+fn exits(set: &ExitSet) -> String {
+    let codes = (0..=u8::MAX).filter(|code| set.has_code(*code)).map(|code| code.to_string());
+    let signals = (1..=64).filter(|signal| set.has_signal(*signal)).map(signal::name);
+    codes.chain(signals).collect::<Vec<_>>().join(" ")
+}
+
+fn strings(list: StrList<'_>) -> Vec<String> {
+    list.iter().map(str::to_owned).collect()
+}
+
+/// A word as a unit file would have it: in quotes where a blank would split it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '\'' | '\\' | ';');
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("{word:?}") }
+}

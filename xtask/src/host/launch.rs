@@ -1,0 +1,160 @@
+//! xtask's side of a run on the host board.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, ErrorKind, Write},
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::{
+    fs::OFlags,
+    process::geteuid,
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{OptionalActions, OutputModes, tcgetattr, tcsetattr},
+};
+
+use super::{
+    Defects, Plan, cgroup,
+    lines::{Ended, INTERRUPT, KILL, MAPPED, Said},
+    user_namespace,
+};
+use crate::{
+    board::Board,
+    run::watch::{Machine, Show, Watched, watch},
+    users,
+};
+
+/// What a run on the host board gave.
+pub struct Ran {
+    pub watched: Watched,
+    /// How PID 1 ended.
+    pub status: Ended,
+    /// Whether that was by itself and with status 0.
+    pub orderly: bool,
+    /// What PID 1 wrote to /run/host/report.json.
+    pub report: Option<String>,
+}
+
+/// Runs `binary` as PID 1 of the host board.
+pub fn launch(
+    board: &Board,
+    binary: &Path,
+    words: Vec<String>,
+    defects: Defects,
+    guard: Option<Duration>,
+    show: Show,
+) -> Result<Ran> {
+    let lent = if geteuid().is_root() { None } else { Some(user_namespace::probe()?) };
+    let dir =
+        tempfile::Builder::new().prefix("tomte-host-").tempdir().context("cannot make a temporary folder")?;
+    fs::create_dir(dir.path().join("base"))?;
+    fs::create_dir(dir.path().join("host"))?;
+    let own_binary = dir.path().join("tomte");
+    fs::copy(binary, &own_binary).with_context(|| format!("cannot copy {}", binary.display()))?;
+    let cgroup = if defects.no_cgroup { None } else { cgroup::create() };
+    if cgroup.is_none() && !defects.no_cgroup {
+        eprintln!("no cgroup2 hierarchy that this user may write: running without cgroups");
+    }
+    let (console, terminal, console_path) = open_console()?;
+    let rootfs = board.dir.join("rootfs");
+    let plan = Plan {
+        dir: dir.path().to_owned(),
+        binary: own_binary,
+        rootfs: rootfs.is_dir().then(|| rootfs.canonicalize()).transpose()?,
+        console: console_path,
+        words,
+        users: write_users(board, dir.path())?,
+        user_namespace: lent.is_some(),
+        cgroup,
+        defects,
+    };
+    let mut keeper = start_keeper(&plan, terminal)?;
+    let _ = dir.keep(); // the keeper's from here on
+    let (stdin, stdout) = (keeper.stdin.take(), keeper.stdout.take());
+    let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { bail!("the keeper has no pipes") };
+    let mut said = BufReader::new(stdout);
+    if let Some(lent) = lent {
+        match hear(&mut said)? {
+            Said::Map => user_namespace::map(lent, keeper.id())?,
+            Said::Failed(text) => bail!("{text}"),
+            other => bail!("the keeper said {other:?} when the user namespace was due"),
+        }
+        stdin.write_all(&[MAPPED]).context("the keeper is gone")?;
+    }
+    let last = thread::spawn(move || hear(&mut said));
+    let watched = watch(keeper, console, &mut Keeper(stdin), guard, show)?;
+    match last.join() {
+        Ok(Ok(Said::Ended { status, report })) => {
+            Ok(Ran { watched, orderly: status == Ended::Exited(0), status, report })
+        }
+        Ok(Ok(Said::Failed(text))) => bail!("{text}"),
+        Ok(Ok(Said::Map)) => bail!("the keeper asked for ids when PID 1 was due"),
+        Ok(Err(error)) => Err(error),
+        Err(_) => bail!("the thread that listens to the keeper has panicked"),
+    }
+}
+
+/// Writes the host's passwd and group with the board's static users into `dir`; `false` when the board has none.
+fn write_users(board: &Board, dir: &Path) -> Result<bool> {
+    if board.config.user.is_empty() && board.config.group.is_empty() {
+        return Ok(false);
+    }
+    let read = |path: &str| match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        other => other.with_context(|| format!("cannot read {path}")),
+    };
+    let merged = users::merge(&read("/etc/passwd")?, &read("/etc/group")?, &board.config)?;
+    fs::write(dir.join("passwd"), merged.passwd)?;
+    fs::write(dir.join("group"), merged.group)?;
+    Ok(true)
+}
+
+/// Makes a terminal for the console: our side, the other side, the other side's path.
+fn open_console() -> Result<(File, OwnedFd, PathBuf)> {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+        .context("cannot make a terminal for the console (/dev/ptmx)")?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let name = ptsname(&ours, Vec::new())?;
+    let path = PathBuf::from(std::ffi::OsStr::from_bytes(name.as_bytes()));
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let theirs = rustix::fs::open(&path, flags, rustix::fs::Mode::empty())
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    let mut attributes = tcgetattr(&theirs)?;
+    attributes.output_modes -= OutputModes::OPOST; // lines arrive as they were written
+    tcsetattr(&theirs, OptionalActions::Now, &attributes)?;
+    Ok((File::from(ours), theirs, path))
+}
+
+fn start_keeper(plan: &Plan, terminal: OwnedFd) -> Result<Child> {
+    Command::new("/proc/self/exe")
+        .args(["host-keeper", &serde_json::to_string(plan)?])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(terminal)
+        .spawn()
+        .context("cannot start the keeper")
+}
+
+fn hear(said: &mut BufReader<ChildStdout>) -> Result<Said> {
+    let mut line = String::new();
+    said.read_line(&mut line).context("cannot hear the keeper")?;
+    serde_json::from_str(&line).with_context(|| format!("the keeper ended without a word ({line:?})"))
+}
+
+struct Keeper(ChildStdin);
+
+impl Machine for Keeper {
+    fn interrupt(&mut self) -> Result<()> {
+        self.0.write_all(&[INTERRUPT]).context("the keeper is gone")
+    }
+
+    fn kill(&mut self) -> Result<()> {
+        self.0.write_all(&[KILL]).context("the keeper is gone")
+    }
+}

@@ -1,0 +1,83 @@
+//! The board `host`: tomte as PID 1 of fresh namespaces over a throw-away overlay of the host's `/`.
+//!
+//! Three processes: xtask (`launch`) owns the console, signals and the report; the keeper (`keeper`) outlives a killed
+//! xtask and removes everything; the stage (`stage`) is the first process of the pid namespace, builds the root and
+//! becomes tomte. xtask and the keeper talk over the keeper's stdin and stdout, see [`keeper`].
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+mod cgroup;
+pub mod keeper;
+mod launch;
+mod lines;
+mod loopback;
+mod overlay;
+mod root;
+pub mod stage;
+mod user_namespace;
+
+pub use launch::launch;
+pub use user_namespace::on_path;
+
+/// Looks whether this board can run here; the error says what is refused and the ways out.
+pub fn probe() -> anyhow::Result<()> {
+    if rustix::process::geteuid().is_root() { Ok(()) } else { user_namespace::probe().map(drop) }
+}
+
+/// Where the report is, seen by PID 1.
+pub const REPORT_INSIDE: &str = "/run/host/report.json";
+
+/// Deviations from an ordinary host board, for tests of what happens then.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, clap::Args)]
+pub struct Defects {
+    /// Run without a cgroup2 hierarchy.
+    #[arg(long, hide = true)]
+    pub no_cgroup: bool,
+    /// Remove this path from the throw-away root first.
+    #[arg(long, hide = true, value_name = "PATH")]
+    pub rootfs_without: Vec<PathBuf>,
+    /// Give /run only so many inodes (2 are in use before PID 1 starts).
+    #[arg(long, hide = true, value_name = "COUNT")]
+    pub run_inodes: Option<u64>,
+}
+
+/// Everything the keeper and the stage have to know. Travels as JSON in an argument.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// A folder of this run: `base/` becomes the mount point of the new root, `host/` is /run/host inside.
+    pub dir: PathBuf,
+    /// The target binary.
+    pub binary: PathBuf,
+    /// Files to lay over the root, if there are any.
+    pub rootfs: Option<PathBuf>,
+    /// The console's terminal, below /dev/pts.
+    pub console: PathBuf,
+    /// Words for PID 1 after argv[0].
+    pub words: Vec<String>,
+    /// Whether `dir` has a `passwd` and a `group` to install: the host's with the board's static users.
+    pub users: bool,
+    /// Whether to make a user namespace first (when xtask is not root).
+    pub user_namespace: bool,
+    /// The run's own cgroup; `None` hides cgroups from PID 1.
+    pub cgroup: Option<PathBuf>,
+    pub defects: Defects,
+}
+
+impl Plan {
+    /// The mount point below which the new root is built.
+    fn base(&self) -> PathBuf {
+        self.dir.join("base")
+    }
+
+    /// What PID 1 sees as /run/host.
+    fn host(&self) -> PathBuf {
+        self.dir.join("host")
+    }
+
+    /// The report, seen by the host.
+    fn report(&self) -> PathBuf {
+        self.host().join("report.json")
+    }
+}

@@ -1,0 +1,61 @@
+//! The first process of the pid namespace: makes the other namespaces, builds the root, becomes tomte.
+
+use std::{env, fs, os::unix::process::CommandExt, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use rustix::{
+    mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
+    process::{Signal, pivot_root, set_parent_process_death_signal},
+    thread::UnshareFlags,
+};
+
+use super::{Plan, keeper::unshare, loopback, overlay::Layers, root};
+
+/// Where tomte is in the new root.
+const BINARY: &str = "/sbin/tomte";
+
+/// Becomes PID 1. Comes back only with an error.
+pub fn run(plan: &Plan) -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL)).context("cannot tie PID 1 to xtask (PDEATHSIG)")?;
+    if let Some(dir) = &plan.cgroup {
+        let procs = dir.join("cgroup.procs");
+        fs::write(&procs, "0")
+            .with_context(|| format!("cannot enter the run's cgroup ({})", procs.display()))?;
+    }
+    unshare(
+        UnshareFlags::NEWNS
+            | UnshareFlags::NEWIPC
+            | UnshareFlags::NEWUTS
+            | UnshareFlags::NEWNET
+            | UnshareFlags::NEWCGROUP,
+        "mount, ipc, uts, net and cgroup namespaces",
+    )?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .context("cannot make the mounts private")?;
+    loopback::up()?;
+    let old = enter_new_root(plan)?;
+    root::fill(plan, &old)?;
+    root::install(&old, &plan.binary, Path::new(BINARY))?;
+    unmount(&old, UnmountFlags::DETACH).context("cannot leave the host's root")?;
+    let _ = fs::remove_dir(&old);
+    env::set_current_dir("/")?;
+    let error = Command::new(BINARY)
+        .arg0("init")
+        .args(&plan.words)
+        .env_clear()
+        // What the kernel gives its init, and the container's name as systemd-nspawn(1) and others give it.
+        .envs([("HOME", "/"), ("TERM", "linux"), ("container", "tomte-host")])
+        .exec();
+    Err(error).with_context(|| format!("cannot execute {BINARY}"))
+}
+
+/// Makes the overlay the root. The host's is then at the path that is given back.
+fn enter_new_root(plan: &Plan) -> Result<std::path::PathBuf> {
+    let new = Layers::new(&plan.base(), plan.user_namespace)?.overlay_root()?;
+    let name = ".host-root";
+    fs::create_dir_all(new.join(name)).context("cannot make a place for the host's root")?;
+    env::set_current_dir(&new)?;
+    pivot_root(".", name).context("cannot pivot into the new root")?;
+    env::set_current_dir("/")?;
+    Ok(Path::new("/").join(name))
+}

@@ -1,0 +1,416 @@
+//! Names to ids: which units the table has, what each pulls in and what it starts after. Pure: no files, no table bytes.
+//!
+//! Rules: systemd.unit(5) for the settings, systemd.service(5) and systemd.target(5) for default dependencies. Unlike
+//! systemd, which breaks an ordering cycle at run time, a cycle is an error here: the image is not made.
+
+mod cycle;
+mod missing;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tomte::table::{Micros, StartLimit, UnitId};
+
+use crate::{
+    diag::{Diagnostic, Diagnostics, Severity},
+    model::{Install, Kind, Located, Place, Unit},
+    targets::{self, Target},
+};
+
+/// The reason given for the default dependencies of services.
+const DEFAULT_DEPENDENCIES: &str = "DefaultDependencies=yes";
+
+/// What the board wants of its units.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'b> {
+    /// What boot starts.
+    pub default_target: &'b str,
+    /// The units that boot is to start: by their `[Install]`, and where that names nobody, by the default target.
+    /// `None`: every unit that has an `[Install]` section.
+    pub enable: Option<&'b [String]>,
+    /// Boot also starts every service that has no `[Install]` and that no other unit pulls in.
+    pub orphans: bool,
+}
+
+/// All units of a table, sorted by name: a unit's id is its index.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    pub nodes: Vec<Node>,
+    /// What boot starts.
+    pub default_target: UnitId,
+}
+
+/// A unit and its place in the graph. Each relation has its inverse.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub unit: Unit,
+    pub wants: BTreeSet<UnitId>,
+    pub wanted_by: BTreeSet<UnitId>,
+    pub requires: BTreeSet<UnitId>,
+    pub required_by: BTreeSet<UnitId>,
+    /// What this unit starts after, and why.
+    pub after: BTreeMap<UnitId, Origin>,
+    pub before: BTreeSet<UnitId>,
+    /// 1 for units that start after nothing, else one more than the highest of `after`.
+    pub wave: usize,
+}
+
+/// Where an edge of the graph comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A line of a unit file: the assignment, and its place.
+    Written(String, Option<Place>),
+    /// A default dependency, or one of a target tomte brings along.
+    Implied(&'static str),
+}
+
+/// How a unit names another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    Wants,
+    Requires,
+    After,
+    Before,
+    WantedBy,
+    RequiredBy,
+}
+
+impl Relation {
+    const fn setting(self) -> &'static str {
+        match self {
+            Self::Wants => "Wants",
+            Self::Requires => "Requires",
+            Self::After => "After",
+            Self::Before => "Before",
+            Self::WantedBy => "WantedBy",
+            Self::RequiredBy => "RequiredBy",
+        }
+    }
+}
+
+/// One unit's mention of another one.
+#[derive(Clone, Debug)]
+struct Mention {
+    unit: String,
+    relation: Relation,
+    other: String,
+    origin: Origin,
+}
+
+impl Graph {
+    /// Makes the graph of `units` and the targets they need. `None` if an error was added to `diagnostics`.
+    pub fn new(units: Vec<Unit>, wanted: &Wanted<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let mut units = by_name(units, diagnostics)?;
+        let default_target = targets::resolve(wanted.default_target, "multi-user.target");
+        let aliases = aliases(&units, diagnostics);
+        let enabled = enabled(&units, &aliases, wanted, diagnostics);
+        let resolve = |name: &str| aliases.get(name).map_or(name, String::as_str).to_owned();
+        let default_target = &*resolve(default_target);
+        let mut mentions = Vec::new();
+        for unit in units.values() {
+            mentioned(unit, enabled.contains(&unit.name), default_target, &mut mentions);
+        }
+        for mention in &mut mentions {
+            mention.other = resolve(&mention.other);
+        }
+        start_at_boot(&units, &enabled, wanted, default_target, &mut mentions);
+        let asked_for =
+            mentions.iter().map(|mention| mention.other.clone()).chain([default_target.to_owned()]);
+        for target in bring_along(asked_for.collect(), &units) {
+            let unit = own_unit(target);
+            mentioned(&unit, false, default_target, &mut mentions);
+            units.insert(unit.name.clone(), unit);
+        }
+
+        let ids: BTreeMap<String, UnitId> =
+            (0..).map(UnitId).zip(units.keys()).map(|(id, name)| (name.clone(), id)).collect();
+        let mut graph =
+            Self { nodes: units.into_values().map(Node::new).collect(), default_target: UnitId(0) };
+        let errors_before = diagnostics.count(Severity::Error);
+        graph.connect(&mentions, &ids, diagnostics);
+        graph.order_targets();
+        match ids.get(default_target) {
+            Some(id) => graph.default_target = *id,
+            None => {
+                missing::of_board("default-target", default_target, &known_names(&ids), diagnostics);
+            }
+        }
+        cycle::order(&mut graph, diagnostics);
+        (diagnostics.count(Severity::Error) == errors_before).then_some(graph)
+    }
+
+    /// The node of `id`, which comes from this graph.
+    pub fn node(&self, id: UnitId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// The ids, in order.
+    pub fn ids(&self) -> impl Iterator<Item = UnitId> + use<> {
+        (0..self.nodes.len()).map(|n| UnitId(n as u16)) // `by_name` and UNITS_MAX keep n within 16 bits
+    }
+
+    /// The units that boot starts: the default target and what it pulls in.
+    pub fn pulled_in(&self) -> BTreeSet<UnitId> {
+        let mut found = BTreeSet::new();
+        let mut queue = vec![self.default_target];
+        while let Some(id) = queue.pop() {
+            if found.insert(id) {
+                queue.extend(self.node(id).wants.union(&self.node(id).requires));
+            }
+        }
+        found
+    }
+
+    fn connect(
+        &mut self,
+        mentions: &[Mention],
+        ids: &BTreeMap<String, UnitId>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let mut missing = missing::Missing::default();
+        let known = known_names(ids);
+        for mention in mentions {
+            let unit = ids[&mention.unit];
+            match ids.get(&mention.other) {
+                Some(other) if *other == unit => missing::itself(mention, diagnostics),
+                Some(other) => self.add(unit, mention.relation, *other, mention.origin.clone()),
+                None => missing.report(mention, &known, diagnostics),
+            }
+        }
+    }
+
+    fn add(&mut self, unit: UnitId, relation: Relation, other: UnitId, origin: Origin) {
+        let (from, to) = match relation {
+            Relation::Wants | Relation::Requires | Relation::After => (unit, other),
+            Relation::WantedBy | Relation::RequiredBy | Relation::Before => (other, unit),
+        };
+        match relation {
+            Relation::Wants | Relation::WantedBy => {
+                self.nodes[from.index()].wants.insert(to);
+                self.nodes[to.index()].wanted_by.insert(from);
+            }
+            Relation::Requires | Relation::RequiredBy => {
+                self.nodes[from.index()].requires.insert(to);
+                self.nodes[to.index()].required_by.insert(from);
+            }
+            Relation::After | Relation::Before => {
+                let known = self.nodes[from.index()].after.entry(to).or_insert_with(|| origin.clone());
+                if matches!((&known, &origin), (Origin::Implied(_), Origin::Written(..))) {
+                    *known = origin;
+                }
+                self.nodes[to.index()].before.insert(from);
+            }
+        }
+    }
+
+    /// systemd.target(5): a target starts after what it pulls in, where both have default dependencies and the other one
+    /// does not start after the target already.
+    fn order_targets(&mut self) {
+        for id in self.ids() {
+            let node = self.node(id);
+            if !matches!(node.unit.kind, Kind::Target) || !node.unit.default_dependencies {
+                continue;
+            }
+            let pulled_in: Vec<UnitId> = node.wants.union(&node.requires).copied().collect();
+            for other in pulled_in {
+                if self.node(other).unit.default_dependencies && !self.node(other).after.contains_key(&id) {
+                    self.add(
+                        id,
+                        Relation::After,
+                        other,
+                        Origin::Implied("a target starts after what it pulls in"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+impl Node {
+    fn new(unit: Unit) -> Self {
+        Self {
+            unit,
+            wants: BTreeSet::new(),
+            wanted_by: BTreeSet::new(),
+            requires: BTreeSet::new(),
+            required_by: BTreeSet::new(),
+            after: BTreeMap::new(),
+            before: BTreeSet::new(),
+            wave: 0,
+        }
+    }
+}
+
+/// Names that somebody may have meant.
+fn known_names(ids: &BTreeMap<String, UnitId>) -> Vec<&str> {
+    let mut names: Vec<&str> = ids.keys().map(String::as_str).collect();
+    names.extend(targets::names());
+    names
+}
+
+fn by_name(units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<String, Unit>> {
+    let mut named: BTreeMap<String, Unit> = BTreeMap::new();
+    let mut twice = false;
+    for unit in units {
+        if let Some(first) = named.get(&unit.name) {
+            let file =
+                |unit: &Unit| unit.file.as_ref().map_or_else(String::new, |file| file.display().to_string());
+            let message = format!("{} is there twice: {} and {}", unit.name, file(first), file(&unit));
+            diagnostics.push(Diagnostic::error(message));
+            twice = true;
+        }
+        named.insert(unit.name.clone(), unit);
+    }
+    (!twice).then_some(named)
+}
+
+/// Other names of units, and whose they are. A unit of that name wins over an alias.
+fn aliases(units: &BTreeMap<String, Unit>, diagnostics: &mut Diagnostics) -> BTreeMap<String, String> {
+    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
+    for unit in units.values() {
+        for alias in unit.install.aliases.iter().filter(|alias| alias.value != unit.name) {
+            if units.contains_key(&alias.value) {
+                continue;
+            }
+            if let Some(other) = aliases.insert(alias.value.clone(), unit.name.clone()) {
+                let message = format!("{} and {} both have the alias {}", other, unit.name, alias.value);
+                diagnostics.push(Diagnostic::error(message).at(alias.place.clone()));
+            }
+        }
+    }
+    aliases
+}
+
+/// The names of the units whose `[Install]` counts.
+fn enabled(
+    units: &BTreeMap<String, Unit>,
+    aliases: &BTreeMap<String, String>,
+    wanted: &Wanted<'_>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeSet<String> {
+    let Some(enable) = wanted.enable else {
+        return units.values().filter(|unit| unit.install.present).map(|unit| unit.name.clone()).collect();
+    };
+    let mut enabled = BTreeSet::new();
+    let mut queue: Vec<&String> = enable.iter().collect();
+    while let Some(name) = queue.pop() {
+        match units.get(aliases.get(name).unwrap_or(name)) {
+            Some(unit) if enabled.insert(unit.name.clone()) => {
+                let also = unit.install.also.iter().map(|also| &also.value);
+                queue.extend(also.filter(|also| units.contains_key(*also)));
+            }
+            Some(_) => {}
+            None => {
+                let known: Vec<&str> = units.keys().map(String::as_str).collect();
+                missing::of_board("enable", name, &known, diagnostics);
+            }
+        }
+    }
+    enabled
+}
+
+/// Lets the default target want the enabled units whose `[Install]` names nobody, and the orphans if they are wanted.
+fn start_at_boot(
+    units: &BTreeMap<String, Unit>,
+    enabled: &BTreeSet<String>,
+    wanted: &Wanted<'_>,
+    default_target: &str,
+    mentions: &mut Vec<Mention>,
+) {
+    let pulled_in: BTreeSet<&str> = mentions
+        .iter()
+        .filter(|mention| matches!(mention.relation, Relation::Wants | Relation::Requires))
+        .map(|mention| mention.other.as_str())
+        .collect();
+    let is_orphan = |unit: &Unit| {
+        wanted.orphans
+            && matches!(unit.kind, Kind::Service(_))
+            && !unit.install.present
+            && !pulled_in.contains(unit.name.as_str())
+    };
+    let by_name = |unit: &Unit| {
+        let install = &unit.install;
+        wanted.enable.is_some()
+            && enabled.contains(&unit.name)
+            && install.wanted_by.is_empty()
+            && install.required_by.is_empty()
+    };
+    let chosen =
+        units.values().filter(|unit| unit.name != default_target && (by_name(unit) || is_orphan(unit)));
+    let wants = chosen.map(|unit| Mention {
+        unit: unit.name.clone(),
+        relation: Relation::WantedBy,
+        other: default_target.to_owned(),
+        origin: Origin::Written("enable".to_owned(), None),
+    });
+    let wants: Vec<Mention> = wants.collect();
+    mentions.extend(wants);
+}
+
+/// Adds what `unit` says of others, its default dependencies included.
+fn mentioned(unit: &Unit, enabled: bool, default_target: &str, mentions: &mut Vec<Mention>) {
+    let mut add = |relation: Relation, names: &[Located<String>]| {
+        for name in names {
+            let origin = match unit.file {
+                Some(_) => {
+                    Origin::Written(format!("{}={}", relation.setting(), name.value), name.place.clone())
+                }
+                None => Origin::Implied("a target that tomte brings along"),
+            };
+            let other = targets::resolve(&name.value, default_target).to_owned();
+            mentions.push(Mention { unit: unit.name.clone(), relation, other, origin });
+        }
+    };
+    add(Relation::Wants, &unit.wants);
+    add(Relation::Requires, &unit.requires);
+    add(Relation::After, &unit.after);
+    add(Relation::Before, &unit.before);
+    if enabled {
+        add(Relation::WantedBy, &unit.install.wanted_by);
+        add(Relation::RequiredBy, &unit.install.required_by);
+    }
+    if unit.default_dependencies && matches!(unit.kind, Kind::Service(_)) {
+        let defaults = [
+            (Relation::Requires, "sysinit.target"),
+            (Relation::After, "sysinit.target"),
+            (Relation::After, "basic.target"),
+        ];
+        for (relation, other) in defaults {
+            let origin = Origin::Implied(DEFAULT_DEPENDENCIES);
+            mentions.push(Mention { unit: unit.name.clone(), relation, other: other.to_owned(), origin });
+        }
+    }
+}
+
+/// The targets of tomte's own list that `names` mention and no file has, and those that these require in turn.
+fn bring_along(mut names: Vec<String>, units: &BTreeMap<String, Unit>) -> Vec<&'static Target> {
+    let mut found: BTreeMap<&str, &'static Target> = BTreeMap::new();
+    while let Some(name) = names.pop() {
+        let Some(target) = targets::find(&name).filter(|_| !units.contains_key(&name)) else { continue };
+        if found.insert(target.name, target).is_none() {
+            names.extend(target.requires.iter().map(|name| (*name).to_owned()));
+        }
+    }
+    found.into_values().collect()
+}
+
+fn own_unit(target: &Target) -> Unit {
+    let names = |names: &[&str]| -> Vec<Located<String>> {
+        names.iter().map(|name| Located { value: (*name).to_owned(), place: None }).collect()
+    };
+    Unit {
+        name: target.name.to_owned(),
+        file: None,
+        description: target.description.to_owned(),
+        default_dependencies: true,
+        wants: names(target.wants),
+        requires: names(target.requires),
+        after: names(target.after),
+        before: Vec::new(),
+        start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
+        install: Install::default(),
+        kind: Kind::Target,
+    }
+}

@@ -1,0 +1,176 @@
+//! One run of a virtual machine: direct kernel boot, always emulated (`-accel tcg`: a /dev/kvm that exists need not
+//! work), console on the serial line, report and Ctrl-C through virtio-serial ports.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use rustix::{
+    fs::{CWD, FileType, Mode, mknodat},
+    process::{Pid, Signal, kill_process, set_parent_process_death_signal},
+};
+
+use super::parts;
+use crate::{
+    board::{Board, Qemu},
+    build::{self, Built},
+    progress,
+    run::watch::{Machine, Show, Watched, watch},
+};
+
+/// Where the report goes, seen by PID 1: port 1 of the first virtio device.
+pub const REPORT_INSIDE: &str = "/dev/vport0p1";
+/// PCI slots: fixed, so that the serial device is the first virtio device of every machine.
+const SERIAL_SLOT: u32 = 2;
+const NETWORK_SLOT: u32 = 3;
+
+/// What a run of a virtual machine gave.
+pub struct Ran {
+    pub watched: Watched,
+    /// What PID 1 wrote to the report's port.
+    pub report: Option<String>,
+}
+
+/// A port of the guest and where it is on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward {
+    pub guest: u16,
+    pub host: u16,
+}
+
+/// Finds a free port of 127.0.0.1 for each port the board forwards.
+pub fn forwards(qemu: &Qemu) -> Result<Vec<Forward>> {
+    // All listeners are open until every number is known, so that no number comes twice.
+    let listeners: Vec<(u16, TcpListener)> = qemu
+        .forward
+        .iter()
+        .map(|guest| Ok((*guest, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?)))
+        .collect::<std::io::Result<_>>()
+        .context("no free port on 127.0.0.1")?;
+    let numbered = listeners
+        .iter()
+        .map(|(guest, listener)| Ok(Forward { guest: *guest, host: listener.local_addr()?.port() }));
+    numbered.collect()
+}
+
+/// Boots `board` with `words` for PID 1 on the kernel's command line.
+pub fn launch(
+    board: &Board,
+    qemu: &Qemu,
+    built: &Built,
+    words: &[String],
+    forwards: &[Forward],
+    guard: Option<Duration>,
+    show: Show,
+) -> Result<Ran> {
+    let (kernel, initramfs) = parts(board, built)?;
+    let dir =
+        tempfile::Builder::new().prefix("tomte-qemu-").tempdir().context("cannot make a temporary folder")?;
+    let (report, control) = (dir.path().join("report"), dir.path().join("control"));
+    for direction in ["in", "out"] {
+        let fifo = control.with_extension(direction);
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+            .with_context(|| format!("cannot make {}", fifo.display()))?;
+    }
+    let append = format!("console={} panic=-1 quiet {}", qemu.console, words.join(" "));
+    let mut command = Command::new(&qemu.program);
+    command
+        .args(["-M", &qemu.machine, "-accel", "tcg", "-cpu", &qemu.cpu, "-m", &qemu.memory, "-smp", "1"])
+        .args(["-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"])
+        .arg("-kernel")
+        .arg(&kernel)
+        .arg("-initrd")
+        .arg(&initramfs)
+        .args(["-append", &append])
+        .args(["-device", &format!("virtio-serial-pci,addr={SERIAL_SLOT:#x}")])
+        .args(["-chardev", &format!("file,id=report,path={}", report.display())])
+        .args(["-device", "virtserialport,chardev=report,name=tomte.report,nr=1"])
+        .args(["-chardev", &format!("pipe,id=control,path={}", control.display())])
+        .args(["-device", "virtserialport,chardev=control,name=tomte.control,nr=2"]);
+    if !forwards.is_empty() {
+        let ports: String = forwards
+            .iter()
+            .map(|forward| format!(",hostfwd=tcp:127.0.0.1:{}-:{}", forward.host, forward.guest))
+            .collect();
+        command
+            .args(["-netdev", &format!("user,id=network{ports}")])
+            .args(["-device", &format!("virtio-net-pci,netdev=network,addr={NETWORK_SLOT:#x},romfile=")]);
+    }
+    if show == Show::Live {
+        eprintln!("+ {}", progress::shown(&command));
+        for forward in forwards {
+            eprintln!("port {} of the guest is 127.0.0.1:{} here", forward.guest, forward.host);
+        }
+    }
+    let mut child = tied(&command).spawn().with_context(|| format!("cannot start {}", qemu.program))?;
+    let console = child.stdout.take().context("QEMU has no stdout")?;
+    let mut machine = Vm { control: control.with_extension("in"), pid: Pid::from_child(&child) };
+    let watched = watch(child, File::from(std::os::fd::OwnedFd::from(console)), &mut machine, guard, show)?;
+    Ok(Ran { watched, report: fs::read_to_string(&report).ok() })
+}
+
+/// `command`, started by a copy of xtask that first ties it to this one: QEMU dies with xtask, however that ends. A
+/// process group of its own keeps the terminal's Ctrl-C away from it.
+fn tied(command: &Command) -> Command {
+    let mut tied = Command::new("/proc/self/exe");
+    tied.arg("tied")
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0);
+    tied
+}
+
+/// The other half of [`tied`]: becomes `words`. Comes back only with an error.
+pub fn run_tied(words: &[String]) -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL)).context("cannot tie QEMU to xtask (PDEATHSIG)")?;
+    let (program, words) = words.split_first().context("no program")?;
+    let error = Command::new(program).args(words).exec();
+    Err(error).with_context(|| format!("cannot execute {program}"))
+}
+
+struct Vm {
+    control: PathBuf,
+    pid: Pid,
+}
+
+impl Machine for Vm {
+    /// A line to the board's control.service, which asks PID 1.
+    fn interrupt(&mut self) -> Result<()> {
+        write_line(&self.control).context("cannot reach the guest")
+    }
+
+    fn kill(&mut self) -> Result<()> {
+        kill_process(self.pid, Signal::KILL).context("cannot end QEMU")
+    }
+}
+
+fn write_line(control: &Path) -> std::io::Result<()> {
+    // QEMU holds the other end, so this neither blocks nor fails while it lives.
+    OpenOptions::new().read(true).write(true).open(control)?.write_all(b"shutdown\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_forwarded_port_gets_a_number_of_its_own() {
+        let qemu: Qemu = toml::from_str(
+            "program = 'q'\nmachine = 'm'\ncpu = 'c'\nmemory = '1'\nconsole = 't'\ndebian-arch = 'amd64'\n\
+             kernel-package = 'k'\nforward = [80, 443]",
+        )
+        .unwrap();
+        let found = forwards(&qemu).unwrap();
+        assert_eq!(found.iter().map(|forward| forward.guest).collect::<Vec<_>>(), [80, 443]);
+        assert_ne!(found[0].host, found[1].host);
+    }
+}

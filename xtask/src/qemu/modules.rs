@@ -1,0 +1,109 @@
+//! Kernel modules in the order they have to be loaded, from what the modules themselves say (`depends=` in .modinfo):
+//! Debian's packages carry no modules.dep, depmod makes it at installation.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use object::{Object, ObjectSection};
+
+use super::kernel::decompressed;
+
+/// A module, uncompressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// As the kernel writes it: with `_` only.
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// `wanted` and everything they depend on, dependencies first, each once. What is built into the kernel is left out.
+/// `files` are a package's `.ko.xz` files and its `modules.builtin`, by path.
+pub fn in_order(files: &BTreeMap<String, Vec<u8>>, wanted: &[String]) -> Result<Vec<Module>> {
+    let compressed: BTreeMap<String, &[u8]> = files
+        .iter()
+        .filter_map(|(path, bytes)| Some((module_name(path.strip_suffix(".xz")?)?, bytes.as_slice())))
+        .collect();
+    let builtin = files.iter().find(|(path, _)| path.ends_with("/modules.builtin"));
+    let builtin = builtin.map(|(_, text)| String::from_utf8_lossy(text).into_owned()).unwrap_or_default();
+    let mut search =
+        Search { compressed, builtin: builtin.lines().filter_map(module_name).collect(), loaded: Vec::new() };
+    for name in wanted {
+        search.add(name, &mut Vec::new())?;
+    }
+    Ok(search.loaded)
+}
+
+struct Search<'f> {
+    compressed: BTreeMap<String, &'f [u8]>,
+    builtin: Vec<String>,
+    loaded: Vec<Module>,
+}
+
+impl Search<'_> {
+    fn add(&mut self, name: &str, above: &mut Vec<String>) -> Result<()> {
+        let name = name.replace('-', "_");
+        if self.builtin.contains(&name) || self.loaded.iter().any(|module| module.name == name) {
+            return Ok(());
+        }
+        if above.contains(&name) {
+            bail!("the kernel's modules depend on each other in a circle: {} -> {name}", above.join(" -> "));
+        }
+        let Some(compressed) = self.compressed.get(&name) else {
+            bail!(
+                "the kernel has no module {name}{}",
+                above.last().map(|by| format!(", which {by} needs")).unwrap_or_default()
+            );
+        };
+        let bytes = decompressed(compressed).with_context(|| format!("module {name}"))?;
+        above.push(name.clone());
+        for dependency in dependencies(&bytes).with_context(|| format!("module {name}"))? {
+            self.add(&dependency, above)?;
+        }
+        above.pop();
+        self.loaded.push(Module { name, bytes });
+        Ok(())
+    }
+}
+
+/// `kernel/drivers/net/virtio-net.ko` → `virtio_net`.
+fn module_name(path: &str) -> Option<String> {
+    Some(path.rsplit('/').next()?.strip_suffix(".ko")?.replace('-', "_"))
+}
+
+/// The names in `depends=` of a module.
+fn dependencies(module: &[u8]) -> Result<Vec<String>> {
+    let file = object::File::parse(module)?;
+    let section = file.section_by_name(".modinfo").context("it has no .modinfo")?;
+    Ok(depends_in(section.data()?))
+}
+
+fn depends_in(modinfo: &[u8]) -> Vec<String> {
+    modinfo
+        .split(|byte| *byte == 0)
+        .filter_map(|field| std::str::from_utf8(field).ok()?.strip_prefix("depends="))
+        .flat_map(|names| names.split(','))
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_are_read_from_modinfo() {
+        assert_eq!(
+            depends_in(b"license=GPL\0depends=failover,virtio_ring\0\0name=x\0"),
+            ["failover", "virtio_ring"]
+        );
+        assert!(depends_in(b"depends=\0").is_empty());
+    }
+
+    #[test]
+    fn a_built_in_module_needs_no_loading_and_an_unknown_one_is_an_error() {
+        let files = BTreeMap::from([("./m/modules.builtin".into(), b"kernel/a/virtio-pci.ko\n".to_vec())]);
+        assert_eq!(in_order(&files, &["virtio_pci".into()]).unwrap(), []);
+        assert!(in_order(&files, &["zram".into()]).unwrap_err().to_string().contains("no module zram"));
+    }
+}

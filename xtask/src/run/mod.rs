@@ -1,0 +1,213 @@
+//! `run`: builds a board, runs it, shows the console, ends with the report and an exit status.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    board::Board,
+    build::{self, Built},
+    host,
+    qemu::{self, Forward},
+    report::{Ended, Report},
+    setup,
+};
+
+pub mod watch;
+
+use watch::{Show, Watched};
+
+/// What boot may take on top of what the run itself should, before the guard calls it a hang. QEMU without KVM on a busy
+/// machine is the slow case.
+const BOOT_MAX: Duration = Duration::from_secs(180);
+
+/// `run`'s words.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Args {
+    /// The board: a folder of board-configs, or a path to one.
+    #[arg(long, default_value = "host")]
+    pub board: String,
+    /// A unit file, or a folder of them, instead of the board's own. Can be given more than once.
+    #[arg(long, value_name = "PATH")]
+    pub units: Vec<PathBuf>,
+    /// What to boot into instead of the board's default target.
+    #[arg(long, value_name = "UNIT")]
+    pub target: Option<String>,
+    /// When to shut down: `idle` (boot's jobs are done) or a time such as 3s; without it, on Ctrl-C.
+    #[arg(long, value_name = "idle|DURATION")]
+    pub until: Option<Until>,
+    /// Write the report (JSON) to this file.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Call it a hang after this time.
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub guard: Option<Duration>,
+    /// Carry this file as the table instead of baking one.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub table: Option<PathBuf>,
+    #[command(flatten)]
+    pub defects: host::Defects,
+    /// Further words for PID 1.
+    #[arg(last = true)]
+    pub words: Vec<String>,
+}
+
+/// When a run shuts itself down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// As soon as no job is left.
+    Idle,
+    /// After this time.
+    After(Duration),
+}
+
+impl std::str::FromStr for Until {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "idle" {
+            return Ok(Self::Idle);
+        }
+        let after = humantime::parse_duration(text)
+            .map_err(|error| format!("{error}; expected idle or a time such as 500ms, 3s, 1min"))?;
+        Ok(Self::After(after))
+    }
+}
+
+impl Until {
+    /// The word PID 1 reads.
+    fn word(self) -> String {
+        match self {
+            Self::Idle => "tomte.until=idle".into(),
+            Self::After(after) => format!("tomte.until={}", after.as_micros()),
+        }
+    }
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Outcome {
+    pub report: Report,
+    /// The console, line by line.
+    pub console: Vec<String>,
+    /// What went wrong besides failed units; empty when nothing did.
+    pub troubles: Vec<String>,
+}
+
+impl Outcome {
+    /// Whether PID 1 ended in order and every unit is well.
+    pub fn is_well(&self) -> bool {
+        self.troubles.is_empty() && self.report.is_well()
+    }
+}
+
+/// `cargo xtask run`.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let outcome = execute(args, Show::Live)?;
+    if !outcome.report.units.is_empty() {
+        println!("\n{}", outcome.report.table());
+    }
+    for trouble in &outcome.troubles {
+        eprintln!("error: {trouble}");
+    }
+    let failed = outcome.report.failed();
+    if !failed.is_empty() {
+        eprintln!("error: failed: {}", failed.join(", "));
+    }
+    Ok(if outcome.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Called right before a virtual machine starts, with its forwarded ports.
+pub type Ready<'r> = dyn FnMut(&[Forward]) + 'r;
+
+/// Builds and runs; writes the report where `args` say.
+pub fn execute(args: &Args, show: Show) -> Result<Outcome> {
+    execute_with(args, show, &mut |_| {})
+}
+
+/// [`execute`], for a caller that talks to the virtual machine while it runs.
+pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
+    let board = Board::load(&args.board)?;
+    setup::ensure(&board)?;
+    if board.config.qemu.is_none() && board.config.arch != std::env::consts::ARCH {
+        bail!("board {} is for {} and has no [qemu]: it cannot run here", board.name, board.config.arch);
+    }
+    let options = build::Options {
+        units: args.units.clone(),
+        target: args.target.clone(),
+        table: args.table.clone(),
+        symbols: false,
+    };
+    let built = build::build(&board, &options)?;
+    let outcome = launch(args, &board, &built, show, ready)?;
+    if let Some(path) = &args.report {
+        outcome.report.write(path)?;
+    }
+    Ok(outcome)
+}
+
+fn launch(args: &Args, board: &Board, built: &Built, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
+    let report = if board.config.qemu.is_some() { qemu::REPORT_INSIDE } else { host::REPORT_INSIDE };
+    let mut words: Vec<String> = args.until.map(Until::word).into_iter().collect();
+    words.push(format!("tomte.report={report}"));
+    words.extend(args.words.iter().cloned());
+    let Some(config) = &board.config.qemu else {
+        let ran = host::launch(board, &built.binary, words, args.defects.clone(), args.guard(), show)?;
+        let trouble = (!ran.orderly && !ran.watched.guarded).then(|| format!("PID 1 {}", ran.status));
+        return Ok(judge(board, ran.watched, ran.report, trouble));
+    };
+    let forwards = qemu::forwards(config)?;
+    ready(&forwards);
+    let ran = qemu::launch(board, config, built, &words, &forwards, args.guard(), show)?;
+    let status = ran.watched.status;
+    let trouble =
+        (!status.success() && !ran.watched.guarded).then(|| format!("{}: {status}", config.program));
+    Ok(judge(board, ran.watched, ran.report, trouble))
+}
+
+impl Args {
+    /// How long the run may take before it is called a hang; `None` when it runs until Ctrl-C.
+    fn guard(&self) -> Option<Duration> {
+        let after = match self.until? {
+            Until::Idle => Duration::ZERO,
+            Until::After(after) => after,
+        };
+        Some(self.guard.unwrap_or(after + BOOT_MAX))
+    }
+}
+
+/// Reads the report, or makes the one that says why there is none.
+fn judge(board: &Board, watched: Watched, delivered: Option<String>, trouble: Option<String>) -> Outcome {
+    let mut troubles: Vec<String> = trouble.into_iter().collect();
+    let delivered =
+        delivered.filter(|text| !text.trim().is_empty()).or_else(|| Report::in_console(&watched.console));
+    let panic = watched.console.iter().find(|line| is_panic(line));
+    if watched.guarded {
+        troubles.push("it hung and was ended".into());
+    }
+    if let Some(line) = panic {
+        troubles.push(format!("panic: {}", line.trim()));
+    }
+    let report = match delivered.map(|text| Report::parse(&text).context("the report cannot be used")) {
+        Some(Ok(report)) => report,
+        other => {
+            let ended = match (panic, watched.guarded) {
+                (None, true) => Ended::Timeout,
+                (None, false) if watched.interrupted => Ended::Signal,
+                _ => Ended::Panic,
+            };
+            let text = match other {
+                Some(Err(error)) => format!("{error:#}"),
+                _ => "PID 1 delivered no report".into(),
+            };
+            troubles.push(text);
+            Report::undelivered(&board.name, &board.config.arch, ended)
+        }
+    };
+    Outcome { report, console: watched.console, troubles }
+}
+
+/// Whether a console line tells of the end of PID 1 or of the kernel.
+fn is_panic(line: &str) -> bool {
+    ["Kernel panic - not syncing", "tomte cannot go on:"].iter().any(|sign| line.contains(sign))
+}

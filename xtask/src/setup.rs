@@ -1,0 +1,224 @@
+//! `setup`: what a board needs beyond the repository and Rust, whether it is there, and getting it.
+//!
+//! Only Debian's own packages are installed, only what is missing, never with the removal of anything.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Result, bail};
+use rustix::process::geteuid;
+
+use crate::{
+    board::{Board, Qemu, boards_dir},
+    build, host, progress,
+    qemu::{
+        BUSYBOX,
+        apt::{self, Apt},
+    },
+};
+
+/// One thing a board needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Need {
+    /// The Rust core library of this target.
+    RustTarget(String),
+    /// This QEMU program, from this Debian package.
+    Qemu { program: String, package: String },
+    /// These packages of the guest, for this architecture of Debian's.
+    Guest { architecture: String, packages: Vec<String> },
+    /// Namespaces, as root or with lent ids.
+    Namespaces,
+}
+
+/// `cargo xtask setup`: for one board, or for all. The answer is whether nothing is missing in the end.
+pub fn run(board: Option<&str>, dry_run: bool) -> Result<bool> {
+    let boards = match board {
+        Some(name) => vec![Board::load(name)?],
+        None => all_boards()?,
+    };
+    let mut ready = true;
+    for need in needs(&boards) {
+        let missing = need.missing()?;
+        let Some(why) = missing else {
+            println!("ok       {}", need.name());
+            continue;
+        };
+        println!("missing  {}: {why}", need.name());
+        if dry_run {
+            println!("         would: {}", need.remedy());
+            ready = false;
+        } else if let Err(error) = need.get() {
+            println!("         cannot get it: {error:#}");
+            ready = false;
+        } else {
+            println!("ok       {}", need.name());
+        }
+    }
+    Ok(ready)
+}
+
+/// Gets what `board` needs; an error when something stays missing. `run` calls it, so it says nothing when all is there.
+pub fn ensure(board: &Board) -> Result<()> {
+    for need in needs(std::slice::from_ref(board)) {
+        if let (Some(why), false) = (need.missing()?, need == Need::Namespaces) {
+            eprintln!("{} is missing ({why}): {}", need.name(), need.remedy());
+            need.get()?;
+        }
+    }
+    Ok(())
+}
+
+/// What `board` still lacks, each with the reason; empty when it can run.
+pub fn lacking(board: &Board) -> Result<Vec<String>> {
+    let mut lacking = Vec::new();
+    for need in needs(std::slice::from_ref(board)) {
+        if let Some(why) = need.missing()? {
+            lacking.push(format!("{}: {why}", need.name()));
+        }
+    }
+    Ok(lacking)
+}
+
+/// Every board of the repository, by name.
+pub fn all_boards() -> Result<Vec<Board>> {
+    let mut names: Vec<String> = std::fs::read_dir(boards_dir())?
+        .flatten()
+        .filter(|entry| entry.path().join("board.toml").exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names.iter().map(|name| Board::load(name)).collect()
+}
+
+fn needs(boards: &[Board]) -> Vec<Need> {
+    let mut needs = Vec::new();
+    for board in boards {
+        let config = &board.config;
+        let target = Need::RustTarget(config.target.clone());
+        let of_board = match &config.qemu {
+            None => vec![target, Need::Namespaces],
+            Some(qemu) => vec![target, qemu_program(qemu), guest(qemu)],
+        };
+        for need in of_board {
+            if !needs.contains(&need) {
+                needs.push(need);
+            }
+        }
+    }
+    needs
+}
+
+fn qemu_program(qemu: &Qemu) -> Need {
+    let package = match qemu.program.as_str() {
+        "qemu-system-x86_64" | "qemu-system-i386" => "qemu-system-x86",
+        "qemu-system-aarch64" | "qemu-system-arm" => "qemu-system-arm",
+        "qemu-system-riscv64" | "qemu-system-riscv32" => "qemu-system-riscv",
+        _ => "qemu-system-misc",
+    };
+    Need::Qemu { program: qemu.program.clone(), package: package.into() }
+}
+
+fn guest(qemu: &Qemu) -> Need {
+    Need::Guest {
+        architecture: qemu.debian_arch.clone(),
+        packages: vec![qemu.kernel_package.clone(), BUSYBOX.into()],
+    }
+}
+
+impl Need {
+    fn name(&self) -> String {
+        match self {
+            Self::RustTarget(target) => format!("Rust's core for {target}"),
+            Self::Qemu { program, .. } => program.clone(),
+            Self::Guest { architecture, packages } => {
+                format!("{} for {architecture}", packages.join(" and "))
+            }
+            Self::Namespaces => "namespaces for the host board".into(),
+        }
+    }
+
+    /// What stands in the way; `None` when nothing does.
+    fn missing(&self) -> Result<Option<String>> {
+        Ok(match self {
+            Self::RustTarget(target) => {
+                (!build::has_target(target)?).then(|| "the toolchain has none".into())
+            }
+            Self::Qemu { program, .. } => (!host::on_path(program)).then(|| "not on PATH".into()),
+            Self::Guest { architecture, packages } => {
+                let mut lacking = Vec::new();
+                for package in packages {
+                    if apt::kept(architecture, package)?.is_none() {
+                        lacking.push(package.as_str());
+                    }
+                }
+                (!lacking.is_empty()).then(|| format!("{} not downloaded", lacking.join(", ")))
+            }
+            Self::Namespaces => host::probe().err().map(|error| format!("{error:#}")),
+        })
+    }
+
+    /// What would be done about it, in words.
+    fn remedy(&self) -> String {
+        match self {
+            Self::RustTarget(target) => format!("rustup target add {target}"),
+            Self::Qemu { package, .. } => {
+                format!("install {package} with apt-get, without removing anything")
+            }
+            Self::Guest { .. } => {
+                format!("download from Debian {} into {}", apt::GUEST_SUITE, apt::cache_dir().display())
+            }
+            Self::Namespaces => "nothing: run it as root, or use a QEMU board".into(),
+        }
+    }
+
+    fn get(&self) -> Result<()> {
+        match self {
+            Self::RustTarget(target) => build::ensure_target(target),
+            Self::Qemu { program, package } => install_qemu(program, package),
+            Self::Guest { architecture, packages } => {
+                apt::fetch(architecture, &packages.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            Self::Namespaces => bail!("{}", self.remedy()),
+        }
+    }
+}
+
+/// Installs `package` beside whatever QEMU tools the machine has. Bookworm's own 7.2 would remove newer ones, so there
+/// it comes from backports.
+fn install_qemu(program: &str, package: &str) -> Result<()> {
+    let by_hand = format!("install {package} by hand ({program} has to be on PATH)");
+    let codename = match apt::codename() {
+        Ok(codename) => codename,
+        Err(error) => bail!("{error:#}: {by_hand}"),
+    };
+    if !geteuid().is_root() {
+        bail!("not root: {by_hand}, or run `cargo xtask setup` as root");
+    }
+    let backports = format!("{codename}-backports");
+    let bookworm = codename == "bookworm";
+    let suites: &[&str] = if bookworm { &[&codename, &backports] } else { &[&codename] };
+    let apt = Apt::new(suites, &own_architecture()?, true)?;
+    apt.update()?;
+    let mut command = apt.command("apt-get");
+    command.args(["install", "-y", "--no-remove", "--no-install-recommends"]);
+    command.args(["-t", suites.last().copied().unwrap_or_default()]);
+    command.arg(package);
+    if bookworm && has_package("qemu-utils") {
+        command.arg("qemu-utils"); // the same version as the rest, or apt would have to remove it
+    }
+    let step = progress::step(format!("installing {package} with apt-get"));
+    progress::capture(&mut command)?;
+    drop(step);
+    if !host::on_path(program) {
+        bail!("{package} is installed, but {program} is not on PATH");
+    }
+    Ok(())
+}
+
+fn own_architecture() -> Result<String> {
+    let output = progress::capture(Command::new("dpkg").arg("--print-architecture"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn has_package(name: &str) -> bool {
+    Path::new("/var/lib/dpkg/info").join(format!("{name}.list")).exists()
+}

@@ -1,0 +1,198 @@
+//! `size B`: the bytes of the target binary by room, against the budget; and the proof that no allocator is in it.
+//!
+//! Sizes of functions and statics come from a build of the same profile that keeps its symbols; the total is that of
+//! the stripped binary, which is what ships. What no symbol covers is listed by section.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, Table, presets};
+use object::{Object, ObjectSection, ObjectSymbol, SectionIndex, SectionKind};
+
+use crate::{
+    board::Board,
+    build::{self, Options},
+    setup,
+};
+
+/// What the binary may have on the budgeted architecture, in bytes.
+const BUDGET: u64 = 120 << 10;
+/// The architecture the budget is for.
+const BUDGET_ARCH: &str = "x86_64";
+/// The rooms of src/.
+const ROOMS: [&str; 7] = ["table", "wire", "supervisor", "linux", "init", "ctl", "applets"];
+/// What only a binary with a heap has.
+const ALLOCATOR_SIGNS: [&str; 3] = ["__rust_alloc", "__rg_alloc", "__rdl_alloc"];
+
+/// A binary, measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// The stripped file.
+    pub total: u64,
+    /// Bytes by room, crate or section.
+    pub rooms: BTreeMap<String, u64>,
+    /// The name of an allocator's function, if there is one.
+    pub allocator: Option<String>,
+    budgeted: bool,
+}
+
+/// `cargo xtask size B`.
+pub fn run(board: &str) -> Result<ExitCode> {
+    let board = Board::load(board)?;
+    let measured = measure(&board)?;
+    println!("{}", measured.table());
+    for trouble in measured.troubles() {
+        eprintln!("error: {trouble}");
+    }
+    Ok(if measured.troubles().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds `board` twice, with and without symbols, and measures.
+pub fn measure(board: &Board) -> Result<Measured> {
+    setup::ensure(board)?;
+    let built = build::build(board, &Options::default())?;
+    let total = fs::metadata(&built.binary)?.len();
+    let table = fs::metadata(&built.table)?.len();
+    drop(built);
+    let with_symbols = build::build(board, &Options { symbols: true, ..Options::default() })?;
+    let bytes = fs::read(&with_symbols.binary)?;
+    let (mut rooms, allocator) = by_room(&bytes).context("cannot read the binary's symbols")?;
+    if let Some(rodata) = rooms.get_mut(".rodata without symbols") {
+        *rodata = rodata.saturating_sub(table);
+    }
+    rooms.insert("(the baked table)".into(), table);
+    let covered: u64 = rooms.values().sum();
+    rooms.insert("(headers and padding)".into(), total.saturating_sub(covered));
+    Ok(Measured { total, rooms, allocator, budgeted: board.config.arch == BUDGET_ARCH })
+}
+
+/// Bytes by room, crate and section, and the name of an allocator's function.
+fn by_room(bytes: &[u8]) -> Result<(BTreeMap<String, u64>, Option<String>)> {
+    let file = object::File::parse(bytes)?;
+    let mut left: HashMap<SectionIndex, u64> = HashMap::new();
+    for section in file.sections() {
+        let loaded = matches!(
+            section.kind(),
+            SectionKind::Text
+                | SectionKind::Data
+                | SectionKind::ReadOnlyData
+                | SectionKind::ReadOnlyDataWithRel
+                | SectionKind::ReadOnlyString
+        );
+        if loaded && section.address() != 0 {
+            left.insert(section.index(), section.size());
+        }
+    }
+    let mut rooms = BTreeMap::new();
+    let mut allocator = None;
+    let mut seen = BTreeSet::new();
+    for symbol in file.symbols() {
+        let name = format!("{:#}", rustc_demangle::demangle(symbol.name().unwrap_or_default()));
+        if ALLOCATOR_SIGNS.iter().any(|sign| name.contains(sign)) {
+            allocator = Some(name.clone());
+        }
+        let Some(rest) = symbol.section_index().and_then(|index| left.get_mut(&index)) else { continue };
+        // Identical functions are folded into one address: count it once.
+        if symbol.size() == 0 || !seen.insert(symbol.address()) {
+            continue;
+        }
+        *rest = rest.saturating_sub(symbol.size());
+        *rooms.entry(room_of(&name)).or_default() += symbol.size();
+    }
+    for (index, size) in left {
+        let section = file.section_by_index(index)?;
+        if size > 0 {
+            *rooms.entry(format!("{} without symbols", section.name()?)).or_default() += size;
+        }
+    }
+    Ok((rooms, allocator))
+}
+
+/// The room of tomte, or the crate, that a demangled name belongs to.
+fn room_of(name: &str) -> String {
+    let path = name
+        .trim_start_matches(['<', '&', '*', '[', '('])
+        .trim_start_matches("mut ")
+        .trim_start_matches("dyn ");
+    let mut segments = path.split("::").map(|segment| {
+        segment.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap_or_default()
+    });
+    let first = segments.next().unwrap_or_default();
+    if !path.contains("::") {
+        return "(C names: start, mem)".into();
+    }
+    match (first, segments.next()) {
+        ("tomte", Some(room)) if ROOMS.contains(&room) => format!("tomte::{room}"),
+        ("tomte", _) => "tomte (main)".into(),
+        ("core" | "compiler_builtins", _) => "core".into(),
+        (other, _) if !other.is_empty() => format!("crate {other}"),
+        _ => "other".into(),
+    }
+}
+
+impl Measured {
+    /// What is wrong with it.
+    pub fn troubles(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        if self.budgeted && self.total > BUDGET {
+            troubles.push(format!(
+                "{} bytes are {} over the budget of {BUDGET}",
+                self.total,
+                self.total - BUDGET
+            ));
+        }
+        if let Some(name) = &self.allocator {
+            troubles.push(format!("an allocator is linked in ({name}): the target has no heap"));
+        }
+        troubles
+    }
+
+    /// The rooms, largest first, with the total and the budget.
+    pub fn table(&self) -> String {
+        let mut rooms: Vec<_> = self.rooms.iter().collect();
+        rooms.sort_by_key(|(name, size)| (std::cmp::Reverse(**size), *name));
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["ROOM", "BYTES"]);
+        for (name, size) in rooms {
+            table.add_row([name.clone(), size.to_string()]);
+        }
+        let budget = if self.budgeted {
+            format!("budget {BUDGET}, {} %", self.total * 100 / BUDGET)
+        } else {
+            format!("the budget of {BUDGET} is for {BUDGET_ARCH}")
+        };
+        table.add_row([format!("total, stripped ({budget})"), self.total.to_string()]);
+        if let Some(column) = table.column_mut(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_belongs_to_the_room_its_path_begins_with() {
+        assert_eq!(room_of("tomte::supervisor::Supervisor::handle"), "tomte::supervisor");
+        assert_eq!(room_of("<tomte::wire::state::Ended as core::fmt::Display>::fmt"), "tomte::wire");
+        assert_eq!(room_of("<&mut dyn core::fmt::Write as core::fmt::Write>::write_str"), "core");
+        assert_eq!(room_of("rustix::fs::open"), "crate rustix");
+        assert_eq!(room_of("tomte::main"), "tomte (main)");
+        assert_eq!(room_of("memcpy"), "(C names: start, mem)");
+    }
+
+    #[test]
+    fn a_binary_over_the_budget_or_with_a_heap_is_in_trouble() {
+        let measured =
+            |total, allocator| Measured { total, rooms: BTreeMap::new(), allocator, budgeted: true };
+        assert!(measured(BUDGET, None).troubles().is_empty());
+        assert_eq!(measured(BUDGET + 1, Some("__rust_alloc".into())).troubles().len(), 2);
+    }
+}

@@ -1,0 +1,210 @@
+//! The level `namespaces`: the host board end to end, with the seed units and with bad input.
+//!
+//! Each case of bad input is a folder of units in `tests/host`, words for `cargo xtask run`, and what has to come of it:
+//! one line with these pieces, these units in these states. The unit `bystander.service` shows that others run on.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{
+    program::{self, Finished},
+    tally::{Outcome, Tally},
+};
+use crate::{board::Board, build, host, report::Report};
+
+/// A bad input and what comes of it.
+struct Case {
+    name: &'static str,
+    /// Folder below tests/host.
+    units: &'static str,
+    /// Further words for `run`.
+    words: &'static [&'static str],
+    /// One line of the output has all of these: the place and the cause.
+    line: &'static [&'static str],
+    /// Units of the report and their ActiveState and Result; empty when the units are refused before anything runs.
+    states: &'static [(&'static str, &'static str, &'static str)],
+    /// Whether `run` succeeds.
+    well: bool,
+}
+
+const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
+
+const CASES: [Case; 7] = [
+    Case {
+        name: "an unknown user fails its service alone",
+        units: "unknown-user",
+        words: &[],
+        line: &["stranger.service", "User"],
+        states: &[("stranger.service", "failed", "exit-code"), BYSTANDER],
+        well: false,
+    },
+    Case {
+        name: "a missing program fails its service alone",
+        units: "missing-program",
+        words: &[],
+        line: &["ghost.service", "Exec", "ENOENT"],
+        states: &[("ghost.service", "failed", "exit-code"), BYSTANDER],
+        well: false,
+    },
+    Case {
+        name: "without /etc/passwd only services with a named user fail",
+        units: "named-user",
+        words: &["--rootfs-without", "/etc/passwd"],
+        line: &["named.service", "User"],
+        states: &[("named.service", "failed", "exit-code"), BYSTANDER],
+        well: false,
+    },
+    Case {
+        name: "without cgroup2 everything runs",
+        units: "plain",
+        words: &["--no-cgroup"],
+        line: &["cgroup"],
+        states: &[BYSTANDER],
+        well: true,
+    },
+    Case {
+        name: "a full /run fails only services that need room there",
+        units: "directories",
+        words: &["--run-inodes", "4"],
+        line: &["roomy.service", "ENOSPC"],
+        states: &[("roomy.service", "failed", "exit-code"), BYSTANDER],
+        well: false,
+    },
+    Case {
+        name: "a value that is none is refused with its place",
+        units: "syntax-error",
+        words: &[],
+        line: &["broken.service:3:9"],
+        states: &[],
+        well: false,
+    },
+    Case {
+        name: "a dependency cycle is refused with its path",
+        units: "cycle",
+        words: &[],
+        line: &["a.service", "b.service", "c.service"],
+        states: &[],
+        well: false,
+    },
+];
+
+/// Runs every case.
+pub fn run(tally: &mut Tally) {
+    if let Err(error) = host::probe() {
+        return tally.add("the host board", Outcome::Skipped(format!("{error:#}")));
+    }
+    if Path::new("/usr/bin/python3").exists() {
+        tally.case("the seed units run under users of their own", seed_units);
+    } else {
+        let why = "they need /usr/bin/python3".to_owned();
+        tally.add("the seed units run under users of their own", Outcome::Skipped(why));
+    }
+    for case in &CASES {
+        tally.case(case.name, || bad_input(case));
+    }
+    tally.case("a table for another architecture is refused by name", foreign_table);
+    tally.case("a table beyond the limits is refused by the limit's name", oversized_table);
+}
+
+/// The three unit files of the first issue, as their authors wrote them.
+fn seed_units() -> Result<()> {
+    let (finished, report) = xtask_run(&["--until", "2s"])?;
+    ensure!(finished.status.success(), "{}", finished.status);
+    let report = report.context("no report")?;
+    for (name, uid) in
+        [("myapp.service", Some(901)), ("myapp-dirs.service", Some(901)), ("myapp-dynamic.service", None)]
+    {
+        let unit = report.unit(name).with_context(|| format!("the report has no {name}"))?;
+        let range = tomte::table::UidRange::DYNAMIC;
+        let right = match uid {
+            Some(uid) => unit.uid == Some(uid),
+            None => unit.uid.is_some_and(|uid| (range.first..=range.last).contains(&uid)),
+        };
+        ensure!(right && unit.sub == "running", "{unit:?}");
+    }
+    let dynamic = report.unit("myapp-dynamic.service").and_then(|unit| unit.uid).unwrap_or_default();
+    for pieces in [
+        vec!["uid=901 gid=901".to_owned()],
+        vec![format!("uid={dynamic} gid={dynamic}")],
+        vec!["runtime directory /run/myapp mode=0750 owner=901:901".to_owned()],
+        vec!["state directory /var/lib/myapp mode=0750 owner=901:901".to_owned()],
+        vec!["directory /run/myapp-dynamic ".to_owned(), format!("owner={dynamic}:{dynamic}")],
+        vec![
+            "state directory /var/lib/".to_owned(),
+            format!("myapp-dynamic mode=0755 owner={dynamic}:{dynamic}"),
+        ],
+        vec!["heartbeat 1".to_owned()],
+    ] {
+        has_line(&finished, &pieces)?;
+    }
+    Ok(())
+}
+
+fn bad_input(case: &Case) -> Result<()> {
+    let units = build::root_dir().join("tests/host").join(case.units);
+    let units = units.to_string_lossy();
+    let mut words = vec!["--units", &units, "--until", "idle"];
+    words.extend(case.words);
+    let (finished, report) = xtask_run(&words)?;
+    has_line(&finished, case.line)?;
+    ensure!(finished.status.success() == case.well, "cargo xtask run: {}", finished.status);
+    ensure!(report.is_some() != case.states.is_empty(), "whether it ran is wrong: {report:?}");
+    for (name, active, result) in case.states {
+        let unit = report.as_ref().and_then(|report| report.unit(name));
+        let unit = unit.with_context(|| format!("the report has no {name}"))?;
+        ensure!(unit.active == *active && unit.result.as_deref() == Some(*result), "{unit:?}");
+    }
+    Ok(())
+}
+
+fn foreign_table() -> Result<()> {
+    let other = if std::env::consts::ARCH == "aarch64" { "qemu-x86_64" } else { "qemu-aarch64" };
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("foreign.table");
+    fs::write(&file, build::table_of(&Board::load(other)?, &build::Options::default())?)?;
+    refused_table(&file, &["made for", std::env::consts::ARCH])
+}
+
+fn oversized_table() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("oversized.table");
+    let mut table = build::table_of(&Board::load("host")?, &build::Options::default())?;
+    table.resize(tomte::table::limits::TABLE_BYTES_MAX + 1, 0);
+    let length = u32::try_from(table.len())?.to_le_bytes();
+    table[16..20].copy_from_slice(&length); // where the header has the length (src/table/mod.rs)
+    fs::write(&file, table)?;
+    refused_table(&file, &["TABLE_BYTES_MAX"])
+}
+
+/// PID 1 says why it refuses the table at `file`, and the run fails without a hang.
+fn refused_table(file: &Path, line: &[&str]) -> Result<()> {
+    let (finished, _) = xtask_run(&["--table", &file.to_string_lossy(), "--until", "idle"])?;
+    has_line(&finished, line)?;
+    ensure!(!finished.status.success(), "cargo xtask run: {}", finished.status);
+    ensure!(!finished.lines.iter().any(|line| line.contains("it hangs")), "it hung");
+    Ok(())
+}
+
+/// `cargo xtask run --board host WORDS`, and its report if it wrote one.
+fn xtask_run(words: &[&str]) -> Result<(Finished, Option<Report>)> {
+    let folder = tempfile::tempdir()?;
+    let file: PathBuf = folder.path().join("report.json");
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["run", "--board", "host", "--guard", "60s", "--report"]).arg(&file).args(words);
+    let finished = program::run(&mut command)?;
+    let report = fs::read_to_string(&file).ok().map(|text| Report::parse(&text)).transpose()?;
+    Ok((finished, report))
+}
+
+/// One line of the output has all `pieces`.
+fn has_line<S: AsRef<str>>(finished: &Finished, pieces: &[S]) -> Result<()> {
+    let found = finished.lines.iter().any(|line| pieces.iter().all(|piece| line.contains(piece.as_ref())));
+    let pieces: Vec<&str> = pieces.iter().map(AsRef::as_ref).collect();
+    ensure!(found, "no line has all of {pieces:?}");
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! `test [LEVEL]`: everything CI checks, in levels that can be run alone. `.ci/run` is `cargo xtask test`.
+//!
+//! Each level counts its cases; what cannot run here is skipped in plain sight, with the reason. The last line is
+//! `N passed, N failed, N skipped`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{board::Board, setup, size};
+
+mod code;
+mod host;
+mod page;
+mod program;
+mod tally;
+mod vm;
+
+use tally::{Outcome, Tally};
+
+/// A part of the tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Level {
+    /// rustfmt.
+    Fmt,
+    /// clippy, warnings are errors.
+    Clippy,
+    /// cargo test: layers, unit tests, simulation.
+    Unit,
+    /// Real systemd's answers, run by tomte on the host board.
+    Golden,
+    /// The host board: the seed units, and bad input.
+    Namespaces,
+    /// Both virtual machines.
+    Qemu,
+    /// The binary's size.
+    Size,
+}
+
+const ALL: [Level; 7] =
+    [Level::Fmt, Level::Clippy, Level::Unit, Level::Golden, Level::Namespaces, Level::Qemu, Level::Size];
+
+/// `cargo xtask test`: the levels given, or all.
+pub fn run(levels: &[Level]) -> Result<ExitCode> {
+    let levels = if levels.is_empty() { &ALL[..] } else { levels };
+    println!("== setup");
+    setup::run(None, false)?;
+    let mut tally = Tally::default();
+    for level in levels {
+        println!("== {}", format!("{level:?}").to_lowercase());
+        match level {
+            Level::Fmt => code::fmt(&mut tally),
+            Level::Clippy => code::clippy(&mut tally),
+            Level::Unit => code::unit(&mut tally),
+            Level::Golden => golden(&mut tally),
+            Level::Namespaces => host::run(&mut tally),
+            Level::Qemu => vm::run(&mut tally),
+            Level::Size => budget(&mut tally),
+        }
+    }
+    println!("{}", tally.summary());
+    Ok(if tally.all_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the command lines that real systemd was seen to run.
+fn golden(tally: &mut Tally) {
+    if let Err(error) = crate::host::probe() {
+        return tally.add("golden command lines", Outcome::Skipped(format!("{error:#}")));
+    }
+    match crate::golden::exec::run() {
+        Ok((cases, differences)) => tally.add_many("golden command lines", cases, &differences),
+        Err(error) => tally.add("golden command lines", Outcome::Failed(format!("{error:#}"))),
+    }
+}
+
+/// Measures the board that the budget is for, and shows the others.
+fn budget(tally: &mut Tally) {
+    tally.case("the binary keeps to its budget and has no heap", || {
+        let measured = size::measure(&Board::load("host")?)?;
+        println!("{}", measured.table());
+        let troubles = measured.troubles();
+        anyhow::ensure!(troubles.is_empty(), "{}", troubles.join("; "));
+        Ok(())
+    });
+}

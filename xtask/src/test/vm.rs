@@ -1,0 +1,160 @@
+//! The level `qemu`: both virtual machines boot, serve a page from a port below 1024 without root, restart what
+//! crashes, shut down on Ctrl-C, and report.
+
+use std::{
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{
+    page,
+    program::{self, Running},
+    tally::{Outcome, Tally},
+};
+use crate::{
+    board::Board,
+    report::{Ended, Report},
+    setup,
+};
+
+/// How long the machine may take to serve and to crash twice, before the test calls it a hang.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(300);
+/// How often the crasher has to have been started.
+const CRASHES: usize = 3;
+/// What the guest's page says.
+const PAGE: &str = "under a user of its own";
+
+/// Boots every board that is a virtual machine.
+pub fn run(tally: &mut Tally) {
+    let boards = match setup::all_boards() {
+        Ok(boards) => boards,
+        Err(error) => return tally.add("boards", Outcome::Failed(format!("{error:#}"))),
+    };
+    for board in boards.iter().filter(|board| board.config.qemu.is_some()) {
+        let name = format!("{} boots, serves, restarts, shuts down and reports", board.name);
+        match setup::lacking(board) {
+            Ok(lacking) if lacking.is_empty() => tally.case(&name, || boot(board)),
+            Ok(lacking) => tally.add(&name, Outcome::Skipped(lacking.join("; "))),
+            Err(error) => tally.add(&name, Outcome::Failed(format!("{error:#}"))),
+        }
+        let name = format!("{} is idle and powers off by itself", board.name);
+        if setup::lacking(board).is_ok_and(|lacking| lacking.is_empty()) {
+            tally.case(&name, || until_idle(board));
+        }
+    }
+}
+
+/// `run --until idle`: ends by itself, exit status 0.
+fn until_idle(board: &Board) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("report.json");
+    let mut command = xtask(board, &file)?;
+    let finished = program::run(command.args(["--until", "idle"]))?;
+    ensure!(finished.status.success(), "{}", finished.status);
+    let report = read(&file)?;
+    ensure!(report.ended == Ended::Idle, "ended: {}", report.ended);
+    ensure!(report.boot_us > 0, "boot_us is 0");
+    Ok(())
+}
+
+fn boot(board: &Board) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("report.json");
+    let (port, crashes) = (Arc::new(AtomicU16::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (seen_port, seen_crashes) = (port.clone(), crashes.clone());
+    let mut running = program::start_watched(&mut xtask(board, &file)?, move |line| {
+        if let Some(number) = line.strip_prefix("port 80 of the guest is 127.0.0.1:") {
+            let digits = number.split(' ').next().and_then(|digits| digits.parse().ok());
+            seen_port.store(digits.unwrap_or_default(), Ordering::Relaxed);
+        }
+        if line.contains("crasher.service") {
+            seen_crashes.fetch_add(1, Ordering::Relaxed);
+        }
+    })?;
+    let served = serve(&mut running, &port, &crashes);
+    kill_process(Pid::from_child(&running.child), Signal::INT).context("cannot interrupt xtask")?;
+    if served.is_err() {
+        thread::sleep(PAUSE);
+        let _ = kill_process(Pid::from_child(&running.child), Signal::INT);
+    }
+    let finished = running.finish()?;
+    let owner = served?;
+    ensure!(finished.status.success(), "cargo xtask run: {}", finished.status);
+    check(&read(&file)?, owner)
+}
+
+/// Waits until the page is there and the crasher has crashed; the answer is the user who serves.
+fn serve(running: &mut Running, port: &AtomicU16, crashes: &AtomicUsize) -> Result<u32> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut last = None;
+    while Instant::now() < deadline {
+        if let Some(status) = running.child.try_wait()? {
+            anyhow::bail!("the machine ended before it served: {status}");
+        }
+        let owner = serving_user(port.load(Ordering::Relaxed));
+        if let (Ok(owner), true) = (&owner, crashes.load(Ordering::Relaxed) >= CRASHES) {
+            return Ok(*owner);
+        }
+        last = owner.err();
+        thread::sleep(PAUSE);
+    }
+    match last {
+        Some(error) => Err(error.context("no page")),
+        None => anyhow::bail!("crasher.service was heard of only {} times", crashes.load(Ordering::Relaxed)),
+    }
+}
+
+/// Fetches the page, and asks a program that the server starts who it is.
+fn serving_user(port: u16) -> Result<u32> {
+    ensure!(port != 0, "no port is forwarded yet");
+    let body = page::fetch(port, "/")?;
+    ensure!(body.contains(PAGE), "the page says {body:?}");
+    let id = page::fetch(port, "/cgi-bin/id")?;
+    id.trim().parse().with_context(|| format!("/cgi-bin/id says {id:?}"))
+}
+
+/// The report agrees with what was seen from outside.
+fn check(report: &Report, owner: u32) -> Result<()> {
+    let unit = |name: &str| report.unit(name).with_context(|| format!("the report has no {name}"));
+    let dynamic = tomte::table::UidRange::DYNAMIC;
+    let is_dynamic = |uid: u32| (dynamic.first..=dynamic.last).contains(&uid);
+    ensure!(report.ended == Ended::Signal, "ended: {}", report.ended);
+    let httpd = unit("httpd.service")?;
+    ensure!(
+        httpd.uid == Some(owner) && is_dynamic(owner),
+        "httpd runs as {owner}, the report says {:?}",
+        httpd.uid
+    );
+    let crasher = unit("crasher.service")?;
+    ensure!(crasher.restarts.is_some_and(|count| count >= 1), "crasher was not restarted: {crasher:?}");
+    for name in ["myapp.service", "myapp-dirs.service"] {
+        let myapp = unit(name)?;
+        ensure!(myapp.sub == "running" && myapp.uid == Some(901), "{myapp:?}");
+    }
+    let myapp = unit("myapp-dynamic.service")?;
+    let uid = myapp.uid.unwrap_or_default();
+    ensure!(myapp.sub == "running" && is_dynamic(uid) && uid != owner, "{myapp:?}, httpd has {owner}");
+    Ok(())
+}
+
+fn xtask(board: &Board, report: &Path) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["run", "--board", &board.name, "--report"]).arg(report);
+    Ok(command)
+}
+
+fn read(report: &Path) -> Result<Report> {
+    let text = std::fs::read_to_string(report).context("xtask wrote no report")?;
+    Report::parse(&text)
+}

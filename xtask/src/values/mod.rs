@@ -1,0 +1,40 @@
+//! Typed values: one file for each kind of thing that can stand right of a `=`. Each parser takes the text with its
+//! places and gives the value or a diagnostic that points at the offending characters. They know no key by name; the
+//! caller puts the key in front of the message.
+
+pub mod capability;
+pub mod command;
+pub mod directory;
+pub mod environment;
+pub mod exit_status;
+pub mod path;
+pub mod rlimit;
+pub mod scalar;
+pub mod signal;
+pub mod specifier;
+pub mod time;
+pub mod unit_name;
+pub mod user;
+pub mod word;
+
+use crate::{diag::Diagnostic, read::Text};
+
+/// An error that points at all of `text`.
+pub fn wrong(text: &Text, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(message).on(text, 0..text.len())
+}
+
+#[cfg(test)]
+pub mod tests {
+    //! What the parsers' tests share.
+
+    use std::sync::Arc;
+
+    use crate::read::{Source, Text};
+
+    /// `text` as if it were a file.
+    pub fn text(text: &str) -> Text {
+        let source = Arc::new(Source { path: "x.service".into(), text: text.into() });
+        Text::of(&source, 0..text.len())
+    }
+}

@@ -1,0 +1,145 @@
+//! `%` specifiers (systemd.unit(5), "Specifiers"), as far as they are known when a table is baked. Those that only
+//! the running machine can answer are refused by name.
+
+use super::unit_name::{UnitName, unescape};
+use crate::{
+    diag::Diagnostic,
+    read::{Builder, Text},
+};
+
+/// What specifiers are resolved against.
+#[derive(Clone, Debug)]
+pub struct Specifiers {
+    /// The unit they stand in.
+    pub unit: UnitName,
+    /// Root's login shell in the image, where the image is known.
+    pub root_shell: Option<String>,
+}
+
+impl Specifiers {
+    /// `text` with every specifier replaced. `%%` is a percent sign; a `%` before anything but a letter or digit, or
+    /// at the end, is literal.
+    pub fn expand(&self, text: &Text) -> Result<Text, Diagnostic> {
+        let written = text.as_str();
+        let mut done = Builder::new(text);
+        let mut at = 0;
+        while let Some(percent) = written[at..].find('%').map(|found| at + found) {
+            done.copy(text, at..percent);
+            let letter = written[percent + 1..].chars().next();
+            match letter {
+                Some('%') => done.push(b"%", text.offset(percent)),
+                Some(letter) if letter.is_ascii_alphanumeric() => {
+                    let value = self.lookup(letter).map_err(|why| {
+                        let problem =
+                            Diagnostic::error(format!("%{letter} {why}")).on(text, percent..percent + 2);
+                        problem.help("write %% for a percent sign")
+                    })?;
+                    done.push(value.as_bytes(), text.offset(percent));
+                }
+                Some(_) | None => {
+                    done.push(b"%", text.offset(percent));
+                    at = percent + 1;
+                    continue;
+                }
+            }
+            at = percent + 2;
+        }
+        done.copy(text, at..text.len());
+        done.finish(text.offset(text.len())).ok_or_else(|| super::wrong(text, "not UTF-8"))
+    }
+
+    fn lookup(&self, letter: char) -> Result<String, &'static str> {
+        let unit = &self.unit;
+        let instance = unit.instance.as_deref().unwrap_or_default();
+        let last = unit.prefix.rsplit('-').next().unwrap_or_default();
+        let unescaped = |text: &str| unescape(text).ok_or("stands for something that cannot be unescaped");
+        Ok(match letter {
+            'n' => unit.full.clone(),
+            'N' => unit.stem().to_owned(),
+            'p' => unit.prefix.clone(),
+            'P' => unescaped(&unit.prefix)?,
+            'i' => instance.to_owned(),
+            'I' => unescaped(instance)?,
+            'j' => last.to_owned(),
+            'J' => unescaped(last)?,
+            'f' => self.path().ok_or("stands for something that is no path")?,
+            't' => "/run".to_owned(),
+            'S' => "/var/lib".to_owned(),
+            'C' => "/var/cache".to_owned(),
+            'L' => "/var/log".to_owned(),
+            'E' => "/etc".to_owned(),
+            'D' => "/usr/share".to_owned(),
+            'T' => "/tmp".to_owned(),
+            'V' => "/var/tmp".to_owned(),
+            // Of the user who runs the service manager, not of the service: systemd.unit(5).
+            'u' | 'g' => "root".to_owned(),
+            'U' | 'G' => "0".to_owned(),
+            'h' => "/root".to_owned(),
+            's' => self.root_shell.clone().ok_or("is root's shell, which is known only with the image")?,
+            'b' => return Err("is the boot ID, known only when the machine runs"),
+            'm' => return Err("is the machine ID, known only when the machine runs"),
+            'H' | 'l' | 'q' => return Err("is the host name, known only when the machine runs"),
+            'v' => return Err("is the kernel's release, known only when the machine runs"),
+            'a' => return Err("is the architecture, which this tomte does not put into unit files"),
+            'A' | 'B' | 'M' | 'o' | 'w' | 'W' => {
+                return Err("is out of os-release, known only when the machine runs");
+            }
+            'd' => return Err("is the credentials directory; credentials are not supported by this tomte"),
+            'c' | 'r' | 'R' => return Err("is a control group path, which systemd has dropped too"),
+            'y' | 'Y' => return Err("is the unit file's path, which does not exist on the target"),
+            _ => return Err("is no specifier"),
+        })
+    }
+
+    /// `%f`: the instance, or the prefix, as an absolute path.
+    fn path(&self) -> Option<String> {
+        let name = self.unit.instance.as_deref().unwrap_or(&self.unit.prefix);
+        if name == "-" {
+            return Some("/".to_owned());
+        }
+        let path = unescape(name)?;
+        Some(if path.starts_with('/') { path } else { format!("/{path}") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::tests::text;
+
+    fn expand(unit: &str, value: &str) -> Result<String, String> {
+        let unit = UnitName::new(unit).expect(unit);
+        let specifiers = Specifiers { unit, root_shell: Some("/bin/sh".into()) };
+        specifiers
+            .expand(&text(value))
+            .map(|text| text.as_str().to_owned())
+            .map_err(|problem| problem.message)
+    }
+
+    #[test]
+    fn known_specifiers_are_replaced() {
+        let unit = r"foo-bar@dev-a\x2db.service";
+        for (value, meant) in [
+            ("%n", unit),
+            ("%N", r"foo-bar@dev-a\x2db"),
+            ("%p %P %j %J", "foo-bar foo/bar bar bar"),
+            ("%i", r"dev-a\x2db"),
+            ("%I %f", "dev/a-b /dev/a-b"),
+            ("%t %S %C %L %E %D %T %V", "/run /var/lib /var/cache /var/log /etc /usr/share /tmp /var/tmp"),
+            ("%u %U %g %G %h %s", "root 0 root 0 /root /bin/sh"),
+            ("100%% %%n", "100% %n"),
+            ("100% %- %", "100% %- %"),
+        ] {
+            assert_eq!(expand(unit, value).as_deref(), Ok(meant), "{value}");
+        }
+        assert_eq!(expand("a.service", "x%iy%Iz %f").as_deref(), Ok("xyz /a"));
+    }
+
+    #[test]
+    fn unknown_and_boot_time_specifiers_are_refused_by_name() {
+        for letter in "bvHmlqaABMowWdcrRyYZkx0".chars() {
+            let problem = expand("a.service", &format!("x%{letter}")).expect_err("refused");
+            assert!(problem.starts_with(&format!("%{letter} is ")), "{problem}");
+        }
+    }
+}

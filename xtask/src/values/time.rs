@@ -1,0 +1,155 @@
+//! Time spans (systemd.time(7); facts from time-util.c, `parse_time`).
+
+use tomte::table::Micros;
+
+use super::wrong;
+use crate::{
+    diag::Diagnostic,
+    read::{Text, is_blank},
+};
+
+const SECOND: u64 = 1_000_000;
+
+/// Unit names and their length in microseconds. A month is 30.44 days and a year 365.25, as in systemd.
+const UNITS: [(&str, u64); 31] = [
+    ("seconds", SECOND),
+    ("second", SECOND),
+    ("sec", SECOND),
+    ("s", SECOND),
+    ("minutes", 60 * SECOND),
+    ("minute", 60 * SECOND),
+    ("min", 60 * SECOND),
+    ("m", 60 * SECOND),
+    ("months", 2_629_800 * SECOND),
+    ("month", 2_629_800 * SECOND),
+    ("M", 2_629_800 * SECOND),
+    ("msec", 1_000),
+    ("ms", 1_000),
+    ("hours", 3_600 * SECOND),
+    ("hour", 3_600 * SECOND),
+    ("hr", 3_600 * SECOND),
+    ("h", 3_600 * SECOND),
+    ("days", 86_400 * SECOND),
+    ("day", 86_400 * SECOND),
+    ("d", 86_400 * SECOND),
+    ("weeks", 604_800 * SECOND),
+    ("week", 604_800 * SECOND),
+    ("w", 604_800 * SECOND),
+    ("years", 31_557_600 * SECOND),
+    ("year", 31_557_600 * SECOND),
+    ("y", 31_557_600 * SECOND),
+    ("usec", 1),
+    ("us", 1),
+    ("µs", 1),
+    ("μs", 1),
+    ("", SECOND),
+];
+
+/// A span such as `90`, `1.5s`, `1min 30s` or `infinity`; a bare number is seconds.
+pub fn span(text: &Text) -> Result<Micros, Diagnostic> {
+    span_in(text, SECOND)
+}
+
+/// The same, where a bare number counts `bare` microseconds.
+pub fn span_in(text: &Text, bare: u64) -> Result<Micros, Diagnostic> {
+    let written = text.as_str().trim_matches(is_blank);
+    if written == "infinity" {
+        return Ok(Micros::FOREVER);
+    }
+    if written.starts_with('-') {
+        return Err(wrong(text, format!("{written:?}: a time span is not negative")));
+    }
+    match sum(written, bare) {
+        Some(total) => Ok(Micros(total)),
+        None => {
+            let message =
+                format!("{written:?}: expected a time span such as 90, 1min 30s, 500ms or infinity");
+            Err(wrong(text, message))
+        }
+    }
+}
+
+fn sum(written: &str, bare: u64) -> Option<u64> {
+    let mut total: u64 = 0;
+    let mut rest = written;
+    while !rest.is_empty() {
+        let whole = take(&mut rest, |c| c.is_ascii_digit());
+        let mut fraction = "";
+        if let Some(behind) = rest.strip_prefix('.') {
+            rest = behind;
+            fraction = take(&mut rest, |c| c.is_ascii_digit());
+            if fraction.is_empty() {
+                return None;
+            }
+        } else if whole.is_empty() {
+            return None;
+        }
+        rest = rest.trim_start_matches(is_blank);
+        let name = take(&mut rest, |c| !c.is_ascii_digit() && !is_blank(c) && c != '.' && c != '-');
+        let (_, length) = UNITS.into_iter().find(|(unit, _)| *unit == name)?;
+        let length = if name.is_empty() { bare } else { length };
+        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        total = total.checked_add(whole.checked_mul(length)?)?.checked_add(part(fraction, length))?;
+        rest = rest.trim_start_matches(is_blank);
+    }
+    (!written.is_empty() && total != u64::MAX).then_some(total)
+}
+
+/// What the digits behind the point come to, in units of `length`, rounded down.
+fn part(digits: &str, length: u64) -> u64 {
+    let mut length = length;
+    let mut total = 0;
+    for digit in digits.bytes() {
+        length /= 10;
+        total += length * u64::from(digit - b'0');
+    }
+    total
+}
+
+fn take<'t>(rest: &mut &'t str, wanted: impl Fn(char) -> bool) -> &'t str {
+    let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
+    let (taken, behind) = rest.split_at(end);
+    *rest = behind;
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::tests::text;
+
+    #[test]
+    fn spans_add_up() {
+        for (written, micros) in [
+            ("0", 0),
+            ("90", 90_000_000),
+            ("100ms", 100_000),
+            ("1.5s", 1_500_000),
+            (".5", 500_000),
+            ("1min 30s", 90_000_000),
+            ("1min30s", 90_000_000),
+            ("5 min", 300_000_000),
+            ("2h", 7_200_000_000),
+            ("1M", 2_629_800_000_000),
+            ("7us", 7),
+            ("infinity", u64::MAX),
+        ] {
+            assert_eq!(span(&text(written)), Ok(Micros(micros)), "{written}");
+        }
+        for bad in [
+            "",
+            " ",
+            "abc",
+            "-1",
+            "1 parsec",
+            "1s-",
+            "infinity 1s",
+            "99999999999999999999",
+            "600000y",
+            ".",
+            "1..2",
+        ] {
+            assert!(span(&text(bad)).is_err(), "{bad:?}");
+        }
+    }
+}
