@@ -14,6 +14,7 @@ mod host;
 mod page;
 mod program;
 mod tally;
+mod tenants;
 mod vm;
 
 use tally::{Outcome, Tally};
