@@ -1,9 +1,15 @@
 //! What the kernel makes of a spawn, seen from the started programs. Needs root; says so and passes where it is not.
 //!
-//! Every test works in namespaces of its own thread, with throw-away file systems over /etc, /run, /tmp and /var, so
-//! nothing of the host is touched.
+//! Every test works in namespaces of its own thread, with throw-away file systems over /etc, /run, /tmp, /home and
+//! /var, so nothing of the host is touched.
 
 mod namespaces {
+    mod cleaning;
+    mod directories;
     mod harness;
+    mod identity;
+    mod privileges;
     mod process;
+    mod sandbox;
+    mod steps;
 }

@@ -6,8 +6,8 @@ use core::{ffi::CStr, mem::MaybeUninit};
 use rustix::{
     fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     fs::{
-        AtFlags, CWD, FileType, Gid, Mode, OFlags, RawDir, Uid, chmod, chownat, fstat, openat, removexattr,
-        unlinkat,
+        AtFlags, CWD, FileType, Gid, Mode, OFlags, RawDir, RenameFlags, Uid, chmod, chownat, fstat, openat,
+        removexattr, renameat_with, unlinkat,
     },
     io::Errno,
     path::DecInt,
@@ -15,11 +15,15 @@ use rustix::{
 
 use super::path::PathBuffer;
 
-/// How deep a walk goes. Deeper trees are an error (ELOOP), not a stack overflow.
-const DEPTH_MAX: u32 = 64;
+/// How deep a walk goes at once: a kilobyte or two of stack and two descriptors a level. A deeper tree takes several
+/// passes to remove, and cannot be handed over (ELOOP).
+const DEPTH_MAX: u32 = 128;
 
-/// Passes over a directory whose entries keep coming back.
-const PASSES_MAX: u32 = 16;
+/// Passes over a directory that is to be removed.
+const PASSES_MAX: u32 = 4096;
+
+/// Directories that one pass moves to the top. Their names are numbers.
+const MOVED_MAX: u32 = 1024;
 
 /// Bytes of directory entries read at once. Holds the longest name.
 const ENTRIES_BYTES: usize = 1024;
@@ -62,28 +66,63 @@ pub fn open_directory(parent: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> 
     openat(parent, name, OPEN_DIRECTORY, Mode::empty())
 }
 
-/// Removes `name` of `parent` with all that is below it. Nothing to remove is no error.
+/// Removes `name` of `parent` with all that is below it, however deep. Nothing to remove is no error.
+///
+/// # Errors
+/// What the kernel says; ENOTEMPTY if somebody keeps filling it.
 pub fn remove(parent: impl AsFd, name: &CStr) -> Result<(), Errno> {
-    remove_below(parent.as_fd(), name, DEPTH_MAX)
-}
-
-fn remove_below(parent: BorrowedFd<'_>, name: &CStr, depth: u32) -> Result<(), Errno> {
-    match unlinkat(parent, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(errno) => return Err(errno),
+    if unlink(parent.as_fd(), name)? {
+        return Ok(());
     }
-    let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     for _ in 0..PASSES_MAX {
-        let directory = open_directory(parent, name)?;
-        each_entry(&directory, |entry| remove_below(directory.as_fd(), entry, below))?;
-        match unlinkat(parent, name, AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT) => return Ok(()),
-            Err(Errno::NOTEMPTY | Errno::EXIST) => {} // somebody is faster; look again
-            Err(errno) => return Err(errno),
+        let top = open_directory(&parent, name)?;
+        each_entry(&top, |entry| remove_below(top.as_fd(), top.as_fd(), entry, DEPTH_MAX))?;
+        if remove_empty(parent.as_fd(), name)? {
+            return Ok(());
         }
     }
     Err(Errno::NOTEMPTY)
+}
+
+/// Removes what is no more than `depth` levels deep; deeper directories are moved to `top`, for its next pass.
+fn remove_below(top: BorrowedFd<'_>, parent: BorrowedFd<'_>, name: &CStr, depth: u32) -> Result<(), Errno> {
+    if unlink(parent, name)? {
+        return Ok(());
+    }
+    let Some(below) = depth.checked_sub(1) else { return move_up(top, parent, name) };
+    let directory = open_directory(parent, name)?;
+    each_entry(&directory, |entry| remove_below(top, directory.as_fd(), entry, below))?;
+    remove_empty(parent, name).map(|_| ()) // what has been filled again is for the next pass
+}
+
+/// Whether `name` is gone: it was no directory, or was not there.
+fn unlink(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool, Errno> {
+    match unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(Errno::ISDIR | Errno::PERM) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether directory `name` is gone.
+fn remove_empty(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool, Errno> {
+    match unlinkat(parent, name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn move_up(top: BorrowedFd<'_>, parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+    for number in 0..MOVED_MAX {
+        let new = DecInt::new(number);
+        match renameat_with(parent, name, top, new.as_c_str(), RenameFlags::NOREPLACE) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(()) // the next pass finds fewer names taken
 }
 
 /// Removes what belongs to `owner` below `directory`, at any depth.

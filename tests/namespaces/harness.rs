@@ -138,9 +138,8 @@ fn read_to_end(pipe: &OwnedFd) -> String {
 }
 
 /// Runs a shell script under a plan that `change` has changed.
-pub(super) fn run_script(text: &str, change: impl FnOnce(&mut Plan<'_>)) -> Outcome {
-    let argv = script(text);
-    let mut plan = plan(&argv);
+pub(super) fn run_script<'a>(text: &str, change: impl FnOnce(&mut Plan<'a>)) -> Outcome {
+    let mut plan = plan(Box::leak(script(text).into_boxed_slice()));
     change(&mut plan);
     run(&plan).expect("a child")
 }

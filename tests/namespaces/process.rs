@@ -1,14 +1,177 @@
-//! Ids, groups, capabilities, descriptors, signals, environment, and failures of every step.
+//! What a program finds: descriptors, signals, environment, directory, limits.
 
-use super::harness::*;
-use tomte::linux::plan::Identity;
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::Errno,
+};
+use tomte::linux::{
+    plan::{Environment, Identity, Output, Rlimit, Stdio, Words},
+    raw::signal,
+    report::Report,
+    step::Step,
+};
+
+use super::harness::{enter_small_world, run_script};
+
+const SIGWINCH: u8 = 28;
+const SIGUSR1: u8 = 10;
+
 #[test]
-fn smoke() {
+fn no_descriptor_leaks_but_the_first_three() {
     if !enter_small_world() {
         return;
     }
-    let o = run_script("cat /proc/self/status; env; ls -l /proc/self/fd; pwd", |p| {
-        p.identity = Identity { user: "svc", ..Identity::default() }
+    let leak =
+        open(c"/etc/passwd", OFlags::RDONLY, Mode::empty()).expect("a descriptor without close-on-exec");
+    // The third is of ls itself.
+    assert_eq!(run_script("exec ls /proc/self/fd", |_| ()).lines(), ["0", "1", "2", "3"]);
+    drop(leak);
+}
+
+#[test]
+fn signals_are_as_a_program_expects_them() {
+    if !enter_small_world() {
+        return;
+    }
+    signal::ignore(SIGWINCH).expect("ignore");
+    let before = signal::set_mask(signal::bit(SIGUSR1)).expect("block");
+    let plain = run_script("cat /proc/self/status", |plan| plan.ignore_sigpipe = false);
+    let usual = run_script("cat /proc/self/status", |_| ());
+    signal::set_default(SIGWINCH).expect("default");
+    assert_eq!(signal::set_mask(before), Ok(signal::bit(SIGUSR1)), "spawning left the mask as it was");
+
+    const NONE: &str = "0000000000000000";
+    assert_eq!((plain.status("SigBlk"), plain.status("SigIgn"), plain.status("SigCgt")), (NONE, NONE, NONE));
+    assert_eq!(usual.status("SigIgn"), "0000000000001000", "IgnoreSIGPIPE=yes");
+}
+
+#[test]
+fn a_program_leads_a_session_of_its_own() {
+    if !enter_small_world() {
+        return;
+    }
+    let outcome = run_script("echo $$; cut -d' ' -f5,6 /proc/$$/stat", |_| ());
+    let [pid, group_and_session] = outcome.lines()[..] else { panic!("{outcome:?}") };
+    assert_eq!(group_and_session, format!("{pid} {pid}"));
+}
+
+#[test]
+fn the_environment_has_systemds_order_of_precedence() {
+    if !enter_small_world() {
+        return;
+    }
+    let outcome = run_script("env", |plan| {
+        plan.environment = Environment {
+            manager: Words::new(b"LANG=C\0USER=manager\0A=manager\0B=manager\0").expect("NUL"),
+            extra: &[("B", "extra"), ("C", "extra")],
+            unit: Words::new(b"C=unit\0HOME=/elsewhere\0D=a b\0").expect("NUL"),
+        };
+        plan.identity = Identity { user: "svc", ..Identity::default() };
     });
-    println!("{}\n{:?}", o.output, o);
+    let mut lines = outcome.lines();
+    lines.retain(|line| !line.starts_with("PWD=") && !line.starts_with("SYSTEMD_EXEC_PID="));
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "A=manager",
+            "B=extra",
+            "C=unit",
+            "D=a b",
+            "HOME=/elsewhere",
+            "LANG=C",
+            "LOGNAME=svc",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "SHELL=/bin/sh",
+            "USER=svc",
+        ]
+    );
+}
+
+#[test]
+fn users_without_home_or_shell_get_no_such_variables() {
+    if !enter_small_world() {
+        return;
+    }
+    let outcome = run_script("env", |plan| plan.identity = Identity { user: "odd", ..Identity::default() });
+    let lines = outcome.lines();
+    assert!(lines.contains(&"USER=odd"));
+    assert!(!lines.iter().any(|line| line.starts_with("HOME=") || line.starts_with("SHELL=")), "{lines:?}");
+    let root = run_script("env", |_| ());
+    assert!(!root.output.contains("USER="), "without User= there is no $USER: {}", root.output);
+}
+
+#[test]
+fn words_are_expanded_with_the_final_environment() {
+    if !enter_small_world() {
+        return;
+    }
+    let outcome = run_script("printf '%s\\n' \"$@\"", |plan| {
+        plan.command.argv =
+            Words::new(b"sh\0-c\0printf '[%s]\\n' \"$$@\"\0x\0$V\0${V}\0${USER}\0$NONE\0").expect("NUL");
+        plan.command.expand = true;
+        plan.environment.unit = Words::new(b"V=two words\0").expect("NUL");
+        plan.identity = Identity { user: "svc", ..Identity::default() };
+    });
+    assert_eq!(outcome.lines(), ["[two]", "[words]", "[two words]", "[svc]"]);
+}
+
+#[test]
+fn a_missing_directory_fails_unless_it_is_optional() {
+    if !enter_small_world() {
+        return;
+    }
+    let outcome = run_script("pwd", |plan| plan.working_directory = "/nowhere");
+    assert_eq!(outcome.code, Some(200));
+    assert_eq!(outcome.reports, [Report::Failed { step: Step::WorkingDirectory, errno: Errno::NOENT }]);
+    let outcome = run_script("pwd", |plan| {
+        plan.working_directory = "/nowhere";
+        plan.working_directory_optional = true;
+    });
+    assert_eq!((outcome.code, outcome.output.trim()), (Some(0), "/"));
+}
+
+#[test]
+fn a_tilde_is_the_users_home() {
+    if !enter_small_world() {
+        return;
+    }
+    let outcome = run_script("pwd", |plan| {
+        plan.working_directory = "~";
+        plan.identity = Identity { user: "svc", ..Identity::default() };
+    });
+    assert_eq!(outcome.output.trim(), "/home/svc");
+    assert_eq!(run_script("pwd", |plan| plan.working_directory = "~").output.trim(), "/root");
+}
+
+#[test]
+fn limits_and_umask_are_the_units() {
+    if !enter_small_world() {
+        return;
+    }
+    const NOFILE: u8 = 7;
+    let outcome = run_script("umask; ulimit -Sn; ulimit -Hn", |plan| {
+        plan.limits.umask = 0o077;
+        plan.limits.rlimits = &[Rlimit { resource: NOFILE, soft: 100, hard: 200 }];
+    });
+    assert_eq!(outcome.lines(), ["0077", "100", "200"]);
+    let outcome = run_script("true", |plan| {
+        plan.limits.rlimits = &[Rlimit { resource: NOFILE, soft: 2, hard: 1 }];
+    });
+    assert_eq!(outcome.code, Some(205));
+    assert_eq!(outcome.reports, [Report::Failed { step: Step::Limits, errno: Errno::INVAL }]);
+}
+
+#[test]
+fn standard_input_is_empty_and_a_missing_terminal_is_an_error() {
+    if !enter_small_world() {
+        return;
+    }
+    assert_eq!(run_script("cat; readlink /proc/self/fd/0", |_| ()).output.trim(), "/dev/null");
+    let outcome = run_script("true", |plan| {
+        plan.stdio = Stdio { input: tomte::linux::plan::Input::Tty, output: Output::Null, ..plan.stdio };
+        plan.stdio.tty_path = "/dev/no-such-tty";
+    });
+    assert_eq!(outcome.code, Some(208));
+    assert_eq!(outcome.reports, [Report::Failed { step: Step::Stdin, errno: Errno::NOENT }]);
 }

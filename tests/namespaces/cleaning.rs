@@ -1,0 +1,223 @@
+//! What the janitor leaves: nothing. And the cgroups of units.
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{chown, symlink},
+        process::CommandExt,
+    },
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use rustix::{
+    fd::AsFd,
+    io::Errno,
+    mount::{MountFlags, mount},
+    process::{WaitId, WaitIdOptions, waitid},
+};
+use tomte::linux::{
+    cgroup::Tree,
+    clean::{self, CleanPlan},
+    directory::{Directory, DirectoryKind},
+    ipc,
+    plan::{Dynamic, Identity, PrivateTmp, Words},
+};
+
+use super::harness::{enter_small_world, plan, run_script, script};
+
+/// The janitor's exit code.
+fn clean<'a>(change: impl FnOnce(&mut CleanPlan<'a>)) -> i32 {
+    let mut plan =
+        CleanPlan { unit: "test.service", uid: None, gid: None, directories: &[], private_tmp: None };
+    change(&mut plan);
+    let janitor = clean::spawn(&plan).expect("a janitor");
+    let status =
+        waitid(WaitId::PidFd(janitor.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
+    status.exit_status().expect("not killed")
+}
+
+#[test]
+fn processes_of_a_dynamic_user_are_killed_and_no_others() {
+    if !enter_small_world() {
+        return;
+    }
+    const UID: u32 = 61400;
+    let sleeper =
+        |uid| Command::new("sleep").arg("1000").uid(uid).stdin(Stdio::null()).spawn().expect("sleep");
+    let mut victims = [sleeper(UID), sleeper(UID), sleeper(UID)];
+    let mut bystander = sleeper(UID + 1);
+    assert_eq!(clean(|plan| plan.uid = Some(UID)), 0);
+    for victim in &mut victims {
+        let status = victim.wait().expect("wait");
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    }
+    assert!(bystander.try_wait().expect("wait").is_none(), "somebody else's process lives on");
+    bystander.kill().expect("kill");
+    bystander.wait().expect("wait");
+}
+
+#[test]
+fn root_is_never_cleaned_away() {
+    if !enter_small_world() {
+        return;
+    }
+    assert_eq!(clean(|plan| plan.uid = Some(0)), 1);
+}
+
+#[test]
+fn ipc_objects_of_the_numbers_are_removed_and_no_others() {
+    if !enter_small_world() {
+        return;
+    }
+    const UID: u32 = 61410;
+    const GID: u32 = 61411;
+    fs::create_dir("/run/queues").expect("mount point");
+    mount("mqueue", "/run/queues", "mqueue", MountFlags::empty(), None).expect("mqueue");
+    for kind in ["--shmem=64", "--semaphore=1", "--queue"] {
+        let made = Command::new("ipcmk").arg(kind).uid(UID).output().expect("ipcmk of util-linux");
+        assert!(made.status.success(), "{made:?}");
+    }
+    fs::create_dir_all("/dev/shm/roots/deep").expect("mkdir");
+    for path in ["/run/queues/q", "/dev/shm/file", "/dev/shm/roots/deep/file"] {
+        fs::write(path, "").expect(path);
+        chown(path, Some(UID), Some(UID)).expect(path);
+    }
+    for path in ["/run/queues/groups", "/dev/shm/groups"] {
+        fs::write(path, "").expect(path);
+        chown(path, Some(0), Some(GID)).expect(path);
+    }
+    for path in ["/run/queues/roots", "/dev/shm/roots/file"] {
+        fs::write(path, "").expect(path);
+    }
+    assert_eq!((ipc::is_left(UID), ipc::is_left(GID)), (Ok(true), Ok(true)));
+
+    assert_eq!(clean(|plan| (plan.uid, plan.gid) = (Some(UID), Some(GID))), 0);
+    assert_eq!((ipc::is_left(UID), ipc::is_left(GID)), (Ok(false), Ok(false)));
+    assert!(!Path::new("/dev/shm/roots/deep/file").exists(), "in somebody else's directory too");
+    for path in ["/run/queues/roots", "/dev/shm/roots/file"] {
+        assert!(Path::new(path).exists(), "{path}");
+    }
+}
+
+#[test]
+fn runtime_directories_and_private_tmp_are_removed_without_following_links() {
+    if !enter_small_world() {
+        return;
+    }
+    let names = Words::new(b"pd\0a/b\0absent\0").expect("ends in NUL");
+    let directories = [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names }];
+    let dynamic =
+        Dynamic { uid: Some(61420), gid: None, check: false, suggest: false, range: (61184, 65519) };
+    fs::create_dir("/etc/victim").expect("mkdir");
+    fs::write("/etc/victim/file", "").expect("write");
+    for preserved in [false, true] {
+        let outcome = run_script(
+            "cd /run/pd; mkdir -p x/y/z; touch x/y/z/f /tmp/f; ln -s /etc/victim x/link",
+            |plan| {
+                plan.identity = Identity { user: "pd", dynamic: Some(dynamic), ..Identity::default() };
+                plan.directories = &directories;
+                plan.runtime_directory_preserved = preserved;
+                plan.sandbox.private_tmp = PrivateTmp::Connected { token: 7 };
+            },
+        );
+        assert_eq!((outcome.code, &outcome.output[..]), (Some(0), ""), "{outcome:?}");
+        assert!(Path::new("/run/pd/x/y/z/f").exists());
+        let code = clean(|plan| (plan.directories, plan.private_tmp) = (&directories, Some(7)));
+        assert_eq!(code, 0);
+        for gone in ["/run/pd", "/run/a/b", "/run/private/pd", "/run/private/a/b"] {
+            assert!(fs::symlink_metadata(gone).is_err(), "{gone}");
+        }
+        for place in ["/tmp", "/var/tmp"] {
+            assert_eq!(fs::read_dir(place).expect("a directory").count(), 0, "{place}");
+        }
+    }
+    assert!(Path::new("/etc/victim/file").exists());
+}
+
+#[test]
+fn a_directory_that_became_a_link_is_unlinked_and_a_parent_that_did_is_refused() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::create_dir("/etc/victim").expect("mkdir");
+    fs::write("/etc/victim/b", "").expect("write");
+    symlink("/etc/victim", "/run/a").expect("symlink");
+    let of = |names| [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names }];
+    let below = of(Words::new(b"a/b\0").expect("ends in NUL"));
+    assert_eq!(clean(|plan| plan.directories = &below), 1, "not through the link");
+    assert!(Path::new("/etc/victim/b").exists());
+    let top = of(Words::new(b"a\0").expect("ends in NUL"));
+    assert_eq!(clean(|plan| plan.directories = &top), 0);
+    assert!(fs::symlink_metadata("/run/a").is_err() && Path::new("/etc/victim/b").exists());
+}
+
+#[test]
+fn a_tree_of_any_depth_is_removed() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::create_dir_all(format!("/run/pd/{}", "d/".repeat(1000))).expect("mkdir");
+    fs::create_dir_all(format!("/run/pd/{}", "e/".repeat(500))).expect("mkdir");
+    fs::create_dir("/run/pd/0").expect("a name that is taken already");
+    let names = Words::new(b"pd\0").expect("ends in NUL");
+    let directories = [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names }];
+    assert_eq!(clean(|plan| plan.directories = &directories), 0);
+    assert!(!Path::new("/run/pd").exists());
+}
+
+#[test]
+fn a_tree_that_is_too_deep_to_hand_over_is_an_error_and_not_a_crash() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::create_dir_all(format!("/var/lib/pd/{}", "d/".repeat(1000))).expect("mkdir");
+    let names = Words::new(b"pd\0").expect("ends in NUL");
+    let directories = [Directory { kind: DirectoryKind::State, mode: 0o755, names }];
+    let outcome = run_script("true", |plan| {
+        plan.identity.user = "svc";
+        plan.directories = &directories;
+    });
+    assert_eq!(outcome.code, Some(238), "{outcome:?}");
+}
+
+#[test]
+fn a_child_is_born_in_its_cgroup_and_dies_with_it() {
+    if !enter_small_world() {
+        return;
+    }
+    let Some(tree) = Tree::open("tomte-test.slice").expect("cgroup2") else {
+        println!("SKIPPED: no cgroup2 is mounted");
+        return;
+    };
+    let group = tree.create("born-in.service").expect("a group");
+    assert_eq!(group.is_populated(), Ok(false));
+    let argv = script("grep -c born-in.service /proc/self/cgroup; exec sleep 1000");
+    let mut plan = plan(&argv);
+    plan.cgroup = Some(group.directory());
+    for signal in [15, 9] {
+        let child = tomte::linux::spawn::spawn(&plan).expect("a child");
+        assert_eq!(group.is_populated(), Ok(true), "from its first moment on");
+        // TERM is the program's to take: not before it executes.
+        while !matches!(tomte::linux::report::read(&child.report), Ok(tomte::linux::report::Reading::Closed))
+        {
+            std::thread::yield_now();
+        }
+        group.kill(signal).expect("kill");
+        let status =
+            waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
+        assert_eq!(status.terminating_signal(), Some(i32::from(signal)));
+        assert_eq!(group.is_populated(), Ok(false));
+    }
+    assert_eq!(tree.create("../escape").err(), Some(Errno::INVAL));
+    assert_eq!(group.remove(), Ok(()));
+    let again = tree.create("born-in.service").expect("a group");
+    assert_eq!(again.remove(), Ok(()));
+    for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
+        let slice = format!("{root}/tomte-test.slice");
+        if Path::new(&slice).exists() {
+            assert!(!Path::new(&format!("{slice}/born-in.service")).exists());
+            fs::remove_dir(slice).expect("the test's own slice is empty");
+        }
+    }
+}
