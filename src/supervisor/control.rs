@@ -62,6 +62,15 @@ impl Clients {
         }
     }
 
+    /// Time is up for every job: whoever waits hears it.
+    pub(super) fn time_is_up(&mut self) {
+        for waiting in &mut self.waiting {
+            if let For::Job(_) = waiting.for_what {
+                waiting.for_what = For::Turn(Answer::Job(JobResult::Timeout));
+            }
+        }
+    }
+
     /// Nobody is there any more to hear an answer.
     pub(super) fn gone(&mut self, client: ClientId) {
         self.waiting.retain(|waiting| waiting.client != client);

@@ -49,7 +49,8 @@ impl<'t> Supervisor<'t> {
             }
         }
         let number = |identity: Option<IdentityId>| identity.and_then(|identity| self.pool.number(identity));
-        if exec.user_identity.into_iter().chain(own_group(exec)).any(|identity| self.pool.is_probed(identity)) {
+        if exec.user_identity.into_iter().chain(own_group(exec)).any(|identity| self.pool.is_probed(identity))
+        {
             return Numbers::Wait;
         }
         let used =
@@ -70,10 +71,15 @@ impl<'t> Supervisor<'t> {
 
     /// The process in `slot` has told how it went with its numbers, or will not.
     pub(super) fn end_probe(&mut self, id: UnitId, exec: &Exec<'_>, slot: Slot) {
-        if self.peek(id).probe != Some(slot) {
+        let record = self.at(id);
+        match slot {
+            Slot::Main => record.main_unidentified = false,
+            Slot::Control => record.control_unidentified = false,
+        }
+        if record.probe != Some(slot) {
             return;
         }
-        self.at(id).probe = None;
+        record.probe = None;
         for identity in exec.user_identity.into_iter().chain(own_group(exec)) {
             self.pool.set_probed(identity, false);
         }
@@ -128,7 +134,7 @@ impl<'t> Supervisor<'t> {
     fn keep_or_give_back(&mut self, identity: IdentityId, number: u32) -> bool {
         if self.pool.number(identity) == Some(number) {
             self.pool.mark_used(identity);
-        } else if !self.pool.is_used(identity) {
+        } else if !self.pool.is_used(identity) && !self.pool.is_leaving(identity) {
             self.pool.give_back(identity);
             return false;
         }
@@ -171,7 +177,10 @@ impl<'t> Supervisor<'t> {
             || (own_group(exec) == Some(identity) && self.peek(id).holds_group);
         let alive = self.peek(id).main == Process::Alive(pid) || self.peek(id).control == Process::Alive(pid);
         if !alive {
-            return self.report_impossible("a number that does not fit, from a process that is none of the unit's", id);
+            return self.report_impossible(
+                "a number that does not fit, from a process that is none of the unit's",
+                id,
+            );
         }
         let record = self.at(id);
         record.unfits = record.unfits.saturating_add(1);
@@ -215,7 +224,14 @@ impl<'t> Supervisor<'t> {
 
     /// Sends the janitor.
     pub(super) fn due_clean(&mut self, id: UnitId) -> Due {
-        let State::Clean { asked: false, then } = self.peek(id).state else { return Due::Nothing };
+        let record = self.peek(id);
+        let State::Clean { asked: false, then } = record.state else { return Due::Nothing };
+        let held = then != Rest::Restart && (record.holds_user || record.holds_group);
+        if held && (record.main_unidentified || record.control_unidentified) {
+            // Nobody kills it (KillMode=none, or nothing can), and it is about to run under the number: only then can
+            // the janitor find it.
+            return Due::Nothing;
+        }
         let Some(Kind::Service(service)) = self.unit(id).map(|unit| unit.kind) else { return Due::Nothing };
         self.at(id).state = State::Clean { asked: true, then };
         let exec = &service.exec;

@@ -16,8 +16,16 @@
 //! There is no queue of actions. Events change records; [`Supervisor::next_action`] reads off them what is due, unit
 //! by unit in turn, so that one that crashes in a loop can neither overflow anything nor starve the others.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod control;
 mod end;

@@ -75,3 +75,116 @@ const fn follows(restart: Restart, result: ServiceResult) -> bool {
         ServiceResult::ExecCondition | ServiceResult::StartLimitHit => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::tests::some_service;
+
+    const SETTINGS: [Restart; 7] = [
+        Restart::No,
+        Restart::Always,
+        Restart::OnSuccess,
+        Restart::OnFailure,
+        Restart::OnAbnormal,
+        Restart::OnAbort,
+        Restart::OnWatchdog,
+    ];
+
+    /// systemd-semantics.md §5, as it stands there; `resources` and `oom-kill` count as abnormal.
+    #[rustfmt::skip]
+    const TABLE: [(ServiceResult, [bool; 7]); 11] = {
+        const X: bool = true;
+        const O: bool = false;
+        [
+            //                               no always success failure abnormal abort watchdog
+            (ServiceResult::Success,       [O, X, X, O, O, O, O]),
+            (ServiceResult::ExitCode,      [O, X, O, X, O, O, O]),
+            (ServiceResult::Signal,        [O, X, O, X, X, X, O]),
+            (ServiceResult::CoreDump,      [O, X, O, X, X, X, O]),
+            (ServiceResult::Timeout,       [O, X, O, X, X, O, O]),
+            (ServiceResult::Protocol,      [O, X, O, X, X, O, O]),
+            (ServiceResult::Resources,     [O, X, O, X, X, O, O]),
+            (ServiceResult::OomKill,       [O, X, O, X, X, O, O]),
+            (ServiceResult::Watchdog,      [O, X, O, X, X, O, X]),
+            (ServiceResult::ExecCondition, [O, O, O, O, O, O, O]),
+            (ServiceResult::StartLimitHit, [O, O, O, O, O, O, O]),
+        ]
+    };
+
+    #[test]
+    fn every_setting_follows_every_result_as_the_table_says() {
+        assert_eq!(TABLE.len(), ServiceResult::ALL.len());
+        for (result, row) in TABLE {
+            for (setting, expected) in SETTINGS.into_iter().zip(row) {
+                assert_eq!(follows(setting, result), expected, "{setting:?} after {result}");
+            }
+        }
+    }
+
+    #[test]
+    fn polite_signals_are_clean_for_daemons_only() {
+        some_service(
+            |_| {},
+            |daemon| {
+                for signal in [1, 2, 13, 15] {
+                    assert_eq!(judge(ExitStatus::Killed(signal), Role::Main, daemon), ServiceResult::Success);
+                    assert_eq!(
+                        judge(ExitStatus::Killed(signal), Role::Command, daemon),
+                        ServiceResult::Signal
+                    );
+                }
+                assert_eq!(judge(ExitStatus::Killed(9), Role::Main, daemon), ServiceResult::Signal);
+                assert_eq!(judge(ExitStatus::Dumped(15), Role::Main, daemon), ServiceResult::CoreDump);
+            },
+        );
+        some_service(
+            |s| s.service_type = ServiceType::Oneshot,
+            |oneshot| {
+                assert_eq!(judge(ExitStatus::Killed(15), Role::Main, oneshot), ServiceResult::Signal);
+            },
+        );
+    }
+
+    #[test]
+    fn a_condition_says_no_with_1_to_254_and_fails_beyond() {
+        some_service(
+            |_| {},
+            |service| {
+                for (code, result) in [
+                    (0, ServiceResult::Success),
+                    (1, ServiceResult::ExecCondition),
+                    (254, ServiceResult::ExecCondition),
+                    (255, ServiceResult::ExitCode),
+                ] {
+                    assert_eq!(judge(ExitStatus::Exited(code), Role::Condition, service), result, "{code}");
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn prevent_beats_force_beats_the_table() {
+        let change = |s: &mut crate::supervisor::tests::ServicePlan| {
+            s.success.add_code(3);
+            s.prevent.add_code(7);
+            s.force.add_code(7);
+            s.force.add_signal(6);
+        };
+        some_service(change, |service| {
+            let after = |exit| wanted(service, judge(exit, Role::Main, service), Some(exit));
+            assert_eq!(judge(ExitStatus::Exited(3), Role::Main, service), ServiceResult::Success);
+            assert!(!after(ExitStatus::Exited(7)));
+            assert!(after(ExitStatus::Dumped(6)));
+            assert!(!after(ExitStatus::Exited(1)), "Restart=no");
+        });
+        let oneshot = |s: &mut crate::supervisor::tests::ServicePlan| {
+            s.service_type = ServiceType::Oneshot;
+            s.force.add_code(0);
+        };
+        some_service(oneshot, |service| {
+            assert!(!wanted(service, ServiceResult::Success, Some(ExitStatus::Exited(0))));
+            assert!(wanted(service, ServiceResult::Timeout, Some(ExitStatus::Exited(0))));
+        });
+    }
+}

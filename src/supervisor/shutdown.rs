@@ -220,6 +220,10 @@ impl Supervisor<'_> {
         if !down && !late {
             return None;
         }
+        self.clients.time_is_up();
+        if let Some((client, answer)) = self.clients.next_reply() {
+            return Some(Action::Reply { client, answer });
+        }
         self.run.exit = Exit::Left;
         Some(Action::Leave(power))
     }

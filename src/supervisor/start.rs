@@ -176,6 +176,10 @@ impl Supervisor<'_> {
             return self.report_impossible("a process that nobody asked for", id);
         }
         *process = Process::Alive(pid);
+        match slot {
+            Slot::Main => record.main_unidentified = true,
+            Slot::Control => record.control_unidentified = true,
+        }
         record.populated = true;
         record.touched = true;
         if slot == Slot::Main && service.service_type == ServiceType::Simple {

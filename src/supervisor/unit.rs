@@ -34,6 +34,10 @@ pub(super) struct Record {
     pub(super) holds_user: bool,
     /// So is a number of the group's own.
     pub(super) holds_group: bool,
+    /// The main process has not said yet what it runs as.
+    pub(super) main_unidentified: bool,
+    /// Nor has the one beside it.
+    pub(super) control_unidentified: bool,
     /// The slot whose process is the first to run under a number: nobody else gets it before it has said that it does.
     pub(super) probe: Option<Slot>,
     /// The next child may still name a number that its directories belong to.
@@ -80,6 +84,8 @@ impl Record {
             forbid_restart: false,
             holds_user: false,
             holds_group: false,
+            main_unidentified: false,
+            control_unidentified: false,
             probe: None,
             suggest: true,
             unfits: 0,
@@ -146,10 +152,10 @@ impl Note {
         Self::NoUidLeft,
         Self::MainExited,
         Self::NotCleaned,
+        Self::RestartScheduled,
         Self::StartLimitHit,
         Self::Failed,
         Self::Stopped,
-        Self::RestartScheduled,
         Self::Started,
     ];
 }

@@ -38,6 +38,8 @@ pub fn decode<'p, T: Deserialize<'p>>(packet: &'p [u8]) -> Result<T, DecodeError
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -93,10 +93,10 @@ impl Judge {
             let cleaned = self.units.iter().any(|unit| unit.cleaning.contains(number));
             rule!(!cleaned, "{number} given out while a janitor kills whatever runs under it");
         }
-        if spawn.kind == CommandKind::Stop && spawn.index == 0 {
+        let again = core::mem::take(&mut self.units[id.index()].second_try);
+        if !again && spawn.kind == CommandKind::Stop && spawn.index == 0 {
             self.stop_order(id, plans, supervisor)?;
         }
-        let again = core::mem::take(&mut self.units[id.index()].second_try);
         if !again && spawn.index == 0 && Some(spawn.kind) == first_kind(&plans[id.index()]) {
             self.start(id, plans, kernel, supervisor)?;
         }
@@ -112,8 +112,9 @@ impl Judge {
         supervisor: &Supervisor<'_>,
     ) -> Verdict {
         let plan = &plans[id.index()];
-        rule!(!self.shutting_down, "{id:?} starts during shutdown");
         let at_once = supervisor.status(id).is_some_and(|status| status.started_us == kernel.now);
+        // A start that waited for its number may go on until its stop has its turn.
+        rule!(!(self.shutting_down && at_once), "{id:?} starts during shutdown");
         let first = self.units[id.index()].starts.is_empty();
         for other in plan.after.iter().filter(|_| at_once) {
             let Some(status) = supervisor.status(UnitId(*other)) else { continue };

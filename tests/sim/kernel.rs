@@ -254,6 +254,13 @@ impl Kernel {
         }
     }
 
+    /// Nobody ignores signals any more.
+    pub(crate) fn tame(&mut self) {
+        for (_, process) in &mut self.processes {
+            (process.ignores_term, process.slow_to_die) = (false, false);
+        }
+    }
+
     /// Removes a process that has ended; whether it was the last one of its unit.
     pub(crate) fn reap(&mut self, pid: u32, birth: u64) -> Option<Process> {
         let at = self.processes.iter().position(|(its, process)| *its == birth && process.pid.0 == pid)?;

@@ -83,6 +83,7 @@ impl<'w> World<'w> {
             return self.end();
         }
         self.kernel.faults = Faults::default();
+        self.kernel.tame();
         self.calm = true;
         self.run_until(
             |world| world.left_at.is_some() || world.is_at_rest(),
@@ -403,7 +404,9 @@ impl<'w> World<'w> {
                         || status.result == ServiceResult::ExecCondition
                         || plan.service.as_ref().is_some_and(|service| {
                             let oneshot = service.service_type == ServiceType::Oneshot;
-                            oneshot || !matches!(service.restart, Restart::Always | Restart::OnSuccess)
+                            oneshot
+                                || !service.prevent.is_empty()
+                                || !matches!(service.restart, Restart::Always | Restart::OnSuccess)
                         });
                     if !may {
                         return Err(format!("{id:?} is down and nobody asked for that"));

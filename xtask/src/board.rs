@@ -53,7 +53,8 @@ pub struct Config {
     /// What every service finds in its environment first.
     #[serde(default, deserialize_with = "environment")]
     pub environment: BTreeMap<String, String>,
-    /// Units to enable; without it, all that have an [Install] section.
+    /// Units that boot is to start: through their [Install] section, or by the default target where that is missing.
+    /// Without this list, all that have an [Install] section.
     pub enable: Option<Vec<String>>,
     /// Static users of the image.
     #[serde(default)]

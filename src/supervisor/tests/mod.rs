@@ -4,4 +4,23 @@
 mod fixture;
 mod play;
 
+mod golden;
+mod graph;
+mod killing;
 mod life;
+mod numbers;
+mod requests;
+
+use crate::table::{Arch, Kind, Service, Table, UnitId};
+
+pub(super) use fixture::ServicePlan;
+
+/// Hands the record of a service to `test`.
+pub(super) fn some_service(change: impl FnOnce(&mut ServicePlan), test: impl FnOnce(&Service<'_>)) {
+    let bytes = fixture::bake(&[fixture::service("x.service").with(change)], play::RANGE, 4);
+    let table = Table::open(&bytes, Some(Arch::X86_64)).expect("a sound table");
+    match table.unit(UnitId(0)).expect("a unit").kind {
+        Kind::Service(service) => test(&service),
+        Kind::Target => panic!("a target"),
+    }
+}

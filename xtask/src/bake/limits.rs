@@ -90,7 +90,7 @@ impl Limits<'_> {
     fn service(&mut self, service: &Service, place: Option<&Place>) {
         for kind in CommandKind::ALL {
             let of_kind = || service.commands.iter().filter(|(of, _)| *of == kind);
-            let last = of_kind().last().and_then(|(_, command)| command.place.as_ref());
+            let last = of_kind().next_back().and_then(|(_, command)| command.place.as_ref());
             self.at_most(kind.setting(), of_kind().count(), ("COMMANDS_MAX", COMMANDS_MAX), last);
             for (_, command) in of_kind() {
                 self.command(kind, command);

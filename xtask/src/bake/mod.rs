@@ -30,8 +30,8 @@ pub use identities::{Identity, LockFile};
 /// What may differ from the board's own ways.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Unit files and folders of them to take instead of the board's units/ folder, unless empty. The numbers of their
-    /// users are not kept in the board's `uids.lock` then.
+    /// Unit files and folders of them to take instead of the board's units/ folder, unless empty. The board's `enable`
+    /// is not asked then: services that nothing pulls in start too. Numbers of users are not kept in `uids.lock`.
     pub units: Vec<PathBuf>,
     /// What boot starts instead of the board's default target.
     pub target: Option<String>,
@@ -95,7 +95,10 @@ fn bake_units(
     diagnostics: &mut Diagnostics,
 ) -> Result<Baked> {
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
-    let wanted = Wanted { default_target, enable: board.config.enable.as_deref() };
+    // `enable` is about the board's own units. Units that somebody names for this once are there to be started.
+    let own = options.units.is_empty();
+    let enable = board.config.enable.as_deref().filter(|_| own);
+    let wanted = Wanted { default_target, enable, orphans: !own };
     let graph = Graph::new(units, &wanted, diagnostics);
     stop_at_errors(board, diagnostics)?;
     let graph = graph.context("a graph without errors is whole")?;

@@ -35,7 +35,7 @@ pub fn supplementary_groups(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done 
     if a.value.is_empty() {
         groups.clear();
     }
-    for word in word::list(&a.value)? {
+    for word in word::unquoted(&a.value) {
         let text = cx.specifiers.expand(&word)?;
         groups.push(Located { value: user::parse(&text)?, place: Some(word.place(0)) });
     }
@@ -53,8 +53,10 @@ pub fn environment(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     }
     for variable in environment::parse(&a.value, &cx.specifiers, &mut cx.problems) {
         let name = format!("{}=", variable.name);
-        list.retain(|other| !other.starts_with(&name));
-        list.push(variable.assignment());
+        match list.iter_mut().find(|other| other.starts_with(&name)) {
+            Some(earlier) => *earlier = variable.assignment(),
+            None => list.push(variable.assignment()),
+        }
     }
     let bytes: usize = list.iter().map(|assignment| assignment.len() + 1).sum();
     if list.len() > ENVIRONMENT_MAX || bytes > WORDS_BYTES_MAX {

@@ -160,7 +160,7 @@ fn directories_are_normalised_sorted_and_have_a_mode() {
 
 #[test]
 fn an_empty_assignment_takes_a_list_back() {
-    let exec = clean("Environment=A=1 B=2\nEnvironment=\nEnvironment=B=3 B=4 C=5\nSupplementaryGroups=a b\nSupplementaryGroups=\nSupplementaryGroups=c").exec;
+    let exec = clean("Environment=A=1 B=2\nEnvironment=\nEnvironment=B=3 C=5 B=4\nSupplementaryGroups=a b\nSupplementaryGroups=\nSupplementaryGroups=c").exec;
     assert_eq!(exec.environment, ["B=4", "C=5"]);
     assert_eq!(exec.supplementary_groups.iter().map(|group| group.value.as_str()).collect::<Vec<_>>(), ["c"]);
     let service = clean("SuccessExitStatus=5 TERM\nSuccessExitStatus=\nSuccessExitStatus=6\nUser=x\nUser=");
@@ -194,6 +194,9 @@ fn prefixes_say_how_a_command_runs() {
             command.privilege,
         );
         assert_eq!(found, (path, argv.to_owned(), ignore, expand, privilege), "{line}");
+    }
+    for line in ["; /a", "/a ;", "/a ; ; /b", ";"] {
+        clean(&format!("ExecStartPre={line}"));
     }
     for line in [
         "+!/a", "!!!/a", "!+/a", "--/a", "@@/a b", "- /a", "@/a", "@/a \"\"", "a/b", "..", "/a/", "|/a",

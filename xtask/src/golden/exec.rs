@@ -112,7 +112,7 @@ fn run_all(cases: &[Case]) -> Result<Outcome> {
     fs::copy(host, board.path().join("board.toml"))?;
     fs::copy(std::env::current_exe()?, programs.join(program::NAME))?;
     for case in cases {
-        let text = format!("{}[Install]\nWantedBy=multi-user.target\n", case.unit);
+        let text = format!("{}\n[Install]\nWantedBy=multi-user.target\n", case.unit);
         fs::write(units.join(format!("{}.service", case.id)), text)?;
     }
     let args =

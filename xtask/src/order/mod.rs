@@ -27,8 +27,11 @@ const DEFAULT_DEPENDENCIES: &str = "DefaultDependencies=yes";
 pub struct Wanted<'b> {
     /// What boot starts.
     pub default_target: &'b str,
-    /// The units whose `[Install]` counts; `None`: every unit that has one.
+    /// The units that boot is to start: by their `[Install]`, and where that names nobody, by the default target.
+    /// `None`: every unit that has an `[Install]` section.
     pub enable: Option<&'b [String]>,
+    /// Boot also starts every service that has no `[Install]` and that no other unit pulls in.
+    pub orphans: bool,
 }
 
 /// All units of a table, sorted by name: a unit's id is its index.
@@ -112,6 +115,7 @@ impl Graph {
         for mention in &mut mentions {
             mention.other = resolve(&mention.other);
         }
+        start_at_boot(&units, &enabled, wanted, default_target, &mut mentions);
         let asked_for =
             mentions.iter().map(|mention| mention.other.clone()).chain([default_target.to_owned()]);
         for target in bring_along(asked_for.collect(), &units) {
@@ -293,10 +297,6 @@ fn enabled(
     let mut queue: Vec<&String> = enable.iter().collect();
     while let Some(name) = queue.pop() {
         match units.get(aliases.get(name).unwrap_or(name)) {
-            Some(unit) if !unit.install.present => {
-                let message = format!("enable: {name} has no [Install] section, so nothing pulls it in");
-                diagnostics.push(Diagnostic::warning(message));
-            }
             Some(unit) if enabled.insert(unit.name.clone()) => {
                 let also = unit.install.also.iter().map(|also| &also.value);
                 queue.extend(also.filter(|also| units.contains_key(*also)));
@@ -309,6 +309,44 @@ fn enabled(
         }
     }
     enabled
+}
+
+/// Lets the default target want the enabled units whose `[Install]` names nobody, and the orphans if they are wanted.
+fn start_at_boot(
+    units: &BTreeMap<String, Unit>,
+    enabled: &BTreeSet<String>,
+    wanted: &Wanted<'_>,
+    default_target: &str,
+    mentions: &mut Vec<Mention>,
+) {
+    let pulled_in: BTreeSet<&str> = mentions
+        .iter()
+        .filter(|mention| matches!(mention.relation, Relation::Wants | Relation::Requires))
+        .map(|mention| mention.other.as_str())
+        .collect();
+    let is_orphan = |unit: &Unit| {
+        wanted.orphans
+            && matches!(unit.kind, Kind::Service(_))
+            && !unit.install.present
+            && !pulled_in.contains(unit.name.as_str())
+    };
+    let by_name = |unit: &Unit| {
+        let install = &unit.install;
+        wanted.enable.is_some()
+            && enabled.contains(&unit.name)
+            && install.wanted_by.is_empty()
+            && install.required_by.is_empty()
+    };
+    let chosen =
+        units.values().filter(|unit| unit.name != default_target && (by_name(unit) || is_orphan(unit)));
+    let wants = chosen.map(|unit| Mention {
+        unit: unit.name.clone(),
+        relation: Relation::WantedBy,
+        other: default_target.to_owned(),
+        origin: Origin::Written("enable".to_owned(), None),
+    });
+    let wants: Vec<Mention> = wants.collect();
+    mentions.extend(wants);
 }
 
 /// Adds what `unit` says of others, its default dependencies included.

@@ -41,7 +41,7 @@ impl Unit {
     }
 }
 
-const MULTI_USER: Wanted<'_> = Wanted { default_target: "multi-user.target", enable: None };
+const MULTI_USER: Wanted<'_> = Wanted { default_target: "multi-user.target", enable: None, orphans: false };
 
 fn said(diagnostics: &Diagnostics) -> Vec<String> {
     let one = |problem: &Diagnostic| {
@@ -166,9 +166,11 @@ fn targets_come_along_when_mentioned_and_are_ordered_among_themselves() {
 #[test]
 fn graphical_is_multi_user_and_default_is_what_the_board_says() {
     let units = || vec![service("a.service").with(3, "WantedBy", &["default.target"])];
-    let (graph, _) = graph_of(units(), &Wanted { default_target: "graphical.target", enable: None });
+    let (graph, _) =
+        graph_of(units(), &Wanted { default_target: "graphical.target", enable: None, orphans: false });
     assert!(line(&graph, "graphical.target").starts_with("graphical.target: wants a; requires multi-user;"));
-    let (graph, _) = graph_of(units(), &Wanted { default_target: "runlevel3.target", enable: None });
+    let (graph, _) =
+        graph_of(units(), &Wanted { default_target: "runlevel3.target", enable: None, orphans: false });
     assert!(line(&graph, "multi-user.target").contains("wants a;"));
 }
 
@@ -211,15 +213,32 @@ fn only_enabled_units_are_pulled_in_and_the_others_stay_startable() {
             && line(&graph, "c.service").starts_with("c.service:")
     );
     assert_eq!(said, [""; 0]);
-    let enable = ["bb.service".to_owned(), "c.service".to_owned()];
+    let enable = ["bb.service".to_owned()];
     let (_, said) = graph_of(units(), &Wanted { enable: Some(&enable), ..MULTI_USER });
-    assert_eq!(
-        said,
-        [
-            "Warning: enable: c.service has no [Install] section, so nothing pulls it in",
-            "Error: enable: bb.service: no such unit in this image / did you mean \"b.service\"?",
-        ]
-    );
+    let expected = "Error: enable: bb.service: no such unit in this image / did you mean \"b.service\"?";
+    assert_eq!(said, [expected]);
+}
+
+#[test]
+fn a_unit_that_the_board_enables_starts_even_if_it_says_nothing_of_it() {
+    let enable = ["a.service".to_owned()];
+    let units = vec![service("a.service"), service("b.service")];
+    let (graph, said) = graph_of(units, &Wanted { enable: Some(&enable), ..MULTI_USER });
+    assert!(line(&graph, "multi-user.target").contains("wants a; requires basic; after a,basic;"));
+    assert_eq!(said, [""; 0]);
+}
+
+#[test]
+fn orphans_start_when_they_are_wanted_and_helpers_of_others_do_not_become_orphans() {
+    let units = vec![
+        service("alone.service"),
+        service("main.service").with(2, "Wants", &["helper.service"]),
+        service("helper.service"),
+        service("installed.service").with(9, "WantedBy", &["getty.target"]),
+    ];
+    let (graph, said) = graph_of(units, &Wanted { orphans: true, ..MULTI_USER });
+    assert!(line(&graph, "multi-user.target").contains("wants alone,getty,main;"), "{graph:?}");
+    assert_eq!(said, [""; 0]);
 }
 
 #[test]
@@ -375,7 +394,8 @@ fn a_missing_unit_that_many_want_is_said_once() {
 
 #[test]
 fn a_missing_default_target_is_an_error_with_the_one_meant() {
-    let (_, said) = graph_of(Vec::new(), &Wanted { default_target: "multiuser.target", enable: None });
+    let (_, said) =
+        graph_of(Vec::new(), &Wanted { default_target: "multiuser.target", enable: None, orphans: false });
     let expected = "Error: default-target: multiuser.target: no such unit in this image / did you mean \"multi-user.target\"?";
     assert_eq!(said, [expected]);
 }

@@ -23,6 +23,10 @@ pub fn parse(
     let mut commands = Vec::new();
     let mut at = 0;
     while let Some(first) = word::next(value, at, Escapes::Relaxed)? {
+        if &value.as_str()[first.range.clone()] == ";" {
+            at = first.next; // a separator with nothing before it
+            continue;
+        }
         let (command, next) = one(value, &first, specifiers, warnings)?;
         commands.push(command);
         at = next;

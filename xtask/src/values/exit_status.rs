@@ -2,7 +2,7 @@
 
 use tomte::table::ExitSet;
 
-use super::{signal, word, wrong};
+use super::{scalar::decimal, signal, word, wrong};
 use crate::{diag::Diagnostic, read::Text};
 
 const NAMES: [(&str, u8); 67] = [
@@ -80,7 +80,7 @@ pub fn add(text: &Text, set: &mut ExitSet) -> Result<(), Diagnostic> {
     for word in word::list(text)? {
         let name = word.as_str();
         let known = NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, code)| code);
-        if let Some(code) = known.or_else(|| name.parse().ok()) {
+        if let Some(code) = known.or_else(|| u8::try_from(decimal(name)?).ok()) {
             set.add_code(code);
         } else if let Some(signal) =
             signal::named(name).filter(|_| !name.starts_with(|c: char| c.is_ascii_digit()))
@@ -111,7 +111,7 @@ mod tests {
             assert!(set.has_code(code), "{code}");
         }
         assert!(set.has_signal(10) && set.has_signal(1) && !set.has_signal(15) && !set.has_code(10));
-        for bad in ["256", "-1", "TEMPFIAL", "SIGFOO"] {
+        for bad in ["010", "+5", "256", "-1", "TEMPFIAL", "SIGFOO"] {
             assert!(add(&text(bad), &mut ExitSet::default()).is_err(), "{bad}");
         }
     }

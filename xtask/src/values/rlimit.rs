@@ -2,7 +2,7 @@
 
 use tomte::table::Rlimit;
 
-use super::{time, wrong};
+use super::{scalar::decimal, time, wrong};
 use crate::{diag::Diagnostic, read::Text};
 
 /// What a limit counts.
@@ -62,20 +62,19 @@ pub fn parse(key: &str, text: &Text) -> Result<Rlimit, Diagnostic> {
 }
 
 fn value(text: &Text, unit: Unit) -> Result<u64, Diagnostic> {
-    let text = text.trim();
     if text.as_str() == "infinity" {
         return Ok(u64::MAX);
     }
     let (parsed, example) = match unit {
-        Unit::Number => (digits(text.as_str()), "a number"),
+        Unit::Number => (decimal(text.as_str()).filter(|number| *number < u64::MAX), "a number"),
         Unit::Bytes => (bytes(text.as_str()), "a number of bytes such as 4096 or 64M"),
         Unit::Nice => {
             (nice(text.as_str()), "a nice level from -20 to +19 with its sign, or a raw limit from 0 to 40")
         }
-        Unit::Seconds => return Ok(time::span(&text)?.0.div_ceil(1_000_000)),
-        Unit::Micros => return Ok(time::span_in(&text, 1)?.0),
+        Unit::Seconds => return Ok(time::span(text)?.0.div_ceil(1_000_000)),
+        Unit::Micros => return Ok(time::span_in(text, 1)?.0),
     };
-    parsed.ok_or_else(|| wrong(&text, format!("{:?}: expected {example}, or infinity", text.as_str())))
+    parsed.ok_or_else(|| wrong(text, format!("{:?}: expected {example}, or infinity", text.as_str())))
 }
 
 fn digits(text: &str) -> Option<u64> {
@@ -105,7 +104,7 @@ fn bytes(text: &str) -> Option<u64> {
 }
 
 fn nice(text: &str) -> Option<u64> {
-    let level = |text: &str| digits(text).and_then(|level| i64::try_from(level).ok());
+    let level = |text: &str| decimal(text).and_then(|level| i64::try_from(level).ok());
     let raw = if let Some(rest) = text.strip_prefix('+') {
         20 - level(rest).filter(|level| *level <= 19)?
     } else if let Some(rest) = text.strip_prefix('-') {
@@ -150,6 +149,9 @@ mod tests {
             ("LimitNOFILE", ""),
             ("LimitNOFILE", "-1"),
             ("LimitNOFILE", "1:2:3"),
+            ("LimitNOFILE", "1 : 2"),
+            ("LimitNOFILE", "010"),
+            ("LimitNOFILE", "18446744073709551615"),
             ("LimitAS", "1Q"),
             ("LimitAS", "99999999E"),
             ("LimitNICE", "+20"),

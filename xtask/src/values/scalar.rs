@@ -26,10 +26,16 @@ pub fn expected(text: &Text, names: &[&str]) -> Diagnostic {
     wrong(text, message).did_you_mean(text.as_str(), names.iter().copied())
 }
 
+/// Digits as a number, without leading zeros: systemd would take those for octal.
+pub fn decimal(digits: &str) -> Option<u64> {
+    let plain =
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
 /// A decimal number.
 pub fn number(text: &Text) -> Result<u32, Diagnostic> {
-    let digits = !text.is_empty() && text.as_str().bytes().all(|byte| byte.is_ascii_digit());
-    let value = digits.then(|| text.as_str().parse().ok()).flatten();
+    let value = decimal(text.as_str()).and_then(|value| u32::try_from(value).ok());
     value.ok_or_else(|| wrong(text, format!("{:?}: expected a number from 0 to {}", text.as_str(), u32::MAX)))
 }
 

@@ -1,6 +1,6 @@
 //! Signals by name or number. The numbers are those of every architecture tomte has (x86_64, arm, aarch64, riscv64).
 
-use super::wrong;
+use super::{scalar::decimal, wrong};
 use crate::{diag::Diagnostic, read::Text};
 
 const NAMES: [(&str, u8); 31] = [
@@ -43,13 +43,13 @@ const RTMAX: u8 = 64;
 
 /// The signal called `name`: `TERM`, `SIGTERM`, `15`, `RTMIN+3`, `SIGRTMAX-1`.
 pub fn named(name: &str) -> Option<u8> {
-    if let Ok(number) = name.parse::<u8>() {
-        return (1..=RTMAX).contains(&number).then_some(number);
+    if let Some(number) = decimal(name) {
+        return u8::try_from(number).ok().filter(|number| (1..=RTMAX).contains(number));
     }
     let name = name.strip_prefix("SIG").unwrap_or(name);
     let offset = |rest: &str, sign: char| match rest {
         "" => Some(0),
-        rest => rest.strip_prefix(sign)?.parse::<u8>().ok().filter(|n| *n <= RTMAX - RTMIN),
+        rest => u8::try_from(decimal(rest.strip_prefix(sign)?)?).ok().filter(|n| *n <= RTMAX - RTMIN),
     };
     if let Some(rest) = name.strip_prefix("RTMIN") {
         return offset(rest, '+').map(|n| RTMIN + n);
@@ -98,6 +98,8 @@ mod tests {
             ("RTMIN+31", None),
             ("0", None),
             ("65", None),
+            ("015", None),
+            ("RTMIN++3", None),
             ("term", None),
             ("", None),
         ] {

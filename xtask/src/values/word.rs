@@ -90,6 +90,24 @@ pub fn list(value: &Text) -> Result<Vec<Text>, Diagnostic> {
     Ok(words)
 }
 
+/// The words of `value` where quotes are characters like any other.
+pub fn unquoted(value: &Text) -> Vec<Text> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, c) in value.as_str().char_indices() {
+        match (is_blank(c), start) {
+            (true, Some(from)) => {
+                words.push(value.slice(from..at));
+                start = None;
+            }
+            (false, None) => start = Some(at),
+            (true, None) | (false, Some(_)) => {}
+        }
+    }
+    words.extend(start.map(|from| value.slice(from..value.len())));
+    words
+}
+
 /// The warning about an escape nobody knows.
 pub fn bad_escape(value: &Text, at: usize) -> Diagnostic {
     let end = value.as_str()[at + 1..].chars().next().map_or(at + 1, |c| at + 1 + c.len_utf8());
@@ -164,6 +182,9 @@ mod tests {
                 "{value}"
             );
         }
+        let unquoted: Vec<_> =
+            unquoted(&text(" a  \"b c\" ")).iter().map(|word| word.as_str().to_owned()).collect();
+        assert_eq!(unquoted, ["a", "\"b", "c\""]);
         assert_eq!(all(r"a\nb c", Escapes::Keep), Ok(vec![r"a\nb".to_owned(), "c".to_owned()]));
     }
 

@@ -1,4 +1,4 @@
 #!/bin/sh
-# A line on this port is Ctrl-C at `cargo xtask run`: it asks PID 1 for an orderly shutdown.
+# A line on this port is Ctrl-C at `cargo xtask run`: it asks PID 1 to power off, as BusyBox's poweroff does.
 read -r line < /dev/vport0p2
-kill -INT 1
+kill -USR2 1

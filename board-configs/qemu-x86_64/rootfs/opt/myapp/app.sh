@@ -6,7 +6,7 @@ echo "$(id) pid=$$"
 for pair in "runtime $RUNTIME_DIRECTORY" "state $STATE_DIRECTORY" "cache $CACHE_DIRECTORY" "logs $LOGS_DIRECTORY"; do
     kind=${pair%% *}
     for path in $(echo "${pair#* }" | sed 's/:/ /g'); do
-        echo "$kind directory $path $(stat -c 'mode=%a owner=%u:%g' "$path")"
+        echo "$kind directory $path $(stat -L -c 'mode=%a owner=%u:%g' "$path")"
         [ "$kind" = state ] && heartbeat=$path/heartbeat
     done
 done
