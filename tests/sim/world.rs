@@ -383,7 +383,9 @@ impl<'w> World<'w> {
     fn is_at_rest(&self) -> bool {
         let numberless = self.numberless.iter().any(|unit| *unit);
         let settled = |status: &UnitStatus<'_>| {
-            let moving = matches!(status.active, ActiveState::Activating | ActiveState::Deactivating);
+            // A main process that is being replaced, because its number did not fit, is none for a moment.
+            let moving = matches!(status.active, ActiveState::Activating | ActiveState::Deactivating)
+                || (status.sub == SubState::Running && status.main_pid == 0);
             !moving || self.numberless[usize::from(status.id)]
         };
         (numberless || self.supervisor.manager().jobs == 0) && self.statuses().all(|status| settled(&status))
