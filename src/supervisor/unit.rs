@@ -185,3 +185,8 @@ impl Notes {
         Some(note)
     }
 }
+
+/// Bytes of one record: 256 of them are in PID 1's memory when an image has that many units.
+const RECORD_BYTES_MAX: usize = 160;
+
+const _: () = assert!(size_of::<Record>() <= RECORD_BYTES_MAX, "PID 1 has 256 KiB for everything");
