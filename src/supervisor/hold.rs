@@ -258,11 +258,11 @@ impl<'t> Supervisor<'t> {
             user.into_iter().chain(group).for_each(|identity| self.pool.taint(identity));
         }
         if let Some(user) = user.filter(|user| self.peek(id).holds_user && self.pool.is_leaving(*user)) {
-            self.pool.left(user, clean);
+            self.pool.left(user);
             self.at(id).holds_user = false;
         }
         if let Some(group) = group.filter(|group| self.peek(id).holds_group && self.pool.is_leaving(*group)) {
-            self.pool.left(group, clean);
+            self.pool.left(group);
             self.at(id).holds_group = false;
         }
         self.look_at_all();

@@ -149,14 +149,13 @@ impl Pool {
         holder.number
     }
 
-    /// What was left of the number of `id` is gone, if `clean`.
-    pub(super) fn left(&mut self, id: IdentityId, clean: bool) {
+    /// The janitor is done with the number of `id`: nothing of it is left, or it is tainted and stays where it is.
+    pub(super) fn left(&mut self, id: IdentityId) {
         let Some(holder) = self.holders.get_mut(id.index()) else { return };
         holder.references = 0;
         holder.leaving = false;
         holder.used = false;
         holder.tries = 0;
-        holder.tainted |= !clean;
         if !holder.tainted
             && let Some(number) = holder.number.take()
         {

@@ -247,6 +247,11 @@ impl Judge {
         self.units[unit.index()].reset = true;
     }
 
+    /// Whether a failure of `unit` was forgotten on request.
+    pub(crate) fn was_reset(&self, unit: UnitId) -> bool {
+        self.units[unit.index()].reset
+    }
+
     pub(crate) fn dependency_failed(&mut self, unit: UnitId) {
         self.units[unit.index()].dependency = true;
     }

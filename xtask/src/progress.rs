@@ -62,16 +62,6 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Runs `command` with its output on the terminal, after printing it; fails when it does.
-pub fn run(command: &mut Command) -> Result<()> {
-    eprintln!("+ {}", shown(command));
-    let status = command.status().with_context(|| format!("cannot run {}", shown(command)))?;
-    if !status.success() {
-        bail!("{}: {status}", shown(command));
-    }
-    Ok(())
-}
-
 /// Runs `command` quietly and gives what it printed; when it fails, the error carries what it said.
 pub fn capture(command: &mut Command) -> Result<Output> {
     let output =

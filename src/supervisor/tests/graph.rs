@@ -83,7 +83,8 @@ fn a_restart_stops_and_starts_in_order() {
 
 #[test]
 fn a_contrary_job_takes_the_place_of_the_one_before() {
-    let mut t = all(vec![service("a.service")]);
+    // With Restart=always, so that the start is seen not to wait for an automatic one.
+    let mut t = all(vec![service("a.service").with(|s| s.restart = crate::table::Restart::Always)]);
     t.boot().ask(1, Request::Stop { name: "a.service" }).ask(2, Request::Start { name: "a.service" });
     t.expect("start a.service; kill 15 a.service all; reply 1 canceled");
     t.ask(3, Request::Start { name: "a.service" }).expect("");

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     supervisor::{Event, Slot},
-    table::{IdentityId, Micros, Preserve, Restart},
+    table::{IdentityId, KillMode, Micros, Preserve, Restart},
     wire::Request,
 };
 
@@ -155,6 +155,32 @@ fn units_of_one_name_share_one_number_until_the_last_is_down() {
 }
 
 #[test]
+fn a_number_is_not_cleaned_under_a_child_that_is_about_to_take_it_on() {
+    let mut t = all(vec![user("a.service", 0).with(|s| s.kill.mode = KillMode::None)]);
+    t.ask(1, Request::Stop { name: "a.service" }).expect("start a.service as 100");
+    assert_eq!(t.state("a.service"), "deactivating/final-sigkill/success");
+    identified(&mut t, "a.service", 100);
+    t.expect("clean a.service u100; reply 1 done");
+}
+
+#[test]
+fn a_start_waits_for_the_janitor_of_its_name() {
+    let mut t = all(vec![user("a.service", 0), user("b.service", 0)]);
+    identified(&mut t, "a.service", 100);
+    t.ask(1, Request::Stop { name: "a.service" }).main("a.service", Exited(0));
+    t.cleans = false;
+    t.ask(2, Request::Stop { name: "b.service" }).main("b.service", Exited(0));
+    t.expect(
+        "start a.service as 100; start b.service as 100; kill 15 a.service all; clean a.service; reply 1 done; \
+         kill 15 b.service all; clean b.service u100",
+    );
+    t.ask(1, Request::Start { name: "a.service" }).expect("");
+    let unit = t.id("b.service");
+    t.event(Event::Cleaned { unit, clean: true })
+        .expect("reply 2 done; start a.service as 100; reply 1 done");
+}
+
+#[test]
 fn released_numbers_rest_and_the_longest_rested_comes_first() {
     use super::super::uid::{Pool, Taken};
     use crate::table::Identity;
@@ -167,7 +193,7 @@ fn released_numbers_rest_and_the_longest_rested_comes_first() {
     };
     let take_back = |pool: &mut Pool, id: u16| {
         let number = pool.leave(IdentityId(id));
-        pool.left(IdentityId(id), true);
+        pool.left(IdentityId(id));
         number
     };
     // 102, 100, 101 rest in this order; 103 to 105 were never used.

@@ -20,12 +20,7 @@ const REMOVAL: (u32, Duration) = (50, Duration::from_millis(20));
 /// Makes a cgroup for this run, below the one xtask is in or else at the top. `None` when there is no cgroup2 or it
 /// may not be written; the run goes on without.
 pub fn create() -> Option<PathBuf> {
-    let mount = PLACES.iter().map(Path::new).find(|place| is_cgroup2(place))?;
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
-    let name = format!("tomte-{}", std::process::id());
-    [mount.join(own), mount.to_owned()].into_iter().find_map(|parent| {
-        let dir = parent.join(&name);
+    candidates(std::process::id()).into_iter().find_map(|dir| {
         fs::create_dir(&dir).ok()?;
         let writable = fs::OpenOptions::new().write(true).open(dir.join("cgroup.procs")).is_ok();
         if writable {
@@ -34,6 +29,19 @@ pub fn create() -> Option<PathBuf> {
         let _ = fs::remove_dir(&dir);
         None
     })
+}
+
+/// Whether the run of the xtask with the process id `pid` still has a cgroup.
+pub fn is_left(pid: u32) -> bool {
+    candidates(pid).iter().any(|dir| dir.exists())
+}
+
+/// Where the run of the xtask with the process id `pid` may have its cgroup, best first.
+fn candidates(pid: u32) -> Vec<PathBuf> {
+    let Some(mount) = PLACES.iter().map(Path::new).find(|place| is_cgroup2(place)) else { return Vec::new() };
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    [mount.join(own), mount.to_owned()].map(|parent| parent.join(format!("tomte-{pid}"))).into()
 }
 
 fn is_cgroup2(place: &Path) -> bool {

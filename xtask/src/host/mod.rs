@@ -18,6 +18,7 @@ mod root;
 pub mod stage;
 mod user_namespace;
 
+pub use cgroup::is_left as has_cgroup_left;
 pub use launch::launch;
 pub use user_namespace::on_path;
 

@@ -71,15 +71,16 @@ pub fn launch(
     show: Show,
 ) -> Result<Ran> {
     let (kernel, initramfs) = parts(board, built)?;
-    let dir =
-        tempfile::Builder::new().prefix("tomte-qemu-").tempdir().context("cannot make a temporary folder")?;
-    let (report, control) = (dir.path().join("report"), dir.path().join("control"));
+    // In the build's folder, which is locked for this run: what a killed run leaves there, the next one removes.
+    let dir = build::board_dir(board).join("run");
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let (report, control) = (dir.join("report"), dir.join("control"));
     for direction in ["in", "out"] {
         let fifo = control.with_extension(direction);
         mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
             .with_context(|| format!("cannot make {}", fifo.display()))?;
     }
-    let append = format!("console={} panic=-1 quiet {}", qemu.console, words.join(" "));
     let mut command = Command::new(&qemu.program);
     command
         .args(["-M", &qemu.machine, "-accel", "tcg", "-cpu", &qemu.cpu, "-m", &qemu.memory, "-smp", "1"])
@@ -88,21 +89,9 @@ pub fn launch(
         .arg(&kernel)
         .arg("-initrd")
         .arg(&initramfs)
-        .args(["-append", &append])
-        .args(["-device", &format!("virtio-serial-pci,addr={SERIAL_SLOT:#x}")])
-        .args(["-chardev", &format!("file,id=report,path={}", report.display())])
-        .args(["-device", "virtserialport,chardev=report,name=tomte.report,nr=1"])
-        .args(["-chardev", &format!("pipe,id=control,path={}", control.display())])
-        .args(["-device", "virtserialport,chardev=control,name=tomte.control,nr=2"]);
-    if !forwards.is_empty() {
-        let ports: String = forwards
-            .iter()
-            .map(|forward| format!(",hostfwd=tcp:127.0.0.1:{}-:{}", forward.host, forward.guest))
-            .collect();
-        command
-            .args(["-netdev", &format!("user,id=network{ports}")])
-            .args(["-device", &format!("virtio-net-pci,netdev=network,addr={NETWORK_SLOT:#x},romfile=")]);
-    }
+        .args(["-append", &format!("console={} panic=-1 quiet {}", qemu.console, words.join(" "))])
+        .args(serial_words(&report, &control))
+        .args(network_words(forwards));
     if show == Show::Live {
         eprintln!("+ {}", progress::shown(&command));
         for forward in forwards {
@@ -114,6 +103,37 @@ pub fn launch(
     let mut machine = Vm { control: control.with_extension("in"), pid: Pid::from_child(&child) };
     let watched = watch(child, File::from(std::os::fd::OwnedFd::from(console)), &mut machine, guard, show)?;
     Ok(Ran { watched, report: fs::read_to_string(&report).ok() })
+}
+
+/// The ports for the report and for Ctrl-C.
+fn serial_words(report: &Path, control: &Path) -> [String; 10] {
+    [
+        "-device".into(),
+        format!("virtio-serial-pci,addr={SERIAL_SLOT:#x}"),
+        "-chardev".into(),
+        format!("file,id=report,path={}", report.display()),
+        "-device".into(),
+        "virtserialport,chardev=report,name=tomte.report,nr=1".into(),
+        "-chardev".into(),
+        format!("pipe,id=control,path={}", control.display()),
+        "-device".into(),
+        "virtserialport,chardev=control,name=tomte.control,nr=2".into(),
+    ]
+}
+
+/// QEMU's user network with the forwarded ports; none when there are no ports.
+fn network_words(forwards: &[Forward]) -> Vec<String> {
+    if forwards.is_empty() {
+        return Vec::new();
+    }
+    let forward = |one: &Forward| format!(",hostfwd=tcp:127.0.0.1:{}-:{}", one.host, one.guest);
+    let ports: String = forwards.iter().map(forward).collect();
+    vec![
+        "-netdev".into(),
+        format!("user,id=network{ports}"),
+        "-device".into(),
+        format!("virtio-net-pci,netdev=network,addr={NETWORK_SLOT:#x},romfile="),
+    ]
 }
 
 /// `command`, started by a copy of xtask that first ties it to this one: QEMU dies with xtask, however that ends. A

@@ -29,12 +29,20 @@ pub fn clippy(tally: &mut Tally) {
     for target in targets() {
         tally.case(&format!("clippy: the target binary for {target}"), || {
             build::ensure_target(&target)?;
-            let words = ["clippy", "--quiet", "--lib", "--bin", "tomte", "--target", &target];
+            let words =
+                ["clippy", "--quiet", "--lib", "--bin", "tomte", "--features", "binary", "--target", &target];
             well(cargo(&words).args(deny))
         });
     }
     tally.case("clippy: xtask", || {
         well(cargo(&["clippy", "--quiet", "--all-targets", "--release"]).args(XTASK).args(deny))
+    });
+}
+
+/// Seeded worlds of the supervisor, at least a million events.
+pub fn sim(tally: &mut Tally) {
+    tally.case("the simulated worlds keep every rule", || {
+        well(Command::new(std::env::current_exe()?).arg("sim"))
     });
 }
 

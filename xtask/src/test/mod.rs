@@ -6,14 +6,17 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::ValueEnum as _;
 
 use crate::{board::Board, setup, size};
 
 mod code;
+mod ends;
 mod host;
 mod page;
 mod program;
 mod tally;
+mod tenants;
 mod vm;
 
 use tally::{Outcome, Tally};
@@ -25,8 +28,10 @@ pub enum Level {
     Fmt,
     /// clippy, warnings are errors.
     Clippy,
-    /// cargo test: layers, unit tests, simulation.
+    /// cargo test: layers, unit tests, the steps of a spawn.
     Unit,
+    /// The simulation of the supervisor.
+    Sim,
     /// Real systemd's answers, run by tomte on the host board.
     Golden,
     /// The host board: the seed units, and bad input.
@@ -37,12 +42,9 @@ pub enum Level {
     Size,
 }
 
-const ALL: [Level; 7] =
-    [Level::Fmt, Level::Clippy, Level::Unit, Level::Golden, Level::Namespaces, Level::Qemu, Level::Size];
-
 /// `cargo xtask test`: the levels given, or all.
 pub fn run(levels: &[Level]) -> Result<ExitCode> {
-    let levels = if levels.is_empty() { &ALL[..] } else { levels };
+    let levels = if levels.is_empty() { Level::value_variants() } else { levels };
     println!("== setup");
     setup::run(None, false)?;
     let mut tally = Tally::default();
@@ -52,8 +54,12 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
             Level::Fmt => code::fmt(&mut tally),
             Level::Clippy => code::clippy(&mut tally),
             Level::Unit => code::unit(&mut tally),
+            Level::Sim => code::sim(&mut tally),
             Level::Golden => golden(&mut tally),
-            Level::Namespaces => host::run(&mut tally),
+            Level::Namespaces => {
+                host::run(&mut tally);
+                ends::run(&mut tally);
+            }
             Level::Qemu => vm::run(&mut tally),
             Level::Size => budget(&mut tally),
         }
