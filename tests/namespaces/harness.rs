@@ -17,6 +17,7 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{Command, Environment, Identity, Limits, Output, Plan, Privilege, Sandbox, Stdio, Words},
+    raw::seccomp::{self, Instruction},
     report::{self, Reading, Report},
     spawn::{self, spawn},
 };
@@ -53,6 +54,18 @@ pub(super) fn enter_small_world() -> bool {
     fs::write("/etc/passwd", PASSWD).expect("passwd");
     fs::write("/etc/group", GROUP).expect("group");
     true
+}
+
+/// Makes system call `number` answer ENOSYS to this thread and its children, as an older kernel would.
+pub(super) fn take_away_call(number: u32) {
+    let instruction = |code, if_true, if_false, operand| Instruction { code, if_true, if_false, operand };
+    seccomp::load(&[
+        instruction(0x20, 0, 0, 0), // load the number
+        instruction(0x15, 0, 1, number),
+        instruction(0x06, 0, 0, 0x0005_0000 | 38), // ENOSYS
+        instruction(0x06, 0, 0, 0x7FFF_0000),      // allow
+    ])
+    .expect("a filter for this thread");
 }
 
 /// A plan for `sh -c SCRIPT` that a test can change before it is carried out.

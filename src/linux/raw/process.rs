@@ -6,7 +6,7 @@ use core::{ffi::CStr, mem};
 
 use linux_raw_sys::general::{
     __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_waitid, CLONE_INTO_CGROUP, CLONE_PIDFD,
-    P_ALL, WEXITED, WNOHANG, WNOWAIT, clone_args,
+    P_ALL, WEXITED, WNOHANG, clone_args,
 };
 use rustix::{
     fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
@@ -105,12 +105,6 @@ pub enum Ending {
 /// Reaps any child that has ended: `None` if none has. ECHILD if there is no child at all.
 pub fn reap_any() -> Result<Option<(u32, Ending)>, Errno> {
     wait_any(WEXITED | WNOHANG)
-}
-
-/// Tells which child has ended without reaping it, so that its pid stays taken: `None` if none has. ECHILD if there is
-/// no child at all.
-pub fn peek_ended() -> Result<Option<(u32, Ending)>, Errno> {
-    wait_any(WEXITED | WNOHANG | WNOWAIT)
 }
 
 /// Waits until a child ends, and reaps it. Blocks: not for PID 1's loop. ECHILD if there is no child at all.

@@ -107,6 +107,7 @@ pub fn run(tally: &mut Tally) {
     for case in &CASES {
         tally.case(case.name, || bad_input(case));
     }
+    tally.case("a later tenant of a number finds nothing of the one before", super::tenants::run);
     tally.case("a table for another architecture is refused by name", foreign_table);
     tally.case("a table beyond the limits is refused by the limit's name", oversized_table);
 }
@@ -192,10 +193,19 @@ fn refused_table(file: &Path, line: &[&str]) -> Result<()> {
 
 /// `cargo xtask run --board host WORDS`, and its report if it wrote one.
 fn xtask_run(words: &[&str]) -> Result<(Finished, Option<Report>)> {
+    run_on("host", words)
+}
+
+/// The same on the board in the folder `board` of the repository.
+pub fn run_board(board: &str, words: &[&str]) -> Result<(Finished, Option<Report>)> {
+    run_on(&build::root_dir().join(board).to_string_lossy(), words)
+}
+
+fn run_on(board: &str, words: &[&str]) -> Result<(Finished, Option<Report>)> {
     let folder = tempfile::tempdir()?;
     let file: PathBuf = folder.path().join("report.json");
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["run", "--board", "host", "--guard", "60s", "--report"]).arg(&file).args(words);
+    command.args(["run", "--board", board, "--guard", "60s", "--report"]).arg(&file).args(words);
     let finished = program::run(&mut command)?;
     let report = fs::read_to_string(&file).ok().map(|text| Report::parse(&text)).transpose()?;
     Ok((finished, report))

@@ -16,6 +16,7 @@ mod host;
 mod page;
 mod program;
 mod tally;
+mod tenants;
 mod vm;
 
 use tally::{Outcome, Tally};
