@@ -3,8 +3,6 @@
 mod print;
 mod talk;
 
-use core::ffi::CStr;
-
 use crate::{
     linux::{arguments::Arguments, output::Output},
     wire::{JobResult, Power, Reply, Request},
@@ -51,7 +49,8 @@ pub fn run(arguments: Arguments) -> u8 {
         match word.to_str() {
             Ok("--json") => json = true,
             Ok(word) if words.push(word).is_ok() => {}
-            Ok(_) | Err(_) => return usage_error(word),
+            Ok(word) => return usage_error(Some(word)),
+            Err(_) => return usage_error(Some("an argument that is not UTF-8")),
         }
     }
     match verb(&words) {
@@ -62,15 +61,14 @@ pub fn run(arguments: Arguments) -> u8 {
                 FAILED
             }
         },
-        None => usage_error(c""),
+        None => usage_error(words.first().copied()),
     }
 }
 
-fn usage_error(word: &CStr) -> u8 {
+fn usage_error(word: Option<&str>) -> u8 {
     let mut err = Output::stderr();
-    if !word.is_empty() {
-        let word = word.to_str().unwrap_or("an argument that is not UTF-8");
-        let _ = core::fmt::Write::write_fmt(&mut err, format_args!("tomte: unexpected: {word}\n"));
+    if let Some(word) = word {
+        let _ = core::fmt::Write::write_fmt(&mut err, format_args!("tomte: not understood: {word}\n\n"));
     }
     let _ = core::fmt::Write::write_str(&mut err, USAGE);
     USAGE_ERROR
