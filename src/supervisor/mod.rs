@@ -105,7 +105,7 @@ impl<'t> Supervisor<'t> {
             dirty: UnitSet::EMPTY,
             turn: 0,
             now: Instant(0),
-            pool: Pool::EMPTY,
+            pool: Pool::empty(),
             clients: Clients::NONE,
             run: Run::new(),
             impossible: None,

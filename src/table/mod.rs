@@ -221,7 +221,7 @@ impl<'t> Table<'t> {
         let last = n == usize::from(self.units);
         let end = if last { self.bytes.len() } else { at(n + 1)? };
         let (record, rest) = postcard::take_from_bytes(self.bytes.get(at(n)?..end)?).ok()?;
-        rest.is_empty().then_some(record)
+        if rest.is_empty() { Some(record) } else { None }
     }
 
     /// The board. (`open` has decoded it once, so this cannot fail; the fallback is an empty board.)
