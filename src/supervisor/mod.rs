@@ -167,6 +167,7 @@ impl<'t> Supervisor<'t> {
 
     /// What is to be done next, if anything. Answers to an action may be handed in before asking again.
     #[must_use]
+    #[inline(never)]
     pub fn next_action(&mut self) -> Option<Action> {
         if self.run.has_left() {
             return None;
@@ -254,6 +255,7 @@ impl<'t> Supervisor<'t> {
         self.units.get(id.index()).unwrap_or(&self.nowhere)
     }
 
+    #[inline(never)] // everybody asks
     fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
         self.table.as_ref()?.unit(id)
     }
