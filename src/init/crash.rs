@@ -31,7 +31,7 @@ const CONTAINER_EXIT: u8 = 101;
 pub(super) fn prepare(container: bool) {
     CONTAINER.store(container, Ordering::Relaxed);
     if let Err(errno) = linux::signals::on_fatal(faulted) {
-        ::log::warn!("cannot catch faults: {}", Text(errno));
+        log::warn(format_args!("cannot catch faults: {}", Text(errno)));
     }
 }
 

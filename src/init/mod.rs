@@ -32,9 +32,15 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
     supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until: boot.words.until() });
+    live(&mut kernel, &mut supervisor)
+}
+
+/// The loop. Apart from [`run`], whose frame holds both.
+#[inline(never)]
+fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
     loop {
         while let Some(action) = supervisor.next_action() {
-            if let Some(answer) = kernel.perform(action, &supervisor) {
+            if let Some(answer) = kernel.perform(action, supervisor) {
                 supervisor.handle(kernel.now(), answer);
             }
         }

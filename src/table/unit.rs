@@ -31,6 +31,16 @@ pub struct Unit<'t> {
     pub kind: Kind<'t>,
 }
 
+impl<'t> Unit<'t> {
+    /// The service, if it is one. Borrowed: a record is several hundred bytes.
+    pub const fn service(&self) -> Option<&Service<'t>> {
+        match &self.kind {
+            Kind::Service(service) => Some(service),
+            Kind::Target => None,
+        }
+    }
+}
+
 /// The kinds of unit and what only they have.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(
