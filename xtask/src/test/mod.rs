@@ -13,6 +13,7 @@ use crate::{board::Board, setup, size};
 mod code;
 mod ends;
 mod host;
+mod manager;
 mod page;
 mod program;
 mod tally;
