@@ -44,10 +44,10 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     if board.log == LogTarget::Kmsg {
         log::to_kmsg();
     }
-    if !board.hostname.is_empty() {
-        if let Err(errno) = linux::boot::set_hostname(board.hostname) {
-            log::warn(format_args!("cannot set the hostname {}: {}", board.hostname, Text(errno)));
-        }
+    if !board.hostname.is_empty()
+        && let Err(errno) = linux::boot::set_hostname(board.hostname)
+    {
+        log::warn(format_args!("cannot set the hostname {}: {}", board.hostname, Text(errno)));
     }
     let words = words(arguments, container);
     Boot { table, words, started_us, random: linux::random::seed(), container }

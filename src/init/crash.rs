@@ -59,7 +59,7 @@ pub(super) fn give_up(why: fmt::Arguments<'_>) -> ! {
     if CRASHING.swap(true, Ordering::Relaxed) {
         end(); // a second failure while reporting the first: no more words
     }
-    log::emergency(format_args!("tomte cannot go on: {why}"));
+    log::emergency(format_args!("cannot go on: {why}"));
     if !CONTAINER.load(Ordering::Relaxed) {
         let delay_us = DELAY_US.load(Ordering::Relaxed);
         log::emergency(format_args!("{} in {} s", action().1, delay_us / 1_000_000));

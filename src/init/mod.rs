@@ -31,7 +31,7 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
         Ok(kernel) => kernel,
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
-    supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until: boot.words.until });
+    supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until: boot.words.until() });
     live(&mut kernel, &mut supervisor)
 }
 

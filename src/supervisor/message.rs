@@ -273,7 +273,7 @@ pub enum Answer {
 /// A line for people. The words are made by the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Log {
-    /// A unit became active.
+    /// A unit became active, or a oneshot that does not stay so has done its work.
     Started(UnitId),
     /// A unit is down, as asked.
     Stopped(UnitId),
@@ -287,7 +287,7 @@ pub enum Log {
     RestartScheduled(UnitId, u32),
     /// Starts came too fast.
     StartLimitHit(UnitId),
-    /// A step's timeout has passed; the signal that follows.
+    /// A step's timeout has passed; the signal that follows, or 0 when what is left is given up.
     TimedOut(UnitId, u8),
     /// No number is left for the unit's dynamic user.
     NoUidLeft(UnitId),

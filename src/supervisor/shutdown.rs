@@ -1,6 +1,6 @@
 //! The run as a whole: boot, the report of a test run, and the way out.
 
-use super::{Action, Instant, Log, Supervisor, Until};
+use super::{Action, Instant, Log, Supervisor, Until, unit::Record};
 use crate::{
     table::{Micros, UnitId},
     wire::{Ended, JobResult, Power},
@@ -230,7 +230,7 @@ impl Supervisor<'_> {
 
     /// Whether nothing moves any more, and nothing will by itself.
     fn is_idle(&self) -> bool {
-        self.units.iter().all(|unit| unit.job.is_none() && unit.state.is_settled())
+        self.units.iter().all(Record::is_settled)
     }
 
     /// The default target's start has ended: boot is over.

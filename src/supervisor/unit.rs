@@ -104,6 +104,12 @@ impl Record {
         }
     }
 
+    /// Whether the unit stays as it is unless something happens to it.
+    pub(super) const fn is_settled(&self) -> bool {
+        let replaced = matches!(self.main, Process::Wanted | Process::Asked | Process::Unfit { .. });
+        self.job.is_none() && self.state.is_settled() && !replaced
+    }
+
     /// Keeps the first failure: later ones are its consequences.
     pub(super) fn note_result(&mut self, result: ServiceResult) {
         if self.result == ServiceResult::Success {
@@ -179,3 +185,8 @@ impl Notes {
         Some(note)
     }
 }
+
+/// Bytes of one record: 256 of them are in PID 1's memory when an image has that many units.
+const RECORD_BYTES_MAX: usize = 160;
+
+const _: () = assert!(size_of::<Record>() <= RECORD_BYTES_MAX, "PID 1 has 256 KiB for everything");

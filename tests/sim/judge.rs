@@ -29,14 +29,15 @@ pub(crate) struct Judge {
     /// Nobody has asked for stops and restarts: what happens is boot.
     pub(crate) undisturbed: bool,
     pub(crate) shutting_down: bool,
+    pub(crate) shutdown_began: u64,
 }
 
 #[derive(Clone, Default)]
 struct Seen {
     /// It was said that no process is left, and none was made since.
     empty: bool,
-    /// The next spawn is a second try, not a start.
-    second_try: bool,
+    /// The next spawn in the main slot, or in the other, is a second try, not a start.
+    second_try: [bool; 2],
     /// When starts began.
     starts: Vec<u64>,
     /// Its failure counts were reset.
@@ -65,6 +66,7 @@ impl Judge {
             unanswered: BTreeMap::new(),
             undisturbed: true,
             shutting_down: false,
+            shutdown_began: 0,
         }
     }
 
@@ -93,7 +95,7 @@ impl Judge {
             let cleaned = self.units.iter().any(|unit| unit.cleaning.contains(number));
             rule!(!cleaned, "{number} given out while a janitor kills whatever runs under it");
         }
-        let again = core::mem::take(&mut self.units[id.index()].second_try);
+        let again = core::mem::take(&mut self.units[id.index()].second_try[spawn.slot as usize]);
         if !again && spawn.kind == CommandKind::Stop && spawn.index == 0 {
             self.stop_order(id, plans, supervisor)?;
         }
@@ -114,7 +116,8 @@ impl Judge {
         let plan = &plans[id.index()];
         let at_once = supervisor.status(id).is_some_and(|status| status.started_us == kernel.now);
         // A start that waited for its number may go on until its stop has its turn.
-        rule!(!(self.shutting_down && at_once), "{id:?} starts during shutdown");
+        let late = self.shutting_down && kernel.now > self.shutdown_began;
+        rule!(!(late && at_once), "{id:?} starts during shutdown");
         let first = self.units[id.index()].starts.is_empty();
         for other in plan.after.iter().filter(|_| at_once) {
             let Some(status) = supervisor.status(UnitId(*other)) else { continue };
@@ -163,8 +166,8 @@ impl Judge {
     }
 
     /// A child of `id` could not use its number.
-    pub(crate) fn unfit(&mut self, id: UnitId) {
-        self.units[id.index()].second_try = true;
+    pub(crate) fn unfit(&mut self, id: UnitId, slot: Slot) {
+        self.units[id.index()].second_try[slot as usize] = true;
     }
 
     /// A process runs under numbers from here on.

@@ -1,9 +1,12 @@
 //! One world: the shell's loop around the supervisor, with the simulated machine in the place of the real one.
 
+mod clients;
+mod rest;
+
 use tomte::{
-    supervisor::{Action, Answer, ClientId, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until},
-    table::{Arch, IdentityId, Restart, ServiceType, Table, UnitId},
-    wire::{ActiveState, Failure, Power, Request, ServiceResult, SubState, UnitStatus},
+    supervisor::{Action, Answer, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until},
+    table::{Arch, IdentityId, Table, UnitId},
+    wire::{ActiveState, Failure, Power, UnitStatus},
 };
 
 use super::{
@@ -19,8 +22,6 @@ const TROUBLE_EVENTS_MAX: u64 = 2_000;
 const CALM_EVENTS_MAX: u64 = 20_000;
 /// Actions that may follow from one event.
 const ACTIONS_MAX: u32 = 2_000;
-/// Clients that ask.
-const CLIENTS: u16 = 6;
 
 pub(super) struct World<'w> {
     plan: &'w Plan,
@@ -165,8 +166,10 @@ impl<'w> World<'w> {
             Later::Unfit { pid, birth, identity, suggestion } => {
                 let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
                 process.declined = true;
-                let unit = process.unit;
-                self.judge.unfit(unit);
+                let (unit, slot) = (process.unit, process.slot);
+                if let Some(slot) = slot {
+                    self.judge.unfit(unit, slot);
+                }
                 let identity = IdentityId(identity);
                 self.handle(Event::Unfit { unit, pid: Pid(pid), identity, suggestion })
             }
@@ -228,49 +231,12 @@ impl<'w> World<'w> {
         self.handle(Event::Identified { unit, pid: Pid(pid), uid, gid })
     }
 
-    fn request(&mut self) -> Verdict {
-        let rng = &mut self.kernel.rng;
-        let client = ClientId(rng.u16(..CLIENTS));
-        let name = &pick(rng, &self.plan.units).name.clone();
-        let id =
-            UnitId((0..).zip(&self.plan.units).find(|(_, unit)| unit.name == *name).map_or(0, |(n, _)| n));
-        let request = match rng.u8(..10) {
-            0..=2 => Request::Start { name },
-            3..=4 => Request::Stop { name },
-            5..=6 => Request::Restart { name },
-            7 => Request::ResetFailed { name },
-            8 => Request::Unit { name: "nobody.service" },
-            _ => Request::Manager,
-        };
-        let stranger = self.kernel.strikes(self.kernel.faults.strangers);
-        match request {
-            Request::Start { .. } | Request::Stop { .. } | Request::Restart { .. } => {
-                self.judge.undisturbed = false
-            }
-            Request::ResetFailed { .. } => self.judge.reset(id),
-            Request::Manager | Request::Units { .. } | Request::Unit { .. } | Request::Shutdown(_) => {}
-        }
-        // Floods: a hundred at once, now and then.
-        let next = if self.kernel.rng.u8(..4) == 0 { 0 } else { self.kernel.rng.u64(..20_000_000) };
-        if !self.calm && self.left_at.is_none() {
-            self.kernel.schedule(next, Later::Request);
-        }
-        if self.left_at.is_none() {
-            *self.judge.unanswered.entry(client.0).or_default() += 1;
-        }
-        self.handle(Event::Request { client, peer_uid: if stranger { 1000 } else { 0 }, request })?;
-        if self.kernel.strikes(self.kernel.faults.clients_leave) {
-            self.judge.unanswered.remove(&client.0);
-            self.handle(Event::ClientGone { client })?;
-        }
-        Ok(())
-    }
-
     fn shut_down(&mut self) -> Verdict {
         if self.shutdown_at.is_none() {
             self.shutdown_at = Some(self.kernel.now);
         }
         self.judge.shutting_down = true;
+        self.judge.shutdown_began = self.kernel.now;
         let power = *pick(&mut self.kernel.rng, Power::ALL);
         self.handle(Event::Shutdown(power))
     }
@@ -336,6 +302,7 @@ impl<'w> World<'w> {
                 self.reported = true;
                 self.shutdown_at = self.shutdown_at.or(Some(self.kernel.now));
                 self.judge.shutting_down = true;
+                self.judge.shutdown_began = self.kernel.now;
                 return Ok(Some(Event::Reported));
             }
             Action::Leave(_) => {
@@ -377,53 +344,6 @@ impl<'w> World<'w> {
     fn statuses(&self) -> impl Iterator<Item = UnitStatus<'w>> {
         let count = u16::try_from(self.plan.units.len()).expect("few units");
         (0..count).filter_map(|n| self.supervisor.status(UnitId(n)))
-    }
-
-    /// Nothing moves, but for units that try again and again to find a number when there is none.
-    fn is_at_rest(&self) -> bool {
-        let numberless = self.numberless.iter().any(|unit| *unit);
-        let settled = |status: &UnitStatus<'_>| {
-            let moving = matches!(status.active, ActiveState::Activating | ActiveState::Deactivating);
-            !moving || self.numberless[usize::from(status.id)]
-        };
-        (numberless || self.supervisor.manager().jobs == 0) && self.statuses().all(|status| settled(&status))
-    }
-
-    /// Everything is up, or there is a reason why it is not.
-    fn judge_rest(&self) -> Verdict {
-        self.judge.rest(&self.plan.units, &self.kernel, &self.supervisor)?;
-        for status in self.statuses() {
-            let plan = &self.plan.units[usize::from(status.id)];
-            let id = UnitId(status.id);
-            match status.active {
-                ActiveState::Failed if status.result == ServiceResult::Success => {
-                    return Err(format!("{id:?} has failed without a reason"));
-                }
-                ActiveState::Inactive if self.judge.undisturbed => {
-                    let may = self.judge.has_dependency_failed(id)
-                        || self.judge.was_reset(id)
-                        || status.result == ServiceResult::ExecCondition
-                        || plan.service.as_ref().is_some_and(|service| {
-                            let oneshot = service.service_type == ServiceType::Oneshot;
-                            oneshot
-                                || !service.prevent.is_empty()
-                                || !matches!(service.restart, Restart::Always | Restart::OnSuccess)
-                        });
-                    if !may {
-                        return Err(format!("{id:?} is down and nobody asked for that"));
-                    }
-                }
-                ActiveState::Active if status.sub == SubState::Running && status.main_pid == 0 => {
-                    return Err(format!("{id:?} runs without a process"));
-                }
-                ActiveState::Inactive
-                | ActiveState::Activating
-                | ActiveState::Active
-                | ActiveState::Deactivating
-                | ActiveState::Failed => {}
-            }
-        }
-        Ok(())
     }
 
     fn tell(&mut self, line: impl FnOnce() -> String) {

@@ -77,6 +77,9 @@ enum Verb {
         /// The board.
         #[arg(default_value = "host")]
         board: String,
+        /// Show the largest functions and statics, so many.
+        #[arg(long, value_name = "COUNT", default_value_t = 0)]
+        symbols: usize,
     },
     /// Everything CI checks, or only some levels of it.
     Test {
@@ -98,6 +101,9 @@ enum Verb {
         /// JSON.
         plan: String,
     },
+    /// (internal) Whether the kernel allows the host board's namespaces.
+    #[command(hide = true)]
+    HostProbe,
     /// (internal) What becomes the host board's PID 1.
     #[command(hide = true)]
     HostStage {
@@ -137,13 +143,14 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
         Verb::Sim(args) => return sim::run(&args),
-        Verb::Size { board } => return size::run(&board),
+        Verb::Size { board, symbols } => return size::run(&board, symbols),
         Verb::Test { levels } => return test::run(&levels),
         Verb::Setup { board, dry_run } => {
             let ready = setup::run(board.as_deref(), dry_run)?;
             return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Verb::HostKeeper { plan } => host::keeper::run(&serde_json::from_str(&plan)?)?,
+        Verb::HostProbe => host::stage::try_namespaces()?,
         Verb::HostStage { plan } => host::stage::run(&serde_json::from_str(&plan)?)?,
         Verb::Tied { words } => qemu::run_tied(&words)?,
     }

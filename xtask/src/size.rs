@@ -37,13 +37,18 @@ pub struct Measured {
     pub rooms: BTreeMap<String, u64>,
     /// The name of an allocator's function, if there is one.
     pub allocator: Option<String>,
+    /// Every function and static with its bytes, largest first.
+    pub symbols: Vec<(u64, String)>,
     budgeted: bool,
 }
 
 /// `cargo xtask size B`.
-pub fn run(board: &str) -> Result<ExitCode> {
+pub fn run(board: &str, symbols: usize) -> Result<ExitCode> {
     let board = Board::load(board)?;
     let measured = measure(&board)?;
+    for (size, name) in measured.symbols.iter().take(symbols) {
+        println!("{size:7} {name}");
+    }
     println!("{}", measured.table());
     for trouble in measured.troubles() {
         eprintln!("error: {trouble}");
@@ -60,18 +65,27 @@ pub fn measure(board: &Board) -> Result<Measured> {
     drop(built);
     let with_symbols = build::build(board, &Options { symbols: true, ..Options::default() })?;
     let bytes = fs::read(&with_symbols.binary)?;
-    let (mut rooms, allocator) = by_room(&bytes).context("cannot read the binary's symbols")?;
+    let Symbols { mut rooms, allocator, mut symbols } =
+        by_room(&bytes).context("cannot read the binary's symbols")?;
     if let Some(rodata) = rooms.get_mut(".rodata without symbols") {
         *rodata = rodata.saturating_sub(table);
     }
     rooms.insert("(the baked table)".into(), table);
     let covered: u64 = rooms.values().sum();
     rooms.insert("(headers and padding)".into(), total.saturating_sub(covered));
-    Ok(Measured { total, rooms, allocator, budgeted: board.config.arch == BUDGET_ARCH })
+    symbols.sort_by(|one, other| other.cmp(one));
+    Ok(Measured { total, rooms, allocator, symbols, budgeted: board.config.arch == BUDGET_ARCH })
 }
 
-/// Bytes by room, crate and section, and the name of an allocator's function.
-fn by_room(bytes: &[u8]) -> Result<(BTreeMap<String, u64>, Option<String>)> {
+/// What an unstripped binary says about itself; the fields are those of [`Measured`].
+struct Symbols {
+    rooms: BTreeMap<String, u64>,
+    allocator: Option<String>,
+    symbols: Vec<(u64, String)>,
+}
+
+/// Sorts the binary's bytes by room, crate and section.
+fn by_room(bytes: &[u8]) -> Result<Symbols> {
     let file = object::File::parse(bytes)?;
     let mut left: HashMap<SectionIndex, u64> = HashMap::new();
     for section in file.sections() {
@@ -89,6 +103,7 @@ fn by_room(bytes: &[u8]) -> Result<(BTreeMap<String, u64>, Option<String>)> {
     }
     let mut rooms = BTreeMap::new();
     let mut allocator = None;
+    let mut symbols = Vec::new();
     let mut seen = BTreeSet::new();
     for symbol in file.symbols() {
         let name = format!("{:#}", rustc_demangle::demangle(symbol.name().unwrap_or_default()));
@@ -102,6 +117,7 @@ fn by_room(bytes: &[u8]) -> Result<(BTreeMap<String, u64>, Option<String>)> {
         }
         *rest = rest.saturating_sub(symbol.size());
         *rooms.entry(room_of(&name)).or_default() += symbol.size();
+        symbols.push((symbol.size(), name));
     }
     for (index, size) in left {
         let section = file.section_by_index(index)?;
@@ -109,7 +125,7 @@ fn by_room(bytes: &[u8]) -> Result<(BTreeMap<String, u64>, Option<String>)> {
             *rooms.entry(format!("{} without symbols", section.name()?)).or_default() += size;
         }
     }
-    Ok((rooms, allocator))
+    Ok(Symbols { rooms, allocator, symbols })
 }
 
 /// The room of tomte, or the crate, that a demangled name belongs to.
@@ -190,8 +206,13 @@ mod tests {
 
     #[test]
     fn a_binary_over_the_budget_or_with_a_heap_is_in_trouble() {
-        let measured =
-            |total, allocator| Measured { total, rooms: BTreeMap::new(), allocator, budgeted: true };
+        let measured = |total, allocator| Measured {
+            total,
+            rooms: BTreeMap::new(),
+            allocator,
+            symbols: Vec::new(),
+            budgeted: true,
+        };
         assert!(measured(BUDGET, None).troubles().is_empty());
         assert_eq!(measured(BUDGET + 1, Some("__rust_alloc".into())).troubles().len(), 2);
     }

@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
@@ -114,10 +114,10 @@ pub fn unshare(flags: UnshareFlags, what: &str) -> Result<()> {
     // SAFETY: `flags` never holds FILES, FS or VM, so nothing this process's memory safety rests on is touched; both
     // callers are single-threaded processes of their own, started from main.
     let made = unsafe { rustix::thread::unshare_unsafe(flags) };
-    made.with_context(|| {
-        format!(
-            "the kernel refuses {what} (unshare); ways out: run it as root outside of a locked-down container, or \
-             use a QEMU board: cargo xtask run --board qemu-x86_64"
+    made.map_err(|errno| {
+        anyhow!(
+            "the kernel refuses {what} (unshare: {errno}); ways out: run it as root outside of a locked-down \
+             container, or use a QEMU board: cargo xtask run --board qemu-x86_64"
         )
     })
 }

@@ -14,6 +14,18 @@ use super::{Plan, keeper::unshare, loopback, overlay::Layers, root};
 /// Where tomte is in the new root.
 const BINARY: &str = "/sbin/tomte";
 
+/// What PID 1 has of its own besides the pid namespace, which the keeper made.
+const NAMESPACES: UnshareFlags = UnshareFlags::NEWNS
+    .union(UnshareFlags::NEWIPC)
+    .union(UnshareFlags::NEWUTS)
+    .union(UnshareFlags::NEWNET)
+    .union(UnshareFlags::NEWCGROUP);
+
+/// Tries, in a process of its own that ends then, whether the kernel allows all of it.
+pub fn try_namespaces() -> Result<()> {
+    unshare(NAMESPACES | UnshareFlags::NEWPID, "namespaces")
+}
+
 /// Becomes PID 1. Comes back only with an error.
 pub fn run(plan: &Plan) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).context("cannot tie PID 1 to xtask (PDEATHSIG)")?;
@@ -22,14 +34,7 @@ pub fn run(plan: &Plan) -> Result<()> {
         fs::write(&procs, "0")
             .with_context(|| format!("cannot enter the run's cgroup ({})", procs.display()))?;
     }
-    unshare(
-        UnshareFlags::NEWNS
-            | UnshareFlags::NEWIPC
-            | UnshareFlags::NEWUTS
-            | UnshareFlags::NEWNET
-            | UnshareFlags::NEWCGROUP,
-        "mount, ipc, uts, net and cgroup namespaces",
-    )?;
+    unshare(NAMESPACES, "mount, ipc, uts, net and cgroup namespaces")?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .context("cannot make the mounts private")?;
     loopback::up()?;

@@ -1,0 +1,54 @@
+//! Clients that ask all sorts of things, one by one and in floods.
+
+use tomte::{
+    supervisor::{ClientId, Event},
+    table::UnitId,
+    wire::Request,
+};
+
+use super::super::{judge::Verdict, kernel::Later, plan::pick};
+use super::World;
+
+/// Clients that ask.
+const CLIENTS: u16 = 6;
+
+impl World<'_> {
+    /// One of them asks something.
+    pub(super) fn request(&mut self) -> Verdict {
+        let rng = &mut self.kernel.rng;
+        let client = ClientId(rng.u16(..CLIENTS));
+        let name = &pick(rng, &self.plan.units).name.clone();
+        let id =
+            UnitId((0..).zip(&self.plan.units).find(|(_, unit)| unit.name == *name).map_or(0, |(n, _)| n));
+        let request = match rng.u8(..10) {
+            0..=2 => Request::Start { name },
+            3..=4 => Request::Stop { name },
+            5..=6 => Request::Restart { name },
+            7 => Request::ResetFailed { name },
+            8 => Request::Unit { name: "nobody.service" },
+            _ => Request::Manager,
+        };
+        let stranger = self.kernel.strikes(self.kernel.faults.strangers);
+        match request {
+            Request::Start { .. } | Request::Stop { .. } | Request::Restart { .. } => {
+                self.judge.undisturbed = false
+            }
+            Request::ResetFailed { .. } => self.judge.reset(id),
+            Request::Manager | Request::Units { .. } | Request::Unit { .. } | Request::Shutdown(_) => {}
+        }
+        // Floods: a hundred at once, now and then.
+        let next = if self.kernel.rng.u8(..4) == 0 { 0 } else { self.kernel.rng.u64(..20_000_000) };
+        if !self.calm && self.left_at.is_none() {
+            self.kernel.schedule(next, Later::Request);
+        }
+        if self.left_at.is_none() {
+            *self.judge.unanswered.entry(client.0).or_default() += 1;
+        }
+        self.handle(Event::Request { client, peer_uid: if stranger { 1000 } else { 0 }, request })?;
+        if self.kernel.strikes(self.kernel.faults.clients_leave) {
+            self.judge.unanswered.remove(&client.0);
+            self.handle(Event::ClientGone { client })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! When a world is at rest, and whether it rests well.
+
+use tomte::{
+    table::{Restart, ServiceType, UnitId},
+    wire::{ActiveState, ServiceResult, SubState, UnitStatus},
+};
+
+use super::super::judge::Verdict;
+use super::World;
+
+impl World<'_> {
+    /// Nothing moves, but for units that try again and again to find a number when there is none.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let numberless = self.numberless.iter().any(|unit| *unit);
+        let settled = |status: &UnitStatus<'_>| {
+            // A main process that is being replaced, because its number did not fit, is none for a moment.
+            let moving = matches!(status.active, ActiveState::Activating | ActiveState::Deactivating)
+                || (status.sub == SubState::Running && status.main_pid == 0);
+            !moving || self.numberless[usize::from(status.id)]
+        };
+        (numberless || self.supervisor.manager().jobs == 0) && self.statuses().all(|status| settled(&status))
+    }
+
+    /// Everything is up, or there is a reason why it is not.
+    pub(super) fn judge_rest(&self) -> Verdict {
+        self.judge.rest(&self.plan.units, &self.kernel, &self.supervisor)?;
+        for status in self.statuses() {
+            let plan = &self.plan.units[usize::from(status.id)];
+            let id = UnitId(status.id);
+            match status.active {
+                ActiveState::Failed if status.result == ServiceResult::Success => {
+                    return Err(format!("{id:?} has failed without a reason"));
+                }
+                ActiveState::Inactive if self.judge.undisturbed => {
+                    let may = self.judge.has_dependency_failed(id)
+                        || self.judge.was_reset(id)
+                        || status.result == ServiceResult::ExecCondition
+                        || plan.service.as_ref().is_some_and(|service| {
+                            let oneshot = service.service_type == ServiceType::Oneshot;
+                            oneshot
+                                || !service.prevent.is_empty()
+                                || !matches!(service.restart, Restart::Always | Restart::OnSuccess)
+                        });
+                    if !may {
+                        return Err(format!("{id:?} is down and nobody asked for that"));
+                    }
+                }
+                ActiveState::Active if status.sub == SubState::Running && status.main_pid == 0 => {
+                    return Err(format!("{id:?} runs without a process"));
+                }
+                ActiveState::Inactive
+                | ActiveState::Activating
+                | ActiveState::Active
+                | ActiveState::Deactivating
+                | ActiveState::Failed => {}
+            }
+        }
+        Ok(())
+    }
+}
