@@ -92,66 +92,59 @@ fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
 }
 
 fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
+    let out = &mut Output::stdout();
+    if let Verb::Help = verb {
+        core::fmt::Write::write_str(out, USAGE)?;
+        return Ok(0);
+    }
+    let connection = &mut Connection::open()?;
     match verb {
-        Verb::ListUnits => list_units(json),
-        Verb::StatusAll => status_all(json),
-        Verb::Status(name) => status(name, json),
-        Verb::Job { make, name } => job(*make, name),
-        Verb::Shutdown(power) => {
-            let mut connection = Connection::open()?;
-            accept_only(connection.ask(&Request::Shutdown(*power))?)
-        }
-        Verb::Help => {
-            let _ = core::fmt::Write::write_str(&mut Output::stdout(), USAGE);
-            Ok(0)
-        }
+        Verb::ListUnits => list_units(connection, out, json),
+        Verb::StatusAll => status_all(connection, out, json),
+        Verb::Status(name) => status(connection, out, name, json),
+        Verb::Job { make, name } => job(connection, *make, name),
+        Verb::Shutdown(power) => accept_only(connection.ask(&Request::Shutdown(*power))?),
+        Verb::Help => Ok(0),
     }
 }
 
-fn list_units(json: bool) -> Result<u8, TalkError> {
-    let mut out = Output::stdout();
-    let mut connection = Connection::open()?;
-    let mut list = print::List::begin(&mut out, json)?;
+fn list_units(connection: &mut Connection, out: &mut Output, json: bool) -> Result<u8, TalkError> {
+    let mut list = print::List::begin(out, json)?;
     connection.each_unit(|unit| list.unit(unit))?;
     list.end()?;
     Ok(0)
 }
 
-fn status_all(json: bool) -> Result<u8, TalkError> {
-    let mut out = Output::stdout();
-    let mut connection = Connection::open()?;
+fn status_all(connection: &mut Connection, out: &mut Output, json: bool) -> Result<u8, TalkError> {
     let reply = connection.ask(&Request::Manager)?;
     let Reply::Manager(manager) = reply else { return Err(talk::refused(&reply)) };
     if json {
-        print::manager_json(&mut out, &manager)?;
+        print::manager_json(out, &manager)?;
     } else {
-        print::manager(&mut out, &manager)?;
+        print::manager(out, &manager)?;
     }
     Ok(0)
 }
 
-fn status(name: &str, json: bool) -> Result<u8, TalkError> {
-    let mut out = Output::stdout();
-    let mut connection = Connection::open()?;
+fn status(connection: &mut Connection, out: &mut Output, name: &str, json: bool) -> Result<u8, TalkError> {
     let full = talk::full_name(name)?;
     let reply = connection.ask(&Request::Unit { name: &full })?;
-    if reply == Reply::NoSuchUnit {
+    if matches!(reply, Reply::NoSuchUnit) {
         return no_such_unit(&full);
     }
     let Reply::Unit(unit) = reply else { return Err(talk::refused(&reply)) };
     if json {
-        print::unit_json(&mut out, &unit)?;
+        print::unit_json(out, &unit)?;
     } else {
-        print::unit(&mut out, &unit)?;
+        print::unit(out, &unit)?;
     }
     Ok(if print::is_active(&unit) { 0 } else { NOT_ACTIVE })
 }
 
-fn job(make: fn(&str) -> Request<'_>, name: &str) -> Result<u8, TalkError> {
-    let mut connection = Connection::open()?;
+fn job(connection: &mut Connection, make: fn(&str) -> Request<'_>, name: &str) -> Result<u8, TalkError> {
     let full = talk::full_name(name)?;
     let reply = connection.ask(&make(&full))?;
-    if reply == Reply::NoSuchUnit {
+    if matches!(reply, Reply::NoSuchUnit) {
         return no_such_unit(&full);
     }
     if let Reply::Job(
@@ -172,5 +165,5 @@ fn no_such_unit(name: &str) -> Result<u8, TalkError> {
 }
 
 fn accept_only(reply: Reply<'_>) -> Result<u8, TalkError> {
-    if reply == Reply::Accepted { Ok(0) } else { Err(talk::refused(&reply)) }
+    if matches!(reply, Reply::Accepted) { Ok(0) } else { Err(talk::refused(&reply)) }
 }

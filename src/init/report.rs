@@ -70,7 +70,7 @@ fn write(
             out.write_char(',')?;
         }
         let applied = status.active == ActiveState::Active || status.main_pid != 0;
-        status.write_json(out, posture(table, id, applied))?;
+        status.write_json(out, &mut posture(table, id, applied))?;
     }
     out.write_str("]}\n")
 }

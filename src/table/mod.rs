@@ -18,6 +18,8 @@
 //! ```
 //! Integers are little-endian. Every record ends where the next begins.
 
+#[macro_use]
+mod choice;
 pub mod limits;
 
 mod board;
