@@ -4,10 +4,8 @@ use core::{fmt, marker::PhantomData};
 
 use serde::{Serialize, Serializer};
 
-use super::{
-    UnitId,
-    reader::{Read, Reader},
-};
+use super::UnitId;
+use crate::record::{Read, Reader};
 
 /// Strings one after the other, each ended by NUL: argv and envp pointers aim straight into the table.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]

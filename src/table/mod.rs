@@ -18,8 +18,6 @@
 //! ```
 //! Integers are little-endian. Every record ends where the next begins.
 
-#[macro_use]
-mod reader;
 pub mod limits;
 
 mod board;
@@ -35,8 +33,8 @@ mod tests;
 
 use core::fmt;
 
+use crate::record::{Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
-use reader::{Read, Reader};
 
 pub use board::{Board, Identity, LogTarget, PanicAction};
 #[cfg(any(test, feature = "encode"))]

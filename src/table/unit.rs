@@ -5,10 +5,8 @@
 
 use serde::Serialize;
 
-use super::{
-    ExitSet, IdList, IdentityId, List, Micros, Name, StrList,
-    reader::{Read, Reader},
-};
+use super::{ExitSet, IdList, IdentityId, List, Micros, Name, StrList};
+use crate::record::{Read, Reader};
 
 record! {
     /// One unit.

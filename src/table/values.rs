@@ -4,10 +4,8 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::{
-    limits::UNIT_NAME_BYTES_MAX,
-    reader::{Read, Reader},
-};
+use super::limits::UNIT_NAME_BYTES_MAX;
+use crate::record::{Read, Reader};
 
 /// A unit's place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -39,7 +39,7 @@ impl<'t> Reader<'t> {
 
     /// A byte below `count`: a place in a list.
     #[inline(never)]
-    pub(super) fn place(&mut self, count: usize) -> usize {
+    pub fn place(&mut self, count: usize) -> usize {
         let place = usize::from(self.byte());
         if place < count {
             return place;
@@ -150,10 +150,10 @@ macro_rules! record {
         #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
         pub struct $name $(<$life>)? { $($(#[$doc])* pub $field: $type,)+ }
 
-        impl<'t> crate::table::reader::Read<'t> for $name $(<$life>)? {
+        impl<'t> crate::record::Read<'t> for $name $(<$life>)? {
             #[inline(never)]
-            fn read(from: &mut crate::table::reader::Reader<'t>) -> Self {
-                Self { $($field: crate::table::reader::Read::read(from),)+ }
+            fn read(from: &mut crate::record::Reader<'t>) -> Self {
+                Self { $($field: crate::record::Read::read(from),)+ }
             }
         }
     };
@@ -166,11 +166,70 @@ macro_rules! choice {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
-        impl crate::table::reader::Read<'_> for $name {
-            fn read(from: &mut crate::table::reader::Reader<'_>) -> Self {
+        impl crate::record::Read<'_> for $name {
+            fn read(from: &mut crate::record::Reader<'_>) -> Self {
                 const VALUES: &[$name] = &[$($name::$variant,)+];
                 VALUES.get(from.place(VALUES.len())).copied().unwrap_or(VALUES[0])
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads the whole of `bytes` as one value.
+    fn whole<'t, T: Read<'t>>(bytes: &'t [u8]) -> Option<T> {
+        let mut reader = Reader::new(bytes);
+        let value = T::read(&mut reader);
+        reader.rest().filter(|rest| rest.is_empty()).map(|_| value)
+    }
+
+    fn written(value: &impl serde::Serialize) -> Vec<u8> {
+        postcard::to_extend(value, Vec::new()).expect("a Vec takes all")
+    }
+
+    proptest! {
+        #[test]
+        fn what_postcard_writes_is_read_back(a: u16, b: u32, c: u64, d: Option<u8>, e: bool, text: std::string::String) {
+            prop_assert_eq!(whole(&written(&a)), Some(a));
+            prop_assert_eq!(whole(&written(&b)), Some(b));
+            prop_assert_eq!(whole(&written(&c)), Some(c));
+            prop_assert_eq!(whole(&written(&d)), Some(d));
+            prop_assert_eq!(whole(&written(&e)), Some(e));
+            prop_assert_eq!(whole(&written(&[c, u64::from(b)])), Some([c, u64::from(b)]));
+            let bytes = written(&text);
+            prop_assert_eq!(whole(&bytes), Some(text.as_str()));
+        }
+
+        #[test]
+        fn any_bytes_are_a_number_exactly_if_postcard_says_so(bytes in prop::collection::vec(any::<u8>(), 0..12)) {
+            let theirs = |end: Result<(u64, &[u8]), _>| end.ok().filter(|(_, rest)| rest.is_empty()).map(|(n, _)| n);
+            let numbers: Result<_, postcard::Error> = postcard::take_from_bytes(&bytes);
+            prop_assert_eq!(whole::<u64>(&bytes), theirs(numbers));
+        }
+    }
+
+    #[test]
+    fn a_number_too_large_for_its_type_is_none() {
+        assert_eq!(whole::<u16>(&[0xff, 0xff, 0x03]), Some(u16::MAX));
+        assert_eq!(whole::<u16>(&[0x80, 0x80, 0x04]), None);
+        assert_eq!(whole::<u64>(&[0xff; 10]), None);
+        assert_eq!(whole::<bool>(&[2]), None);
+        assert_eq!(whole::<&str>(&[2, b'a']), None);
+        assert_eq!(whole::<&str>(&[1, 0xff]), None);
+    }
+
+    #[test]
+    fn after_a_failure_nothing_is_read_any_more() {
+        let mut reader = Reader::new(&[2, 1, 1]);
+        assert!(!bool::read(&mut reader));
+        assert_eq!(u8::read(&mut reader), 0);
+        assert_eq!(reader.rest(), None);
+    }
 }
