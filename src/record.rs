@@ -203,7 +203,7 @@ mod tests {
             prop_assert_eq!(whole(&written(&d)), Some(d));
             prop_assert_eq!(whole(&written(&e)), Some(e));
             prop_assert_eq!(whole(&written(&[c, u64::from(b)])), Some([c, u64::from(b)]));
-            let bytes = written(&text);
+            let bytes = written(&text.as_str());
             prop_assert_eq!(whole(&bytes), Some(text.as_str()));
         }
 
