@@ -25,7 +25,7 @@ static CONTAINER: AtomicBool = AtomicBool::new(false);
 static CRASHING: AtomicBool = AtomicBool::new(false);
 
 /// What a container's PID 1 exits with after a failure of its own: Rust's code for a panic.
-const CONTAINER_EXIT: u8 = 101;
+const PANIC_EXIT: u8 = 101;
 
 /// Takes over panics' and fatal signals' ends. In a container there is no machine to end: PID 1 exits.
 pub(super) fn prepare(container: bool) {
@@ -47,11 +47,13 @@ pub(super) fn set_action(action: PanicAction, delay: Micros) {
 
 /// The panic handler. Processes other than PID 1 just exit.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
-    if linux::process::id() != 1 {
-        log::line(::log::Level::Error, format_args!("{info}"));
-        exit(CONTAINER_EXIT);
+    let message = info.message();
+    let (file, line) = info.location().map_or(("?", 0), |place| (place.file(), place.line()));
+    if linux::process::id() == 1 {
+        give_up(format_args!("panic at {file}:{line}: {message}"));
     }
-    give_up(format_args!("{info}"))
+    log::error(format_args!("panic at {file}:{line}: {message}"));
+    exit(PANIC_EXIT)
 }
 
 /// Says why, waits, and ends the machine as the board wants it.
@@ -83,9 +85,9 @@ fn action() -> (MachineEnd, &'static str) {
 
 fn end() -> ! {
     if CONTAINER.load(Ordering::Relaxed) {
-        exit(CONTAINER_EXIT);
+        exit(PANIC_EXIT);
     }
     // Whoever may not reboot is in some container after all; there, exiting is the end.
     let _ = end_machine(action().0);
-    exit(CONTAINER_EXIT)
+    exit(PANIC_EXIT)
 }

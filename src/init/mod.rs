@@ -26,6 +26,7 @@ use kernel::Kernel;
 /// PID 1's life, from its exec to reboot(2). `linked` is the table in the binary.
 pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
     let boot = boot::boot(linked, arguments);
+    assert!(!boot.words.panic, "asked for by tomte.panic");
     let mut supervisor = Supervisor::new(boot.table);
     let mut kernel = match Kernel::new(&boot) {
         Ok(kernel) => kernel,

@@ -14,6 +14,8 @@ const REPORT_BYTES_MAX: usize = 128;
 pub(super) struct Words {
     /// `tomte.until=idle` or `tomte.until=MICROSECONDS`: report and end then.
     until: Option<Until>,
+    /// `tomte.panic`: fail at once, to see what the board makes of it.
+    pub(super) panic: bool,
     /// `tomte.report=PATH`: where the report goes.
     pub(super) report: Option<String<REPORT_BYTES_MAX>>,
 }
@@ -28,6 +30,7 @@ impl Words {
     pub(super) fn take(&mut self, word: &str) -> bool {
         let Some(word) = word.strip_prefix("tomte.") else { return true };
         match word.split_once('=') {
+            None if word == "panic" => self.panic = true,
             Some(("until", "idle")) => self.until = Some(Until::Idle),
             Some(("until", micros)) => match micros.parse() {
                 Ok(micros) => self.until = Some(Until::Elapsed(Micros(micros))),
@@ -86,6 +89,7 @@ mod tests {
         assert_eq!(words.take_command_line(b"quiet tomte.until=3000000 tomte.report=/dev/vport0p1"), None);
         assert_eq!(words.until, Some(Until::Elapsed(Micros(3_000_000))));
         assert_eq!(words.report.as_deref(), Some("/dev/vport0p1"));
+        assert!(words.take("tomte.panic") && words.panic);
         assert!(words.take("tomte.until=idle"));
         assert_eq!(words.until, Some(Until::Idle));
     }
