@@ -133,7 +133,7 @@ impl Group {
         let length =
             readlinkat_raw(CWD, tree::magic_link(self.directory.as_fd()).as_c_str(), &mut buffer[..])?;
         let path = buffer.get(..length).and_then(|path| core::str::from_utf8(path).ok()).unwrap_or_default();
-        let name = path.rsplit('/').next().unwrap_or_default();
+        let name = path.split('/').fold("", |_, last| last);
         // The kernel marks a path like this once the directory is gone.
         let name = match name.strip_suffix(" (deleted)") {
             Some(_) => return Ok(()),

@@ -249,13 +249,23 @@ pub fn each_entry(
 /// Opens the directory that holds `name`, one component after the other and following no link, and gives `name`'s last
 /// component. ENOENT if a component is missing.
 pub(super) fn open_parent(root: impl AsFd, name: &CStr) -> Result<(OwnedFd, PathBuffer), Errno> {
-    let mut components = name.to_str().map_err(|_| Errno::ILSEQ)?.split('/');
-    let last = one_component(components.next_back().unwrap_or_default())?;
+    walk(root.as_fd(), name, &mut |parent, component| open_directory(parent, component))
+}
+
+/// Goes from `root` to the directory that holds `name`, by `step` from component to component, and gives `name`'s last
+/// component.
+pub(super) fn walk(
+    root: BorrowedFd<'_>,
+    name: &CStr,
+    step: &mut dyn FnMut(&OwnedFd, &CStr) -> Result<OwnedFd, Errno>,
+) -> Result<(OwnedFd, PathBuffer), Errno> {
     let mut parent = open_directory(root, c".")?;
-    for component in components {
-        parent = open_directory(&parent, one_component(component)?.as_c_str())?;
+    let mut rest = name.to_str().map_err(|_| Errno::ILSEQ)?;
+    while let Some((component, after)) = rest.split_once('/') {
+        parent = step(&parent, one_component(component)?.as_c_str())?;
+        rest = after;
     }
-    Ok((parent, last))
+    Ok((parent, one_component(rest)?))
 }
 
 /// EINVAL for what leads elsewhere: the baker has normalised the names.

@@ -6,6 +6,11 @@ use serde::Serialize;
 
 use crate::record::{Read, Reader};
 
+/// Word `n` of a list: one string is smaller than a table of strings.
+fn word(list: &'static str, n: usize) -> &'static str {
+    list.split(' ').nth(n).unwrap_or_default()
+}
+
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
@@ -18,8 +23,8 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The word a person and a report read.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
+            pub fn as_str(self) -> &'static str {
+                word(concat!($($word, " ",)+), self as usize)
             }
         }
 
