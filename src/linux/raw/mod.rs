@@ -17,6 +17,7 @@ pub mod mount;
 pub mod process;
 pub mod seccomp;
 pub mod signal;
+pub mod socket;
 mod strings;
 
 pub use strings::CStrings;
