@@ -124,6 +124,10 @@ fn main() -> ExitCode {
         golden::program::run();
         return ExitCode::SUCCESS;
     }
+    if golden::probe::is_this() {
+        golden::probe::run();
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
