@@ -40,6 +40,7 @@ impl From<fmt::Error> for TalkError {
 impl fmt::Display for TalkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
+            Self::Connect(Errno::ACCESS | Errno::PERM) => f.write_str(refusal(&Reply::Denied)),
             Self::Connect(errno) => {
                 write!(
                     f,
