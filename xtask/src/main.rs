@@ -128,6 +128,15 @@ fn main() -> ExitCode {
         golden::probe::run();
         return ExitCode::SUCCESS;
     }
+    if test::hammer::is_this() {
+        return match test::hammer::run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("hammer: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,

@@ -108,6 +108,7 @@ pub fn run(tally: &mut Tally) {
         tally.case(case.name, || bad_input(case));
     }
     tally.case("a later tenant of a number finds nothing of the one before", super::tenants::run);
+    tally.case("services cannot do what they must not be able to", super::hostile::run);
     tally.case("a table for another architecture is refused by name", foreign_table);
     tally.case("a table beyond the limits is refused by the limit's name", oversized_table);
 }

@@ -12,7 +12,9 @@ use crate::{board::Board, setup, size};
 
 mod code;
 mod ends;
+pub mod hammer;
 mod host;
+mod hostile;
 mod page;
 mod program;
 mod tally;
