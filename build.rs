@@ -21,7 +21,8 @@ fn main() {
         println!("cargo:rustc-link-arg-bins={prefix}{arg}");
     }
 
-    let script = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("tomte.ld");
+    let script =
+        Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/linux/tomte.ld");
     println!("cargo:rerun-if-changed={}", script.display());
     println!("cargo:rustc-link-arg-bins={prefix}-T{}", script.display());
 

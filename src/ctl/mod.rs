@@ -3,8 +3,6 @@
 mod print;
 mod talk;
 
-use core::ffi::CStr;
-
 use crate::{
     linux::{arguments::Arguments, output::Output},
     wire::{JobResult, Power, Reply, Request},
@@ -51,7 +49,8 @@ pub fn run(arguments: Arguments) -> u8 {
         match word.to_str() {
             Ok("--json") => json = true,
             Ok(word) if words.push(word).is_ok() => {}
-            Ok(_) | Err(_) => return usage_error(word),
+            Ok(word) => return usage_error(Some(word)),
+            Err(_) => return usage_error(Some("an argument that is not UTF-8")),
         }
     }
     match verb(&words) {
@@ -62,15 +61,14 @@ pub fn run(arguments: Arguments) -> u8 {
                 FAILED
             }
         },
-        None => usage_error(c""),
+        None => usage_error(words.first().copied()),
     }
 }
 
-fn usage_error(word: &CStr) -> u8 {
+fn usage_error(word: Option<&str>) -> u8 {
     let mut err = Output::stderr();
-    if !word.is_empty() {
-        let word = word.to_str().unwrap_or("an argument that is not UTF-8");
-        let _ = core::fmt::Write::write_fmt(&mut err, format_args!("tomte: unexpected: {word}\n"));
+    if let Some(word) = word {
+        let _ = core::fmt::Write::write_fmt(&mut err, format_args!("tomte: not understood: {word}\n\n"));
     }
     let _ = core::fmt::Write::write_str(&mut err, USAGE);
     USAGE_ERROR
@@ -94,69 +92,68 @@ fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
 }
 
 fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
+    let out = &mut Output::stdout();
+    if let Verb::Help = verb {
+        core::fmt::Write::write_str(out, USAGE)?;
+        return Ok(0);
+    }
+    let connection = &mut Connection::open()?;
     match verb {
-        Verb::ListUnits => list_units(json),
-        Verb::StatusAll => status_all(json),
-        Verb::Status(name) => status(name, json),
-        Verb::Job { make, name } => job(*make, name),
-        Verb::Shutdown(power) => {
-            let mut connection = Connection::open()?;
-            accept_only(connection.ask(&Request::Shutdown(*power))?)
-        }
-        Verb::Help => {
-            let _ = core::fmt::Write::write_str(&mut Output::stdout(), USAGE);
-            Ok(0)
-        }
+        Verb::ListUnits => list_units(connection, out, json),
+        Verb::StatusAll => status_all(connection, out, json),
+        Verb::Status(name) => status(connection, out, name, json),
+        Verb::Job { make, name } => job(connection, *make, name),
+        Verb::Shutdown(power) => accept_only(connection.ask(&Request::Shutdown(*power))?),
+        Verb::Help => Ok(0),
     }
 }
 
-fn list_units(json: bool) -> Result<u8, TalkError> {
-    let mut out = Output::stdout();
-    let mut connection = Connection::open()?;
-    let mut list = print::List::begin(&mut out, json)?;
+fn list_units(connection: &mut Connection, out: &mut Output, json: bool) -> Result<u8, TalkError> {
+    let mut list = print::List::begin(out, json)?;
     connection.each_unit(|unit| list.unit(unit))?;
     list.end()?;
     Ok(0)
 }
 
-fn status_all(json: bool) -> Result<u8, TalkError> {
-    let mut out = Output::stdout();
-    let mut connection = Connection::open()?;
-    match connection.ask(&Request::Manager)? {
-        Reply::Manager(manager) if json => print::manager_json(&mut out, &manager)?,
-        Reply::Manager(manager) => print::manager(&mut out, &manager)?,
-        other => return Err(TalkError::Refused(talk::refusal(&other))),
+fn status_all(connection: &mut Connection, out: &mut Output, json: bool) -> Result<u8, TalkError> {
+    let reply = connection.ask(&Request::Manager)?;
+    let Reply::Manager(manager) = reply else { return Err(talk::refused(&reply)) };
+    if json {
+        print::manager_json(out, &manager)?;
+    } else {
+        print::manager(out, &manager)?;
     }
     Ok(0)
 }
 
-fn status(name: &str, json: bool) -> Result<u8, TalkError> {
-    let mut out = Output::stdout();
-    let mut connection = Connection::open()?;
+fn status(connection: &mut Connection, out: &mut Output, name: &str, json: bool) -> Result<u8, TalkError> {
     let full = talk::full_name(name)?;
-    match connection.ask(&Request::Unit { name: &full })? {
-        Reply::Unit(unit) => {
-            if json {
-                print::unit_json(&mut out, &unit)?;
-            } else {
-                print::unit(&mut out, &unit)?;
-            }
-            Ok(if print::is_active(&unit) { 0 } else { NOT_ACTIVE })
-        }
-        Reply::NoSuchUnit => no_such_unit(&full),
-        other => Err(TalkError::Refused(talk::refusal(&other))),
+    let reply = connection.ask(&Request::Unit { name: &full })?;
+    if matches!(reply, Reply::NoSuchUnit) {
+        return no_such_unit(&full);
     }
+    let Reply::Unit(unit) = reply else { return Err(talk::refused(&reply)) };
+    if json {
+        print::unit_json(out, &unit)?;
+    } else {
+        print::unit(out, &unit)?;
+    }
+    Ok(if print::is_active(&unit) { 0 } else { NOT_ACTIVE })
 }
 
-fn job(make: fn(&str) -> Request<'_>, name: &str) -> Result<u8, TalkError> {
-    let mut connection = Connection::open()?;
+fn job(connection: &mut Connection, make: fn(&str) -> Request<'_>, name: &str) -> Result<u8, TalkError> {
     let full = talk::full_name(name)?;
-    match connection.ask(&make(&full))? {
-        Reply::Job(JobResult::Done | JobResult::Skipped) | Reply::Accepted => Ok(0),
-        Reply::Job(result) => Err(TalkError::Job(result)),
-        Reply::NoSuchUnit => no_such_unit(&full),
-        other => Err(TalkError::Refused(talk::refusal(&other))),
+    let reply = connection.ask(&make(&full))?;
+    if matches!(reply, Reply::NoSuchUnit) {
+        return no_such_unit(&full);
     }
+    if let Reply::Job(
+        result @ (JobResult::Canceled | JobResult::Timeout | JobResult::Failed | JobResult::Dependency),
+    ) = reply
+    {
+        return Err(TalkError::Job(result));
+    }
+    if matches!(reply, Reply::Job(_) | Reply::Accepted) { Ok(0) } else { Err(talk::refused(&reply)) }
 }
 
 fn no_such_unit(name: &str) -> Result<u8, TalkError> {
@@ -168,8 +165,5 @@ fn no_such_unit(name: &str) -> Result<u8, TalkError> {
 }
 
 fn accept_only(reply: Reply<'_>) -> Result<u8, TalkError> {
-    match reply {
-        Reply::Accepted => Ok(0),
-        other => Err(TalkError::Refused(talk::refusal(&other))),
-    }
+    if matches!(reply, Reply::Accepted) { Ok(0) } else { Err(talk::refused(&reply)) }
 }

@@ -30,7 +30,7 @@ impl<'o> List<'o> {
             if self.units > 1 {
                 self.out.write_char(',')?;
             }
-            return unit.write_json(self.out, core::iter::empty());
+            return unit.write_json(self.out, &mut core::iter::empty());
         }
         let mark = if unit.active == ActiveState::Failed { '*' } else { ' ' };
         writeln!(
@@ -96,7 +96,7 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
 }
 
 pub(super) fn unit_json(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
-    unit.write_json(out, core::iter::empty())?;
+    unit.write_json(out, &mut core::iter::empty())?;
     out.write_char('\n')
 }
 

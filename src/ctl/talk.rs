@@ -62,8 +62,12 @@ impl fmt::Display for TalkError {
     }
 }
 
-/// What a reply that is no answer to the question means to a person.
-pub(super) const fn refusal(reply: &Reply<'_>) -> &'static str {
+/// A reply that is no answer to the question, as an error.
+pub(super) const fn refused(reply: &Reply<'_>) -> TalkError {
+    TalkError::Refused(refusal(reply))
+}
+
+const fn refusal(reply: &Reply<'_>) -> &'static str {
     match reply {
         Reply::Denied => "access denied: only root may talk to PID 1",
         Reply::Busy => "PID 1 has too many requests waiting, try again",
@@ -120,14 +124,11 @@ impl Connection {
         let mut from = 0;
         loop {
             let mut reply = self.ask(&Request::Units { from })?;
-            let next = loop {
-                match reply {
-                    Reply::Unit(unit) => see(&unit)?,
-                    Reply::End { next } => break next,
-                    other => return Err(TalkError::Refused(refusal(&other))),
-                }
+            while let Reply::Unit(unit) = reply {
+                see(&unit)?;
                 reply = self.reply()?;
-            };
+            }
+            let Reply::End { next } = reply else { return Err(refused(&reply)) };
             match next {
                 Some(more) if more > from => from = more,
                 Some(_) => return Err(TalkError::Malformed),

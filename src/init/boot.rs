@@ -33,7 +33,7 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     crash::prepare(container);
     log::prepare();
     if let Err(errno) = streams {
-        ::log::warn!("no console and no /dev/null for the standard streams: {}", Text(errno));
+        log::warn(format_args!("no console and no /dev/null for the standard streams: {}", Text(errno)));
     }
     if let Err(errno) = linux::boot::set_own_credentials_and_limits() {
         ::log::warn!("cannot drop PID 1's groups or raise its limit of descriptors: {}", Text(errno));
@@ -47,10 +47,10 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     if board.log == LogTarget::Kmsg {
         log::to_kmsg();
     }
-    if !board.hostname.is_empty() {
-        if let Err(errno) = linux::boot::set_hostname(board.hostname) {
-            ::log::warn!("cannot set the hostname {}: {}", board.hostname, Text(errno));
-        }
+    if !board.hostname.is_empty()
+        && let Err(errno) = linux::boot::set_hostname(board.hostname)
+    {
+        log::warn(format_args!("cannot set the hostname {}: {}", board.hostname, Text(errno)));
     }
     let words = words(arguments, container);
     Boot { table, words, started_us, random: linux::random::seed(), container }
@@ -60,20 +60,20 @@ fn mount(api: &linux::boot::ApiMount) {
     let target = api.target.to_str().unwrap_or_default();
     match linux::boot::mount_api(api) {
         Ok(_) => {}
-        Err(errno) if api.vital => ::log::error!("cannot mount {target}: {}", Text(errno)),
-        Err(errno) => ::log::warn!("cannot mount {target}, going on without: {}", Text(errno)),
+        Err(errno) if api.vital => log::error(format_args!("cannot mount {target}: {}", Text(errno))),
+        Err(errno) => log::warn(format_args!("cannot mount {target}, going on without: {}", Text(errno))),
     }
 }
 
 fn open_table(linked: &'static [u8]) -> Table<'static> {
     match Table::open(linked, Arch::NATIVE) {
         Ok(table) => {
-            ::log::info!(
+            log::info(format_args!(
                 "table of {}: {} units, {} bytes",
                 table.board().name,
                 table.unit_count(),
                 table.len()
-            );
+            ));
             table
         }
         Err(error) => crash::give_up(format_args!("cannot open the table in /proc/self/exe: {error}")),
@@ -94,12 +94,12 @@ fn words(arguments: Arguments, container: bool) -> Words {
                     not_understood(word);
                 }
             }
-            Err(errno) => ::log::warn!("cannot read /proc/cmdline: {}", Text(errno)),
+            Err(errno) => log::warn(format_args!("cannot read /proc/cmdline: {}", Text(errno))),
         }
     }
     words
 }
 
 fn not_understood(word: &str) {
-    ::log::warn!("{word}: not understood, ignored");
+    log::warn(format_args!("{word}: not understood, ignored"));
 }

@@ -8,7 +8,7 @@ use crate::{
     wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH},
 };
 
-use super::kernel::Token;
+use super::{kernel::Token, log};
 
 /// Connections at one time. One more is closed at once.
 const CLIENTS_MAX: usize = 16;
@@ -46,7 +46,7 @@ impl Control {
         let listener = match listen(poll) {
             Ok(listener) => Some(listener),
             Err(errno) => {
-                ::log::error!("cannot listen at {SOCKET_PATH}, going on without: {}", Text(errno));
+                log::error(format_args!("cannot listen at {SOCKET_PATH}, going on without: {}", Text(errno)));
                 None
             }
         };

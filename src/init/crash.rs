@@ -25,13 +25,13 @@ static CONTAINER: AtomicBool = AtomicBool::new(false);
 static CRASHING: AtomicBool = AtomicBool::new(false);
 
 /// What a container's PID 1 exits with after a failure of its own: Rust's code for a panic.
-const CONTAINER_EXIT: u8 = 101;
+const PANIC_EXIT: u8 = 101;
 
 /// Takes over panics' and fatal signals' ends. In a container there is no machine to end: PID 1 exits.
 pub(super) fn prepare(container: bool) {
     CONTAINER.store(container, Ordering::Relaxed);
     if let Err(errno) = linux::signals::on_fatal(faulted) {
-        ::log::warn!("cannot catch faults: {}", Text(errno));
+        log::warn(format_args!("cannot catch faults: {}", Text(errno)));
     }
 }
 
@@ -47,11 +47,13 @@ pub(super) fn set_action(action: PanicAction, delay: Micros) {
 
 /// The panic handler. Processes other than PID 1 just exit.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
-    if linux::process::id() != 1 {
-        log::line(::log::Level::Error, format_args!("{info}"));
-        exit(CONTAINER_EXIT);
+    let message = info.message();
+    let (file, line) = info.location().map_or(("?", 0), |place| (place.file(), place.line()));
+    if linux::process::id() == 1 {
+        give_up(format_args!("panic at {file}:{line}: {message}"));
     }
-    give_up(format_args!("{info}"))
+    log::error(format_args!("panic at {file}:{line}: {message}"));
+    exit(PANIC_EXIT)
 }
 
 /// Says why, waits, and ends the machine as the board wants it.
@@ -59,7 +61,7 @@ pub(super) fn give_up(why: fmt::Arguments<'_>) -> ! {
     if CRASHING.swap(true, Ordering::Relaxed) {
         end(); // a second failure while reporting the first: no more words
     }
-    log::emergency(format_args!("tomte cannot go on: {why}"));
+    log::emergency(format_args!("cannot go on: {why}"));
     if !CONTAINER.load(Ordering::Relaxed) {
         let delay_us = DELAY_US.load(Ordering::Relaxed);
         log::emergency(format_args!("{} in {} s", action().1, delay_us / 1_000_000));
@@ -83,9 +85,9 @@ fn action() -> (MachineEnd, &'static str) {
 
 fn end() -> ! {
     if CONTAINER.load(Ordering::Relaxed) {
-        exit(CONTAINER_EXIT);
+        exit(PANIC_EXIT);
     }
     // Whoever may not reboot is in some container after all; there, exiting is the end.
     let _ = end_machine(action().0);
-    exit(CONTAINER_EXIT)
+    exit(PANIC_EXIT)
 }

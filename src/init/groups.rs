@@ -14,7 +14,7 @@ use crate::{
     table::{UnitId, limits::UNITS_MAX},
 };
 
-use super::{kernel::Token, processes::Processes};
+use super::{kernel::Token, log, processes::Processes};
 
 /// Below the root of cgroup2, as systemd has it.
 const SLICE: &str = "system.slice";
@@ -44,14 +44,14 @@ impl Groups {
         let tree = match Tree::open(SLICE) {
             Ok(Some(tree)) => Some(tree),
             Ok(None) => {
-                ::log::warn!("no cgroup2: a service's processes are known by its session only");
+                log::warn(format_args!("no cgroup2: a service's processes are known by its session only"));
                 None
             }
             Err(errno) => {
-                ::log::warn!(
+                log::warn(format_args!(
                     "cannot use cgroup2, a service's processes are known by its session only: {}",
                     Text(errno)
-                );
+                ));
                 None
             }
         };
@@ -66,13 +66,14 @@ impl Groups {
                 Ok(group) => {
                     let token = Token::Group(unit.0);
                     if let Err(errno) = poll.add(group.events(), token.into(), Interest::Changed) {
-                        ::log::warn!("cannot watch the cgroup of {name}: {}", Text(errno));
+                        log::warn(format_args!("cannot watch the cgroup of {name}: {}", Text(errno)));
                     }
                     *members = Members::Cgroup(group);
                 }
-                Err(errno) => {
-                    ::log::warn!("cannot make a cgroup for {name}, going on without: {}", Text(errno))
-                }
+                Err(errno) => log::warn(format_args!(
+                    "cannot make a cgroup for {name}, going on without: {}",
+                    Text(errno)
+                )),
             }
         }
         match members {
@@ -116,7 +117,7 @@ impl Groups {
         if let Members::Cgroup(group) = core::mem::replace(members, Members::Nobody)
             && let Err(errno) = group.remove()
         {
-            ::log::warn!("cannot remove the cgroup {SLICE}/unit {}: {}", unit.0, Text(errno));
+            log::warn(format_args!("cannot remove the cgroup {SLICE}/unit {}: {}", unit.0, Text(errno)));
         }
     }
 
@@ -127,7 +128,7 @@ impl Groups {
             Some(Members::Cgroup(group)) => match group.kill(signal) {
                 Ok(()) => true,
                 Err(errno) => {
-                    ::log::warn!("cannot signal the cgroup of unit {}: {}", unit.0, Text(errno));
+                    log::warn(format_args!("cannot signal the cgroup of unit {}: {}", unit.0, Text(errno)));
                     false
                 }
             },

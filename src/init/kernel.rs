@@ -194,7 +194,7 @@ impl Kernel {
             Ok(count) => self.ready_count = count,
             Err(errno) => {
                 // Cannot happen with descriptors of one's own; if it does, PID 1 goes on at a pace that burns nothing.
-                ::log::error!("cannot wait: {}", Text(errno));
+                log::error(format_args!("cannot wait: {}", Text(errno)));
                 linux::clock::sleep_us(100_000);
                 self.unreaped = true;
             }
@@ -269,7 +269,7 @@ impl Kernel {
             }
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {
-                    ::log::error!("the report could not be written");
+                    log::error(format_args!("the report could not be written"));
                 }
                 self.push(Event::Reported);
             }
@@ -310,7 +310,7 @@ impl Kernel {
 
     fn push(&mut self, event: Event<'static>) {
         if self.pending.push_back(event).is_err() {
-            ::log::error!("an event was lost: more than {PENDING_MAX} from one process");
+            log::error(format_args!("an event was lost: more than {PENDING_MAX} from one process"));
         }
     }
 

@@ -44,7 +44,7 @@ pub(super) fn prepare() {
 pub(super) fn to_kmsg() {
     match console::open_kmsg() {
         Ok(()) => TO_KMSG.store(true, Ordering::Relaxed),
-        Err(errno) => ::log::warn!("cannot open /dev/kmsg, logging to the console: {}", Text(errno)),
+        Err(errno) => warn(format_args!("cannot open /dev/kmsg, logging to the console: {}", Text(errno))),
     }
 }
 
@@ -58,10 +58,28 @@ pub(super) fn output() -> Option<OwnedFd> {
     match console::duplicate(is_kmsg()) {
         Ok(output) => Some(output),
         Err(errno) => {
-            ::log::warn!("no log for services, their output goes to /dev/null: {}", Text(errno));
+            warn(format_args!("no log for services, their output goes to /dev/null: {}", Text(errno)));
             None
         }
     }
+}
+
+/// Logs an error. One call of the facade for all: each is a hundred bytes of code and a place in the source.
+#[inline(never)]
+pub(super) fn error(text: fmt::Arguments<'_>) {
+    ::log::error!("{text}");
+}
+
+/// Logs a warning.
+#[inline(never)]
+pub(super) fn warn(text: fmt::Arguments<'_>) {
+    ::log::warn!("{text}");
+}
+
+/// Logs what happened.
+#[inline(never)]
+pub(super) fn info(text: fmt::Arguments<'_>) {
+    ::log::info!("{text}");
 }
 
 /// Writes one line where messages go.
@@ -129,29 +147,34 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
     let unit = |id: UnitId| Described(table, id);
     let name = |id: UnitId| Named(table, id);
     match message {
-        Log::Started(id) => ::log::info!("Started {}.", unit(id)),
-        Log::Stopped(id) => ::log::info!("Stopped {}.", unit(id)),
-        Log::Failed(id, result) => ::log::error!("{}: Failed with result '{result}'.", name(id)),
+        Log::Started(id) => info(format_args!("Started {}.", unit(id))),
+        Log::Stopped(id) => info(format_args!("Stopped {}.", unit(id))),
+        Log::Failed(id, result) => error(format_args!("{}: Failed with result '{result}'.", name(id))),
         Log::DependencyFailed(id, on) => {
-            ::log::error!("Dependency failed for {}: {} did not start.", unit(id), name(on));
+            error(format_args!("Dependency failed for {}: {} did not start.", unit(id), name(on)));
         }
-        Log::MainExited(id, exit) => ::log::warn!("{}: Main process exited, {}.", name(id), Exit(exit)),
+        Log::MainExited(id, exit) => warn(format_args!("{}: Main process exited, {}.", name(id), Exit(exit))),
         Log::RestartScheduled(id, count) => {
-            ::log::info!("{}: Scheduled restart job, restart counter is at {count}.", name(id));
+            info(format_args!("{}: Scheduled restart job, restart counter is at {count}.", name(id)));
         }
-        Log::StartLimitHit(id) => ::log::error!("{}: Start request repeated too quickly.", name(id)),
+        Log::StartLimitHit(id) => error(format_args!("{}: Start request repeated too quickly.", name(id))),
         Log::TimedOut(id, signal) => {
-            ::log::warn!("{}: Timed out. Killing with {}.", name(id), SignalName(signal));
+            warn(format_args!("{}: Timed out. Killing with {}.", name(id), SignalName(signal)));
         }
-        Log::NoUidLeft(id) => ::log::error!("{}: No UID of the dynamic range is free and fit.", name(id)),
+        Log::NoUidLeft(id) => {
+            error(format_args!("{}: No UID of the dynamic range is free and fit.", name(id)))
+        }
         Log::NotCleaned(id) => {
-            ::log::error!("{}: Some of what it left cannot be removed; its UID is not used again.", name(id));
+            error(format_args!(
+                "{}: Some of what it left cannot be removed; its UID is not used again.",
+                name(id)
+            ));
         }
-        Log::BootFinished => ::log::info!("Startup finished."),
-        Log::ShuttingDown(Power::PowerOff) => ::log::info!("Powering off."),
-        Log::ShuttingDown(Power::Reboot) => ::log::info!("Rebooting."),
-        Log::ShuttingDown(Power::Halt) => ::log::info!("Halting."),
-        Log::Impossible(what, id) => ::log::error!("{}: Impossible: {what}. Ignored.", name(id)),
+        Log::BootFinished => info(format_args!("Startup finished.")),
+        Log::ShuttingDown(Power::PowerOff) => info(format_args!("Powering off.")),
+        Log::ShuttingDown(Power::Reboot) => info(format_args!("Rebooting.")),
+        Log::ShuttingDown(Power::Halt) => info(format_args!("Halting.")),
+        Log::Impossible(what, id) => error(format_args!("{}: Impossible: {what}. Ignored.", name(id))),
     }
 }
 
@@ -159,7 +182,7 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
 pub(super) fn step_failed(table: &Table<'_>, id: UnitId, failure: Failure, program: &str) {
     let step = linux::step::Step::from_index(failure.step).map_or("?", linux::step::Step::name);
     let cause = Text(Errno::from_raw_os_error(i32::from(failure.errno)));
-    ::log::error!("{}: Failed at step {step} spawning {program}: {cause}", Named(table, id));
+    error(format_args!("{}: Failed at step {step} spawning {program}: {cause}", Named(table, id)));
 }
 
 struct Named<'a, 't>(&'a Table<'t>, UnitId);

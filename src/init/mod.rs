@@ -26,15 +26,22 @@ use kernel::Kernel;
 /// PID 1's life, from its exec to reboot(2). `linked` is the table in the binary.
 pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
     let boot = boot::boot(linked, arguments);
+    assert!(!boot.words.panic, "asked for by tomte.panic");
     let mut supervisor = Supervisor::new(boot.table);
     let mut kernel = match Kernel::new(&boot) {
         Ok(kernel) => kernel,
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
-    supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until: boot.words.until });
+    supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until: boot.words.until() });
+    live(&mut kernel, &mut supervisor)
+}
+
+/// The loop. Apart from [`run`], whose frame holds both.
+#[inline(never)]
+fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
     loop {
         while let Some(action) = supervisor.next_action() {
-            if let Some(answer) = kernel.perform(action, &supervisor) {
+            if let Some(answer) = kernel.perform(action, supervisor) {
                 supervisor.handle(kernel.now(), answer);
             }
         }

@@ -6,7 +6,7 @@ use crate::{
         process::signal_by_pidfd, report::Report,
     },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Whom},
-    table::{CommandKind, Kind, Table, UnitId},
+    table::{CommandKind, Table, Unit, UnitId},
     wire::Failure,
 };
 
@@ -43,7 +43,7 @@ impl Kernel {
                 Ok(()) => None,
                 Err(errno) => {
                     if self.words.report.is_some() {
-                        ::log::error!("cannot start writing the report: {}", Text(errno));
+                        log::error(format_args!("cannot start writing the report: {}", Text(errno)));
                     }
                     Some(Event::Reported)
                 }
@@ -68,7 +68,7 @@ impl Kernel {
     fn try_spawn(&mut self, spawn: &Spawn) -> Result<Pid, linux::spawn::Failure> {
         let no_process = |errno| linux::spawn::Failure { step: linux::step::Step::Clone, errno };
         let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
-        let Kind::Service(service) = record.kind else { return Err(no_process(Errno::NOEXEC)) };
+        let service = record.service().ok_or(no_process(Errno::NOEXEC))?;
         let command = service.commands.of(spawn.kind).iter().nth(usize::from(spawn.index));
         let command = command.ok_or(no_process(Errno::NOENT))?;
         let place = self.processes.free_place().ok_or(no_process(Errno::AGAIN))?;
@@ -87,7 +87,7 @@ impl Kernel {
         let token = Token::Report(place as u16); // PROCESSES_MAX is far below
         if let Err(errno) = self.poll.add(child.report.as_fd(), token.into(), Interest::Readable) {
             // The report is read when the process has ended, at the latest.
-            ::log::warn!("cannot watch the report of {}: {}", record.name, Text(errno));
+            log::warn(format_args!("cannot watch the report of {}: {}", record.name, Text(errno)));
         }
         self.groups.entered(spawn.unit, pid);
         let role = Role::Service { unit: spawn.unit, slot: spawn.slot };
@@ -126,7 +126,11 @@ impl Kernel {
         match self.start_janitor(unit, runtime_directories, uid, gid) {
             Ok(()) => None,
             Err(errno) => {
-                ::log::error!("cannot clean up after {}: {}", self.table.unit(unit)?.name, Text(errno));
+                log::error(format_args!(
+                    "cannot clean up after {}: {}",
+                    self.table.unit(unit)?.name,
+                    Text(errno)
+                ));
                 Some(Event::Cleaned { unit, clean: false })
             }
         }
@@ -143,9 +147,9 @@ impl Kernel {
     ) -> Result<(), Errno> {
         let record = self.table.unit(unit).ok_or(Errno::NOENT)?;
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
-        let directories: heapless::Vec<Directory<'_>, 1> = match record.kind {
-            Kind::Service(service) if runtime_directories => runtime_directories_of(&service.exec).collect(),
-            Kind::Service(_) | Kind::Target => heapless::Vec::new(),
+        let directories: heapless::Vec<Directory<'_>, 1> = match record.service() {
+            Some(service) if runtime_directories => runtime_directories_of(&service.exec).collect(),
+            Some(_) | None => heapless::Vec::new(),
         };
         let janitor = linux::clean::spawn(&CleanPlan {
             unit: record.name.as_str(),
@@ -170,8 +174,9 @@ pub(super) fn reported(
     match said {
         Report::Identity { uid, gid } => Some(Event::Identified { unit, pid, uid, gid }),
         Report::Unfit { group, suggestion } => {
-            let Kind::Service(service) = table.unit(unit)?.kind else { return None };
-            let identity = if group { service.exec.group_identity } else { service.exec.user_identity }?;
+            let record = table.unit(unit)?;
+            let exec = &record.service()?.exec;
+            let identity = if group { exec.group_identity } else { exec.user_identity }?;
             Some(Event::Unfit { unit, pid, identity, suggestion })
         }
         Report::Failed { step, errno } => {
@@ -184,12 +189,12 @@ pub(super) fn reported(
 
 /// The program of a command line, for messages.
 fn program<'t>(table: &Table<'t>, unit: UnitId, command: Option<(CommandKind, u8)>) -> &'t str {
-    let found = match (table.unit(unit).map(|unit| unit.kind), command) {
-        (Some(Kind::Service(service)), Some((kind, index))) => {
-            service.commands.of(kind).iter().nth(usize::from(index))
-        }
-        _ => None,
-    };
+    let record = table.unit(unit);
+    let found = record
+        .as_ref()
+        .and_then(Unit::service)
+        .zip(command)
+        .and_then(|(service, (kind, index))| service.commands.of(kind).iter().nth(usize::from(index)));
     found.map_or("a process", |command| command.path)
 }
 

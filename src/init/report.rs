@@ -5,12 +5,13 @@ use core::fmt::Write;
 use crate::{
     linux::{self, Errno, errno::Text, output::Output, raw::process::Forked},
     supervisor::Supervisor,
-    table::{Exec, Kind, PrivateTmp, ProtectHome, ProtectSystem, Table, UnitId},
+    table::{Exec, PrivateTmp, ProtectHome, ProtectSystem, Table, Unit, UnitId},
     wire::{ActiveState, Ended},
 };
 
 use super::{
     kernel::Kernel,
+    log,
     processes::{Process, Role},
 };
 
@@ -44,7 +45,10 @@ fn write_to(path: &str, table: &Table<'_>, supervisor: &Supervisor<'_>, ended: E
             write(&mut out, table, supervisor, ended).is_ok() && out.flush()
         }
         Err(errno) => {
-            ::log::warn!("cannot open {path} for the report, writing it to the console: {}", Text(errno));
+            log::warn(format_args!(
+                "cannot open {path} for the report, writing it to the console: {}",
+                Text(errno)
+            ));
             let mut out = Output::stderr();
             let written = out.write_str(BEGIN).and_then(|()| write(&mut out, table, supervisor, ended));
             written.and_then(|()| out.write_str(END)).is_ok() && out.flush()
@@ -66,7 +70,7 @@ fn write(
             out.write_char(',')?;
         }
         let applied = status.active == ActiveState::Active || status.main_pid != 0;
-        status.write_json(out, posture(table, id, applied))?;
+        status.write_json(out, &mut posture(table, id, applied))?;
     }
     out.write_str("]}\n")
 }
@@ -74,9 +78,10 @@ fn write(
 /// The settings that narrow what a unit's processes may do. A service runs only if every one of them was applied, so
 /// what the record asks for is what holds as long as it runs.
 fn posture(table: &Table<'_>, id: UnitId, applied: bool) -> impl Iterator<Item = &'static str> + use<> {
-    let exec = match table.unit(id).map(|unit| unit.kind) {
-        Some(Kind::Service(service)) if applied => settings(&service.exec),
-        Some(Kind::Service(_) | Kind::Target) | None => [(false, ""); SETTINGS],
+    let unit = table.unit(id);
+    let exec = match unit.as_ref().and_then(Unit::service) {
+        Some(service) if applied => settings(&service.exec),
+        Some(_) | None => [(false, ""); SETTINGS],
     };
     exec.into_iter().filter_map(|(holds, name)| holds.then_some(name))
 }

@@ -13,7 +13,7 @@ use crate::{
     wire::Power,
 };
 
-use super::kernel::Kernel;
+use super::{kernel::Kernel, log};
 
 /// How long processes of no unit may take to heed TERM, and to be gone after KILL.
 const TERM_US: u64 = 5_000_000;
@@ -85,17 +85,17 @@ fn put_disks_to_rest(kernel: &Kernel) {
             let deadline_us = linux::clock::monotonic_us().saturating_add(SYNC_US);
             while !reap_all() {
                 if linux::clock::monotonic_us() >= deadline_us {
-                    ::log::error!(
+                    log::error(format_args!(
                         "file systems are not written out after {} s, ending without",
                         SYNC_US / 1_000_000
-                    );
+                    ));
                     return;
                 }
                 kernel.doze_until(deadline_us);
             }
         }
         Err(errno) => {
-            ::log::warn!("cannot unmount in a child, only writing out: {}", Text(errno));
+            log::warn(format_args!("cannot unmount in a child, only writing out: {}", Text(errno)));
             power::sync();
         }
     }
@@ -107,7 +107,10 @@ fn unmount_all() {
         let text = match linux::boot::read_file(c"/proc/self/mountinfo", &mut mountinfo) {
             Ok(text) => text,
             Err(errno) => {
-                ::log::warn!("cannot read /proc/self/mountinfo, nothing is unmounted: {}", Text(errno));
+                log::warn(format_args!(
+                    "cannot read /proc/self/mountinfo, nothing is unmounted: {}",
+                    Text(errno)
+                ));
                 break;
             }
         };
@@ -123,7 +126,11 @@ fn unmount_all() {
                 left = true;
                 if round + 1 == ROUNDS {
                     let _ = power::remount_read_only(path);
-                    ::log::warn!("cannot unmount {}: {}", path.to_str().unwrap_or("?"), Text(errno));
+                    log::warn(format_args!(
+                        "cannot unmount {}: {}",
+                        path.to_str().unwrap_or("?"),
+                        Text(errno)
+                    ));
                 }
             }
         }

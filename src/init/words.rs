@@ -13,16 +13,24 @@ const REPORT_BYTES_MAX: usize = 128;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Words {
     /// `tomte.until=idle` or `tomte.until=MICROSECONDS`: report and end then.
-    pub(super) until: Option<Until>,
+    until: Option<Until>,
+    /// `tomte.panic`: fail at once, to see what the board makes of it.
+    pub(super) panic: bool,
     /// `tomte.report=PATH`: where the report goes.
     pub(super) report: Option<String<REPORT_BYTES_MAX>>,
 }
 
 impl Words {
+    /// When to report and end. With a report but no end of its own, a run reports when somebody asks for the end.
+    pub(super) fn until(&self) -> Option<Until> {
+        self.until.or_else(|| self.report.as_ref().map(|_| Until::Elapsed(Micros::FOREVER)))
+    }
+
     /// Takes one word in; answers false if it is one of tomte's and makes no sense.
     pub(super) fn take(&mut self, word: &str) -> bool {
         let Some(word) = word.strip_prefix("tomte.") else { return true };
         match word.split_once('=') {
+            None if word == "panic" => self.panic = true,
             Some(("until", "idle")) => self.until = Some(Until::Idle),
             Some(("until", micros)) => match micros.parse() {
                 Ok(micros) => self.until = Some(Until::Elapsed(Micros(micros))),
@@ -81,8 +89,17 @@ mod tests {
         assert_eq!(words.take_command_line(b"quiet tomte.until=3000000 tomte.report=/dev/vport0p1"), None);
         assert_eq!(words.until, Some(Until::Elapsed(Micros(3_000_000))));
         assert_eq!(words.report.as_deref(), Some("/dev/vport0p1"));
+        assert!(words.take("tomte.panic") && words.panic);
         assert!(words.take("tomte.until=idle"));
         assert_eq!(words.until, Some(Until::Idle));
+    }
+
+    #[test]
+    fn a_report_alone_waits_for_somebody_to_ask_for_the_end() {
+        let mut words = Words::default();
+        assert_eq!(words.until(), None);
+        assert!(words.take("tomte.report=/run/host/report.json"));
+        assert_eq!(words.until(), Some(Until::Elapsed(Micros::FOREVER)));
     }
 
     #[test]

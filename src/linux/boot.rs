@@ -91,9 +91,9 @@ fn is_mount_point(path: &CStr) -> Result<bool, Errno> {
 /// open(2)'s for /dev/null.
 pub fn standard_streams() -> Result<(), Errno> {
     loop {
-        let fd = match open("/dev/console", OFlags::RDWR | OFlags::NOCTTY, Mode::empty()) {
+        let fd = match open(c"/dev/console", OFlags::RDWR | OFlags::NOCTTY, Mode::empty()) {
             Ok(fd) => fd,
-            Err(_) => open("/dev/null", OFlags::RDWR, Mode::empty())?,
+            Err(_) => open(c"/dev/null", OFlags::RDWR, Mode::empty())?,
         };
         let raw = rustix::fd::AsRawFd::as_raw_fd(&fd);
         if raw > 2 {

@@ -3,7 +3,7 @@
 //! Runs in a child because every part of it may take its time: processes that die slowly, directories with many files.
 
 use rustix::{
-    fd::OwnedFd,
+    fd::{AsFd, OwnedFd},
     fs::CWD,
     io::Errno,
     process::{Pid, Signal, kill_process_group},
@@ -123,7 +123,8 @@ fn kill_as(uid: u32) -> Result<(), Errno> {
 /// Whether /proc shows a process of user `uid` that is more than a zombie.
 fn is_anybody_alive(uid: u32) -> Result<bool, Errno> {
     let mut found = false;
-    tree::each_entry(tree::open_directory(CWD, c"/proc")?, |entry| {
+    let processes = tree::open_directory(CWD, c"/proc")?;
+    tree::each_entry(processes.as_fd(), &mut |entry| {
         let name = entry.to_str().unwrap_or_default();
         if found || !name.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(());
@@ -164,7 +165,7 @@ fn remove_directory(directory: &Directory<'_>) -> Result<(), Errno> {
         for root in [directory.public_root()?, directory.private_root()?] {
             let Some(root) = tree::open_if_there(root.as_c_str())? else { continue };
             match tree::open_parent(&root, name) {
-                Ok((parent, last)) => tree::remove(parent, last.as_c_str())?,
+                Ok((parent, last)) => tree::remove(parent.as_fd(), last.as_c_str())?,
                 Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno),
             }

@@ -2,12 +2,14 @@
 
 use rustix::{
     thread::{NanosleepRelativeResult, nanosleep},
-    time::{ClockId, Timespec, clock_gettime},
+    time::Timespec,
 };
+
+use super::raw;
 
 /// Microseconds of CLOCK_MONOTONIC.
 pub fn monotonic_us() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
+    let now = raw::clock::monotonic();
     let secs = u64::try_from(now.tv_sec).unwrap_or(0);
     let micros = u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000;
     secs.saturating_mul(1_000_000).saturating_add(micros)

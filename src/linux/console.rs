@@ -21,7 +21,7 @@ static KMSG: AtomicI32 = AtomicI32::new(-1);
 /// # Errors
 /// open(2)'s.
 pub fn open_kmsg() -> Result<(), Errno> {
-    let fd: OwnedFd = open("/dev/kmsg", OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
+    let fd: OwnedFd = open(c"/dev/kmsg", OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
     KMSG.store(fd.into_raw_fd(), Ordering::Relaxed);
     Ok(())
 }

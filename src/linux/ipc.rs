@@ -3,7 +3,7 @@
 
 use heapless::Vec;
 use rustix::{
-    fd::OwnedFd,
+    fd::{AsFd, OwnedFd},
     fs::{Access, AtFlags, access, fstatfs, statat},
     io::Errno,
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
@@ -37,7 +37,7 @@ pub fn anything_of(owner: Owner) -> Result<bool, Errno> {
         }
     }
     for directory in [shared_memory()?, queues()?].into_iter().flatten() {
-        if tree::holds_owned(directory, owner)? {
+        if tree::holds_owned(directory.as_fd(), owner)? {
             return Ok(true);
         }
     }
@@ -53,7 +53,7 @@ pub fn remove_all_of(owner: Owner) -> Result<(), Errno> {
         tree::remove_owned(directory, owner)?;
     }
     let Some(directory) = queues()? else { return Ok(()) };
-    tree::each_entry(&directory, |name| {
+    tree::each_entry(directory.as_fd(), &mut |name| {
         let found = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if owner.has(found.st_uid, found.st_gid) { unlink_queue(name) } else { Ok(()) }
     })

@@ -6,7 +6,7 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::OwnedFd,
+    fd::{AsFd, OwnedFd},
     fs::{Mode, fchmod, fstat, mkdirat},
     io::Errno,
 };
@@ -64,7 +64,7 @@ impl PrivateTmpName {
     pub(super) fn remove(&self) -> Result<(), Errno> {
         for place in PLACES {
             if let Some(place) = tree::open_if_there(place)? {
-                tree::remove(place, self.0.as_c_str())?;
+                tree::remove(place.as_fd(), self.0.as_c_str())?;
             }
         }
         Ok(())

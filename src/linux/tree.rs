@@ -70,14 +70,14 @@ pub fn open_directory(parent: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> 
 ///
 /// # Errors
 /// What the kernel says; ENOTEMPTY if somebody keeps filling it.
-pub fn remove(parent: impl AsFd, name: &CStr) -> Result<(), Errno> {
-    if unlink(parent.as_fd(), name)? {
+pub fn remove(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+    if unlink(parent, name)? {
         return Ok(());
     }
     for _ in 0..PASSES_MAX {
-        let top = open_directory(&parent, name)?;
-        each_entry(&top, |entry| remove_below(top.as_fd(), top.as_fd(), entry, DEPTH_MAX))?;
-        if remove_empty(parent.as_fd(), name)? {
+        let top = open_directory(parent, name)?;
+        each_entry(top.as_fd(), &mut |entry| remove_below(top.as_fd(), top.as_fd(), entry, DEPTH_MAX))?;
+        if remove_empty(parent, name)? {
             return Ok(());
         }
     }
@@ -91,7 +91,7 @@ fn remove_below(top: BorrowedFd<'_>, parent: BorrowedFd<'_>, name: &CStr, depth:
     }
     let Some(below) = depth.checked_sub(1) else { return move_up(top, parent, name) };
     let directory = open_directory(parent, name)?;
-    each_entry(&directory, |entry| remove_below(top, directory.as_fd(), entry, below))?;
+    each_entry(directory.as_fd(), &mut |entry| remove_below(top, directory.as_fd(), entry, below))?;
     remove_empty(parent, name).map(|_| ()) // what has been filled again is for the next pass
 }
 
@@ -132,7 +132,7 @@ pub fn remove_owned(directory: impl AsFd, owner: Owner) -> Result<(), Errno> {
 
 fn remove_owned_below(directory: BorrowedFd<'_>, owner: Owner, depth: u32) -> Result<(), Errno> {
     let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
-    each_entry(directory, |entry| {
+    each_entry(directory, &mut |entry| {
         let held = match hold(directory, entry) {
             Err(Errno::NOENT) => return Ok(()),
             answer => answer?,
@@ -149,10 +149,10 @@ fn remove_owned_below(directory: BorrowedFd<'_>, owner: Owner, depth: u32) -> Re
 }
 
 /// Whether anything at the top of `directory` belongs to `owner`.
-pub fn holds_owned(directory: impl AsFd, owner: Owner) -> Result<bool, Errno> {
+pub fn holds_owned(directory: BorrowedFd<'_>, owner: Owner) -> Result<bool, Errno> {
     let mut found = false;
-    each_entry(&directory, |entry| {
-        match hold(directory.as_fd(), entry).and_then(fstat) {
+    each_entry(directory, &mut |entry| {
+        match hold(directory, entry).and_then(fstat) {
             Ok(stat) => found |= owner.has(stat.st_uid, stat.st_gid),
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno),
@@ -177,7 +177,7 @@ pub fn hand_over(directory: impl AsFd, to: Handover) -> Result<(), Errno> {
 /// owner's. Where fs.protected_hardlinks is 0, the kernel's default, anybody can give /etc/shadow a name in here.
 fn hand_over_below(directory: BorrowedFd<'_>, to: Handover, from: u32, depth: u32) -> Result<(), Errno> {
     let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
-    each_entry(directory, |entry| {
+    each_entry(directory, &mut |entry| {
         let held = hold(directory, entry)?;
         let found = fstat(&held)?;
         let owned = found.st_uid != 0 && found.st_uid == from || found.st_uid == to.uid;
@@ -232,14 +232,14 @@ impl MagicLink {
 }
 
 /// Pins `name` of `directory` without opening it.
-fn hold(directory: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
+fn hold(directory: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// Calls `act` for every entry but `.` and `..`. Reads from the start; `directory` must not have been read before.
 pub fn each_entry(
-    directory: impl AsFd,
-    mut act: impl FnMut(&CStr) -> Result<(), Errno>,
+    directory: BorrowedFd<'_>,
+    act: &mut dyn FnMut(&CStr) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     let mut buffer = [MaybeUninit::uninit(); ENTRIES_BYTES];
     let mut entries = RawDir::new(directory, &mut buffer);

@@ -6,7 +6,7 @@ use super::{
     uid::{TRIES_MAX, Taken},
 };
 use crate::table::{
-    CommandKind, DirectoryKind, Exec, IdentityId, Kind, Preserve, PrivateTmp, Privilege, Service, UnitId,
+    CommandKind, DirectoryKind, Exec, IdentityId, Preserve, PrivateTmp, Privilege, Service, Unit, UnitId,
 };
 
 /// The numbers for a process.
@@ -232,7 +232,8 @@ impl<'t> Supervisor<'t> {
             // the janitor find it.
             return Due::Nothing;
         }
-        let Some(Kind::Service(service)) = self.unit(id).map(|unit| unit.kind) else { return Due::Nothing };
+        let unit = self.unit(id);
+        let Some(service) = unit.as_ref().and_then(Unit::service) else { return Due::Nothing };
         self.at(id).state = State::Clean { asked: true, then };
         let exec = &service.exec;
         let (mut uid, mut gid) = (None, None);

@@ -7,7 +7,7 @@
 
 use super::{State, Supervisor, set::UnitSet, state::Rest, unit::Note};
 use crate::{
-    table::{CommandKind, Kind, UnitId},
+    table::{CommandKind, Kind, Unit, UnitId},
     wire::JobResult,
 };
 
@@ -206,7 +206,7 @@ impl Supervisor<'_> {
                 self.finish_job(id, JobResult::Dependency);
                 if state == State::RestartDue {
                     let rest = Rest::of(self.peek(id).result);
-                    self.for_service(id, |supervisor, service| supervisor.settle(id, service, rest));
+                    self.for_service(id, &mut |supervisor, service| supervisor.settle(id, service, rest));
                 }
                 return true;
             }
@@ -271,28 +271,28 @@ impl Supervisor<'_> {
 
     /// Begins the start of a unit whose turn it is.
     fn begin_start(&mut self, id: UnitId) {
-        match self.unit(id).map(|unit| (unit.kind, unit.start_limit)) {
-            Some((Kind::Service(service), limit)) => self.begin_service(id, &service, limit),
-            Some((Kind::Target, _)) => {
+        let Some(unit) = self.unit(id) else { return self.finish_job(id, JobResult::Failed) };
+        match &unit.kind {
+            Kind::Service(service) => self.begin_service(id, service, unit.start_limit),
+            Kind::Target => {
                 let now = self.now;
                 let record = self.at(id);
                 record.started = Some(now);
                 record.state = State::Active;
                 self.came_up(id);
             }
-            None => self.finish_job(id, JobResult::Failed),
         }
     }
 
     /// Begins the stop of a unit whose turn it is.
     fn begin_stop(&mut self, id: UnitId, state: State) {
-        match self.unit(id).map(|unit| unit.kind) {
-            Some(Kind::Service(service)) => self.stop_service(id, &service, state),
-            Some(Kind::Target) => {
+        let Some(unit) = self.unit(id) else { return self.finish_job(id, JobResult::Failed) };
+        match &unit.kind {
+            Kind::Service(service) => self.stop_service(id, service, state),
+            Kind::Target => {
                 self.at(id).forbid_restart = true;
                 self.came_to_rest(id, Rest::Dead);
             }
-            None => self.finish_job(id, JobResult::Failed),
         }
     }
 
@@ -309,10 +309,9 @@ impl Supervisor<'_> {
 
     /// The unit is down, for good or until its restart: whatever job was under way has its result.
     pub(super) fn came_to_rest(&mut self, id: UnitId, rest: Rest) {
-        let restart_at = match self.unit(id).map(|unit| unit.kind) {
-            Some(Kind::Service(service)) => self.now.after(service.restart_delay),
-            Some(Kind::Target) | None => None,
-        };
+        let unit = self.unit(id);
+        let service = unit.as_ref().and_then(Unit::service);
+        let restart_at = service.and_then(|service| self.now.after(service.restart_delay));
         let record = self.at(id);
         record.state = match rest {
             Rest::Dead => State::Dead,

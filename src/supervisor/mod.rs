@@ -47,7 +47,7 @@ mod unit;
 
 use heapless::Vec;
 
-use crate::table::{Kind, Service, Table, Unit, UnitId, limits::UNITS_MAX};
+use crate::table::{Service, Table, Unit, UnitId, limits::UNITS_MAX};
 use control::Clients;
 use set::UnitSet;
 use shutdown::Run;
@@ -105,7 +105,7 @@ impl<'t> Supervisor<'t> {
             dirty: UnitSet::EMPTY,
             turn: 0,
             now: Instant(0),
-            pool: Pool::EMPTY,
+            pool: Pool::empty(),
             clients: Clients::NONE,
             run: Run::new(),
             impossible: None,
@@ -144,29 +144,30 @@ impl<'t> Supervisor<'t> {
             Event::Shutdown(power) => self.shutdown_asked(power),
             Event::Reported => self.reported(),
             Event::Spawned { unit, slot, pid } => {
-                self.for_service(unit, |s, sv| s.spawned(unit, sv, slot, pid))
+                self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
             }
             Event::SpawnFailed { unit, slot, failure } => {
-                self.for_service(unit, |s, sv| s.spawn_failed(unit, sv, slot, Some(failure)));
+                self.for_service(unit, &mut |s, sv| s.spawn_failed(unit, sv, slot, Some(failure)));
             }
             Event::Identified { unit, pid, uid, gid } => {
-                self.for_service(unit, |s, sv| s.identified(unit, sv, pid, uid, gid));
+                self.for_service(unit, &mut |s, sv| s.identified(unit, sv, pid, uid, gid));
             }
             Event::Unfit { unit, pid, identity, suggestion } => {
-                self.for_service(unit, |s, sv| s.unfit(unit, sv, pid, identity, suggestion));
+                self.for_service(unit, &mut |s, sv| s.unfit(unit, sv, pid, identity, suggestion));
             }
             Event::StepFailed { unit, pid, failure } => self.step_failed(unit, pid, failure),
-            Event::Executed { unit, pid } => self.for_service(unit, |s, sv| s.executed(unit, sv, pid)),
+            Event::Executed { unit, pid } => self.for_service(unit, &mut |s, sv| s.executed(unit, sv, pid)),
             Event::Exited { unit, pid, status } => {
-                self.for_service(unit, |s, sv| s.exited(unit, sv, pid, status))
+                self.for_service(unit, &mut |s, sv| s.exited(unit, sv, pid, status))
             }
-            Event::Empty { unit } => self.for_service(unit, |s, sv| s.emptied(unit, sv)),
-            Event::Cleaned { unit, clean } => self.for_service(unit, |s, sv| s.cleaned(unit, sv, clean)),
+            Event::Empty { unit } => self.for_service(unit, &mut |s, sv| s.emptied(unit, sv)),
+            Event::Cleaned { unit, clean } => self.for_service(unit, &mut |s, sv| s.cleaned(unit, sv, clean)),
         }
     }
 
     /// What is to be done next, if anything. Answers to an action may be handed in before asking again.
     #[must_use]
+    #[inline(never)]
     pub fn next_action(&mut self) -> Option<Action> {
         if self.run.has_left() {
             return None;
@@ -250,20 +251,24 @@ impl<'t> Supervisor<'t> {
         }
     }
 
+    #[inline(never)] // everybody looks
     fn peek(&self, id: UnitId) -> &Record {
         self.units.get(id.index()).unwrap_or(&self.nowhere)
     }
 
+    #[inline(never)] // everybody asks
     fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
         self.table.as_ref()?.unit(id)
     }
 
     /// Decodes the record of the service `id` and hands it to `work`.
-    fn for_service(&mut self, id: UnitId, work: impl FnOnce(&mut Self, &Service<'t>)) {
-        match self.unit(id).map(|unit| unit.kind) {
-            Some(Kind::Service(service)) => work(self, &service),
-            Some(Kind::Target) => self.report_impossible("a process of a target", id),
-            None => self.report_impossible("an event of a unit that is not in the table", id),
+    fn for_service(&mut self, id: UnitId, work: &mut dyn FnMut(&mut Self, &Service<'t>)) {
+        let Some(unit) = self.unit(id) else {
+            return self.report_impossible("an event of a unit that is not in the table", id);
+        };
+        match unit.service() {
+            Some(service) => work(self, service),
+            None => self.report_impossible("a process of a target", id),
         }
     }
 
@@ -281,7 +286,7 @@ impl<'t> Supervisor<'t> {
     fn deadline(&mut self) {
         for id in self.ids() {
             if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) {
-                self.for_service(id, |supervisor, service| supervisor.timed_out(id, service));
+                self.for_service(id, &mut |supervisor, service| supervisor.timed_out(id, service));
             }
         }
         self.run_deadline();

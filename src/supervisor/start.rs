@@ -7,7 +7,7 @@ use super::{
     unit::Note,
 };
 use crate::{
-    table::{CommandKind, Kind, Micros, Service, ServiceType, StartLimit, UnitId},
+    table::{CommandKind, Micros, Service, ServiceType, StartLimit, Unit, UnitId},
     wire::{Failure, ServiceResult},
 };
 
@@ -131,7 +131,8 @@ impl Supervisor<'_> {
             (_, Process::Wanted) => Slot::Main,
             _ => return Due::Nothing,
         };
-        let Some(Kind::Service(service)) = self.unit(id).map(|unit| unit.kind) else { return Due::Nothing };
+        let unit = self.unit(id);
+        let Some(service) = unit.as_ref().and_then(Unit::service) else { return Due::Nothing };
         match self.take_numbers(id, &service.exec) {
             Numbers::Held { uid, gid, fresh } => {
                 self.begin_probe(id, &service.exec, slot);
@@ -140,7 +141,7 @@ impl Supervisor<'_> {
             Numbers::Wait => Due::Nothing,
             Numbers::NoneLeft => {
                 self.at(id).notes.add(Note::NoUidLeft);
-                self.spawn_failed(id, &service, slot, None);
+                self.spawn_failed(id, service, slot, None);
                 Due::Changed
             }
         }

@@ -8,7 +8,7 @@ use super::{
     unit::{Note, Record},
 };
 use crate::{
-    table::{CommandKind, KillMode, Service, UnitId},
+    table::{CommandKind, KillMode, Service, Unit, UnitId},
     wire::ServiceResult,
 };
 
@@ -154,9 +154,8 @@ impl Supervisor<'_> {
 
     /// Sends the next signal of the stage to those who are still there.
     pub(super) fn due_signal(&mut self, id: UnitId) -> Due {
-        let Some(crate::table::Kind::Service(service)) = self.unit(id).map(|unit| unit.kind) else {
-            return Due::Nothing;
-        };
+        let unit = self.unit(id);
+        let Some(service) = unit.as_ref().and_then(Unit::service) else { return Due::Nothing };
         let record = self.at(id);
         let (main, control) = (record.main.pid().is_some(), record.control.pid().is_some());
         let populated = record.populated || main || control;

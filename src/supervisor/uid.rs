@@ -62,14 +62,17 @@ pub(super) enum Taken {
 }
 
 impl Pool {
-    /// No names.
-    pub(super) const EMPTY: Self = Self {
-        range: UidRange::DYNAMIC,
-        holders: Vec::new(),
-        quarantine: Deque::new(),
-        lost: Vec::new(),
-        random: 0,
-    };
+    /// No names. Not a constant: the binary would carry all its zeros.
+    #[inline(always)]
+    pub(super) const fn empty() -> Self {
+        Self {
+            range: UidRange::DYNAMIC,
+            holders: Vec::new(),
+            quarantine: Deque::new(),
+            lost: Vec::new(),
+            random: 0,
+        }
+    }
 
     /// Takes on a board's range and as many names as it has.
     pub(super) fn load(&mut self, range: UidRange, identities: usize) {

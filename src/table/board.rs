@@ -51,22 +51,24 @@ pub struct Identity<'t> {
     pub hashed: u32,
 }
 
-/// Where messages go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LogTarget {
-    /// The kernel's ring buffer, /dev/kmsg.
-    Kmsg,
-    /// PID 1's standard error, as it was handed over.
-    Console,
+choice! {
+    /// Where messages go.
+    pub enum LogTarget {
+        /// The kernel's ring buffer, /dev/kmsg.
+        Kmsg,
+        /// PID 1's standard error, as it was handed over.
+        Console,
+    }
 }
 
-/// How a board ends when PID 1 fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PanicAction {
-    /// Start over.
-    Reboot,
-    /// Stay off.
-    PowerOff,
-    /// Stop the processor, keep the power and the screen.
-    Halt,
+choice! {
+    /// How a board ends when PID 1 fails.
+    pub enum PanicAction {
+        /// Start over.
+        Reboot,
+        /// Stay off.
+        PowerOff,
+        /// Stop the processor, keep the power and the screen.
+        Halt,
+    }
 }

@@ -18,6 +18,8 @@
 //! ```
 //! Integers are little-endian. Every record ends where the next begins.
 
+#[macro_use]
+mod choice;
 pub mod limits;
 
 mod board;
@@ -32,6 +34,8 @@ mod values;
 mod tests;
 
 use core::fmt;
+
+use postcard::{Deserializer, de_flavors::Slice};
 
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
@@ -220,8 +224,9 @@ impl<'t> Table<'t> {
             |n: usize| u32_at(self.bytes, HEADER_BYTES.checked_add(n.checked_mul(4)?)?).map(|at| at as usize);
         let last = n == usize::from(self.units);
         let end = if last { self.bytes.len() } else { at(n + 1)? };
-        let (record, rest) = postcard::take_from_bytes(self.bytes.get(at(n)?..end)?).ok()?;
-        rest.is_empty().then_some(record)
+        let mut deserializer = Deserializer::from_bytes(self.bytes.get(at(n)?..end)?);
+        let record = decode(&mut deserializer).ok();
+        record.filter(|_| deserializer.finalize().is_ok_and(<[u8]>::is_empty))
     }
 
     /// The board. (`open` has decoded it once, so this cannot fail; the fallback is an empty board.)
@@ -274,6 +279,12 @@ impl<'t> Table<'t> {
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }
+}
+
+/// The next record. Kept apart, so that a record of several hundred bytes is written where the caller wants it.
+#[inline(never)]
+fn decode<'t, T: serde::Deserialize<'t>>(from: &mut Deserializer<'t, Slice<'t>>) -> postcard::Result<T> {
+    T::deserialize(from)
 }
 
 /// FNV-1a over all bytes but the checksum's own. Each step is a bijection of the state, so any single changed byte

@@ -31,6 +31,16 @@ pub struct Unit<'t> {
     pub kind: Kind<'t>,
 }
 
+impl<'t> Unit<'t> {
+    /// The service, if it is one. Borrowed: a record is several hundred bytes.
+    pub const fn service(&self) -> Option<&Service<'t>> {
+        match &self.kind {
+            Kind::Service(service) => Some(service),
+            Kind::Target => None,
+        }
+    }
+}
+
 /// The kinds of unit and what only they have.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(
@@ -84,31 +94,33 @@ pub struct Service<'t> {
     pub exec: Exec<'t>,
 }
 
-/// `Type=`: when a service counts as started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ServiceType {
-    /// As soon as the process exists.
-    Simple,
-    /// When execve has succeeded.
-    Exec,
-    /// When every `ExecStart=` has ended well.
-    Oneshot,
+choice! {
+    /// `Type=`: when a service counts as started.
+    pub enum ServiceType {
+        /// As soon as the process exists.
+        Simple,
+        /// When execve has succeeded.
+        Exec,
+        /// When every `ExecStart=` has ended well.
+        Oneshot,
+    }
 }
 
-/// `Restart=`: which ends lead to a new start (systemd-semantics.md §5 has the table).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "systemd.service(5) names them; the table in supervisor/restart.rs explains them"
-)]
-pub enum Restart {
-    No,
-    Always,
-    OnSuccess,
-    OnFailure,
-    OnAbnormal,
-    OnAbort,
-    OnWatchdog,
+choice! {
+    /// `Restart=`: which ends lead to a new start (systemd-semantics.md §5 has the table).
+    #[expect(
+        missing_docs,
+        reason = "systemd.service(5) names them; the table in supervisor/restart.rs explains them"
+    )]
+    pub enum Restart {
+        No,
+        Always,
+        OnSuccess,
+        OnFailure,
+        OnAbnormal,
+        OnAbort,
+        OnWatchdog,
+    }
 }
 
 /// How processes are ended: systemd.kill(5).
@@ -126,17 +138,18 @@ pub struct Kill {
     pub send_sigkill: bool,
 }
 
-/// `KillMode=`: who gets the signals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KillMode {
-    /// Every process of the unit, both times.
-    ControlGroup,
-    /// The main process first, every process at the end.
-    Mixed,
-    /// The main process only.
-    Process,
-    /// Nobody.
-    None,
+choice! {
+    /// `KillMode=`: who gets the signals.
+    pub enum KillMode {
+        /// Every process of the unit, both times.
+        ControlGroup,
+        /// The main process first, every process at the end.
+        Mixed,
+        /// The main process only.
+        Process,
+        /// Nobody.
+        None,
+    }
 }
 
 /// The `Exec*=` lines, a list for each kind.
@@ -174,17 +187,18 @@ impl<'t> Commands<'t> {
     }
 }
 
-/// Which `Exec*=` a command line stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "systemd.service(5) names them")]
-pub enum CommandKind {
-    Condition,
-    StartPre,
-    Start,
-    StartPost,
-    Reload,
-    Stop,
-    StopPost,
+choice! {
+    /// Which `Exec*=` a command line stands in.
+    #[expect(missing_docs, reason = "systemd.service(5) names them")]
+    pub enum CommandKind {
+        Condition,
+        StartPre,
+        Start,
+        StartPost,
+        Reload,
+        Stop,
+        StopPost,
+    }
 }
 
 impl CommandKind {
@@ -229,16 +243,17 @@ pub struct Command<'t> {
     pub privilege: Privilege,
 }
 
-/// How much of the unit's restrictions a command line is spared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Privilege {
-    /// None of it: the ordinary case.
-    Restricted,
-    /// `!`: no change of user, groups and capabilities; the rest holds. (`!!` is baked as `Restricted`: every kernel
-    /// tomte runs on has ambient capabilities.)
-    KeepIds,
-    /// `+`: no sandbox and no change of user.
-    Full,
+choice! {
+    /// How much of the unit's restrictions a command line is spared.
+    pub enum Privilege {
+        /// None of it: the ordinary case.
+        Restricted,
+        /// `!`: no change of user, groups and capabilities; the rest holds. (`!!` is baked as `Restricted`: every kernel
+        /// tomte runs on has ambient capabilities.)
+        KeepIds,
+        /// `+`: no sandbox and no change of user.
+        Full,
+    }
 }
 
 /// Everything about a service's processes: systemd.exec(5).
@@ -312,35 +327,38 @@ pub struct Rlimit {
     pub hard: u64,
 }
 
-/// `PrivateTmp=`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PrivateTmp {
-    /// The host's /tmp and /var/tmp.
-    No,
-    /// Directories of the unit's own below the host's, removed when it stops.
-    Connected,
-    /// A tmpfs of the unit's own, gone with its namespace.
-    Disconnected,
+choice! {
+    /// `PrivateTmp=`.
+    pub enum PrivateTmp {
+        /// The host's /tmp and /var/tmp.
+        No,
+        /// Directories of the unit's own below the host's, removed when it stops.
+        Connected,
+        /// A tmpfs of the unit's own, gone with its namespace.
+        Disconnected,
+    }
 }
 
-/// `ProtectSystem=`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "systemd.exec(5) names them")]
-pub enum ProtectSystem {
-    No,
-    Yes,
-    Full,
-    Strict,
+choice! {
+    /// `ProtectSystem=`.
+    #[expect(missing_docs, reason = "systemd.exec(5) names them")]
+    pub enum ProtectSystem {
+        No,
+        Yes,
+        Full,
+        Strict,
+    }
 }
 
-/// `ProtectHome=`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "systemd.exec(5) names them")]
-pub enum ProtectHome {
-    No,
-    Yes,
-    ReadOnly,
-    Tmpfs,
+choice! {
+    /// `ProtectHome=`.
+    #[expect(missing_docs, reason = "systemd.exec(5) names them")]
+    pub enum ProtectHome {
+        No,
+        Yes,
+        ReadOnly,
+        Tmpfs,
+    }
 }
 
 /// The names of one directory setting.
@@ -355,15 +373,16 @@ pub struct Directories<'t> {
     pub names: StrList<'t>,
 }
 
-/// The five directory settings of systemd.exec(5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the methods say what each stands for")]
-pub enum DirectoryKind {
-    Runtime,
-    State,
-    Cache,
-    Logs,
-    Configuration,
+choice! {
+    /// The five directory settings of systemd.exec(5).
+    #[expect(missing_docs, reason = "the methods say what each stands for")]
+    pub enum DirectoryKind {
+        Runtime,
+        State,
+        Cache,
+        Logs,
+        Configuration,
+    }
 }
 
 impl DirectoryKind {
@@ -404,35 +423,38 @@ impl DirectoryKind {
     }
 }
 
-/// `RuntimeDirectoryPreserve=`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Preserve {
-    /// Removed whenever the unit goes down.
-    No,
-    /// Kept over automatic restarts.
-    Restart,
-    /// Never removed.
-    Yes,
+choice! {
+    /// `RuntimeDirectoryPreserve=`.
+    pub enum Preserve {
+        /// Removed whenever the unit goes down.
+        No,
+        /// Kept over automatic restarts.
+        Restart,
+        /// Never removed.
+        Yes,
+    }
 }
 
-/// `StandardInput=`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stdin {
-    /// /dev/null.
-    Null,
-    /// The terminal of `TTYPath=`.
-    Tty,
+choice! {
+    /// `StandardInput=`.
+    pub enum Stdin {
+        /// /dev/null.
+        Null,
+        /// The terminal of `TTYPath=`.
+        Tty,
+    }
 }
 
-/// `StandardOutput=` and `StandardError=`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stdout {
-    /// The descriptor before it: stdin for stdout, stdout for stderr.
-    Inherit,
-    /// /dev/null.
-    Null,
-    /// The terminal of `TTYPath=`.
-    Tty,
-    /// The log.
-    Journal,
+choice! {
+    /// `StandardOutput=` and `StandardError=`.
+    pub enum Stdout {
+        /// The descriptor before it: stdin for stdout, stdout for stderr.
+        Inherit,
+        /// /dev/null.
+        Null,
+        /// The terminal of `TTYPath=`.
+        Tty,
+        /// The log.
+        Journal,
+    }
 }

@@ -5,13 +5,13 @@ use core::fmt::{self, Write};
 use super::{Ended, ExitStatus, ManagerStatus, UnitStatus};
 
 /// Writes one JSON object, field by field.
-struct Object<'w, W: Write> {
-    out: &'w mut W,
+struct Object<'w> {
+    out: &'w mut dyn Write,
     first: bool,
 }
 
-impl<'w, W: Write> Object<'w, W> {
-    fn open(out: &'w mut W) -> Result<Self, fmt::Error> {
+impl<'w> Object<'w> {
+    fn open(out: &'w mut dyn Write) -> Result<Self, fmt::Error> {
         out.write_char('{')?;
         Ok(Self { out, first: true })
     }
@@ -21,7 +21,8 @@ impl<'w, W: Write> Object<'w, W> {
             self.out.write_char(',')?;
         }
         self.first = false;
-        write!(self.out, "\"{key}\":")
+        string(self.out, key)?;
+        self.out.write_char(':')
     }
 
     fn text(&mut self, key: &str, value: &str) -> fmt::Result {
@@ -35,14 +36,18 @@ impl<'w, W: Write> Object<'w, W> {
     }
 
     fn number_or_null(&mut self, key: &str, value: Option<u32>) -> fmt::Result {
-        self.key(key)?;
         match value {
-            Some(value) => write!(self.out, "{value}"),
-            None => self.out.write_str("null"),
+            Some(value) => self.number(key, u64::from(value)),
+            None => self.null(key),
         }
     }
 
-    fn texts(&mut self, key: &str, values: impl Iterator<Item = &'static str>) -> fmt::Result {
+    fn null(&mut self, key: &str) -> fmt::Result {
+        self.key(key)?;
+        self.out.write_str("null")
+    }
+
+    fn texts(&mut self, key: &str, values: &mut dyn Iterator<Item = &'static str>) -> fmt::Result {
         self.key(key)?;
         self.out.write_char('[')?;
         for (at, value) in values.enumerate() {
@@ -60,7 +65,7 @@ impl<'w, W: Write> Object<'w, W> {
 }
 
 /// Writes `text` with its quotes, escaped as RFC 8259 §7 has it.
-fn string(out: &mut impl Write, text: &str) -> fmt::Result {
+fn string(out: &mut dyn Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
     for character in text.chars() {
         match character {
@@ -80,8 +85,8 @@ impl UnitStatus<'_> {
     /// Those of `out`.
     pub fn write_json(
         &self,
-        out: &mut impl Write,
-        posture: impl Iterator<Item = &'static str>,
+        out: &mut dyn Write,
+        posture: &mut dyn Iterator<Item = &'static str>,
     ) -> fmt::Result {
         let mut object = Object::open(out)?;
         object.text("name", self.name)?;
@@ -92,10 +97,9 @@ impl UnitStatus<'_> {
         object.text("sub", self.sub.as_str())?;
         object.text("result", self.result.as_str())?;
         object.number_or_null("main_pid", (self.main_pid != 0).then_some(self.main_pid))?;
-        object.key("main_code")?;
         match self.main_exit.map(ExitStatus::code) {
-            Some(code) => string(object.out, code)?,
-            None => object.out.write_str("null")?,
+            Some(code) => object.text("main_code", code)?,
+            None => object.null("main_code")?,
         }
         object.number_or_null("main_status", self.main_exit.map(|exit| u32::from(exit.status())))?;
         object.number_or_null("uid", self.uid)?;
@@ -113,7 +117,7 @@ impl ManagerStatus<'_> {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write_json(&self, out: &mut impl Write) -> fmt::Result {
+    pub fn write_json(&self, out: &mut dyn Write) -> fmt::Result {
         let mut object = Object::open(out)?;
         object.text("board", self.board)?;
         object.text("arch", self.arch)?;
@@ -130,7 +134,7 @@ impl ManagerStatus<'_> {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write_report_head(&self, out: &mut impl Write, ended: Ended) -> fmt::Result {
+    pub fn write_report_head(&self, out: &mut dyn Write, ended: Ended) -> fmt::Result {
         let mut object = Object::open(out)?;
         object.number("schema", 1)?;
         object.text("board", self.board)?;

@@ -63,7 +63,6 @@ pub enum Request<'a> {
 
 /// What PID 1 answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "decoded on the stack, one at a time; there is no box")]
 pub enum Reply<'a> {
     /// To `Manager`.
     #[serde(borrow)]

@@ -8,6 +8,7 @@ macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "u8")]
         #[expect(missing_docs, reason = "the words are systemd's and documented there")]
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
@@ -18,6 +19,16 @@ macro_rules! words {
             /// The word a person and a report read.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl TryFrom<u8> for $name {
+            type Error = &'static str;
+
+            /// The value at that place of [`Self::ALL`]: postcard's own byte for it, without its decoder for enums
+            /// with content.
+            fn try_from(byte: u8) -> Result<Self, Self::Error> {
+                Self::ALL.get(usize::from(byte)).copied().ok_or("not in the list of words")
             }
         }
 

@@ -126,12 +126,7 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
         .arg(&cargo_dir)
         .env("TOMTE_TABLE", table)
         .stdin(Stdio::null()); // cargo's rustc reads its probe from there
-    // As .cargo/config.toml has it for the musl targets: fixed addresses, for the binary is never relocated. It cannot
-    // be there for this triple, because without --target build scripts and proc macros would get it too.
-    let host_triple = format!("target.{target}.rustflags=[\"-Crelocation-model=static\"]");
-    if target.ends_with("-gnu") {
-        cargo.args(["--config", &host_triple]);
-    }
+    cargo.args(["--config", &format!("target.{target}.rustflags={:?}", flags(target))]);
     if options.symbols {
         cargo.args(["--config", "profile.release.strip=false"]);
     }
@@ -142,6 +137,24 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
         bail!("the build for board {} failed: {}", board.name, progress::shown(&cargo));
     }
     Ok(cargo_dir.join(target).join("release/tomte"))
+}
+
+/// The compiler's flags besides those of .cargo/config.toml.
+fn flags(target: &str) -> Vec<String> {
+    let mut flags = Vec::new();
+    // As .cargo/config.toml has it for the musl targets: fixed addresses, for the binary is never relocated. It cannot
+    // be there for this triple, because without --target build scripts and proc macros would get it too.
+    if target.ends_with("-gnu") {
+        flags.push("-Crelocation-model=static".to_owned());
+    }
+    // Panic messages name source files: not by where this machine keeps them, so that every machine builds the same.
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok()).into_iter().flatten();
+    flags.extend(
+        registries.flatten().map(|registry| format!("--remap-path-prefix={}=", registry.path().display())),
+    );
+    flags
 }
 
 /// The cargo that runs us, or the one on PATH.

@@ -185,7 +185,7 @@ fn released_numbers_rest_and_the_longest_rested_comes_first() {
     use super::super::uid::{Pool, Taken};
     use crate::table::Identity;
     let identity = |baked| Identity { name: "x", baked, hashed: baked };
-    let mut pool = Pool::EMPTY;
+    let mut pool = Pool::empty();
     pool.load(RANGE, 4);
     let give = |pool: &mut Pool, id: u16, baked: u32| match pool.take(IdentityId(id), &identity(baked)) {
         Taken::Number(number) => number,

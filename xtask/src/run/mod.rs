@@ -52,9 +52,6 @@ pub struct Args {
     pub words: Vec<String>,
 }
 
-/// Without `--until`: no time of its own, but a report is wanted when somebody asks for the end.
-const NEVER: &str = "tomte.until=18446744073709551615";
-
 /// When a run shuts itself down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
@@ -151,7 +148,7 @@ pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Ou
 
 fn launch(args: &Args, board: &Board, built: &Built, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
     let report = if board.config.qemu.is_some() { qemu::REPORT_INSIDE } else { host::REPORT_INSIDE };
-    let mut words = vec![args.until.map_or_else(|| NEVER.to_owned(), Until::word)];
+    let mut words: Vec<String> = args.until.map(Until::word).into_iter().collect();
     words.push(format!("tomte.report={report}"));
     words.extend(args.words.iter().cloned());
     let Some(config) = &board.config.qemu else {
@@ -212,7 +209,7 @@ fn judge(board: &Board, watched: Watched, delivered: Option<String>, trouble: Op
 
 /// Whether a console line tells of the end of PID 1 or of the kernel.
 fn is_panic(line: &str) -> bool {
-    ["Kernel panic - not syncing", "tomte cannot go on:"].iter().any(|sign| line.contains(sign))
+    ["Kernel panic - not syncing", "tomte: cannot go on:"].iter().any(|sign| line.contains(sign))
 }
 
 #[cfg(test)]
@@ -224,10 +221,5 @@ mod tests {
         assert_eq!("idle".parse(), Ok(Until::Idle));
         assert_eq!("1500ms".parse::<Until>().map(Until::word), Ok("tomte.until=1500000".into()));
         assert!("soon".parse::<Until>().unwrap_err().contains("expected idle or a time"));
-    }
-
-    #[test]
-    fn never_is_the_tables_infinity() {
-        assert_eq!(NEVER, format!("tomte.until={}", tomte::table::Micros::FOREVER.0));
     }
 }

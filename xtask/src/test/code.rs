@@ -26,6 +26,9 @@ pub fn clippy(tally: &mut Tally) {
             ["clippy", "--quiet", "--lib", "--tests", "--no-default-features", "--features", "encode"];
         well(cargo(&words).args(deny))
     });
+    tally.case("clippy: all rooms and their tests", || {
+        well(cargo(&["clippy", "--quiet", "--lib", "--tests", "--features", "encode"]).args(deny))
+    });
     for target in targets() {
         tally.case(&format!("clippy: the target binary for {target}"), || {
             build::ensure_target(&target)?;

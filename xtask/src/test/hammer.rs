@@ -7,7 +7,7 @@ use rustix::{
     io::Errno,
     net::{
         AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, connect, recv, send, socket,
-        sockopt::set_socket_timeout, sockopt::Timeout,
+        sockopt::Timeout, sockopt::set_socket_timeout,
     },
 };
 use tomte::wire::{self, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH};
@@ -32,8 +32,8 @@ pub fn run() -> Result<()> {
         let length = usize::from(u16::from_ne_bytes([bytes[0], bytes[1]])) % 64;
         bytes[2] = wire::VERSION;
         let packet = match count % 8 {
-            0 => &bytes[..],         // longer than any packet
-            1 => &bytes[2..2],       // an empty one is like a farewell
+            0 => &bytes[..],            // longer than any packet
+            1 => &bytes[2..2],          // an empty one is like a farewell
             2 => &bytes[3..3 + length], // mostly of another version
             _ => &bytes[2..3 + length],
         };

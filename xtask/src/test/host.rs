@@ -109,6 +109,8 @@ pub fn run(tally: &mut Tally) {
     }
     tally.case("a later tenant of a number finds nothing of the one before", super::tenants::run);
     tally.case("services cannot do what they must not be able to", super::hostile::run);
+    tally.case("root gets systemctl's answers, a stranger none", super::manager::control);
+    tally.case("a fault of PID 1 ends the run in one clear line", super::manager::crash);
     tally.case("a table for another architecture is refused by name", foreign_table);
     tally.case("a table beyond the limits is refused by the limit's name", oversized_table);
 }
@@ -148,11 +150,8 @@ fn seed_units() -> Result<()> {
 }
 
 fn bad_input(case: &Case) -> Result<()> {
-    let units = build::root_dir().join("tests/host").join(case.units);
-    let units = units.to_string_lossy();
-    let mut words = vec!["--units", &units, "--until", "idle"];
-    words.extend(case.words);
-    let (finished, report) = xtask_run(&words)?;
+    let words = [&["--until", "idle"], case.words].concat();
+    let (finished, report) = run_units(&format!("tests/host/{}", case.units), &words)?;
     has_line(&finished, case.line)?;
     ensure!(finished.status.success() == case.well, "cargo xtask run: {}", finished.status);
     ensure!(report.is_some() != case.states.is_empty(), "whether it ran is wrong: {report:?}");
@@ -197,6 +196,12 @@ fn xtask_run(words: &[&str]) -> Result<(Finished, Option<Report>)> {
     run_on("host", words)
 }
 
+/// The same with the units in `folder` of the repository.
+pub fn run_units(folder: &str, words: &[&str]) -> Result<(Finished, Option<Report>)> {
+    let units = build::root_dir().join(folder);
+    xtask_run(&[&["--units", &units.to_string_lossy()], words].concat())
+}
+
 /// The same on the board in the folder `board` of the repository.
 pub fn run_board(board: &str, words: &[&str]) -> Result<(Finished, Option<Report>)> {
     run_on(&build::root_dir().join(board).to_string_lossy(), words)
@@ -213,7 +218,7 @@ fn run_on(board: &str, words: &[&str]) -> Result<(Finished, Option<Report>)> {
 }
 
 /// One line of the output has all `pieces`.
-fn has_line<S: AsRef<str>>(finished: &Finished, pieces: &[S]) -> Result<()> {
+pub fn has_line<S: AsRef<str>>(finished: &Finished, pieces: &[S]) -> Result<()> {
     let found = finished.lines.iter().any(|line| pieces.iter().all(|piece| line.contains(piece.as_ref())));
     let pieces: Vec<&str> = pieces.iter().map(AsRef::as_ref).collect();
     ensure!(found, "no line has all of {pieces:?}");

@@ -4,11 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{
-    hammer,
-    host::run_board,
-    program::Finished,
-};
+use super::{hammer, host::run_board, program::Finished};
 use crate::{build, host::copy_folder};
 
 /// Runs the board and reads what its scripts could and could not do.

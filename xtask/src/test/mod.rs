@@ -15,6 +15,7 @@ mod ends;
 pub mod hammer;
 mod host;
 mod hostile;
+mod manager;
 mod page;
 mod program;
 mod tally;

@@ -19,7 +19,10 @@ pub fn run() -> Result<()> {
     for number in [first, second] {
         ensure!(range.contains(number.parse()?), "{number} is outside the range");
     }
-    ensure!(said("LANDLORD processes of first: ")?.parse::<u32>()? >= 2, "the first tenant's stray process never ran");
+    ensure!(
+        said("LANDLORD processes of first: ")?.parse::<u32>()? >= 2,
+        "the first tenant's stray process never ran"
+    );
     expect(&finished, "LANDLORD IPC of first: ", "3")?;
     expect(&finished, "LANDLORD runtime owner: ", &format!("{first}:755"))?;
     expect(&finished, "LANDLORD stopped: ", "0")?;
@@ -46,7 +49,8 @@ pub fn run() -> Result<()> {
 
 /// What follows `what` on the first line that has it.
 fn said<'f>(finished: &'f Finished, what: &str) -> Result<&'f str> {
-    let mut after = finished.lines.iter().filter_map(|line| line.split_once(what)).map(|(_, after)| after.trim());
+    let mut after =
+        finished.lines.iter().filter_map(|line| line.split_once(what)).map(|(_, after)| after.trim());
     after.next().with_context(|| format!("no line has {what:?}"))
 }
 

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
+    host::has_line,
     page,
     program::{self, Running},
     tally::{Outcome, Tally},
@@ -48,9 +49,9 @@ pub fn run(tally: &mut Tally) {
             Ok(lacking) => tally.add(&name, Outcome::Skipped(lacking.join("; "))),
             Err(error) => tally.add(&name, Outcome::Failed(format!("{error:#}"))),
         }
-        let name = format!("{} is idle and powers off by itself", board.name);
         if setup::lacking(board).is_ok_and(|lacking| lacking.is_empty()) {
-            tally.case(&name, || until_idle(board));
+            tally.case(&format!("{} is idle and powers off by itself", board.name), || until_idle(board));
+            tally.case(&format!("{} starts over when PID 1 panics", board.name), || panicking(board));
         }
     }
 }
@@ -65,6 +66,21 @@ fn until_idle(board: &Board) -> Result<()> {
     let report = read(&file)?;
     ensure!(report.ended == Ended::Idle, "ended: {}", report.ended);
     ensure!(report.boot_us > 0, "boot_us is 0");
+    Ok(())
+}
+
+/// `tomte.panic`: the panic handler says why and reboots; the kernel never hears of a dead init.
+fn panicking(board: &Board) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("report.json");
+    let mut command = xtask(board, &file)?;
+    let finished = program::run(command.args(["--until", "idle", "--", "tomte.panic"]))?;
+    ensure!(!finished.status.success(), "{}", finished.status);
+    has_line(&finished, &["tomte: cannot go on: panic at src/init/mod.rs:", "asked for by tomte.panic"])?;
+    has_line(&finished, &["tomte: rebooting in "])?;
+    has_line(&finished, &["reboot: Restarting system"])?;
+    ensure!(!finished.lines.iter().any(|line| line.contains("Attempted to kill init")), "init was killed");
+    ensure!(read(&file)?.ended == Ended::Panic, "the report does not say panic");
     Ok(())
 }
 
