@@ -179,7 +179,7 @@ fn signal_tree(
         }
     })?;
     failure.map_or(Ok(()), Err)?;
-    each_group_below(directory, depth, |group, _, depth| {
+    each_group_below(directory, depth, &mut |group, _, depth| {
         highest = signal_tree(group, signal, highest, depth)?;
         Ok(())
     })?;
@@ -187,7 +187,7 @@ fn signal_tree(
 }
 
 fn remove_below(directory: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
-    each_group_below(directory, depth, |group, name, depth| {
+    each_group_below(directory, depth, &mut |group, name, depth| {
         remove_below(group, depth)?;
         match unlinkat(directory, name, AtFlags::REMOVEDIR) {
             Err(Errno::NOENT) => Ok(()),
@@ -200,14 +200,15 @@ fn remove_below(directory: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
 fn each_group_below(
     directory: BorrowedFd<'_>,
     depth: u32,
-    mut act: impl FnMut(BorrowedFd<'_>, &CStr, u32) -> Result<(), Errno>,
+    act: &mut dyn FnMut(BorrowedFd<'_>, &CStr, u32) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     // A directory of the kernel's has one link for each below it, `.` and `..` besides.
     if fstat(directory)?.st_nlink <= 2 {
         return Ok(());
     }
     let depth = depth.checked_sub(1).ok_or(Errno::LOOP)?;
-    tree::each_entry(tree::open_directory(directory, c".")?, |name| {
+    let list = tree::open_directory(directory, c".")?;
+    tree::each_entry(list.as_fd(), &mut |name| {
         match tree::open_directory(directory, name) {
             Ok(group) => act(group.as_fd(), name, depth),
             Err(Errno::NOTDIR | Errno::NOENT) => Ok(()), // a file; or gone meanwhile
