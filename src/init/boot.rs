@@ -35,6 +35,9 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     if let Err(errno) = streams {
         log::warn(format_args!("no console and no /dev/null for the standard streams: {}", Text(errno)));
     }
+    if let Err(errno) = linux::boot::set_own_credentials_and_limits() {
+        ::log::warn!("cannot drop PID 1's groups or raise its limit of descriptors: {}", Text(errno));
+    }
     for api in &API_MOUNTS {
         mount(api);
     }

@@ -55,14 +55,20 @@ pub fn write_stderr(line: &[u8]) -> bool {
     true
 }
 
-/// A new descriptor of /dev/kmsg or of standard error, close-on-exec and above the first three.
+/// A new descriptor of /dev/kmsg or of standard error, close-on-exec and above the first three. It is for writing only:
+/// who can read a console hears what is typed there and can make it its own terminal.
 ///
 /// # Errors
-/// fcntl(2)'s.
+/// open(2)'s and fcntl(2)'s.
 pub fn duplicate(of_kmsg: bool) -> Result<OwnedFd, Errno> {
-    match kmsg().filter(|_| of_kmsg) {
-        Some(kmsg) => fcntl_dupfd_cloexec(kmsg, 3),
-        // SAFETY: as in `write_stderr`.
-        None => fcntl_dupfd_cloexec(unsafe { stderr() }, 3),
+    if let Some(kmsg) = kmsg().filter(|_| of_kmsg) {
+        return fcntl_dupfd_cloexec(kmsg, 3);
+    }
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match open("/proc/self/fd/2", flags, Mode::empty()) {
+        Ok(fd) => fcntl_dupfd_cloexec(fd, 3),
+        // SAFETY: as in `write_stderr`. A socket cannot be opened; it has nothing to type at.
+        Err(Errno::NXIO) => fcntl_dupfd_cloexec(unsafe { stderr() }, 3),
+        Err(errno) => Err(errno),
     }
 }

@@ -169,16 +169,22 @@ pub fn hand_over(directory: impl AsFd, to: Handover) -> Result<(), Errno> {
     if top.st_uid == to.uid && top.st_gid == to.gid && top.st_mode & 0o7777 & !to.mode_mask == 0 {
         return Ok(());
     }
-    hand_over_below(directory.as_fd(), to, DEPTH_MAX)?;
+    hand_over_below(directory.as_fd(), to, top.st_uid, DEPTH_MAX)?;
     change_hands(directory.as_fd(), to)
 }
 
-fn hand_over_below(directory: BorrowedFd<'_>, to: Handover, depth: u32) -> Result<(), Errno> {
+/// What is below changes hands, whoever owns it, but for one case: a file with more names than one that was not the old
+/// owner's. Where fs.protected_hardlinks is 0, the kernel's default, anybody can give /etc/shadow a name in here.
+fn hand_over_below(directory: BorrowedFd<'_>, to: Handover, from: u32, depth: u32) -> Result<(), Errno> {
     let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     each_entry(directory, &mut |entry| {
         let held = hold(directory, entry)?;
-        if FileType::from_raw_mode(fstat(&held)?.st_mode).is_dir() {
-            hand_over_below(open_directory(&held, c".")?.as_fd(), to, below)?;
+        let found = fstat(&held)?;
+        let owned = found.st_uid != 0 && found.st_uid == from || found.st_uid == to.uid;
+        if FileType::from_raw_mode(found.st_mode).is_dir() {
+            hand_over_below(open_directory(&held, c".")?.as_fd(), to, from, below)?;
+        } else if found.st_nlink > 1 && !owned {
+            return Ok(());
         }
         change_hands(held.as_fd(), to)
     })

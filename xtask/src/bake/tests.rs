@@ -314,3 +314,20 @@ fn the_hash_of_the_inputs_follows_names_and_contents_of_all_files() {
     assert!(is_new(hash("a 61184\n")), "another lock file");
     assert!(!is_new(hash("")), "nothing else changes it");
 }
+
+#[test]
+fn a_table_goes_through_what_is_no_regular_file_and_leaves_it_in_place() {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    assert!(write_whole(&socket, b"table").is_err(), "a socket cannot be opened");
+    assert!(fs::metadata(&socket).unwrap().file_type().is_socket());
+
+    let plain = dir.path().join("plain");
+    for bytes in [&b"long table"[..], b"short"] {
+        write_whole(&plain, bytes).unwrap();
+        assert_eq!(fs::read(&plain).unwrap(), bytes);
+    }
+}
