@@ -56,6 +56,7 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     Boot { table, words, started_us, random: linux::random::seed(), container }
 }
 
+#[inline(never)] // for a small frame
 fn mount(api: &linux::boot::ApiMount) {
     let target = api.target.to_str().unwrap_or_default();
     match linux::boot::mount_api(api) {
@@ -65,6 +66,7 @@ fn mount(api: &linux::boot::ApiMount) {
     }
 }
 
+#[inline(never)] // for a small frame
 fn open_table(linked: &'static [u8]) -> Table<'static> {
     match Table::open(linked, Arch::NATIVE) {
         Ok(table) => {
