@@ -4,7 +4,6 @@ while ! [ -e /run/rogue.pid ] || ! [ -e /var/lib/private/squatter/ready ]; do sl
 uid=$(stat -c %u /var/lib/private/squatter)
 /opt/hostile/hammer
 echo "WARDEN hammered: $?"
-echo "WARDEN hears: $($tomte status rogue | sed -n 's/^ *Active: //p')"
 cgroup=$(sed -n s/^0:://p "/proc/$(cat /run/rogue.pid)/cgroup")
 echo "WARDEN rogue hides in: $cgroup"
 $tomte stop squatter
