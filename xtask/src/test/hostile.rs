@@ -44,6 +44,7 @@ pub fn run() -> Result<()> {
         ensure!(left.is_empty(), "{left:?}");
     }
     expect(&finished, "WARDEN zombies: ", "0")?;
+    expect(&finished, "WARDEN gagged the console, PID 1 answered: ", "0")?;
     expect(&finished, "WARDEN hears again: ", "failed (failed) (Result: timeout)")
 }
 
