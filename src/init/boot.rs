@@ -41,6 +41,9 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     for api in &API_MOUNTS {
         mount(api);
     }
+    if let Err(errno) = linux::console::stop_blocking() {
+        ::log::warn!("a console that stops can hold PID 1 up: {}", Text(errno));
+    }
     let table = open_table(linked);
     let board = table.board();
     crash::set_action(board.on_panic, board.panic_delay);

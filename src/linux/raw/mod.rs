@@ -13,6 +13,7 @@ use rustix::io::Errno;
 mod arch;
 pub mod clock;
 pub mod ipc;
+pub mod keyring;
 pub mod mount;
 pub mod process;
 pub mod seccomp;

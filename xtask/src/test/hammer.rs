@@ -74,9 +74,9 @@ fn deaf() -> Result<()> {
     let mut packet = [0; 64];
     let request = wire::encode(&Request::Units { from: 0 }, &mut packet).context("encode")?;
     for _ in 0..10_000 {
-        match send(&client, request, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        match send(&client, request, SendFlags::NOSIGNAL) {
             Ok(_) => {}
-            Err(Errno::AGAIN) => continue,
+            Err(Errno::AGAIN) => break,
             Err(_) => return Ok(()), // it has cut us off
         }
     }
@@ -98,6 +98,7 @@ fn healthy() -> Result<()> {
 fn client() -> Result<OwnedFd> {
     let socket = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None)?;
     set_socket_timeout(&socket, Timeout::Recv, Some(std::time::Duration::from_secs(5)))?;
+    set_socket_timeout(&socket, Timeout::Send, Some(std::time::Duration::from_secs(5)))?;
     connect(&socket, &SocketAddrUnix::new(SOCKET_PATH)?).context(SOCKET_PATH)?;
     Ok(socket)
 }

@@ -23,6 +23,6 @@ try "make a cgroup" mkdir "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/m
 try "read the console" sh -c 'head -c 1 <&3'
 try "open the console" sh -c ': < /dev/console'
 try "mount" mount -t tmpfs none /mnt
-try "enter the boundary" ls /var/lib/private/squatter/.. -A
+try "see somebody else's state" sh -c 'ls -A /var/lib/private | grep -v squatter'
 echo "$who is told: $(/sbin/tomte list-units 2>&1 | head -n 1)"
 echo "$who has descriptors: $(ls /proc/self/fd | tr '\n' ' ')"
