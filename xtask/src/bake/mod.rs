@@ -124,10 +124,14 @@ pub fn write(baked: &Baked, file: &Path) -> Result<()> {
     write_whole(file, &baked.table)
 }
 
-/// Writes `bytes` to a new file beside `file` and puts that in its place.
+/// Writes `bytes` to a new file beside `file` and puts that in its place. What is there and no regular file (/dev/null,
+/// a pipe) keeps its place and is written into.
 fn write_whole(file: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write as _;
 
+    if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+        return std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()));
+    }
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> Result<()> {
         std::fs::create_dir_all(dir)?;

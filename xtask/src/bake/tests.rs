@@ -314,3 +314,19 @@ fn the_hash_of_the_inputs_follows_names_and_contents_of_all_files() {
     assert!(is_new(hash("a 61184\n")), "another lock file");
     assert!(!is_new(hash("")), "nothing else changes it");
 }
+
+#[test]
+fn a_table_for_what_is_no_regular_file_goes_into_it_and_leaves_it_there() {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // For writing as well, or opening it would wait for a writer.
+    let reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    write_whole(&pipe, b"table").unwrap();
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    let mut bytes = [0; 5];
+    std::io::Read::read_exact(&mut &reader, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"table");
+}

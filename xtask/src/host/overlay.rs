@@ -26,6 +26,9 @@ const OWNED_BY_ROOT: [&str; 6] = ["/usr/bin", "/usr/sbin", "/var/lib", "/var/cac
 /// Directories that only root may look into: in a user namespace nobody can, so they start empty.
 const CLOSED: [&str; 3] = ["/var/lib/private", "/var/cache/private", "/var/log/private"];
 
+/// Files of the patchwork up to this size are copied.
+const COPIED_BYTES_MAX: u64 = 1 << 20;
+
 /// Where the layers of one run are.
 pub struct Layers {
     /// The tmpfs with the upper layers.
@@ -82,7 +85,7 @@ impl Layers {
                 Ok(kind) if kind.is_symlink() => {
                     fs::read_link(&source).and_then(|to| symlink(to, &target)).context("symlink")
                 }
-                Ok(kind) if kind.is_file() => bind_read_only(&source, &target),
+                Ok(kind) if kind.is_file() => show_file(&source, &target),
                 Ok(_) => Ok(()), // sockets, pipes and devices of the host are not the run's business
                 Err(error) => Err(error.into()),
             };
@@ -140,6 +143,19 @@ fn own_directories(lower: &Path, upper: &Path) -> Result<()> {
             fs::create_dir_all(&ours)?;
             fs::set_permissions(&ours, fs::metadata(there)?.permissions())?;
         }
+    }
+    Ok(())
+}
+
+/// Gives the new root the host's file `from` at `to`: a copy, which can be replaced, or a bind mount of a large one. Files
+/// that only root may read are not there.
+fn show_file(from: &Path, to: &Path) -> Result<()> {
+    if fs::metadata(from)?.len() > COPIED_BYTES_MAX {
+        return bind_read_only(from, to);
+    }
+    match fs::copy(from, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+        other => drop(other.context("copy")?),
     }
     Ok(())
 }
