@@ -282,7 +282,13 @@ impl Board {
         let dir = if name.contains('/') { PathBuf::from(name) } else { boards_dir().join(name) };
         let file = dir.join("board.toml");
         if !file.exists() {
-            bail!("no board {name}: {} does not exist", file.display());
+            let boards = crate::setup::board_names().unwrap_or_default();
+            let meant = closest(name, boards.iter().map(String::as_str));
+            let meant = meant.map_or_else(
+                || format!("the boards are {}", boards.join(", ")),
+                |meant| format!("did you mean {meant}?"),
+            );
+            bail!("no board {name}: {} does not exist ({meant})", file.display());
         }
         let text =
             std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;

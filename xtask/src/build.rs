@@ -38,6 +38,14 @@ pub struct Built {
     _lock: File,
 }
 
+impl Built {
+    /// The binary that somebody else has built.
+    pub fn ready(binary: &Path) -> Result<Self> {
+        let opened = File::open(binary).with_context(|| format!("cannot open {}", binary.display()))?;
+        Ok(Self { binary: binary.to_owned(), table: PathBuf::new(), _lock: opened })
+    }
+}
+
 /// `cargo xtask build B`.
 pub fn run(board: &str) -> Result<()> {
     let built = build(&Board::load(board)?, &Options::default())?;

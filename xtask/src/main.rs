@@ -52,43 +52,43 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Makes a board's table out of its unit files.
+    /// Make a board's table out of its unit files.
     Bake(bake::verb::Args),
-    /// Says what a table has on one unit.
+    /// Show in words what the table has on one unit, and the steps that start it.
     Explain(explain::Args),
-    /// Says what is wrong with unit files.
+    /// Say what is wrong with unit files.
     Check(check::verb::Args),
-    /// Build a board, run it and report.
+    /// Build a board, run it, and show its units: the host board here, others in QEMU.
     Run(run::Args),
-    /// Build the target binary of a board.
+    /// Build the target binary of a board; its path goes to stdout.
     Build {
-        /// The board.
+        /// A folder of board-configs, or a path with a slash in it.
         board: String,
     },
-    /// Make the bootable image of a board: an initramfs, and the kernel for it.
+    /// Make the bootable image of a board; the paths of initramfs and kernel go to stdout.
     Image {
-        /// The board.
+        /// A folder of board-configs, or a path with a slash in it.
         board: String,
     },
-    /// Plays seeded worlds against the supervisor.
+    /// Play seeded worlds against the supervisor and look for broken rules.
     Sim(sim::Args),
     /// Show the binary's bytes by room, against the budget.
     Size {
-        /// The board.
+        /// A folder of board-configs, or a path with a slash in it.
         #[arg(default_value = "host")]
         board: String,
-        /// Show the largest functions and statics, so many.
+        /// Show this many of the largest functions and statics, too.
         #[arg(long, value_name = "COUNT", default_value_t = 0)]
         symbols: usize,
     },
-    /// Everything CI checks, or only some levels of it.
+    /// Run everything CI checks, or only some levels of it.
     Test {
-        /// Which; all without.
+        /// The levels to run; without one, all.
         levels: Vec<test::Level>,
     },
-    /// Install or download what the boards need.
+    /// Install or download what the boards need, and say what cannot be had.
     Setup {
-        /// Only for this board.
+        /// Only what this board needs.
         #[arg(long)]
         board: Option<String>,
         /// Only say what is missing and what would be done.

@@ -80,13 +80,18 @@ pub fn lacking(board: &Board) -> Result<Vec<String>> {
 
 /// Every board of the repository, by name.
 pub fn all_boards() -> Result<Vec<Board>> {
+    board_names()?.iter().map(|name| Board::load(name)).collect()
+}
+
+/// The names of the repository's boards, sorted.
+pub fn board_names() -> Result<Vec<String>> {
     let mut names: Vec<String> = std::fs::read_dir(boards_dir())?
         .flatten()
         .filter(|entry| entry.path().join("board.toml").exists())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    names.iter().map(|name| Board::load(name)).collect()
+    Ok(names)
 }
 
 fn needs(boards: &[Board]) -> Vec<Need> {

@@ -12,16 +12,16 @@ const EVENTS: u64 = 1_500_000;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Run this world only.
+    /// Play only the world of this seed.
     seed: Option<u64>,
-    /// Run so many worlds, from seed 0 on (default: as many as make 1.5 million events).
-    #[arg(long, conflicts_with = "seed")]
+    /// Play this many worlds; without it, as many as make 1.5 million events.
+    #[arg(long, value_name = "COUNT", conflicts_with = "seed")]
     worlds: Option<u64>,
     /// The first world's seed.
-    #[arg(long, default_value_t = 0, conflicts_with = "seed")]
+    #[arg(long, value_name = "SEED", default_value_t = 0, conflicts_with = "seed")]
     from: u64,
-    /// How much of the failing world's log to show.
-    #[arg(long, default_value_t = worlds::LOG_LINES)]
+    /// How many of the last lines of a failing world's log to show.
+    #[arg(long, value_name = "COUNT", default_value_t = worlds::LOG_LINES)]
     lines: usize,
 }
 
@@ -34,8 +34,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let tally = tally.map_err(|failure| anyhow!("{failure}"))?;
     println!(
-        "sim: {} worlds, {} events, {} days, no rule broken ({:.1} s)",
+        "sim: {} world{}, {} events, {} days, no rule broken ({:.1} s)",
         tally.worlds,
+        if tally.worlds == 1 { "" } else { "s" },
         tally.events,
         tally.simulated / 86_400_000_000,
         begin.elapsed().as_secs_f32()

@@ -124,15 +124,13 @@ pub fn write(baked: &Baked, file: &Path) -> Result<()> {
     write_whole(file, &baked.table)
 }
 
-/// Writes `bytes` to a new file beside `file` and puts that in its place. What is no regular file is written to as it
-/// stands: a device such as /dev/null, replaced by a file, would be gone for the whole machine.
+/// Writes `bytes` to a new file beside `file` and puts that in its place. What is there and no regular file (/dev/null,
+/// a pipe) keeps its place and is written into.
 fn write_whole(file: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write as _;
 
     if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
-        let written =
-            std::fs::OpenOptions::new().write(true).open(file).and_then(|mut it| it.write_all(bytes));
-        return written.with_context(|| format!("cannot write {}", file.display()));
+        return std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()));
     }
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> Result<()> {

@@ -53,7 +53,9 @@ pub struct Files {
 pub fn collect(paths: &[PathBuf], sink: &mut Diagnostics) -> Files {
     let mut files = Files::default();
     for path in paths {
-        if path.is_dir() {
+        if !path.exists() && !path.is_symlink() {
+            sink.push(Diagnostic::error(format!("{}: no such file or directory", path.display())));
+        } else if path.is_dir() {
             files.roots.push(path.clone());
             directory(path, &mut files, sink);
         } else {

@@ -1,6 +1,10 @@
 //! `cargo xtask explain BOARD UNIT`: what the table has on one unit, in words. Reads the baked record, so that it tells
-//! what the target will see, and the graph for the reasons behind the order.
+//! what the target will see, the graph for the reasons behind the order, and the target's own list of steps.
 
+#[path = "../../../src/linux/step.rs"]
+#[allow(dead_code, reason = "what the target does with a step's index is not xtask's business")]
+mod step;
+mod steps;
 mod words;
 
 #[cfg(test)]
@@ -80,6 +84,7 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         explanation.add("Commands", words::commands(service));
         explanation.add("Service", words::service(&unit, service));
         explanation.add("Processes", words::exec(&service.exec));
+        explanation.add("Steps", steps::steps(&service.exec));
     }
     Ok(explanation)
 }

@@ -2,6 +2,8 @@ use std::{fs, path::Path};
 
 use super::*;
 
+const STEPS: &str = "Steps";
+
 fn explained(unit: &str, file: &str) -> Result<Explanation> {
     let dir = tempfile::tempdir()?;
     fs::create_dir_all(dir.path().join("b/units"))?;
@@ -22,7 +24,7 @@ fn values<'e>(explanation: &'e Explanation, heading: &str, name: &str) -> &'e [S
 fn a_plain_service_has_no_settings_to_speak_of() {
     let explanation = explained("app", "[Service]\nExecStart=/bin/true\n").unwrap();
     let headings: Vec<&str> = explanation.sections.iter().map(|(heading, _)| *heading).collect();
-    assert_eq!(headings, ["Unit", "Dependencies", "Identity", "Commands", "Service"]);
+    assert_eq!(headings, ["Unit", "Dependencies", "Identity", "Commands", "Service", STEPS]);
     assert_eq!(values(&explanation, "Identity", "User"), ["root"]);
     assert_eq!(explanation.sections[4].1, [("Type".to_owned(), vec!["simple".to_owned()])]);
     assert_eq!(values(&explanation, "Unit", "Started at boot"), ["no, only by hand"]);
@@ -90,4 +92,50 @@ fn variants_are_written_with_hyphens() {
     assert_eq!(words::word(KillMode::ControlGroup), "control-group");
     let spans = [Micros(1_500), Micros::from_secs(90), Micros::FOREVER, Micros(1_500_000)];
     assert_eq!(spans.map(words::span), ["1500us", "90s", "infinity", "1500ms"]);
+}
+
+#[test]
+fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
+    let names = |file: &str| -> Vec<String> {
+        let explanation = explained("app", file).unwrap();
+        let (_, rows) = explanation.sections.into_iter().find(|(heading, _)| *heading == STEPS).unwrap();
+        rows.into_iter().map(|(name, _)| name).collect()
+    };
+    let plain = names("[Service]\nExecStart=/bin/true\n");
+    let always = "pipe clone signals session stdin stdout stderr environment limits working-directory \
+        close-descriptors signal-mask exec";
+    assert_eq!(plain.join(" "), always);
+    let all = names(
+        "[Service]\nExecStart=/bin/true\nDynamicUser=yes\nRuntimeDirectory=a\nStateDirectory=a\nCacheDirectory=a\n\
+         LogsDirectory=a\nConfigurationDirectory=a\nCapabilityBoundingSet=CAP_NET_RAW\n\
+         AmbientCapabilities=CAP_NET_RAW\n",
+    );
+    assert_eq!(all, step::Step::ALL.map(|step| step.name().to_owned()));
+}
+
+#[test]
+fn a_step_says_what_it_does_and_how_its_failure_looks() {
+    let file = "[Service]\nExecStart=/bin/true\nUser=daemon\nPrivateTmp=yes\nProtectHome=yes\nLimitNOFILE=9\n\
+        UMask=0077\nWorkingDirectory=-~\nStateDirectory=x y\nStateDirectoryMode=0700\n";
+    let explanation = explained("app", file).unwrap();
+    for (step, expected) in [
+        ("user", "looks up daemon in the image's /etc/passwd   # exit 217 if it fails"),
+        ("group", "looks up the user's groups in the image's /etc/group   # exit 216 if it fails"),
+        (
+            "state-directory",
+            "makes /var/lib/x, /var/lib/y, mode 0700, owned by the user   # exit 238 if it fails",
+        ),
+        (
+            "namespace",
+            "enters a mount namespace with a /tmp and a /var/tmp of the service's own; the homes out of reach   # exit 226 if it fails",
+        ),
+        ("limits", "sets the umask 0077 and LimitNOFILE   # exit 205 if it fails"),
+        (
+            "working-directory",
+            "changes to the user's home, or / where that is missing   # exit 200 if it fails",
+        ),
+        ("exec", "expands $, finds the program and becomes it   # exit 203 if it fails"),
+    ] {
+        assert_eq!(values(&explanation, STEPS, step), [expected], "{step}");
+    }
 }

@@ -191,7 +191,7 @@ fn amount(limit: u64) -> String {
     if limit == u64::MAX { "infinity".to_owned() } else { limit.to_string() }
 }
 
-fn capabilities(set: u64) -> String {
+pub(super) fn capabilities(set: u64) -> String {
     let names = capability::names(set).collect::<Vec<_>>();
     if names.is_empty() { "none".to_owned() } else { names.join(" ") }
 }

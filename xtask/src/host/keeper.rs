@@ -23,6 +23,9 @@ use super::{
     lines::{INTERRUPT, KILL, MAPPED, Said},
 };
 
+/// The sysctl settings by which kernels of distributions keep user namespaces from users.
+const USER_NAMESPACE_SETTINGS: &str = "user.max_user_namespaces, kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns";
+
 /// Runs the keeper to its end; what happened goes to stdout.
 pub fn run(plan: &Plan) -> Result<()> {
     let _ = setsid(); // fails only for a group's leader, which a spawned process is not
@@ -116,8 +119,9 @@ pub fn unshare(flags: UnshareFlags, what: &str) -> Result<()> {
     let made = unsafe { rustix::thread::unshare_unsafe(flags) };
     made.map_err(|errno| {
         anyhow!(
-            "the kernel refuses {what} (unshare: {errno}); ways out: run it as root outside of a locked-down \
-             container, or use a QEMU board: cargo xtask run --board qemu-x86_64"
+            "the kernel refuses {what} (unshare: {errno})\nways out: run it as root; outside of a locked-down container; \
+             with {USER_NAMESPACE_SETTINGS} set so that users may make namespaces; or on a QEMU board: cargo xtask run \
+             --board qemu-x86_64"
         )
     })
 }

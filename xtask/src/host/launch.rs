@@ -57,9 +57,6 @@ pub fn launch(
     let own_binary = dir.path().join("tomte");
     fs::copy(binary, &own_binary).with_context(|| format!("cannot copy {}", binary.display()))?;
     let cgroup = if defects.no_cgroup { None } else { cgroup::create() };
-    if cgroup.is_none() && !defects.no_cgroup {
-        eprintln!("no cgroup2 hierarchy that this user may write: running without cgroups");
-    }
     let (console, terminal, console_path) = open_console()?;
     let rootfs = board.dir.join("rootfs");
     let plan = Plan {

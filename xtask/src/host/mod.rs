@@ -14,7 +14,7 @@ mod launch;
 mod lines;
 mod loopback;
 mod overlay;
-mod root;
+pub mod root;
 pub mod stage;
 mod user_namespace;
 
@@ -26,7 +26,7 @@ pub use user_namespace::on_path;
 /// Looks whether this board can run here; the error says what is refused and the ways out.
 pub fn probe() -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {
-        return user_namespace::probe().map(drop);
+        user_namespace::probe()?;
     }
     let tried = std::process::Command::new("/proc/self/exe").arg("host-probe").output()?;
     let said = String::from_utf8_lossy(&tried.stderr);

@@ -1,33 +1,33 @@
 //! The throw-away root: an overlay of the host's `/` and of every other file system that is mounted in it, with all
 //! changes in memory.
+//!
+//! In a user namespace the kernel lets nobody look below a mount that was made outside of it, so it refuses an overlay
+//! over a directory with such a mount somewhere below. There the root is a patchwork: an overlay over every directory
+//! without one, and the directories that lead to one made by hand.
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
-use rustix::mount::{MountFlags, mount};
+use rustix::{
+    fs::{StatVfsMountFlags, statvfs},
+    mount::{MountFlags, mount, mount_bind, mount_remount},
+};
 
 /// What is mounted below these is made afresh for PID 1, by the stage or by PID 1 itself.
 const FRESH: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
-/// Directories that belong to root everywhere and that the run writes into. In a user namespace the host's root has no
-/// number, so overlayfs could not copy them up; they are put into the upper layer beforehand.
-const OWNED_BY_ROOT: [&str; 12] = [
-    "etc",
-    "opt",
-    "usr",
-    "usr/bin",
-    "usr/sbin",
-    "var",
-    "var/lib",
-    "var/cache",
-    "var/log",
-    "srv",
-    "bin",
-    "sbin",
-];
+/// Directories below the patchwork's overlays that belong to root everywhere and that the run writes into. In a user
+/// namespace the host's root has no number, so overlayfs could not copy them up; they are put into the upper layer
+/// beforehand.
+const OWNED_BY_ROOT: [&str; 6] = ["/usr/bin", "/usr/sbin", "/var/lib", "/var/cache", "/var/log", "/var/tmp"];
+/// Directories that only root may look into: in a user namespace nobody can, so they start empty.
+const CLOSED: [&str; 3] = ["/var/lib/private", "/var/cache/private", "/var/log/private"];
+
+/// Files of the patchwork up to this size are copied.
+const COPIED_BYTES_MAX: u64 = 1 << 20;
 
 /// Where the layers of one run are.
 pub struct Layers {
@@ -50,8 +50,14 @@ impl Layers {
             fs::read_to_string("/proc/self/mountinfo").context("cannot read /proc/self/mountinfo")?;
         let root = self.base.join("root");
         fs::create_dir(&root)?;
+        let points = other_mounts(&mounted, &self.base);
+        if self.user_namespace {
+            mount_tmpfs(&root, "mode=755")?;
+            self.patchwork(Path::new("/"), &root, &points)?;
+            return Ok(root);
+        }
         self.overlay(Path::new("/"), &root)?;
-        for point in other_mounts(&mounted, &self.base) {
+        for point in points {
             let Ok(below) = point.strip_prefix("/") else { continue };
             let at = root.join(below);
             let laid = if point.is_dir() {
@@ -65,6 +71,39 @@ impl Layers {
             }
         }
         Ok(root)
+    }
+
+    /// Makes in the directory `to` what the directory `from` of the host has; `points` are the host's mount points.
+    fn patchwork(&mut self, from: &Path, to: &Path, points: &[PathBuf]) -> Result<()> {
+        let entries = fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
+        for entry in entries.flatten() {
+            let (source, target) = (entry.path(), to.join(entry.file_name()));
+            let is_fresh = FRESH.iter().any(|fresh| source == Path::new(fresh)) || source == self.base;
+            let laid = match fs::symlink_metadata(&source).map(|found| found.file_type()) {
+                Ok(_) if is_fresh => Ok(()),
+                Ok(kind) if kind.is_dir() => self.patch(&source, &target, points),
+                Ok(kind) if kind.is_symlink() => {
+                    fs::read_link(&source).and_then(|to| symlink(to, &target)).context("symlink")
+                }
+                Ok(kind) if kind.is_file() => show_file(&source, &target),
+                Ok(_) => Ok(()), // sockets, pipes and devices of the host are not the run's business
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = laid {
+                eprintln!("{} is left out of the throw-away root: {error:#}", source.display());
+            }
+        }
+        Ok(())
+    }
+
+    /// One directory of the patchwork.
+    fn patch(&mut self, from: &Path, to: &Path, points: &[PathBuf]) -> Result<()> {
+        fs::create_dir(to)?;
+        if !points.iter().any(|point| point != from && point.starts_with(from)) {
+            return self.overlay(from, to);
+        }
+        fs::set_permissions(to, fs::metadata(from)?.permissions())?;
+        self.patchwork(from, to, points)
     }
 
     fn overlay(&mut self, lower: &Path, at: &Path) -> Result<()> {
@@ -84,21 +123,60 @@ impl Layers {
         }
         mount_with("overlay", at, "overlay", MountFlags::empty(), &options).with_context(|| {
             format!("cannot lay a throw-away overlay over {} (is overlayfs in the kernel?)", lower.display())
-        })
+        })?;
+        for closed in CLOSED.iter().filter(|_| self.user_namespace) {
+            let Ok(name) = Path::new(closed).strip_prefix(lower) else { continue };
+            if at.join(name).is_dir() {
+                mount_tmpfs(&at.join(name), "mode=700")?;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Makes the directories of [`OWNED_BY_ROOT`] that `lower` has in `upper`, with their modes.
+/// Makes the directories of [`OWNED_BY_ROOT`] that are below `lower` in `upper`.
 fn own_directories(lower: &Path, upper: &Path) -> Result<()> {
-    for name in OWNED_BY_ROOT {
-        let there = lower.join(name);
-        if fs::symlink_metadata(&there).is_ok_and(|found| found.is_dir()) {
+    for there in OWNED_BY_ROOT.map(Path::new) {
+        let Ok(name) = there.strip_prefix(lower) else { continue };
+        if fs::symlink_metadata(there).is_ok_and(|found| found.is_dir()) && name != Path::new("") {
             let ours = upper.join(name);
             fs::create_dir_all(&ours)?;
-            fs::set_permissions(&ours, fs::Permissions::from_mode(0o755))?;
+            fs::set_permissions(&ours, fs::metadata(there)?.permissions())?;
         }
     }
     Ok(())
+}
+
+/// Gives the new root the host's file `from` at `to`: a copy, which can be replaced, or a bind mount of a large one. Files
+/// that only root may read are not there.
+fn show_file(from: &Path, to: &Path) -> Result<()> {
+    if fs::metadata(from)?.len() > COPIED_BYTES_MAX {
+        return bind_read_only(from, to);
+    }
+    match fs::copy(from, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+        other => drop(other.context("copy")?),
+    }
+    Ok(())
+}
+
+/// Shows the host's file `from` at `to`, which is made; nobody can change it there.
+fn bind_read_only(from: &Path, to: &Path) -> Result<()> {
+    fs::write(to, "")?;
+    mount_bind(from, to).context("bind")?;
+    // What the mount forbids already stays forbidden: the kernel insists on that in a user namespace.
+    let found = statvfs(to)?.f_flag;
+    let kept = [
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+    ];
+    let kept = kept.into_iter().filter(|(flag, _)| found.contains(*flag)).map(|(_, flag)| flag);
+    let flags = kept.fold(MountFlags::BIND | MountFlags::RDONLY, MountFlags::union);
+    mount_remount(to, flags, "").context("remount read-only")
 }
 
 /// Mount points of `mountinfo` (proc(5)) that belong into the new root, parents first.

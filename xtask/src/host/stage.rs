@@ -5,7 +5,7 @@ use std::{env, fs, os::unix::process::CommandExt, path::Path, process::Command};
 use anyhow::{Context, Result};
 use rustix::{
     mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
-    process::{Signal, pivot_root, set_parent_process_death_signal},
+    process::{Signal, geteuid, pivot_root, set_parent_process_death_signal},
     thread::UnshareFlags,
 };
 
@@ -23,6 +23,9 @@ const NAMESPACES: UnshareFlags = UnshareFlags::NEWNS
 
 /// Tries, in a process of its own that ends then, whether the kernel allows all of it.
 pub fn try_namespaces() -> Result<()> {
+    if !geteuid().is_root() {
+        unshare(UnshareFlags::NEWUSER, "a user namespace")?;
+    }
     unshare(NAMESPACES | UnshareFlags::NEWPID, "namespaces")
 }
 

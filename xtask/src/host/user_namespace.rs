@@ -3,7 +3,7 @@
 
 use std::{fs, process::Command};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use rustix::process::{getgid, getuid};
 
 use crate::progress;
@@ -53,7 +53,9 @@ pub fn map(lent: Lent, pid: u32) -> Result<()> {
         [("newuidmap", getuid().as_raw(), lent.first_uid), ("newgidmap", getgid().as_raw(), lent.first_gid)];
     for (program, own, first) in maps {
         let words = [pid, 0, own, 1, 1, first, IDS].map(|number| number.to_string());
-        progress::capture(Command::new(program).args(words))?;
+        progress::capture(Command::new(program).args(words)).context(
+            "the user namespace gets no ids (is newuidmap set-user-ID root, and not kept from that by a container?)",
+        )?;
     }
     Ok(())
 }

@@ -24,19 +24,19 @@ const BOOT_MAX: Duration = Duration::from_secs(180);
 /// `run`'s words.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Args {
-    /// The board: a folder of board-configs, or a path to one.
+    /// A folder of board-configs, or a path with a slash in it.
     #[arg(long, default_value = "host")]
     pub board: String,
-    /// A unit file, or a folder of them, instead of the board's own. Can be given more than once.
+    /// A unit file or a folder of them, instead of the board's own; may be repeated.
     #[arg(long, value_name = "PATH")]
     pub units: Vec<PathBuf>,
-    /// What to boot into instead of the board's default target.
+    /// What boot starts, instead of the board's default target.
     #[arg(long, value_name = "UNIT")]
     pub target: Option<String>,
-    /// When to shut down: `idle` (boot's jobs are done) or a time such as 3s; without it, on Ctrl-C.
+    /// When to shut down: idle (all jobs of boot are done) or a time such as 3s; without it, on Ctrl-C.
     #[arg(long, value_name = "idle|DURATION")]
     pub until: Option<Until>,
-    /// Write the report (JSON) to this file.
+    /// Write how the units did to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Call it a hang after this time.
@@ -45,9 +45,12 @@ pub struct Args {
     /// Carry this file as the table instead of baking one.
     #[arg(long, hide = true, value_name = "FILE")]
     pub table: Option<PathBuf>,
+    /// Run this target binary instead of building one.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
     #[command(flatten)]
     pub defects: host::Defects,
-    /// Further words for PID 1.
+    /// Further words for PID 1, after --.
     #[arg(last = true)]
     pub words: Vec<String>,
 }
@@ -69,7 +72,7 @@ impl std::str::FromStr for Until {
             return Ok(Self::Idle);
         }
         let after = humantime::parse_duration(text)
-            .map_err(|error| format!("{error}; expected idle or a time such as 500ms, 3s, 1min"))?;
+            .map_err(|_| "expected idle or a time such as 500ms, 3s, 1min".to_owned())?;
         Ok(Self::After(after))
     }
 }
@@ -128,7 +131,9 @@ pub fn execute(args: &Args, show: Show) -> Result<Outcome> {
 /// [`execute`], for a caller that talks to the virtual machine while it runs.
 pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
     let board = Board::load(&args.board)?;
-    setup::ensure(&board)?;
+    if args.binary.is_none() {
+        setup::ensure(&board)?;
+    }
     if board.config.qemu.is_none() && board.config.arch != std::env::consts::ARCH {
         bail!("board {} is for {} and has no [qemu]: it cannot run here", board.name, board.config.arch);
     }
@@ -138,7 +143,10 @@ pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Ou
         table: args.table.clone(),
         symbols: false,
     };
-    let built = build::build(&board, &options)?;
+    let built = match &args.binary {
+        Some(binary) => Built::ready(binary)?,
+        None => build::build(&board, &options)?,
+    };
     let outcome = launch(args, &board, &built, show, ready)?;
     if let Some(path) = &args.report {
         outcome.report.write(path)?;

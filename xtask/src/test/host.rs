@@ -104,6 +104,7 @@ pub fn run(tally: &mut Tally) {
         let why = "they need /usr/bin/python3".to_owned();
         tally.add("the seed units run under users of their own", Outcome::Skipped(why));
     }
+    super::rootless::run(tally);
     for case in &CASES {
         tally.case(case.name, || bad_input(case));
     }
@@ -119,6 +120,11 @@ pub fn run(tally: &mut Tally) {
 /// The three unit files of the first issue, as their authors wrote them.
 fn seed_units() -> Result<()> {
     let (finished, report) = xtask_run(&["--until", "2s"])?;
+    seed_units_run(&finished, report)
+}
+
+/// The seed units run under their users, as `finished` and `report` tell.
+pub fn seed_units_run(finished: &Finished, report: Option<Report>) -> Result<()> {
     ensure!(finished.status.success(), "{}", finished.status);
     let report = report.context("no report")?;
     for (name, uid) in
@@ -145,7 +151,7 @@ fn seed_units() -> Result<()> {
         ],
         vec!["heartbeat 1".to_owned()],
     ] {
-        has_line(&finished, &pieces)?;
+        has_line(finished, &pieces)?;
     }
     Ok(())
 }

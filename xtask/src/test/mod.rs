@@ -18,6 +18,7 @@ mod hostile;
 mod manager;
 mod page;
 mod program;
+mod rootless;
 mod tally;
 mod tenants;
 mod vm;
@@ -27,11 +28,11 @@ use tally::{Outcome, Tally};
 /// A part of the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Level {
-    /// rustfmt.
+    /// The formatting (rustfmt).
     Fmt,
-    /// clippy, warnings are errors.
+    /// The lints (clippy); warnings are errors.
     Clippy,
-    /// cargo test: layers, unit tests, the steps of a spawn.
+    /// Unit tests, layers, and the steps of a spawn (cargo test).
     Unit,
     /// The simulation of the supervisor.
     Sim,
@@ -39,9 +40,9 @@ pub enum Level {
     Golden,
     /// The host board: the seed units, and bad input.
     Namespaces,
-    /// Both virtual machines.
+    /// Both virtual machines, booted and asked for a page.
     Qemu,
-    /// The binary's size.
+    /// The binary's size, against its budget.
     Size,
 }
 

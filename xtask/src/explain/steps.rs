@@ -1,0 +1,143 @@
+//! The steps that make one process of a service, in words, each with the exit code of a process that failed there.
+//! A command with the prefix `+` or `!` leaves out what narrows its privilege; [Commands] says which have one.
+//! Only those that have something to do for the service are said.
+
+use tomte::table::{DirectoryKind, Exec, PrivateTmp, ProtectHome, ProtectSystem};
+
+use super::{
+    Row,
+    step::Step,
+    words::{capabilities, word},
+};
+use crate::values::rlimit;
+
+/// A step's name, and what it does here.
+pub(super) fn steps(exec: &Exec<'_>) -> Vec<Row> {
+    let row = |step: Step| {
+        let says = deed(step, exec)?;
+        let failure = match step {
+            Step::Pipe | Step::Clone => "result resources".to_owned(), // in PID 1: there is no child to exit
+            _ => format!("exit {}", step.exit_code()),
+        };
+        Some((step.name().to_owned(), vec![format!("{says}   # {failure} if it fails")]))
+    };
+    Step::ALL.into_iter().filter_map(row).collect()
+}
+
+/// What `step` does for a process of `exec`; `None` where that is nothing.
+fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
+    let said = |text: &str| Some(text.to_owned());
+    match step {
+        Step::Pipe => said("opens, in PID 1, the pipe on which the steps below report"),
+        Step::Clone => said("makes the process, in the service's cgroup where there is one"),
+        Step::Signals => match exec.ignore_sigpipe {
+            true => said("sets every signal back to its default and ignores SIGPIPE"),
+            false => said("sets every signal back to its default"),
+        },
+        Step::Session => said("starts a session of its own, without a terminal"),
+        Step::User => user(exec),
+        Step::Group => group(exec),
+        Step::Identity => {
+            exec.dynamic_user.then(|| "checks that nobody else has or had the number, and reports it".into())
+        }
+        Step::Stdin => Some(format!("opens standard input: {}", word(exec.stdin))),
+        Step::Stdout => Some(format!("opens standard output: {}", word(exec.stdout))),
+        Step::Stderr => Some(format!("opens standard error: {}", word(exec.stderr))),
+        Step::RuntimeDirectory => directories(exec, DirectoryKind::Runtime),
+        Step::StateDirectory => directories(exec, DirectoryKind::State),
+        Step::CacheDirectory => directories(exec, DirectoryKind::Cache),
+        Step::LogsDirectory => directories(exec, DirectoryKind::Logs),
+        Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
+        Step::Environment => said("gathers the environment variables"),
+        Step::Namespace => namespace(exec),
+        Step::Limits => Some(limits(exec)),
+        Step::Groups => {
+            has_groups(exec).then(|| "takes the group, and the supplementary groups instead of root's".into())
+        }
+        Step::BoundingSet => (exec.capability_bounding_set != u64::MAX)
+            .then(|| format!("gives up for good all but {}", capabilities(exec.capability_bounding_set))),
+        Step::Ids => (!exec.user.is_empty()).then(|| "becomes the user; root's capabilities end here".into()),
+        Step::AmbientCapabilities => (exec.ambient_capabilities != 0)
+            .then(|| format!("keeps {} over the exec", capabilities(exec.ambient_capabilities))),
+        Step::WorkingDirectory => Some(working_directory(exec)),
+        Step::NoNewPrivileges => {
+            exec.no_new_privileges.then(|| "forbids privileges through set-user-ID programs, for good".into())
+        }
+        Step::Seccomp => {
+            exec.restrict_suid_sgid.then(|| "loads the filter against making set-user-ID files".into())
+        }
+        Step::CloseDescriptors => said("sees to it that only the three standard streams stay open"),
+        Step::SignalMask => said("lets signals through"),
+        Step::Exec => said("expands $, finds the program and becomes it"),
+    }
+}
+
+fn user(exec: &Exec<'_>) -> Option<String> {
+    match (exec.user, exec.dynamic_user) {
+        ("", _) => None,
+        (user, true) => {
+            Some(format!("looks for a static user {user}; without one the number is PID 1's choice"))
+        }
+        (user, false) => Some(format!("looks up {user} in the image's /etc/passwd")),
+    }
+}
+
+fn has_groups(exec: &Exec<'_>) -> bool {
+    !(exec.user.is_empty() && exec.group.is_empty() && exec.supplementary_groups.iter().next().is_none())
+}
+
+fn group(exec: &Exec<'_>) -> Option<String> {
+    let own = (!exec.group.is_empty() && !exec.dynamic_user).then_some(exec.group);
+    let names: Vec<&str> = own.into_iter().chain(exec.supplementary_groups.iter()).collect();
+    match names.is_empty() {
+        false => Some(format!("looks up {} in the image's /etc/group", names.join(", "))),
+        true => has_groups(exec).then(|| "looks up the user's groups in the image's /etc/group".into()),
+    }
+}
+
+fn directories(exec: &Exec<'_>, kind: DirectoryKind) -> Option<String> {
+    let setting = exec.directories.iter().find(|setting| setting.kind == kind)?;
+    let paths: Vec<String> = setting.names.iter().map(|name| format!("{}/{name}", kind.prefix())).collect();
+    let owner = if kind == DirectoryKind::Configuration { "root" } else { "the user" };
+    Some(format!("makes {}, mode {:04o}, owned by {owner}", paths.join(", "), setting.mode))
+}
+
+fn namespace(exec: &Exec<'_>) -> Option<String> {
+    let mut parts = Vec::new();
+    match exec.private_tmp {
+        PrivateTmp::No => {}
+        PrivateTmp::Connected => parts.push("a /tmp and a /var/tmp of the service's own".to_owned()),
+        PrivateTmp::Disconnected => parts.push("an empty /tmp and /var/tmp in memory".to_owned()),
+    }
+    match exec.protect_system {
+        ProtectSystem::No => {}
+        ProtectSystem::Yes => parts.push("/usr, /boot and /efi read-only".to_owned()),
+        ProtectSystem::Full => parts.push("/usr, /boot, /efi and /etc read-only".to_owned()),
+        ProtectSystem::Strict => {
+            parts.push("everything read-only but its own directories, /proc, /sys and /dev".to_owned());
+        }
+    }
+    match exec.protect_home {
+        ProtectHome::No => {}
+        ProtectHome::Yes => parts.push("the homes out of reach".to_owned()),
+        ProtectHome::ReadOnly => parts.push("the homes read-only".to_owned()),
+        ProtectHome::Tmpfs => parts.push("empty homes".to_owned()),
+    }
+    (!parts.is_empty()).then(|| format!("enters a mount namespace with {}", parts.join("; ")))
+}
+
+fn limits(exec: &Exec<'_>) -> String {
+    let limits: Vec<&str> = exec.rlimits.iter().map(|limit| rlimit::key(limit.resource)).collect();
+    let umask = format!("sets the umask {:04o}", exec.umask);
+    if limits.is_empty() { umask } else { format!("{umask} and {}", limits.join(", ")) }
+}
+
+fn working_directory(exec: &Exec<'_>) -> String {
+    let path = match exec.working_directory {
+        "" => "/",
+        "~" => "the user's home",
+        path => path,
+    };
+    let otherwise = if exec.working_directory_optional { ", or / where that is missing" } else { "" };
+    format!("changes to {path}{otherwise}")
+}
