@@ -5,7 +5,6 @@
 
 use std::{
     fs::{self, File},
-    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -95,7 +94,7 @@ pub fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
         ..bake::Options::default()
     };
     let baked = bake::bake(board, &options, &mut diagnostics);
-    diagnostics.emit(std::io::stderr().is_terminal());
+    bake::verb::emit(&diagnostics);
     Ok(baked?.table)
 }
 
