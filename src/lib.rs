@@ -4,6 +4,7 @@
 //!
 //! | room | layer | owns |
 //! | --- | --- | --- |
+//! | `record` | 0 | reading postcard's format, for the two below |
 //! | [`table`] | 0 | the baked table: schema, decoding in place, limits |
 //! | [`wire`] | 0 | the control protocol between `tomte` on the command line and PID 1 |
 //! | [`supervisor`] | 1 | every decision: start, order, restart, stop, UIDs, who may ask what. Pure |
@@ -23,6 +24,8 @@ extern crate self as tomte; // so that tests/sim/fixture.rs serves the tests in 
 #[cfg(test)]
 extern crate std;
 
+#[macro_use]
+mod record;
 pub mod supervisor;
 pub mod table;
 pub mod wire;

@@ -8,8 +8,9 @@ use std::{
 
 /// A room and the rooms it may name.
 const MAY_NAME: &[(&str, &[&str])] = &[
-    ("table", &[]),
-    ("wire", &[]),
+    ("record", &[]),
+    ("table", &["record"]),
+    ("wire", &["record"]),
     ("supervisor", &["table", "wire"]),
     ("linux", &[]),
     ("init", &["table", "wire", "supervisor", "linux", "ctl"]),

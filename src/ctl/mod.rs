@@ -41,7 +41,7 @@ pub fn run(arguments: Arguments) -> u8 {
     let mut json = false;
     let mut words: heapless::Vec<&str, 4> = heapless::Vec::new();
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
-    let called = called.rsplit('/').next().unwrap_or_default();
+    let called = called.split('/').fold("", |_, last| last);
     if matches!(called, "poweroff" | "reboot" | "halt") {
         let _ = words.push(called);
     }

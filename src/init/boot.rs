@@ -35,8 +35,14 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     if let Err(errno) = streams {
         log::warn(format_args!("no console and no /dev/null for the standard streams: {}", Text(errno)));
     }
+    if let Err(errno) = linux::boot::set_own_credentials_and_limits() {
+        ::log::warn!("cannot drop PID 1's groups or raise its limit of descriptors: {}", Text(errno));
+    }
     for api in &API_MOUNTS {
         mount(api);
+    }
+    if let Err(errno) = linux::console::stop_blocking() {
+        ::log::warn!("a console that stops can hold PID 1 up: {}", Text(errno));
     }
     let table = open_table(linked);
     let board = table.board();
@@ -53,6 +59,7 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     Boot { table, words, started_us, random: linux::random::seed(), container }
 }
 
+#[inline(never)] // for a small frame
 fn mount(api: &linux::boot::ApiMount) {
     let target = api.target.to_str().unwrap_or_default();
     match linux::boot::mount_api(api) {
@@ -62,6 +69,7 @@ fn mount(api: &linux::boot::ApiMount) {
     }
 }
 
+#[inline(never)] // for a small frame
 fn open_table(linked: &'static [u8]) -> Table<'static> {
     match Table::open(linked, Arch::NATIVE) {
         Ok(table) => {

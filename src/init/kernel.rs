@@ -152,6 +152,7 @@ impl Kernel {
     }
 
     /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.
+    #[inline(never)]
     fn step(&mut self, deadline: Option<Instant>) -> Step {
         if let Some(event) = self.pending.pop_front() {
             return Step::Event(event);

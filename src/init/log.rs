@@ -143,6 +143,7 @@ impl Write for Line {
 }
 
 /// Puts what the supervisor reports into systemd's words.
+#[inline(never)]
 pub(super) fn report(table: &Table<'_>, message: Log) {
     let unit = |id: UnitId| Described(table, id);
     let name = |id: UnitId| Named(table, id);

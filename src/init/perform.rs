@@ -65,6 +65,7 @@ impl Kernel {
         }
     }
 
+    #[inline(never)] // its frame is large, its callers' are not
     fn try_spawn(&mut self, spawn: &Spawn) -> Result<Pid, linux::spawn::Failure> {
         let no_process = |errno| linux::spawn::Failure { step: linux::step::Step::Clone, errno };
         let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
@@ -138,6 +139,7 @@ impl Kernel {
 }
 
 impl Kernel {
+    #[inline(never)] // its frame is large, its callers' are not
     fn start_janitor(
         &mut self,
         unit: UnitId,

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use crate::{
     linux::{self, Errno, errno::Text, output::Output, raw::process::Forked},
     supervisor::Supervisor,
-    table::{Exec, PrivateTmp, ProtectHome, ProtectSystem, Table, Unit, UnitId},
+    table::{Exec, PrivateTmp, ProtectHome, ProtectSystem, Table, Unit},
     wire::{ActiveState, Ended},
 };
 
@@ -70,24 +70,18 @@ fn write(
             out.write_char(',')?;
         }
         let applied = status.active == ActiveState::Active || status.main_pid != 0;
-        status.write_json(out, &mut posture(table, id, applied))?;
+        let unit = table.unit(id).filter(|_| applied);
+        let settings = unit.as_ref().and_then(Unit::service).map(|service| settings(&service.exec));
+        let holding = settings.iter().flatten().filter(|(holds, _)| *holds).map(|(_, name)| *name);
+        status.write_json(out, &mut { holding })?;
     }
     out.write_str("]}\n")
 }
 
-/// The settings that narrow what a unit's processes may do. A service runs only if every one of them was applied, so
-/// what the record asks for is what holds as long as it runs.
-fn posture(table: &Table<'_>, id: UnitId, applied: bool) -> impl Iterator<Item = &'static str> + use<> {
-    let unit = table.unit(id);
-    let exec = match unit.as_ref().and_then(Unit::service) {
-        Some(service) if applied => settings(&service.exec),
-        Some(_) | None => [(false, ""); SETTINGS],
-    };
-    exec.into_iter().filter_map(|(holds, name)| holds.then_some(name))
-}
-
 const SETTINGS: usize = 10;
 
+/// The settings that narrow what a unit's processes may do. A service runs only if every one of them was applied, so
+/// what the record asks for is what holds as long as it runs.
 fn settings(exec: &Exec<'_>) -> [(bool, &'static str); SETTINGS] {
     [
         (exec.dynamic_user, "DynamicUser=yes"),

@@ -6,6 +6,7 @@ use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, mkdirat, open, stat, statx},
     io::Errno,
     mount::{MountFlags, mount},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 
 /// A file system that every Linux system has.
@@ -100,6 +101,17 @@ pub fn standard_streams() -> Result<(), Errno> {
         }
         let _kept: i32 = rustix::fd::IntoRawFd::into_raw_fd(fd);
     }
+}
+
+/// Frees PID 1 of what whoever started it happened to have: supplementary groups, which services of root's would
+/// inherit, and a low limit of descriptors, of which every unit takes a few.
+///
+/// # Errors
+/// setgroups(2)'s, such as EPERM in a user namespace without groups, and setrlimit(2)'s.
+pub fn set_own_credentials_and_limits() -> Result<(), Errno> {
+    let descriptors = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: descriptors.maximum, ..descriptors })?;
+    rustix::thread::set_thread_groups(&[])
 }
 
 /// Sets the hostname.

@@ -7,7 +7,7 @@ use core::ffi::CStr;
 
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, CWD, Mode, OFlags, fstatfs, mkdirat, openat, readlinkat_raw, unlinkat},
+    fs::{AtFlags, CWD, Mode, OFlags, fstat, fstatfs, mkdirat, openat, readlinkat_raw, unlinkat},
     io::{self, Errno, retry_on_intr},
     process::{Pid, Signal, kill_process},
 };
@@ -26,6 +26,9 @@ const PLACES: [&CStr; 2] = [c"/sys/fs/cgroup", c"/sys/fs/cgroup/unified"];
 
 /// Rounds of signalling before a group that keeps forking is killed as a whole.
 const ROUNDS_MAX: usize = 32;
+
+/// How deep groups below a unit's are looked for.
+const DEPTH_MAX: u32 = 16;
 
 const SIGKILL: u8 = 9;
 
@@ -83,10 +86,13 @@ impl Group {
     /// Whether any process is in the group or below it. Zombies do not count.
     ///
     /// # Errors
-    /// ENODEV once the group is removed; EPROTO if the file says nothing about it.
+    /// EPROTO if the file says nothing about it.
     pub fn is_populated(&self) -> Result<bool, Errno> {
         let mut bytes = [0; 256];
-        let count = retry_on_intr(|| io::pread(&self.events, &mut bytes, 0))?;
+        let count = match retry_on_intr(|| io::pread(&self.events, &mut bytes, 0)) {
+            Err(Errno::NODEV) => return Ok(false), // somebody was faster and has removed it
+            answer => answer?,
+        };
         let text = bytes.get(..count).unwrap_or_default();
         let value = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"populated "));
         match value {
@@ -96,7 +102,8 @@ impl Group {
         }
     }
 
-    /// Sends `signal` to every process in the group. With SIGKILL nobody gets away by forking.
+    /// Sends `signal` to every process in the group and in those that root's services made below it. With SIGKILL nobody
+    /// gets away by forking.
     ///
     /// cgroup.kill, which does that at once, comes last, because it spoils the group: on Linux 6.18 everything that
     /// clone3 lets be born into it afterwards, such as `ExecStopPost=`, was seen to die of SIGKILL at once.
@@ -123,7 +130,7 @@ impl Group {
         }
     }
 
-    /// Removes the group. ENOENT, gone already, is no error. Its name is asked of /proc, so that 256 groups need not
+    /// Removes the group and those below it. ENOENT, gone already, is no error. Its name is asked of /proc, so that 256 groups need not
     /// keep theirs.
     ///
     /// # Errors
@@ -133,36 +140,81 @@ impl Group {
         let length =
             readlinkat_raw(CWD, tree::magic_link(self.directory.as_fd()).as_c_str(), &mut buffer[..])?;
         let path = buffer.get(..length).and_then(|path| core::str::from_utf8(path).ok()).unwrap_or_default();
-        let name = path.rsplit('/').next().unwrap_or_default();
+        let name = path.split('/').fold("", |_, last| last);
         // The kernel marks a path like this once the directory is gone.
         let name = match name.strip_suffix(" (deleted)") {
             Some(_) => return Ok(()),
             None => tree::one_component(name)?,
         };
         let parent = openat(&self.directory, c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        remove_below(self.directory.as_fd(), DEPTH_MAX)?;
         match unlinkat(&parent, name.as_c_str(), AtFlags::REMOVEDIR) {
             Err(Errno::NOENT) => Ok(()),
             answer => answer,
         }
     }
 
-    /// Signals all that are listed; the answer is the highest pid there was, or `highest` if none was higher.
     fn signal_each(&self, signal: u8, highest: i32) -> Result<i32, Errno> {
         let signal = Signal::from_named_raw(signal.into()).ok_or(Errno::INVAL)?;
-        let list = openat(&self.directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        let lines = Lines::new(move |buffer: &mut [u8]| retry_on_intr(|| io::read(&list, &mut *buffer)));
-        let mut highest = highest;
-        let failure = search(lines, |line| {
-            // 0 is a process of another pid namespace: out of reach.
-            let pid = core::str::from_utf8(line).ok()?.parse().ok().and_then(Pid::from_raw)?;
-            highest = highest.max(pid.as_raw_nonzero().get());
-            match kill_process(pid, signal) {
-                Ok(()) | Err(Errno::SRCH) => None,
-                Err(errno) => Some(errno),
-            }
-        })?;
-        failure.map_or(Ok(highest), Err)
+        signal_tree(self.directory.as_fd(), signal, highest, DEPTH_MAX)
     }
+}
+
+/// Signals all that are listed; the answer is the highest pid there was, or `highest` if none was higher.
+fn signal_tree(
+    directory: BorrowedFd<'_>,
+    signal: Signal,
+    mut highest: i32,
+    depth: u32,
+) -> Result<i32, Errno> {
+    let list = openat(directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let lines = Lines::new(move |buffer: &mut [u8]| retry_on_intr(|| io::read(&list, &mut *buffer)));
+    let failure = search(lines, |line| {
+        // 0 is a process of another pid namespace: out of reach.
+        let pid = core::str::from_utf8(line).ok()?.parse().ok().and_then(Pid::from_raw)?;
+        highest = highest.max(pid.as_raw_nonzero().get());
+        match kill_process(pid, signal) {
+            Ok(()) | Err(Errno::SRCH) => None,
+            Err(errno) => Some(errno),
+        }
+    })?;
+    failure.map_or(Ok(()), Err)?;
+    each_group_below(directory, depth, &mut |group, _, depth| {
+        highest = signal_tree(group, signal, highest, depth)?;
+        Ok(())
+    })?;
+    Ok(highest)
+}
+
+fn remove_below(directory: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
+    each_group_below(directory, depth, &mut |group, name, depth| {
+        remove_below(group, depth)?;
+        match unlinkat(directory, name, AtFlags::REMOVEDIR) {
+            Err(Errno::NOENT) => Ok(()),
+            answer => answer,
+        }
+    })
+}
+
+/// Calls `act` with every group right below `directory`, its name, and how much deeper it may go.
+fn each_group_below(
+    directory: BorrowedFd<'_>,
+    depth: u32,
+    act: &mut dyn FnMut(BorrowedFd<'_>, &CStr, u32) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    // A directory of the kernel's has one link for each below it, `.` and `..` besides.
+    if fstat(directory)?.st_nlink <= 2 {
+        return Ok(());
+    }
+    let depth = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+    let list = tree::open_directory(directory, c".")?;
+    tree::each_entry(list.as_fd(), &mut |name| {
+        match tree::open_directory(directory, name) {
+            Ok(group) => act(group.as_fd(), name, depth),
+            Err(Errno::NOTDIR | Errno::NOENT) => Ok(()), // a file; or gone meanwhile
+            Err(errno) => Err(errno),
+        }
+    })
 }
 
 /// Opens directory `name` of `parent`, made if it is missing.

@@ -17,7 +17,10 @@ use super::{
     passwd::{Lines, Read, open_lines, search},
     path::PathBuffer,
     private_tmp::PrivateTmpName,
-    raw::process::{self, Ending, Forked},
+    raw::{
+        keyring,
+        process::{self, Ending, Forked},
+    },
     tree::{self, Owner},
 };
 
@@ -74,6 +77,7 @@ fn clean(plan: &CleanPlan<'_>) -> bool {
         plan.gid.map(|gid| Owner { uid: None, gid: Some(gid) }),
     ];
     let mut clean = plan.uid.is_none_or(|uid| done("processes", kill_all_of(uid)));
+    clean &= plan.uid.is_none_or(|uid| done("keys", clear_keys_of(uid)));
     for owner in owners.into_iter().flatten() {
         clean &= done("IPC objects", remove_ipc(owner));
     }
@@ -118,6 +122,40 @@ fn kill_as(uid: u32) -> Result<(), Errno> {
         Err(Errno::SRCH | Errno::PERM) => Ok(()),
         answer => answer,
     }
+}
+
+/// Clears the keyrings of user `uid`, which the kernel keeps for whoever has the number next. A grandchild takes on the
+/// number, because its user alone can.
+fn clear_keys_of(uid: u32) -> Result<(), Errno> {
+    if !has_keys(uid)? {
+        return Ok(());
+    }
+    match process::fork(None)? {
+        Forked::Child => {
+            let number = Uid::from_raw(uid);
+            let cleared = set_thread_res_uid(number, number, number).and_then(|()| keyring::clear_users());
+            // In a container whose filter denies keys to everybody in it, they are somebody's outside of it.
+            let done = matches!(cleared, Ok(()) | Err(Errno::PERM | Errno::NOSYS));
+            process::exit(u8::from(!done))
+        }
+        Forked::Parent { .. } => match process::wait_for_any()? {
+            Some((_, Ending::Exited(0))) => Ok(()),
+            Some((_, Ending::Exited(_) | Ending::Killed(_) | Ending::Dumped(_))) | None => Err(Errno::ACCESS),
+        },
+    }
+}
+
+/// Whether the kernel counts any key or keyring of user `uid`: `  UID: usage …` in /proc/key-users.
+fn has_keys(uid: u32) -> Result<bool, Errno> {
+    let lines = match open_lines(c"/proc/key-users") {
+        Err(Errno::NOENT) => return Ok(false), // a kernel without keys
+        answer => answer?,
+    };
+    let found = search(lines, |line| {
+        let (number, _) = core::str::from_utf8(line).ok()?.split_once(':')?;
+        (number.trim_ascii().parse() == Ok(uid)).then_some(())
+    })?;
+    Ok(found.is_some())
 }
 
 /// Whether /proc shows a process of user `uid` that is more than a zombie.

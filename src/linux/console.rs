@@ -4,9 +4,10 @@
 //! Borrows two descriptors by number: 2, and the one `open_kmsg` leaves open for good.
 #![expect(unsafe_code, reason = "descriptors that live as long as the process have no owner to borrow from")]
 
-use core::sync::atomic::{AtomicI32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fd::{BorrowedFd, IntoRawFd, OwnedFd},
     fs::{Mode, OFlags, open},
     io::{Errno, fcntl_dupfd_cloexec},
@@ -38,31 +39,64 @@ pub fn write_kmsg(line: &[u8]) -> bool {
     kmsg().is_some_and(|fd| rustix::io::write(fd, line).is_ok())
 }
 
+/// Standard error, opened once more for PID 1 alone: writing to it never blocks. -1 before.
+static OWN: AtomicI32 = AtomicI32::new(-1);
+/// The last line did not get out in time.
+static STALLED: AtomicBool = AtomicBool::new(false);
+/// How long a line may wait for a terminal that is slow, or that a service has stopped (TCXONC).
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// From here on a terminal that takes nothing holds PID 1 up once, for a tenth of a second, and no more until it takes
+/// something again. Needs /proc.
+///
+/// # Errors
+/// open(2)'s, such as ENXIO for a socket; lines are then written as before.
+pub fn stop_blocking() -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let fd = fcntl_dupfd_cloexec(open("/proc/self/fd/2", flags, Mode::empty())?, 3)?;
+    OWN.store(fd.into_raw_fd(), Ordering::Relaxed);
+    Ok(())
+}
+
 /// Writes one line to standard error as far as it goes without waiting for more than the terminal's own pace.
 pub fn write_stderr(line: &[u8]) -> bool {
+    let own = OWN.load(Ordering::Relaxed);
+    // SAFETY: PID 1 holds descriptor 2 open from `boot::standard_streams` on; before that the kernel's open failed and
+    // the write is refused with EBADF. The other was released by `stop_blocking`, and nobody closes it.
+    let fd = if own < 0 { unsafe { stderr() } } else { unsafe { BorrowedFd::borrow_raw(own) } };
     let mut rest = line;
     while !rest.is_empty() {
-        // SAFETY: PID 1 holds descriptor 2 open from `boot::standard_streams` on; before that the kernel's open
-        // failed and the write is refused with EBADF.
-        let fd = unsafe { stderr() };
         match rustix::io::write(fd, rest) {
             Ok(0) => return false,
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Ok(written) => {
+                STALLED.store(false, Ordering::Relaxed);
+                rest = rest.get(written..).unwrap_or_default();
+            }
             Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if !STALLED.load(Ordering::Relaxed) => {
+                let room = poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::OUT)], Some(&PATIENCE));
+                STALLED.store(room == Ok(0), Ordering::Relaxed);
+            }
             Err(_) => return false, // nobody is left to tell
         }
     }
     true
 }
 
-/// A new descriptor of /dev/kmsg or of standard error, close-on-exec and above the first three.
+/// A new descriptor of /dev/kmsg or of standard error, close-on-exec and above the first three. It is for writing only:
+/// who can read a console hears what is typed there and can make it its own terminal.
 ///
 /// # Errors
-/// fcntl(2)'s.
+/// open(2)'s and fcntl(2)'s.
 pub fn duplicate(of_kmsg: bool) -> Result<OwnedFd, Errno> {
-    match kmsg().filter(|_| of_kmsg) {
-        Some(kmsg) => fcntl_dupfd_cloexec(kmsg, 3),
-        // SAFETY: as in `write_stderr`.
-        None => fcntl_dupfd_cloexec(unsafe { stderr() }, 3),
+    if let Some(kmsg) = kmsg().filter(|_| of_kmsg) {
+        return fcntl_dupfd_cloexec(kmsg, 3);
+    }
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match open("/proc/self/fd/2", flags, Mode::empty()) {
+        Ok(fd) => fcntl_dupfd_cloexec(fd, 3),
+        // SAFETY: as in `write_stderr`. A socket cannot be opened; it has nothing to type at.
+        Err(Errno::NXIO) => fcntl_dupfd_cloexec(unsafe { stderr() }, 3),
+        Err(errno) => Err(errno),
     }
 }

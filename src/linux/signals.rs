@@ -36,11 +36,9 @@ const LISTENED: [u8; 9] = [CHLD, INT, TERM, USR1, USR2, PWR, RTMIN + 3, RTMIN + 
 /// Faults of PID 1's own: without a handler the kernel panics.
 const FATAL: [u8; 6] = [ILL, ABRT, BUS, FPE, SEGV, SYS];
 
-const NAMES: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
-    "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
-    "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
-];
+/// Those of the numbers from 1 on.
+const NAMES: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN \
+                     TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
 
 /// A signal for people: `KILL`, `RTMIN+3`, or the bare number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +46,7 @@ pub struct Name(pub u8);
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match usize::from(self.0).checked_sub(1).and_then(|at| NAMES.get(at)) {
+        match usize::from(self.0).checked_sub(1).and_then(|at| NAMES.split(' ').nth(at)) {
             Some(name) => f.write_str(name),
             None if self.0 >= RTMIN => write!(f, "RTMIN+{}", self.0 - RTMIN),
             None => write!(f, "{}", self.0),

@@ -60,7 +60,7 @@ pub fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 /// # Errors
 /// getsockopt(2)'s.
 pub fn peer_uid(socket: BorrowedFd<'_>) -> Result<u32, Errno> {
-    rustix::net::sockopt::socket_peercred(socket).map(|peer| peer.uid.as_raw())
+    super::raw::socket::peer(socket).map(|peer| peer.uid)
 }
 
 /// Receives one packet into `buffer`; `None` when the other end has closed. A packet longer than `buffer` is EMSGSIZE.

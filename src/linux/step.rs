@@ -36,6 +36,8 @@ pub enum Step {
     ConfigurationDirectory,
     /// The environment variables.
     Environment,
+    /// A session keyring of its own.
+    Keyring,
     /// The mount namespace.
     Namespace,
     /// `UMask=` and `Limit*=`.
@@ -64,7 +66,7 @@ pub enum Step {
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -81,6 +83,7 @@ impl Step {
         Self::LogsDirectory,
         Self::ConfigurationDirectory,
         Self::Environment,
+        Self::Keyring,
         Self::Namespace,
         Self::Limits,
         Self::Groups,
@@ -124,6 +127,7 @@ impl Step {
             Self::LogsDirectory => "logs-directory",
             Self::ConfigurationDirectory => "configuration-directory",
             Self::Environment => "environment",
+            Self::Keyring => "keyring",
             Self::Namespace => "namespace",
             Self::Limits => "limits",
             Self::Groups => "groups",
@@ -156,6 +160,7 @@ impl Step {
             Self::CacheDirectory => 239,
             Self::LogsDirectory => 240,
             Self::ConfigurationDirectory => 241,
+            Self::Keyring => 237,
             Self::Namespace => 226,
             Self::Limits => 205,
             Self::BoundingSet | Self::AmbientCapabilities => 218,
@@ -180,7 +185,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(28), None);
+        assert_eq!(Step::from_index(29), None);
     }
 
     #[test]

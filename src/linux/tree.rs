@@ -169,16 +169,22 @@ pub fn hand_over(directory: impl AsFd, to: Handover) -> Result<(), Errno> {
     if top.st_uid == to.uid && top.st_gid == to.gid && top.st_mode & 0o7777 & !to.mode_mask == 0 {
         return Ok(());
     }
-    hand_over_below(directory.as_fd(), to, DEPTH_MAX)?;
+    hand_over_below(directory.as_fd(), to, top.st_uid, DEPTH_MAX)?;
     change_hands(directory.as_fd(), to)
 }
 
-fn hand_over_below(directory: BorrowedFd<'_>, to: Handover, depth: u32) -> Result<(), Errno> {
+/// What is below changes hands, whoever owns it, but for one case: a file with more names than one that was not the old
+/// owner's. Where fs.protected_hardlinks is 0, the kernel's default, anybody can give /etc/shadow a name in here.
+fn hand_over_below(directory: BorrowedFd<'_>, to: Handover, from: u32, depth: u32) -> Result<(), Errno> {
     let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     each_entry(directory, &mut |entry| {
         let held = hold(directory, entry)?;
-        if FileType::from_raw_mode(fstat(&held)?.st_mode).is_dir() {
-            hand_over_below(open_directory(&held, c".")?.as_fd(), to, below)?;
+        let found = fstat(&held)?;
+        let owned = found.st_uid != 0 && found.st_uid == from || found.st_uid == to.uid;
+        if FileType::from_raw_mode(found.st_mode).is_dir() {
+            hand_over_below(open_directory(&held, c".")?.as_fd(), to, from, below)?;
+        } else if found.st_nlink > 1 && !owned {
+            return Ok(());
         }
         change_hands(held.as_fd(), to)
     })
@@ -249,13 +255,23 @@ pub fn each_entry(
 /// Opens the directory that holds `name`, one component after the other and following no link, and gives `name`'s last
 /// component. ENOENT if a component is missing.
 pub(super) fn open_parent(root: impl AsFd, name: &CStr) -> Result<(OwnedFd, PathBuffer), Errno> {
-    let mut components = name.to_str().map_err(|_| Errno::ILSEQ)?.split('/');
-    let last = one_component(components.next_back().unwrap_or_default())?;
+    walk(root.as_fd(), name, &mut |parent, component| open_directory(parent, component))
+}
+
+/// Goes from `root` to the directory that holds `name`, by `step` from component to component, and gives `name`'s last
+/// component.
+pub(super) fn walk(
+    root: BorrowedFd<'_>,
+    name: &CStr,
+    step: &mut dyn FnMut(&OwnedFd, &CStr) -> Result<OwnedFd, Errno>,
+) -> Result<(OwnedFd, PathBuffer), Errno> {
     let mut parent = open_directory(root, c".")?;
-    for component in components {
-        parent = open_directory(&parent, one_component(component)?.as_c_str())?;
+    let mut rest = name.to_str().map_err(|_| Errno::ILSEQ)?;
+    while let Some((component, after)) = rest.split_once('/') {
+        parent = step(&parent, one_component(component)?.as_c_str())?;
+        rest = after;
     }
-    Ok((parent, last))
+    Ok((parent, one_component(rest)?))
 }
 
 /// EINVAL for what leads elsewhere: the baker has normalised the names.

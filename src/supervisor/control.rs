@@ -118,13 +118,7 @@ impl Supervisor<'_> {
         self.table.as_ref()?.find(name)
     }
 
-    fn ask_job(
-        &mut self,
-        client: ClientId,
-        name: &str,
-        starts: bool,
-        enqueue: impl FnOnce(&mut Self, UnitId),
-    ) {
+    fn ask_job(&mut self, client: ClientId, name: &str, starts: bool, enqueue: fn(&mut Self, UnitId)) {
         let Some(id) = self.find(name) else {
             return self.clients.add(client, For::Turn(Answer::NoSuchUnit));
         };

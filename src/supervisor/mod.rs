@@ -277,6 +277,8 @@ impl<'t> Supervisor<'t> {
     }
 
     /// Says that something happened that cannot. It is contained where it is found.
+    #[cold]
+    #[inline(never)]
     fn report_impossible(&mut self, what: &'static str, id: UnitId) {
         self.impossible_count = self.impossible_count.saturating_add(1);
         self.impossible = Some((what, id));

@@ -124,6 +124,7 @@ impl Supervisor<'_> {
     }
 
     /// Makes the process that a slot waits for.
+    #[inline(never)]
     pub(super) fn due_spawn(&mut self, id: UnitId) -> Due {
         let record = self.peek(id);
         let slot = match (record.control, record.main) {

@@ -1,31 +1,29 @@
 //! The board record: what holds for the whole image.
 
-use serde::{Deserialize, Serialize};
-
 use super::{IdentityId, List, Micros, StrList, UidRange, UnitId};
 
-/// The board a table was baked for.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Board<'t> {
-    /// The folder's name in board-configs.
-    pub name: &'t str,
-    /// What boot starts.
-    pub default_target: UnitId,
-    /// Numbers for dynamic users.
-    pub uids: UidRange,
-    /// Names that may get one of them.
-    #[serde(borrow)]
-    pub identities: List<'t, Identity<'t>>,
-    /// The hostname to set, or empty to leave it.
-    pub hostname: &'t str,
-    /// What every process of every unit finds in its environment first.
-    pub environment: StrList<'t>,
-    /// Where PID 1's own messages and `StandardOutput=journal` go.
-    pub log: LogTarget,
-    /// What to do when PID 1 itself fails.
-    pub on_panic: PanicAction,
-    /// How long to wait before it, for the message to be read.
-    pub panic_delay: Micros,
+record! {
+    /// The board a table was baked for.
+    pub struct Board<'t> {
+        /// The folder's name in board-configs.
+        pub name: &'t str,
+        /// What boot starts.
+        pub default_target: UnitId,
+        /// Numbers for dynamic users.
+        pub uids: UidRange,
+        /// Names that may get one of them.
+        pub identities: List<'t, Identity<'t>>,
+        /// The hostname to set, or empty to leave it.
+        pub hostname: &'t str,
+        /// What every process of every unit finds in its environment first.
+        pub environment: StrList<'t>,
+        /// Where PID 1's own messages and `StandardOutput=journal` go.
+        pub log: LogTarget,
+        /// What to do when PID 1 itself fails.
+        pub on_panic: PanicAction,
+        /// How long to wait before it, for the message to be read.
+        pub panic_delay: Micros,
+    }
 }
 
 impl Board<'_> {
@@ -40,15 +38,17 @@ impl Board<'_> {
     }
 }
 
-/// A name that may be given a dynamic number, and the numbers to try first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity<'t> {
-    /// User or group name.
-    pub name: &'t str,
-    /// The image's own choice from `uids.lock`; different for every identity of the image.
-    pub baked: u32,
-    /// systemd's choice: SipHash-2-4 of the name.
-    pub hashed: u32,
+record! {
+    /// A name that may be given a dynamic number, and the numbers to try first.
+    #[derive(Eq)]
+    pub struct Identity<'t> {
+        /// User or group name.
+        pub name: &'t str,
+        /// The image's own choice from `uids.lock`; different for every identity of the image.
+        pub baked: u32,
+        /// systemd's choice: SipHash-2-4 of the name.
+        pub hashed: u32,
+    }
 }
 
 choice! {

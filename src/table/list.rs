@@ -2,9 +2,10 @@
 
 use core::{fmt, marker::PhantomData};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Serialize, Serializer};
 
 use super::UnitId;
+use crate::record::{Read, Reader};
 
 /// Strings one after the other, each ended by NUL: argv and envp pointers aim straight into the table.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -47,10 +48,12 @@ impl Serialize for StrList<'_> {
     }
 }
 
-impl<'de: 't, 't> Deserialize<'de> for StrList<'t> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = <&'de [u8]>::deserialize(deserializer)?;
-        Self::new(bytes).ok_or_else(|| de::Error::custom("a string list without its last NUL, or not UTF-8"))
+impl<'t> Read<'t> for StrList<'t> {
+    fn read(from: &mut Reader<'t>) -> Self {
+        Self::new(Read::read(from)).unwrap_or_else(|| {
+            from.fail();
+            Self::default()
+        })
     }
 }
 
@@ -95,10 +98,12 @@ impl Serialize for IdList<'_> {
     }
 }
 
-impl<'de: 't, 't> Deserialize<'de> for IdList<'t> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = <&'de [u8]>::deserialize(deserializer)?;
-        Self::new(bytes).ok_or_else(|| de::Error::custom("half a unit id"))
+impl<'t> Read<'t> for IdList<'t> {
+    fn read(from: &mut Reader<'t>) -> Self {
+        Self::new(Read::read(from)).unwrap_or_else(|| {
+            from.fail();
+            Self::default()
+        })
     }
 }
 
@@ -120,7 +125,7 @@ impl<'t, T> List<'t, T> {
     }
 }
 
-impl<'t, T: Deserialize<'t>> List<'t, T> {
+impl<'t, T: Read<'t>> List<'t, T> {
     /// The records, in order. Ends early where the bytes are no record; `open` has refused such a table.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'t, T> {
         let mut rest = self.bytes;
@@ -134,8 +139,10 @@ impl<'t, T: Deserialize<'t>> List<'t, T> {
     /// The first record and what follows it. `None` at the end, where the bytes are no record, and for a record of no
     /// bytes, which would never end.
     fn first(bytes: &'t [u8]) -> Option<(T, &'t [u8])> {
-        let (record, after) = postcard::take_from_bytes(bytes).ok()?;
-        (after.len() < bytes.len()).then_some((record, after))
+        let mut reader = Reader::new(bytes);
+        let record = T::read(&mut reader);
+        let after = reader.rest()?;
+        if after.len() < bytes.len() { Some((record, after)) } else { None }
     }
 
     /// How many records there are, or `None` if the bytes are not a whole number of them.
@@ -170,7 +177,7 @@ impl<T> PartialEq for List<'_, T> {
     }
 }
 
-impl<'t, T: Deserialize<'t> + fmt::Debug> fmt::Debug for List<'t, T> {
+impl<'t, T: Read<'t> + fmt::Debug> fmt::Debug for List<'t, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
@@ -182,8 +189,8 @@ impl<T> Serialize for List<'_, T> {
     }
 }
 
-impl<'de: 't, 't, T> Deserialize<'de> for List<'t, T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&'de [u8]>::deserialize(deserializer).map(Self::new)
+impl<'t, T> Read<'t> for List<'t, T> {
+    fn read(from: &mut Reader<'t>) -> Self {
+        Self::new(Read::read(from))
     }
 }

@@ -18,8 +18,6 @@
 //! ```
 //! Integers are little-endian. Every record ends where the next begins.
 
-#[macro_use]
-mod choice;
 pub mod limits;
 
 mod board;
@@ -35,8 +33,7 @@ mod tests;
 
 use core::fmt;
 
-use postcard::{Deserializer, de_flavors::Slice};
-
+use crate::record::{Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
 pub use board::{Board, Identity, LogTarget, PanicAction};
@@ -219,14 +216,14 @@ impl<'t> Table<'t> {
     }
 
     /// Record `n`, if it is there, decodes, and leaves nothing over.
-    fn record<T: serde::Deserialize<'t>>(&self, n: usize) -> Option<T> {
+    fn record<T: Read<'t>>(&self, n: usize) -> Option<T> {
         let at =
             |n: usize| u32_at(self.bytes, HEADER_BYTES.checked_add(n.checked_mul(4)?)?).map(|at| at as usize);
         let last = n == usize::from(self.units);
         let end = if last { self.bytes.len() } else { at(n + 1)? };
-        let mut deserializer = Deserializer::from_bytes(self.bytes.get(at(n)?..end)?);
-        let record = decode(&mut deserializer).ok();
-        record.filter(|_| deserializer.finalize().is_ok_and(<[u8]>::is_empty))
+        let mut reader = Reader::new(self.bytes.get(at(n)?..end)?);
+        let record = T::read(&mut reader);
+        if reader.rest()?.is_empty() { Some(record) } else { None }
     }
 
     /// The board. (`open` has decoded it once, so this cannot fail; the fallback is an empty board.)
@@ -279,12 +276,6 @@ impl<'t> Table<'t> {
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }
-}
-
-/// The next record. Kept apart, so that a record of several hundred bytes is written where the caller wants it.
-#[inline(never)]
-fn decode<'t, T: serde::Deserialize<'t>>(from: &mut Deserializer<'t, Slice<'t>>) -> postcard::Result<T> {
-    T::deserialize(from)
 }
 
 /// FNV-1a over all bytes but the checksum's own. Each step is a bijection of the state, so any single changed byte

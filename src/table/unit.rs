@@ -3,32 +3,33 @@
 //! Sources: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5). Defaults are the baker's business:
 //! a record always says everything.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{ExitSet, IdList, IdentityId, List, Micros, Name, StrList};
+use crate::record::{Read, Reader};
 
-/// One unit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Unit<'t> {
-    /// Full name with suffix.
-    #[serde(borrow)]
-    pub name: Name<'t>,
-    /// `Description=`, or empty.
-    pub description: &'t str,
-    /// `Wants=`: started along; their failure does not matter.
-    pub wants: IdList<'t>,
-    /// `Requires=`: started along; if they fail to start and `after` orders them first, this unit fails too.
-    pub requires: IdList<'t>,
-    /// Inverse of `requires`: stopped when this unit is stopped.
-    pub required_by: IdList<'t>,
-    /// `After=` and others' `Before=`, implicit ones included: these start first and stop last.
-    pub after: IdList<'t>,
-    /// Inverse of `after`.
-    pub before: IdList<'t>,
-    /// `StartLimitIntervalSec=` and `StartLimitBurst=`.
-    pub start_limit: StartLimit,
-    /// What the unit does.
-    pub kind: Kind<'t>,
+record! {
+    /// One unit.
+    pub struct Unit<'t> {
+        /// Full name with suffix.
+        pub name: Name<'t>,
+        /// `Description=`, or empty.
+        pub description: &'t str,
+        /// `Wants=`: started along; their failure does not matter.
+        pub wants: IdList<'t>,
+        /// `Requires=`: started along; if they fail to start and `after` orders them first, this unit fails too.
+        pub requires: IdList<'t>,
+        /// Inverse of `requires`: stopped when this unit is stopped.
+        pub required_by: IdList<'t>,
+        /// `After=` and others' `Before=`, implicit ones included: these start first and stop last.
+        pub after: IdList<'t>,
+        /// Inverse of `after`.
+        pub before: IdList<'t>,
+        /// `StartLimitIntervalSec=` and `StartLimitBurst=`.
+        pub start_limit: StartLimit,
+        /// What the unit does.
+        pub kind: Kind<'t>,
+    }
 }
 
 impl<'t> Unit<'t> {
@@ -42,7 +43,7 @@ impl<'t> Unit<'t> {
 }
 
 /// The kinds of unit and what only they have.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[expect(
     clippy::large_enum_variant,
     reason = "records are decoded on the stack, one at a time; there is no box"
@@ -51,47 +52,54 @@ pub enum Kind<'t> {
     /// A point in the graph.
     Target,
     /// Processes.
-    #[serde(borrow)]
     Service(Service<'t>),
 }
 
-/// A fixed window: it opens at a start and allows `burst` of them until `interval` has passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StartLimit {
-    /// Length of the window; zero switches the limit off.
-    pub interval: Micros,
-    /// Starts allowed in one window.
-    pub burst: u32,
+impl<'t> Read<'t> for Kind<'t> {
+    fn read(from: &mut Reader<'t>) -> Self {
+        if bool::read(from) { Self::Service(Service::read(from)) } else { Self::Target }
+    }
 }
 
-/// A service.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Service<'t> {
-    /// `Type=`.
-    pub service_type: ServiceType,
-    /// `RemainAfterExit=`.
-    pub remain_after_exit: bool,
-    /// `Restart=`.
-    pub restart: Restart,
-    /// `RestartSec=`.
-    pub restart_delay: Micros,
-    /// `SuccessExitStatus=`, beyond 0 and the four clean signals.
-    pub success_exit_status: ExitSet,
-    /// `RestartPreventExitStatus=`.
-    pub restart_prevent_exit_status: ExitSet,
-    /// `RestartForceExitStatus=`.
-    pub restart_force_exit_status: ExitSet,
-    /// `TimeoutStartSec=`.
-    pub timeout_start: Micros,
-    /// `TimeoutStopSec=`.
-    pub timeout_stop: Micros,
-    /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
-    pub kill: Kill,
-    /// All `Exec*=` lines.
-    #[serde(borrow)]
-    pub commands: Commands<'t>,
-    /// Everything about the processes themselves.
-    pub exec: Exec<'t>,
+record! {
+    /// A fixed window: it opens at a start and allows `burst` of them until `interval` has passed.
+    #[derive(Eq)]
+    pub struct StartLimit {
+        /// Length of the window; zero switches the limit off.
+        pub interval: Micros,
+        /// Starts allowed in one window.
+        pub burst: u32,
+    }
+}
+
+record! {
+    /// A service.
+    pub struct Service<'t> {
+        /// `Type=`.
+        pub service_type: ServiceType,
+        /// `RemainAfterExit=`.
+        pub remain_after_exit: bool,
+        /// `Restart=`.
+        pub restart: Restart,
+        /// `RestartSec=`.
+        pub restart_delay: Micros,
+        /// `SuccessExitStatus=`, beyond 0 and the four clean signals.
+        pub success_exit_status: ExitSet,
+        /// `RestartPreventExitStatus=`.
+        pub restart_prevent_exit_status: ExitSet,
+        /// `RestartForceExitStatus=`.
+        pub restart_force_exit_status: ExitSet,
+        /// `TimeoutStartSec=`.
+        pub timeout_start: Micros,
+        /// `TimeoutStopSec=`.
+        pub timeout_stop: Micros,
+        /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
+        pub kill: Kill,
+        /// All `Exec*=` lines.
+        pub commands: Commands<'t>,
+        /// Everything about the processes themselves.
+        pub exec: Exec<'t>,
+    }
 }
 
 choice! {
@@ -123,19 +131,21 @@ choice! {
     }
 }
 
-/// How processes are ended: systemd.kill(5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kill {
-    /// `KillMode=`.
-    pub mode: KillMode,
-    /// `KillSignal=`: the first try.
-    pub signal: u8,
-    /// `FinalKillSignal=`: the last one.
-    pub final_signal: u8,
-    /// `SendSIGHUP=`: HUP right after the first signal.
-    pub send_sighup: bool,
-    /// `SendSIGKILL=`: whether the final signal is sent at all.
-    pub send_sigkill: bool,
+record! {
+    /// How processes are ended: systemd.kill(5).
+    #[derive(Eq)]
+    pub struct Kill {
+        /// `KillMode=`.
+        pub mode: KillMode,
+        /// `KillSignal=`: the first try.
+        pub signal: u8,
+        /// `FinalKillSignal=`: the last one.
+        pub final_signal: u8,
+        /// `SendSIGHUP=`: HUP right after the first signal.
+        pub send_sighup: bool,
+        /// `SendSIGKILL=`: whether the final signal is sent at all.
+        pub send_sigkill: bool,
+    }
 }
 
 choice! {
@@ -152,24 +162,25 @@ choice! {
     }
 }
 
-/// The `Exec*=` lines, a list for each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Commands<'t> {
-    /// `ExecCondition=`.
-    #[serde(borrow)]
-    pub condition: List<'t, Command<'t>>,
-    /// `ExecStartPre=`.
-    pub start_pre: List<'t, Command<'t>>,
-    /// `ExecStart=`.
-    pub start: List<'t, Command<'t>>,
-    /// `ExecStartPost=`.
-    pub start_post: List<'t, Command<'t>>,
-    /// `ExecReload=`.
-    pub reload: List<'t, Command<'t>>,
-    /// `ExecStop=`.
-    pub stop: List<'t, Command<'t>>,
-    /// `ExecStopPost=`.
-    pub stop_post: List<'t, Command<'t>>,
+record! {
+    /// The `Exec*=` lines, a list for each kind.
+    #[derive(Default)]
+    pub struct Commands<'t> {
+        /// `ExecCondition=`.
+        pub condition: List<'t, Command<'t>>,
+        /// `ExecStartPre=`.
+        pub start_pre: List<'t, Command<'t>>,
+        /// `ExecStart=`.
+        pub start: List<'t, Command<'t>>,
+        /// `ExecStartPost=`.
+        pub start_post: List<'t, Command<'t>>,
+        /// `ExecReload=`.
+        pub reload: List<'t, Command<'t>>,
+        /// `ExecStop=`.
+        pub stop: List<'t, Command<'t>>,
+        /// `ExecStopPost=`.
+        pub stop_post: List<'t, Command<'t>>,
+    }
 }
 
 impl<'t> Commands<'t> {
@@ -227,20 +238,20 @@ impl CommandKind {
     }
 }
 
-/// One command line. Words are unquoted and unescaped, specifiers resolved; `$` is left to the child.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Command<'t> {
-    /// The program: an absolute path, or a name to look up in the search path.
-    pub path: &'t str,
-    /// argv, argv\[0\] included (it differs from `path` after the `@` prefix).
-    #[serde(borrow)]
-    pub argv: StrList<'t>,
-    /// `-`: a failure counts as success.
-    pub ignore_failure: bool,
-    /// `:` absent: `$NAME` and `${NAME}` are replaced.
-    pub expand: bool,
-    /// `+` and `!`.
-    pub privilege: Privilege,
+record! {
+    /// One command line. Words are unquoted and unescaped, specifiers resolved; `$` is left to the child.
+    pub struct Command<'t> {
+        /// The program: an absolute path, or a name to look up in the search path.
+        pub path: &'t str,
+        /// argv, argv\[0\] included (it differs from `path` after the `@` prefix).
+        pub argv: StrList<'t>,
+        /// `-`: a failure counts as success.
+        pub ignore_failure: bool,
+        /// `:` absent: `$NAME` and `${NAME}` are replaced.
+        pub expand: bool,
+        /// `+` and `!`.
+        pub privilege: Privilege,
+    }
 }
 
 choice! {
@@ -256,75 +267,77 @@ choice! {
     }
 }
 
-/// Everything about a service's processes: systemd.exec(5).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Exec<'t> {
-    /// `User=`: a name, a decimal number, or empty for root. With `DynamicUser=` the derived name.
-    pub user: &'t str,
-    /// `Group=`: a name, a decimal number, or empty for the user's own.
-    pub group: &'t str,
-    /// `SupplementaryGroups=`.
-    #[serde(borrow)]
-    pub supplementary_groups: StrList<'t>,
-    /// `DynamicUser=`.
-    pub dynamic_user: bool,
-    /// Where the user's number comes from if no static user has the name. Absent for numbers and without `DynamicUser=`.
-    pub user_identity: Option<IdentityId>,
-    /// The same for the group; equal to `user_identity` when one number serves both.
-    pub group_identity: Option<IdentityId>,
-    /// `Environment=`, merged: each name once, the last assignment won.
-    pub environment: StrList<'t>,
-    /// `WorkingDirectory=`: a path, `~` for the user's home, or empty for `/`.
-    pub working_directory: &'t str,
-    /// Its `-` prefix: may be missing.
-    pub working_directory_optional: bool,
-    /// `UMask=`.
-    pub umask: u16,
-    /// `Limit*=`.
-    pub rlimits: List<'t, Rlimit>,
-    /// `CapabilityBoundingSet=`: bit n is capability n. All ones: untouched.
-    pub capability_bounding_set: u64,
-    /// `AmbientCapabilities=`.
-    pub ambient_capabilities: u64,
-    /// `NoNewPrivileges=`.
-    pub no_new_privileges: bool,
-    /// `PrivateTmp=`.
-    pub private_tmp: PrivateTmp,
-    /// `ProtectSystem=`.
-    pub protect_system: ProtectSystem,
-    /// `ProtectHome=`.
-    pub protect_home: ProtectHome,
-    /// `RestrictSUIDSGID=`.
-    pub restrict_suid_sgid: bool,
-    /// `RemoveIPC=`.
-    pub remove_ipc: bool,
-    /// `RuntimeDirectory=` and its kind, in the order of [`DirectoryKind::ALL`], kinds without names left out.
-    pub directories: List<'t, Directories<'t>>,
-    /// `RuntimeDirectoryPreserve=`.
-    pub runtime_directory_preserve: Preserve,
-    /// `StandardInput=`.
-    pub stdin: Stdin,
-    /// `StandardOutput=`.
-    pub stdout: Stdout,
-    /// `StandardError=`.
-    pub stderr: Stdout,
-    /// `TTYPath=`.
-    pub tty_path: &'t str,
-    /// `SyslogIdentifier=`, or empty for the program's name.
-    pub syslog_identifier: &'t str,
-    /// `IgnoreSIGPIPE=`.
-    pub ignore_sigpipe: bool,
+record! {
+    /// Everything about a service's processes: systemd.exec(5).
+    pub struct Exec<'t> {
+        /// `User=`: a name, a decimal number, or empty for root. With `DynamicUser=` the derived name.
+        pub user: &'t str,
+        /// `Group=`: a name, a decimal number, or empty for the user's own.
+        pub group: &'t str,
+        /// `SupplementaryGroups=`.
+        pub supplementary_groups: StrList<'t>,
+        /// `DynamicUser=`.
+        pub dynamic_user: bool,
+        /// Where the user's number comes from if no static user has the name. Absent for numbers and without `DynamicUser=`.
+        pub user_identity: Option<IdentityId>,
+        /// The same for the group; equal to `user_identity` when one number serves both.
+        pub group_identity: Option<IdentityId>,
+        /// `Environment=`, merged: each name once, the last assignment won.
+        pub environment: StrList<'t>,
+        /// `WorkingDirectory=`: a path, `~` for the user's home, or empty for `/`.
+        pub working_directory: &'t str,
+        /// Its `-` prefix: may be missing.
+        pub working_directory_optional: bool,
+        /// `UMask=`.
+        pub umask: u16,
+        /// `Limit*=`.
+        pub rlimits: List<'t, Rlimit>,
+        /// `CapabilityBoundingSet=`: bit n is capability n. All ones: untouched.
+        pub capability_bounding_set: u64,
+        /// `AmbientCapabilities=`.
+        pub ambient_capabilities: u64,
+        /// `NoNewPrivileges=`.
+        pub no_new_privileges: bool,
+        /// `PrivateTmp=`.
+        pub private_tmp: PrivateTmp,
+        /// `ProtectSystem=`.
+        pub protect_system: ProtectSystem,
+        /// `ProtectHome=`.
+        pub protect_home: ProtectHome,
+        /// `RestrictSUIDSGID=`.
+        pub restrict_suid_sgid: bool,
+        /// `RemoveIPC=`.
+        pub remove_ipc: bool,
+        /// `RuntimeDirectory=` and its kind, in the order of [`DirectoryKind::ALL`], kinds without names left out.
+        pub directories: List<'t, Directories<'t>>,
+        /// `RuntimeDirectoryPreserve=`.
+        pub runtime_directory_preserve: Preserve,
+        /// `StandardInput=`.
+        pub stdin: Stdin,
+        /// `StandardOutput=`.
+        pub stdout: Stdout,
+        /// `StandardError=`.
+        pub stderr: Stdout,
+        /// `TTYPath=`.
+        pub tty_path: &'t str,
+        /// `SyslogIdentifier=`, or empty for the program's name.
+        pub syslog_identifier: &'t str,
+        /// `IgnoreSIGPIPE=`.
+        pub ignore_sigpipe: bool,
+    }
 }
 
-/// One resource limit of setrlimit(2). `u64::MAX` is infinity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rlimit {
-    /// The kernel's RLIMIT number.
-    pub resource: u8,
-    /// Soft limit.
-    pub soft: u64,
-    /// Hard limit.
-    pub hard: u64,
+record! {
+    /// One resource limit of setrlimit(2). `u64::MAX` is infinity.
+    #[derive(Eq)]
+    pub struct Rlimit {
+        /// The kernel's RLIMIT number.
+        pub resource: u8,
+        /// Soft limit.
+        pub soft: u64,
+        /// Hard limit.
+        pub hard: u64,
+    }
 }
 
 choice! {
@@ -361,16 +374,16 @@ choice! {
     }
 }
 
-/// The names of one directory setting.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Directories<'t> {
-    /// Which setting.
-    pub kind: DirectoryKind,
-    /// `…DirectoryMode=`.
-    pub mode: u16,
-    /// Normalised, sorted (parents first), relative to the kind's prefix.
-    #[serde(borrow)]
-    pub names: StrList<'t>,
+record! {
+    /// The names of one directory setting.
+    pub struct Directories<'t> {
+        /// Which setting.
+        pub kind: DirectoryKind,
+        /// `…DirectoryMode=`.
+        pub mode: u16,
+        /// Normalised, sorted (parents first), relative to the kind's prefix.
+        pub names: StrList<'t>,
+    }
 }
 
 choice! {

@@ -2,13 +2,20 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Serialize, Serializer};
 
 use super::limits::UNIT_NAME_BYTES_MAX;
+use crate::record::{Read, Reader};
 
 /// A unit's place in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct UnitId(pub u16);
+
+impl Read<'_> for UnitId {
+    fn read(from: &mut Reader<'_>) -> Self {
+        Self(Read::read(from))
+    }
+}
 
 impl UnitId {
     /// The id as an array index.
@@ -18,8 +25,14 @@ impl UnitId {
 }
 
 /// A dynamic name's place in the board's list of identities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct IdentityId(pub u16);
+
+impl Read<'_> for IdentityId {
+    fn read(from: &mut Reader<'_>) -> Self {
+        Self(Read::read(from))
+    }
+}
 
 impl IdentityId {
     /// The id as an array index.
@@ -65,16 +78,24 @@ impl Serialize for Name<'_> {
     }
 }
 
-impl<'de: 't, 't> Deserialize<'de> for Name<'t> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&'de str>::deserialize(deserializer)?;
-        Self::new(text).ok_or_else(|| de::Error::custom("not a unit name"))
+impl<'t> Read<'t> for Name<'t> {
+    fn read(from: &mut Reader<'t>) -> Self {
+        Self::new(<&str>::read(from)).unwrap_or_else(|| {
+            from.fail();
+            Self("")
+        })
     }
 }
 
 /// A span of time in microseconds. `FOREVER` is systemd's `infinity`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Micros(pub u64);
+
+impl Read<'_> for Micros {
+    fn read(from: &mut Reader<'_>) -> Self {
+        Self(Read::read(from))
+    }
+}
 
 impl Micros {
     /// No time at all.
@@ -93,13 +114,15 @@ impl Micros {
     }
 }
 
-/// Numbers that dynamic users are given, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UidRange {
-    /// Lowest number.
-    pub first: u32,
-    /// Highest number.
-    pub last: u32,
+record! {
+    /// Numbers that dynamic users are given, both ends included.
+    #[derive(Eq)]
+    pub struct UidRange {
+        /// Lowest number.
+        pub first: u32,
+        /// Highest number.
+        pub last: u32,
+    }
 }
 
 impl UidRange {
@@ -127,13 +150,15 @@ impl UidRange {
     }
 }
 
-/// Exit codes and signals, as in `SuccessExitStatus=`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExitSet {
-    /// Bit `code % 64` of word `code / 64`.
-    pub codes: [u64; 4],
-    /// Bit `signal - 1`, as in the kernel's sigset.
-    pub signals: u64,
+record! {
+    /// Exit codes and signals, as in `SuccessExitStatus=`.
+    #[derive(Default, Eq)]
+    pub struct ExitSet {
+        /// Bit `code % 64` of word `code / 64`.
+        pub codes: [u64; 4],
+        /// Bit `signal - 1`, as in the kernel's sigset.
+        pub signals: u64,
+    }
 }
 
 impl ExitSet {

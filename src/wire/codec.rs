@@ -1,8 +1,9 @@
 //! Packets to values and back.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::VERSION;
+use crate::record::{Read, Reader};
 
 /// Why a packet says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +26,16 @@ pub fn encode<'b, T: Serialize>(value: &T, buffer: &'b mut [u8]) -> Option<&'b [
 ///
 /// # Errors
 /// [`DecodeError`]. Never panics, whatever the bytes.
-pub fn decode<'p, T: Deserialize<'p>>(packet: &'p [u8]) -> Result<T, DecodeError> {
+pub fn decode<'p, T: Read<'p>>(packet: &'p [u8]) -> Result<T, DecodeError> {
     let (version, body) = packet.split_first().ok_or(DecodeError::Malformed)?;
     if *version != VERSION {
         return Err(DecodeError::Version(*version));
     }
-    match postcard::take_from_bytes(body) {
-        Ok((value, [])) => Ok(value),
-        Ok(_) | Err(_) => Err(DecodeError::Malformed),
+    let mut reader = Reader::new(body);
+    let value = T::read(&mut reader);
+    match reader.rest() {
+        Some([]) => Ok(value),
+        Some(_) | None => Err(DecodeError::Malformed),
     }
 }
 
@@ -43,19 +46,78 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::{ManagerStatus, Power, Reply, Request};
+    use crate::wire::{
+        ActiveState, ExitStatus, Failure, JobResult, ManagerStatus, Power, Reply, Request, ServiceResult,
+        SubState, UnitStatus, UnitType,
+    };
 
     #[test]
     fn a_request_comes_back_as_it_went() {
         let mut buffer = [0; 64];
+        let name = "a@b.service";
         for request in [
             Request::Manager,
             Request::Units { from: 300 },
-            Request::Stop { name: "a@b.service" },
+            Request::Unit { name },
+            Request::Start { name },
+            Request::Stop { name },
+            Request::Restart { name },
+            Request::ResetFailed { name },
             Request::Shutdown(Power::Reboot),
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));
+        }
+    }
+
+    #[test]
+    fn a_reply_comes_back_as_it_went() {
+        let unit = UnitStatus {
+            id: 300,
+            name: "a.service",
+            description: "A",
+            unit_type: UnitType::Target,
+            active: ActiveState::Failed,
+            sub: SubState::Active,
+            result: ServiceResult::OomKill,
+            main_pid: u32::MAX,
+            main_exit: Some(ExitStatus::Dumped(11)),
+            failure: Some(Failure { step: 3, errno: 13 }),
+            uid: Some(61184),
+            gid: None,
+            restarts: 128,
+            started_us: u64::MAX,
+            ready_us: 0,
+        };
+        let manager = ManagerStatus {
+            board: "b",
+            arch: "arm",
+            state: "running",
+            boot_us: 7,
+            units: 1,
+            failed: 2,
+            jobs: 3,
+        };
+        let mut buffer = [0; 128];
+        for reply in [
+            Reply::Manager(manager),
+            Reply::Unit(unit),
+            Reply::End { next: Some(128) },
+            Reply::Job(JobResult::Skipped),
+            Reply::Accepted,
+            Reply::NoSuchUnit,
+            Reply::Denied,
+            Reply::Busy,
+            Reply::Malformed,
+            Reply::Version(9),
+        ] {
+            let packet = encode(&reply, &mut buffer).expect("fits");
+            assert_eq!(decode::<Reply<'_>>(packet), Ok(reply));
+        }
+        for exit in [ExitStatus::Exited(1), ExitStatus::Killed(9)] {
+            let reply = Reply::Unit(UnitStatus { main_exit: Some(exit), ..unit });
+            let packet = encode(&reply, &mut buffer).expect("fits");
+            assert_eq!(decode::<Reply<'_>>(packet), Ok(reply));
         }
     }
 

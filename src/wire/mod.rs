@@ -8,7 +8,9 @@ mod codec;
 mod json;
 mod state;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::record::{Read, Reader};
 
 pub use codec::{DecodeError, decode, encode};
 pub use state::{
@@ -23,7 +25,7 @@ pub const PACKET_BYTES_MAX: usize = 4096;
 pub const SOCKET_PATH: &str = "/run/tomte/control";
 
 /// What a client asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Request<'a> {
     /// The manager itself.
     Manager,
@@ -61,11 +63,25 @@ pub enum Request<'a> {
     Shutdown(Power),
 }
 
+impl<'t> Read<'t> for Request<'t> {
+    fn read(from: &mut Reader<'t>) -> Self {
+        match from.place(8) {
+            0 => Self::Manager,
+            1 => Self::Units { from: Read::read(from) },
+            2 => Self::Unit { name: Read::read(from) },
+            3 => Self::Start { name: Read::read(from) },
+            4 => Self::Stop { name: Read::read(from) },
+            5 => Self::Restart { name: Read::read(from) },
+            6 => Self::ResetFailed { name: Read::read(from) },
+            _ => Self::Shutdown(Read::read(from)),
+        }
+    }
+}
+
 /// What PID 1 answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Reply<'a> {
     /// To `Manager`.
-    #[serde(borrow)]
     Manager(ManagerStatus<'a>),
     /// To `Unit`, and to `Units` once for each unit.
     Unit(UnitStatus<'a>),
@@ -90,56 +106,77 @@ pub enum Reply<'a> {
     Version(u8),
 }
 
-/// PID 1 as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ManagerStatus<'a> {
-    /// The board's name.
-    pub board: &'a str,
-    /// The table's architecture.
-    pub arch: &'a str,
-    /// `starting`, `running`, `degraded` or `stopping`, as `systemctl is-system-running` says.
-    pub state: &'a str,
-    /// Microseconds from PID 1's exec to the default target being reached; 0 until then.
-    pub boot_us: u64,
-    /// How many units there are.
-    pub units: u16,
-    /// How many of them have failed.
-    pub failed: u16,
-    /// How many jobs are queued or running.
-    pub jobs: u16,
+impl<'t> Read<'t> for Reply<'t> {
+    fn read(from: &mut Reader<'t>) -> Self {
+        match from.place(10) {
+            0 => Self::Manager(Read::read(from)),
+            1 => Self::Unit(Read::read(from)),
+            2 => Self::End { next: Read::read(from) },
+            3 => Self::Job(Read::read(from)),
+            4 => Self::Accepted,
+            5 => Self::NoSuchUnit,
+            6 => Self::Denied,
+            7 => Self::Busy,
+            8 => Self::Malformed,
+            _ => Self::Version(Read::read(from)),
+        }
+    }
 }
 
-/// One unit. The words are those of `systemctl show`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnitStatus<'a> {
-    /// Place in the table.
-    pub id: u16,
-    /// Full name.
-    pub name: &'a str,
-    /// `Description=`.
-    pub description: &'a str,
-    /// The name's suffix.
-    pub unit_type: UnitType,
-    /// ActiveState.
-    pub active: ActiveState,
-    /// SubState.
-    pub sub: SubState,
-    /// Result.
-    pub result: ServiceResult,
-    /// MainPID, 0 when there is none.
-    pub main_pid: u32,
-    /// ExecMainCode and ExecMainStatus of the last main process that ended.
-    pub main_exit: Option<ExitStatus>,
-    /// The step of the last spawn that failed, if that is why it failed.
-    pub failure: Option<Failure>,
-    /// What the last main process ran as, once its child has said so.
-    pub uid: Option<u32>,
-    /// The same for the group.
-    pub gid: Option<u32>,
-    /// NRestarts.
-    pub restarts: u32,
-    /// When the last start began, microseconds since PID 1's exec; 0 if it never did.
-    pub started_us: u64,
-    /// When it last became active, likewise.
-    pub ready_us: u64,
+record! {
+    /// PID 1 as a whole.
+    #[derive(Eq)]
+    pub struct ManagerStatus<'t> {
+        /// The board's name.
+        pub board: &'t str,
+        /// The table's architecture.
+        pub arch: &'t str,
+        /// `starting`, `running`, `degraded` or `stopping`, as `systemctl is-system-running` says.
+        pub state: &'t str,
+        /// Microseconds from PID 1's exec to the default target being reached; 0 until then.
+        pub boot_us: u64,
+        /// How many units there are.
+        pub units: u16,
+        /// How many of them have failed.
+        pub failed: u16,
+        /// How many jobs are queued or running.
+        pub jobs: u16,
+    }
+}
+
+record! {
+    /// One unit. The words are those of `systemctl show`.
+    #[derive(Eq)]
+    pub struct UnitStatus<'t> {
+        /// Place in the table.
+        pub id: u16,
+        /// Full name.
+        pub name: &'t str,
+        /// `Description=`.
+        pub description: &'t str,
+        /// The name's suffix.
+        pub unit_type: UnitType,
+        /// ActiveState.
+        pub active: ActiveState,
+        /// SubState.
+        pub sub: SubState,
+        /// Result.
+        pub result: ServiceResult,
+        /// MainPID, 0 when there is none.
+        pub main_pid: u32,
+        /// ExecMainCode and ExecMainStatus of the last main process that ended.
+        pub main_exit: Option<ExitStatus>,
+        /// The step of the last spawn that failed, if that is why it failed.
+        pub failure: Option<Failure>,
+        /// What the last main process ran as, once its child has said so.
+        pub uid: Option<u32>,
+        /// The same for the group.
+        pub gid: Option<u32>,
+        /// NRestarts.
+        pub restarts: u32,
+        /// When the last start began, microseconds since PID 1's exec; 0 if it never did.
+        pub started_us: u64,
+        /// When it last became active, likewise.
+        pub ready_us: u64,
+    }
 }

@@ -2,13 +2,19 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::record::{Read, Reader};
+
+/// Word `n` of a list: one string is smaller than a table of strings.
+fn word(list: &'static str, n: usize) -> &'static str {
+    list.split(' ').nth(n).unwrap_or_default()
+}
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(try_from = "u8")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         #[expect(missing_docs, reason = "the words are systemd's and documented there")]
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
@@ -17,18 +23,14 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The word a person and a report read.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
+            pub fn as_str(self) -> &'static str {
+                word(concat!($($word, " ",)+), self as usize)
             }
         }
 
-        impl TryFrom<u8> for $name {
-            type Error = &'static str;
-
-            /// The value at that place of [`Self::ALL`]: postcard's own byte for it, without its decoder for enums
-            /// with content.
-            fn try_from(byte: u8) -> Result<Self, Self::Error> {
-                Self::ALL.get(usize::from(byte)).copied().ok_or("not in the list of words")
+        impl Read<'_> for $name {
+            fn read(from: &mut Reader<'_>) -> Self {
+                Self::ALL.get(from.place(Self::ALL.len())).copied().unwrap_or(Self::ALL[0])
             }
         }
 
@@ -120,7 +122,7 @@ words! {
 }
 
 /// How a process ended: waitid(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ExitStatus {
     /// By itself, with this code.
     Exited(u8),
@@ -128,6 +130,16 @@ pub enum ExitStatus {
     Killed(u8),
     /// By this signal, with a core dump.
     Dumped(u8),
+}
+
+impl Read<'_> for ExitStatus {
+    fn read(from: &mut Reader<'_>) -> Self {
+        match from.place(3) {
+            0 => Self::Exited(Read::read(from)),
+            1 => Self::Killed(Read::read(from)),
+            _ => Self::Dumped(Read::read(from)),
+        }
+    }
 }
 
 impl ExitStatus {
@@ -148,11 +160,13 @@ impl ExitStatus {
     }
 }
 
-/// A step of a spawn that failed. The number is the place in `linux::STEPS`; who shows it knows the names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// Which step.
-    pub step: u8,
-    /// The kernel's reason.
-    pub errno: u16,
+record! {
+    /// A step of a spawn that failed. The number is the place in `linux::STEPS`; who shows it knows the names.
+    #[derive(Eq)]
+    pub struct Failure {
+        /// Which step.
+        pub step: u8,
+        /// The kernel's reason.
+        pub errno: u16,
+    }
 }

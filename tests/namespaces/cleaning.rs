@@ -252,3 +252,52 @@ fn a_child_is_born_in_its_cgroup_and_dies_with_it() {
     assert_eq!(again.remove(), Ok(()));
     remove_slice("tomte-test.slice");
 }
+
+/// Makes one system call after the other with perl, which every Debian has; prints the answers, -1 for a failure.
+fn calls(uid: u32, calls: &str) -> Vec<i64> {
+    let words = "($type, $name, $secret) = qw(user name secret)"; // not literals: the kernel could write to them
+    let text = format!("perl -e '{words}; print join(\"\\n\", {calls})'");
+    let outcome = run_script(&text, |plan| {
+        let dynamic =
+            Dynamic { uid: Some(uid), gid: None, check: false, suggest: false, range: (61184, 65519) };
+        plan.identity = Identity { user: "keeper", dynamic: Some(dynamic), ..Identity::default() };
+    });
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    outcome.lines().iter().map(|line| line.parse().expect("a number")).collect()
+}
+
+#[test]
+fn a_later_tenant_finds_no_keys_of_the_one_before() {
+    const UID: u32 = 61450;
+    const KEYCTL: u32 = if cfg!(target_arch = "x86_64") { 250 } else { 219 };
+    const ADD_KEY: u32 = if cfg!(target_arch = "x86_64") { 248 } else { 217 };
+    if !enter_small_world() {
+        return;
+    }
+    // add_key and KEYCTL_SEARCH, in KEY_SPEC_USER_KEYRING.
+    let add = format!("syscall({ADD_KEY}, $type, $name, $secret, 6, -4)");
+    let find = format!("syscall({KEYCTL}, 10, -4, $type, $name, 0)");
+    if calls(UID, &add)[0] < 0 {
+        println!("SKIPPED: no keys here");
+        return;
+    }
+    assert!(calls(UID, &find)[0] > 0, "the kernel keeps it although its user's last process is gone");
+    assert_eq!(clean(|plan| plan.uid = Some(UID)), 0);
+    assert_eq!(calls(UID, &find), [-1]);
+}
+
+#[test]
+fn a_service_has_a_session_keyring_of_its_own() {
+    const KEYCTL: u32 = if cfg!(target_arch = "x86_64") { 250 } else { 219 };
+    if !enter_small_world() {
+        return;
+    }
+    // KEYCTL_GET_KEYRING_ID of KEY_SPEC_SESSION_KEYRING, and of the user's that stands in for a missing one.
+    let ask = format!("syscall({KEYCTL}, 0, -3, 0), syscall({KEYCTL}, 0, -5, 0)");
+    let (first, second) = (calls(61451, &ask), calls(61451, &ask));
+    if first[0] < 0 {
+        println!("SKIPPED: no keys here");
+        return;
+    }
+    assert!(first[0] != second[0] && first[0] != first[1], "{first:?} {second:?}");
+}

@@ -247,3 +247,24 @@ fn directories_that_are_right_already_need_no_writable_disk_and_missing_ones_fai
         );
     }
 }
+
+#[test]
+fn a_file_of_roots_with_a_second_name_does_not_change_hands() {
+    if !enter_small_world() {
+        return;
+    }
+    // As where fs.protected_hardlinks is 0. One file system, so that a link is possible at all.
+    make(named("svc"), &[DirectoryKind::State], 0o755, b"one\0");
+    fs::write("/var/lib/shadow", "").expect("write");
+    fs::hard_link("/var/lib/shadow", "/var/lib/one/trap").expect("link");
+    fs::write("/var/lib/one/own", "").expect("write");
+    fs::hard_link("/var/lib/one/own", "/var/lib/one/own too").expect("link");
+    chown("/var/lib/one/own", Some(1001), Some(1001)).expect("chown");
+    fs::write("/var/lib/one/roots", "").expect("write");
+    make(named("odd"), &[DirectoryKind::State], 0o755, b"one\0");
+    assert_eq!(owner_and_mode("/var/lib/shadow"), (0, 0, 0o644));
+    for path in ["/var/lib/one", "/var/lib/one/own", "/var/lib/one/own too", "/var/lib/one/roots"] {
+        let (uid, gid, _) = owner_and_mode(path);
+        assert_eq!((uid, gid), (1002, 1003), "{path}");
+    }
+}

@@ -10,7 +10,7 @@ use std::{fs, path::Path};
 use rustix::{
     fd::{AsFd, OwnedFd},
     io::{self, Errno},
-    mount::{MountFlags, MountPropagationFlags, mount, mount_change},
+    mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_move},
     pipe::{PipeFlags, pipe_with},
     process::{WaitId, WaitIdOptions, geteuid, waitid},
     thread::{UnshareFlags, unshare_unsafe},
@@ -43,17 +43,36 @@ pub(super) fn enter_small_world() -> bool {
         return false;
     }
     mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).expect("private mounts");
-    for path in ["/etc", "/run", "/tmp", "/var", "/dev/shm", "/home", "/root"] {
+    for path in ["/etc", "/run", "/tmp", "/var", "/home", "/root"] {
         let flags = MountFlags::NODEV;
         mount("tmpfs", path, "tmpfs", flags, Some(c"mode=0755"))
             .unwrap_or_else(|errno| panic!("{path}: {errno}"));
     }
+    own_devices();
     for path in ["/var/lib", "/var/tmp", "/var/cache", "/home/svc"] {
         fs::create_dir(path).expect(path);
     }
     fs::write("/etc/passwd", PASSWD).expect("passwd");
     fs::write("/etc/group", GROUP).expect("group");
     true
+}
+
+/// A /dev in which nothing that a test does can reach the machine's.
+fn own_devices() {
+    const DEVICES: [&str; 4] = ["null", "zero", "full", "urandom"];
+    let below = |name: &str| format!("/tmp/dev/{name}");
+    fs::create_dir("/tmp/dev").expect("/tmp/dev");
+    mount("tmpfs", "/tmp/dev", "tmpfs", MountFlags::NOSUID, Some(c"mode=0755")).expect("/tmp/dev");
+    for name in DEVICES {
+        fs::write(below(name), "").expect(name);
+        mount_bind(format!("/dev/{name}").as_str(), below(name).as_str()).expect(name);
+    }
+    for name in ["shm", "mqueue", "pts"] {
+        fs::create_dir(below(name)).expect(name);
+    }
+    mount("tmpfs", "/tmp/dev/shm", "tmpfs", MountFlags::NODEV, Some(c"mode=0755")).expect("/dev/shm");
+    mount_move("/tmp/dev", "/dev").expect("/dev");
+    fs::remove_dir("/tmp/dev").expect("/tmp/dev");
 }
 
 /// Makes system call `number` answer ENOSYS to this thread and its children, as an older kernel would.

@@ -106,3 +106,22 @@ fn the_filter_can_be_loaded_for_a_user_without_no_new_privs_and_leaves_no_capabi
     });
     assert_eq!((outcome.status("CapPrm"), outcome.status("Seccomp")), (NONE, "2"));
 }
+
+#[test]
+fn nobody_but_root_inherits_the_groups_of_pid_1() {
+    if !enter_small_world() {
+        return;
+    }
+    let of_pid_1 = [1005, 1007].map(rustix::fs::Gid::from_raw);
+    rustix::thread::set_thread_groups(&of_pid_1).expect("root may");
+    let outcome = run_script(STATUS, |plan| {
+        as_dynamic_user(plan);
+        plan.identity.group = "root";
+    });
+    assert_eq!((outcome.status("Gid"), outcome.status("Groups")), ("0\t0\t0\t0", ""));
+    let outcome = run_script(STATUS, |plan| {
+        plan.identity.user = "svc";
+        plan.identity.group = "root";
+    });
+    assert_eq!((outcome.status("Gid"), outcome.status("Groups")), ("0\t0\t0\t0", ""));
+}

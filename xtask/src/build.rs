@@ -133,7 +133,7 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
         .arg(&cargo_dir)
         .env("TOMTE_TABLE", table)
         .stdin(Stdio::null()); // cargo's rustc reads its probe from there
-    cargo.args(["--config", &format!("target.{target}.rustflags={:?}", flags(target))]);
+    cargo.args(["--config", &format!("target.{target}.rustflags={:?}", flags(target)?)]);
     if options.symbols {
         cargo.args(["--config", "profile.release.strip=false"]);
     }
@@ -147,8 +147,9 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
 }
 
 /// The compiler's flags besides those of .cargo/config.toml.
-fn flags(target: &str) -> Vec<String> {
-    let mut flags = Vec::new();
+fn flags(target: &str) -> Result<Vec<String>> {
+    // A table costs eight bytes a case; for fewer cases than this, comparisons are shorter.
+    let mut flags = vec!["-Cllvm-args=-min-jump-table-entries=12".to_owned()];
     // As .cargo/config.toml has it for the musl targets: fixed addresses, for the binary is never relocated. It cannot
     // be there for this triple, because without --target build scripts and proc macros would get it too.
     if target.ends_with("-gnu") {
@@ -161,7 +162,9 @@ fn flags(target: &str) -> Vec<String> {
     flags.extend(
         registries.flatten().map(|registry| format!("--remap-path-prefix={}=", registry.path().display())),
     );
-    flags
+    let library = rustc_path(&["--print", "sysroot"])?.join("lib/rustlib/src/rust/");
+    flags.push(format!("--remap-path-prefix={}=", library.display()));
+    Ok(flags)
 }
 
 /// The cargo that runs us, or the one on PATH.
@@ -195,16 +198,21 @@ fn rustc() -> PathBuf {
     std::env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from)
 }
 
-/// Whether rustc's library folder for `target` holds a core.
-pub fn has_target(target: &str) -> Result<bool> {
+/// The path that rustc prints for `arguments`.
+fn rustc_path(arguments: &[&str]) -> Result<PathBuf> {
     let output = Command::new(rustc())
         .current_dir(root_dir())
-        .args(["--print", "target-libdir", "--target", target])
+        .args(arguments)
         .output()
-        .context("cannot run rustc")?;
-    let dir = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        .with_context(|| format!("cannot run {}", rustc().display()))?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+}
+
+/// Whether rustc's library folder for `target` holds a core.
+pub fn has_target(target: &str) -> Result<bool> {
+    let dir = rustc_path(&["--print", "target-libdir", "--target", target])?;
     let holds_core = |entry: std::io::Result<fs::DirEntry>| {
         entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
     };
-    Ok(output.status.success() && fs::read_dir(dir).is_ok_and(|mut entries| entries.any(holds_core)))
+    Ok(fs::read_dir(dir).is_ok_and(|mut entries| entries.any(holds_core)))
 }

@@ -124,6 +124,19 @@ fn main() -> ExitCode {
         golden::program::run();
         return ExitCode::SUCCESS;
     }
+    if golden::probe::is_this() {
+        golden::probe::run();
+        return ExitCode::SUCCESS;
+    }
+    if test::hammer::is_this() {
+        return match test::hammer::run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("hammer: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,

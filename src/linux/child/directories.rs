@@ -126,15 +126,10 @@ fn make_one(parent: &OwnedFd, name: &CStr, mode: u32) -> Result<bool, Errno> {
 
 /// Opens the directory of `name`'s last component, made if it is missing.
 fn make_parents(root: &OwnedFd, name: &CStr) -> Result<(OwnedFd, PathBuffer), Errno> {
-    let mut components = name.to_str().map_err(|_| Errno::ILSEQ)?.split('/');
-    let last = one_component(components.next_back().unwrap_or_default())?;
-    let mut parent = open_directory(root, c".")?;
-    for component in components {
-        let component = one_component(component)?;
-        make_one(&parent, component.as_c_str(), PARENT_MODE)?;
-        parent = open_trusted(&parent, component.as_c_str())?;
-    }
-    Ok((parent, last))
+    tree::walk(root.as_fd(), name, &mut |parent, component| {
+        make_one(parent, component, PARENT_MODE)?;
+        open_trusted(parent, component)
+    })
 }
 
 /// Opens a directory; a link is followed only where nobody but root can have made it (an administrator may keep

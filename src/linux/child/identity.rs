@@ -143,7 +143,8 @@ pub(super) fn find_groups(work: &mut Work<'_>) -> Result<(), Errno> {
         let name = name.to_str().map_err(|_| Errno::ILSEQ)?;
         add(static_group(Key::new(name))?.ok_or(Errno::SRCH)?)?;
     }
-    if initial.is_some() || !identity.supplementary.is_empty() {
+    // Whoever is not root has no group of PID 1's, not even with root's group for its own.
+    if who.uid.is_some_and(|uid| uid != 0) || !groups.is_empty() {
         who.groups = Some(groups);
     }
     Ok(())

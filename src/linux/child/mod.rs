@@ -39,7 +39,7 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 26] = [
+pub const STEPS: [(Step, Act); 27] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -54,6 +54,7 @@ pub const STEPS: [(Step, Act); 26] = [
     (Step::LogsDirectory, directories::make_logs),
     (Step::ConfigurationDirectory, directories::make_configuration),
     (Step::Environment, environment::gather),
+    (Step::Keyring, session::join_keyring),
     (Step::Namespace, mounts::enter),
     (Step::Limits, privileges::limit),
     (Step::Groups, privileges::change_groups),

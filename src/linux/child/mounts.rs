@@ -58,6 +58,9 @@ struct Kept<'p> {
     tmp: [Option<OwnedFd>; 2],
 }
 
+/// Of what leads to the unit's own directories.
+const PLACE_MODE: Mode = Mode::from_raw_mode(0o755);
+
 /// Makes the namespace, if the plan asks for anything that needs one.
 pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
     let plan = work.plan;
@@ -163,16 +166,12 @@ fn cover(directory: &Directory<'_>) -> Result<(), Errno> {
 }
 
 fn make_place(cover: &OwnedFd, name: &CStr) -> Result<(), Errno> {
-    let mut parent = tree::open_directory(cover, c".")?;
-    for component in name.to_str().map_err(|_| Errno::ILSEQ)?.split('/') {
-        let component = tree::one_component(component)?;
-        match mkdirat(&parent, component.as_c_str(), Mode::from_raw_mode(0o755)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(errno),
-        }
-        parent = tree::open_directory(&parent, component.as_c_str())?;
-    }
-    Ok(())
+    let make = |parent: &OwnedFd, component: &CStr| match mkdirat(parent, component, PLACE_MODE) {
+        Ok(()) | Err(Errno::EXIST) => tree::open_directory(parent, component),
+        Err(errno) => Err(errno),
+    };
+    let (parent, last) = tree::walk(cover.as_fd(), name, &mut { make })?;
+    make(&parent, last.as_c_str()).map(drop)
 }
 
 /// `ProtectSystem=strict`.

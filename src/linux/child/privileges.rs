@@ -3,7 +3,7 @@
 use rustix::{
     fs::{Gid, Mode, Uid},
     io::Errno,
-    process::{Resource, Rlimit, setrlimit, umask},
+    process::{Resource, Rlimit, getrlimit, setrlimit, umask},
     thread::{
         CapabilitySet, CapabilitySets, capabilities, configure_capability_in_ambient_set,
         remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
@@ -38,9 +38,16 @@ const RESOURCES: [Resource; 16] = [
     Resource::Rttime,
 ];
 
+/// Descriptors a program may have unless it asks for more: select(2) knows no higher ones. PID 1 has raised its own.
+const DESCRIPTORS: u64 = 1024;
+
 /// `UMask=` and `Limit*=`. The command prefix `+` keeps the limits away, not the umask.
 pub(super) fn limit(work: &mut Work<'_>) -> Result<(), Errno> {
     umask(Mode::from_raw_mode(work.plan.limits.umask.into()));
+    let descriptors = getrlimit(Resource::Nofile);
+    if descriptors.current.is_none_or(|current| current > DESCRIPTORS) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(DESCRIPTORS), ..descriptors })?;
+    }
     let spared = work.plan.privilege == Privilege::Full;
     for plan::Rlimit { resource, soft, hard } in work.plan.limits.rlimits.iter().filter(|_| !spared) {
         let resource = RESOURCES.get(usize::from(*resource)).ok_or(Errno::INVAL)?;

@@ -12,7 +12,7 @@ use super::Work;
 use crate::linux::{
     path::PathBuffer,
     raw::{
-        process,
+        keyring, process,
         signal::{self, SIGNAL_MAX, SIGPIPE},
     },
 };
@@ -34,6 +34,15 @@ pub(super) fn reset_signals(work: &mut Work<'_>) -> Result<(), Errno> {
 /// A session and process group of its own, without a terminal.
 pub(super) fn start(_work: &mut Work<'_>) -> Result<(), Errno> {
     setsid().map(|_| ())
+}
+
+/// An empty keyring instead of PID 1's: systemd's `KeyringMode=private`, its default.
+pub(super) fn join_keyring(_work: &mut Work<'_>) -> Result<(), Errno> {
+    match keyring::join_new_session() {
+        // A kernel without keys, or a container whose filter denies them to everybody in it.
+        Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => Ok(()),
+        answer => answer,
+    }
 }
 
 /// `WorkingDirectory=`, as the user and inside the namespace: a home on NFS may be closed to root.

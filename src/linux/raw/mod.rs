@@ -13,10 +13,12 @@ use rustix::io::Errno;
 mod arch;
 pub mod clock;
 pub mod ipc;
+pub mod keyring;
 pub mod mount;
 pub mod process;
 pub mod seccomp;
 pub mod signal;
+pub mod socket;
 mod strings;
 
 pub use strings::CStrings;

@@ -188,6 +188,6 @@ fn a_command_without_words_is_refused() {
 
 #[test]
 fn a_list_of_records_without_bytes_ends() {
-    let list: List<'_, ()> = List::new(&[0, 0]);
+    let list: List<'_, [u8; 0]> = List::new(&[0, 0]);
     assert_eq!((list.count(), list.iter().count()), (None, 0));
 }

@@ -194,7 +194,14 @@ pub fn directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if a.value.is_empty() {
         names.clear();
     }
-    names.extend(directory::list(&a.value, &cx.specifiers)?);
+    let added = directory::list(&a.value, &cx.specifiers)?;
+    // Whoever owned /run/tomte could put a socket of its own in the place of PID 1's, and it would go with the unit.
+    if a.key.as_str() == "RuntimeDirectory"
+        && added.iter().any(|name| name.split('/').next() == Some("tomte"))
+    {
+        return Err(wrong(&a.value, "/run/tomte is PID 1's own".to_owned()).help("choose another name"));
+    }
+    names.extend(added);
     if names.len() > DIRECTORIES_MAX {
         return Err(wrong(&a.value, format!("{} directories; at most {DIRECTORIES_MAX}", names.len())));
     }

@@ -49,6 +49,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::LogsDirectory => directories(exec, DirectoryKind::Logs),
         Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
         Step::Environment => said("gathers the environment variables"),
+        Step::Keyring => said("starts with an empty session keyring of its own"),
         Step::Namespace => namespace(exec),
         Step::Limits => Some(limits(exec)),
         Step::Groups => {

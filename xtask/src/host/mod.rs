@@ -20,6 +20,7 @@ mod user_namespace;
 
 pub use cgroup::is_left as has_cgroup_left;
 pub use launch::launch;
+pub use root::lay_over as copy_folder;
 pub use user_namespace::on_path;
 
 /// Looks whether this board can run here; the error says what is refused and the ways out.

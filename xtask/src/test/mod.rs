@@ -12,7 +12,9 @@ use crate::{board::Board, setup, size};
 
 mod code;
 mod ends;
+pub mod hammer;
 mod host;
+mod hostile;
 mod manager;
 mod page;
 mod program;
@@ -70,14 +72,26 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
     Ok(if tally.all_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs the command lines that real systemd was seen to run.
+/// Runs the command lines and the sandboxes that real systemd was seen to run.
 fn golden(tally: &mut Tally) {
     if let Err(error) = crate::host::probe() {
-        return tally.add("golden command lines", Outcome::Skipped(format!("{error:#}")));
+        for name in ["golden command lines", "golden sandboxes"] {
+            tally.add(name, Outcome::Skipped(format!("{error:#}")));
+        }
+        return;
     }
     match crate::golden::exec::run() {
         Ok((cases, differences)) => tally.add_many("golden command lines", cases, &differences),
         Err(error) => tally.add("golden command lines", Outcome::Failed(format!("{error:#}"))),
+    }
+    match crate::golden::sandbox::run() {
+        Ok(compared) => {
+            tally.add_many("golden sandboxes", compared.cases, &compared.differences);
+            for (name, objection) in compared.unsupported {
+                tally.add(&format!("golden sandbox {name}"), Outcome::Skipped(objection));
+            }
+        }
+        Err(error) => tally.add("golden sandboxes", Outcome::Failed(format!("{error:#}"))),
     }
 }
 

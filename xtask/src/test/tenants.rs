@@ -5,9 +5,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::{host::run_board, program::Finished};
 
-/// Runs the board and reads what its two scripts saw.
-pub fn run() -> Result<()> {
-    let (finished, report) = run_board("tests/host/tenants", &["--until", "idle"])?;
+/// Runs the board, with further `words` for `run`, and reads what its scripts saw.
+pub fn run(words: &[&str]) -> Result<()> {
+    let (finished, report) = run_board("tests/host/tenants", &[&["--until", "idle"], words].concat())?;
     let report = report.context("no report")?;
     ensure!(finished.status.success(), "cargo xtask run: {}", finished.status);
     let said = |what: &str| said(&finished, what);

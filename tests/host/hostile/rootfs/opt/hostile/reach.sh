@@ -1,0 +1,28 @@
+# Reaches for what is PID 1's. Every line that begins with "$1 CAN" is a hole.
+exec 3>&1
+try() {
+    what=$1
+    shift
+    if timeout 5 "$@" > /dev/null 2>&1; then echo "$who CAN $what"; else echo "$who cannot $what"; fi
+}
+who=$1
+try "read PID 1's environment" cat /proc/1/environ
+try "read PID 1's memory map" cat /proc/1/maps
+try "list PID 1's descriptors" ls /proc/1/fd
+try "enter PID 1's root" ls /proc/1/root/
+try "kill PID 1" kill -KILL 1
+try "shut down" kill -USR2 1
+try "write to /run" touch /run/mine
+try "write to /run/tomte" touch /run/tomte/mine
+try "remove the control socket" rm -f /run/tomte/control
+try "talk to PID 1" /sbin/tomte list-units
+try "stop a service" /sbin/tomte stop rogue
+try "leave its cgroup" sh -c 'echo $$ > /sys/fs/cgroup/cgroup.procs'
+try "move PID 1" sh -c "echo 1 > /sys/fs/cgroup\$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.procs"
+try "make a cgroup" mkdir "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/mine"
+try "read the console" sh -c 'head -c 1 <&3'
+try "open the console" sh -c ': < /dev/console'
+try "mount" mount -t tmpfs none /mnt
+try "see somebody else's state" sh -c 'ls -A /var/lib/private | grep -v squatter'
+echo "$who is told: $(/sbin/tomte list-units 2>&1 | head -n 1)"
+echo "$who has descriptors: $(ls /proc/self/fd | tr '\n' ' ')"
