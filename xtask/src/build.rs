@@ -137,7 +137,8 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
     if options.symbols {
         cargo.args(["--config", "profile.release.strip=false"]);
     }
-    let step = progress::step(format!("building tomte for {} ({target})", board.name));
+    let symbols = if options.symbols { " with symbols" } else { "" };
+    let step = progress::step(format!("building tomte for {} ({target}){symbols}", board.name));
     let status = cargo.status().with_context(|| format!("cannot run {}", progress::shown(&cargo)))?;
     drop(step);
     if !status.success() {

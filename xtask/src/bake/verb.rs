@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let output = args.output.clone().unwrap_or_else(|| default_output(&board));
     write(&baked, &output)?;
     println!(
-        "{}: {} units, {} dynamic names, {} bytes for {}",
+        "{}: {} units, names of dynamic users and groups: {}, {} bytes for {}",
         output.display(),
         baked.graph.nodes.len(),
         baked.identities.len(),

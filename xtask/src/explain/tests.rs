@@ -102,8 +102,8 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
         rows.into_iter().map(|(name, _)| name).collect()
     };
     let plain = names("[Service]\nExecStart=/bin/true\n");
-    let always = "pipe clone signals session stdin stdout stderr environment limits working-directory \
-        close-descriptors signal-mask exec";
+    let always = "pipe clone signals session stdin stdout stderr environment keyring limits \
+        working-directory close-descriptors signal-mask exec";
     assert_eq!(plain.join(" "), always);
     let all = names(
         "[Service]\nExecStart=/bin/true\nDynamicUser=yes\nRuntimeDirectory=a\nStateDirectory=a\nCacheDirectory=a\n\
