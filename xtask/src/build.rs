@@ -5,7 +5,6 @@
 
 use std::{
     fs::{self, File},
-    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -95,7 +94,7 @@ pub fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
         ..bake::Options::default()
     };
     let baked = bake::bake(board, &options, &mut diagnostics);
-    diagnostics.emit(std::io::stderr().is_terminal());
+    bake::verb::emit(&diagnostics);
     Ok(baked?.table)
 }
 
@@ -138,7 +137,8 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
     if options.symbols {
         cargo.args(["--config", "profile.release.strip=false"]);
     }
-    let step = progress::step(format!("building tomte for {} ({target})", board.name));
+    let symbols = if options.symbols { " with symbols" } else { "" };
+    let step = progress::step(format!("building tomte for {} ({target}){symbols}", board.name));
     let status = cargo.status().with_context(|| format!("cannot run {}", progress::shown(&cargo)))?;
     drop(step);
     if !status.success() {

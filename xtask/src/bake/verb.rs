@@ -9,7 +9,10 @@ use std::{
 use anyhow::Result;
 
 use super::{LockFile, Options, bake, write};
-use crate::{board::Board, diag::Diagnostics};
+use crate::{
+    board::Board,
+    diag::{Diagnostics, Severity},
+};
 
 /// `cargo xtask bake`.
 #[derive(clap::Args, Debug)]
@@ -46,7 +49,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let output = args.output.clone().unwrap_or_else(|| default_output(&board));
     write(&baked, &output)?;
     println!(
-        "{}: {} units, {} dynamic names, {} bytes for {}",
+        "{}: {} units, names of dynamic users and groups: {}, {} bytes for {}",
         output.display(),
         baked.graph.nodes.len(),
         baked.identities.len(),
@@ -56,9 +59,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows `diagnostics` on stderr, in colour where that is a terminal and NO_COLOR is not set.
+/// Shows `diagnostics` on stderr, in colour where that is a terminal and NO_COLOR is not set. Errors are counted by the
+/// error that baking ends with.
 pub fn emit(diagnostics: &Diagnostics) {
-    diagnostics.emit(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    match diagnostics.count(Severity::Error) {
+        0 => diagnostics.emit(color),
+        _ => eprint!("{}", diagnostics.render(color)),
+    }
 }
 
 fn default_output(board: &Board) -> PathBuf {

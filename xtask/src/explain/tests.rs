@@ -102,8 +102,8 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
         rows.into_iter().map(|(name, _)| name).collect()
     };
     let plain = names("[Service]\nExecStart=/bin/true\n");
-    let always = "pipe clone signals session stdin stdout stderr environment limits working-directory \
-        close-descriptors signal-mask exec";
+    let always = "pipe clone signals session stdin stdout stderr environment keyring limits \
+        working-directory close-descriptors signal-mask exec";
     assert_eq!(plain.join(" "), always);
     let all = names(
         "[Service]\nExecStart=/bin/true\nDynamicUser=yes\nRuntimeDirectory=a\nStateDirectory=a\nCacheDirectory=a\n\
@@ -115,7 +115,7 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
 
 #[test]
 fn a_step_says_what_it_does_and_how_its_failure_looks() {
-    let file = "[Service]\nExecStart=/bin/true\nUser=daemon\nPrivateTmp=yes\nProtectHome=yes\nLimitNOFILE=9\n\
+    let file = "[Service]\nExecStart=/bin/true\nUser=daemon\nPrivateTmp=yes\nProtectHome=read-only\nLimitNOFILE=9\n\
         UMask=0077\nWorkingDirectory=-~\nStateDirectory=x y\nStateDirectoryMode=0700\n";
     let explanation = explained("app", file).unwrap();
     for (step, expected) in [
@@ -127,7 +127,7 @@ fn a_step_says_what_it_does_and_how_its_failure_looks() {
         ),
         (
             "namespace",
-            "enters a mount namespace with a /tmp and a /var/tmp of the service's own; the homes out of reach   # exit 226 if it fails",
+            "enters a mount namespace with a /tmp and a /var/tmp of the service's own; the homes read-only   # exit 226 if it fails",
         ),
         ("limits", "sets the umask 0077 and LimitNOFILE   # exit 205 if it fails"),
         (
