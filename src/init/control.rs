@@ -24,6 +24,8 @@ struct Client {
 /// The listening socket and its connections.
 pub(super) struct Control {
     listener: Option<OwnedFd>,
+    /// Given up for the moment when no other descriptor is left.
+    spare: Option<OwnedFd>,
     clients: [Option<Client>; CLIENTS_MAX],
     packet: [u8; PACKET_BYTES_MAX],
     packet_bytes: usize,
@@ -50,8 +52,10 @@ impl Control {
                 None
             }
         };
+        let spare = listener.as_ref().and_then(|listener| socket::duplicate(listener.as_fd()).ok());
         Self {
             listener,
+            spare,
             clients: [const { None }; CLIENTS_MAX],
             packet: [0; PACKET_BYTES_MAX],
             packet_bytes: 0,
@@ -61,7 +65,18 @@ impl Control {
     /// Takes one waiting connection.
     pub(super) fn accept(&mut self, poll: &Poll) {
         let Some(listener) = &self.listener else { return };
-        let Ok(socket) = socket::accept(listener.as_fd()) else { return };
+        let socket = match socket::accept(listener.as_fd()) {
+            Ok(socket) => socket,
+            Err(Errno::MFILE | Errno::NFILE) => {
+                // No descriptor is left. A connection that goes on waiting would keep PID 1 from ever sleeping, so
+                // the spare one takes it, to be closed at once.
+                self.spare = None;
+                drop(socket::accept(listener.as_fd()));
+                self.spare = socket::duplicate(listener.as_fd()).ok();
+                return;
+            }
+            Err(_) => return,
+        };
         let place = self.clients.iter().position(Option::is_none);
         let uid = socket::peer_uid(socket.as_fd());
         if let (Some(place), Ok(uid)) = (place, uid)

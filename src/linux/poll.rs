@@ -51,7 +51,9 @@ impl Poll {
     pub fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> Result<(), Errno> {
         let flags = match interest {
             Interest::Readable => epoll::EventFlags::IN,
-            Interest::Changed => epoll::EventFlags::PRI,
+            // Told once for each change: a kernfs file stays ready until it is read again, and the change of a unit
+            // whose process is not reaped yet is not looked at.
+            Interest::Changed => epoll::EventFlags::PRI | epoll::EventFlags::ET,
         };
         epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags)
     }

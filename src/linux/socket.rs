@@ -55,6 +55,14 @@ pub fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
 }
 
+/// One more descriptor of `socket`, close-on-exec and above the first three.
+///
+/// # Errors
+/// fcntl(2)'s.
+pub fn duplicate(socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    rustix::io::fcntl_dupfd_cloexec(socket, 3)
+}
+
 /// The user at the other end when it connected: SO_PEERCRED.
 ///
 /// # Errors

@@ -26,6 +26,7 @@ pub fn control() -> Result<()> {
         ["code 4", ""],
         ["tomte: access denied: only root may talk to PID 1", ""],
         ["stranger.service: Main process exited", "status=1"],
+        ["PID 1 slept", ""],
     ] {
         has_line(&finished, &pieces)?;
     }
