@@ -137,6 +137,9 @@ pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Ou
     if board.config.qemu.is_none() && board.config.arch != std::env::consts::ARCH {
         bail!("board {} is for {} and has no [qemu]: it cannot run here", board.name, board.config.arch);
     }
+    if board.config.qemu.is_none() {
+        host::probe()?; // before anybody waits for a build
+    }
     let options = build::Options {
         units: args.units.clone(),
         target: args.target.clone(),
