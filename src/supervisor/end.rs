@@ -15,6 +15,9 @@ impl Supervisor<'_> {
     /// A process of a slot has ended.
     pub(super) fn exited(&mut self, id: UnitId, service: &Service<'_>, pid: Pid, status: ExitStatus) {
         let record = self.at(id);
+        if record.main.pid() == Some(pid) {
+            record.main_unexecuted = false;
+        }
         let slot = if record.main.pid() == Some(pid) { Slot::Main } else { Slot::Control };
         self.end_probe(id, &service.exec, slot);
         let record = self.at(id);

@@ -179,7 +179,7 @@ impl Supervisor<'_> {
         }
         *process = Process::Alive(pid);
         match slot {
-            Slot::Main => record.main_unidentified = true,
+            Slot::Main => (record.main_unexecuted, record.main_unidentified) = (true, true),
             Slot::Control => record.control_unidentified = true,
         }
         record.populated = true;
@@ -192,6 +192,9 @@ impl Supervisor<'_> {
     /// The child's execve has succeeded.
     pub(super) fn executed(&mut self, id: UnitId, service: &Service<'_>, pid: Pid) {
         let slot = if self.peek(id).main.pid() == Some(pid) { Slot::Main } else { Slot::Control };
+        if slot == Slot::Main {
+            self.at(id).main_unexecuted = false;
+        }
         self.end_probe(id, &service.exec, slot);
         self.mark_numbers_used(id, &service.exec);
         if self.peek(id).main == Process::Alive(pid) && service.service_type == ServiceType::Exec {

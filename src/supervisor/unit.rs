@@ -34,6 +34,8 @@ pub(super) struct Record {
     pub(super) holds_user: bool,
     /// So is a number of the group's own.
     pub(super) holds_group: bool,
+    /// The main process is still a child on its way to execve.
+    pub(super) main_unexecuted: bool,
     /// The main process has not said yet what it runs as.
     pub(super) main_unidentified: bool,
     /// Nor has the one beside it.
@@ -84,6 +86,7 @@ impl Record {
             forbid_restart: false,
             holds_user: false,
             holds_group: false,
+            main_unexecuted: false,
             main_unidentified: false,
             control_unidentified: false,
             probe: None,
@@ -107,7 +110,7 @@ impl Record {
     /// Whether the unit stays as it is unless something happens to it.
     pub(super) const fn is_settled(&self) -> bool {
         let replaced = matches!(self.main, Process::Wanted | Process::Asked | Process::Unfit { .. });
-        self.job.is_none() && self.state.is_settled() && !replaced
+        self.job.is_none() && self.state.is_settled() && !replaced && !self.main_unexecuted
     }
 
     /// Keeps the first failure: later ones are its consequences.

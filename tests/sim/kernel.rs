@@ -34,6 +34,8 @@ pub(crate) struct Process {
     pub(crate) took: bool,
     /// It has said that its number does not fit, or that a static user won: it will never take them.
     pub(crate) declined: bool,
+    /// It is the program, not a child on its way to execve any more.
+    pub(crate) executed: bool,
     ignores_term: bool,
     slow_to_die: bool,
     /// SIGKILL is on its way.
@@ -205,6 +207,7 @@ impl Kernel {
             given,
             took: false,
             declined: false,
+            executed: false,
             ignores_term: self.strikes(self.faults.ignores_term),
             slow_to_die: self.strikes(self.faults.slow_to_die),
             killed: false,

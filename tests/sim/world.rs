@@ -180,6 +180,7 @@ impl<'w> World<'w> {
             }
             Later::Exec { pid, birth } => {
                 let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
+                process.executed = true;
                 let unit = process.unit;
                 self.handle(Event::Executed { unit, pid: Pid(pid) })
             }

@@ -153,12 +153,20 @@ fn reports_when_nothing_moves_any_more_and_then_leaves() {
 }
 
 #[test]
+fn is_not_idle_while_a_child_has_not_executed_its_program() {
+    let mut t = one(|_| {});
+    t.boot_until(Until::Idle).expect("start a.service");
+    t.executed(A).expect("report idle");
+    let mut t = one(|_| {});
+    t.boot_until(Until::Idle).expect("start a.service");
+    t.main(A, Exited(203)).expect("kill 15 a.service all; report idle");
+}
+
+#[test]
 fn reports_at_the_end_of_its_time_or_when_asked_to_end() {
     let mut t = one(|_| {});
     t.boot_until(Until::Elapsed(Micros::from_secs(3))).at(2999).expect("start a.service");
     t.at(3000).expect("report timeout");
-    let mut t = one(|_| {});
-    t.boot_until(Until::Idle).expect("start a.service; report idle");
     let mut t = one(|_| {});
     t.boot_until(Until::Elapsed(Micros::from_secs(3))).shutdown(Power::Reboot);
     t.expect("start a.service; report signal").shutdown(Power::Halt).expect("kill 15 a.service all");

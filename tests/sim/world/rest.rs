@@ -1,6 +1,7 @@
 //! When a world is at rest, and whether it rests well.
 
 use tomte::{
+    supervisor::Slot,
     table::{Restart, ServiceType, UnitId},
     wire::{ActiveState, ServiceResult, SubState, UnitStatus},
 };
@@ -18,7 +19,11 @@ impl World<'_> {
                 || (status.sub == SubState::Running && status.main_pid == 0);
             !moving || self.numberless[usize::from(status.id)]
         };
-        (numberless || self.supervisor.manager().jobs == 0) && self.statuses().all(|status| settled(&status))
+        let on_the_way =
+            self.kernel.processes.iter().any(|(_, one)| one.slot == Some(Slot::Main) && !one.executed);
+        !on_the_way
+            && (numberless || self.supervisor.manager().jobs == 0)
+            && self.statuses().all(|status| settled(&status))
     }
 
     /// Everything is up, or there is a reason why it is not.
