@@ -5,7 +5,7 @@ use core::fmt;
 use rustix::io::Errno;
 
 /// What errno(3) says, for those that the calls in this room answer; others show their number.
-const TEXTS: [(Errno, &str); 40] = [
+const TEXTS: [(Errno, &str); 41] = [
     (Errno::PERM, "Operation not permitted"),
     (Errno::NOENT, "No such file or directory"),
     (Errno::SRCH, "No such process"),
@@ -32,6 +32,7 @@ const TEXTS: [(Errno, &str); 40] = [
     (Errno::NOTTY, "Inappropriate ioctl for device"),
     (Errno::TXTBSY, "Text file busy"),
     (Errno::FBIG, "File too large"),
+    (Errno::OVERFLOW, "Value too large for defined data type"),
     (Errno::NOSPC, "No space left on device"),
     (Errno::ROFS, "Read-only file system"),
     (Errno::MLINK, "Too many links"),

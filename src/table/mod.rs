@@ -23,6 +23,7 @@ pub mod limits;
 mod board;
 #[cfg(any(test, feature = "encode"))]
 mod encode;
+mod exec;
 mod list;
 mod sound;
 mod unit;
@@ -39,11 +40,13 @@ use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 pub use board::{Board, Identity, LogTarget, PanicAction};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, strings};
+pub use exec::{
+    Directories, DirectoryKind, Exec, Preserve, PrivateTmp, ProtectHome, ProtectSystem, Rlimit, Stdin, Stdout,
+};
 pub use list::{IdList, List, StrList};
 pub use unit::{
-    Command, CommandKind, Commands, Directories, DirectoryKind, Exec, Kill, KillMode, Kind, Preserve,
-    PrivateTmp, Privilege, ProtectHome, ProtectSystem, Restart, Rlimit, Service, ServiceType, StartLimit,
-    Stdin, Stdout, Unit,
+    Command, CommandKind, Commands, Kill, KillMode, Kind, Privilege, Restart, Service, ServiceType,
+    StartLimit, Unit,
 };
 pub use values::{ExitSet, IdentityId, Micros, Name, UidRange, UnitId};
 
