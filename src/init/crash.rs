@@ -61,10 +61,11 @@ pub(super) fn give_up(why: fmt::Arguments<'_>) -> ! {
     if CRASHING.swap(true, Ordering::Relaxed) {
         end(); // a second failure while reporting the first: no more words
     }
-    log::emergency(format_args!("cannot go on: {why}"));
-    if !CONTAINER.load(Ordering::Relaxed) {
+    let machine = !CONTAINER.load(Ordering::Relaxed);
+    log::emergency(format_args!("cannot go on: {why}"), machine);
+    if machine {
         let delay_us = DELAY_US.load(Ordering::Relaxed);
-        log::emergency(format_args!("{} in {} s", action().1, delay_us / 1_000_000));
+        log::emergency(format_args!("{} in {} s", action().1, delay_us / 1_000_000), machine);
         // In a child: a disk that never answers must not keep the machine from starting over.
         if matches!(fork(None), Ok(Forked::Child)) {
             linux::power::sync();

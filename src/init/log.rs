@@ -96,11 +96,12 @@ pub(super) fn line(level: Level, text: fmt::Arguments<'_>) {
     }
 }
 
-/// Writes one line to the ring buffer and to the console: somebody must see it.
-pub(super) fn emergency(text: fmt::Arguments<'_>) {
-    let container_or_early = !is_kmsg();
-    if container_or_early || !write_kmsg(0, text) {
-        write_stderr(text);
+/// Writes one line to the console and, if PID 1 has a `machine` of its own, to the ring buffer: somebody must see it, and
+/// what keeps the ring buffer over a reset keeps it.
+pub(super) fn emergency(text: fmt::Arguments<'_>, machine: bool) {
+    write_stderr(text);
+    if machine && (console::kmsg().is_some() || console::open_kmsg().is_ok()) {
+        write_kmsg(0, text);
     }
 }
 
