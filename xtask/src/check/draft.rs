@@ -83,8 +83,8 @@ impl Draft {
     }
 }
 
-/// systemd 257's defaults.
-fn service() -> Service {
+/// A service as systemd 257 has it when its file sets nothing.
+pub fn service() -> Service {
     Service {
         service_type: ServiceType::Simple,
         remain_after_exit: false,

@@ -21,6 +21,8 @@ use crate::{
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
+#[cfg(test)]
+pub use draft::service as default_service;
 use draft::{Cx, Draft};
 use files::{Files, Found};
 
