@@ -2,6 +2,11 @@
 //! places and gives the value or a diagnostic that points at the offending characters. They know no key by name; the
 //! caller puts the key in front of the message.
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the handlers of timers come with their kind")
+)]
+pub mod calendar;
 pub mod capability;
 pub mod command;
 pub mod directory;
