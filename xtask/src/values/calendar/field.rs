@@ -75,6 +75,9 @@ impl Field {
             raw.unwrap_or_default().iter().map(|one| self.part(one)).collect::<Result<Chain, _>>()?;
         chain.sort_unstable();
         chain.dedup();
+        if self == Self::Second && chain == [Part { start: 0, stop: None, step: SECOND }] {
+            chain.clear(); // every second, which is *
+        }
         Ok(chain)
     }
 

@@ -170,7 +170,7 @@ fn write_seconds(f: &mut fmt::Formatter<'_>, chain: &Chain) -> fmt::Result {
         0 => format!("{:0width$}", micros / SECOND),
         fraction => format!("{:0width$}.{fraction:06}", micros / SECOND),
     };
-    if chain.is_empty() || *chain == [Part { start: 0, stop: None, step: SECOND }] {
+    if chain.is_empty() {
         return f.write_str("*");
     }
     for (n, part) in chain.iter().enumerate() {
