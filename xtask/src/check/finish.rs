@@ -9,7 +9,7 @@ use tomte::table::{
 use super::{
     blame,
     draft::{Cx, Draft},
-    under,
+    mount, socket, trigger, under,
 };
 use crate::{
     diag::Diagnostic,
@@ -22,8 +22,14 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     if draft.unit.start_limit.burst == 0 {
         draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
     }
-    if name.suffix == "service" {
-        service(&mut draft, cx);
+    match name.suffix {
+        "service" => service(&mut draft, cx),
+        "socket" => socket::finish(&mut draft, name, cx),
+        "timer" | "path" => trigger::finish(&mut draft, name, cx),
+        "mount" => mount::finish_mount(&mut draft, name, cx),
+        "swap" => mount::finish_swap(&mut draft, name, cx),
+        "slice" => mount::finish_slice(&draft, name, cx),
+        _ => {}
     }
     if draft.unit.kind.exec_mut().is_some() {
         directories(&mut draft);
@@ -70,17 +76,24 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
 }
 
 fn nothing_to_run(draft: &Draft, cx: &mut Cx) {
-    let message = "no ExecStart= and no ExecStop=, so there is nothing to run";
-    let problem = match (&cx.header, &draft.unit.file) {
-        (Some(header), _) => Diagnostic::error(message).on(header, 0..header.len()),
-        (None, Some(file)) => Diagnostic::error(format!("{}: {message}", file.display())),
-        (None, None) => Diagnostic::error(message),
-    };
+    let problem = Diagnostic::error("no ExecStart= and no ExecStop=, so there is nothing to run");
+    let problem = on_header(problem, draft, cx);
     cx.problems.push(problem.help("add ExecStart= to [Service]"));
 }
 
+/// Points at the header of the kind's own section, or names the file that has none.
+pub fn on_header(problem: Diagnostic, draft: &Draft, cx: &Cx) -> Diagnostic {
+    match (&cx.header, &draft.unit.file) {
+        (Some(header), _) => problem.on(header, 0..header.len()),
+        (None, Some(file)) => {
+            Diagnostic { message: format!("{}: {}", file.display(), problem.message), ..problem }
+        }
+        (None, None) => problem,
+    }
+}
+
 /// An error about the last assignment of `key`.
-fn refuse(key: &str, message: &str, help: &str, cx: &mut Cx) {
+pub fn refuse(key: &str, message: &str, help: &str, cx: &mut Cx) {
     let problem = blame(Diagnostic::error(under(key, message)), key, cx);
     cx.problems.push(problem.help(help));
 }

@@ -8,9 +8,14 @@ mod exec;
 mod files;
 mod finish;
 mod image;
+mod kinds;
 mod known;
+mod mount;
 mod relations;
+mod resource;
 mod service;
+mod socket;
+mod trigger;
 pub mod verb;
 
 use std::{collections::BTreeSet, path::PathBuf};
@@ -67,8 +72,9 @@ fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics)
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
     for unit in units {
-        unit.later.iter().cloned().for_each(&mut say);
-        if let (false, Some(file)) = (unit.kind.is_started(), &unit.file) {
+        if unit.kind.is_started() {
+            unit.later.iter().cloned().for_each(&mut say);
+        } else if let Some(file) = &unit.file {
             let kind = unit.kind.suffix();
             let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
             say(Diagnostic::warning(message));
@@ -173,7 +179,7 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
     if !known::sections(unit.suffix).contains(&name) {
         return;
     }
-    if name == "Service" {
+    if !["Unit", "Install"].contains(&name) {
         cx.header = Some(section.name.clone());
     }
     draft.unit.install.present |= name == "Install";

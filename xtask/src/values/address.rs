@@ -12,7 +12,7 @@ use crate::{diag::Diagnostic, read::Text};
 pub const UNIX_BYTES_MAX: usize = 107;
 
 /// Where a socket listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Address {
     /// A path in the file system.
     Path(String),

@@ -7,7 +7,7 @@ use super::{path, scalar, size, specifier::Specifiers, time, word, wrong};
 use crate::{diag::Diagnostic, read::Text};
 
 /// Which devices a rule is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Devices {
     /// One node below /dev.
     Node(String),
@@ -21,14 +21,14 @@ pub enum Devices {
 }
 
 /// A rule of `DeviceAllow=`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Rule {
     pub devices: Devices,
     pub access: Access,
 }
 
 /// What may be done with a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Access {
     pub read: bool,
     pub write: bool,

@@ -7,7 +7,7 @@ use super::{scalar::decimal, word, wrong};
 use crate::{diag::Diagnostic, read::Text};
 
 /// The addresses whose first `length` bits are those of `address`; its other bits are zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Prefix {
     /// IPv4 or IPv6.
     pub address: IpAddr,
@@ -111,21 +111,21 @@ pub fn interfaces(text: &Text) -> Result<(bool, Vec<String>), Diagnostic> {
 }
 
 /// The IP version that a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Version {
     V4,
     V6,
 }
 
 /// The transport that a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Transport {
     Tcp,
     Udp,
 }
 
 /// What a process may bind a socket to: `SocketBindAllow=`. `None` stands for all there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct BindRule {
     pub version: Option<Version>,
     pub transport: Option<Transport>,

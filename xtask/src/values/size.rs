@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A hundredth of a percent, 0 to 10000 where 100 % is all there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Permyriad(pub u32);
 
 impl Permyriad {
@@ -17,7 +17,7 @@ impl Permyriad {
 }
 
 /// How much of something a unit may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Amount {
     /// So many bytes, tasks or the like.
     Fixed(u64),
