@@ -134,13 +134,11 @@ pub fn tasks_max(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
+/// Reads a device and what goes with it.
+type OfDevice<T> = fn(&Text, &Specifiers) -> Result<(String, T), Diagnostic>;
+
 /// A list that goes with devices: the last value for each device holds, and nothing takes all back.
-fn of_device<T>(
-    list: &mut Vec<(String, T)>,
-    a: &Assignment,
-    cx: &Cx,
-    parse: fn(&Text, &Specifiers) -> Result<(String, T), Diagnostic>,
-) -> Done {
+fn of_device<T>(list: &mut Vec<(String, T)>, a: &Assignment, cx: &Cx, parse: OfDevice<T>) -> Done {
     if a.value.is_empty() {
         list.clear();
         return Ok(());

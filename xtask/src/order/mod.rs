@@ -4,6 +4,7 @@
 //! systemd, which breaks an ordering cycle at run time, a cycle is an error here: the image is not made.
 
 mod cycle;
+mod implied;
 mod missing;
 
 #[cfg(test)]
@@ -19,9 +20,6 @@ use crate::{
     model::{Kind, Place, Relation, Unit},
     targets::{self, Target},
 };
-
-/// The reason given for the default dependencies of services.
-const DEFAULT_DEPENDENCIES: &str = "DefaultDependencies=yes";
 
 /// What the board wants of its units.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +85,7 @@ impl Graph {
         let default_target = &*resolve(default_target);
         let mut mentions = Vec::new();
         for unit in units.values() {
-            mentioned(unit, enabled.contains(&unit.name), default_target, &mut mentions);
+            mentioned(unit, &units, enabled.contains(&unit.name), default_target, &mut mentions);
         }
         for mention in &mut mentions {
             mention.other = resolve(&mention.other);
@@ -97,7 +95,7 @@ impl Graph {
             mentions.iter().map(|mention| mention.other.clone()).chain([default_target.to_owned()]);
         for target in bring_along(asked_for.collect(), &units) {
             let unit = own_unit(target);
-            mentioned(&unit, false, default_target, &mut mentions);
+            mentioned(&unit, &units, false, default_target, &mut mentions);
             units.insert(unit.name.clone(), unit);
         }
 
@@ -322,7 +320,13 @@ fn start_at_boot(
 }
 
 /// Adds what `unit` says of others, its default dependencies included.
-fn mentioned(unit: &Unit, enabled: bool, default_target: &str, mentions: &mut Vec<Mention>) {
+fn mentioned(
+    unit: &Unit,
+    units: &BTreeMap<String, Unit>,
+    enabled: bool,
+    default_target: &str,
+    mentions: &mut Vec<Mention>,
+) {
     let installed = unit.install.relations.iter().filter(|_| enabled);
     let written = unit.relations.iter().chain(installed).filter(|(relation, _)| edge(*relation).is_some());
     for (relation, name) in written {
@@ -333,16 +337,9 @@ fn mentioned(unit: &Unit, enabled: bool, default_target: &str, mentions: &mut Ve
         let other = targets::resolve(&name.value, default_target).to_owned();
         mentions.push(Mention { unit: unit.name.clone(), relation, other, origin });
     }
-    if unit.default_dependencies && matches!(unit.kind, Kind::Service(_)) {
-        let defaults = [
-            (Relation::Requires, "sysinit.target"),
-            (Relation::After, "sysinit.target"),
-            (Relation::After, "basic.target"),
-        ];
-        for (relation, other) in defaults {
-            let origin = Origin::Implied(DEFAULT_DEPENDENCIES);
-            mentions.push(Mention { unit: unit.name.clone(), relation, other: other.to_owned(), origin });
-        }
+    for implied::Implied { relation, other, why } in implied::of(unit, units) {
+        let origin = Origin::Implied(why);
+        mentions.push(Mention { unit: unit.name.clone(), relation, other, origin });
     }
 }
 
