@@ -11,7 +11,7 @@ use tomte::table::{
 };
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     pub file: PathBuf,
     pub line: usize,

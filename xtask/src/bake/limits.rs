@@ -17,8 +17,8 @@ use crate::{
 
 /// Reports everything in `board` and `graph` that a table cannot hold.
 pub(super) fn check(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics) {
+    units(board, graph.nodes.len(), diagnostics);
     let mut limits = Limits { unit: board.name.as_str(), diagnostics };
-    limits.at_most("units", graph.nodes.len(), ("UNITS_MAX", UNITS_MAX), None);
     limits.at_most("environment", board.config.environment.len(), ("ENVIRONMENT_MAX", ENVIRONMENT_MAX), None);
     for (name, value) in &board.config.environment {
         limits.text("environment", &format!("{name}={value}"), None);
@@ -27,6 +27,12 @@ pub(super) fn check(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics)
         limits.unit = &node.unit.name;
         limits.unit(&node.unit);
     }
+}
+
+/// Reports `count` units, if a table cannot hold so many.
+pub(super) fn units(board: &Board, count: usize, diagnostics: &mut Diagnostics) {
+    let mut limits = Limits { unit: board.name.as_str(), diagnostics };
+    limits.at_most("units", count, ("UNITS_MAX", UNITS_MAX), None);
 }
 
 struct Limits<'d> {

@@ -9,12 +9,15 @@ use std::{
 use crate::{
     diag::{Diagnostic, Diagnostics, Severity},
     model::{Command, Exec, Kind, Located, Unit},
+    read,
     values::user,
 };
 
 /// Where a program without a slash is looked for (systemd's path-util.h, DEFAULT_PATH).
 const SEARCH_PATH: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Bytes of the image's passwd(5) or group(5).
+const ACCOUNTS_BYTES_MAX: usize = 16 << 20;
 /// Symbolic links followed for one path: the kernel's limit.
 const LINKS_MAX: usize = 40;
 
@@ -125,7 +128,7 @@ impl Image {
     }
 
     fn read(&self, path: &str) -> Option<String> {
-        let bytes = std::fs::read(self.resolve(path)?).ok()?;
+        let bytes = read::bytes(&self.resolve(path)?, ACCOUNTS_BYTES_MAX).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 

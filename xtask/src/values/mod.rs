@@ -34,7 +34,7 @@ pub mod tests {
 
     /// `text` as if it were a file.
     pub fn text(text: &str) -> Text {
-        let source = Arc::new(Source { path: "x.service".into(), text: text.into() });
+        let source = Arc::new(Source::new("x.service", text));
         Text::of(&source, 0..text.len())
     }
 }

@@ -1,7 +1,13 @@
 //! Diagnostics: what is wrong, where, and what was meant. Everything that is wrong with somebody's input goes through
 //! here and nowhere else; the wording of each problem belongs to whoever finds it.
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher as _},
+    ops::Range,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 use serde_json::{Value, json};
@@ -12,7 +18,7 @@ use crate::{
 };
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Nothing can be made of the input.
     #[default]
@@ -35,7 +41,7 @@ impl Severity {
 }
 
 /// One problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
@@ -111,24 +117,49 @@ pub fn closest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>)
     near.min_by_key(|(distance, _, _)| *distance).map(|(_, _, candidate)| candidate)
 }
 
+/// Problems of one severity that are kept for one file: what follows is counted only.
+pub const SHOWN_PER_FILE_MAX: usize = 100;
+/// Characters of one message that are kept: it may quote what is wrong, which may be a megabyte.
+const MESSAGE_CHARACTERS_MAX: usize = 600;
+
 /// All problems of one run, in the order in which they were found, and the files they are in.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// Where in `list` the problems with a hash are.
+    known: HashMap<u64, Vec<usize>>,
     sources: BTreeMap<PathBuf, Arc<Source>>,
+    /// How many of each severity, those not kept included.
+    counts: BTreeMap<Severity, usize>,
+    by_file: HashMap<(PathBuf, Severity), usize>,
 }
 
 impl Diagnostics {
-    /// Adds a problem.
-    pub fn push(&mut self, problem: Diagnostic) {
-        if !self.list.contains(&problem) {
+    /// Adds a problem, unless the very same one is known. Of each file the first hundred of a severity are kept.
+    pub fn push(&mut self, mut problem: Diagnostic) {
+        shorten(&mut problem.message);
+        problem.help.iter_mut().for_each(shorten);
+        let mut hasher = DefaultHasher::new();
+        problem.hash(&mut hasher);
+        let known = self.known.entry(hasher.finish()).or_default();
+        if known.iter().any(|at| self.list[*at] == problem) {
+            return;
+        }
+        *self.counts.entry(problem.severity).or_default() += 1;
+        let in_file = match &problem.place {
+            Some(place) => self.by_file.entry((place.file.clone(), problem.severity)).or_default(),
+            None => &mut 0,
+        };
+        *in_file += 1;
+        if *in_file <= SHOWN_PER_FILE_MAX {
+            known.push(self.list.len());
             self.list.push(problem);
         }
     }
 
     /// Remembers a file, so that its lines can be shown.
     pub fn add_source(&mut self, source: &Arc<Source>) {
-        self.sources.insert(source.path.clone(), Arc::clone(source));
+        self.sources.insert(source.path().to_owned(), Arc::clone(source));
     }
 
     /// Whether there is an error among them.
@@ -136,19 +167,33 @@ impl Diagnostics {
         self.count(Severity::Error) > 0
     }
 
-    /// How many of one severity.
+    /// How many of one severity, those that were too many to keep included.
     pub fn count(&self, severity: Severity) -> usize {
-        self.iter().filter(|problem| problem.severity == severity).count()
+        self.counts.get(&severity).copied().unwrap_or(0)
     }
 
-    /// All of them, in the order in which they were found.
+    /// A note for every file that had too many problems.
+    fn not_shown(&self) -> Vec<Diagnostic> {
+        let mut files: Vec<_> =
+            self.by_file.iter().filter(|(_, count)| **count > SHOWN_PER_FILE_MAX).collect();
+        files.sort();
+        let note = |((file, severity), count): (&(PathBuf, Severity), &usize)| {
+            let more = count - SHOWN_PER_FILE_MAX;
+            let message = format!("{}: {more} further {}s are not shown", file.display(), severity.as_str());
+            Diagnostic::note(message)
+        };
+        files.into_iter().map(note).collect()
+    }
+
+    /// All that were kept, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
     }
 
     /// The text for people, each problem followed by an empty line.
     pub fn render(&self, color: bool) -> String {
-        self.iter().map(|problem| self.render_one(problem, color) + "\n\n").collect()
+        let more = self.not_shown();
+        self.iter().chain(&more).map(|problem| self.render_one(problem, color) + "\n\n").collect()
     }
 
     /// Writes them to stderr, and a count of them.
@@ -177,7 +222,7 @@ impl Diagnostics {
                 "help": problem.help,
             })
         };
-        self.iter().map(one).collect()
+        self.iter().chain(&self.not_shown()).map(one).collect()
     }
 
     fn render_one(&self, problem: &Diagnostic, color: bool) -> String {
@@ -211,6 +256,16 @@ impl Diagnostics {
     fn line_of(&self, problem: &Diagnostic) -> Option<&str> {
         let place = problem.place.as_ref()?;
         self.sources.get(&place.file)?.line(place.line)
+    }
+}
+
+/// Takes the middle out of a text that is too long to be read.
+fn shorten(text: &mut String) {
+    let kept = MESSAGE_CHARACTERS_MAX / 2;
+    let Some((start, _)) = text.char_indices().nth(kept) else { return };
+    let Some((end, _)) = text[start..].char_indices().nth_back(kept - 1) else { return };
+    if end > 0 {
+        text.replace_range(start..start + end, " … ");
     }
 }
 
@@ -267,7 +322,7 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_characters_meant() {
         let mut sink = Diagnostics::default();
-        sink.add_source(&Arc::new(Source { path: "a".into(), text: "ä=öx\n".into() }));
+        sink.add_source(&Arc::new(Source::new("a", "ä=öx\n")));
         let place = |column| Place { file: "a".into(), line: 1, column };
         sink.push(Diagnostic::error("middle").at(place(3)).wide(2).help("look"));
         sink.push(Diagnostic::error("end").at(place(5)));
