@@ -7,13 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::known::KINDS;
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    model::Relation,
     values::unit_name::{SUFFIXES, UnitName},
 };
-
-/// The kinds of unit that tomte knows.
-const SUPPORTED: [&str; 2] = ["service", "target"];
 
 /// A unit's files.
 #[derive(Clone, Debug)]
@@ -35,8 +34,8 @@ pub struct Link {
     pub from: String,
     /// The unit it names.
     pub to: String,
-    /// Whether it is a `.requires` directory.
-    pub requires: bool,
+    /// What the directory is for: [`Relation::Wants`], [`Relation::Requires`] or [`Relation::Upholds`].
+    pub relation: Relation,
 }
 
 /// All that was found.
@@ -86,6 +85,16 @@ pub fn collect(paths: &[PathBuf], sink: &mut Diagnostics) -> Files {
     search.finish()
 }
 
+/// What a directory `UNIT.END` of links says of the unit (systemd.unit(5)).
+fn folder_relation(end: &str) -> Option<Relation> {
+    match end {
+        "wants" => Some(Relation::Wants),
+        "requires" => Some(Relation::Requires),
+        "upholds" => Some(Relation::Upholds),
+        _ => None,
+    }
+}
+
 struct Search<'s> {
     files: Files,
     entries: BTreeMap<String, (UnitName, Entry)>,
@@ -107,19 +116,22 @@ impl Search<'_> {
             let end = entry.extension().unwrap_or_default().to_string_lossy().into_owned();
             if SUFFIXES.contains(&end.as_str()) {
                 self.file(&entry, false);
-            } else if (end == "wants" || end == "requires") && self.is_directory(&entry) {
+                continue;
+            }
+            let Some(relation) = folder_relation(&end) else { continue };
+            if self.is_directory(&entry) {
                 let from = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 for path in self.list(&entry) {
-                    self.link(path, &from, end == "requires");
+                    self.link(path, &from, relation);
                 }
             }
         }
     }
 
-    fn link(&mut self, path: PathBuf, from: &str, requires: bool) {
+    fn link(&mut self, path: PathBuf, from: &str, relation: Relation) {
         let to = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if UnitName::new(&to).is_ok_and(|name| SUPPORTED.contains(&name.suffix)) {
-            self.files.links.push(Link { path, from: from.to_owned(), to, requires });
+        if UnitName::new(&to).is_ok_and(|name| KINDS.contains(&name.suffix)) {
+            self.files.links.push(Link { path, from: from.to_owned(), to, relation });
         }
     }
 
@@ -154,9 +166,8 @@ impl Search<'_> {
             Ok(name) => name,
             Err(why) => return self.error(format!("{}: {why}", path.display())),
         };
-        if !SUPPORTED.contains(&name.suffix) {
-            let message =
-                format!("{}: {} units are not supported by this tomte", path.display(), name.suffix);
+        if !KINDS.contains(&name.suffix) {
+            let message = format!("{}: {} units are not supported by tomte", path.display(), name.suffix);
             return match named {
                 true => self.error(message),
                 false => self.warning(message + ": skipped"),

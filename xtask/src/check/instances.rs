@@ -47,7 +47,7 @@ pub fn units(files: &Files, image: &Image, sink: &mut Diagnostics) -> Vec<Unit> 
 
 /// The units that `unit` names and that may be instances.
 fn named(unit: &Unit) -> impl Iterator<Item = Located<String>> + use<'_> {
-    [&unit.wants, &unit.requires, &unit.install.also].into_iter().flatten().cloned()
+    unit.relations.iter().map(|(_, name)| name).chain(&unit.install.also).cloned()
 }
 
 struct Loader<'f> {
