@@ -10,7 +10,7 @@ use tomte::table::{
 
 use crate::{
     board::Board,
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     model::{Command, Place, Service, Unit},
     order::Graph,
 };
@@ -41,21 +41,26 @@ struct Limits<'d> {
 }
 
 impl Limits<'_> {
-    fn report(&mut self, problem: String, place: Option<&Place>) {
-        self.diagnostics.push(Diagnostic::error(format!("{}: {problem}", self.unit)).at(place.cloned()));
+    fn report(&mut self, code: Code, problem: String, place: Option<&Place>) {
+        self.diagnostics
+            .push(Diagnostic::error(code, format!("{}: {problem}", self.unit)).at(place.cloned()));
     }
 
     fn at_most(&mut self, what: &str, value: usize, limit: (&str, usize), place: Option<&Place>) {
         let (name, most) = limit;
         if value > most {
-            self.report(format!("{what}: {value} is more than {name} allows, {most}"), place);
+            self.report(
+                Code::TableLimit,
+                format!("{what}: {value} is more than {name} allows, {most}"),
+                place,
+            );
         }
     }
 
     /// Text ends at its first NUL on the target.
     fn text(&mut self, what: &str, text: &str, place: Option<&Place>) {
         if text.contains('\0') {
-            self.report(format!("{what}: {text:?} has a NUL byte in it"), place);
+            self.report(Code::NulByte, format!("{what}: {text:?} has a NUL byte in it"), place);
         }
     }
 
@@ -78,7 +83,11 @@ impl Limits<'_> {
         let place = unit.file.as_ref().map(|file| Place { file: file.clone(), line: 1, column: 1 });
         self.at_most("name", unit.name.len(), ("UNIT_NAME_BYTES_MAX", UNIT_NAME_BYTES_MAX), place.as_ref());
         if unit.name.len() <= UNIT_NAME_BYTES_MAX && Name::new(&unit.name).is_none() {
-            self.report("not a unit name: letters, digits and :_.-@\\ are allowed".into(), place.as_ref());
+            self.report(
+                Code::UnitName,
+                "not a unit name: letters, digits and :_.-@\\ are allowed".into(),
+                place.as_ref(),
+            );
         }
         self.text("Description", &unit.description, place.as_ref());
         self.at_most(
@@ -126,7 +135,7 @@ impl Limits<'_> {
         self.path(kind.setting(), &command.path, place);
         self.words(kind.setting(), &command.argv, ("WORDS_MAX", WORDS_MAX), place);
         if command.argv.is_empty() {
-            self.report(format!("{}: a command without words", kind.setting()), place);
+            self.report(Code::Command, format!("{}: a command without words", kind.setting()), place);
         }
     }
 }

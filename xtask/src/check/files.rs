@@ -9,8 +9,9 @@ use std::{
 
 use super::known::KINDS;
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     model::Relation,
+    read::code_of,
     values::unit_name::{SUFFIXES, UnitName},
 };
 
@@ -69,7 +70,7 @@ pub fn collect(paths: &[PathBuf], sink: &mut Diagnostics) -> Files {
     for path in paths {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !path.exists() && !path.is_symlink() {
-            search.error(format!("{}: no such file or directory", path.display()));
+            search.error(Code::NoSuchPath, format!("{}: no such file or directory", path.display()));
         } else if path.is_dir() {
             roots.push(path);
             search.directory(path);
@@ -102,12 +103,12 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    fn error(&mut self, message: String) {
-        self.sink.push(Diagnostic::error(message));
+    fn error(&mut self, code: Code, message: String) {
+        self.sink.push(Diagnostic::error(code, message));
     }
 
-    fn warning(&mut self, message: String) {
-        self.sink.push(Diagnostic::warning(message));
+    fn warning(&mut self, code: Code, message: String) {
+        self.sink.push(Diagnostic::warning(code, message));
     }
 
     /// Everything in a directory of units. Directories in it that are not for a unit are not looked into.
@@ -141,7 +142,7 @@ impl Search<'_> {
             entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()
         });
         let mut entries = read.unwrap_or_else(|error| {
-            self.error(format!("cannot read {}: {error}", directory.display()));
+            self.error(code_of(&error), format!("cannot read {}: {error}", directory.display()));
             Vec::new()
         });
         entries.sort();
@@ -152,9 +153,11 @@ impl Search<'_> {
     fn is_directory(&mut self, path: &Path) -> bool {
         match path.metadata() {
             Ok(found) if found.is_dir() => return true,
-            Ok(_) => self
-                .warning(format!("{}: no directory, though it is called like one: skipped", path.display())),
-            Err(error) => self.error(format!("cannot read {}: {error}", path.display())),
+            Ok(_) => self.warning(
+                Code::NotAFile,
+                format!("{}: no directory, though it is called like one: skipped", path.display()),
+            ),
+            Err(error) => self.error(code_of(&error), format!("cannot read {}: {error}", path.display())),
         }
         false
     }
@@ -164,13 +167,13 @@ impl Search<'_> {
         let written = path.file_name().unwrap_or_default().to_string_lossy();
         let name = match UnitName::new(&written) {
             Ok(name) => name,
-            Err(why) => return self.error(format!("{}: {why}", path.display())),
+            Err(why) => return self.error(Code::FileName, format!("{}: {why}", path.display())),
         };
         if !KINDS.contains(&name.suffix) {
             let message = format!("{}: {} units are not supported by tomte", path.display(), name.suffix);
             return match named {
-                true => self.error(message),
-                false => self.warning(message + ": skipped"),
+                true => self.error(Code::Kind, message),
+                false => self.warning(Code::Kind, message + ": skipped"),
             };
         }
         if let Some(entry) = self.entry(path, &name) {
@@ -184,7 +187,7 @@ impl Search<'_> {
         let found = path.metadata();
         let is_null = target.as_deref() == Some(Path::new("/dev/null"));
         if is_null || found.as_ref().is_ok_and(|found| found.is_file() && found.len() == 0) {
-            self.warning(format!("{}: masked", path.display()));
+            self.warning(Code::Masked, format!("{}: masked", path.display()));
             return Some(Entry::Masked);
         }
         let target_name =
@@ -195,10 +198,10 @@ impl Search<'_> {
         });
         match (found, other) {
             (Ok(found), _) if found.is_dir() => {
-                self.warning(format!(
-                    "{}: a directory, though it is called like a unit: skipped",
-                    path.display()
-                ));
+                self.warning(
+                    Code::NotAFile,
+                    format!("{}: a directory, though it is called like a unit: skipped", path.display()),
+                );
                 None
             }
             // A link may point to where its target will be in the image.
@@ -209,7 +212,7 @@ impl Search<'_> {
                 None
             }
             (Err(error), _) => {
-                self.error(format!("cannot read {}: {error}", path.display()));
+                self.error(code_of(&error), format!("cannot read {}: {error}", path.display()));
                 None
             }
             (Ok(_), Some(other)) => Some(Entry::Alias(other)),
@@ -245,7 +248,7 @@ impl Search<'_> {
                 last = target;
                 if !seen.insert(last.clone()) {
                     let message = format!("{name}: an alias that leads back to itself, by {last}");
-                    self.sink.push(Diagnostic::error(message));
+                    self.sink.push(Diagnostic::error(Code::AliasLoop, message));
                     break;
                 }
             }

@@ -8,7 +8,7 @@ use super::{
     files::{Files, Found},
 };
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     model::{Located, Place, Unit},
     read::Reader,
     values::unit_name::UnitName,
@@ -120,7 +120,7 @@ impl Loader<'_> {
         }
         for template in files.templates.iter().filter(|template| !used.contains(&template.name.full)) {
             let message = format!("{}: no unit names an instance of this template", template.file.display());
-            self.sink.push(Diagnostic::warning(message));
+            self.sink.push(Diagnostic::warning(Code::UnusedTemplate, message));
         }
     }
 }
@@ -134,12 +134,15 @@ fn template<'f>(files: &'f Files, name: &str) -> Option<&'f Found> {
 fn endless(template: &Found, name: &str, place: Option<Place>, depth: usize) -> Diagnostic {
     let problem = if depth > DEPTH_MAX {
         let message = format!("{name}: instances that name further instances, more than {DEPTH_MAX} deep");
-        Diagnostic::error(message).help(format!(
+        Diagnostic::error(Code::EndlessInstances, message).help(format!(
             "an instance of {} leads to a new one of it each time, without an end",
             template.name.full
         ))
     } else {
-        Diagnostic::error(format!("{name}: too many instances of templates: more than {INSTANCES_MAX}"))
+        Diagnostic::error(
+            Code::EndlessInstances,
+            format!("{name}: too many instances of templates: more than {INSTANCES_MAX}"),
+        )
     };
     problem.at(place).wide(name.chars().count())
 }

@@ -17,7 +17,7 @@ pub mod verb;
 use std::path::PathBuf;
 
 use crate::{
-    diag::{Diagnostic, Diagnostics, Severity},
+    diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Located, Unit},
     read::{Assignment, Section},
     values::{specifier::Specifiers, unit_name::UnitName},
@@ -70,7 +70,7 @@ fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics)
         if let (false, Some(file)) = (unit.kind.is_started(), &unit.file) {
             let kind = unit.kind.suffix();
             let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
-            say(Diagnostic::warning(message));
+            say(Diagnostic::warning(Code::KindNotYet, message));
         }
     }
 }
@@ -87,7 +87,7 @@ fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
             install.relations.imply(link.relation.installed(), &link.from);
         } else {
             let message = format!("{}: there is neither {} nor {}", link.path.display(), link.from, link.to);
-            sink.push(Diagnostic::warning(message));
+            sink.push(Diagnostic::warning(Code::LooseLink, message));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Diagnostics: what is wrong, where, and what was meant. Everything that is wrong with somebody's input goes through
 //! here and nowhere else; the wording of each problem belongs to whoever finds it.
 
+mod codes;
+
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher as _},
@@ -16,6 +18,8 @@ use crate::{
     model::Place,
     read::{Source, Text},
 };
+
+pub use codes::Code;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +49,8 @@ impl Severity {
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
+    /// What kind of problem it is: stable, for programs and for `cargo xtask explain`.
+    pub code: Code,
     /// What is wrong: one sentence without a full stop.
     pub message: String,
     /// Where; `None` for problems that are not written anywhere, such as a missing file.
@@ -56,19 +62,24 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// A problem without a place yet.
+    pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
+        Self { severity, code, message: message.into(), place: None, width: 1, help: Vec::new() }
+    }
+
     /// An error, without a place yet.
-    pub fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), place: None, width: 1, help: Vec::new() }
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
     }
 
     /// A warning, without a place yet.
-    pub fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(message) }
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message)
     }
 
     /// A note, without a place yet.
-    pub fn note(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Note, ..Self::error(message) }
+    pub fn note(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, code, message)
     }
 
     /// Says where. Takes a [`Place`] or an `Option` of one, as the model's values carry.
@@ -180,7 +191,7 @@ impl Diagnostics {
         let note = |((file, severity), count): (&(PathBuf, Severity), &usize)| {
             let more = count - SHOWN_PER_FILE_MAX;
             let message = format!("{}: {more} further {}s are not shown", file.display(), severity.as_str());
-            Diagnostic::note(message)
+            Diagnostic::note(Code::NotShown, message)
         };
         files.into_iter().map(note).collect()
     }
@@ -209,11 +220,12 @@ impl Diagnostics {
         }
     }
 
-    /// For programs: a list of objects with `severity`, `message`, `file`, `line`, `column`, `width`, `help`.
+    /// For programs: a list of objects with `severity`, `code`, `message`, `file`, `line`, `column`, `width`, `help`.
     pub fn to_json(&self) -> Value {
         let one = |problem: &Diagnostic| {
             json!({
                 "severity": problem.severity.as_str(),
+                "code": problem.code.as_str(),
                 "message": problem.message,
                 "file": problem.place.as_ref().map(|place| place.file.to_string_lossy()),
                 "line": problem.place.as_ref().map(|place| place.line),
@@ -233,7 +245,7 @@ impl Diagnostics {
         };
         let path =
             problem.place.as_ref().map(|place| place.file.to_string_lossy().into_owned()).unwrap_or_default();
-        let title = level.primary_title(problem.message.as_str());
+        let title = level.primary_title(problem.message.as_str()).id(problem.code.as_str());
         let mut group = match (&problem.place, self.line_of(problem)) {
             (Some(place), Some(line)) => {
                 let span = span_of(line, place.column, problem.width);
@@ -298,9 +310,13 @@ mod tests {
     #[test]
     fn a_problem_without_a_place_or_source_is_one_line() {
         let mut sink = Diagnostics::default();
-        sink.push(Diagnostic::error("no board x"));
-        sink.push(Diagnostic::warning("odd").at(Place { file: "a".into(), line: 3, column: 4 }));
-        assert_eq!(sink.render(false), "error: no board x\n\nwarning: odd\n--> a:3:4\n\n");
+        sink.push(Diagnostic::error(Code::NoSuchPath, "no board x"));
+        sink.push(Diagnostic::warning(Code::Masked, "odd").at(Place {
+            file: "a".into(),
+            line: 3,
+            column: 4,
+        }));
+        assert_eq!(sink.render(false), "error[T0005]: no board x\n\nwarning[T0016]: odd\n--> a:3:4\n\n");
         assert_eq!((sink.count(Severity::Error), sink.count(Severity::Warning)), (1, 1));
     }
 
@@ -308,12 +324,15 @@ mod tests {
     fn programs_get_every_part_of_a_problem() {
         let mut sink = Diagnostics::default();
         sink.push(
-            Diagnostic::error("bad").at(Place { file: "a".into(), line: 3, column: 4 }).wide(2).help("so"),
+            Diagnostic::error(Code::Word, "bad")
+                .at(Place { file: "a".into(), line: 3, column: 4 })
+                .wide(2)
+                .help("so"),
         );
-        sink.push(Diagnostic::warning("odd"));
+        sink.push(Diagnostic::warning(Code::Masked, "odd"));
         let expected = json!([
-            {"severity": "error", "message": "bad", "file": "a", "line": 3, "column": 4, "width": 2, "help": ["so"]},
-            {"severity": "warning", "message": "odd", "file": null, "line": null, "column": null, "width": 1,
+            {"severity": "error", "code": "T0101", "message": "bad", "file": "a", "line": 3, "column": 4, "width": 2, "help": ["so"]},
+            {"severity": "warning", "code": "T0016", "message": "odd", "file": null, "line": null, "column": null, "width": 1,
              "help": []},
         ]);
         assert_eq!(sink.to_json(), expected);
@@ -324,8 +343,8 @@ mod tests {
         let mut sink = Diagnostics::default();
         sink.add_source(&Arc::new(Source::new("a", "ä=öx\n")));
         let place = |column| Place { file: "a".into(), line: 1, column };
-        sink.push(Diagnostic::error("middle").at(place(3)).wide(2).help("look"));
-        sink.push(Diagnostic::error("end").at(place(5)));
+        sink.push(Diagnostic::error(Code::Word, "middle").at(place(3)).wide(2).help("look"));
+        sink.push(Diagnostic::error(Code::Word, "end").at(place(5)));
         let text = sink.render(false);
         assert!(text.contains("1 | ä=öx\n  |   ^^\n  |\n  = help: look\n"), "{text}");
         assert!(text.contains("1 | ä=öx\n  |     ^\n"), "{text}");

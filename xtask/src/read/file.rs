@@ -10,10 +10,10 @@ use std::{
     rc::Rc,
 };
 
-use rustix::fs::OFlags;
+use rustix::{fs::OFlags, io::Errno};
 
 use super::{FILE_BYTES_MAX, UnitFile, parse};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 
 /// What the files of one run may take together, in bytes of memory: each counts as often as it is asked for, a drop-in
 /// for each unit that it applies to, a template for each of its instances. 700 units of a Debian system take 4 MiB.
@@ -103,7 +103,7 @@ impl Reader {
                 path.display(),
                 INPUT_MAX >> 20
             );
-            sink.push(Diagnostic::error(message).help("no further file is read"));
+            sink.push(Diagnostic::error(Code::TooMuchToRead, message).help("no further file is read"));
             return Rc::new(UnitFile::unreadable());
         }
         file
@@ -112,6 +112,16 @@ impl Reader {
     /// Whether nothing more can be read.
     pub const fn is_exhausted(&self) -> bool {
         self.left.is_none()
+    }
+}
+
+/// What it is that a file cannot be read.
+pub fn code_of(error: &Error) -> Code {
+    match error.kind() {
+        ErrorKind::FileTooLarge => Code::FileTooLarge,
+        ErrorKind::InvalidInput => Code::NotAFile,
+        _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Code::LinkLoop,
+        _ => Code::Unreadable,
     }
 }
 
@@ -125,7 +135,7 @@ fn read(path: &Path, sink: &mut Diagnostics) -> (Rc<UnitFile>, usize) {
             (Rc::new(file), FILE_TAKES + size + assignments * ASSIGNMENT_TAKES)
         }
         Err(error) => {
-            sink.push(Diagnostic::error(format!("cannot read {}: {error}", path.display())));
+            sink.push(Diagnostic::error(code_of(&error), format!("cannot read {}: {error}", path.display())));
             (Rc::new(UnitFile::unreadable()), FILE_TAKES)
         }
     }

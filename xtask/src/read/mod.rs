@@ -10,9 +10,9 @@ mod text;
 
 use std::{path::Path, sync::Arc};
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 
-pub use file::{Reader, bytes};
+pub use file::{Reader, bytes, code_of};
 pub use text::{Builder, Source, Text, is_blank};
 
 /// Bytes of one file: systemd's limit for one line (LONG_LINE_MAX).
@@ -57,18 +57,18 @@ pub fn parse(path: &Path, bytes: Vec<u8>, sink: &mut Diagnostics) -> UnitFile {
     if bytes.len() > FILE_BYTES_MAX {
         let message =
             format!("{}: {} bytes; a unit file has at most {FILE_BYTES_MAX}", path.display(), bytes.len());
-        sink.push(Diagnostic::error(message));
+        sink.push(Diagnostic::error(Code::FileTooLarge, message));
         return UnitFile::unreadable();
     }
     let (text, broken) = decode(&bytes);
     let source = Arc::new(Source::new(path, text));
     sink.add_source(&source);
     if let Some(at) = broken.into_iter().find(|at| !is_in_comment(source.text(), *at)) {
-        sink.push(Diagnostic::error("not UTF-8").at(source.place(at)));
+        sink.push(Diagnostic::error(Code::NotUtf8, "not UTF-8").at(source.place(at)));
         return UnitFile::unreadable();
     }
     if let Some(at) = source.text().find('\0') {
-        sink.push(Diagnostic::error("a NUL byte").at(source.place(at)));
+        sink.push(Diagnostic::error(Code::NulByte, "a NUL byte").at(source.place(at)));
         return UnitFile::unreadable();
     }
     let mut parser = Parser { file: UnitFile::default(), homeless: false, sink };
@@ -161,7 +161,7 @@ impl Parser<'_> {
         }
         let Some(equals) = line.as_str().find('=') else {
             let message = format!("{:?} is no assignment: there is no \"=\"", line.as_str());
-            let mut problem = Diagnostic::error(message).on(&line, 0..line.len());
+            let mut problem = Diagnostic::error(Code::NoAssignment, message).on(&line, 0..line.len());
             if line.as_str().starts_with('-') || line.as_str().starts_with('/') {
                 problem = problem.help("a line goes on if the one before it ends in a backslash");
             }
@@ -171,14 +171,14 @@ impl Parser<'_> {
         let key = line.slice(0..equals).trim();
         let value = line.slice(equals + 1..line.len()).trim();
         if key.is_empty() {
-            self.wrong(Diagnostic::error("no key before \"=\"").on(&line, 0..1));
+            self.wrong(Diagnostic::error(Code::NoKey, "no key before \"=\"").on(&line, 0..1));
             return;
         }
         match self.file.sections.last_mut() {
             Some(section) if !self.homeless => section.assignments.push(Assignment { key, value }),
             None if !self.homeless => {
                 let message = format!("{}= stands before the first section header", key.as_str());
-                self.wrong(Diagnostic::error(message).on(&key, 0..key.len()));
+                self.wrong(Diagnostic::error(Code::NoSection, message).on(&key, 0..key.len()));
             }
             Some(_) | None => {}
         }
@@ -193,7 +193,7 @@ impl Parser<'_> {
             self.file.sections.push(Section { name, assignments: Vec::new() });
         } else {
             let message = format!("{:?} is no section header", line.as_str());
-            let problem = Diagnostic::error(message).on(line, 0..line.len());
+            let problem = Diagnostic::error(Code::SectionHeader, message).on(line, 0..line.len());
             self.wrong(problem.help("expected a name in brackets, such as [Service]"));
         }
     }

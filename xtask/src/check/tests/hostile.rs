@@ -46,12 +46,12 @@ fn nothing_but_regular_files_is_ever_opened() {
     });
     assert_eq!(units, 4, "those that could not be read are there by name");
     for expected in [
-        "error: cannot read fifo.service: it is a FIFO\n",
-        "error: cannot read socket.service: it is a socket\n",
-        "error: cannot read zero.service: it is a device\n",
-        "error: cannot read good.service.d/x.conf: it is a FIFO\n",
-        "warning: directory.service: a directory, though it is called like a unit: skipped\n",
-        "warning: other.service.d: no directory, though it is called like one: skipped\n",
+        "error[T0003]: cannot read fifo.service: it is a FIFO\n",
+        "error[T0003]: cannot read socket.service: it is a socket\n",
+        "error[T0003]: cannot read zero.service: it is a device\n",
+        "error[T0003]: cannot read good.service.d/x.conf: it is a FIFO\n",
+        "warning[T0003]: directory.service: a directory, though it is called like a unit: skipped\n",
+        "warning[T0003]: other.service.d: no directory, though it is called like one: skipped\n",
     ] {
         assert!(said.contains(expected), "{expected} is not in\n{said}");
     }
@@ -69,7 +69,10 @@ fn links_that_go_round_in_a_circle_are_refused() {
     });
     assert_eq!(units, 0);
     for name in ["a.service", "b.service", "c.service", "x.wants", "x.service.d"] {
-        assert!(said.contains(&format!("cannot read {name}: Too many levels of symbolic links")), "{said}");
+        assert!(
+            said.contains(&format!("error[T0014]: cannot read {name}: Too many levels of symbolic links")),
+            "{said}"
+        );
     }
 }
 
@@ -124,10 +127,10 @@ fn binary_garbage_and_other_encodings_are_refused_with_their_place() {
     let garbage: Vec<u8> = (0..200_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let utf16: Vec<u8> = RUN.encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (bytes, message) in [
-        (&garbage, "error: not UTF-8\n"),
-        (&utf16, "error: a NUL byte\n"),
-        (&vec![0xff; 4096], "error: not UTF-8\n"),
-        (&b"\x7fELF\x02\x01\x01\0\0\0".to_vec(), "error: a NUL byte\n"),
+        (&garbage, "error[T0006]: not UTF-8\n"),
+        (&utf16, "error[T0007]: a NUL byte\n"),
+        (&vec![0xff; 4096], "error[T0006]: not UTF-8\n"),
+        (&b"\x7fELF\x02\x01\x01\0\0\0".to_vec(), "error[T0007]: a NUL byte\n"),
     ] {
         let (_, said) = said_of(|folder| write(folder.join("a.service"), bytes));
         assert!(said.starts_with(message) && said.contains("--> a.service:1:"), "{said}");
@@ -145,7 +148,7 @@ fn names_that_are_no_utf8_are_refused() {
     });
     assert_eq!(units, 0);
     assert!(
-        said.starts_with("error: caf\u{fffd}.service: \"caf\u{fffd}.service\" is no unit name"),
+        said.starts_with("error[T0012]: caf\u{fffd}.service: \"caf\u{fffd}.service\" is no unit name"),
         "{said}"
     );
     assert_eq!(said.matches("error").count(), 1, "{said}");
@@ -156,7 +159,7 @@ fn a_line_of_ten_megabytes_is_refused_by_its_size() {
     let (_, said) = said_of(|folder| {
         write(folder.join("a.service"), format!("{RUN}Environment=A={}", "x".repeat(10 << 20)));
     });
-    assert_eq!(said, "error: cannot read a.service: it has more than 1048576 bytes\n\n");
+    assert_eq!(said, "error[T0002]: cannot read a.service: it has more than 1048576 bytes\n\n");
 }
 
 #[test]
@@ -164,7 +167,7 @@ fn a_line_as_long_as_a_file_may_be_is_shown_in_part() {
     let (_, said) = said_of(|folder| {
         write(folder.join("a.service"), format!("{RUN}{}", "x".repeat(1_000_000)));
     });
-    assert!(said.starts_with("error: \"xxx") && said.contains(" … "), "{}", &said[..100]);
+    assert!(said.starts_with("error[T0008]: \"xxx") && said.contains(" … "), "{}", &said[..100]);
     assert!(said.len() < 3000, "{} bytes", said.len());
 }
 
@@ -172,8 +175,8 @@ fn a_line_as_long_as_a_file_may_be_is_shown_in_part() {
 fn a_file_of_mistakes_says_the_first_hundred() {
     let (_, said) =
         said_of(|folder| write(folder.join("a.service"), format!("{RUN}{}", "x\n".repeat(200_000))));
-    assert_eq!(said.matches("error: \"x\" is no assignment").count(), SHOWN_PER_FILE_MAX);
-    assert!(said.ends_with("note: a.service: 199900 further errors are not shown\n\n"), "{said}");
+    assert_eq!(said.matches("error[T0008]: \"x\" is no assignment").count(), SHOWN_PER_FILE_MAX);
+    assert!(said.ends_with("note[T0020]: a.service: 199900 further errors are not shown\n\n"), "{said}");
 }
 
 #[test]
@@ -183,7 +186,7 @@ fn a_template_whose_instances_name_new_ones_forever_is_refused() {
         write(folder.join("start.target"), "[Unit]\nWants=a@x.service\n");
     });
     assert!(units < 100, "{units}");
-    assert!(said.starts_with("error: a@x-x-x"), "{said}");
+    assert!(said.starts_with("error[T0017]: a@x-x-x"), "{said}");
     assert!(said.contains("more than 32 deep") && said.contains("a@.service:2:"), "{said}");
 }
 
