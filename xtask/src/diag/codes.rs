@@ -33,9 +33,12 @@ macro_rules! codes {
                 }
             }
 
-            /// What `cargo xtask explain` prints: the code, what it is about, and a line's end.
+            /// What `cargo xtask explain` prints: the code, what it is about, what is behind it, and examples.
             pub fn explanation(self) -> String {
-                format!("{self}: {}\n", self.title())
+                let text = match self {
+                    $(Self::$name => include_str!(concat!("codes/", stringify!($number), ".md")),)*
+                };
+                format!("{self}: {}\n\n{text}", self.title())
             }
 
             /// What it is about, in a few words.

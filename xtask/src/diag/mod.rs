@@ -2,6 +2,8 @@
 //! here and nowhere else; the wording of each problem belongs to whoever finds it.
 
 mod codes;
+#[cfg(test)]
+mod examples;
 
 use std::{
     collections::{BTreeMap, HashMap},
