@@ -1,7 +1,12 @@
 //! Diagnostics: what is wrong, where, and what was meant. Everything that is wrong with somebody's input goes through
 //! here and nowhere else; the wording of each problem belongs to whoever finds it.
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 use serde_json::{Value, json};
@@ -129,6 +134,11 @@ impl Diagnostics {
     /// Remembers a file, so that its lines can be shown.
     pub fn add_source(&mut self, source: &Arc<Source>) {
         self.sources.insert(source.path.clone(), Arc::clone(source));
+    }
+
+    /// Whether the file at `path` was read.
+    pub fn has_read(&self, path: &Path) -> bool {
+        self.sources.contains_key(path)
     }
 
     /// Whether there is an error among them.
