@@ -9,6 +9,7 @@
 //! | `build` | the target binary |
 //! | `host`, `qemu` | running it |
 //! | `sim` | the simulation of the supervisor (`tests/sim`) |
+//! | `debian` | packages of Debian, kept and checked |
 //! | `setup`, `test` | what is needed; everything CI checks |
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ mod bake;
 mod board;
 mod build;
 mod check;
+mod debian;
 mod diag;
 mod explain;
 mod golden;
