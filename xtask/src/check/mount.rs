@@ -6,7 +6,7 @@ use super::{
     finish::{on_header, refuse},
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::Located,
     read::Assignment,
     values::{
@@ -34,7 +34,11 @@ pub fn located_path(a: &Assignment, cx: &Cx) -> Result<Located<String>, Diagnost
 pub fn file_system(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let kind = located(a, cx)?;
     if word::unquoted(&a.value).len() > 1 {
-        return Err(wrong(&a.value, format!("{:?} is no file system: expected one word", kind.value)));
+        return Err(wrong(
+            &a.value,
+            Code::Word,
+            format!("{:?} is no file system: expected one word", kind.value),
+        ));
     }
     d.mount().file_system = kind;
     Ok(())
@@ -44,7 +48,7 @@ pub fn file_system(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 pub fn options(a: &Assignment, cx: &mut Cx) -> Result<Located<String>, Diagnostic> {
     let options = located(a, cx)?;
     if let Some(blank) = a.value.as_str().find(", ") {
-        let problem = Diagnostic::warning("the option begins with a blank");
+        let problem = Diagnostic::warning(Code::BlankOption, "the option begins with a blank");
         cx.problems.push(problem.on(&a.value, blank + 1..blank + 2).help("no blanks stand between options"));
     }
     Ok(options)
@@ -96,14 +100,18 @@ pub fn finish_mount(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
     let place = mount.r#where.value.clone();
     if expected != name.full {
         let message = format!("the unit that mounts {place} has to be called {expected}");
-        refuse("Where", &message, &should_be_called(name, "Where"), cx);
+        refuse(Code::MountName, "Where", &message, &should_be_called(name, "Where"), cx);
     } else if OF_THE_KERNEL.contains(&place.as_str()) || place.starts_with("/sys/fs/cgroup/") {
         let message = format!("{place} is mounted before the first unit starts");
-        let problem = on_header(Diagnostic::error(message), d, cx);
+        let problem = on_header(Diagnostic::error(Code::MountName, message), d, cx);
         cx.problems.push(problem.help("remove the unit"));
     }
     if d.mount().what.value.is_empty() && !cx.failed {
-        let problem = on_header(Diagnostic::error("no What=, so there is nothing to mount"), d, cx);
+        let problem = on_header(
+            Diagnostic::error(Code::NothingToMount, "no What=, so there is nothing to mount"),
+            d,
+            cx,
+        );
         cx.problems
             .push(problem.help("add What= to [Mount]: a device, a directory, or tmpfs for Type=tmpfs"));
     }
@@ -127,7 +135,7 @@ pub fn finish_swap(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
     let expected = unit_name::of_path(&what, "swap");
     if expected != name.full {
         let message = format!("the unit that swaps to {what} has to be called {expected}");
-        refuse("What", &message, &should_be_called(name, "What"), cx);
+        refuse(Code::MountName, "What", &message, &should_be_called(name, "What"), cx);
     }
 }
 
@@ -140,14 +148,14 @@ fn should_be_called(name: &UnitName, key: &str) -> String {
 
 fn named_after_no_path(name: &UnitName, d: &Draft, cx: &mut Cx) {
     let message = format!("{} is not the name of a path", name.full);
-    let problem = on_header(Diagnostic::error(message), d, cx);
+    let problem = on_header(Diagnostic::error(Code::MountName, message), d, cx);
     cx.problems.push(problem.help("systemd-escape --path prints the name for a path"));
 }
 
 /// One path, one unit: there are no instances.
 fn no_template(d: &Draft, cx: &mut Cx) {
     let message = format!("a {} unit is no template and no instance", d.unit.kind.suffix());
-    let problem = on_header(Diagnostic::error(message), d, cx);
+    let problem = on_header(Diagnostic::error(Code::MountName, message), d, cx);
     cx.problems.push(problem.help("it stands for one path, and its name is that path"));
 }
 
@@ -157,7 +165,7 @@ pub fn finish_slice(d: &Draft, name: &UnitName, cx: &mut Cx) {
     let broken = stem != "-" && stem.split('-').any(str::is_empty);
     if broken || name.instance.is_some() {
         let message = format!("{:?} is no slice's name", name.full);
-        let problem = on_header(Diagnostic::error(message), d, cx);
+        let problem = on_header(Diagnostic::error(Code::UnitName, message), d, cx);
         cx.problems.push(
             problem.help("a-b.slice is a part of a.slice; no part is empty, and there are no templates"),
         );

@@ -7,7 +7,7 @@ use tomte::table::Micros;
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::{Controller, CpuWeight, Delegate, DevicePolicy, Interfaces, Located, PressureWatch, Resources},
     read::{Assignment, Text},
     values::{
@@ -26,7 +26,7 @@ pub fn slice(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let text = cx.specifiers.expand(&a.value)?;
     let name = unit_name::parse(&text)?;
     if name.suffix != "slice" {
-        return Err(wrong(&a.value, format!("{:?} is no slice", name.full)));
+        return Err(wrong(&a.value, Code::UnitName, format!("{:?} is no slice", name.full)));
     }
     d.resources().slice = Some(Located { value: name.full, place: Some(a.value.place(0)) });
     Ok(())
@@ -57,7 +57,7 @@ pub fn cpu_quota(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
         false => Some(size::share_unbounded(&a.value)?),
     };
     if d.resources().cpu_quota == Some(Permyriad(0)) {
-        return Err(wrong(&a.value, "\"0%\": with no time at all nothing could run"));
+        return Err(wrong(&a.value, Code::Size, "\"0%\": with no time at all nothing could run"));
     }
     Ok(())
 }
@@ -71,7 +71,10 @@ pub fn cpu_quota_period(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let written = time::span(&a.value)?;
     let held = written.clamp(Micros::from_millis(1), Micros::from_secs(1));
     if written != held {
-        let problem = Diagnostic::warning("a period lies between 1ms and 1s; the nearer of them is taken");
+        let problem = Diagnostic::warning(
+            Code::TakenAs,
+            "a period lies between 1ms and 1s; the nearer of them is taken",
+        );
         cx.problems.push(problem.on(&a.value, 0..a.value.len()));
     }
     d.resources().cpu_quota_period = Some(held);
@@ -104,6 +107,7 @@ pub fn memory(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if matches!(value, Some(Amount::Fixed(0) | Amount::Share(Permyriad(0)))) && !may_be_none.contains(&bare) {
         return Err(wrong(
             &a.value,
+            Code::Size,
             format!("{:?}: with no memory at all nothing could run", a.value.as_str()),
         ));
     }
@@ -127,6 +131,7 @@ pub fn tasks_max(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if matches!(value, Some(Amount::Fixed(0) | Amount::Share(Permyriad(0)))) {
         return Err(wrong(
             &a.value,
+            Code::Size,
             format!("{:?}: with no task at all nothing could run", a.value.as_str()),
         ));
     }
@@ -298,7 +303,7 @@ pub fn delegate_subgroup(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let text = cx.specifiers.expand(&a.value)?;
     let name = text.as_str();
     if [".", ".."].contains(&name) || name.contains('/') || name.starts_with("cgroup.") || name.len() > 255 {
-        return Err(wrong(&text, format!("{name:?} cannot be the name of a cgroup")));
+        return Err(wrong(&text, Code::Word, format!("{name:?} cannot be the name of a cgroup")));
     }
     name.clone_into(&mut d.resources().delegate_subgroup);
     Ok(())
@@ -350,7 +355,7 @@ pub fn of_version_1(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         _ => "IOWriteBandwidthMax",
     };
     let startup = &key[..key.len() - bare.len()];
-    let problem = Diagnostic::note("an old spelling").on(&a.key, 0..a.key.len());
+    let problem = Diagnostic::note(Code::OldSpelling, "an old spelling").on(&a.key, 0..a.key.len());
     cx.problems.push(problem.help(format!("since cgroup-v2 it is {startup}{today}=")));
     if a.value.is_empty() && bare != "MemoryLimit" {
         return clear(d.resources(), key, bare);

@@ -11,7 +11,7 @@ use super::{
     under,
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::{BindIpv6Only, Listen, Located, Socket, SocketCommand, Timestamping},
     read::{Assignment, Text},
     values::{
@@ -52,7 +52,7 @@ fn current(text: Text, cx: &mut Cx) -> Text {
         return text;
     }
     let new = text.slice("/var".len()..text.len());
-    let problem = Diagnostic::note(format!("{} is taken as {}", text.as_str(), new.as_str()));
+    let problem = Diagnostic::note(Code::TakenAs, format!("{} is taken as {}", text.as_str(), new.as_str()));
     cx.problems.push(problem.on(&text, 0.."/var/run/".len()).help("/var/run is the old name of /run"));
     new
 }
@@ -63,7 +63,7 @@ fn local(text: &Text) -> Result<Address, Diagnostic> {
         address @ (Address::Path(_) | Address::Abstract(_) | Address::Vsock { .. }) => Ok(address),
         Address::Port(_) | Address::Inet { .. } => {
             let message = format!("{:?}: the Internet protocols have no packets in sequence", text.as_str());
-            Err(wrong(text, message).help("ListenStream= is TCP, ListenDatagram= is UDP"))
+            Err(wrong(text, Code::Address, message).help("ListenStream= is TCP, ListenDatagram= is UDP"))
         }
     }
 }
@@ -71,9 +71,11 @@ fn local(text: &Text) -> Result<Address, Diagnostic> {
 fn message_queue(text: &Text) -> Result<String, Diagnostic> {
     let name = path::absolute(text)?;
     match name[1..].is_empty() || name[1..].contains('/') {
-        true => {
-            Err(wrong(text, format!("{name:?}: a message queue's name is a / and one word (mq_overview(7))")))
-        }
+        true => Err(wrong(
+            text,
+            Code::Address,
+            format!("{name:?}: a message queue's name is a / and one word (mq_overview(7))"),
+        )),
         false => Ok(name),
     }
 }
@@ -100,17 +102,19 @@ const NETLINK: [(&str, libc::c_int); 15] = [
 /// `FAMILY [GROUPS]`.
 fn netlink(text: &Text) -> Result<Listen, Diagnostic> {
     let words = word::unquoted(text);
-    let [name, rest @ ..] = words.as_slice() else { return Err(wrong(text, "no netlink family")) };
+    let [name, rest @ ..] = words.as_slice() else {
+        return Err(wrong(text, Code::Address, "no netlink family"));
+    };
     let known = NETLINK.iter().find(|(family, _)| *family == name.as_str()).map(|(_, number)| *number as u8);
     let number = || scalar::decimal(name.as_str()).and_then(|number| u8::try_from(number).ok());
     let Some(family) = known.or_else(number) else {
-        let problem = wrong(name, format!("{:?} is no netlink family", name.as_str()));
+        let problem = wrong(name, Code::Address, format!("{:?} is no netlink family", name.as_str()));
         return Err(problem.did_you_mean(name.as_str(), NETLINK.map(|(family, _)| family)));
     };
     match rest {
         [] => Ok(Listen::Netlink { family, groups: 0 }),
         [groups] => Ok(Listen::Netlink { family, groups: scalar::number(groups)? }),
-        [_, more, ..] => Err(wrong(more, "one number of groups stands behind the family")),
+        [_, more, ..] => Err(wrong(more, Code::Address, "one number of groups stands behind the family")),
     }
 }
 
@@ -131,7 +135,11 @@ pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     commands.extend(parsed.into_iter().map(|command| (kind, command)));
     let count = commands.iter().filter(|(other, _)| *other == kind).count();
     if count > COMMANDS_MAX {
-        return Err(wrong(&a.value, format!("{count} commands; at most {COMMANDS_MAX} of one kind")));
+        return Err(wrong(
+            &a.value,
+            Code::TableLimit,
+            format!("{count} commands; at most {COMMANDS_MAX} of one kind"),
+        ));
     }
     Ok(())
 }
@@ -142,8 +150,10 @@ pub fn service(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     directives::units(a, cx, |name| last = Some(name))?;
     match last {
         Some(name) if name.value.ends_with(".service") => d.socket().service = name,
-        Some(_) => return Err(wrong(&a.value, format!("{:?} is no service", a.value.as_str()))),
-        None if a.value.is_empty() => return Err(wrong(&a.value, "no service")),
+        Some(_) => {
+            return Err(wrong(&a.value, Code::Trigger, format!("{:?} is no service", a.value.as_str())));
+        }
+        None if a.value.is_empty() => return Err(wrong(&a.value, Code::Trigger, "no service")),
         None => {} // units() has said why
     }
     Ok(())
@@ -258,6 +268,7 @@ pub fn tcp_congestion(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if name.len() > 15 || name.contains(|c: char| !c.is_ascii_graphic()) {
         return Err(wrong(
             &a.value,
+            Code::Word,
             format!("{name:?} is no congestion control: a word of at most 15 bytes"),
         ));
     }
@@ -283,7 +294,7 @@ pub fn descriptor_name(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let name = text.as_str();
     if name.len() > 255 || !name.bytes().all(|byte| (b' '..127).contains(&byte) && byte != b':') {
         let message = format!("{name:?}: a name has at most 255 ASCII characters, none of them a colon");
-        return Err(wrong(&text, message));
+        return Err(wrong(&text, Code::Word, message));
     }
     name.clone_into(&mut d.socket().file_descriptor_name);
     Ok(())
@@ -305,7 +316,10 @@ pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
         socket.file_descriptor_name = if socket.accept { "connection".to_owned() } else { name.full.clone() };
     }
     if socket.listen.is_empty() && !cx.failed {
-        let problem = Diagnostic::error("no Listen…= setting, so there is nothing to listen on");
+        let problem = Diagnostic::error(
+            Code::NothingToWaitFor,
+            "no Listen…= setting, so there is nothing to listen on",
+        );
         let problem = super::finish::on_header(problem, d, cx);
         cx.problems.push(problem.help("add ListenStream= or its kind to [Socket]"));
         return;
@@ -320,7 +334,7 @@ pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
     if !socket.symlinks.is_empty() && nodes != 1 {
         let message =
             format!("they need exactly one socket or FIFO in the file system to point at, not {nodes}");
-        refuse("Symlinks", &message, "split the unit into one for each", cx);
+        refuse(Code::SocketLinks, "Symlinks", &message, "split the unit into one for each", cx);
     }
 }
 
@@ -328,15 +342,19 @@ pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
 fn accepting(socket: &Socket, cx: &mut Cx) {
     if !socket.service.value.is_empty() {
         let message = "Accept=yes starts a service for each connection, which is an instance of a template";
-        refuse("Service", message, "remove Service=, or Accept=yes", cx);
+        refuse(Code::Accept, "Service", message, "remove Service=, or Accept=yes", cx);
     }
     if socket.max_connections == 0 {
-        let problem = Diagnostic::error(under("MaxConnections", "with Accept=yes at least one is needed"));
+        let problem = Diagnostic::error(
+            Code::Accept,
+            under("MaxConnections", "with Accept=yes at least one is needed"),
+        );
         let problem = blame(problem, "MaxConnections", cx);
         cx.problems.push(problem);
     }
     for listen in socket.listen.iter().filter(|listen| !listen.value.accepts()) {
-        let problem = Diagnostic::error("Accept=yes: there are no connections to take from this one");
+        let problem =
+            Diagnostic::error(Code::Accept, "Accept=yes: there are no connections to take from this one");
         let problem = problem.at(listen.place.clone()).help("set Accept=no, or listen on a stream");
         cx.problems.push(problem);
     }

@@ -9,7 +9,7 @@ use super::{
     finish::on_header,
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::{Elapse, Kind, Located, PathEvent, TimerBase},
     read::Assignment,
     values::{calendar, path, time, unit_name::UnitName, wrong},
@@ -36,7 +36,7 @@ pub fn elapse(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if let Elapse::Calendar(calendar) = &value
         && calendar.next(0).is_none()
     {
-        let problem = Diagnostic::warning(format!("{:?} never comes", text.as_str()));
+        let problem = Diagnostic::warning(Code::NeverElapses, format!("{:?} never comes", text.as_str()));
         cx.problems.push(problem.on(&a.value, 0..a.value.len()));
     }
     d.timer().elapses.push(Located { value, place: Some(a.value.place(0)) });
@@ -65,17 +65,21 @@ pub fn unit(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         | Kind::Slice(_) => unreachable!("a directive of [Timer] and [Path]"),
     };
     if a.value.is_empty() {
-        return Err(wrong(&a.value, "no unit"));
+        return Err(wrong(&a.value, Code::Trigger, "no unit"));
     }
     for name in names {
         if name.value.ends_with(&format!(".{own}")) {
-            return Err(wrong(&a.value, format!("{:?}: a {own} cannot start another {own}", name.value)));
+            return Err(wrong(
+                &a.value,
+                Code::Trigger,
+                format!("{:?}: a {own} cannot start another {own}", name.value),
+            ));
         }
         if slot.value.is_empty() {
             *slot = name;
         } else {
             let message = format!("{:?} is ignored: {} is started already", name.value, slot.value);
-            cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
+            cx.problems.push(Diagnostic::warning(Code::Trigger, message).on(&a.value, 0..a.value.len()));
         }
     }
     Ok(())
@@ -130,7 +134,7 @@ pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
         | Kind::Slice(_) => return,
     };
     if !cx.failed {
-        let problem = on_header(Diagnostic::error(message), d, cx);
+        let problem = on_header(Diagnostic::error(Code::NothingToWaitFor, message), d, cx);
         cx.problems.push(problem.help(help));
     }
 }

@@ -26,7 +26,7 @@ pub use socket::{BindIpv6Only, Listen, Socket, SocketCommand, Timestamping};
 pub use trigger::{Elapse, Path, PathEvent, Timer, TimerBase};
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     pub file: PathBuf,
     pub line: usize,

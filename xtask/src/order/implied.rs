@@ -36,7 +36,7 @@ pub fn of(unit: &Unit, units: &BTreeMap<String, Unit>) -> Vec<Implied> {
         }
     }
     let per_connection = matches!(&unit.kind, Kind::Socket(socket) if socket.accept);
-    if let Some(other) = unit.kind.triggers().filter(|_| !per_connection) {
+    if let Some(other) = unit.kind.triggers().filter(|other| !per_connection && !other.value.is_empty()) {
         add(Relation::Before, &other.value, TRIGGER);
     }
     for path in paths(&unit.kind) {
