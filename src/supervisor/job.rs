@@ -41,6 +41,11 @@ impl Job {
     pub(super) const fn running(kind: JobKind) -> Self {
         Self { kind, phase: Phase::Running }
     }
+
+    /// Whether it is of `kind` and has begun.
+    pub(super) fn is_running(self, kind: JobKind) -> bool {
+        self == Self::running(kind)
+    }
 }
 
 /// The kinds of job.
@@ -52,13 +57,15 @@ pub(super) enum JobKind {
     Stop,
     /// Bring it down, then up. Until it is down this counts as a stop.
     Restart,
+    /// Have it read its configuration again.
+    Reload,
 }
 
 impl JobKind {
     /// Whether it brings the unit down.
     pub(super) const fn is_stop(self) -> bool {
         match self {
-            Self::Start => false,
+            Self::Start | Self::Reload => false,
             Self::Stop | Self::Restart => true,
         }
     }
@@ -105,9 +112,14 @@ impl Supervisor<'_> {
                 self.replace_job(id, Some(JobKind::Start));
                 true
             }
+            Some(JobKind::Reload) if self.peek(id).state.is_settled() => true,
+            Some(JobKind::Reload) => {
+                self.replace_job(id, Some(JobKind::Start));
+                true
+            }
             None => {
                 match self.peek(id).state {
-                    State::Running | State::Exited | State::Active => {}
+                    State::Running | State::Reloading { .. } | State::Exited | State::Active => {}
                     State::Dead
                     | State::Failed
                     | State::Command { .. }
@@ -157,7 +169,9 @@ impl Supervisor<'_> {
         let down = self.peek(id).state.is_down();
         match self.peek(id).job.map(|job| job.kind) {
             Some(JobKind::Stop) => {}
-            Some(JobKind::Start | JobKind::Restart) => self.replace_job(id, (!down).then_some(JobKind::Stop)),
+            Some(JobKind::Start | JobKind::Restart | JobKind::Reload) => {
+                self.replace_job(id, (!down).then_some(JobKind::Stop));
+            }
             None if down => {}
             None => self.at(id).job = Some(Job::waiting(JobKind::Stop)),
         }
@@ -170,7 +184,7 @@ impl Supervisor<'_> {
             Some(JobKind::Start) if down => {}
             // Whoever waits for the start waits for the restart.
             Some(JobKind::Start) => self.at(id).job = Some(Job::waiting(JobKind::Restart)),
-            Some(JobKind::Stop) => self.replace_job(id, Some(JobKind::Restart)),
+            Some(JobKind::Stop | JobKind::Reload) => self.replace_job(id, Some(JobKind::Restart)),
             None => {
                 self.at(id).job = Some(Job::waiting(if down { JobKind::Start } else { JobKind::Restart }))
             }
@@ -189,7 +203,7 @@ impl Supervisor<'_> {
     pub(super) fn cancel_starts(&mut self) {
         for id in self.ids() {
             match self.peek(id).job.map(|job| job.kind) {
-                Some(JobKind::Start | JobKind::Restart) => self.replace_job(id, None),
+                Some(JobKind::Start | JobKind::Restart | JobKind::Reload) => self.replace_job(id, None),
                 Some(JobKind::Stop) | None => {}
             }
         }
@@ -214,6 +228,7 @@ impl Supervisor<'_> {
         }
         match kind {
             JobKind::Start => self.advance_start(id, state),
+            JobKind::Reload => self.advance_reload(id, state),
             JobKind::Stop | JobKind::Restart if state.is_down() => {
                 self.finish_job(id, JobResult::Done);
                 true
@@ -231,7 +246,7 @@ impl Supervisor<'_> {
 
     fn advance_start(&mut self, id: UnitId, state: State) -> bool {
         match state {
-            State::Running | State::Exited | State::Active => {
+            State::Running | State::Reloading { .. } | State::Exited | State::Active => {
                 self.finish_job(id, JobResult::Done);
                 true
             }
@@ -243,7 +258,11 @@ impl Supervisor<'_> {
                     self.at(id).job = Some(Job::running(JobKind::Start));
                     true
                 }
-                CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost => false,
+                CommandKind::Reload => {
+                    self.finish_job(id, JobResult::Done);
+                    true
+                }
+                CommandKind::Stop | CommandKind::StopPost => false,
             },
             // On its way down, or waiting for its restart: the start has its turn after that.
             State::Kill { .. } | State::Clean { .. } | State::AutoRestart { .. } => false,
@@ -330,6 +349,9 @@ impl Supervisor<'_> {
             }
             Some(Job { kind: JobKind::Stop | JobKind::Restart, phase: Phase::Running }) => {
                 self.finish_job(id, JobResult::Done);
+            }
+            Some(Job { kind: JobKind::Reload, phase: Phase::Running }) => {
+                self.finish_job(id, JobResult::Failed);
             }
             Some(Job { phase: Phase::Waiting | Phase::Doomed, .. }) | None => {}
         }

@@ -1,13 +1,13 @@
 //! What the supervisor remembers of one unit. Kept small: there are up to 256 of these in PID 1's memory.
 
 use super::{
-    Instant, Log, Slot,
+    Instant, Log, Pid, Slot, Which,
     job::Job,
     limit::Window,
     state::{Process, State},
 };
 use crate::{
-    table::UnitId,
+    table::{Micros, UnitId},
     wire::{ExitStatus, Failure, ServiceResult},
 };
 
@@ -46,6 +46,20 @@ pub(super) struct Record {
     pub(super) suggest: bool,
     /// How many children said that their number does not fit, in this start.
     pub(super) unfits: u8,
+    /// `WatchdogSec=`, or what the service has put in its place.
+    pub(super) watchdog: Micros,
+    /// When the service has been silent for too long.
+    pub(super) watchdog_at: Option<Instant>,
+    /// What the service has announced before it was up, and what is to follow then.
+    pub(super) announced: Announced,
+    /// The process to be taken for the main one.
+    pub(super) adopt: Option<Which>,
+    /// The process in the control slot has taken too long for a reload: it is to be killed.
+    pub(super) kill_control: bool,
+    /// Somebody spoke for the unit who may not: it has been said.
+    pub(super) refused: Option<Pid>,
+    /// `ERRNO=`, 0 for none.
+    pub(super) errno: u16,
     /// The first failure since the start.
     pub(super) result: ServiceResult,
     /// How the main process ended in this start.
@@ -92,6 +106,13 @@ impl Record {
             probe: None,
             suggest: true,
             unfits: 0,
+            watchdog: Micros::ZERO,
+            watchdog_at: None,
+            announced: Announced::Nothing,
+            adopt: None,
+            kill_control: false,
+            refused: None,
+            errno: 0,
             result: ServiceResult::Success,
             main_exit: None,
             failure: None,
@@ -105,6 +126,11 @@ impl Record {
             blame: None,
             timeout_signal: 0,
         }
+    }
+
+    /// When something is due although nothing happens.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.state.deadline(), self.watchdog_at].into_iter().flatten().min()
     }
 
     /// Whether the unit stays as it is unless something happens to it.
@@ -123,7 +149,13 @@ impl Record {
     /// Takes out the next thing to tell.
     pub(super) fn next_log(&mut self, id: UnitId) -> Option<Log> {
         let note = self.notes.pop()?;
+        let nobody = Pid(0);
         Some(match note {
+            Note::WatchdogExpired => Log::WatchdogExpired(id, self.timeout_signal),
+            Note::NoticeRefused => Log::NoticeRefused(id, self.refused.unwrap_or(nobody)),
+            Note::NotAdopted => Log::NotAdopted(id),
+            Note::ReloadFailed => Log::ReloadFailed(id),
+            Note::Reloaded => Log::Reloaded(id),
             Note::DependencyFailed => Log::DependencyFailed(id, self.blame.unwrap_or(id)),
             Note::TimedOut => Log::TimedOut(id, self.timeout_signal),
             Note::NoUidLeft => Log::NoUidLeft(id),
@@ -138,11 +170,27 @@ impl Record {
     }
 }
 
+/// What a service has said about itself at a time when nothing followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Announced {
+    /// Nothing, or it is settled.
+    Nothing,
+    /// `RELOADING=1`.
+    Reloading,
+    /// `STOPPING=1`.
+    Stopping,
+}
+
 /// One thing to tell about a unit; the particulars are in its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     DependencyFailed,
+    NoticeRefused,
+    NotAdopted,
+    WatchdogExpired,
     TimedOut,
+    ReloadFailed,
+    Reloaded,
     NoUidLeft,
     MainExited,
     NotCleaned,
@@ -155,9 +203,14 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 15] = [
         Self::DependencyFailed,
+        Self::NoticeRefused,
+        Self::NotAdopted,
+        Self::WatchdogExpired,
         Self::TimedOut,
+        Self::ReloadFailed,
+        Self::Reloaded,
         Self::NoUidLeft,
         Self::MainExited,
         Self::NotCleaned,
@@ -190,6 +243,6 @@ impl Notes {
 }
 
 /// Bytes of one record: 256 of them are in PID 1's memory when an image has that many units.
-const RECORD_BYTES_MAX: usize = 160;
+const RECORD_BYTES_MAX: usize = 256;
 
 const _: () = assert!(size_of::<Record>() <= RECORD_BYTES_MAX, "PID 1 has 256 KiB for everything");

@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use tomte::table::{
-    CommandKind, DirectoryKind, ExitSet, Kill, Micros, Preserve, PrivateTmp, Privilege, ProtectHome,
-    ProtectSystem, Restart, Rlimit, ServiceType, StartLimit, Stdin, Stdout,
+    CommandKind, DirectoryKind, ExitSet, Kill, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege,
+    ProtectHome, ProtectSystem, Restart, Rlimit, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
@@ -75,6 +75,10 @@ pub struct Service {
     pub restart_force_exit_status: ExitSet,
     pub timeout_start: Micros,
     pub timeout_stop: Micros,
+    pub timeout_abort: Micros,
+    pub notify_access: NotifyAccess,
+    pub watchdog: Micros,
+    pub reload_signal: u8,
     pub kill: Kill,
     /// All command lines, in the order of the file within each kind.
     pub commands: Vec<(CommandKind, Command)>,

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, path::Path};
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, Preserve, PrivateTmp, ProtectHome, ProtectSystem,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, ProtectHome,
+    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
@@ -95,10 +95,15 @@ pub fn service() -> Service {
         restart_force_exit_status: ExitSet::default(),
         timeout_start: Micros::from_secs(90),
         timeout_stop: Micros::from_secs(90),
+        timeout_abort: Micros::from_secs(90),
+        notify_access: NotifyAccess::None,
+        watchdog: Micros::ZERO,
+        reload_signal: 1,
         kill: Kill {
             mode: KillMode::ControlGroup,
             signal: 15,
             final_signal: 9,
+            watchdog_signal: 6,
             send_sighup: false,
             send_sigkill: true,
         },
