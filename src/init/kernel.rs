@@ -157,6 +157,7 @@ impl Kernel {
 
     /// Waits for the next event, until `deadline` at most.
     pub(super) fn wait(&mut self, deadline: Option<Instant>) -> (Instant, Event<'_>) {
+        self.notify.settle();
         let borrowed = loop {
             match self.step(deadline) {
                 Step::Event(event) => return (self.now(), event),

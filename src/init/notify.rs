@@ -1,7 +1,9 @@
 //! The notification socket: datagrams in, and who sent them. Whose word counts is the supervisor's business.
 
 use crate::{
-    linux::{AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket, socket::Sender},
+    linux::{
+        AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket, socket::Fds, socket::Sender,
+    },
     table::{NotifyAccess, Table, Unit},
     wire::{NOTICE_BYTES_MAX, NOTIFY_PATH, Notice},
 };
@@ -16,6 +18,8 @@ pub(super) struct Notify {
     socket: Option<OwnedFd>,
     message: [u8; NOTICE_BYTES_MAX],
     message_bytes: usize,
+    /// Came with it. Closed when it has been handled, which is what a sender waits for (`BARRIER=1`).
+    fds: Fds,
     complaints_left: u8,
 }
 
@@ -27,7 +31,13 @@ impl Notify {
         };
         let wanted = table.ids().any(|id| table.unit(id).as_ref().is_some_and(speaks));
         let socket = if wanted { listen(poll) } else { None };
-        Self { socket, message: [0; NOTICE_BYTES_MAX], message_bytes: 0, complaints_left: COMPLAINTS_MAX }
+        Self {
+            socket,
+            message: [0; NOTICE_BYTES_MAX],
+            message_bytes: 0,
+            fds: Fds::new(),
+            complaints_left: COMPLAINTS_MAX,
+        }
     }
 
     /// Reads one message that makes sense; answers who sent it. `None` when no more are there.
@@ -35,8 +45,8 @@ impl Notify {
         loop {
             let socket = self.socket.as_ref()?;
             match socket::receive_from(socket.as_fd(), &mut self.message) {
-                Ok((bytes, sender)) => {
-                    self.message_bytes = bytes;
+                Ok((bytes, sender, fds)) => {
+                    (self.message_bytes, self.fds) = (bytes, fds);
                     if self.notice().is_some() {
                         return Some(sender);
                     }
@@ -54,6 +64,11 @@ impl Notify {
     /// What [`Notify::receive`] has just read.
     pub(super) fn notice(&self) -> Option<Notice<'_>> {
         Notice::parse(self.message.get(..self.message_bytes)?)
+    }
+
+    /// It has been handled.
+    pub(super) fn settle(&mut self) {
+        self.fds.clear();
     }
 
     /// Says what is wrong with a message, the first few times.

@@ -13,6 +13,8 @@ use rustix::{
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 16;
 
+pub use super::raw::socket::Fds;
+
 /// Who has sent a message, as the kernel says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sender {
@@ -35,19 +37,15 @@ pub fn hear_at(directory: &str, path: &str) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// Receives one message and its sender; a message longer than `buffer` is cut. Descriptors that came with it are
-/// closed, which is what their sender waits for (`BARRIER=1`).
+/// Receives one message, its sender, and the descriptors that came with it.
 ///
 /// # Errors
 /// recvmsg(2)'s: EAGAIN when none waits. EMSGSIZE for a cut message, EPROTO if the kernel does not say who sent it.
-pub fn receive_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Sender), Errno> {
+pub fn receive_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Sender, Fds), Errno> {
     let received = super::raw::socket::receive(socket, buffer)?;
     let peer = received.peer.ok_or(Errno::PROTO)?;
-    if received.cut {
-        Err(Errno::MSGSIZE)
-    } else {
-        Ok((received.bytes, Sender { pid: peer.pid, uid: peer.uid }))
-    }
+    let sender = Sender { pid: peer.pid, uid: peer.uid };
+    if received.cut { Err(Errno::MSGSIZE) } else { Ok((received.bytes, sender, received.fds)) }
 }
 
 fn bind_at(socket: &OwnedFd, directory: &str, path: &str, mode: u32) -> Result<(), Errno> {

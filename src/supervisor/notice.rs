@@ -109,24 +109,23 @@ impl Supervisor<'_> {
         let answers = |at: super::Instant| began.is_some_and(|began| began >= at.0);
         if notice.ready {
             record.announced = Announced::Nothing;
-            match state {
-                State::Command { kind: CommandKind::Start, .. } if says_ready(service.service_type) => {
-                    self.commands_done(id, service, CommandKind::Start);
-                }
-                State::Reloading { phase: Reload::Announced, .. } => self.reload_done(id, service, true),
-                State::Reloading { phase: Reload::Signalled(at), .. } if notice.reloading && answers(at) => {
+            if let State::Reloading { phase, .. } = state {
+                let over = match phase {
+                    Reload::Announced => true,
+                    Reload::Signalled(at) => notice.reloading && answers(at),
+                    Reload::Signal => false,
+                };
+                if over {
                     self.reload_done(id, service, true);
                 }
-                _ => {}
+            } else if state.is_command(CommandKind::Start) && says_ready(service.service_type) {
+                self.commands_done(id, service, CommandKind::Start);
             }
         } else if notice.reloading {
             record.announced = Announced::Reloading;
-            match state {
-                State::Reloading { phase: Reload::Signalled(at), .. } if answers(at) => {
-                    self.reload_announced(id, service);
-                }
-                State::Running => self.reload_announced(id, service),
-                _ => {}
+            let asked = matches!(state, State::Reloading { phase: Reload::Signalled(at), .. } if answers(at));
+            if asked || state == State::Running {
+                self.reload_announced(id, service);
             }
         }
     }

@@ -45,18 +45,16 @@ impl Supervisor<'_> {
 
     /// Runs the reload job of `id` if it may; whether anything has changed.
     pub(super) fn advance_reload(&mut self, id: UnitId, state: State) -> bool {
-        match state {
-            State::Running | State::Exited => {
-                self.at(id).job = Some(Job::running(JobKind::Reload));
-                self.for_service(id, &mut |supervisor, service| supervisor.begin_reload(id, service));
-                true
-            }
-            state if is_reloading(state) => false,
-            _ => {
-                self.finish_job(id, JobResult::Invalid);
-                true
-            }
+        if is_reloading(state) {
+            return false;
         }
+        if matches!(state, State::Running | State::Exited) {
+            self.at(id).job = Some(Job::running(JobKind::Reload));
+            self.for_service(id, &mut |supervisor, service| supervisor.begin_reload(id, service));
+        } else {
+            self.finish_job(id, JobResult::Invalid);
+        }
+        true
     }
 
     /// Begins the reload that a job asks for.

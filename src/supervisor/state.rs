@@ -217,6 +217,11 @@ impl State {
         self
     }
 
+    /// Whether commands of `kind` run.
+    pub(super) fn is_command(self, kind: CommandKind) -> bool {
+        matches!(self, Self::Command { kind: its, .. } if its == kind)
+    }
+
     /// Whether the unit is down and stays so.
     pub(super) const fn is_down(self) -> bool {
         matches!(self, Self::Dead | Self::Failed)

@@ -67,6 +67,8 @@ struct MessageHeader {
 /// A message, but for its bytes.
 #[derive(Debug)]
 pub struct Received {
+    /// Descriptors that came with it.
+    pub fds: Fds,
     /// How many bytes there are.
     pub bytes: usize,
     /// Whether there were more.
@@ -75,7 +77,10 @@ pub struct Received {
     pub peer: Option<Peer>,
 }
 
-/// Receives a datagram. Descriptors that came with it are closed.
+/// The descriptors of one message.
+pub type Fds = heapless::Vec<OwnedFd, FDS_MAX>;
+
+/// Receives a datagram.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Errno> {
     let mut control = [0_usize; CONTROL_WORDS];
     let mut vector = [buffer.as_mut_ptr().expose_provenance(), buffer.len()];
@@ -94,7 +99,7 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Er
     let bytes = unsafe {
         syscall(__NR_recvmsg, [fd, (&raw mut header).expose_provenance(), MSG_CMSG_CLOEXEC, 0, 0, 0])
     }?;
-    let mut received = Received { bytes, cut: header.flags & MSG_TRUNC != 0, peer: None };
+    let mut received = Received { fds: Fds::new(), bytes, cut: header.flags & MSG_TRUNC != 0, peer: None };
     let words = control.get(..header.control_bytes.div_ceil(WORD)).unwrap_or_default();
     each_control_message(words, header.control_bytes, &mut |kind, data| match kind {
         SCM_CREDENTIALS => received.peer = peer_of(data),
@@ -103,7 +108,7 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Er
                 let fd = fd.try_into().map_or(-1, RawFd::from_ne_bytes);
                 if fd >= 0 {
                     // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
-                    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+                    let _ = received.fds.push(unsafe { OwnedFd::from_raw_fd(fd) });
                 }
             }
         }
@@ -178,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_that_come_along_are_closed() {
+    fn every_descriptor_that_comes_along_is_owned() {
         let (here, there) = datagrams();
         let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
         let fds = std::vec![writer.as_fd(); FDS_MAX];
@@ -195,6 +200,8 @@ mod tests {
         drop(writer);
         let received = receive(here.as_fd(), &mut [0; 16]).expect("a message");
         assert_eq!(received.peer.map(|peer| peer.pid), Some(std::process::id()));
+        assert_eq!(received.fds.len(), FDS_MAX);
+        drop(received);
         let mut byte = [0];
         assert_eq!(rustix::io::read(&reader, &mut byte), Ok(0), "nobody holds the pipe's other end");
     }

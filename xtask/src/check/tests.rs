@@ -8,30 +8,29 @@ mod golden;
 use std::path::PathBuf;
 
 use tomte::table::{
-    CommandKind, DirectoryKind, KillMode, Micros, Preserve, PrivateTmp, Privilege, ProtectHome,
+    CommandKind, DirectoryKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege, ProtectHome,
     ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use super::*;
-use crate::model::{Kind, Service};
+use crate::model::{Kind, Located, Relation, Service};
 
 /// The unit called `name` with the text `text`, and what was said about it.
-fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
+pub(super) fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
     let mut sink = Diagnostics::default();
     let file = PathBuf::from(name);
     let sections = read::parse(&file, text.as_bytes().to_vec(), &mut sink).sections;
     let name = UnitName::new(name).expect("a unit name");
     let found = Found { name, file, drop_ins: Vec::new() };
     let (unit, _) = assemble(&found, &sections, cx_of(&found, Some("/bin/bash")), &mut sink);
+    beyond(std::slice::from_ref(&unit), &mut sink);
     (unit, sink)
 }
 
 fn service_of(lines: &str) -> (Service, Diagnostics) {
     let (unit, sink) = unit_of("a.service", &format!("[Service]\n{lines}"));
-    match unit.kind {
-        Kind::Service(service) => (*service, sink),
-        Kind::Target => panic!("not a service"),
-    }
+    let Kind::Service(service) = unit.kind else { panic!("not a service") };
+    (*service, sink)
 }
 
 /// The service that `lines` make, without a complaint.
@@ -87,6 +86,17 @@ fn the_type_and_its_timeout_depend_on_what_there_is_to_start() {
     assert_eq!(clean("TimeoutSec=7").timeout_stop, Micros::from_secs(7));
     assert_eq!(clean("TimeoutStopSec=0").timeout_stop, Micros::FOREVER);
     assert_eq!(clean("TimeoutStopSec=infinity").timeout_stop, Micros::FOREVER);
+}
+
+#[test]
+fn who_has_to_speak_is_heard() {
+    assert_eq!(clean("").notify_access, NotifyAccess::None);
+    for lines in ["Type=notify", "Type=notify-reload", "WatchdogSec=1", "NotifyAccess=none\nType=notify"] {
+        assert_eq!(clean(lines).notify_access, NotifyAccess::Main, "{lines}");
+    }
+    assert_eq!(clean("Type=notify\nNotifyAccess=all").notify_access, NotifyAccess::All);
+    assert_eq!(clean("TimeoutStopSec=7").timeout_abort, Micros::from_secs(7));
+    assert_eq!(clean("TimeoutStopSec=7\nTimeoutAbortSec=8").timeout_abort, Micros::from_secs(8));
 }
 
 #[test]
@@ -224,11 +234,10 @@ fn what_would_narrow_and_does_not_is_an_error() {
         ),
         ("PrivateBananas=yes", "Error unknown key PrivateBananas= in [Service]"),
         ("EnvironmentFile=/etc/default/x", "Error EnvironmentFile= is not supported"),
-        ("Type=notify", "Error Type=\"notify\" is not supported"),
         ("Nice=5", "Warning Nice= has no effect"),
         ("RestartSek=5", "Warning unknown key RestartSek= in [Service] is ignored"),
         ("Banana=5", "Warning unknown key Banana= in [Service] is ignored"),
-        ("StartLimitInterval=5", "Warning StartLimitInterval=: an old spelling"),
+        ("StartLimitInterval=5", "Note StartLimitInterval=: an old spelling"),
         ("[Unit]\nUser=x", "Error User= has no effect in [Unit]"),
         ("[Unit]\nRestart=no", "Warning Restart= is ignored in [Unit]"),
         ("[service]\nUser=x", "Error unknown section [service]"),
@@ -248,11 +257,12 @@ fn dependencies_keep_their_names_and_places() {
     let (unit, sink) = unit_of("a.service", text);
     assert_eq!(sink.render(false), "");
     let place = |name: &Located<String>| name.place.as_ref().map(|place| (place.line, place.column));
-    assert_eq!(unit.after[1].value, "c@a.target");
-    assert_eq!((place(&unit.after[0]), place(&unit.after[1])), (Some((2, 7)), Some((3, 2))));
+    let after: Vec<_> = unit.relations.of(Relation::After).collect();
+    assert_eq!(after[1].value, "c@a.target");
+    assert_eq!((place(after[0]), place(after[1])), (Some((2, 7)), Some((3, 2))));
     assert!(
         unit.install.present
-            && unit.install.wanted_by[0].value == "e.target"
+            && unit.install.relations.of(Relation::WantedBy).any(|other| other.value == "e.target")
             && unit.install.aliases[0].value == "f.service"
     );
     let (unit, sink) = unit_of("a.target", "[Unit]\nWants=b.service nonsense\n[Service]\nUser=x");
@@ -263,7 +273,7 @@ fn dependencies_keep_their_names_and_places() {
 proptest::proptest! {
     #[test]
     fn no_value_makes_a_directive_panic(
-        key in proptest::sample::select(directives::keys("Service").collect::<Vec<_>>()),
+        key in proptest::sample::select(directives::of("Service").map(|directive| directive.key).collect::<Vec<_>>()),
         value in "[-~!@+:/%$a-cé0-9.\" '=;\\\\]{0,16}",
     ) {
         let _ = service_of(&format!("{key}={value}")).1.render(true);
