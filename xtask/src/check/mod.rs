@@ -17,6 +17,7 @@ mod resource;
 mod service;
 mod socket;
 mod trigger;
+mod triggered;
 pub mod verb;
 
 use std::path::PathBuf;
@@ -59,6 +60,9 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     }
     units.sort_by(|one, other| one.name.cmp(&other.name));
     image.check(&units, sink);
+    if paths.iter().any(|path| path.is_dir()) {
+        triggered::check(&units, &files, sink);
+    }
     units
 }
 
