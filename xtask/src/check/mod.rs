@@ -11,6 +11,7 @@ mod image;
 mod known;
 mod relations;
 mod service;
+mod streams;
 pub mod verb;
 
 use std::{collections::BTreeSet, path::PathBuf};

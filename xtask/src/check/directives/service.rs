@@ -42,7 +42,7 @@ const DIRECTIVES: &[Directive] = &[
     needed("PIDFile", Off::Empty, text)
         .note("it goes with Type=forking; run the program in the foreground instead"),
     supported("PermissionsStartOnly", s::permissions_start_only)
-        .note("only what it is without; systemd has deprecated it"),
+        .note("systemd has deprecated it: put + before the programs that it is about"),
     extra("RebootArgument", text),
     extra("ReloadSignal", |_, a, _| s::signal(a).map(drop)),
     supported("RemainAfterExit", |d, a, _| {
