@@ -12,6 +12,7 @@ mod instances;
 mod known;
 mod relations;
 mod service;
+mod streams;
 pub mod verb;
 
 use std::path::PathBuf;
