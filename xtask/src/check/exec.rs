@@ -238,6 +238,13 @@ fn output(a: &Assignment, cx: &mut Cx) -> Result<Stdout, Diagnostic> {
         cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
         return Ok(Stdout::Journal);
     }
+    if let Some(("file" | "append" | "truncate", file)) = a.value.as_str().split_once(':') {
+        path::absolute(&cx.specifiers.expand(&a.value.slice(a.value.len() - file.len()..a.value.len()))?)?;
+        let message = format!("{}={:?} goes to tomte's log instead", a.key.as_str(), a.value.as_str());
+        cx.later(a, Some(Diagnostic::warning(message).on(&a.value, 0..a.value.len())));
+        return Ok(Stdout::Journal);
+    }
+    cx.later(a, None);
     let choices = [
         ("inherit", Stdout::Inherit),
         ("null", Stdout::Null),
