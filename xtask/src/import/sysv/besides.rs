@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{script::Script, service::Found, shell::Command};
+use super::{
+    script::Script,
+    service::Found,
+    shell::{Command, Piece},
+};
 use crate::{
     diag::Diagnostic,
     import::unit::{Section, UnitText},
@@ -61,7 +65,7 @@ pub fn besides(script: &Script, start: &[(&Command, bool)], found: &Found, unit:
     let user = unit.has(Section::Service, "User");
     let mut directories: BTreeSet<String> = BTreeSet::new();
     let mut lost = 0;
-    let outside = script.outside().map(|command| (None, command, command.conditional));
+    let outside = script.outside().into_iter().map(|(command, conditional)| (None, command, conditional));
     let inside =
         start.iter().enumerate().map(|(at, (command, conditional))| (Some(at), *command, *conditional));
     for (at, command, conditional) in outside.chain(inside) {
@@ -115,18 +119,24 @@ fn is_program(word: &str) -> bool {
 
 /// Whether `command` is nothing that a unit has to do.
 pub fn is_without_effect(script: &Script, command: &Command) -> bool {
-    if command.words.iter().all(|word| word.assignment().is_some()) {
+    let is_itself = matches!(
+        command.words.first().map(|word| &word.pieces[..]),
+        Some([Piece::Variable { name, .. }, ..]) if name == "0"
+    );
+    if command.asked || is_itself || command.words.iter().all(|word| word.assignment().is_some()) {
         return true;
     }
     let Some(program) = command.program() else { return false };
-    let paths = || command.words[1..].iter().filter_map(|word| script.variables.constant(word).ok());
+    let paths = || command.arguments().iter().filter_map(|word| script.variables.constant(word).ok());
     match program.as_str() {
         "." | "source" => true,
         "start-stop-daemon" | "start_daemon" | "daemon" | "killproc" => true,
         // PID files and lock files are the unit's business now.
         "rm" | "touch" | "chmod" | "chown" => {
             let mut files = paths().filter(|path| path.starts_with('/')).peekable();
-            files.peek().is_some() && files.all(|path| path.ends_with(".pid") || path.contains("/lock/"))
+            files.peek().is_some()
+                && files
+                    .all(|path| path.ends_with(".pid") || path.ends_with("/pid") || path.contains("/lock/"))
         }
         "umask" => mask(script, command).is_none(),
         name => WITHOUT_EFFECT.contains(&name),
@@ -135,7 +145,7 @@ pub fn is_without_effect(script: &Script, command: &Command) -> bool {
 
 /// The mode in `umask MODE`.
 fn mask(script: &Script, command: &Command) -> Option<String> {
-    let mode = script.variables.constant(command.words.get(1)?).ok()?;
+    let mode = script.variables.constant(command.arguments().first()?).ok()?;
     let octal = u32::from_str_radix(&mode, 8).is_ok_and(|mode| mode <= 0o777);
     (octal && command.program().as_deref() == Some("umask")).then(|| format!("{mode:0>4}"))
 }

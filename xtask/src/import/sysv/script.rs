@@ -65,15 +65,25 @@ impl Script {
     }
 
     /// The commands that run whatever the verb is, in front of the branches.
-    pub fn outside(&self) -> impl Iterator<Item = &Command> {
+    pub fn outside(&self) -> Vec<(&Command, bool)> {
         let branches = self.commands.iter().position(|command| !command.labels.is_empty());
-        let outside = self.commands[..branches.unwrap_or(self.commands.len())].iter();
-        outside.filter(|command| command.function.is_none())
+        let outside = &self.commands[..branches.unwrap_or(self.commands.len())];
+        let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+        for command in outside.iter().filter(|command| command.function.is_none()) {
+            self.call(command, false, CALLS_MAX, &mut seen, &mut found);
+        }
+        found
     }
 
     /// Whether Debian's init-d-script(5) does the work.
     pub fn is_init_d_script(&self) -> bool {
         self.text.as_str().contains("/lib/init/init-d-script")
+    }
+
+    /// Whether the script has functions of its own that init-d-script calls in place of its own ones.
+    pub fn overrides(&self) -> bool {
+        let functions = self.commands.iter().filter_map(|command| command.function.as_deref());
+        functions.into_iter().any(|name| name.starts_with("do_start"))
     }
 
     /// The commands that run for `verb`, in order, functions taken apart; and whether each only runs sometimes.

@@ -43,7 +43,7 @@ pub struct Found {
 fn daemon_of(script: &Script, start: &[(&Command, bool)]) -> Result<Found, Diagnostic> {
     let mut found: Option<Found> = None;
     for (at, (command, _)) in start.iter().enumerate() {
-        let rest = &command.words[1..];
+        let rest = command.arguments();
         let parsed = match command.program().as_deref() {
             Some("start-stop-daemon") => start_stop_daemon(rest),
             Some("start_daemon" | "daemon") => start_daemon(rest),
@@ -65,7 +65,8 @@ fn daemon_of(script: &Script, start: &[(&Command, bool)]) -> Result<Found, Diagn
         return Ok(found);
     }
     let variable = |name: &str| script.variables.value(name);
-    match variable("DAEMON").filter(|program| script.is_init_d_script() && program != "none") {
+    let is_plain = script.is_init_d_script() && !script.overrides();
+    match variable("DAEMON").filter(|program| is_plain && program != "none") {
         // init-d-script(5): what the script's own variables say.
         Some(program) => Ok(Found {
             daemon: Daemon {
@@ -153,10 +154,10 @@ fn option(other: Other, value: &str, unit: &mut UnitText) {
     let (first, second) = value_text.split_once(':').map_or((&value_text[..], None), |(a, b)| (a, Some(b)));
     match other {
         Other::User => {
-            if first != "root" {
+            if !matches!(first, "root" | "0") {
                 unit.service("User", first);
             }
-            if let Some(group) = second.filter(|group| *group != "root") {
+            if let Some(group) = second.filter(|group| !matches!(*group, "root" | "0")) {
                 unit.service("Group", group);
             }
         }
@@ -189,7 +190,7 @@ fn environment(script: &Script, unit: &mut UnitText) {
     let exported = script.commands.iter().filter(|command| {
         command.program().as_deref() == Some("export") && command.function.is_none() && !command.conditional
     });
-    let words = exported.flat_map(|command| &command.words[1..]);
+    let words = exported.flat_map(|command| command.arguments());
     for word in words {
         let name = word.assignment().map_or_else(|| word.literal().unwrap_or_default(), |(name, _)| name);
         if name != "PATH"
@@ -205,7 +206,7 @@ fn stop(script: &Script, unit: &mut UnitText) {
     let mut stopped = false;
     for (command, _) in script.of("stop") {
         let daemon = match command.program().as_deref() {
-            Some("start-stop-daemon") => start_stop_daemon(&command.words[1..]).filter(|daemon| daemon.stops),
+            Some("start-stop-daemon") => start_stop_daemon(command.arguments()).filter(|daemon| daemon.stops),
             _ => None,
         };
         let Some(daemon) = daemon else {
@@ -275,7 +276,7 @@ fn condition(script: &Script, unit: &mut UnitText) {
             continue;
         }
         let words: Option<Vec<String>> =
-            test.words[1..].iter().map(|word| script.variables.constant(word).ok()).collect();
+            test.arguments().iter().map(|word| script.variables.constant(word).ok()).collect();
         let words: Vec<String> = words.unwrap_or_default().into_iter().filter(|word| word != "]").collect();
         let [operator, path] = &words[..] else { continue };
         let is_program =

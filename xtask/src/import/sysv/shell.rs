@@ -93,6 +93,8 @@ pub struct Command {
     pub labels: Vec<String>,
     /// Whether it only runs if another one succeeds or fails.
     pub conditional: bool,
+    /// Whether it is what an `if` or a `while` asks.
+    pub asked: bool,
     /// Whether its input or output goes to a file other than /dev/null, or to another command.
     pub redirected: bool,
     /// Whether `&` follows.
@@ -102,8 +104,18 @@ pub struct Command {
 impl Command {
     /// The program's name without its directories, if it is literal.
     pub fn program(&self) -> Option<String> {
-        let word = self.words.first()?.literal()?;
+        let word = self.words.get(self.assignments())?.literal()?;
         Some(word.rsplit('/').next().unwrap_or(&word).to_owned())
+    }
+
+    /// The words behind the program.
+    pub fn arguments(&self) -> &[Word] {
+        self.words.get(self.assignments() + 1..).unwrap_or_default()
+    }
+
+    /// How many assignments stand before the program.
+    fn assignments(&self) -> usize {
+        self.words.iter().take_while(|word| word.assignment().is_some()).count()
     }
 
     /// Its bytes in the script.
@@ -314,6 +326,7 @@ impl Parser<'_> {
             .iter()
             .any(|context| matches!(context, Context::Branch { condition: false } | Context::Loop));
         command.conditional = after_list_operator || inner_case || branch;
+        command.asked = matches!(self.stack.last(), Some(Context::Branch { condition: true }));
         self.commands.push(command);
     }
 }

@@ -87,7 +87,9 @@ impl Variables {
 
     /// `. FILE`.
     fn file(&mut self, command: &Command) {
-        let Some(path) = command.words.get(1).and_then(|word| self.constant(word).ok()) else { return };
+        let Some(path) = command.arguments().first().and_then(|word| self.constant(word).ok()) else {
+            return;
+        };
         let functions = ["init-functions", "/functions", "/lib/", "rc.status", "init-d-script"];
         let is_settings = path.starts_with('/') && !functions.iter().any(|part| path.contains(part));
         if is_settings && !self.files.contains(&path) {
