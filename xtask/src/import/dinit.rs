@@ -10,7 +10,7 @@ use super::{
     Input, entries,
     unit::{self, Section, UnitText},
 };
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use description::{Description, Setting};
 use service::Service;
 
@@ -31,7 +31,7 @@ pub fn import(inputs: &[Input], sink: &mut Diagnostics) -> Vec<UnitText> {
     for description in &descriptions {
         if description.settings.is_empty() && !sink.has_errors() {
             let message = format!("{}: no setting NAME = VALUE", description.path.display());
-            sink.push(Diagnostic::error(message));
+            sink.push(Diagnostic::error(Code::NothingToImport, message));
         }
         let mut unit = description.new_unit();
         dependencies(description, &names, &mut unit);
@@ -49,7 +49,8 @@ pub fn import(inputs: &[Input], sink: &mut Diagnostics) -> Vec<UnitText> {
             let message =
                 format!("this is what dinit starts: board.toml says default-target = \"{}\"", unit.name);
             unit.lost(
-                Diagnostic::note(message).at(description.settings.first().map(|one| one.name.place(0))),
+                Diagnostic::note(Code::KeptOtherwise, message)
+                    .at(description.settings.first().map(|one| one.name.place(0))),
             );
         }
         units.push(unit);
@@ -80,7 +81,7 @@ fn dependencies(description: &Description, names: &Names, unit: &mut UnitText) {
             "depends-ms" => {
                 unit.requires(&other);
                 let message = format!("when {other} is stopped, this unit is too; dinit lets it run");
-                unit.lost(setting.on(Diagnostic::note(message)));
+                unit.lost(setting.on(Diagnostic::note(Code::KeptOtherwise, message)));
             }
             "waits-for" => unit.wants(&other),
             "after" => unit.after(&other),
@@ -105,7 +106,7 @@ fn folder(description: &Description, setting: &Setting, unit: &mut UnitText) -> 
     let Ok(read) = std::fs::read_dir(&directory) else {
         let message = format!("cannot read the directory {}", setting.value);
         let help = "what it names is wanted: add it to Wants= and After=";
-        unit.lost(setting.on(Diagnostic::warning(message).help(help)));
+        unit.lost(setting.on(Diagnostic::warning(Code::NotKept, message).help(help)));
         return Vec::new();
     };
     let names = read.take(LINKS_MAX).filter_map(|entry| entry.ok()?.file_name().into_string().ok());

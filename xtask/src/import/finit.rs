@@ -15,7 +15,7 @@ use super::{
     unit::{self, Section, UnitText},
 };
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     read::{self, Text},
 };
 use stanza::Stanza;
@@ -70,7 +70,7 @@ pub fn import(inputs: &[Input], sink: &mut Diagnostics) -> Vec<UnitText> {
             let Some(mut unit) = unit else { continue };
             if !names.insert(unit.name.clone()) {
                 let message = format!("{} is there already: this one replaces it, as in Finit", unit.name);
-                unit.lost(Diagnostic::warning(message).on(&line, 0..line.len()));
+                unit.lost(Diagnostic::warning(Code::NotKept, message).on(&line, 0..line.len()));
                 units.retain(|other| other.name != unit.name);
             }
             units.push(unit);
@@ -79,7 +79,7 @@ pub fn import(inputs: &[Input], sink: &mut Diagnostics) -> Vec<UnitText> {
     if units.is_empty() && !sink.has_errors() {
         for input in inputs {
             let message = format!("{}: no stanza that starts something", input.path.display());
-            let problem = Diagnostic::error(message);
+            let problem = Diagnostic::error(Code::NothingToImport, message);
             sink.push(problem.help("expected lines such as: service [2345] /sbin/foo -n -- Foo daemon"));
         }
     }
@@ -124,28 +124,36 @@ impl File {
             "rlimit" => match limit(value) {
                 Some(limit) => self.limits.push(limit),
                 None => say(Diagnostic::warning(
+                    Code::NotKept,
                     "this limit is not kept: a service's needs one for both, soft and hard",
                 )),
             },
-            "cgroup" => say(Diagnostic::warning("the limits of a group of services are not kept")),
-            _ if name.starts_with("cgroup.") => self.cgroup = name.strip_prefix("cgroup.").map(str::to_owned),
-            "include" => {
-                say(Diagnostic::warning(format!("{value} is not read: name it on the command line, too")))
+            "cgroup" => {
+                say(Diagnostic::warning(Code::NotKept, "the limits of a group of services are not kept"))
             }
+            _ if name.starts_with("cgroup.") => self.cgroup = name.strip_prefix("cgroup.").map(str::to_owned),
+            "include" => say(Diagnostic::warning(
+                Code::NotKept,
+                format!("{value} is not read: name it on the command line, too"),
+            )),
             "runparts" => return Some(run_parts(value, line)),
             "network" => return Some(network(value)),
             "shutdown" => return Some(at_shutdown(value)),
-            "host" | "hostname" => {
-                say(Diagnostic::note("the name of the machine belongs into /etc/hostname"))
-            }
+            "host" | "hostname" => say(Diagnostic::note(
+                Code::KeptOtherwise,
+                "the name of the machine belongs into /etc/hostname",
+            )),
             "runlevel" if value == "2" => {}
-            "runlevel" => {
-                say(Diagnostic::warning(format!("multi-user.target stands for runlevel {value}, too")))
-            }
+            "runlevel" => say(Diagnostic::warning(
+                Code::NotKept,
+                format!("multi-user.target stands for runlevel {value}, too"),
+            )),
             "log" | "readiness" | "rcsd" | "service_interval" | "service-interval" | "initctl" | "user" => {}
-            _ if SETS.contains(&name) => say(Diagnostic::warning(format!("{name} is not kept"))),
+            _ if SETS.contains(&name) => {
+                say(Diagnostic::warning(Code::NotKept, format!("{name} is not kept")))
+            }
             _ => {
-                let problem = Diagnostic::warning(format!("{name:?} is no stanza of Finit"));
+                let problem = Diagnostic::warning(Code::NotKept, format!("{name:?} is no stanza of Finit"));
                 let known = STARTS.iter().chain(&SETS).copied();
                 sink.push(problem.did_you_mean(name, known).on(keyword, 0..keyword.len()));
             }
@@ -202,7 +210,10 @@ fn run_parts(directory: &str, line: &Text) -> UnitText {
     unit.service("KillMode", "process");
     unit.service("ExecStart", format!("/bin/run-parts --arg=start {}", unit::word(directory)));
     unit.list(Section::Install, "WantedBy", "multi-user.target");
-    let problem = Diagnostic::note(format!("the scripts in {directory} can have units of their own"));
+    let problem = Diagnostic::note(
+        Code::KeptOtherwise,
+        format!("the scripts in {directory} can have units of their own"),
+    );
     unit.lost(problem.help("`cargo xtask import sysv` makes them").on(line, 0..line.len()));
     unit
 }

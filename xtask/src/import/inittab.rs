@@ -10,7 +10,7 @@ use super::{
     entries,
     unit::{Section, UnitText},
 };
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use entry::{Action, Entry};
 
 /// Whose format it is.
@@ -28,7 +28,7 @@ pub fn import(input: &Input, sink: &mut Diagnostics) -> Vec<UnitText> {
     let entries: Vec<Entry> = lines.iter().filter_map(|line| Entry::new(line, sink)).collect();
     if entries.is_empty() && !sink.has_errors() {
         let message = format!("{}: no entry ID:RUNLEVELS:ACTION:PROCESS", input.path.display());
-        sink.push(Diagnostic::error(message));
+        sink.push(Diagnostic::error(Code::NothingToImport, message));
     }
     let sysvinit =
         entries.iter().any(|entry| !entry.levels.is_empty() || entry.action == Action::InitDefault);
@@ -98,7 +98,7 @@ impl Table<'_> {
             Action::Restart | Action::Off => {}
             Action::Event => {
                 let message = format!("{}: tomte runs nothing on this event", entry.action_text.as_str());
-                self.say(Diagnostic::warning(message), entry);
+                self.say(Diagnostic::warning(Code::NotKept, message), entry);
             }
         }
     }
@@ -115,7 +115,7 @@ impl Table<'_> {
             _ => return, // multi-user.target is what boards start
         };
         let message = format!("the default runlevel is {target}: say so in board.toml (default-target)");
-        self.say(Diagnostic::note(message), entry);
+        self.say(Diagnostic::note(Code::KeptOtherwise, message), entry);
     }
 
     fn on_keys(&mut self, entry: &Entry) {
@@ -123,7 +123,7 @@ impl Table<'_> {
         let is_reboot = line.contains("reboot") || line.contains("shutdown") && line.contains("-r");
         if !is_reboot {
             let message = "Ctrl-Alt-Del reboots; tomte runs no program on it";
-            self.say(Diagnostic::warning(message), entry);
+            self.say(Diagnostic::warning(Code::NotKept, message), entry);
         }
     }
 
@@ -131,7 +131,13 @@ impl Table<'_> {
     fn at_boot(&mut self, entry: &Entry) {
         let Some(command) = CommandLine::new(entry.process.as_str()) else { return };
         if let Some(what) = mounted_by_tomte(&command) {
-            self.say(Diagnostic::note(format!("tomte mounts {what} itself, before the first unit")), entry);
+            self.say(
+                Diagnostic::note(
+                    Code::KeptOtherwise,
+                    format!("tomte mounts {what} itself, before the first unit"),
+                ),
+                entry,
+            );
             return;
         }
         if let Some(level) = scripts_of(&command) {
@@ -146,7 +152,7 @@ impl Table<'_> {
         let unit = &mut self.units[at];
         unit.add(Section::Service, "ExecStart", format!("-{}", command.exec));
         if self.dialect == Dialect::BusyBox && !matches!(entry.id.as_str(), "" | "null" | "console") {
-            let problem = Diagnostic::warning("the command does not run on that terminal");
+            let problem = Diagnostic::warning(Code::NotKept, "the command does not run on that terminal");
             unit.lost(problem.on(&entry.id, 0..entry.id.len()));
         }
     }
@@ -185,12 +191,15 @@ impl Table<'_> {
         let is_boot = matches!(entry.action, Action::Sysinit | Action::Boot);
         match level {
             Some('0' | '6') => {
-                self.say(Diagnostic::note("tomte stops its units itself, in order"), entry);
+                self.say(
+                    Diagnostic::note(Code::KeptOtherwise, "tomte stops its units itself, in order"),
+                    entry,
+                );
                 return;
             }
             Some(level) if !is_boot && self.default.is_some_and(|default| default != level) => {
                 let message = format!("the scripts of runlevel {level} are not those of boot");
-                self.say(Diagnostic::note(message), entry);
+                self.say(Diagnostic::note(Code::KeptOtherwise, message), entry);
                 return;
             }
             Some(_) | None => {}
@@ -212,7 +221,8 @@ impl Table<'_> {
         unit.service("ExecStart", command.exec.clone());
         unit.service("TimeoutStartSec", "infinity");
         unit.service("KillMode", "process");
-        let problem = Diagnostic::warning(format!("{} starts init scripts by itself", command.base()));
+        let problem =
+            Diagnostic::warning(Code::NotKept, format!("{} starts init scripts by itself", command.base()));
         let problem = problem.help(format!(
             "`cargo xtask import sysv` makes units of {folder}/S*: with those, drop {}",
             unit.name
@@ -272,7 +282,10 @@ impl Table<'_> {
         }
         if entry.action == Action::AskFirst {
             let message = "nobody is asked to press Enter first";
-            unit.lost(Diagnostic::warning(message).on(&entry.action_text, 0..entry.action_text.len()));
+            unit.lost(
+                Diagnostic::warning(Code::NotKept, message)
+                    .on(&entry.action_text, 0..entry.action_text.len()),
+            );
         }
         self.install(&mut unit, entry, command.is_getty());
         self.units.push(unit);
@@ -305,7 +318,8 @@ impl Table<'_> {
         if self.is_entered_at_boot(entry) && !target.is_empty() {
             unit.list(Section::Install, "WantedBy", target);
         } else {
-            let problem = Diagnostic::warning(format!("runlevels {levels} are not entered at boot"));
+            let problem =
+                Diagnostic::warning(Code::NotKept, format!("runlevels {levels} are not entered at boot"));
             let problem = problem.help("the unit has no [Install]: nothing starts it");
             unit.lost(problem.on(&entry.levels, 0..entry.levels.len()));
         }
@@ -314,7 +328,7 @@ impl Table<'_> {
     fn at_shutdown(&mut self, entry: &Entry) {
         let Some(command) = CommandLine::new(entry.process.as_str()) else { return };
         if matches!(command.base(), "umount" | "swapoff" | "killall5" | "sync") {
-            self.say(Diagnostic::note("tomte does this itself at shutdown"), entry);
+            self.say(Diagnostic::note(Code::KeptOtherwise, "tomte does this itself at shutdown"), entry);
             return;
         }
         let scripts = self.units.iter_mut().find(|unit| unit.name == "rcS.service");

@@ -10,7 +10,7 @@ mod sysv;
 mod unit;
 
 use std::{
-    io::{IsTerminal, Read as _, Write},
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -18,7 +18,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     read::{self, FILE_BYTES_MAX, Text},
 };
 use unit::UnitText;
@@ -132,14 +132,19 @@ fn import(format: Format, files: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit
         Format::Sysv => sysv::import(&inputs, sink),
     };
     if units.len() > UNITS_MAX {
-        sink.push(Diagnostic::error(format!("{} units: at most {UNITS_MAX} in one run", units.len())));
+        sink.push(Diagnostic::error(
+            Code::TooMuchToImport,
+            format!("{} units: at most {UNITS_MAX} in one run", units.len()),
+        ));
         units.truncate(UNITS_MAX);
     }
     let mut names = std::collections::BTreeMap::new();
     for unit in &units {
         if let Some(()) = names.insert(unit.name.clone(), ()) {
             let message = format!("two of the files make a {}", unit.name);
-            sink.push(Diagnostic::error(message).help("import one of them in a run of its own"));
+            sink.push(
+                Diagnostic::error(Code::UnitTwice, message).help("import one of them in a run of its own"),
+            );
         }
         unit.problems.iter().for_each(|problem| sink.push(problem.clone()));
     }
@@ -148,23 +153,18 @@ fn import(format: Format, files: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit
 
 /// The file at `path`, if it is a text of bounded size.
 fn input(path: &Path, sink: &mut Diagnostics) -> Option<Input> {
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
-    let problem = match read {
-        Err(error) => Some(format!("cannot read {}: {error}", path.display())),
-        Ok(_) if bytes.len() > FILE_BYTES_MAX => {
-            Some(format!("{}: more than {FILE_BYTES_MAX} bytes", path.display()))
+    match read::bytes(path, FILE_BYTES_MAX) {
+        Ok(bytes) => {
+            let source = read::source(path, &bytes, sink)?;
+            let text = Text::of(&source, 0..source.text().len());
+            Some(Input { path: path.to_owned(), text })
         }
-        Ok(_) => None,
-    };
-    if let Some(problem) = problem {
-        sink.push(Diagnostic::error(problem));
-        return None;
+        Err(error) => {
+            let message = format!("cannot read {}: {error}", path.display());
+            sink.push(Diagnostic::error(read::code_of(&error), message));
+            None
+        }
     }
-    let source = read::source(path, &bytes, sink)?;
-    let text = Text::of(&source, 0..source.text.len());
-    Some(Input { path: path.to_owned(), text })
 }
 
 /// The lines of `text` that are neither empty nor comments, trimmed.
@@ -186,7 +186,8 @@ fn entries(input: &Input, sink: &mut Diagnostics) -> Vec<Text> {
 }
 
 fn too_many(line: &Text) -> Diagnostic {
-    Diagnostic::error(format!("more than {ENTRIES_MAX} entries in one file")).on(line, 0..line.len())
+    Diagnostic::error(Code::TooMuchToImport, format!("more than {ENTRIES_MAX} entries in one file"))
+        .on(line, 0..line.len())
 }
 
 #[cfg(test)]

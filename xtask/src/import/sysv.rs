@@ -16,7 +16,7 @@ use super::{
     unit::{self, Section, UnitText},
 };
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     read::Text,
 };
 use script::Script;
@@ -27,7 +27,7 @@ pub fn import(inputs: &[Input], sink: &mut Diagnostics) -> Vec<UnitText> {
     for input in inputs {
         if input.name().starts_with('K') && number(&input.name()).is_some() {
             let message = format!("{}: the script that stops is the one that starts", input.path.display());
-            sink.push(Diagnostic::note(message));
+            sink.push(Diagnostic::note(Code::KeptOtherwise, message));
             continue;
         }
         scripts.extend(Script::new(input, sink));
@@ -110,7 +110,7 @@ fn after(facility: &Text, required: bool, script: &Script, names: &Names, unit: 
 
 fn unknown(facility: &Text, unit: &mut UnitText) {
     let message = format!("{}: no unit stands for this facility", facility.as_str());
-    unit.lost(Diagnostic::warning(message).on(facility, 0..facility.len()));
+    unit.lost(Diagnostic::warning(Code::NotKept, message).on(facility, 0..facility.len()));
 }
 
 fn install(script: &Script, unit: &mut UnitText) {
@@ -137,7 +137,8 @@ fn install(script: &Script, unit: &mut UnitText) {
     } else if text.contains('1') {
         unit.list(Section::Install, "WantedBy", "rescue.target");
     } else if text.contains(['0', '6']) {
-        let problem = Diagnostic::warning("nothing is started at shutdown: the unit has no [Install]");
+        let problem =
+            Diagnostic::warning(Code::NotKept, "nothing is started at shutdown: the unit has no [Install]");
         unit.lost(problem.on(levels, 0..levels.len()));
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::super::{Input, unit::UnitText};
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     read::Text,
 };
 
@@ -112,12 +112,12 @@ impl Description {
         let mut settings: Vec<Setting> = Vec::new();
         for line in lines {
             if line.as_str().starts_with('@') {
-                let problem = Diagnostic::warning("not kept: dinit reads another file here");
+                let problem = Diagnostic::warning(Code::NotKept, "not kept: dinit reads another file here");
                 sink.push(problem.on(line, 0..line.len()));
                 continue;
             }
             let Some((at, operator)) = operator(line.as_str()) else {
-                let problem = Diagnostic::error("expected NAME = VALUE or NAME: VALUE");
+                let problem = Diagnostic::error(Code::NoEntry, "expected NAME = VALUE or NAME: VALUE");
                 sink.push(problem.on(line, 0..line.len()));
                 continue;
             };
@@ -125,7 +125,7 @@ impl Description {
             let words = match words(written.as_str()) {
                 Ok(words) => words,
                 Err(message) => {
-                    sink.push(Diagnostic::error(message).on(&written, 0..written.len()));
+                    sink.push(Diagnostic::error(Code::NoEntry, message).on(&written, 0..written.len()));
                     continue;
                 }
             };
@@ -192,13 +192,13 @@ impl Setting {
 
     /// That `message` is so, about the value.
     pub fn warning(&self, message: impl Into<String>) -> Diagnostic {
-        self.on(Diagnostic::warning(message))
+        self.on(Diagnostic::warning(Code::NotKept, message))
     }
 
     /// That dinit has no such setting.
     pub fn unknown(&self) -> Diagnostic {
         let name = self.name.as_str();
-        let problem = Diagnostic::warning(format!("{name:?} is no setting of dinit"));
+        let problem = Diagnostic::warning(Code::NotKept, format!("{name:?} is no setting of dinit"));
         let known = DEPENDENCIES.iter().chain(&SETTINGS).copied();
         problem.did_you_mean(name, known).on(&self.name, 0..self.name.len())
     }

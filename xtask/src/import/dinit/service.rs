@@ -6,7 +6,7 @@ use super::{
     description::{Description, Setting, is_dependency},
     unit_of,
 };
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 
 /// A service in the making, and its socket.
 pub struct Service<'n> {
@@ -113,7 +113,8 @@ impl<'n> Service<'n> {
     fn check_kind(&mut self, setting: &Setting) {
         let kinds = ["process", "bgprocess", "scripted", "internal"];
         if !kinds.contains(&setting.value.as_str()) {
-            let problem = Diagnostic::error(format!("{:?} is no type of service", setting.value));
+            let problem =
+                Diagnostic::error(Code::NoEntry, format!("{:?} is no type of service", setting.value));
             self.unit.lost(setting.on(problem.did_you_mean(&setting.value, kinds)));
         }
     }
@@ -160,7 +161,7 @@ impl<'n> Service<'n> {
                 _ if self.variables => {
                     text.push_str(&format!("${{{name}}}"));
                     let message = format!("${name} came from dinit's environment, when it read this file");
-                    self.unit.lost(setting.on(Diagnostic::note(message)));
+                    self.unit.lost(setting.on(Diagnostic::note(Code::KeptOtherwise, message)));
                 }
                 _ => text.push_str(&format!("$${}", &rest[..length])),
             }
@@ -336,10 +337,11 @@ impl<'n> Service<'n> {
     pub fn finish(mut self, sink: &mut Diagnostics) -> (UnitText, Option<UnitText>) {
         if !self.unit.has(Section::Service, "ExecStart") {
             let message = format!("the {} service {} has no command", self.kind, self.name);
-            sink.push(Diagnostic::error(message).at(self.first.clone()));
+            sink.push(Diagnostic::error(Code::NoEntry, message).at(self.first.clone()));
         }
         if self.kind == "bgprocess" && !self.unit.has(Section::Service, "PIDFile") {
-            let problem = Diagnostic::warning("no pid-file: the main process has to be guessed");
+            let problem =
+                Diagnostic::warning(Code::NotKept, "no pid-file: the main process has to be guessed");
             self.unit.lost(problem.at(self.first.clone()));
         }
         if self.unit.has(Section::Service, "Restart") {

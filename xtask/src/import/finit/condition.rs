@@ -1,7 +1,10 @@
 //! `<pid/zebra,net/eth0/up>`: what has to be so before a stanza starts, as far as units can say it.
 
 use super::super::unit::{self, UnitText};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// The unit of the service that Finit calls `identity`: `NAME` or `NAME:ID`.
 pub fn unit_of(identity: &str) -> String {
@@ -27,12 +30,13 @@ pub fn apply(condition: &Text, unit: &mut UnitText) {
             unit.wants("network.target");
             let message =
                 format!("{text}: network.target stands for it, and nothing stops when it goes away");
-            unit.lost(on(Diagnostic::warning(message)));
+            unit.lost(on(Diagnostic::warning(Code::NotKept, message)));
         }
         ("hook", "mount/all" | "mount/post" | "mount/root" | "basefs/up", _) => unit.after("local-fs.target"),
         ("hook", "net/up", _) => unit.after("network.target"),
         _ => {
-            let problem = Diagnostic::warning(format!("{text}: nothing waits for this condition"));
+            let problem =
+                Diagnostic::warning(Code::NotKept, format!("{text}: nothing waits for this condition"));
             let problem = match kind {
                 "usr" => problem.help("a unit of its own, or a .path unit, can say when it is so"),
                 "dev" => problem.help("device units are systemd's: udevadm settle in ExecStartPre= waits"),

@@ -2,7 +2,7 @@
 
 use super::stanza::{Stanza, exec};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     import::{
         command::{base, is_terminal},
         unit::{self, Section, UnitText},
@@ -33,12 +33,13 @@ pub fn login(stanza: &Stanza, words: &[String], unit: &mut UnitText) {
         let term = term.filter(|word| !is_terminal(word) && !word.starts_with('@')).unwrap_or("vt100");
         let line = ["/sbin/getty", "-L", baud, &device, term].map(unit::word);
         unit.service("ExecStart", line.join(" "));
-        unit.lost(
-            stanza.on(Diagnostic::note("Finit's own getty is not there: /sbin/getty of BusyBox is taken")),
-        );
+        unit.lost(stanza.on(Diagnostic::note(
+            Code::KeptOtherwise,
+            "Finit's own getty is not there: /sbin/getty of BusyBox is taken",
+        )));
     }
     if !is_set("nowait") && !is_set("notty") && !is_set("nologin") {
-        unit.lost(stanza.on(Diagnostic::warning("nobody is asked to press Enter first")));
+        unit.lost(stanza.on(Diagnostic::warning(Code::NotKept, "nobody is asked to press Enter first")));
     }
     unit.service("Restart", "always");
     unit.service("RestartSec", "1");

@@ -7,7 +7,7 @@ use super::{
     stanza::{Kind, Stanza, exec, words},
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     import::{
         command::{base, getty_name},
         unit::{self, Section, UnitText},
@@ -121,7 +121,10 @@ fn install(stanza: &Stanza, unit: &mut UnitText, order: &mut Order) {
         Levels::Single => unit.list(Section::Install, "WantedBy", "rescue.target"),
         Levels::Shutdown if matches!(stanza.kind, Kind::Task | Kind::Run) => {}
         Levels::Shutdown => {
-            let problem = Diagnostic::warning("nothing is started at shutdown: the unit has no [Install]");
+            let problem = Diagnostic::warning(
+                Code::NotKept,
+                "nothing is started at shutdown: the unit has no [Install]",
+            );
             unit.lost(stanza.on(problem));
         }
     }
@@ -165,7 +168,7 @@ fn service(stanza: &Stanza, words: &[String], no_reload: bool, unit: &mut UnitTe
     if matches!(notify, Some("s6" | "pid")) {
         let message = format!("notify:{}: others do not wait until it is ready", notify.unwrap_or_default());
         let help = "with Type=notify they do, if the program sends READY=1 (sd_notify(3))";
-        unit.lost(stanza.on(Diagnostic::warning(message).help(help)));
+        unit.lost(stanza.on(Diagnostic::warning(Code::NotKept, message).help(help)));
     }
     restarts(stanza, unit);
 }
@@ -218,7 +221,7 @@ fn sysv(stanza: &Stanza, unit: &mut UnitText) {
     for (key, verb) in [("ExecStart", "start"), ("ExecStop", "stop")] {
         unit.service(key, exec(&format!("{} {verb}", stanza.command)));
     }
-    let problem = Diagnostic::note("the init script can have a unit of its own");
+    let problem = Diagnostic::note(Code::KeptOtherwise, "the init script can have a unit of its own");
     unit.lost(stanza.on(problem.help("`cargo xtask import sysv` makes it")));
 }
 
@@ -259,9 +262,11 @@ fn option(option: &Text, unit: &mut UnitText) {
         "stop" => script("ExecStop", value, unit),
         "log" => log(value, option, unit),
         "pid" if value.starts_with('!') => {}
-        "pid" => unit.lost(on(Diagnostic::note("no PID file is made: tomte needs none"))),
+        "pid" => {
+            unit.lost(on(Diagnostic::note(Code::KeptOtherwise, "no PID file is made: tomte needs none")))
+        }
         "oncrash" if value == "reboot" => unit.set(Section::Unit, "StartLimitAction", "reboot"),
-        _ => unit.lost(on(Diagnostic::warning(format!("{text} is not kept")))),
+        _ => unit.lost(on(Diagnostic::warning(Code::NotKept, format!("{text} is not kept")))),
     }
 }
 
@@ -299,7 +304,7 @@ fn log(value: &str, option: &Text, unit: &mut UnitText) {
                     }
                     Some(("tag" | "ident", tag)) => unit.service("SyslogIdentifier", unit::text(tag)),
                     Some(_) | None => {
-                        let problem = Diagnostic::warning(format!("log:{part} is not kept"));
+                        let problem = Diagnostic::warning(Code::NotKept, format!("log:{part} is not kept"));
                         unit.lost(problem.on(option, 0..option.len()));
                     }
                 }
@@ -333,7 +338,7 @@ fn cgroup(text: &str, option: &Text, unit: &mut UnitText) {
         match value {
             Some(value) => unit.service(key, value),
             None => {
-                let problem = Diagnostic::warning(format!("{setting} is not kept"));
+                let problem = Diagnostic::warning(Code::NotKept, format!("{setting} is not kept"));
                 unit.lost(problem.on(option, 0..option.len()));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::super::unit;
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     read::Text,
 };
 
@@ -101,7 +101,7 @@ impl Stanza {
             }
         }
         if (stanza.command.is_empty() || stanza.command.starts_with("-- ")) && kind != Kind::Tty {
-            let problem = Diagnostic::error(format!("{}: no command", keyword.as_str()));
+            let problem = Diagnostic::error(Code::NoEntry, format!("{}: no command", keyword.as_str()));
             sink.push(problem.on(line, 0..line.len()));
             return None;
         }

@@ -1,7 +1,7 @@
 //! One line of an inittab.
 
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     read::Text,
 };
 
@@ -80,7 +80,8 @@ impl Entry {
         let mut start = 0;
         for _ in 0..3 {
             let Some(length) = line.as_str()[start..].find(':') else {
-                let problem = Diagnostic::error("expected four fields, ID:RUNLEVELS:ACTION:PROCESS");
+                let problem =
+                    Diagnostic::error(Code::NoEntry, "expected four fields, ID:RUNLEVELS:ACTION:PROCESS");
                 sink.push(problem.on(line, 0..line.len()));
                 return None;
             };
@@ -90,7 +91,8 @@ impl Entry {
         fields.push(line.slice(start..line.len()).trim());
         let [id, levels, action_text, process] = fields.try_into().ok()?;
         let Some((_, action)) = ACTIONS.iter().find(|(name, _)| *name == action_text.as_str()) else {
-            let problem = Diagnostic::error(format!("{:?} is no action", action_text.as_str()));
+            let problem =
+                Diagnostic::error(Code::NoEntry, format!("{:?} is no action", action_text.as_str()));
             let problem = problem.did_you_mean(action_text.as_str(), ACTIONS.iter().map(|(name, _)| *name));
             sink.push(problem.on(&action_text, 0..action_text.len()));
             return None;
@@ -99,7 +101,8 @@ impl Entry {
         let end = process.as_str().find(" #").unwrap_or(process.len());
         let process = process.slice(plus..end).trim();
         if process.is_empty() && !matches!(action, Action::InitDefault | Action::Off) {
-            let problem = Diagnostic::error(format!("{}: no process to run", action_text.as_str()));
+            let problem =
+                Diagnostic::error(Code::NoEntry, format!("{}: no process to run", action_text.as_str()));
             sink.push(problem.on(line, 0..line.len()));
             return None;
         }

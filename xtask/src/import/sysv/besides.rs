@@ -8,7 +8,7 @@ use super::{
     shell::{Command, Piece},
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     import::unit::{Section, UnitText},
 };
 
@@ -97,14 +97,14 @@ pub fn besides(script: &Script, start: &[(&Command, bool)], found: &Found, unit:
                 if lost <= LOST_MAX {
                     let sometimes = if conditional { "sometimes " } else { "" };
                     let message = format!("the start {sometimes}also runs: {}", script.shown(command));
-                    unit.lost(script.on(Diagnostic::warning(message), command));
+                    unit.lost(script.on(Diagnostic::warning(Code::NotKept, message), command));
                 }
             }
         }
     }
     if lost > LOST_MAX {
         let message = format!("{} more commands of the start are not kept", lost - LOST_MAX);
-        unit.lost(script.at(Diagnostic::warning(message), found.range.clone()));
+        unit.lost(script.at(Diagnostic::warning(Code::NotKept, message), found.range.clone()));
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     variables::Variables,
 };
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     import::Input,
     read::Text,
 };
@@ -48,7 +48,7 @@ impl Script {
         let is_script = input.text.as_str().starts_with("#!") || script.header.present;
         if !is_script || !script.header.present && !script.has("start") {
             let message = format!("{}: no init script", input.path.display());
-            let problem = Diagnostic::error(message);
+            let problem = Diagnostic::error(Code::NothingToImport, message);
             sink.push(
                 problem.help("expected a shell script with an LSB header, or one that knows the verb start"),
             );

@@ -8,7 +8,7 @@ use super::{
     variables::Rendered,
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     import::unit::{self, Section, UnitText},
 };
 
@@ -51,13 +51,15 @@ fn daemon_of(script: &Script, start: &[(&Command, bool)]) -> Result<Found, Diagn
         };
         let Some(daemon) = parsed else {
             let message = format!("not understood: {}", script.shown(command));
-            return Err(script.on(Diagnostic::warning(message), command));
+            return Err(script.on(Diagnostic::warning(Code::NotKept, message), command));
         };
         if !daemon.starts {
             continue;
         }
         if found.is_some() {
-            return Err(script.on(Diagnostic::warning("the script starts several daemons"), command));
+            return Err(
+                script.on(Diagnostic::warning(Code::NotKept, "the script starts several daemons"), command)
+            );
         }
         found = Some(Found { daemon, at: Some(at), range: command.range() });
     }
@@ -80,7 +82,7 @@ fn daemon_of(script: &Script, start: &[(&Command, bool)]) -> Result<Found, Diagn
             range: script.start_of_file(),
         }),
         None => {
-            let problem = Diagnostic::warning("no line that starts a daemon was found");
+            let problem = Diagnostic::warning(Code::NotKept, "no line that starts a daemon was found");
             Err(script.at(problem, script.start_of_file()))
         }
     }
@@ -98,7 +100,7 @@ fn daemon(script: &Script, found: &Found, unit: &mut UnitText) -> Result<(), Dia
     let Found { daemon, range, .. } = found;
     let unclear = |what: &str| {
         script.at(
-            Diagnostic::warning(format!("{what} cannot be told without running the script")),
+            Diagnostic::warning(Code::NotKept, format!("{what} cannot be told without running the script")),
             range.clone(),
         )
     };
@@ -129,7 +131,10 @@ fn daemon(script: &Script, found: &Found, unit: &mut UnitText) -> Result<(), Dia
             unit.service("PIDFile", unit::path(&unit::run_path(&path)));
         }
         None if kind == "forking" => {
-            let problem = Diagnostic::warning("no PID file is named: the main process has to be guessed");
+            let problem = Diagnostic::warning(
+                Code::NotKept,
+                "no PID file is named: the main process has to be guessed",
+            );
             let help = "an option that keeps the program in the foreground, with Type=simple, is better";
             unit.lost(script.at(problem.help(help), range.clone()));
         }
@@ -144,7 +149,7 @@ fn daemon(script: &Script, found: &Found, unit: &mut UnitText) -> Result<(), Dia
     }
     for (name, range) in variables.changes(&used) {
         let message = format!("{name} is changed here, which is not kept");
-        unit.lost(script.at(Diagnostic::warning(message), range));
+        unit.lost(script.at(Diagnostic::warning(Code::NotKept, message), range));
     }
     Ok(())
 }
@@ -212,7 +217,7 @@ fn stop(script: &Script, unit: &mut UnitText) {
         let Some(daemon) = daemon else {
             if !is_without_effect(script, command) && command.program().as_deref() != Some("kill") {
                 let message = format!("the stop also runs: {}", script.shown(command));
-                unit.lost(script.on(Diagnostic::warning(message), command));
+                unit.lost(script.on(Diagnostic::warning(Code::NotKept, message), command));
             }
             continue;
         };
