@@ -8,6 +8,7 @@
 //! | `bake` | the table and `uids.lock` |
 //! | `build` | the target binary |
 //! | `host`, `qemu` | running it |
+//! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
 //! | `sim` | the simulation of the supervisor (`tests/sim`) |
 //! | `setup`, `test` | what is needed; everything CI checks |
 
@@ -22,6 +23,7 @@ mod build;
 mod check;
 mod diag;
 mod explain;
+mod fuzz;
 mod golden;
 mod host;
 mod model;
@@ -74,6 +76,8 @@ enum Verb {
     },
     /// Play seeded worlds against the supervisor and look for broken rules.
     Sim(sim::Args),
+    /// Try broken input against everything that reads bytes: unit files, tables, packets.
+    Fuzz(fuzz::Args),
     /// Show the binary's bytes by room, against the budget.
     Size {
         /// A folder of board-configs, or a path with a slash in it.
@@ -159,6 +163,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
         Verb::Sim(args) => return sim::run(&args),
+        Verb::Fuzz(args) => return fuzz::run(&args),
         Verb::Size { board, symbols } => return size::run(&board, symbols),
         Verb::Test { levels } => return test::run(&levels),
         Verb::Setup { board, dry_run } => {

@@ -36,6 +36,8 @@ pub enum Level {
     Unit,
     /// The simulation of the supervisor.
     Sim,
+    /// Broken input, against everything that reads bytes.
+    Fuzz,
     /// Real systemd's answers, run by tomte on the host board.
     Golden,
     /// The host board: the seed units, and bad input.
@@ -59,6 +61,7 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
             Level::Clippy => code::clippy(&mut tally),
             Level::Unit => code::unit(&mut tally),
             Level::Sim => code::sim(&mut tally),
+            Level::Fuzz => code::fuzz(&mut tally),
             Level::Golden => golden(&mut tally),
             Level::Namespaces => {
                 host::run(&mut tally);
