@@ -10,6 +10,7 @@
 //! | `host`, `qemu` | running it |
 //! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
 //! | `sim` | the simulation of the supervisor (`tests/sim`) |
+//! | `debian` | packages of Debian, kept and checked |
 //! | `setup`, `test` | what is needed; everything CI checks |
 
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ mod bake;
 mod board;
 mod build;
 mod check;
+mod debian;
 mod diag;
 mod explain;
 mod fuzz;
@@ -134,14 +136,15 @@ fn main() -> ExitCode {
         golden::probe::run();
         return ExitCode::SUCCESS;
     }
-    if test::hammer::is_this() {
-        return match test::hammer::run() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("hammer: {error:#}");
-                ExitCode::FAILURE
-            }
-        };
+    let other = match () {
+        () if test::hammer::is_this() => Some((test::hammer::NAME, test::hammer::run())),
+        () if test::servant::is_this() => Some((test::servant::NAME, test::servant::run())),
+        () => None,
+    };
+    if let Some((name, done)) = other {
+        let Err(error) = done else { return ExitCode::SUCCESS };
+        eprintln!("{name}: {error:#}");
+        return ExitCode::FAILURE;
     }
     let cli = Cli::parse();
     match run(cli) {

@@ -67,6 +67,7 @@ impl Parts {
             required_by: IdList::default(),
             after: IdList::default(),
             before: IdList::default(),
+            conditions: List::default(),
             start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
             kind,
         };
@@ -115,10 +116,15 @@ impl Parts {
             restart_force_exit_status: ExitSet::default(),
             timeout_start: Micros::from_secs(90),
             timeout_stop: Micros::FOREVER,
+            timeout_abort: Micros::from_secs(20),
+            notify_access: NotifyAccess::Exec,
+            watchdog: Micros::from_secs(30),
+            reload_signal: 1,
             kill: Kill {
                 mode: KillMode::Mixed,
                 signal: 15,
                 final_signal: 9,
+                watchdog_signal: 6,
                 send_sighup: false,
                 send_sigkill: true,
             },

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, path::Path};
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, Preserve, PrivateTmp, ProtectHome, ProtectSystem,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, ProtectHome,
+    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
@@ -67,6 +67,8 @@ pub struct Draft {
     pub service_type: Option<ServiceType>,
     /// `TimeoutStartSec=`, if written: the default depends on the type.
     pub timeout_start: Option<Micros>,
+    /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
+    pub timeout_abort: Option<Micros>,
     /// Mode and names of each directory setting, in the order of [`DirectoryKind::ALL`].
     pub directories: [(u16, Vec<String>); DirectoryKind::ALL.len()],
 }
@@ -80,6 +82,7 @@ impl Draft {
             default_instance: String::new(),
             service_type: None,
             timeout_start: None,
+            timeout_abort: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
         }
     }
@@ -130,6 +133,10 @@ pub fn service() -> Service {
         restart_force_exit_status: ExitSet::default(),
         timeout_start: Micros::from_secs(90),
         timeout_stop: Micros::from_secs(90),
+        timeout_abort: Micros::from_secs(90),
+        notify_access: NotifyAccess::None,
+        watchdog: Micros::ZERO,
+        reload_signal: 1,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),
@@ -137,7 +144,14 @@ pub fn service() -> Service {
 }
 
 const fn kill() -> Kill {
-    Kill { mode: KillMode::ControlGroup, signal: 15, final_signal: 9, send_sighup: false, send_sigkill: true }
+    Kill {
+        mode: KillMode::ControlGroup,
+        signal: 15,
+        final_signal: 9,
+        watchdog_signal: 6,
+        send_sighup: false,
+        send_sigkill: true,
+    }
 }
 
 fn exec() -> Exec {

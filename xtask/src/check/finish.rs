@@ -3,7 +3,8 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, PrivateTmp, ProtectHome, ProtectSystem, Restart, ServiceType,
+    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, ProtectHome, ProtectSystem, Restart,
+    ServiceType,
 };
 
 use super::{
@@ -36,6 +37,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 /// Fills in the defaults that depend on other settings and refuses what cannot run.
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
+    let written_abort = draft.timeout_abort;
     let service = draft.service();
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
@@ -44,6 +46,12 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let oneshot = service.service_type == ServiceType::Oneshot;
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
     service.timeout_start = written_timeout.unwrap_or(default);
+    service.timeout_abort = written_abort.unwrap_or(service.timeout_stop);
+    let speaks = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload)
+        || service.watchdog != Micros::ZERO;
+    if speaks && service.notify_access == NotifyAccess::None {
+        service.notify_access = NotifyAccess::Main;
+    }
     if starts == 0 && stops == 0 {
         // What seems to be missing may be what was refused, and that has been said.
         if !cx.failed {
