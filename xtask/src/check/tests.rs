@@ -6,27 +6,19 @@ mod files;
 mod golden;
 mod hostile;
 
-use std::path::PathBuf;
-
 use tomte::table::{
     CommandKind, DirectoryKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege, ProtectHome,
     ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use super::*;
-use crate::{
-    model::{Kind, Located, Relation, Service},
-    read,
-};
+use crate::model::{Kind, Located, Relation, Service};
 
 /// The unit called `name` with the text `text`, and what was said about it.
 pub(super) fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
     let mut sink = Diagnostics::default();
-    let file = PathBuf::from(name);
-    let sections = read::parse(&file, text.as_bytes().to_vec(), &mut sink).sections;
     let name = UnitName::new(name).expect("a unit name");
-    let found = Found { name, file, drop_ins: Vec::new() };
-    let (unit, _) = assemble(&found, &sections, cx_of(&found, Some("/bin/bash")), &mut sink);
+    let unit = super::unit_of(name, text.into(), Some("/bin/bash"), &mut sink);
     beyond(std::slice::from_ref(&unit), &mut sink);
     (unit, sink)
 }
