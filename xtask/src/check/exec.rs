@@ -122,38 +122,26 @@ pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
-/// `ProtectSystem=`, as far as it is enforced.
+/// `ProtectSystem=`.
 pub fn protect_system(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.protect_system = match a.value.as_str() {
         "strict" => ProtectSystem::Strict,
-        "full" => {
-            return Err(not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more"));
-        }
+        "full" => ProtectSystem::Full,
         _ => match boolean_or(&a.value, &["full", "strict"])? {
-            true => {
-                return Err(
-                    not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more")
-                );
-            }
+            true => ProtectSystem::Yes,
             false => ProtectSystem::No,
         },
     };
     Ok(())
 }
 
-/// `ProtectHome=`, as far as it is enforced.
+/// `ProtectHome=`.
 pub fn protect_home(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service.exec.protect_home = match a.value.as_str() {
         "read-only" => ProtectHome::ReadOnly,
-        "tmpfs" => {
-            return Err(not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less"));
-        }
+        "tmpfs" => ProtectHome::Tmpfs,
         _ => match boolean_or(&a.value, &["read-only", "tmpfs"])? {
-            true => {
-                return Err(
-                    not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less")
-                );
-            }
+            true => ProtectHome::Yes,
             false => ProtectHome::No,
         },
     };
@@ -162,16 +150,6 @@ pub fn protect_home(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 
 fn boolean_or(value: &Text, words: &[&str]) -> Result<bool, Diagnostic> {
     scalar::boolean(value).map_err(|_| scalar::expected(value, &[&["yes", "no"], words].concat()))
-}
-
-fn not_enforced(value: &Text) -> Diagnostic {
-    wrong(
-        value,
-        format!(
-            "{:?} is not enforced by this tomte, so the service could do more than it may",
-            value.as_str()
-        ),
-    )
 }
 
 /// `PermissionsStartOnly=`: only what it is without.

@@ -213,8 +213,6 @@ fn what_would_narrow_and_does_not_is_an_error() {
         ("PrivateDevices=yes", "Error PrivateDevices= is not enforced"),
         ("SystemCallFilter=@system-service", "Error SystemCallFilter= is not enforced"),
         ("ReadOnlyPaths=/etc", "Error ReadOnlyPaths= is not enforced"),
-        ("ProtectSystem=full", "Error ProtectSystem=\"full\" is not enforced"),
-        ("ProtectHome=yes", "Error ProtectHome=\"yes\" is not enforced"),
         ("NoNewPrivilege=yes", "Error unknown key NoNewPrivilege= in [Service]"),
         ("nonewprivileges=yes", "Error unknown key nonewprivileges= in [Service]"),
         ("PrivateDevice=yes", "Error unknown key PrivateDevice= in [Service]"),
