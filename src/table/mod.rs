@@ -41,7 +41,8 @@ pub use board::{Board, Identity, LogTarget, PanicAction};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, strings};
 pub use exec::{
-    Directories, DirectoryKind, Exec, Preserve, PrivateTmp, ProtectHome, ProtectSystem, Rlimit, Stdin, Stdout,
+    Content, Directories, DirectoryKind, Exec, Mount, Preserve, PrivateTmp, Propagation, Rlimit, Stdin,
+    Stdout, View,
 };
 pub use list::{IdList, List, StrList};
 pub use unit::{
@@ -51,7 +52,7 @@ pub use unit::{
 pub use values::{ExitSet, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
-pub const SCHEMA: u16 = 1;
+pub const SCHEMA: u16 = 2;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
 const CHECKSUM_AT: usize = 40;

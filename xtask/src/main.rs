@@ -25,6 +25,7 @@ mod explain;
 mod golden;
 mod host;
 mod model;
+mod mounts;
 mod order;
 mod progress;
 mod qemu;

@@ -14,8 +14,8 @@ use crate::linux::path::PATH_BYTES_MAX;
 
 /// Nodes and links that are as in the host's /dev.
 const NAMES: [&CStr; 13] = [
-    c"null", c"zero", c"full", c"random", c"urandom", c"tty", c"ptmx", c"fd", c"stdin", c"stdout", c"stderr", c"core",
-    c"log",
+    c"null", c"zero", c"full", c"random", c"urandom", c"tty", c"ptmx", c"fd", c"stdin", c"stdout", c"stderr",
+    c"core", c"log",
 ];
 
 /// Fills the empty file system `tree`, which is not mounted yet, from the host's /dev. Where nodes cannot be made, there

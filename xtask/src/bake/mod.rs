@@ -4,6 +4,7 @@
 mod identities;
 mod inputs;
 mod limits;
+mod posture;
 mod record;
 pub mod verb;
 mod verify;

@@ -1,14 +1,14 @@
 //! What the directives of systemd.exec(5) do.
 
 use tomte::table::{
-    DirectoryKind, Preserve, PrivateTmp, ProtectHome, ProtectSystem, Stdin, Stdout,
+    DirectoryKind, Preserve, PrivateTmp, Stdin, Stdout,
     limits::{DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, WORDS_BYTES_MAX},
 };
 
 use super::draft::{Cx, Draft};
 use crate::{
     diag::Diagnostic,
-    model::Located,
+    model::{Located, ProtectHome, ProtectSystem},
     read::{Assignment, Text},
     values::{capability, directory, environment, path, rlimit, scalar, user, word, wrong},
 };

@@ -12,6 +12,7 @@ mod known;
 mod relations;
 mod service;
 pub mod verb;
+mod view;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
