@@ -97,6 +97,8 @@ fn bake_units(
     inputs: inputs::Inputs,
     diagnostics: &mut Diagnostics,
 ) -> Result<Baked> {
+    limits::units(board, units.len(), diagnostics); // the graph has room for no more
+    stop_at_errors(board, diagnostics)?;
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
     // `enable` is about the board's own units. Units that somebody names for this once are there to be started.
     let own = options.units.is_empty();

@@ -2,7 +2,7 @@
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::{Condition, Located},
     read::{Assignment, Text},
     values::{capability, path, scalar, wrong},
@@ -51,7 +51,7 @@ fn check(subject: &str, parameter: &Text) -> Result<(), Diagnostic> {
         "Capability" => capability::merge(parameter, 0, 0).map(drop),
         "Architecture" => words(&ARCHITECTURES),
         "Security" => words(&SECURITY),
-        _ if parameter.is_empty() => Err(wrong(parameter, "nothing to look for")),
+        _ if parameter.is_empty() => Err(wrong(parameter, Code::ConditionParameter, "nothing to look for")),
         _ => Ok(()),
     }
 }

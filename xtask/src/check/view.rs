@@ -4,7 +4,7 @@ use tomte::table::{Mount as Flags, Propagation, limits::MOUNTS_MAX};
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::{Access, AccessPath, BindPath, TemporaryFileSystem},
     read::{Assignment, Text},
     values::{path, scalar, word, wrong},
@@ -40,7 +40,7 @@ fn access(access: Access, d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 
 fn at_most(value: &Text, count: usize) -> Done {
     if count > MOUNTS_MAX {
-        return Err(wrong(value, format!("{count} paths; at most {MOUNTS_MAX}")));
+        return Err(wrong(value, Code::TableLimit, format!("{count} paths; at most {MOUNTS_MAX}")));
     }
     Ok(())
 }
@@ -98,20 +98,24 @@ pub fn bind(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         let parts = parts(expanded.as_str());
         let absolute = |part: &str| match part.starts_with('/') && !part.split('/').any(|part| part == "..") {
             true => Ok(path::simplify(part)),
-            false => Err(wrong(&rest, format!("{part:?} is no absolute path without \"..\""))),
+            false => Err(wrong(&rest, Code::Path, format!("{part:?} is no absolute path without \"..\""))),
         };
         let (source, path, option) = match &parts[..] {
             [source] => (source, source, ""),
             [source, path] => (source, path, ""),
             [source, path, option] => (source, path, option.as_str()),
             _ => {
-                return Err(wrong(&rest, "expected SOURCE, SOURCE:DESTINATION or SOURCE:DESTINATION:OPTION"));
+                return Err(wrong(
+                    &rest,
+                    Code::Path,
+                    "expected SOURCE, SOURCE:DESTINATION or SOURCE:DESTINATION:OPTION",
+                ));
             }
         };
         let recursive = match option {
             "" | "rbind" => true,
             "norbind" => false,
-            _ => return Err(wrong(&rest, format!("{option:?}: expected rbind | norbind"))),
+            _ => return Err(wrong(&rest, Code::Word, format!("{option:?}: expected rbind | norbind"))),
         };
         let (source, path) = (absolute(source)?, absolute(path)?);
         binds.push(BindPath { source, path, read_only, recursive, optional });
@@ -155,12 +159,16 @@ fn temporary_options(text: &Text, path: String, options: &str) -> Result<Tempora
             own.retain(|(other, _)| *other != name);
             own.push((name, value));
         } else if !TIMES.contains(&option) {
-            return Err(wrong(text, format!("{option:?} is no option of a file system in memory")));
+            return Err(wrong(
+                text,
+                Code::Word,
+                format!("{option:?} is no option of a file system in memory"),
+            ));
         }
     }
     const KNOWN: [&str; 8] = ["mode", "size", "nr_inodes", "nr_blocks", "uid", "gid", "huge", "mpol"];
     if let Some((name, _)) = own.iter().find(|(name, _)| !KNOWN.contains(name)) {
-        return Err(wrong(text, format!("{name:?} is no option of a file system in memory")));
+        return Err(wrong(text, Code::Word, format!("{name:?} is no option of a file system in memory")));
     }
     let options: Vec<String> = own.iter().map(|(name, value)| format!("{name}={value}")).collect();
     Ok(TemporaryFileSystem { path, flags, options: options.join(",") })

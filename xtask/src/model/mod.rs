@@ -22,7 +22,7 @@ pub use view::{
 };
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     pub file: PathBuf,
     pub line: usize,
