@@ -14,6 +14,7 @@ mod relations;
 mod service;
 mod streams;
 pub mod verb;
+mod view;
 
 use std::path::PathBuf;
 
