@@ -91,7 +91,7 @@ fn variants_are_written_with_hyphens() {
     assert_eq!(words::word(Restart::OnWatchdog), "on-watchdog");
     assert_eq!(words::word(KillMode::ControlGroup), "control-group");
     let spans = [Micros(1_500), Micros::from_secs(90), Micros::FOREVER, Micros(1_500_000)];
-    assert_eq!(spans.map(words::span), ["1500us", "90s", "infinity", "1500ms"]);
+    assert_eq!(spans.map(crate::model::show::span_text), ["1500us", "90s", "infinity", "1500ms"]);
 }
 
 #[test]

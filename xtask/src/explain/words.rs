@@ -8,7 +8,10 @@ use tomte::table::{
 };
 
 use super::Row;
-use crate::values::{capability, rlimit, signal};
+use crate::{
+    model::show::span_text as span,
+    values::{capability, rlimit, signal},
+};
 
 /// Collects the settings that differ from their default.
 #[derive(Default)]
@@ -203,16 +206,6 @@ pub(super) fn word(variant: impl Debug) -> String {
         word.push(letter.to_ascii_lowercase());
     }
     word
-}
-
-/// A time span in the largest unit that has no fraction.
-pub(super) fn span(span: Micros) -> String {
-    match span {
-        Micros::FOREVER => "infinity".to_owned(),
-        Micros(micros) if micros.is_multiple_of(1_000_000) => format!("{}s", micros / 1_000_000),
-        Micros(micros) if micros.is_multiple_of(1_000) => format!("{}ms", micros / 1_000),
-        Micros(micros) => format!("{micros}us"),
-    }
 }
 
 fn amount(limit: u64) -> String {
