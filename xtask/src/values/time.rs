@@ -84,7 +84,8 @@ fn unknown_unit(text: &Text) -> Option<Diagnostic> {
         let end = written[start..].find(|c| !is_letter(c)).map_or(written.len(), |length| start + length);
         let word = &written[start..end];
         if UNITS.iter().all(|(unit, _)| *unit != word) {
-            let problem = Diagnostic::error(Code::TimeSpan, format!("{word:?} is no unit of time"));
+            let problem =
+                Diagnostic::error(Code::TimeSpan, format!("{written:?}: {word} is no unit of time"));
             let problem = problem.on(text, start..end).did_you_mean(word, UNITS.map(|(unit, _)| unit));
             return Some(problem.help("units are us ms s min h d w month y, and their longer names"));
         }
