@@ -83,6 +83,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
+        architecture: Some(board.arch()),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
     check::beyond(&units, diagnostics);

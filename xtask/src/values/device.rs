@@ -160,7 +160,8 @@ mod tests {
     use crate::values::{tests::text, unit_name::UnitName};
 
     fn specifiers() -> Specifiers {
-        Specifiers { unit: UnitName::new("x@sda.service").expect("a name"), root_shell: None }
+        let unit = UnitName::new("x@sda.service").expect("a name");
+        Specifiers { unit, image: std::sync::Arc::default() }
     }
 
     #[test]
