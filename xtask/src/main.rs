@@ -31,6 +31,7 @@ mod qemu;
 mod read;
 mod report;
 mod run;
+mod seccomp;
 mod setup;
 mod sim;
 mod size;
