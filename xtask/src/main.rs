@@ -59,6 +59,8 @@ enum Verb {
     Explain(explain::Args),
     /// Say what is wrong with unit files.
     Check(check::verb::Args),
+    /// Print every directive of unit files and what becomes of it here.
+    Directives(check::directives::Args),
     /// Build a board, run it, and show its units: the host board here, others in QEMU.
     Run(run::Args),
     /// Build the target binary of a board; its path goes to stdout.
@@ -153,6 +155,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Bake(args) => return bake::verb::run(&args),
         Verb::Explain(args) => return explain::run(&args),
         Verb::Check(args) => return check::verb::run(&args),
+        Verb::Directives(args) => return check::directives::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,

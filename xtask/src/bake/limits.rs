@@ -11,7 +11,7 @@ use tomte::table::{
 use crate::{
     board::Board,
     diag::{Diagnostic, Diagnostics},
-    model::{Command, Kind, Place, Service, Unit},
+    model::{Command, Place, Service, Unit},
     order::Graph,
 };
 
@@ -81,9 +81,8 @@ impl Limits<'_> {
             ("WORDS_BYTES_MAX", WORDS_BYTES_MAX),
             place.as_ref(),
         );
-        match &unit.kind {
-            Kind::Target => {}
-            Kind::Service(service) => self.service(service, place.as_ref()),
+        if let Some(service) = unit.kind.service() {
+            self.service(service, place.as_ref());
         }
     }
 

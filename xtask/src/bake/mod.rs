@@ -80,7 +80,9 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
     };
-    let units = check::load_for(&paths, &image, diagnostics);
+    let mut units = check::load_for(&paths, &image, diagnostics);
+    check::beyond(&units, diagnostics);
+    units.retain(|unit| unit.kind.is_started());
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
     bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)

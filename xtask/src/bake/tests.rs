@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use tomte::table::{CommandKind, Kind as KindRecord, Table, UidRange};
 
 use super::*;
-use crate::model::{Kind, Located, Place};
+use crate::model::{Kind, Place, Relation};
 use crate::testing;
 
 /// A board in a folder of its own, with what `toml` adds to the least a board says.
@@ -51,7 +51,7 @@ fn a_service_reads_back_with_everything_it_needs() {
     let (_dir, board) = board("");
     let mut unit = testing::service("app.service", |_| {});
     unit.install.present = true;
-    unit.install.wanted_by = vec![Located { value: "multi-user.target".into(), place: None }];
+    unit.install.relations.imply(Relation::WantedBy, "multi-user.target");
     let baked = baked(&board, vec![unit]);
     let table = Table::open(&baked.table, Some(Arch::X86_64)).unwrap();
     let names: Vec<&str> = table.ids().map(|id| table.unit(id).unwrap().name.as_str()).collect();

@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::known::KINDS;
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    model::Relation,
     values::unit_name::{SUFFIXES, UnitName},
 };
-
-/// The kinds of unit that tomte knows.
-const SUPPORTED: [&str; 2] = ["service", "target"];
 
 /// A unit's files.
 #[derive(Clone, Debug)]
@@ -30,8 +29,8 @@ pub struct Link {
     pub from: String,
     /// The unit it names.
     pub to: String,
-    /// Whether it is a `.requires` directory.
-    pub requires: bool,
+    /// What the directory is for: [`Relation::Wants`], [`Relation::Requires`] or [`Relation::Upholds`].
+    pub relation: Relation,
 }
 
 /// All that was found.
@@ -72,18 +71,28 @@ pub fn collect(paths: &[PathBuf], sink: &mut Diagnostics) -> Files {
     files
 }
 
+/// What a directory `UNIT.END` of links says of the unit (systemd.unit(5)).
+fn folder_relation(end: &str) -> Option<Relation> {
+    match end {
+        "wants" => Some(Relation::Wants),
+        "requires" => Some(Relation::Requires),
+        "upholds" => Some(Relation::Upholds),
+        _ => None,
+    }
+}
+
 fn directory(path: &Path, files: &mut Files, sink: &mut Diagnostics) {
     for entry in list(path, sink) {
         let end = entry.extension().unwrap_or_default().to_string_lossy().into_owned();
         if !entry.is_dir() && SUFFIXES.contains(&end.as_str()) {
             file(&entry, false, files, sink);
-        } else if entry.is_dir() && (end == "wants" || end == "requires") {
+        } else if let Some(relation) = folder_relation(&end).filter(|_| entry.is_dir()) {
             let from = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             for path in list(&entry, sink) {
                 let to = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let supported = UnitName::new(&to).is_ok_and(|name| SUPPORTED.contains(&name.suffix));
+                let supported = UnitName::new(&to).is_ok_and(|name| KINDS.contains(&name.suffix));
                 if supported {
-                    files.links.push(Link { path, from: from.clone(), to, requires: end == "requires" });
+                    files.links.push(Link { path, from: from.clone(), to, relation });
                 }
             }
         }
@@ -113,8 +122,8 @@ fn file(path: &Path, named: bool, files: &mut Files, sink: &mut Diagnostics) {
             return;
         }
     };
-    if !SUPPORTED.contains(&name.suffix) {
-        let message = format!("{}: {} units are not supported by this tomte", path.display(), name.suffix);
+    if !KINDS.contains(&name.suffix) {
+        let message = format!("{}: {} units are not supported by tomte", path.display(), name.suffix);
         sink.push(match named {
             true => Diagnostic::error(message),
             false => Diagnostic::warning(message + ": skipped"),

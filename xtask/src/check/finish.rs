@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     diag::Diagnostic,
-    model::{Directories, Exec, Kind, Unit},
+    model::{Directories, Exec, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
 
@@ -24,24 +24,26 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     }
     if name.suffix == "service" {
         service(&mut draft, cx);
+    }
+    if draft.unit.kind.exec_mut().is_some() {
         directories(&mut draft);
-        capabilities(&draft.service.exec, cx);
-        dynamic_user(&mut draft.service.exec, name, cx);
-        draft.unit.kind = Kind::Service(Box::new(draft.service));
+        capabilities(draft.exec(), cx);
+        dynamic_user(draft.exec(), name, cx);
     }
     draft.unit
 }
 
 /// Fills in the defaults that depend on other settings and refuses what cannot run.
 fn service(draft: &mut Draft, cx: &mut Cx) {
-    let service = &mut draft.service;
+    let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
+    let service = draft.service();
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
     let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
-    service.service_type = draft.service_type.unwrap_or(default);
+    service.service_type = written_type.unwrap_or(default);
     let oneshot = service.service_type == ServiceType::Oneshot;
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
-    service.timeout_start = draft.timeout_start.unwrap_or(default);
+    service.timeout_start = written_timeout.unwrap_or(default);
     if starts == 0 && stops == 0 {
         // What seems to be missing may be what was refused, and that has been said.
         if !cx.failed {
@@ -90,7 +92,7 @@ fn directories(draft: &mut Draft) {
         names.sort();
         names.dedup();
         if !names.is_empty() {
-            draft.service.exec.directories.push(Directories { kind, mode, names });
+            draft.exec().directories.push(Directories { kind, mode, names });
         }
     }
 }
@@ -139,6 +141,7 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
             cx.problems.push(problem);
         }
     }
+    cx.lacking.retain(|(key, _)| key != "ProtectSystem"); // strict, whatever was written
     exec.private_tmp = PrivateTmp::Disconnected;
     exec.protect_system = ProtectSystem::Strict;
     if exec.protect_home == ProtectHome::No {

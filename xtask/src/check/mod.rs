@@ -1,14 +1,15 @@
 //! Unit files to typed units: what each directive means, what it defaults to, what it implies, and every check that
 //! looks at one unit alone. Collects all problems of all files. Names of other units are left to `order`.
 
-mod directives;
+mod conditions;
+pub mod directives;
 mod draft;
 mod exec;
 mod files;
 mod finish;
 mod image;
 mod known;
-mod lists;
+mod relations;
 mod service;
 pub mod verb;
 
@@ -21,6 +22,8 @@ use crate::{
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
+use directives::{Set, Standing};
+pub use draft::START_LIMIT;
 #[cfg(test)]
 pub use draft::service as default_service;
 use draft::{Cx, Draft};
@@ -53,19 +56,36 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     units
 }
 
+/// Says what the units ask for and this tomte's PID 1 cannot do yet, as `bake` sees it.
+pub fn beyond(units: &[Unit], sink: &mut Diagnostics) {
+    beyond_as(None, units, sink);
+}
+
+/// The same, every problem as bad as `severity` says.
+fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics) {
+    let mut say = |problem: Diagnostic| {
+        sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
+    };
+    for unit in units {
+        unit.later.iter().cloned().for_each(&mut say);
+        if let (false, Some(file)) = (unit.kind.is_started(), &unit.file) {
+            let kind = unit.kind.suffix();
+            let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
+            say(Diagnostic::warning(message));
+        }
+    }
+}
+
 /// Enters the links of `X.wants/` and `X.requires/` directories: at X if it is among the units, else as if `[Install]`
 /// said so.
 fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
     for link in &files.links {
-        let value = |value: &str| Located { value: value.to_owned(), place: None };
         if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.from) {
-            let list = if link.requires { &mut unit.requires } else { &mut unit.wants };
-            list.push(value(&link.to));
+            unit.relations.imply(link.relation, &link.to);
         } else if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.to) {
             let install = &mut unit.install;
             install.present = true;
-            let list = if link.requires { &mut install.required_by } else { &mut install.wanted_by };
-            list.push(value(&link.from));
+            install.relations.imply(link.relation.installed(), &link.from);
         } else {
             let message = format!("{}: there is neither {} nor {}", link.path.display(), link.from, link.to);
             sink.push(Diagnostic::warning(message));
@@ -85,8 +105,8 @@ fn instances(
     let mut asked: Vec<String> = image.instances.clone();
     asked.extend(files.links.iter().map(|link| link.to.clone()));
     let named = |unit: &Unit| {
-        let lists = [&unit.wants, &unit.requires, &unit.install.also];
-        lists.into_iter().flatten().map(|name| name.value.clone()).collect::<Vec<_>>()
+        let related = unit.relations.iter().map(|(_, name)| name);
+        related.chain(&unit.install.also).map(|name| name.value.clone()).collect::<Vec<_>>()
     };
     asked.extend(units.iter().flat_map(named));
     for template in &files.templates {
@@ -141,7 +161,8 @@ fn assemble(found: &Found, sections: &[Section], mut cx: Cx, sink: &mut Diagnost
         take(section, &found.name, &mut draft, &mut cx);
     }
     let default_instance = std::mem::take(&mut draft.default_instance);
-    let unit = finish::unit(draft, &found.name, &mut cx);
+    let mut unit = finish::unit(draft, &found.name, &mut cx);
+    unit.later = cx.lacking.drain(..).map(|(_, problem)| problem).collect();
     cx.drain(sink);
     (unit, default_instance)
 }
@@ -158,19 +179,33 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
     draft.unit.install.present |= name == "Install";
     for assignment in &section.assignments {
         let key = assignment.key.as_str();
-        let Some(set) = directives::find(name, key) else {
-            cx.problems.extend(known::unsupported(name, assignment));
+        let Some(directive) = directives::find(name, key) else {
+            cx.problems.extend(known::unknown(name, unit.suffix, assignment));
             continue;
         };
-        let before = cx.problems.len();
-        let failed = set(draft, assignment, cx).err();
-        cx.failed |= failed.is_some();
-        cx.problems.extend(failed);
-        for problem in &mut cx.problems[before..] {
-            problem.message = under(key, &problem.message);
+        match directive.standing {
+            Standing::Supported(set) => apply(set, assignment, draft, cx),
+            Standing::Checked(set, _) => {
+                apply(set, assignment, draft, cx);
+                cx.later(assignment, directive.later(assignment));
+            }
+            Standing::Inert => {}
+            Standing::Refused => cx.problems.extend(directive.refusal(assignment)),
         }
-        cx.written.insert(key.to_owned(), assignment.clone());
     }
+}
+
+/// Applies one assignment.
+fn apply(set: Set, assignment: &Assignment, draft: &mut Draft, cx: &mut Cx) {
+    let key = assignment.key.as_str();
+    let before = cx.problems.len();
+    let failed = set(draft, assignment, cx).err();
+    cx.failed |= failed.is_some();
+    cx.problems.extend(failed);
+    for problem in &mut cx.problems[before..] {
+        problem.message = under(key, &problem.message);
+    }
+    cx.written.insert(key.to_owned(), assignment.clone());
 }
 
 /// `message` about the value of `key`; it may begin with the value, quoted.

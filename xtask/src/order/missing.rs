@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Mention, Origin, Relation};
+use super::{Mention, Origin};
 use crate::{
     diag::{Diagnostic, Diagnostics, Severity, closest},
+    model::Relation,
     targets::{self, Absent},
 };
 
@@ -48,10 +49,9 @@ const fn weight(relation: Relation, absent: Absent, slip: bool) -> Option<fn(Str
     match (relation, absent) {
         (Relation::After | Relation::Before, Absent::Shutdown) => None,
         (Relation::After | Relation::Before, Absent::Unknown) if slip => Some(Diagnostic::warning),
-        (Relation::After | Relation::Before, _) | (Relation::Requires, Absent::Done(_)) => {
-            Some(Diagnostic::note)
-        }
-        (Relation::Requires, _) => Some(Diagnostic::error),
+        (Relation::After | Relation::Before, _)
+        | (Relation::Requires | Relation::BindsTo, Absent::Done(_)) => Some(Diagnostic::note),
+        (Relation::Requires | Relation::BindsTo, _) => Some(Diagnostic::error),
         (_, Absent::Unknown | Absent::Shutdown) => Some(Diagnostic::warning),
         (_, Absent::Done(_) | Absent::Foreign | Absent::Kind(_)) => Some(Diagnostic::note),
     }
