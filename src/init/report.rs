@@ -91,7 +91,7 @@ fn settings(exec: &Exec<'_>) -> [(bool, &'static str); SETTINGS] {
         (exec.private_tmp == PrivateTmp::Disconnected, "PrivateTmp=disconnected"),
         (exec.protect_system == ProtectSystem::Strict, "ProtectSystem=strict"),
         (exec.protect_home == ProtectHome::ReadOnly, "ProtectHome=read-only"),
-        (exec.restrict_suid_sgid, "RestrictSUIDSGID=yes"),
+        (exec.filter.is_some(), "SystemCallFilter="),
         (exec.capability_bounding_set != u64::MAX, "CapabilityBoundingSet="),
         (exec.remove_ipc, "RemoveIPC=yes"),
     ]

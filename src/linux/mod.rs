@@ -14,7 +14,6 @@ pub mod console;
 pub mod directory;
 pub mod errno;
 mod expand;
-mod filter;
 pub mod ipc;
 pub mod output;
 pub mod passwd;

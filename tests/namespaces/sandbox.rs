@@ -41,7 +41,6 @@ fn as_dynamic_user<'a>(plan: &mut Plan<'a>, directories: &'a [Directory<'a>]) {
         protect_home: ProtectHome::ReadOnly,
     };
     plan.limits.no_new_privileges = true;
-    plan.limits.restrict_suid_sgid = true;
 }
 
 fn own_directories() -> [Directory<'static>; 5] {
