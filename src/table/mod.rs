@@ -21,6 +21,7 @@
 pub mod limits;
 
 mod board;
+mod calendar;
 #[cfg(any(test, feature = "encode"))]
 mod encode;
 mod exec;
@@ -38,6 +39,7 @@ use crate::record::{Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
 pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
+pub use calendar::{Calendar, Steps, YEARS, month_length};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, strings};
 pub use exec::{
