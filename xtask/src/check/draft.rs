@@ -12,6 +12,7 @@ use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{Exec, Kind, Located, Mount, Service, Socket, Swap, Unit},
     read::{Assignment, Text},
+    seccomp::policy::Policy,
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
@@ -158,7 +159,7 @@ fn exec() -> Exec {
         private_tmp: PrivateTmp::No,
         protect_system: ProtectSystem::No,
         protect_home: ProtectHome::No,
-        restrict_suid_sgid: false,
+        system_calls: Policy::default(),
         remove_ipc: false,
         directories: Vec::new(),
         runtime_directory_preserve: Preserve::No,

@@ -3,7 +3,7 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, PrivateTmp, ProtectHome, ProtectSystem, Restart, ServiceType,
+    CommandKind, DirectoryKind, Micros, PrivateTmp, ProtectHome, ProtectSystem, Restart, Rlimit, ServiceType,
 };
 
 use super::{
@@ -17,6 +17,9 @@ use crate::{
     values::{capability, scalar, unit_name::UnitName, user},
 };
 
+/// RLIMIT_RTPRIO.
+const RTPRIO: u8 = 14;
+
 /// The finished unit.
 pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     if draft.unit.start_limit.burst == 0 {
@@ -29,6 +32,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         directories(&mut draft);
         capabilities(draft.exec(), cx);
         dynamic_user(draft.exec(), name, cx);
+        system_calls(draft.exec(), cx);
     }
     draft.unit
 }
@@ -148,6 +152,23 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
         exec.protect_home = ProtectHome::ReadOnly;
     }
     exec.no_new_privileges = true;
-    exec.restrict_suid_sgid = true;
+    exec.system_calls.suid_sgid = true;
     exec.remove_ipc = true;
+}
+
+/// What the filter of system calls asks of other settings (exec-invoke.c, `seccomp_allows_drop_privileges`).
+fn system_calls(exec: &mut Exec, cx: &mut Cx) {
+    if !exec.system_calls.allows("execve") {
+        let help = "allow execve: every program is started with it";
+        refuse("SystemCallFilter", "execve is refused, so nothing could be started", help, cx);
+    }
+    // The capability to load a filter is given up afterwards; where that is refused, it must not have been needed.
+    let leaves_root = !matches!(exec.user.value.as_str(), "" | "0" | "root");
+    if leaves_root && !exec.system_calls.allows("capset") {
+        exec.no_new_privileges = true;
+    }
+    // Otherwise a program could have what sched_setscheduler(2) may not give it from a limit of PID 1's.
+    if exec.system_calls.realtime && exec.rlimits.iter().all(|limit| limit.resource != RTPRIO) {
+        exec.rlimits.push(Rlimit { resource: RTPRIO, soft: 0, hard: 0 });
+    }
 }

@@ -11,6 +11,7 @@ mod image;
 mod known;
 mod relations;
 mod service;
+mod system_calls;
 pub mod verb;
 
 use std::{collections::BTreeSet, path::PathBuf};

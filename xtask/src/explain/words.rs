@@ -138,7 +138,6 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     rows.unless("no", "PrivateTmp", private_tmp);
     rows.unless("no", "ProtectSystem", word(exec.protect_system));
     rows.unless("no", "ProtectHome", word(exec.protect_home));
-    rows.unless("no", "RestrictSUIDSGID", yes(exec.restrict_suid_sgid));
     rows.unless("no", "RemoveIPC", yes(exec.remove_ipc));
     for directories in exec.directories.iter() {
         let setting = directories.kind.setting();

@@ -5,6 +5,7 @@ use tomte::table::{
 };
 
 use super::{Located, Place};
+use crate::seccomp::policy::Policy;
 
 /// One command line, as `tomte::table::Command`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,8 @@ pub struct Exec {
     pub private_tmp: PrivateTmp,
     pub protect_system: ProtectSystem,
     pub protect_home: ProtectHome,
-    pub restrict_suid_sgid: bool,
+    /// What the filter of system calls enforces.
+    pub system_calls: Policy,
     pub remove_ipc: bool,
     pub directories: Vec<Directories>,
     pub runtime_directory_preserve: Preserve,

@@ -8,6 +8,7 @@ use super::{
     policy::{CallList, Denial, Families, Policy},
     rule::{Action, EAFNOSUPPORT, ENOSYS, EPERM, Filter, Test},
 };
+use crate::values::namespace;
 
 const REFUSED: Action = Action::Errno(EPERM);
 const ABSENT: Action = Action::Errno(ENOSYS);
@@ -28,29 +29,6 @@ const SOCKETCALL_SOCKET: u32 = 1;
 /// SCHED_OTHER, SCHED_BATCH, SCHED_IDLE.
 const ORDINARY_POLICIES: [u32; 3] = [0, 3, 5];
 
-/// All `CLONE_NEW*`, with their names in `RestrictNamespaces=`.
-pub const NAMESPACES: [(&str, u32); 8] = [
-    ("cgroup", 0x0200_0000),
-    ("ipc", 0x0800_0000),
-    ("net", 0x4000_0000),
-    ("mnt", 0x0002_0000),
-    ("pid", 0x2000_0000),
-    ("user", 0x1000_0000),
-    ("uts", 0x0400_0000),
-    ("time", 0x0000_0080),
-];
-
-/// Every kind of namespace.
-pub const NAMESPACES_ALL: u32 = {
-    let mut all = 0;
-    let mut at = 0;
-    while at < NAMESPACES.len() {
-        all |= NAMESPACES[at].1;
-        at += 1;
-    }
-    all
-};
-
 /// The filters of `policy` for `abi` in the order in which systemd loads them. The interfaces that `SystemCallArchitectures=` closes
 /// are not part of them.
 pub fn filters(policy: &Policy, abi: Abi) -> Vec<Filter> {
@@ -63,7 +41,7 @@ pub fn filters(policy: &Policy, abi: Abi) -> Vec<Filter> {
         write_execute.then(|| memory_deny_write_execute(abi)),
         when(realtime, restrict_realtime),
         when(suid_sgid, restrict_suid_sgid),
-        policy.namespaces.filter(|kept| *kept & NAMESPACES_ALL != NAMESPACES_ALL).map(restrict_namespaces),
+        policy.namespaces.filter(|kept| *kept & namespace::ALL != namespace::ALL).map(restrict_namespaces),
         when(tunables, || refused(["_sysctl"])),
         when(modules, || refused(groups::calls("@module").unwrap_or_default())),
         when(kernel_logs, || refused(["syslog"])),
@@ -150,12 +128,12 @@ fn restrict_suid_sgid() -> Filter {
 
 /// unshare, clone and setns; clone3 has the flags in memory. setns without a kind takes any.
 fn restrict_namespaces(kept: u32) -> Filter {
-    let forbidden = NAMESPACES_ALL & !kept;
+    let forbidden = namespace::ALL & !kept;
     let mut filter = Filter::new();
     for call in ["unshare", "clone"] {
         filter.when(call, [Test::any_bit(0, forbidden)], REFUSED);
     }
-    if forbidden == NAMESPACES_ALL {
+    if forbidden == namespace::ALL {
         filter.always("setns", REFUSED);
     } else {
         filter.when("setns", [Test::one_of(1, [0])], REFUSED);

@@ -43,6 +43,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     GROUPS.keys().copied()
 }
 
+/// Names of system calls of any architecture.
+pub fn all_calls() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().copied()
+}
+
 /// Whether a call of this name was there when the groups were made: newer ones answer ENOSYS in an allow list.
 pub fn is_known(call: &str) -> bool {
     KNOWN.contains(call)

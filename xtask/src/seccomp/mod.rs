@@ -9,18 +9,20 @@
 //! | `filters` | what systemd loads for each setting, as rules by the calls' names |
 //! | `rule` | actions, conditions on arguments, and several filters as one |
 //! | `search` | the cheapest tree of comparisons over numbers |
+//! | `words` | what a filter does, for people |
 //! | `program` | instructions, their layout, and the kernel's checks of them |
 //!
 //! systemd loads one program for each setting and interface; the kernel runs all of them for every call. Here they are
 //! one program, in which every interface is a branch.
 
-pub mod abi;
+mod abi;
 mod filters;
 pub mod groups;
 pub mod policy;
 mod program;
 mod rule;
 mod search;
+pub mod words;
 
 #[cfg(test)]
 mod tests;
@@ -30,13 +32,22 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Result;
 use tomte::table::Arch;
 
+pub use self::abi::Abi;
 use self::{
-    abi::{Abi, X32_BIT},
+    abi::X32_BIT,
     filters::filters,
     policy::Policy,
     program::{Graph, IF_AT_LEAST, IF_EQUAL, Instruction, Node, Step},
-    rule::{Action, Condition, ENOSYS, Rule, Test, merge},
+    rule::{Action, Clause, Condition, ENOSYS, Rule, Test, merge},
 };
+
+impl Policy {
+    /// Whether `call` is always made, whatever its arguments.
+    pub fn allows(&self, call: &str) -> bool {
+        let rule = merge(&filters(self, Abi::X86_64), Some(call));
+        matches!(rule.clauses(), [Clause { action: Action::Allow | Action::Log, .. }])
+    }
+}
 
 /// What a program does with an interface that the architecture is not known to have.
 const ABSENT: Action = Action::Errno(ENOSYS);
@@ -51,11 +62,6 @@ impl Program {
     /// What the kernel is given: an array of struct sock_filter.
     pub fn bytes(&self) -> Vec<u8> {
         program::bytes(&self.instructions)
-    }
-
-    /// How many instructions it has.
-    pub fn len(&self) -> usize {
-        self.instructions.len()
     }
 }
 

@@ -276,7 +276,11 @@ fn programs_are_small_and_every_call_is_found_quickly() {
     for (policy, most, longest) in limits {
         for (arch, most) in ARCHS.into_iter().zip(most) {
             let program = compile(&policy, arch).unwrap().unwrap();
-            assert!(program.len() <= most, "{arch:?}: {} instructions of {policy:?}", program.len());
+            assert!(
+                program.instructions.len() <= most,
+                "{arch:?}: {} instructions of {policy:?}",
+                program.instructions.len()
+            );
             for abi in Abi::of(arch) {
                 for call in calls(*abi, &[[0; 6], [u64::MAX; 6]]) {
                     let (_, steps) = run(&program.instructions, &call);

@@ -1,13 +1,17 @@
 //! systemd.exec(5): what a process is given and kept from.
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
-use crate::{check::exec as e, values::scalar};
+use crate::{
+    check::{exec as e, system_calls as s},
+    values::scalar,
+};
 
 pub const PAGE: Page = Page { manual: "systemd.exec(5)", directives: DIRECTIVES };
 
 const IMAGES: &str = "images are not mounted for one service; `RootDirectory=` takes a directory";
 const LSM: &str = "no policy of a security module is loaded at boot; the other directives narrow without one";
 const NUMA: &str = "boards have one memory node; nothing is lost";
+const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
 const UTMP: &str = "there is no utmp to write to";
 
 const DIRECTIVES: &[Directive] = &[
@@ -74,7 +78,7 @@ const DIRECTIVES: &[Directive] = &[
         Off::Empty,
         "there is no key of the machine to decrypt them with; `LoadCredential=` takes a file",
     ),
-    needed("LockPersonality", Off::No, boolean).narrowing(),
+    supported("LockPersonality", |d, a, _| s::lock_personality(d, a)).narrowing(),
     extra("LogExtraFields", text).unless(Off::Empty),
     extra("LogFilterPatterns", text).unless(Off::Empty),
     extra("LogLevelMax", text).unless(Off::Empty),
@@ -83,7 +87,8 @@ const DIRECTIVES: &[Directive] = &[
     extra("LogRateLimitIntervalSec", span),
     supported("LogsDirectory", e::directory),
     supported("LogsDirectoryMode", e::directory_mode),
-    needed("MemoryDenyWriteExecute", Off::No, boolean).narrowing(),
+    supported("MemoryDenyWriteExecute", |d, a, _| s::switch(d, a, |policy| &mut policy.write_execute))
+        .narrowing(),
     extra("MemoryKSM", boolean),
     extra("MountAPIVFS", boolean),
     extra("MountFlags", text).unless(Off::Empty),
@@ -126,17 +131,20 @@ const DIRECTIVES: &[Directive] = &[
     needed("ReadWriteDirectories", Off::Empty, text).narrowing(),
     needed("ReadWritePaths", Off::Empty, text).narrowing(),
     supported("RemoveIPC", |d, a, _| put(&mut d.exec().remove_ipc, scalar::boolean(&a.value))).narrowing(),
-    needed("RestrictAddressFamilies", Off::Empty, text).narrowing(),
+    supported("RestrictAddressFamilies", s::address_families).narrowing().note(NO_WAY_ROUND),
     refused(
         "RestrictFileSystems",
         Off::Empty,
         "it needs the BPF LSM; `NoExecPaths=`, `InaccessiblePaths=` and `PrivateDevices=` narrow too",
     )
     .narrowing(),
-    needed("RestrictNamespaces", Off::No, text).narrowing(),
-    needed("RestrictRealtime", Off::No, boolean).narrowing(),
-    supported("RestrictSUIDSGID", |d, a, _| put(&mut d.exec().restrict_suid_sgid, scalar::boolean(&a.value)))
-        .narrowing(),
+    supported("RestrictNamespaces", s::namespaces).narrowing(),
+    supported("RestrictRealtime", |d, a, _| s::switch(d, a, |policy| &mut policy.realtime))
+        .narrowing()
+        .note("sched_setattr answers ENOSYS, too: it has the policy in memory"),
+    supported("RestrictSUIDSGID", |d, a, _| s::switch(d, a, |policy| &mut policy.suid_sgid))
+        .narrowing()
+        .note(NO_WAY_ROUND),
     needed("RootDirectory", Off::Empty, text).narrowing(),
     refused("RootEphemeral", Off::No, IMAGES).narrowing(),
     refused("RootHash", Off::Empty, IMAGES).narrowing(),
@@ -170,9 +178,12 @@ const DIRECTIVES: &[Directive] = &[
     supported("SyslogIdentifier", e::syslog_identifier),
     extra("SyslogLevel", text).unless(Off::Empty),
     extra("SyslogLevelPrefix", boolean),
-    needed("SystemCallArchitectures", Off::Empty, text).narrowing(),
-    needed("SystemCallErrorNumber", Off::Empty, text).narrowing(),
-    needed("SystemCallFilter", Off::Empty, text).narrowing(),
+    supported("SystemCallArchitectures", s::architectures).narrowing(),
+    supported("SystemCallErrorNumber", s::error_number).narrowing(),
+    supported("SystemCallFilter", s::filter)
+        .narrowing()
+        .note("with a list of what is allowed, calls newer than systemd 257 answer ENOSYS"),
+    supported("SystemCallLog", s::log),
     extra("TTYColumns", text).unless(Off::Empty),
     supported("TTYPath", e::tty_path),
     extra("TTYReset", boolean).unless(Off::No),
