@@ -139,7 +139,8 @@ fn objection(case: &Case) -> Result<Option<String>> {
     let file = folder.path().join(format!("{}.service", case.name));
     fs::write(&file, unit_text(case))?;
     let mut diagnostics = Diagnostics::default();
-    check::load(&[file], &mut diagnostics);
+    let units = check::load(&[file], &mut diagnostics);
+    check::beyond(&units, &mut diagnostics);
     let passed_over = |message: &str| message.contains("has no effect in this tomte");
     let objection =
         |problem: &&Diagnostic| problem.severity == Severity::Error || passed_over(&problem.message);
