@@ -1,6 +1,8 @@
 //! Every program against the plain rule, for every call and every class of arguments of every interface.
 
 mod interpreter;
+#[cfg(target_arch = "x86_64")]
+mod kernel;
 mod model;
 
 use proptest::prelude::*;
