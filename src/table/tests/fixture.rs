@@ -74,6 +74,7 @@ impl Parts {
             required_by: IdList::default(),
             after: IdList::default(),
             before: IdList::default(),
+            conditions: List::default(),
             start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
             kind,
         };

@@ -1,6 +1,7 @@
 //! The table of a board: unit files in, checked bytes out. Everything that the baker has to say goes into the
 //! diagnostics; the bytes are opened with the target's own code and compared before anybody gets them.
 
+pub mod conditions;
 mod filters;
 mod identities;
 mod inputs;
@@ -99,6 +100,8 @@ fn bake_units(
     inputs: inputs::Inputs,
     diagnostics: &mut Diagnostics,
 ) -> Result<Baked> {
+    limits::units(board, units.len(), diagnostics); // the graph has room for no more
+    stop_at_errors(board, diagnostics)?;
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
     // `enable` is about the board's own units. Units that somebody names for this once are there to be started.
     let own = options.units.is_empty();
@@ -114,8 +117,7 @@ fn bake_units(
 
     let arch = board.arch();
     let filters = Filters::new(&graph, arch)?;
-    let shared = record::Shared { identities: &identities, filters: &filters };
-
+    let shared = record::Shared { arch, identities: &identities, filters: &filters };
     let arena = Bump::new();
     let meant_board = record::board(&arena, board, &graph, shared)?;
     let meant: Vec<table::Unit<'_>> =

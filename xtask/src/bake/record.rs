@@ -6,11 +6,12 @@ use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
-    self, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
+    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
     Identity as IdentityRecord, IdentityId, Kind, List, Name, Service, StrList, Unit, UnitId,
 };
 
 use super::{
+    conditions,
     filters::Filters,
     identities::{Identity, dynamic_name},
 };
@@ -24,6 +25,7 @@ use crate::{
 /// What units have in common, and name by a number.
 #[derive(Clone, Copy)]
 pub(super) struct Shared<'a> {
+    pub(super) arch: Arch,
     pub(super) identities: &'a [Identity],
     pub(super) filters: &'a Filters,
 }
@@ -72,15 +74,16 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         required_by: ids(arena, &node.required_by)?,
         after: ids(arena, &after)?,
         before: ids(arena, &node.before)?,
+        conditions: conditions::records(arena, &unit.conditions, shared.arch),
         start_limit: unit.start_limit,
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
             model::Kind::Socket(_)
-            | model::Kind::Timer
-            | model::Kind::Path
+            | model::Kind::Timer(_)
+            | model::Kind::Path(_)
             | model::Kind::Mount(_)
             | model::Kind::Swap(_)
-            | model::Kind::Slice => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
+            | model::Kind::Slice(_) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
             model::Kind::Service(one) => {
                 Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?)
             }
@@ -180,7 +183,8 @@ pub(super) fn directory<'a>(arena: &'a Bump, directory: &'a model::Directories) 
     Ok(Directories { kind: directory.kind, mode: directory.mode, names: strings(arena, &directory.names)? })
 }
 
-fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
+/// `records` as a list in `arena`.
+pub(super) fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 

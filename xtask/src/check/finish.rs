@@ -9,10 +9,10 @@ use tomte::table::{
 use super::{
     blame,
     draft::{Cx, Draft},
-    under,
+    mount, socket, trigger, under,
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::{Directories, Exec, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
@@ -25,8 +25,14 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     if draft.unit.start_limit.burst == 0 {
         draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
     }
-    if name.suffix == "service" {
-        service(&mut draft, cx);
+    match name.suffix {
+        "service" => service(&mut draft, cx),
+        "socket" => socket::finish(&mut draft, name, cx),
+        "timer" | "path" => trigger::finish(&mut draft, name, cx),
+        "mount" => mount::finish_mount(&mut draft, name, cx),
+        "swap" => mount::finish_swap(&mut draft, name, cx),
+        "slice" => mount::finish_slice(&draft, name, cx),
+        _ => {}
     }
     if draft.unit.kind.exec_mut().is_some() {
         directories(&mut draft);
@@ -57,35 +63,48 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     }
     if oneshot && matches!(service.restart, Restart::Always | Restart::OnSuccess) {
         let message = "not allowed for Type=oneshot, which would never come to an end";
-        refuse("Restart", message, "Restart=on-failure is allowed", cx);
+        refuse(Code::OneshotRestart, "Restart", message, "Restart=on-failure is allowed", cx);
     }
     if cx.failed {
         // As above.
     } else if starts == 0 && !oneshot {
-        refuse("Type", "without ExecStart= only oneshot is allowed", "add ExecStart= to [Service]", cx);
+        refuse(
+            Code::NoStart,
+            "Type",
+            "without ExecStart= only oneshot is allowed",
+            "add ExecStart= to [Service]",
+            cx,
+        );
     } else if starts == 0 && !service.remain_after_exit {
         let message = "without ExecStart= the service has to stay active to be stopped";
-        refuse("ExecStop", message, "add RemainAfterExit=yes", cx);
+        refuse(Code::StopWithoutStart, "ExecStop", message, "add RemainAfterExit=yes", cx);
     } else if starts > 1 && !oneshot {
         let message = "several commands are allowed for Type=oneshot only";
         let help = "ExecStartPre= runs before the service; an empty ExecStart= takes earlier ones back";
-        refuse("ExecStart", message, help, cx);
+        refuse(Code::SeveralCommands, "ExecStart", message, help, cx);
     }
 }
 
 fn nothing_to_run(draft: &Draft, cx: &mut Cx) {
     let message = "no ExecStart= and no ExecStop=, so there is nothing to run";
-    let problem = match (&cx.header, &draft.unit.file) {
-        (Some(header), _) => Diagnostic::error(message).on(header, 0..header.len()),
-        (None, Some(file)) => Diagnostic::error(format!("{}: {message}", file.display())),
-        (None, None) => Diagnostic::error(message),
-    };
+    let problem = on_header(Diagnostic::error(Code::NothingToRun, message), draft, cx);
     cx.problems.push(problem.help("add ExecStart= to [Service]"));
 }
 
+/// Points at the header of the kind's own section, or names the file that has none.
+pub fn on_header(problem: Diagnostic, draft: &Draft, cx: &Cx) -> Diagnostic {
+    match (&cx.header, &draft.unit.file) {
+        (Some(header), _) => problem.on(header, 0..header.len()),
+        (None, Some(file)) => {
+            Diagnostic { message: format!("{}: {}", file.display(), problem.message), ..problem }
+        }
+        (None, None) => problem,
+    }
+}
+
 /// An error about the last assignment of `key`.
-fn refuse(key: &str, message: &str, help: &str, cx: &mut Cx) {
-    let problem = blame(Diagnostic::error(under(key, message)), key, cx);
+pub fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
+    let problem = blame(Diagnostic::error(code, under(key, message)), key, cx);
     cx.problems.push(problem.help(help));
 }
 
@@ -108,7 +127,13 @@ fn capabilities(exec: &Exec, cx: &mut Cx) {
         let names = capability::names(outside).collect::<Vec<_>>().join(" ");
         let message =
             format!("{names} cannot be given to the service, as CapabilityBoundingSet= takes it away");
-        refuse("AmbientCapabilities", &message, "allow it in CapabilityBoundingSet= too", cx);
+        refuse(
+            Code::AmbientCapability,
+            "AmbientCapabilities",
+            &message,
+            "allow it in CapabilityBoundingSet= too",
+            cx,
+        );
     }
 }
 
@@ -122,11 +147,17 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
         let problem = if written.is_empty() || user::is_strict(written) {
             continue;
         } else if user::number(written).is_some() {
-            Diagnostic::error(format!("{key}=: DynamicUser=yes needs a name, not the number {written}"))
-                .help("a number of your own choice goes without DynamicUser=")
+            Diagnostic::error(
+                Code::DynamicUserName,
+                format!("{key}=: DynamicUser=yes needs a name, not the number {written}"),
+            )
+            .help("a number of your own choice goes without DynamicUser=")
         } else {
-            Diagnostic::error(format!("{key}={written:?} cannot be the name of a dynamic user"))
-                .help("letters, digits, _ and -, no digit or - first, at most 31 bytes")
+            Diagnostic::error(
+                Code::DynamicUserName,
+                format!("{key}={written:?} cannot be the name of a dynamic user"),
+            )
+            .help("letters, digits, _ and -, no digit or - first, at most 31 bytes")
         };
         let problem = blame(problem, key, cx);
         cx.problems.push(problem);
@@ -140,7 +171,10 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
     for key in ["NoNewPrivileges", "PrivateTmp", "ProtectSystem", "RemoveIPC", "RestrictSUIDSGID"] {
         let off = cx.written.get(key).is_some_and(|a| scalar::boolean(&a.value) == Ok(false));
         if off {
-            let problem = Diagnostic::warning(under(key, "has no effect: DynamicUser=yes switches it on"));
+            let problem = Diagnostic::warning(
+                Code::DynamicUserImplies,
+                under(key, "has no effect: DynamicUser=yes switches it on"),
+            );
             let problem = blame(problem, key, cx);
             cx.problems.push(problem);
         }
@@ -160,7 +194,13 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
 fn system_calls(exec: &mut Exec, cx: &mut Cx) {
     if !exec.system_calls.allows("execve") {
         let help = "allow execve: every program is started with it";
-        refuse("SystemCallFilter", "execve is refused, so nothing could be started", help, cx);
+        refuse(
+            Code::NothingStarts,
+            "SystemCallFilter",
+            "execve is refused, so nothing could be started",
+            help,
+            cx,
+        );
     }
     // The capability to load a filter is given up afterwards; where that is refused, it must not have been needed.
     let leaves_root = !matches!(exec.user.value.as_str(), "" | "0" | "root");

@@ -1,10 +1,10 @@
 //! What the directives of systemd.service(5), systemd.kill(5) and the start limit do.
 
-use tomte::table::{CommandKind, ExitSet, KillMode, Micros, Restart, ServiceType, limits::COMMANDS_MAX};
+use tomte::table::{CommandKind, ExitSet, KillMode, Restart, ServiceType, limits::COMMANDS_MAX};
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     read::Assignment,
     values::{command, exit_status, scalar, signal, time, wrong},
 };
@@ -32,7 +32,7 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         "dbus" => "Type=exec starts the program and does not wait for its bus name",
         "idle" => {
             let message = "Type=\"idle\" is taken as simple: it does not wait for other units";
-            cx.later(a, Some(Diagnostic::warning(message).on(&a.value, 0..a.value.len())));
+            cx.later(a, Some(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len())));
             return Ok(());
         }
         _ => {
@@ -41,14 +41,18 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         }
     };
     let message = format!("Type={:?} is not supported by this tomte", a.value.as_str());
-    cx.later(a, Some(wrong(&a.value, message).help(help)));
+    cx.later(a, Some(wrong(&a.value, Code::NotYet, message).help(help)));
     Ok(())
 }
 
 /// `PermissionsStartOnly=`: only what it is without.
 pub fn permissions_start_only(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if scalar::boolean(&a.value)? {
-        let problem = wrong(&a.value, "\"yes\" is not supported by this tomte; systemd has deprecated it");
+        let problem = wrong(
+            &a.value,
+            Code::Refused,
+            "\"yes\" is not supported by this tomte; systemd has deprecated it",
+        );
         return Err(problem.help("put + or ! before the program of the commands that need full privileges"));
     }
     Ok(())
@@ -75,21 +79,15 @@ pub fn restart_sec(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
-/// A timeout: 0 means none, as it always has (load-fragment.c, `config_parse_service_timeout`).
-fn timeout_of(a: &Assignment) -> Result<Micros, Diagnostic> {
-    let span = time::span(&a.value)?;
-    Ok(if span == Micros::ZERO { Micros::FOREVER } else { span })
-}
-
 /// `TimeoutStartSec=`.
 pub fn timeout_start(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.timeout_start = Some(timeout_of(a)?);
+    d.timeout_start = Some(time::timeout(&a.value)?);
     Ok(())
 }
 
 /// `TimeoutStopSec=`.
 pub fn timeout_stop(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.service().timeout_stop = timeout_of(a)?;
+    d.service().timeout_stop = time::timeout(&a.value)?;
     Ok(())
 }
 
@@ -124,7 +122,7 @@ pub fn start_limit_burst_legacy(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> D
 }
 
 fn legacy(a: &Assignment, now: &str, cx: &mut Cx) {
-    let problem = Diagnostic::note("an old spelling").on(&a.key, 0..a.key.len());
+    let problem = Diagnostic::note(Code::OldSpelling, "an old spelling").on(&a.key, 0..a.key.len());
     cx.problems.push(problem.help(format!("since systemd 230 it is {now}= in [Unit]")));
 }
 
@@ -138,7 +136,10 @@ pub fn kill_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     ];
     d.kill().mode = scalar::choice(&a.value, &choices)?;
     if d.kill().mode == KillMode::None {
-        let problem = Diagnostic::warning("\"none\" leaves every process running; systemd has deprecated it");
+        let problem = Diagnostic::warning(
+            Code::DeprecatedValue,
+            "\"none\" leaves every process running; systemd has deprecated it",
+        );
         cx.problems.push(problem.on(&a.value, 0..a.value.len()).help("use mixed or control-group"));
     }
     Ok(())
@@ -182,7 +183,11 @@ pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     commands.extend(parsed.into_iter().map(|command| (kind, command)));
     let count = commands.iter().filter(|(other, _)| *other == kind).count();
     if count > COMMANDS_MAX {
-        return Err(wrong(&a.value, format!("{count} commands; at most {COMMANDS_MAX} of one kind")));
+        return Err(wrong(
+            &a.value,
+            Code::TableLimit,
+            format!("{count} commands; at most {COMMANDS_MAX} of one kind"),
+        ));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::{Diagnostic, closest},
+    diag::{Code, Diagnostic, closest},
     read::{Assignment, Text},
     seccomp::{
         Abi, groups,
@@ -56,7 +56,8 @@ pub fn filter(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             None => add(list, &name, inverted, own, cx),
             Some(denial) => {
                 let message = format!("{:?} is denied and allowed at once: left out", name.as_str());
-                let problem = Diagnostic::warning(message).on(&denial, 0..denial.len());
+                let problem =
+                    Diagnostic::warning(Code::AllowedWithError, message).on(&denial, 0..denial.len());
                 cx.problems.push(problem.help("an error goes with calls behind a ~"));
             }
         }
@@ -95,8 +96,8 @@ fn add(list: &mut CallList, name: &Text, inverted: bool, denial: Option<Denial>,
         list.add(call, inverted, denial);
     } else {
         let what = if written.starts_with('@') { "group of system calls" } else { "system call" };
-        let problem =
-            Diagnostic::warning(format!("{written:?} is no {what}: left out")).on(name, 0..name.len());
+        let problem = Diagnostic::warning(Code::SystemCall, format!("{written:?} is no {what}: left out"))
+            .on(name, 0..name.len());
         cx.problems.push(problem.did_you_mean(written, groups::names().chain(groups::all_calls())));
     }
 }
@@ -113,7 +114,9 @@ pub fn error_number(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     policy(d).denial = match a.value.as_str() {
         "" => Denial::Kill,
         _ => match denial_of(&a.value)? {
-            Denial::Errno(0) => return Err(wrong(&a.value, "0 is no error: the call would seem to succeed")),
+            Denial::Errno(0) => {
+                return Err(wrong(&a.value, Code::Word, "0 is no error: the call would seem to succeed"));
+            }
             denial => denial,
         },
     };
@@ -149,7 +152,7 @@ pub fn architectures(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
         let abi = Abi::ALL.into_iter().find(|abi| abi.name() == name);
         if abi.is_none() && name != "native" && !FOREIGN.contains(&name) {
             let known = || Abi::ALL.map(Abi::name).into_iter().chain(["native"]);
-            let problem = wrong(&word, format!("{name:?} is no architecture"));
+            let problem = wrong(&word, Code::Word, format!("{name:?} is no architecture"));
             return Err(match closest(name, known().chain(FOREIGN)) {
                 Some(_) => problem.did_you_mean(name, known().chain(FOREIGN)),
                 None => problem.help(format!("tomte's are {}", known().collect::<Vec<_>>().join(", "))),

@@ -6,13 +6,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nix::libc;
 
 use super::{network, path, scalar::decimal, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// The longest path or abstract name of a UNIX socket: `sun_path` less the byte that ends or begins it (unix(7)).
 pub const UNIX_BYTES_MAX: usize = 107;
 
 /// Where a socket listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Address {
     /// A path in the file system.
     Path(String),
@@ -48,7 +51,7 @@ pub fn parse(text: &Text) -> Result<Address, Diagnostic> {
     }
     if let Some(name) = written.strip_prefix('@') {
         if name.is_empty() {
-            return Err(wrong(text, "no name behind the @"));
+            return Err(wrong(text, Code::Address, "no name behind the @"));
         }
         return fits(text, name).map(|()| Address::Abstract(name.to_owned()));
     }
@@ -59,7 +62,7 @@ pub fn parse(text: &Text) -> Result<Address, Diagnostic> {
         return inet6(text);
     }
     if let Ok(address) = written.parse::<IpAddr>() {
-        let problem = wrong(text, format!("{written}: no port behind the address"));
+        let problem = wrong(text, Code::Address, format!("{written}: no port behind the address"));
         return Err(problem.help(match address {
             IpAddr::V4(_) => format!("write {written}:PORT"),
             IpAddr::V6(_) => format!("write [{written}]:PORT"),
@@ -82,12 +85,12 @@ pub fn parse(text: &Text) -> Result<Address, Diagnostic> {
 fn no_address(text: &Text) -> Diagnostic {
     let message =
         format!("{:?}: expected an address: /path, @name, PORT, 1.2.3.4:PORT or [::1]:PORT", text.as_str());
-    wrong(text, message)
+    wrong(text, Code::Address, message)
 }
 
 fn no_host(host: &Text) -> Diagnostic {
     let written = host.as_str();
-    let problem = wrong(host, format!("{written:?} is no IPv4 address"));
+    let problem = wrong(host, Code::Address, format!("{written:?} is no IPv4 address"));
     match written.parse::<Ipv6Addr>() {
         Ok(_) => problem.help(format!("an IPv6 address stands in brackets: [{written}]")),
         Err(_) => {
@@ -99,14 +102,14 @@ fn no_host(host: &Text) -> Diagnostic {
 fn fits(text: &Text, name: &str) -> Result<(), Diagnostic> {
     if name.len() > UNIX_BYTES_MAX {
         let message = format!("{} bytes; a socket's name has at most {UNIX_BYTES_MAX}", name.len());
-        return Err(wrong(text, message));
+        return Err(wrong(text, Code::Address, message));
     }
     Ok(())
 }
 
 fn inet6(text: &Text) -> Result<Address, Diagnostic> {
     let written = text.as_str();
-    let Some(close) = written.find(']') else { return Err(wrong(text, "the [ has no ]")) };
+    let Some(close) = written.find(']') else { return Err(wrong(text, Code::Address, "the [ has no ]")) };
     let inside = text.slice(1..close);
     let (host, interface) = match inside.as_str().find('%') {
         Some(percent) => {
@@ -116,12 +119,11 @@ fn inet6(text: &Text) -> Result<Address, Diagnostic> {
         None => (inside, None),
     };
     let Ok(address) = host.as_str().parse::<Ipv6Addr>() else {
-        return Err(wrong(&host, format!("{:?} is no IPv6 address", host.as_str())));
+        return Err(wrong(&host, Code::Address, format!("{:?} is no IPv6 address", host.as_str())));
     };
     let Some(rest) = written[close + 1..].strip_prefix(':') else {
-        return Err(
-            wrong(text, "no port behind the address").help(format!("write {}:PORT", &written[..=close]))
-        );
+        return Err(wrong(text, Code::Address, "no port behind the address")
+            .help(format!("write {}:PORT", &written[..=close])));
     };
     let port = port(&text.slice(text.len() - rest.len()..text.len()))?;
     Ok(Address::Inet { address: address.into(), port, interface })
@@ -129,13 +131,17 @@ fn inet6(text: &Text) -> Result<Address, Diagnostic> {
 
 fn vsock(text: &Text, rest: &str) -> Result<Address, Diagnostic> {
     let Some((cid, port)) = rest.split_once(':') else {
-        return Err(wrong(text, format!("{:?}: expected vsock:CID:PORT", text.as_str())));
+        return Err(wrong(text, Code::Address, format!("{:?}: expected vsock:CID:PORT", text.as_str())));
     };
     let number = |digits: &str| decimal(digits).and_then(|number| u32::try_from(number).ok());
     let at = text.len() - rest.len();
     let complain = |range: std::ops::Range<usize>| {
         let part = text.slice(range);
-        wrong(&part, format!("{:?}: expected a number from 0 to {}", part.as_str(), u32::MAX - 1))
+        wrong(
+            &part,
+            Code::Address,
+            format!("{:?}: expected a number from 0 to {}", part.as_str(), u32::MAX - 1),
+        )
     };
     let cid = match cid {
         "" => None,
@@ -154,7 +160,9 @@ fn vsock(text: &Text, rest: &str) -> Result<Address, Diagnostic> {
 /// A port: 1 to 65535.
 pub fn port(text: &Text) -> Result<u16, Diagnostic> {
     let number = decimal(text.as_str()).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
-    number.ok_or_else(|| wrong(text, format!("{:?} is no port: expected 1 to 65535", text.as_str())))
+    number.ok_or_else(|| {
+        wrong(text, Code::Address, format!("{:?} is no port: expected 1 to 65535", text.as_str()))
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{scalar::decimal, word, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// One more than the highest number: no kernel has more processors (cpu-set-util.c).
 const COUNT_MAX: u64 = 8192;
@@ -29,7 +32,7 @@ fn range(text: &Text) -> Result<std::ops::RangeInclusive<u16>, Diagnostic> {
         Some(dash) => {
             let (first, last) = (one(&text.slice(0..dash))?, one(&text.slice(dash + 1..text.len()))?);
             if first > last {
-                return Err(wrong(text, format!("{:?} ends before it begins", text.as_str())));
+                return Err(wrong(text, Code::Number, format!("{:?} ends before it begins", text.as_str())));
             }
             Ok(first..=last)
         }
@@ -44,7 +47,7 @@ fn one(text: &Text) -> Result<u16, Diagnostic> {
             text.as_str(),
             COUNT_MAX - 1
         );
-        wrong(text, message)
+        wrong(text, Code::Number, message)
     })
 }
 

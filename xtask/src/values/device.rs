@@ -4,10 +4,13 @@
 use tomte::table::Micros;
 
 use super::{path, scalar, size, specifier::Specifiers, time, word, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// Which devices a rule is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Devices {
     /// One node below /dev.
     Node(String),
@@ -21,14 +24,14 @@ pub enum Devices {
 }
 
 /// A rule of `DeviceAllow=`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Rule {
     pub devices: Devices,
     pub access: Access,
 }
 
 /// What may be done with a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Access {
     pub read: bool,
     pub write: bool,
@@ -49,7 +52,7 @@ fn devices(text: &Text) -> Result<Devices, Diagnostic> {
     for (start, block) in [("block-", true), ("char-", false)] {
         if let Some(pattern) = written.strip_prefix(start) {
             if pattern.is_empty() {
-                return Err(wrong(text, format!("no driver behind {start}: * is all of them")));
+                return Err(wrong(text, Code::Device, format!("no driver behind {start}: * is all of them")));
             }
             return Ok(Devices::Class { block, pattern: pattern.to_owned() });
         }
@@ -59,7 +62,7 @@ fn devices(text: &Text) -> Result<Devices, Diagnostic> {
             .help("a device is a path below /dev, or block- or char- and its driver's name in /proc/devices")
     })?;
     if !node.starts_with("/dev/") {
-        return Err(wrong(text, format!("{node:?} is no device: device nodes are below /dev")));
+        return Err(wrong(text, Code::Device, format!("{node:?} is no device: device nodes are below /dev")));
     }
     Ok(Devices::Node(node))
 }
@@ -72,7 +75,8 @@ fn access(text: &Text) -> Result<Access, Diagnostic> {
             'w' => access.write = true,
             'm' => access.mknod = true,
             _ => {
-                let problem = Diagnostic::error(format!("{c:?} is no access: expected r, w and m"));
+                let problem =
+                    Diagnostic::error(Code::Device, format!("{c:?} is no access: expected r, w and m"));
                 return Err(problem.on(text, at..at + c.len_utf8()));
             }
         }
@@ -90,7 +94,11 @@ pub fn rate(text: &Text, specifiers: &Specifiers) -> Result<(String, Option<u64>
     with(text, specifiers, "a number of bytes a second", |value| match value.as_str() {
         "infinity" => Ok(None),
         _ => match size::bytes_of_rate(value)? {
-            0 => Err(wrong(value, "\"0\": with no bytes at all nothing could be read or written")),
+            0 => Err(wrong(
+                value,
+                Code::Device,
+                "\"0\": with no bytes at all nothing could be read or written",
+            )),
             rate => Ok(Some(rate)),
         },
     })
@@ -109,7 +117,11 @@ fn with<T>(
 ) -> Result<(String, T), Diagnostic> {
     let (node, rest) = first(text, specifiers)?;
     if rest.is_empty() {
-        return Err(wrong(text, format!("{:?}: expected a path and {expected}", text.as_str())));
+        return Err(wrong(
+            text,
+            Code::Device,
+            format!("{:?}: expected a path and {expected}", text.as_str()),
+        ));
     }
     Ok((path::absolute(&node)?, value(&rest)?))
 }
@@ -118,7 +130,7 @@ fn with<T>(
 fn first(text: &Text, specifiers: &Specifiers) -> Result<(Text, Text), Diagnostic> {
     match word::next(text, 0, word::Escapes::Keep)? {
         Some(word) => Ok((specifiers.expand(&word.text)?, text.slice(word.next..text.len()).trim())),
-        None => Err(wrong(text, "no device")),
+        None => Err(wrong(text, Code::Device, "no device")),
     }
 }
 

@@ -3,7 +3,10 @@
 use nix::errno::Errno;
 
 use super::{scalar::decimal, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// Highest number a system call can return (include/linux/err.h, `MAX_ERRNO`).
 const HIGHEST: u16 = 4095;
@@ -17,13 +20,15 @@ pub fn parse(text: &Text) -> Result<u16, Diagnostic> {
     let written = text.as_str();
     if let Some(number) = decimal(written) {
         let number = u16::try_from(number).ok().filter(|number| *number <= HIGHEST);
-        return number.ok_or_else(|| wrong(text, format!("{written} is no error number: at most {HIGHEST}")));
+        return number.ok_or_else(|| {
+            wrong(text, Code::Word, format!("{written} is no error number: at most {HIGHEST}"))
+        });
     }
     let alias = ALIASES.into_iter().find(|(name, _)| *name == written).map(|(_, errno)| errno as u16);
     let known = || names().into_iter().find(|(_, name)| name == written).map(|(number, _)| number);
     alias.or_else(known).ok_or_else(|| {
         let names: Vec<_> = names().into_iter().map(|(_, name)| name).collect();
-        wrong(text, format!("{written:?} is no error's name"))
+        wrong(text, Code::Word, format!("{written:?} is no error's name"))
             .did_you_mean(written, names.iter().map(String::as_str))
     })
 }

@@ -3,7 +3,10 @@
 use nix::libc;
 
 use super::wrong;
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 macro_rules! families {
     ($($name:ident)+) => { &[$((stringify!($name), libc::$name as u8)),+] };
@@ -28,7 +31,7 @@ fn all() -> impl Iterator<Item = (&'static str, u8)> {
 pub fn parse(text: &Text) -> Result<u8, Diagnostic> {
     let written = text.as_str();
     all().find(|(name, _)| *name == written).map(|(_, number)| number).ok_or_else(|| {
-        let problem = wrong(text, format!("{written:?} is no address family"));
+        let problem = wrong(text, Code::Word, format!("{written:?} is no address family"));
         problem.did_you_mean(written, all().map(|(name, _)| name))
     })
 }

@@ -3,7 +3,10 @@
 use nix::libc;
 
 use super::{scalar, word, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// Names and the flags of clone(2).
 const NAMES: [(&str, u32); 8] = [
@@ -65,7 +68,7 @@ fn flag(word: &Text) -> Result<u32, Diagnostic> {
         let names = || NAMES.into_iter().map(|(name, _)| name);
         let message =
             format!("{written:?} is no kind of namespace: {}", names().collect::<Vec<_>>().join(" | "));
-        let problem = wrong(word, message).did_you_mean(written, names());
+        let problem = wrong(word, Code::Word, message).did_you_mean(written, names());
         if written.starts_with('~') {
             problem.help("a ~ stands once, before the whole list")
         } else {

@@ -4,10 +4,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{scalar::decimal, word, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// The addresses whose first `length` bits are those of `address`; its other bits are zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Prefix {
     /// IPv4 or IPv6.
     pub address: IpAddr,
@@ -50,7 +53,7 @@ fn prefix(text: &Text) -> Result<Prefix, Diagnostic> {
     let Ok(address) = written[..slash].parse::<IpAddr>() else {
         let names = GROUPS.map(|(name, _)| name);
         let message = format!("{:?} is no IP address and none of {}", &written[..slash], names.join(" | "));
-        return Err(wrong(&text.slice(0..slash), message).did_you_mean(written, names));
+        return Err(wrong(&text.slice(0..slash), Code::Network, message).did_you_mean(written, names));
     };
     let highest = if address.is_ipv4() { 32 } else { 128 };
     let length = match written.get(slash + 1..) {
@@ -63,6 +66,7 @@ fn prefix(text: &Text) -> Result<Prefix, Diagnostic> {
         let part = text.slice(slash + 1..text.len());
         return Err(wrong(
             &part,
+            Code::Network,
             format!("{:?}: expected a prefix length from 0 to {highest}", part.as_str()),
         ));
     };
@@ -87,7 +91,8 @@ fn masked(address: IpAddr, length: u8) -> IpAddr {
 /// `default`, which the kernel keeps for itself (netif-util.c, `ifname_valid_full`).
 pub fn interface(text: &Text) -> Result<String, Diagnostic> {
     let name = text.as_str();
-    let refuse = |why: &str| Err(wrong(text, format!("{name:?} is no network interface: {why}")));
+    let refuse =
+        |why: &str| Err(wrong(text, Code::Network, format!("{name:?} is no network interface: {why}")));
     if name.is_empty() || name.len() > 15 {
         return refuse("a name has 1 to 15 bytes");
     }
@@ -111,21 +116,21 @@ pub fn interfaces(text: &Text) -> Result<(bool, Vec<String>), Diagnostic> {
 }
 
 /// The IP version that a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Version {
     V4,
     V6,
 }
 
 /// The transport that a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Transport {
     Tcp,
     Udp,
 }
 
 /// What a process may bind a socket to: `SocketBindAllow=`. `None` stands for all there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct BindRule {
     pub version: Option<Version>,
     pub transport: Option<Transport>,
@@ -152,7 +157,7 @@ pub fn bind_rule(text: &Text) -> Result<BindRule, Diagnostic> {
             "any" if last => {}
             _ if last && part.starts_with(|c: char| c.is_ascii_digit()) => rule.ports = Some(ports(&here)?),
             _ => {
-                let problem = wrong(&here, format!("{part:?}: {FORM}"));
+                let problem = wrong(&here, Code::Network, format!("{part:?}: {FORM}"));
                 return Err(problem.did_you_mean(part, ["ipv4", "ipv6", "tcp", "udp", "any"]));
             }
         }
@@ -168,7 +173,7 @@ fn ports(text: &Text) -> Result<std::ops::RangeInclusive<u16>, Diagnostic> {
     let first = super::address::port(&text.slice(0..dash))?;
     let last = super::address::port(&text.slice(dash + 1..text.len()))?;
     if first > last {
-        return Err(wrong(text, format!("{:?} ends before it begins", text.as_str())));
+        return Err(wrong(text, Code::Network, format!("{:?} ends before it begins", text.as_str())));
     }
     Ok(first..=last)
 }

@@ -4,7 +4,10 @@
 use nix::libc;
 
 use super::{scalar::decimal, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// `CPUSchedulingPolicy=`.
 const POLICIES: [(&str, u8); 5] = [
@@ -61,9 +64,9 @@ pub fn integer(text: &Text, lowest: i64, highest: i64, what: &str) -> Result<i64
         None => (1, written.strip_prefix('+').unwrap_or(written)),
     };
     let value = decimal(digits).and_then(|value| i64::try_from(value).ok()).map(|value| sign * value);
-    value
-        .filter(|value| (lowest..=highest).contains(value))
-        .ok_or_else(|| wrong(text, format!("{written:?}: expected {what} from {lowest} to {highest}")))
+    value.filter(|value| (lowest..=highest).contains(value)).ok_or_else(|| {
+        wrong(text, Code::Number, format!("{written:?}: expected {what} from {lowest} to {highest}"))
+    })
 }
 
 fn named(text: &Text, names: &[(&str, u8)], what: &str) -> Result<u8, Diagnostic> {
@@ -75,7 +78,8 @@ fn named(text: &Text, names: &[(&str, u8)], what: &str) -> Result<u8, Diagnostic
     };
     by_name.or_else(by_number).map(|(_, number)| *number).ok_or_else(|| {
         let all: Vec<_> = names.iter().map(|(name, _)| *name).collect();
-        let problem = wrong(text, format!("{written:?} is no {what}: expected {}", all.join(" | ")));
+        let problem =
+            wrong(text, Code::Number, format!("{written:?} is no {what}: expected {}", all.join(" | ")));
         problem.did_you_mean(written, all)
     })
 }

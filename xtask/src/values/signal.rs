@@ -3,7 +3,10 @@
 use nix::sys::signal::Signal;
 
 use super::{scalar::decimal, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// SIGRTMIN as libc counts: the kernel's 32 and 33 are libc's own.
 const RTMIN: u8 = 34;
@@ -36,7 +39,7 @@ fn all() -> impl Iterator<Item = (&'static str, u8)> {
 pub fn parse(text: &Text) -> Result<u8, Diagnostic> {
     named(text.as_str()).ok_or_else(|| {
         let bare = text.as_str().trim_start_matches("SIG");
-        wrong(text, format!("{:?} is no signal", text.as_str())).did_you_mean(bare, names())
+        wrong(text, Code::Signal, format!("{:?} is no signal", text.as_str())).did_you_mean(bare, names())
     })
 }
 

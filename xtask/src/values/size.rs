@@ -3,12 +3,12 @@
 
 use super::{scalar::decimal, wrong};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     read::{Text, is_blank},
 };
 
 /// A hundredth of a percent, 0 to 10000 where 100 % is all there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Permyriad(pub u32);
 
 impl Permyriad {
@@ -17,7 +17,7 @@ impl Permyriad {
 }
 
 /// How much of something a unit may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Amount {
     /// So many bytes, tasks or the like.
     Fixed(u64),
@@ -56,7 +56,11 @@ pub fn count(text: &Text) -> Result<Amount, Diagnostic> {
         "infinity" => Ok(Amount::Unlimited),
         written if written.ends_with(['%', '‰', '‱']) => Ok(Amount::Share(share(text)?)),
         written => decimal(written).filter(|number| *number < u64::MAX).map(Amount::Fixed).ok_or_else(|| {
-            wrong(text, format!("{written:?}: expected a number, a percentage such as 10% or infinity"))
+            wrong(
+                text,
+                Code::Size,
+                format!("{written:?}: expected a number, a percentage such as 10% or infinity"),
+            )
         }),
     }
 }
@@ -65,7 +69,7 @@ pub fn count(text: &Text) -> Result<Amount, Diagnostic> {
 pub fn share(text: &Text) -> Result<Permyriad, Diagnostic> {
     let share = share_unbounded(text)?;
     if share > Permyriad::ALL {
-        return Err(wrong(text, format!("{:?} is more than all there is", text.as_str())));
+        return Err(wrong(text, Code::Size, format!("{:?} is more than all there is", text.as_str())));
     }
     Ok(share)
 }
@@ -83,9 +87,9 @@ pub fn share_unbounded(text: &Text) -> Result<Permyriad, Diagnostic> {
         let scale = 10_u64.pow(u32::try_from(places).ok()?);
         u32::try_from(whole.checked_mul(scale)?.checked_add(fraction)?).ok()
     });
-    parsed
-        .map(Permyriad)
-        .ok_or_else(|| wrong(text, format!("{written:?}: expected a percentage such as 20% or 12.5%")))
+    parsed.map(Permyriad).ok_or_else(|| {
+        wrong(text, Code::Size, format!("{written:?}: expected a percentage such as 20% or 12.5%"))
+    })
 }
 
 /// The terms of `text` added up. Each has a smaller letter than the one before.
@@ -93,7 +97,7 @@ fn sum(text: &Text, base: u64) -> Result<u64, Diagnostic> {
     let written = text.as_str();
     let problem = |at: usize, end: usize, message: &str| {
         let found = &written[at..end];
-        Err(Diagnostic::error(format!("{found:?}: {message}")).on(text, at..end))
+        Err(Diagnostic::error(Code::Size, format!("{found:?}: {message}")).on(text, at..end))
     };
     const EXPECTED: &str = "expected a number of bytes such as 4096, 64K or 1G 500M";
     let skip = |at: usize| written.len() - written[at..].trim_start_matches(is_blank).len();

@@ -3,7 +3,10 @@
 use tomte::table::Name;
 
 use super::{path, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// Every kind of unit systemd has.
 pub const SUFFIXES: [&str; 11] = [
@@ -76,7 +79,7 @@ impl UnitName {
 
 /// The unit name that `text` is.
 pub fn parse(text: &Text) -> Result<UnitName, Diagnostic> {
-    UnitName::new(text.as_str()).map_err(|message| wrong(text, message))
+    UnitName::new(text.as_str()).map_err(|message| wrong(text, Code::UnitName, message))
 }
 
 /// What systemd-escape(1) makes of `text`: `/` becomes `-`, and what no unit name can hold, `\xHH`.

@@ -107,6 +107,12 @@ impl Calendar {
     }
 }
 
+impl serde::Serialize for Calendar {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Display for Calendar {
     /// The normal form, as systemd-analyze(1) prints it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,10 @@ use super::{
     Calendar, DAYS, EVERY_DAY, Part, SECOND,
     field::{Field, Number, Raw, date, rounded},
 };
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// Full names, from Monday on; the first three letters of each will do.
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -59,7 +62,7 @@ fn zone(text: &Text, written: &str) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let message = format!("{word:?} is not supported: of time zones tomte only knows UTC");
-    let problem = Diagnostic::error(message).on(text, at..written.len());
+    let problem = Diagnostic::error(Code::CalendarEvent, message).on(text, at..written.len());
     Err(problem.help("a target has no time-zone data; its local time is UTC").did_you_mean(word, ["UTC"]))
 }
 
@@ -75,7 +78,8 @@ struct Wrong {
 impl Wrong {
     fn on(self, text: &Text) -> Diagnostic {
         let end = self.range.end.min(text.len());
-        let problem = Diagnostic::error(self.message).on(text, self.range.start.min(end)..end);
+        let problem =
+            Diagnostic::error(Code::CalendarEvent, self.message).on(text, self.range.start.min(end)..end);
         let problem = match self.help {
             Some(help) => problem.help(help),
             None => problem,
