@@ -43,14 +43,14 @@ pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
 pub use calendar::{Calendar, Steps, YEARS, month_length};
 pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
-pub use encode::{encode, ids, list, strings};
+pub use encode::{encode, ids, list, seal, strings};
 pub use exec::{
     Directories, DirectoryKind, Exec, Preserve, PrivateTmp, ProtectHome, ProtectSystem, Rlimit, Stdin, Stdout,
 };
 pub use list::{IdList, List, StrList};
 pub use unit::{
-    Command, CommandKind, Commands, Kill, KillMode, Kind, Privilege, Restart, Service, ServiceType,
-    StartLimit, Unit,
+    Command, CommandKind, Commands, Kill, KillMode, Kind, NotifyAccess, Privilege, Restart, Service,
+    ServiceType, StartLimit, Unit,
 };
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
@@ -58,6 +58,7 @@ pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 pub const SCHEMA: u16 = 4;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
+const LENGTH_AT: usize = 16;
 const CHECKSUM_AT: usize = 40;
 const HEADER_BYTES: usize = 48;
 /// Bytes of the header that are zero in this schema.
@@ -172,7 +173,7 @@ impl<'t> Table<'t> {
         if schema != SCHEMA {
             return Err(OpenError::Schema(schema));
         }
-        let length = u32_at(header, 16).ok_or(OpenError::Truncated)? as usize;
+        let length = u32_at(header, LENGTH_AT).ok_or(OpenError::Truncated)? as usize;
         if length > TABLE_BYTES_MAX {
             return Err(OpenError::TooLarge("TABLE_BYTES_MAX"));
         }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, Preserve, PrivateTmp, ProtectHome, ProtectSystem,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, ProtectHome,
+    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
@@ -66,8 +66,12 @@ pub struct Draft {
     pub default_instance: String,
     /// `Type=`, if written: the default depends on `ExecStart=`.
     pub service_type: Option<ServiceType>,
+    /// `PermissionsStartOnly=`, which is about commands that may follow it.
+    pub permissions_start_only: bool,
     /// `TimeoutStartSec=`, if written: the default depends on the type.
     pub timeout_start: Option<Micros>,
+    /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
+    pub timeout_abort: Option<Micros>,
     /// Mode and names of each directory setting, in the order of [`DirectoryKind::ALL`].
     pub directories: [(u16, Vec<String>); DirectoryKind::ALL.len()],
 }
@@ -80,7 +84,9 @@ impl Draft {
             unit: Unit { file: Some(file.to_owned()), ..unit },
             default_instance: String::new(),
             service_type: None,
+            permissions_start_only: false,
             timeout_start: None,
+            timeout_abort: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
         }
     }
@@ -160,6 +166,10 @@ pub fn service() -> Service {
         restart_force_exit_status: ExitSet::default(),
         timeout_start: Micros::from_secs(90),
         timeout_stop: Micros::from_secs(90),
+        timeout_abort: Micros::from_secs(90),
+        notify_access: NotifyAccess::None,
+        watchdog: Micros::ZERO,
+        reload_signal: 1,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),
@@ -169,7 +179,14 @@ pub fn service() -> Service {
 
 /// How processes are ended when nothing is said of it.
 pub const fn kill() -> Kill {
-    Kill { mode: KillMode::ControlGroup, signal: 15, final_signal: 9, send_sighup: false, send_sigkill: true }
+    Kill {
+        mode: KillMode::ControlGroup,
+        signal: 15,
+        final_signal: 9,
+        watchdog_signal: 6,
+        send_sighup: false,
+        send_sigkill: true,
+    }
 }
 
 /// A process of which nothing is said.
