@@ -19,6 +19,7 @@ mod socket;
 mod streams;
 mod system_calls;
 mod trigger;
+mod triggered;
 pub mod verb;
 
 use std::path::PathBuf;
@@ -61,6 +62,9 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     }
     units.sort_by(|one, other| one.name.cmp(&other.name));
     image.check(&units, sink);
+    if paths.iter().any(|path| path.is_dir()) {
+        triggered::check(&units, &files, sink);
+    }
     units
 }
 

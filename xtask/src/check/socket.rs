@@ -175,14 +175,18 @@ pub fn protocol(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
-/// `BindIPv6Only=`.
+/// `BindIPv6Only=`: a word, or a boolean that asks whether it is only IPv6.
 pub fn bind_ipv6_only(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let choices = [
         ("default", BindIpv6Only::Default),
         ("both", BindIpv6Only::Both),
         ("ipv6-only", BindIpv6Only::Ipv6Only),
     ];
-    d.socket().bind_ipv6_only = scalar::choice(&a.value, &choices)?;
+    d.socket().bind_ipv6_only = match scalar::boolean(&a.value) {
+        Ok(true) => BindIpv6Only::Ipv6Only,
+        Ok(false) => BindIpv6Only::Both,
+        Err(_) => scalar::choice(&a.value, &choices)?,
+    };
     Ok(())
 }
 

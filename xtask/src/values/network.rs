@@ -87,14 +87,23 @@ fn masked(address: IpAddr, length: u8) -> IpAddr {
     }
 }
 
+/// The longest name of a network interface (linux/if.h, `IFNAMSIZ` less the NUL).
+const NAME_BYTES_MAX: usize = 15;
+/// The longest of the other names that an interface may have (linux/if.h, `ALTIFNAMSIZ` less the NUL).
+const OTHER_NAME_BYTES_MAX: usize = 127;
+
 /// A network interface's name, or its number: 1 to 15 bytes without `/`, `:`, `%` and blanks, not `.`, `..`, `all` and
 /// `default`, which the kernel keeps for itself (netif-util.c, `ifname_valid_full`).
 pub fn interface(text: &Text) -> Result<String, Diagnostic> {
+    name(text, NAME_BYTES_MAX)
+}
+
+fn name(text: &Text, bytes_max: usize) -> Result<String, Diagnostic> {
     let name = text.as_str();
     let refuse =
         |why: &str| Err(wrong(text, Code::Network, format!("{name:?} is no network interface: {why}")));
-    if name.is_empty() || name.len() > 15 {
-        return refuse("a name has 1 to 15 bytes");
+    if name.is_empty() || name.len() > bytes_max {
+        return refuse(&format!("a name has 1 to {bytes_max} bytes"));
     }
     if [".", "..", "all", "default"].contains(&name) {
         return refuse("the kernel keeps this name for itself");
@@ -105,13 +114,14 @@ pub fn interface(text: &Text) -> Result<String, Diagnostic> {
     Ok(name.to_owned())
 }
 
-/// A list of interfaces; behind `~` all but these.
+/// A list of interfaces, by any of their names; behind `~` all but these.
 pub fn interfaces(text: &Text) -> Result<(bool, Vec<String>), Diagnostic> {
     let (inverted, list) = match text.as_str().strip_prefix('~') {
         Some(_) => (true, text.slice(1..text.len())),
         None => (false, text.clone()),
     };
-    let names = word::list(&list)?.iter().map(interface).collect::<Result<_, _>>()?;
+    let one = |word: &Text| name(word, OTHER_NAME_BYTES_MAX);
+    let names = word::list(&list)?.iter().map(one).collect::<Result<_, _>>()?;
     Ok((inverted, names))
 }
 
@@ -220,6 +230,7 @@ mod tests {
     fn interfaces_have_short_plain_names() {
         assert_eq!(interfaces(&text("~eth0 wlan0")), Ok((true, vec!["eth0".into(), "wlan0".into()])));
         assert_eq!(interfaces(&text("")), Ok((false, vec![])));
+        assert!(interfaces(&text(&"x".repeat(127))).is_ok() && interfaces(&text(&"x".repeat(128))).is_err());
         for bad in ["", "a/b", "a:b", "a%b", "..", "all", "sixteen-bytes-xx", "ü"] {
             assert!(interface(&text(bad)).is_err(), "{bad}");
         }
