@@ -15,7 +15,6 @@ pub mod console;
 pub mod directory;
 pub mod errno;
 mod expand;
-mod filter;
 mod glob;
 pub mod ipc;
 pub mod output;
