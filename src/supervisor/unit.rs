@@ -54,6 +54,17 @@ pub(super) struct Record {
     pub(super) announced: Announced,
     /// The process to be taken for the main one.
     pub(super) adopt: Option<Which>,
+    /// Whether it is known which process is the main one, or that there is none.
+    pub(super) main_known: bool,
+    /// The main process has ended so; whether another one has taken its place is being asked.
+    pub(super) succession: Option<ExitStatus>,
+    /// When `PIDFile=` is looked at again, and how long is waited after that: it grows.
+    pub(super) pid_file_at: Option<Instant>,
+    pub(super) pid_file_pause: Micros,
+    /// Until when `Type=idle` waits for others.
+    pub(super) idle_until: Option<Instant>,
+    /// When the service has been up for as long as it may.
+    pub(super) runtime_at: Option<Instant>,
     /// The process in the control slot has taken too long for a reload: it is to be killed.
     pub(super) kill_control: bool,
     /// Somebody spoke for the unit who may not: it has been said.
@@ -110,6 +121,12 @@ impl Record {
             watchdog_at: None,
             announced: Announced::Nothing,
             adopt: None,
+            main_known: false,
+            succession: None,
+            pid_file_at: None,
+            pid_file_pause: Micros::ZERO,
+            idle_until: None,
+            runtime_at: None,
             kill_control: false,
             refused: None,
             errno: 0,
@@ -130,7 +147,9 @@ impl Record {
 
     /// When something is due although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.state.deadline(), self.watchdog_at].into_iter().flatten().min()
+        let times =
+            [self.state.deadline(), self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until];
+        times.into_iter().flatten().min()
     }
 
     /// Whether the unit stays as it is unless something happens to it.
@@ -154,6 +173,8 @@ impl Record {
             Note::WatchdogExpired => Log::WatchdogExpired(id, self.timeout_signal),
             Note::NoticeRefused => Log::NoticeRefused(id, self.refused.unwrap_or(nobody)),
             Note::NotAdopted => Log::NotAdopted(id),
+            Note::RuntimeOver => Log::RuntimeOver(id),
+            Note::NoPidFile => Log::NoPidFile(id),
             Note::ReloadFailed => Log::ReloadFailed(id),
             Note::Reloaded => Log::Reloaded(id),
             Note::DependencyFailed => Log::DependencyFailed(id, self.blame.unwrap_or(id)),
@@ -188,6 +209,8 @@ pub(super) enum Note {
     NoticeRefused,
     NotAdopted,
     WatchdogExpired,
+    RuntimeOver,
+    NoPidFile,
     TimedOut,
     ReloadFailed,
     Reloaded,
@@ -203,11 +226,13 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::DependencyFailed,
         Self::NoticeRefused,
         Self::NotAdopted,
         Self::WatchdogExpired,
+        Self::RuntimeOver,
+        Self::NoPidFile,
         Self::TimedOut,
         Self::ReloadFailed,
         Self::Reloaded,
@@ -224,7 +249,7 @@ impl Note {
 
 /// The notes of one unit that are not told yet, each at most once: no queue, so nothing can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Notes(u16);
+pub(super) struct Notes(u32);
 
 impl Notes {
     /// Nothing to tell.
@@ -232,17 +257,17 @@ impl Notes {
 
     /// Adds `note`.
     pub(super) const fn add(&mut self, note: Note) {
-        self.0 |= 1 << note as u16;
+        self.0 |= 1 << note as u32;
     }
 
     fn pop(&mut self) -> Option<Note> {
-        let note = Note::ALL.into_iter().find(|note| self.0 & (1 << *note as u16) != 0)?;
-        self.0 &= !(1 << note as u16);
+        let note = Note::ALL.into_iter().find(|note| self.0 & (1 << *note as u32) != 0)?;
+        self.0 &= !(1 << note as u32);
         Some(note)
     }
 }
 
 /// Bytes of one record: 256 of them are in PID 1's memory when an image has that many units.
-const RECORD_BYTES_MAX: usize = 256;
+const RECORD_BYTES_MAX: usize = 320;
 
 const _: () = assert!(size_of::<Record>() <= RECORD_BYTES_MAX, "PID 1 has 256 KiB for everything");

@@ -4,7 +4,7 @@
 //! whole and within its limit, and no text that becomes a C string has a NUL in it.
 
 use super::{
-    Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Service,
+    Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kill, Kind, Service,
     StrList, Unit, UnitId,
     limits::{
         COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX, PATH_BYTES_MAX,
@@ -49,8 +49,11 @@ impl Unit<'_> {
 impl Service<'_> {
     fn is_sound(&self, identities: usize) -> bool {
         let is_signal = |signal: u8| (1..=SIGNAL_MAX).contains(&signal);
-        let kill = self.kill;
-        [kill.signal, kill.final_signal, kill.watchdog_signal, self.reload_signal].into_iter().all(is_signal)
+        let Kill { signal, restart_signal, final_signal, watchdog_signal, .. } = self.kill;
+        let signals = [signal, restart_signal, final_signal, watchdog_signal, self.reload_signal];
+        signals.into_iter().all(is_signal)
+            && is_path(self.pid_file)
+            && f64::from_bits(self.restart_growth) >= 1.0
             && CommandKind::ALL.into_iter().all(|kind| self.has_sound_commands(kind))
             && self.exec.is_sound(identities)
     }

@@ -4,8 +4,8 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType, StartLimit,
-    UidRange,
+    CommandKind, FailureMode, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
+    StartLimit, UidRange,
 };
 
 use super::fixture::{ServicePlan, UnitPlan, service, target};
@@ -124,15 +124,32 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
             ServiceType::Oneshot,
             ServiceType::Notify,
             ServiceType::NotifyReload,
+            ServiceType::Forking,
+            ServiceType::Dbus,
+            ServiceType::Idle,
         ],
     );
+    if rng.bool() {
+        plan.pid_file = "/run/pid";
+    }
+    plan.guess_main_pid = rng.u8(..4) != 0;
+    plan.exit_with_last = rng.u8(..8) == 0;
+    let modes = [FailureMode::Terminate, FailureMode::Terminate, FailureMode::Abort, FailureMode::Kill];
+    (plan.start_failure_mode, plan.stop_failure_mode) = (*pick(rng, &modes), *pick(rng, &modes));
+    if rng.u8(..8) == 0 {
+        plan.runtime_max = Micros::from_secs(rng.u64(1..=300));
+        plan.runtime_extra = Micros::from_secs(rng.u64(0..=60));
+    }
     plan.notify_access = match plan.service_type {
         ServiceType::Notify | ServiceType::NotifyReload => {
             *pick(rng, &[NotifyAccess::Main, NotifyAccess::Exec, NotifyAccess::All])
         }
-        ServiceType::Simple | ServiceType::Exec | ServiceType::Oneshot => {
-            *pick(rng, &[NotifyAccess::None, NotifyAccess::None, NotifyAccess::All])
-        }
+        ServiceType::Simple
+        | ServiceType::Exec
+        | ServiceType::Oneshot
+        | ServiceType::Forking
+        | ServiceType::Dbus
+        | ServiceType::Idle => *pick(rng, &[NotifyAccess::None, NotifyAccess::None, NotifyAccess::All]),
     };
     if plan.notify_access != NotifyAccess::None {
         plan.watchdog = Micros::from_secs(*pick(rng, &[0, 0, 1, 30]));
@@ -152,6 +169,10 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
         ]
     };
     plan.restart = *pick(rng, restarts);
+    if rng.u8(..4) == 0 {
+        (plan.restart_steps, plan.restart_growth) = (rng.u32(1..5), 2.0);
+        plan.restart_delay_max = Micros::from_secs(20);
+    }
     plan.restart_delay = Micros::from_millis(*pick(rng, &[0, 1, 100, 5_000]));
     plan.timeout_start = Micros::from_secs(rng.u64(1..=90));
     plan.timeout_stop = Micros::from_secs(rng.u64(1..=90));

@@ -4,6 +4,7 @@
 mod fixture;
 mod play;
 
+mod fork;
 mod golden;
 mod graph;
 mod killing;
@@ -12,6 +13,7 @@ mod notify;
 mod numbers;
 mod reload;
 mod requests;
+mod types;
 
 use crate::table::{Arch, Kind, Service, Table, UnitId};
 
