@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     boot::Boot,
+    conditions,
     control::{Control, Received},
     groups::Groups,
     log,
@@ -308,6 +309,9 @@ impl Kernel {
             Role::Janitor { unit } => {
                 self.push(Event::Cleaned { unit, clean: status == ExitStatus::Exited(0) })
             }
+            Role::Examiner { unit } => {
+                self.push(Event::Examined { unit, verdict: conditions::verdict(status) });
+            }
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {
                     log::error(format_args!("the report could not be written"));
@@ -336,7 +340,7 @@ impl Kernel {
         let own = self.processes.find(pid).and_then(|place| self.processes.get(place));
         match own.map(|process| process.role) {
             Some(Role::Service { unit, .. } | Role::Former { unit }) => Some(unit),
-            Some(Role::Janitor { .. } | Role::Reporter) => None,
+            Some(Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter) => None,
             None => self.groups.unit_of(pid, &self.table),
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     table::{CommandKind, UnitId, limits::UNITS_MAX},
 };
 
-/// A main process, the one before it, a control process and a janitor for every unit, and the reporter.
+/// A main process, the one before it, a control process, and a janitor or an examiner for every unit, and the reporter.
 pub(super) const PROCESSES_MAX: usize = 4 * UNITS_MAX + 1;
 
 /// What a process is for.
@@ -18,6 +18,8 @@ pub(super) enum Role {
     Former { unit: UnitId },
     /// Removes what a unit left.
     Janitor { unit: UnitId },
+    /// Looks at a unit's conditions.
+    Examiner { unit: UnitId },
     /// Writes the report.
     Reporter,
 }
@@ -103,7 +105,7 @@ impl Processes {
     pub(super) fn any_of(&self, unit: UnitId) -> bool {
         let own = |role: Role| match role {
             Role::Service { unit, .. } | Role::Former { unit } => Some(unit),
-            Role::Janitor { .. } | Role::Reporter => None,
+            Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter => None,
         };
         self.places.iter().flatten().any(|process| own(process.role) == Some(unit))
     }

@@ -93,6 +93,10 @@ pub(super) struct Record {
     pub(super) notes: Notes,
     /// The unit whose failure is this unit's: the start is off.
     pub(super) blame: Option<UnitId>,
+    /// A child looks at the unit's conditions.
+    pub(super) examined: bool,
+    /// The place of the condition that did not hold.
+    pub(super) unmet: u8,
     /// The signal that followed the last timeout, 0 for none.
     pub(super) timeout_signal: u8,
 }
@@ -141,6 +145,8 @@ impl Record {
             window: Window::CLOSED,
             notes: Notes::NONE,
             blame: None,
+            examined: false,
+            unmet: 0,
             timeout_signal: 0,
         }
     }
@@ -178,6 +184,9 @@ impl Record {
             Note::ReloadFailed => Log::ReloadFailed(id),
             Note::Reloaded => Log::Reloaded(id),
             Note::DependencyFailed => Log::DependencyFailed(id, self.blame.unwrap_or(id)),
+            Note::ConditionUnmet => Log::ConditionUnmet(id, self.unmet),
+            Note::AssertFailed => Log::AssertFailed(id, self.unmet),
+            Note::NotExamined => Log::NotExamined(id),
             Note::TimedOut => Log::TimedOut(id, self.timeout_signal),
             Note::NoUidLeft => Log::NoUidLeft(id),
             Note::MainExited => Log::MainExited(id, self.main_exit.unwrap_or(ExitStatus::Exited(0))),
@@ -211,6 +220,9 @@ pub(super) enum Note {
     WatchdogExpired,
     RuntimeOver,
     NoPidFile,
+    ConditionUnmet,
+    AssertFailed,
+    NotExamined,
     TimedOut,
     ReloadFailed,
     Reloaded,
@@ -226,13 +238,16 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 20] = [
         Self::DependencyFailed,
         Self::NoticeRefused,
         Self::NotAdopted,
         Self::WatchdogExpired,
         Self::RuntimeOver,
         Self::NoPidFile,
+        Self::ConditionUnmet,
+        Self::AssertFailed,
+        Self::NotExamined,
         Self::TimedOut,
         Self::ReloadFailed,
         Self::Reloaded,

@@ -114,6 +114,7 @@ words! {
         Dependency = "dependency",
         Skipped = "skipped",
         Invalid = "invalid",
+        Assert = "assert",
     }
 }
 

@@ -4,8 +4,8 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, FailureMode, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
-    StartLimit, UidRange,
+    CommandKind, Condition, FailureMode, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart,
+    ServiceType, StartLimit, Subject, UidRange,
 };
 
 use super::fixture::{ServicePlan, UnitPlan, service, target};
@@ -45,6 +45,8 @@ pub(crate) struct Faults {
     pub(crate) unclean: u8,
     pub(crate) late_empty: u8,
     pub(crate) lost_empty: u8,
+    pub(crate) unmet: u8,
+    pub(crate) examiner_dies: u8,
     pub(crate) clock_jumps: u8,
     pub(crate) requests: u8,
     pub(crate) strangers: u8,
@@ -70,6 +72,8 @@ impl Faults {
             unclean: some(30),
             late_empty: some(40),
             lost_empty: some(10),
+            unmet: some(50),
+            examiner_dies: some(20),
             clock_jumps: some(10),
             requests: some(90),
             strangers: some(20),
@@ -108,14 +112,69 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16) -> UnitPlan {
     }
     let start_limit =
         StartLimit { interval: Micros::from_secs(*pick(rng, &[0, 1, 10, 10, 60])), burst: rng.u32(0..=5) };
+    let some = Condition {
+        subject: Subject::PathExists,
+        assert: rng.bool(),
+        trigger: false,
+        negate: false,
+        parameter: "/some",
+    };
+    let conditions = if rng.u8(..6) == 0 { vec![some] } else { vec![] };
     if id == 0 || rng.u8(..6) == 0 {
-        return UnitPlan { wants, requires, after, ..target(&format!("u{id}.target")) };
+        return UnitPlan { wants, requires, after, conditions, ..target(&format!("u{id}.target")) };
     }
     let plan = service(&format!("u{id}.service")).with(|plan| change(rng, plan, identities));
-    UnitPlan { wants, requires, after, start_limit, ..plan }
+    UnitPlan { wants, requires, after, conditions, start_limit, ..plan }
 }
 
 fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
+    readiness(rng, plan);
+    plan.remain_after_exit = rng.u8(..3) == 0;
+    let oneshot = plan.service_type == ServiceType::Oneshot;
+    let restarts: &[Restart] = if oneshot {
+        &[Restart::No, Restart::OnFailure, Restart::OnAbnormal, Restart::OnAbort]
+    } else {
+        &[
+            Restart::No,
+            Restart::Always,
+            Restart::Always,
+            Restart::OnSuccess,
+            Restart::OnFailure,
+            Restart::OnAbnormal,
+        ]
+    };
+    plan.restart = *pick(rng, restarts);
+    times(rng, plan);
+    plan.kill.mode = *pick(
+        rng,
+        &[KillMode::ControlGroup, KillMode::ControlGroup, KillMode::Mixed, KillMode::Process, KillMode::None],
+    );
+    plan.kill.send_sighup = rng.u8(..5) == 0;
+    plan.kill.send_sigkill = rng.u8(..8) != 0;
+    if rng.u8(..5) == 0 {
+        plan.prevent.add_code(7);
+        plan.force.add_signal(6);
+        plan.success.add_code(3);
+    }
+    let mut kinds = vec![CommandKind::Start];
+    kinds.extend(CommandKind::ALL.into_iter().filter(|_| rng.u8(..6) == 0));
+    if !oneshot {
+        kinds.dedup();
+        let mut starts = 0;
+        kinds.retain(|kind| *kind != CommandKind::Start || core::mem::replace(&mut starts, 1) == 0);
+    }
+    plan.commands = kinds.into_iter().map(|kind| (kind, rng.u8(..8) == 0)).collect();
+    if rng.bool() {
+        plan.user = Some(rng.u16(..identities));
+        plan.group = if rng.u8(..4) == 0 { Some(rng.u16(..identities)) } else { plan.user };
+    }
+    plan.runtime_directory = rng.u8(..3) == 0;
+    plan.preserve = *pick(rng, &[Preserve::No, Preserve::Restart, Preserve::Yes]);
+    plan.private_tmp = *pick(rng, &[PrivateTmp::No, PrivateTmp::Connected, PrivateTmp::Disconnected]);
+}
+
+/// When it counts as up, and what it may say of itself.
+fn readiness(rng: &mut Rng, plan: &mut ServicePlan) {
     plan.service_type = *pick(
         rng,
         &[
@@ -154,21 +213,10 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
     if plan.notify_access != NotifyAccess::None {
         plan.watchdog = Micros::from_secs(*pick(rng, &[0, 0, 1, 30]));
     }
-    plan.remain_after_exit = rng.u8(..3) == 0;
-    let oneshot = plan.service_type == ServiceType::Oneshot;
-    let restarts: &[Restart] = if oneshot {
-        &[Restart::No, Restart::OnFailure, Restart::OnAbnormal, Restart::OnAbort]
-    } else {
-        &[
-            Restart::No,
-            Restart::Always,
-            Restart::Always,
-            Restart::OnSuccess,
-            Restart::OnFailure,
-            Restart::OnAbnormal,
-        ]
-    };
-    plan.restart = *pick(rng, restarts);
+}
+
+/// How long things may take.
+fn times(rng: &mut Rng, plan: &mut ServicePlan) {
     if rng.u8(..4) == 0 {
         (plan.restart_steps, plan.restart_growth) = (rng.u32(1..5), 2.0);
         plan.restart_delay_max = Micros::from_secs(20);
@@ -177,32 +225,6 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
     plan.timeout_start = Micros::from_secs(rng.u64(1..=90));
     plan.timeout_stop = Micros::from_secs(rng.u64(1..=90));
     plan.timeout_abort = Micros::from_secs(rng.u64(1..=90));
-    plan.kill.mode = *pick(
-        rng,
-        &[KillMode::ControlGroup, KillMode::ControlGroup, KillMode::Mixed, KillMode::Process, KillMode::None],
-    );
-    plan.kill.send_sighup = rng.u8(..5) == 0;
-    plan.kill.send_sigkill = rng.u8(..8) != 0;
-    if rng.u8(..5) == 0 {
-        plan.prevent.add_code(7);
-        plan.force.add_signal(6);
-        plan.success.add_code(3);
-    }
-    let mut kinds = vec![CommandKind::Start];
-    kinds.extend(CommandKind::ALL.into_iter().filter(|_| rng.u8(..6) == 0));
-    if !oneshot {
-        kinds.dedup();
-        let mut starts = 0;
-        kinds.retain(|kind| *kind != CommandKind::Start || core::mem::replace(&mut starts, 1) == 0);
-    }
-    plan.commands = kinds.into_iter().map(|kind| (kind, rng.u8(..8) == 0)).collect();
-    if rng.bool() {
-        plan.user = Some(rng.u16(..identities));
-        plan.group = if rng.u8(..4) == 0 { Some(rng.u16(..identities)) } else { plan.user };
-    }
-    plan.runtime_directory = rng.u8(..3) == 0;
-    plan.preserve = *pick(rng, &[Preserve::No, Preserve::Restart, Preserve::Yes]);
-    plan.private_tmp = *pick(rng, &[PrivateTmp::No, PrivateTmp::Connected, PrivateTmp::Disconnected]);
 }
 
 /// One of `choices`.

@@ -9,6 +9,7 @@
 //! | `build` | the target binary |
 //! | `host`, `qemu` | running it |
 //! | `sim` | the simulation of the supervisor (`tests/sim`) |
+//! | `debian` | packages of Debian, kept and checked |
 //! | `setup`, `test` | what is needed; everything CI checks |
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ mod bake;
 mod board;
 mod build;
 mod check;
+mod debian;
 mod diag;
 mod explain;
 mod golden;
@@ -54,7 +56,7 @@ struct Cli {
 enum Verb {
     /// Make a board's table out of its unit files.
     Bake(bake::verb::Args),
-    /// Show in words what the table has on one unit, and the steps that start it.
+    /// Explain a problem's code; or show in words what the table has on one unit, and the steps that start it.
     Explain(explain::Args),
     /// Say what is wrong with unit files.
     Check(check::verb::Args),

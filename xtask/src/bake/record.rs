@@ -6,11 +6,14 @@ use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
-    self, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
+    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
     Identity as IdentityRecord, IdentityId, Kind, List, Name, Service, StrList, Unit, UnitId,
 };
 
-use super::identities::{Identity, dynamic_name};
+use super::{
+    conditions,
+    identities::{Identity, dynamic_name},
+};
 use crate::{
     board::Board,
     model,
@@ -46,7 +49,12 @@ pub(super) fn board<'a>(
 }
 
 /// A unit's record.
-pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity]) -> Result<Unit<'a>> {
+pub(super) fn unit<'a>(
+    arena: &'a Bump,
+    node: &'a Node,
+    identities: &[Identity],
+    arch: Arch,
+) -> Result<Unit<'a>> {
     let unit = &node.unit;
     let after: BTreeSet<UnitId> = node.after.keys().copied().collect();
     Ok(Unit {
@@ -57,6 +65,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity])
         required_by: ids(arena, &node.required_by)?,
         after: ids(arena, &after)?,
         before: ids(arena, &node.before)?,
+        conditions: conditions::records(arena, &unit.conditions, arch),
         start_limit: unit.start_limit,
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
@@ -86,6 +95,16 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, identities: &[Ident
         timeout_start: service.timeout_start,
         timeout_stop: service.timeout_stop,
         timeout_abort: service.timeout_abort,
+        start_failure_mode: service.start_failure_mode,
+        stop_failure_mode: service.stop_failure_mode,
+        runtime_max: service.runtime_max,
+        runtime_extra: service.runtime_extra,
+        restart_steps: service.restart_steps,
+        restart_delay_max: service.restart_delay_max,
+        restart_growth: growth(service).to_bits(),
+        exit_with_last: service.exit_with_last,
+        pid_file: &service.pid_file,
+        guess_main_pid: service.guess_main_pid,
         notify_access: service.notify_access,
         watchdog: service.watchdog,
         reload_signal: service.reload_signal,
@@ -101,6 +120,15 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, identities: &[Ident
         },
         exec: exec(arena, &service.exec, identities)?,
     })
+}
+
+/// By how much the delay of a restart grows with each of its steps.
+fn growth(service: &model::Service) -> f64 {
+    if service.restart_steps == 0 {
+        return 1.0;
+    }
+    let whole = service.restart_delay_max.0 as f64 / service.restart_delay.0 as f64;
+    whole.powf(1.0 / f64::from(service.restart_steps))
 }
 
 fn commands<'a>(
@@ -169,7 +197,8 @@ pub(super) fn directory<'a>(arena: &'a Bump, directory: &'a model::Directories) 
     Ok(Directories { kind: directory.kind, mode: directory.mode, names: strings(arena, &directory.names)? })
 }
 
-fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
+/// `records` as a list in `arena`.
+pub(super) fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 

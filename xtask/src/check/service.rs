@@ -1,55 +1,43 @@
 //! What the directives of systemd.service(5), systemd.kill(5) and the start limit do.
 
 use tomte::table::{
-    CommandKind, ExitSet, KillMode, Micros, NotifyAccess, Restart, ServiceType, limits::COMMANDS_MAX,
+    CommandKind, ExitSet, FailureMode, KillMode, Micros, NotifyAccess, Restart, ServiceType,
+    limits::COMMANDS_MAX,
 };
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     read::Assignment,
-    values::{command, exit_status, scalar, signal, time, wrong},
+    values::{command, exit_status, path, scalar, signal, time, wrong},
 };
 
 type Done = Result<(), Diagnostic>;
 
 /// `Type=`.
-pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+pub fn service_type(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let choices = [
         ("simple", ServiceType::Simple),
         ("exec", ServiceType::Exec),
         ("oneshot", ServiceType::Oneshot),
-        ("forking", ServiceType::Simple),
+        ("forking", ServiceType::Forking),
         ("notify", ServiceType::Notify),
         ("notify-reload", ServiceType::NotifyReload),
-        ("dbus", ServiceType::Exec),
-        ("idle", ServiceType::Simple),
+        ("dbus", ServiceType::Dbus),
+        ("idle", ServiceType::Idle),
     ];
     d.service_type = Some(scalar::choice(&a.value, &choices)?);
-    let help = match a.value.as_str() {
-        "forking" => {
-            "run the program in the foreground (most have an option for it) with Type=simple or Type=exec"
-        }
-        "dbus" => "Type=exec starts the program and does not wait for its bus name",
-        "idle" => {
-            let message = "Type=\"idle\" is taken as simple: it does not wait for other units";
-            cx.later(a, Some(Diagnostic::warning(message).on(&a.value, 0..a.value.len())));
-            return Ok(());
-        }
-        _ => {
-            cx.later(a, None);
-            return Ok(());
-        }
-    };
-    let message = format!("Type={:?} is not supported by this tomte", a.value.as_str());
-    cx.later(a, Some(wrong(&a.value, message).help(help)));
     Ok(())
 }
 
 /// `PermissionsStartOnly=`: only what it is without.
 pub fn permissions_start_only(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if scalar::boolean(&a.value)? {
-        let problem = wrong(&a.value, "\"yes\" is not supported by this tomte; systemd has deprecated it");
+        let problem = wrong(
+            &a.value,
+            Code::Refused,
+            "\"yes\" is not supported by this tomte; systemd has deprecated it",
+        );
         return Err(problem.help("put + or ! before the program of the commands that need full privileges"));
     }
     Ok(())
@@ -77,7 +65,7 @@ pub fn restart_sec(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 }
 
 /// A timeout: 0 means none, as it always has (load-fragment.c, `config_parse_service_timeout`).
-fn timeout_of(a: &Assignment) -> Result<Micros, Diagnostic> {
+pub fn timeout_of(a: &Assignment) -> Result<Micros, Diagnostic> {
     let span = time::span(&a.value)?;
     Ok(if span == Micros::ZERO { Micros::FOREVER } else { span })
 }
@@ -97,6 +85,31 @@ pub fn timeout_stop(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 /// `TimeoutAbortSec=`; empty takes it back.
 pub fn timeout_abort(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.timeout_abort = if a.value.is_empty() { None } else { Some(timeout_of(a)?) };
+    Ok(())
+}
+
+/// `PIDFile=`: below /run if it is relative, as systemd has it. /var/run is an old name of /run.
+pub fn pid_file(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let path = path::normal(&cx.specifiers.expand(&a.value)?)?;
+    d.service().pid_file = match (path.strip_prefix("/var/run/"), path.as_str()) {
+        (_, "") => path,
+        (Some(name), _) => format!("/run/{name}"),
+        (None, absolute) if absolute.starts_with('/') => path,
+        (None, relative) => format!("/run/{relative}"),
+    };
+    Ok(())
+}
+
+/// `TimeoutStartFailureMode=` and `TimeoutStopFailureMode=`.
+pub fn failure_mode(a: &Assignment) -> Result<FailureMode, Diagnostic> {
+    let choices =
+        [("terminate", FailureMode::Terminate), ("abort", FailureMode::Abort), ("kill", FailureMode::Kill)];
+    scalar::choice(&a.value, &choices)
+}
+
+/// `RestartKillSignal=`.
+pub fn restart_kill_signal(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.restart_signal = Some(signal(a)?);
     Ok(())
 }
 
@@ -143,7 +156,7 @@ pub fn start_limit_burst_legacy(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> D
 }
 
 fn legacy(a: &Assignment, now: &str, cx: &mut Cx) {
-    let problem = Diagnostic::note("an old spelling").on(&a.key, 0..a.key.len());
+    let problem = Diagnostic::note(Code::OldSpelling, "an old spelling").on(&a.key, 0..a.key.len());
     cx.problems.push(problem.help(format!("since systemd 230 it is {now}= in [Unit]")));
 }
 
@@ -157,7 +170,10 @@ pub fn kill_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     ];
     d.kill().mode = scalar::choice(&a.value, &choices)?;
     if d.kill().mode == KillMode::None {
-        let problem = Diagnostic::warning("\"none\" leaves every process running; systemd has deprecated it");
+        let problem = Diagnostic::warning(
+            Code::DeprecatedValue,
+            "\"none\" leaves every process running; systemd has deprecated it",
+        );
         cx.problems.push(problem.on(&a.value, 0..a.value.len()).help("use mixed or control-group"));
     }
     Ok(())
@@ -201,7 +217,11 @@ pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     commands.extend(parsed.into_iter().map(|command| (kind, command)));
     let count = commands.iter().filter(|(other, _)| *other == kind).count();
     if count > COMMANDS_MAX {
-        return Err(wrong(&a.value, format!("{count} commands; at most {COMMANDS_MAX} of one kind")));
+        return Err(wrong(
+            &a.value,
+            Code::TableLimit,
+            format!("{count} commands; at most {COMMANDS_MAX} of one kind"),
+        ));
     }
     Ok(())
 }
