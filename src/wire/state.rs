@@ -113,8 +113,8 @@ words! {
         Failed = "failed",
         Dependency = "dependency",
         Skipped = "skipped",
-        Invalid = "invalid",
         Assert = "assert",
+        Invalid = "invalid",
     }
 }
 
