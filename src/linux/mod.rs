@@ -20,6 +20,7 @@ pub mod ipc;
 pub mod output;
 pub mod passwd;
 mod path;
+pub mod pid_file;
 pub mod plan;
 pub mod poll;
 pub mod power;

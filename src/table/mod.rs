@@ -50,8 +50,8 @@ pub use exec::{
 };
 pub use list::{IdList, List, StrList};
 pub use unit::{
-    Command, CommandKind, Commands, Kill, KillMode, Kind, NotifyAccess, Privilege, Restart, Service,
-    ServiceType, StartLimit, Unit,
+    Command, CommandKind, Commands, FailureMode, Kill, KillMode, Kind, NotifyAccess, Privilege, Restart,
+    Service, ServiceType, StartLimit, Unit,
 };
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 

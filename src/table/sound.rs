@@ -5,7 +5,7 @@
 
 use super::{
     Board, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity, IdentityId,
-    Kind, Mount, Service, StrList, Unit, UnitId, View,
+    Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
     limits::{
         COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX,
         FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX,
@@ -64,8 +64,11 @@ impl Unit<'_> {
 impl Service<'_> {
     fn is_sound(&self, identities: usize, filters: usize) -> bool {
         let is_signal = |signal: u8| (1..=SIGNAL_MAX).contains(&signal);
-        let kill = self.kill;
-        [kill.signal, kill.final_signal, kill.watchdog_signal, self.reload_signal].into_iter().all(is_signal)
+        let Kill { signal, restart_signal, final_signal, watchdog_signal, .. } = self.kill;
+        let signals = [signal, restart_signal, final_signal, watchdog_signal, self.reload_signal];
+        signals.into_iter().all(is_signal)
+            && is_path(self.pid_file)
+            && f64::from_bits(self.restart_growth) >= 1.0
             && CommandKind::ALL.into_iter().all(|kind| self.has_sound_commands(kind))
             && self.exec.is_sound(identities, filters)
     }

@@ -105,6 +105,16 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
         timeout_start: service.timeout_start,
         timeout_stop: service.timeout_stop,
         timeout_abort: service.timeout_abort,
+        start_failure_mode: service.start_failure_mode,
+        stop_failure_mode: service.stop_failure_mode,
+        runtime_max: service.runtime_max,
+        runtime_extra: service.runtime_extra,
+        restart_steps: service.restart_steps,
+        restart_delay_max: service.restart_delay_max,
+        restart_growth: growth(service).to_bits(),
+        exit_with_last: service.exit_with_last,
+        pid_file: &service.pid_file,
+        guess_main_pid: service.guess_main_pid,
         notify_access: service.notify_access,
         watchdog: service.watchdog,
         reload_signal: service.reload_signal,
@@ -120,6 +130,15 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
         },
         exec: exec(arena, &service.exec, shared)?,
     })
+}
+
+/// By how much the delay of a restart grows with each of its steps.
+fn growth(service: &model::Service) -> f64 {
+    if service.restart_steps == 0 {
+        return 1.0;
+    }
+    let whole = service.restart_delay_max.0 as f64 / service.restart_delay.0 as f64;
+    whole.powf(1.0 / f64::from(service.restart_steps))
 }
 
 fn commands<'a>(

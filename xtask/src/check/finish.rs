@@ -48,7 +48,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 /// Fills in the defaults that depend on other settings and refuses what cannot run.
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
-    let written_abort = draft.timeout_abort;
+    let (written_abort, written_signal) = (draft.timeout_abort, draft.restart_signal);
     let permissions_start_only = draft.permissions_start_only;
     let service = draft.service();
     if permissions_start_only {
@@ -63,6 +63,14 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
     service.timeout_start = written_timeout.unwrap_or(default);
     service.timeout_abort = written_abort.unwrap_or(service.timeout_stop);
+    service.kill.restart_signal = written_signal.unwrap_or(service.kill.signal);
+    // Without an end that is further away than the beginning there is nothing to grow to.
+    let grows = service.restart_delay != Micros::ZERO
+        && service.restart_delay_max != Micros::FOREVER
+        && service.restart_delay < service.restart_delay_max;
+    if !grows {
+        service.restart_steps = 0;
+    }
     let speaks = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload)
         || service.watchdog != Micros::ZERO;
     if speaks && service.notify_access == NotifyAccess::None {

@@ -114,6 +114,7 @@ fn everything_of_the_service(service: &Service) {
     let kill = Kill {
         mode: KillMode::Mixed,
         signal: 3,
+        restart_signal: 3,
         final_signal: 9,
         watchdog_signal: 6,
         send_sighup: false,
