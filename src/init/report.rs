@@ -25,7 +25,7 @@ const END: &str = "\n-----END TOMTE REPORT-----\n";
 pub(super) fn start(kernel: &mut Kernel, supervisor: &Supervisor<'_>, ended: Ended) -> Result<(), Errno> {
     let Some(path) = kernel.words.report.clone() else { return Err(Errno::NOENT) };
     let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
-    match linux::raw::process::fork(None)? {
+    match linux::raw::process::fork(None, 0)? {
         Forked::Child => {
             let written = write_to(&path, &kernel.table, supervisor, ended);
             linux::raw::process::exit(u8::from(!written))

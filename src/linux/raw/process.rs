@@ -5,8 +5,8 @@
 use core::{ffi::CStr, mem};
 
 use linux_raw_sys::general::{
-    __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_waitid, CLONE_INTO_CGROUP, CLONE_PIDFD,
-    P_ALL, WEXITED, WNOHANG, clone_args,
+    __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_waitid, CLONE_INTO_CGROUP,
+    CLONE_NEWPID, CLONE_PIDFD, P_ALL, WEXITED, WNOHANG, clone_args,
 };
 use rustix::{
     fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
@@ -45,15 +45,20 @@ pub enum Forked {
     },
 }
 
+/// [`fork`]'s flag for a child that is the first process of a namespace of its own.
+pub const NEW_PROCESSES: u32 = CLONE_NEWPID;
+
 /// Makes a child that is a copy of this process, born in `cgroup` if one is given (Linux 5.7).
+///
+/// `flags` is 0 or [`NEW_PROCESSES`].
 ///
 /// The parent goes on at once: kernel-costs.md says why this is no vfork. The child of a program with several threads
 /// has one: it may not wait for locks that another thread held, so it uses no heap and no libc; nothing here does.
-pub fn fork(cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errno> {
+pub fn fork(cgroup: Option<BorrowedFd<'_>>, flags: u32) -> Result<Forked, Errno> {
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args is plain numbers, and all zeroes is the documented "nothing special".
     let mut args: clone_args = unsafe { mem::zeroed() };
-    args.flags = u64::from(CLONE_PIDFD);
+    args.flags = u64::from(CLONE_PIDFD | flags & NEW_PROCESSES);
     args.pidfd = (&raw mut pidfd).expose_provenance() as u64;
     args.exit_signal = SIGCHLD;
     if let Some(cgroup) = cgroup {
@@ -147,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_forked_child_ends_with_its_code() {
-        match fork(None).expect("fork") {
+        match fork(None, 0).expect("fork") {
             Forked::Child => exit(42),
             Forked::Parent { pid, pidfd } => {
                 assert!(pid > 1);

@@ -7,7 +7,8 @@ use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
     self, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Service, StrList, Unit, UnitId, View,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Scheduling, Service,
+    StrList, Unit, UnitId, View,
 };
 
 use super::{
@@ -148,7 +149,11 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, identities: &[Identity]) -> 
         ambient_capabilities: exec.ambient_capabilities,
         no_new_privileges: exec.no_new_privileges,
         private_tmp: exec.private_tmp,
+        secure_bits: exec.secure_bits,
+        inherit_keyring: exec.inherit_keyring,
         view: view(arena, exec)?,
+        namespaces: namespaces(exec),
+        scheduling: scheduling(arena, &exec.scheduling),
         restrict_suid_sgid: exec.restrict_suid_sgid,
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
@@ -161,6 +166,46 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, identities: &[Identity]) -> 
         ignore_sigpipe: exec.ignore_sigpipe,
         posture: strings(arena, posture::of(exec))?,
     })
+}
+
+/// The record of the namespaces besides that of mounts.
+fn namespaces(exec: &model::Exec) -> Namespaces<'_> {
+    let wanted = &exec.namespaces;
+    Namespaces {
+        network: wanted.network,
+        ipc: wanted.ipc,
+        processes: wanted.pids,
+        hostname: exec.protect.hostname,
+        users: wanted.users,
+        network_path: &wanted.network_path,
+        ipc_path: &wanted.ipc_path,
+    }
+}
+
+/// The record of the share of the machine.
+fn scheduling<'a>(arena: &'a Bump, wanted: &model::Scheduling) -> Scheduling<'a> {
+    /// Without a level: the kernel's default.
+    const IO_LEVEL: u8 = 4;
+    let mut affinity = vec![0_u8; wanted.affinity.last().map_or(0, |last| usize::from(*last) / 8 + 1)];
+    for processor in &wanted.affinity {
+        affinity[usize::from(*processor) / 8] |= 1 << (processor % 8);
+    }
+    let io = wanted.io_class.is_some() || wanted.io_priority.is_some();
+    // A level without a class is of the class that has levels (load-fragment.c).
+    let (class, level) = (wanted.io_class.unwrap_or(2), wanted.io_priority.unwrap_or(IO_LEVEL));
+    let text = |number: Option<String>| arena.alloc_str(&number.unwrap_or_default());
+    Scheduling {
+        nice: wanted.nice.map(|nice| (i16::from(nice) + 20) as u8),
+        policy: wanted.policy,
+        priority: wanted.priority,
+        reset_on_fork: wanted.reset_on_fork,
+        affinity: arena.alloc_slice_copy(&affinity),
+        io_priority: io.then(|| u16::from(class) << 13 | u16::from(level)),
+        personality: wanted.personality,
+        oom_score_adjust: text(wanted.oom_score_adjust.map(|score| score.to_string())),
+        coredump_filter: text(wanted.coredump_filter.map(|filter| format!("{filter:#x}"))),
+        timer_slack: text(wanted.timer_slack.map(|slack| slack.to_string())),
+    }
 }
 
 /// The record of what the processes see of the file system.

@@ -11,8 +11,8 @@ use tomte::table::{
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{
-        Exec, Kind, Located, Mount, Namespaces, Protect, ProtectHome, ProtectSystem, Service, Socket, Swap,
-        Unit, View,
+        Exec, Kind, Located, Mount, Namespaces, Protect, ProtectHome, ProtectSystem, Scheduling, Service,
+        Socket, Swap, Unit, View,
     },
     read::{Assignment, Text},
     values::{specifier::Specifiers, unit_name::UnitName},
@@ -163,7 +163,10 @@ fn exec() -> Exec {
         protect_home: ProtectHome::No,
         protect: Protect::default(),
         view: View::default(),
-        namespaces: Namespaces::default(),
+        namespaces: Namespaces::host(),
+        scheduling: Scheduling::default(),
+        secure_bits: 0,
+        inherit_keyring: false,
         restrict_suid_sgid: false,
         remove_ipc: false,
         directories: Vec::new(),

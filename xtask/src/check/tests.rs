@@ -215,7 +215,7 @@ fn what_would_narrow_and_does_not_is_an_error() {
     for (lines, message) in [
         ("PrivateDevices=yes", "Error PrivateDevices= is not enforced"),
         ("SystemCallFilter=@system-service", "Error SystemCallFilter= is not enforced"),
-        ("PrivateUsers=yes", "Error PrivateUsers= is not enforced"),
+        ("IPAddressDeny=any", "Error IPAddressDeny= is not enforced"),
         ("NoNewPrivilege=yes", "Error unknown key NoNewPrivilege= in [Service]"),
         ("nonewprivileges=yes", "Error unknown key nonewprivileges= in [Service]"),
         ("PrivateDevice=yes", "Error unknown key PrivateDevice= in [Service]"),

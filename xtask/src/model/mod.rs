@@ -14,7 +14,7 @@ use tomte::table::StartLimit;
 
 use crate::diag::Diagnostic;
 
-pub use exec::{Command, Directories, Exec, Namespaces};
+pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
 pub use kinds::{Kind, Mount, Service, Socket, Swap};
 pub use relations::{Relation, Relations};
 pub use view::{

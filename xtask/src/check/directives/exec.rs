@@ -45,16 +45,14 @@ const DIRECTIVES: &[Directive] = &[
     supported("Group", |d, a, cx| put(&mut d.exec().group, e::user(a, cx))).narrowing(),
     extra("IOSchedulingClass", text).unless(Off::Empty),
     extra("IOSchedulingPriority", text).unless(Off::Empty),
-    needed("IPCNamespacePath", Off::Empty, text).narrowing(),
+    supported("IPCNamespacePath", |d, a, cx| put(&mut d.exec().namespaces.ipc_path, v::namespace(a, cx)))
+        .narrowing(),
     supported("IgnoreSIGPIPE", |d, a, _| put(&mut d.exec().ignore_sigpipe, scalar::boolean(&a.value))),
     needed("ImportCredential", Off::Empty, text)
         .note("credentials are files that the service expects to find"),
     supported("InaccessibleDirectories", v::inaccessible).narrowing(),
     supported("InaccessiblePaths", v::inaccessible).narrowing(),
-    needed("KeyringMode", Off::Word("inherit"), |_, a, _| {
-        scalar::choice(&a.value, &[("inherit", ()), ("private", ()), ("shared", ())])
-    })
-    .narrowing(),
+    supported("KeyringMode", e::keyring_mode).narrowing(),
     supported("LimitAS", e::rlimit),
     supported("LimitCORE", e::rlimit).narrowing(),
     supported("LimitCPU", e::rlimit),
@@ -94,7 +92,10 @@ const DIRECTIVES: &[Directive] = &[
     refused("MountImages", Off::Empty, IMAGES).narrowing(),
     inert("NUMAMask", NUMA),
     inert("NUMAPolicy", NUMA),
-    needed("NetworkNamespacePath", Off::Empty, text).narrowing(),
+    supported("NetworkNamespacePath", |d, a, cx| {
+        put(&mut d.exec().namespaces.network_path, v::namespace(a, cx))
+    })
+    .narrowing(),
     extra("Nice", text).unless(Off::Empty),
     supported("NoExecPaths", v::no_exec).narrowing(),
     supported("NoNewPrivileges", |d, a, _| put(&mut d.exec().no_new_privileges, scalar::boolean(&a.value)))
@@ -107,13 +108,16 @@ const DIRECTIVES: &[Directive] = &[
         put(&mut d.exec().protect.devices, scalar::boolean(&a.value))
     })
     .narrowing(),
-    needed("PrivateIPC", Off::No, boolean).narrowing(),
+    supported("PrivateIPC", |d, a, _| put(&mut d.exec().namespaces.ipc, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("PrivateMounts", |d, a, _| put(&mut d.exec().view.private_mounts, scalar::boolean(&a.value)))
         .narrowing(),
-    needed("PrivateNetwork", Off::No, boolean).narrowing(),
-    needed("PrivatePIDs", Off::No, text).narrowing(),
+    supported("PrivateNetwork", |d, a, _| put(&mut d.exec().namespaces.network, scalar::boolean(&a.value)))
+        .narrowing(),
+    supported("PrivatePIDs", |d, a, _| put(&mut d.exec().namespaces.pids, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("PrivateTmp", e::private_tmp).narrowing(),
-    needed("PrivateUsers", Off::No, text).narrowing(),
+    supported("PrivateUsers", v::private_users).narrowing(),
     supported("ProcSubset", |d, a, _| {
         put(&mut d.exec().view.processes_only, scalar::choice(&a.value, &[("all", false), ("pid", true)]))
     })
@@ -171,7 +175,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("RuntimeDirectoryMode", e::directory_mode),
     supported("RuntimeDirectoryPreserve", e::runtime_directory_preserve),
     refused("SELinuxContext", Off::Empty, LSM).narrowing(),
-    needed("SecureBits", Off::Empty, text).narrowing(),
+    supported("SecureBits", e::secure_bits).narrowing(),
     needed("SetCredential", Off::Empty, text).note("credentials are files that the service expects to find"),
     refused(
         "SetCredentialEncrypted",
