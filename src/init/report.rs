@@ -25,7 +25,7 @@ const END: &str = "\n-----END TOMTE REPORT-----\n";
 pub(super) fn start(kernel: &mut Kernel, supervisor: &Supervisor<'_>, ended: Ended) -> Result<(), Errno> {
     let Some(path) = kernel.words.report.clone() else { return Err(Errno::NOENT) };
     let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
-    match linux::raw::process::fork(None, 0)? {
+    match linux::raw::process::fork(None)? {
         Forked::Child => {
             let written = write_to(&path, &kernel.table, supervisor, ended);
             linux::raw::process::exit(u8::from(!written))
@@ -69,7 +69,8 @@ fn write(
         if at > 0 {
             out.write_char(',')?;
         }
-        let applied = status.active == ActiveState::Active || status.main_pid != 0;
+        let applied =
+            matches!(status.active, ActiveState::Active | ActiveState::Reloading) || status.main_pid != 0;
         let unit = table.unit(id).filter(|_| applied);
         // A service runs only if everything that narrows it was applied: what the record asks for is what holds.
         let posture = unit.as_ref().and_then(Unit::service).map(|service| service.exec.posture);

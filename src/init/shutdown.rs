@@ -74,7 +74,7 @@ fn reap_all() -> bool {
 
 /// Writes out and unmounts in a child, so that a disk that never answers cannot keep the machine from ending.
 fn put_disks_to_rest(kernel: &Kernel) {
-    match fork(None, 0) {
+    match fork(None) {
         Ok(Forked::Child) => {
             power::sync();
             unmount_all();

@@ -42,7 +42,7 @@ pub fn spawn(plan: &Plan<'_>) -> Result<Child, Failure> {
     // No signal may find the child with the parent's handlers; the child unblocks them just before it executes.
     let mask = step(plan, Step::Clone, || signal::set_mask(u64::MAX))?;
     let processes = plan.namespaces.processes && plan.privilege != Privilege::Full;
-    let forked = process::fork(plan.cgroup, if processes { process::NEW_PROCESSES } else { 0 });
+    let forked = process::fork_into(plan.cgroup, processes);
     if matches!(forked, Ok(Forked::Child)) {
         child::run(plan, reporter.as_fd());
     }

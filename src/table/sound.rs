@@ -7,9 +7,9 @@ use super::{
     Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Mount, Service,
     StrList, Unit, UnitId, View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX,
-        MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX,
-        WORDS_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX,
+        IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX,
+        WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -39,7 +39,10 @@ impl Unit<'_> {
     pub fn is_sound(&self, units: usize, identities: usize) -> bool {
         let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
         let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
+        let conditions = self.conditions;
         lists.into_iter().all(known)
+            && conditions.count().is_some_and(|count| count <= CONDITIONS_MAX)
+            && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
                 Kind::Target => true,
                 Kind::Service(service) => service.is_sound(identities),
@@ -50,8 +53,8 @@ impl Unit<'_> {
 impl Service<'_> {
     fn is_sound(&self, identities: usize) -> bool {
         let is_signal = |signal: u8| (1..=SIGNAL_MAX).contains(&signal);
-        is_signal(self.kill.signal)
-            && is_signal(self.kill.final_signal)
+        let kill = self.kill;
+        [kill.signal, kill.final_signal, kill.watchdog_signal, self.reload_signal].into_iter().all(is_signal)
             && CommandKind::ALL.into_iter().all(|kind| self.has_sound_commands(kind))
             && self.exec.is_sound(identities)
     }

@@ -5,10 +5,11 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Command, CommandKind, Commands, Directories, DirectoryKind, Exec, ExitSet, IdList, Identity,
-    IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, Namespaces, PanicAction, Preserve,
-    PrivateTmp, Privilege, Propagation, Restart, Scheduling, Service, ServiceType, StartLimit, Stdin, Stdout,
-    StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
+    IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, Namespaces,
+    NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege, Propagation, Restart, Scheduling, Service,
+    ServiceType, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list,
+    strings,
 };
 
 /// PID 1's own.
@@ -22,6 +23,7 @@ pub(crate) struct UnitPlan {
     pub(crate) wants: Vec<u16>,
     pub(crate) requires: Vec<u16>,
     pub(crate) after: Vec<u16>,
+    pub(crate) conditions: Vec<Condition<'static>>,
     pub(crate) start_limit: StartLimit,
     /// `None` is a target.
     pub(crate) service: Option<ServicePlan>,
@@ -39,6 +41,9 @@ pub(crate) struct ServicePlan {
     pub(crate) force: ExitSet,
     pub(crate) timeout_start: Micros,
     pub(crate) timeout_stop: Micros,
+    pub(crate) timeout_abort: Micros,
+    pub(crate) notify_access: NotifyAccess,
+    pub(crate) watchdog: Micros,
     pub(crate) kill: Kill,
     /// Kind, and whether it has the prefix `-`.
     pub(crate) commands: Vec<(CommandKind, bool)>,
@@ -56,6 +61,7 @@ pub(crate) fn target(name: &str) -> UnitPlan {
         wants: vec![],
         requires: vec![],
         after: vec![],
+        conditions: vec![],
         start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
         service: None,
     }
@@ -88,10 +94,14 @@ impl Default for ServicePlan {
             force: ExitSet::default(),
             timeout_start: Micros::from_secs(90),
             timeout_stop: Micros::from_secs(90),
+            timeout_abort: Micros::from_secs(90),
+            notify_access: NotifyAccess::None,
+            watchdog: Micros::ZERO,
             kill: Kill {
                 mode: KillMode::ControlGroup,
                 signal: 15,
                 final_signal: 9,
+                watchdog_signal: 6,
                 send_sighup: false,
                 send_sigkill: true,
             },
@@ -140,6 +150,7 @@ struct Lists {
     before: Vec<u8>,
     commands: Vec<Vec<u8>>,
     directories: Vec<u8>,
+    conditions: Vec<u8>,
 }
 
 impl Lists {
@@ -180,6 +191,7 @@ impl Lists {
             before: inverse(|plan| &plan.after),
             commands,
             directories: list(runtime.as_slice()),
+            conditions: list(plan.conditions.as_slice()),
         }
     }
 
@@ -193,6 +205,7 @@ impl Lists {
             required_by: ids(&self.required_by),
             after: ids(&self.after),
             before: ids(&self.before),
+            conditions: List::new(&self.conditions),
             start_limit: plan.start_limit,
             kind: plan.service.as_ref().map_or(Kind::Target, |service| Kind::Service(self.service(service))),
         }
@@ -210,6 +223,10 @@ impl Lists {
             restart_force_exit_status: plan.force,
             timeout_start: plan.timeout_start,
             timeout_stop: plan.timeout_stop,
+            timeout_abort: plan.timeout_abort,
+            notify_access: plan.notify_access,
+            watchdog: plan.watchdog,
+            reload_signal: 1,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),

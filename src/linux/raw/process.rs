@@ -45,20 +45,24 @@ pub enum Forked {
     },
 }
 
-/// [`fork`]'s flag for a child that is the first process of a namespace of its own.
-pub const NEW_PROCESSES: u32 = CLONE_NEWPID;
-
 /// Makes a child that is a copy of this process, born in `cgroup` if one is given (Linux 5.7).
-///
-/// `flags` is 0 or [`NEW_PROCESSES`].
 ///
 /// The parent goes on at once: kernel-costs.md says why this is no vfork. The child of a program with several threads
 /// has one: it may not wait for locks that another thread held, so it uses no heap and no libc; nothing here does.
-pub fn fork(cgroup: Option<BorrowedFd<'_>>, flags: u32) -> Result<Forked, Errno> {
+pub fn fork(cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errno> {
+    fork_with(cgroup, 0)
+}
+
+/// The same; with `new_processes` the child is the first of a namespace of its own.
+pub fn fork_into(cgroup: Option<BorrowedFd<'_>>, new_processes: bool) -> Result<Forked, Errno> {
+    fork_with(cgroup, if new_processes { CLONE_NEWPID } else { 0 })
+}
+
+fn fork_with(cgroup: Option<BorrowedFd<'_>>, flags: u32) -> Result<Forked, Errno> {
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args is plain numbers, and all zeroes is the documented "nothing special".
     let mut args: clone_args = unsafe { mem::zeroed() };
-    args.flags = u64::from(CLONE_PIDFD | flags & NEW_PROCESSES);
+    args.flags = u64::from(CLONE_PIDFD | flags);
     args.pidfd = (&raw mut pidfd).expose_provenance() as u64;
     args.exit_signal = SIGCHLD;
     if let Some(cgroup) = cgroup {
@@ -152,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_forked_child_ends_with_its_code() {
-        match fork(None, 0).expect("fork") {
+        match fork(None).expect("fork") {
             Forked::Child => exit(42),
             Forked::Parent { pid, pidfd } => {
                 assert!(pid > 1);

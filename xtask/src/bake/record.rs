@@ -6,12 +6,13 @@ use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
-    self, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
+    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
     Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Scheduling, Service,
     StrList, Unit, UnitId, View,
 };
 
 use super::{
+    conditions,
     identities::{Identity, dynamic_name},
     posture,
 };
@@ -50,7 +51,12 @@ pub(super) fn board<'a>(
 }
 
 /// A unit's record.
-pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity]) -> Result<Unit<'a>> {
+pub(super) fn unit<'a>(
+    arena: &'a Bump,
+    node: &'a Node,
+    identities: &[Identity],
+    arch: Arch,
+) -> Result<Unit<'a>> {
     let unit = &node.unit;
     let after: BTreeSet<UnitId> = node.after.keys().copied().collect();
     Ok(Unit {
@@ -61,6 +67,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity])
         required_by: ids(arena, &node.required_by)?,
         after: ids(arena, &after)?,
         before: ids(arena, &node.before)?,
+        conditions: conditions::records(arena, &unit.conditions, arch),
         start_limit: unit.start_limit,
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
@@ -89,6 +96,10 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, identities: &[Ident
         restart_force_exit_status: service.restart_force_exit_status,
         timeout_start: service.timeout_start,
         timeout_stop: service.timeout_stop,
+        timeout_abort: service.timeout_abort,
+        notify_access: service.notify_access,
+        watchdog: service.watchdog,
+        reload_signal: service.reload_signal,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,
@@ -233,7 +244,8 @@ pub(super) fn directory<'a>(arena: &'a Bump, directory: &'a model::Directories) 
     Ok(Directories { kind: directory.kind, mode: directory.mode, names: strings(arena, &directory.names)? })
 }
 
-fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
+/// `records` as a list in `arena`.
+pub(super) fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 

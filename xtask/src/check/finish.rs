@@ -2,7 +2,9 @@
 //! that exclude each other, and what `DynamicUser=` implies (systemd-semantics: unit.c `unit_patch_contexts`,
 //! service.c `service_verify`).
 
-use tomte::table::{CommandKind, DirectoryKind, Micros, PrivateTmp, Restart, ServiceType};
+use tomte::table::{
+    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, Restart, ServiceType,
+};
 
 use super::{
     blame,
@@ -36,7 +38,13 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 /// Fills in the defaults that depend on other settings and refuses what cannot run.
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
+    let written_abort = draft.timeout_abort;
+    let permissions_start_only = draft.permissions_start_only;
     let service = draft.service();
+    if permissions_start_only {
+        let others = service.commands.iter_mut().filter(|(kind, _)| *kind != CommandKind::Start);
+        others.for_each(|(_, command)| command.privilege = Privilege::Full);
+    }
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
     let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
@@ -44,7 +52,14 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let oneshot = service.service_type == ServiceType::Oneshot;
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
     service.timeout_start = written_timeout.unwrap_or(default);
-    if starts == 0 && stops == 0 {
+    service.timeout_abort = written_abort.unwrap_or(service.timeout_stop);
+    let speaks = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload)
+        || service.watchdog != Micros::ZERO;
+    if speaks && service.notify_access == NotifyAccess::None {
+        service.notify_access = NotifyAccess::Main;
+    }
+    let success_action = cx.written.get("SuccessAction").is_some_and(|a| a.value.as_str() != "none");
+    if starts == 0 && stops == 0 && !success_action {
         // What seems to be missing may be what was refused, and that has been said.
         if !cx.failed {
             nothing_to_run(draft, cx);
@@ -65,7 +80,7 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
             "add ExecStart= to [Service]",
             cx,
         );
-    } else if starts == 0 && !service.remain_after_exit {
+    } else if starts == 0 && !service.remain_after_exit && !success_action {
         let message = "without ExecStart= the service has to stay active to be stopped";
         refuse(Code::StopWithoutStart, "ExecStop", message, "add RemainAfterExit=yes", cx);
     } else if starts > 1 && !oneshot {
