@@ -21,6 +21,7 @@
 pub mod limits;
 
 mod board;
+mod calendar;
 mod condition;
 #[cfg(any(test, feature = "encode"))]
 mod encode;
@@ -39,6 +40,7 @@ use crate::record::{Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
 pub use board::{Board, Identity, LogTarget, PanicAction};
+pub use calendar::{Calendar, Steps, YEARS, month_length};
 pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};

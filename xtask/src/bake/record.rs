@@ -72,11 +72,11 @@ pub(super) fn unit<'a>(
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
             model::Kind::Socket(_)
-            | model::Kind::Timer
-            | model::Kind::Path
+            | model::Kind::Timer(_)
+            | model::Kind::Path(_)
             | model::Kind::Mount(_)
             | model::Kind::Swap(_)
-            | model::Kind::Slice => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
+            | model::Kind::Slice(_) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
             model::Kind::Service(one) => {
                 Kind::Service(service(arena, one, identities).with_context(|| unit.name.clone())?)
             }

@@ -9,7 +9,7 @@ use tomte::table::{
 use super::{
     blame,
     draft::{Cx, Draft},
-    under,
+    mount, socket, trigger, under,
 };
 use crate::{
     diag::{Code, Diagnostic},
@@ -22,8 +22,14 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     if draft.unit.start_limit.burst == 0 {
         draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
     }
-    if name.suffix == "service" {
-        service(&mut draft, cx);
+    match name.suffix {
+        "service" => service(&mut draft, cx),
+        "socket" => socket::finish(&mut draft, name, cx),
+        "timer" | "path" => trigger::finish(&mut draft, name, cx),
+        "mount" => mount::finish_mount(&mut draft, name, cx),
+        "swap" => mount::finish_swap(&mut draft, name, cx),
+        "slice" => mount::finish_slice(&draft, name, cx),
+        _ => {}
     }
     if draft.unit.kind.exec_mut().is_some() {
         directories(&mut draft);
@@ -91,18 +97,24 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
 }
 
 fn nothing_to_run(draft: &Draft, cx: &mut Cx) {
-    let code = Code::NothingToRun;
     let message = "no ExecStart= and no ExecStop=, so there is nothing to run";
-    let problem = match (&cx.header, &draft.unit.file) {
-        (Some(header), _) => Diagnostic::error(code, message).on(header, 0..header.len()),
-        (None, Some(file)) => Diagnostic::error(code, format!("{}: {message}", file.display())),
-        (None, None) => Diagnostic::error(code, message),
-    };
+    let problem = on_header(Diagnostic::error(Code::NothingToRun, message), draft, cx);
     cx.problems.push(problem.help("add ExecStart= to [Service]"));
 }
 
+/// Points at the header of the kind's own section, or names the file that has none.
+pub fn on_header(problem: Diagnostic, draft: &Draft, cx: &Cx) -> Diagnostic {
+    match (&cx.header, &draft.unit.file) {
+        (Some(header), _) => problem.on(header, 0..header.len()),
+        (None, Some(file)) => {
+            Diagnostic { message: format!("{}: {}", file.display(), problem.message), ..problem }
+        }
+        (None, None) => problem,
+    }
+}
+
 /// An error about the last assignment of `key`.
-fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
+pub fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
     let problem = blame(Diagnostic::error(code, under(key, message)), key, cx);
     cx.problems.push(problem.help(help));
 }

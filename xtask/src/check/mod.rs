@@ -9,10 +9,15 @@ mod files;
 mod finish;
 mod image;
 mod instances;
+mod kinds;
 mod known;
+mod mount;
 mod relations;
+mod resource;
 mod service;
+mod socket;
 mod streams;
+mod trigger;
 pub mod verb;
 mod view;
 
@@ -31,6 +36,8 @@ pub use draft::START_LIMIT;
 pub use draft::service as default_service;
 use draft::{Cx, Draft};
 use files::{Files, Found};
+#[cfg(test)]
+pub use kinds::kind as default_kind;
 
 pub use image::Image;
 
@@ -68,8 +75,9 @@ fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics)
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
     for unit in units {
-        unit.later.iter().cloned().for_each(&mut say);
-        if let (false, Some(file)) = (unit.kind.is_started(), &unit.file) {
+        if unit.kind.is_started() {
+            unit.later.iter().cloned().for_each(&mut say);
+        } else if let Some(file) = &unit.file {
             let kind = unit.kind.suffix();
             let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
             say(Diagnostic::warning(Code::KindNotYet, message));
@@ -132,7 +140,7 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
     if !known::sections(unit.suffix).contains(&name) {
         return;
     }
-    if name == "Service" {
+    if !["Unit", "Install"].contains(&name) {
         cx.header = Some(section.name.clone());
     }
     draft.unit.install.present |= name == "Install";
