@@ -20,6 +20,7 @@ use crate::{
     board::Board,
     model, mounts,
     order::{Graph, Node},
+    values,
 };
 
 /// The board's record.
@@ -204,11 +205,16 @@ fn scheduling<'a>(arena: &'a Bump, wanted: &model::Scheduling) -> Scheduling<'a>
     let io = wanted.io_class.is_some() || wanted.io_priority.is_some();
     // A level without a class is of the class that has levels (load-fragment.c).
     let (class, level) = (wanted.io_class.unwrap_or(2), wanted.io_priority.unwrap_or(IO_LEVEL));
+    // A priority counts for policies that have them; setting any of the three sets all (exec-invoke.c).
+    let asked = wanted.policy.is_some() || wanted.priority.is_some() || wanted.reset_on_fork;
+    let policy = asked.then(|| wanted.policy.unwrap_or(0));
+    let realtime = policy.is_some_and(values::scheduling::is_realtime);
+    let priority = if realtime { wanted.priority.unwrap_or(1).max(1) } else { 0 };
     let text = |number: Option<String>| arena.alloc_str(&number.unwrap_or_default());
     Scheduling {
         nice: wanted.nice.map(|nice| (i16::from(nice) + 20) as u8),
-        policy: wanted.policy,
-        priority: wanted.priority,
+        policy,
+        priority,
         reset_on_fork: wanted.reset_on_fork,
         affinity: arena.alloc_slice_copy(&affinity),
         io_priority: io.then(|| u16::from(class) << 13 | u16::from(level)),

@@ -92,7 +92,7 @@ impl Namespaces {
 pub struct Scheduling {
     pub nice: Option<i8>,
     pub policy: Option<u8>,
-    pub priority: u8,
+    pub priority: Option<u8>,
     pub reset_on_fork: bool,
     /// The processors' numbers.
     pub affinity: BTreeSet<u16>,

@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{exec as e, streams, view as v},
+    check::{exec as e, scheduling, streams, view as v},
     values::scalar,
 };
 
@@ -20,10 +20,10 @@ const DIRECTIVES: &[Directive] = &[
     extra("BindLogSockets", boolean),
     supported("BindPaths", v::bind).narrowing(),
     supported("BindReadOnlyPaths", v::bind).narrowing(),
-    extra("CPUAffinity", text).unless(Off::Empty),
-    extra("CPUSchedulingPolicy", text).unless(Off::Empty),
-    extra("CPUSchedulingPriority", text).unless(Off::Empty),
-    extra("CPUSchedulingResetOnFork", boolean).unless(Off::No),
+    supported("CPUAffinity", scheduling::affinity),
+    supported("CPUSchedulingPolicy", scheduling::policy),
+    supported("CPUSchedulingPriority", scheduling::priority),
+    supported("CPUSchedulingResetOnFork", scheduling::reset_on_fork),
     supported("CacheDirectory", e::directory),
     supported("CacheDirectoryMode", e::directory_mode),
     inert(
@@ -33,7 +33,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("CapabilityBoundingSet", e::capability_bounding_set).narrowing(),
     supported("ConfigurationDirectory", e::directory),
     supported("ConfigurationDirectoryMode", e::directory_mode),
-    extra("CoredumpFilter", text).unless(Off::Empty),
+    supported("CoredumpFilter", scheduling::coredump_filter),
     supported("DynamicUser", |d, a, _| put(&mut d.exec().dynamic_user, scalar::boolean(&a.value)))
         .narrowing(),
     supported("Environment", e::environment),
@@ -44,8 +44,8 @@ const DIRECTIVES: &[Directive] = &[
     refused("ExtensionImagePolicy", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImages", Off::Empty, IMAGES).narrowing(),
     supported("Group", |d, a, cx| put(&mut d.exec().group, e::user(a, cx))).narrowing(),
-    extra("IOSchedulingClass", text).unless(Off::Empty),
-    extra("IOSchedulingPriority", text).unless(Off::Empty),
+    supported("IOSchedulingClass", scheduling::io_class),
+    supported("IOSchedulingPriority", scheduling::io_priority),
     supported("IPCNamespacePath", |d, a, cx| put(&mut d.exec().namespaces.ipc_path, v::namespace(a, cx)))
         .narrowing(),
     supported("IgnoreSIGPIPE", |d, a, _| put(&mut d.exec().ignore_sigpipe, scalar::boolean(&a.value))),
@@ -97,14 +97,14 @@ const DIRECTIVES: &[Directive] = &[
         put(&mut d.exec().namespaces.network_path, v::namespace(a, cx))
     })
     .narrowing(),
-    extra("Nice", text).unless(Off::Empty),
+    supported("Nice", scheduling::nice),
     supported("NoExecPaths", v::no_exec).narrowing(),
     supported("NoNewPrivileges", |d, a, _| put(&mut d.exec().no_new_privileges, scalar::boolean(&a.value)))
         .narrowing(),
-    extra("OOMScoreAdjust", text).unless(Off::Empty),
+    supported("OOMScoreAdjust", scheduling::oom_score),
     refused("PAMName", Off::Empty, "no PAM session is opened; `User=` sets the user without one"),
     extra("PassEnvironment", text).unless(Off::Empty),
-    extra("Personality", text).unless(Off::Empty),
+    supported("Personality", scheduling::personality),
     needed("PrivateDevices", Off::No, |d, a, _| {
         put(&mut d.exec().protect.devices, scalar::boolean(&a.value))
     })
@@ -208,7 +208,7 @@ const DIRECTIVES: &[Directive] = &[
     extra("TTYVTDisallocate", boolean).unless(Off::No),
     supported("TemporaryFileSystem", v::temporary).narrowing(),
     extra("TimeoutCleanSec", span),
-    extra("TimerSlackNSec", text).unless(Off::Empty),
+    supported("TimerSlackNSec", scheduling::timer_slack),
     supported("UMask", |d, a, _| put(&mut d.exec().umask, scalar::mode(&a.value, 0o777))).narrowing(),
     needed("UnsetEnvironment", Off::Empty, text).narrowing(),
     supported("User", |d, a, cx| put(&mut d.exec().user, e::user(a, cx))).narrowing(),
