@@ -45,8 +45,8 @@ pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};
 pub use exec::{
-    Content, Directories, DirectoryKind, Exec, Mount, Preserve, PrivateTmp, Propagation, Rlimit, Stdin,
-    Stdout, View,
+    Content, Directories, DirectoryKind, Exec, Mount, Namespaces, Preserve, PrivateTmp, PrivateUsers,
+    Propagation, Rlimit, Scheduling, Stdin, Stdout, View,
 };
 pub use list::{IdList, List, StrList};
 pub use unit::{

@@ -7,7 +7,7 @@ use super::{
     Board, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity, IdentityId,
     Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
     limits::{
-        COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX,
         FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX,
         POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
@@ -100,6 +100,9 @@ impl Exec<'_> {
             && self.directories.count().is_some_and(|count| count <= DirectoryKind::ALL.len())
             && self.directories.iter().all(|directories| directories.is_sound())
             && self.view.is_sound()
+            && [self.namespaces.network_path, self.namespaces.ipc_path].into_iter().all(is_path)
+            && self.scheduling.nice.is_none_or(|nice| nice < 40)
+            && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
             && holds(self.posture, POSTURE_MAX)
     }
 }

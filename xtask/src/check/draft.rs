@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart,
+    ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{
         Exec, Kind, Located, Mount, Namespaces, Path, Protect, ProtectHome, ProtectSystem, Resources,
-        Service, Socket, Swap, Timer, Unit, View,
+        Scheduling, Service, Socket, Swap, Timer, Unit, View,
     },
     read::{Assignment, Text},
     seccomp::policy::Policy,
@@ -226,7 +226,10 @@ pub fn exec() -> Exec {
         protect_home: ProtectHome::No,
         protect: Protect::default(),
         view: View::default(),
-        namespaces: Namespaces::default(),
+        namespaces: Namespaces::host(),
+        scheduling: Scheduling::default(),
+        secure_bits: 0,
+        inherit_keyring: false,
         system_calls: Policy::default(),
         remove_ipc: false,
         directories: Vec::new(),

@@ -14,6 +14,7 @@ mod known;
 mod mount;
 mod relations;
 mod resource;
+mod scheduling;
 mod service;
 mod socket;
 mod streams;

@@ -1,8 +1,7 @@
 //! What the directives of systemd.service(5), systemd.kill(5) and the start limit do.
 
 use tomte::table::{
-    CommandKind, ExitSet, FailureMode, KillMode, NotifyAccess, Restart, ServiceType,
-    limits::COMMANDS_MAX,
+    CommandKind, ExitSet, FailureMode, KillMode, NotifyAccess, Restart, ServiceType, limits::COMMANDS_MAX,
 };
 
 use super::draft::{Cx, Draft};

@@ -48,7 +48,9 @@ const DIRECTIVES: &[Directive] = &[
     supported("RestartForceExitStatus", |d, a, _| {
         s::exit_status(&mut d.service().restart_force_exit_status, a)
     }),
-    supported("RestartMaxDelaySec", |d, a, _| put(&mut d.service().restart_delay_max, time::timeout(&a.value))),
+    supported("RestartMaxDelaySec", |d, a, _| {
+        put(&mut d.service().restart_delay_max, time::timeout(&a.value))
+    }),
     extra("RestartMode", |_, a, _| {
         scalar::choice(&a.value, &[("normal", ()), ("direct", ()), ("debug", ())])
     })
