@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
-    StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart,
+    ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{
         Exec, Kind, Located, Mount, Namespaces, Path, Protect, ProtectHome, ProtectSystem, Resources,
-        Service, Socket, Swap, Timer, Unit, View,
+        Scheduling, Service, Socket, Swap, Timer, Unit, View,
     },
     read::{Assignment, Text},
+    seccomp::policy::Policy,
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
@@ -74,6 +75,8 @@ pub struct Draft {
     pub timeout_start: Option<Micros>,
     /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
     pub timeout_abort: Option<Micros>,
+    /// `RestartKillSignal=`, if written: the default is `KillSignal=`.
+    pub restart_signal: Option<u8>,
     /// Mode and names of each directory setting, in the order of [`DirectoryKind::ALL`].
     pub directories: [(u16, Vec<String>); DirectoryKind::ALL.len()],
 }
@@ -89,6 +92,7 @@ impl Draft {
             permissions_start_only: false,
             timeout_start: None,
             timeout_abort: None,
+            restart_signal: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
         }
     }
@@ -169,6 +173,15 @@ pub fn service() -> Service {
         timeout_start: Micros::from_secs(90),
         timeout_stop: Micros::from_secs(90),
         timeout_abort: Micros::from_secs(90),
+        start_failure_mode: FailureMode::Terminate,
+        stop_failure_mode: FailureMode::Terminate,
+        runtime_max: Micros::FOREVER,
+        runtime_extra: Micros::ZERO,
+        restart_steps: 0,
+        restart_delay_max: Micros::FOREVER,
+        exit_with_last: false,
+        pid_file: String::new(),
+        guess_main_pid: true,
         notify_access: NotifyAccess::None,
         watchdog: Micros::ZERO,
         reload_signal: 1,
@@ -184,6 +197,7 @@ pub const fn kill() -> Kill {
     Kill {
         mode: KillMode::ControlGroup,
         signal: 15,
+        restart_signal: 15,
         final_signal: 9,
         watchdog_signal: 6,
         send_sighup: false,
@@ -212,8 +226,11 @@ pub fn exec() -> Exec {
         protect_home: ProtectHome::No,
         protect: Protect::default(),
         view: View::default(),
-        namespaces: Namespaces::default(),
-        restrict_suid_sgid: false,
+        namespaces: Namespaces::host(),
+        scheduling: Scheduling::default(),
+        secure_bits: 0,
+        inherit_keyring: false,
+        system_calls: Policy::default(),
         remove_ipc: false,
         directories: Vec::new(),
         runtime_directory_preserve: Preserve::No,

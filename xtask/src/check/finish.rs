@@ -3,7 +3,7 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, Restart, ServiceType,
+    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, Restart, Rlimit, ServiceType,
 };
 
 use super::{
@@ -16,6 +16,9 @@ use crate::{
     model::{Directories, Exec, ProtectHome, ProtectSystem, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
+
+/// RLIMIT_RTPRIO.
+const RTPRIO: u8 = 14;
 
 /// The finished unit.
 pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
@@ -37,6 +40,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         dynamic_user(draft.exec(), name, cx);
         protect(draft.exec());
         root_directory(draft.exec(), cx);
+        system_calls(draft.exec(), cx);
     }
     draft.unit
 }
@@ -44,7 +48,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 /// Fills in the defaults that depend on other settings and refuses what cannot run.
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
-    let written_abort = draft.timeout_abort;
+    let (written_abort, written_signal) = (draft.timeout_abort, draft.restart_signal);
     let permissions_start_only = draft.permissions_start_only;
     let service = draft.service();
     if permissions_start_only {
@@ -59,6 +63,14 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
     service.timeout_start = written_timeout.unwrap_or(default);
     service.timeout_abort = written_abort.unwrap_or(service.timeout_stop);
+    service.kill.restart_signal = written_signal.unwrap_or(service.kill.signal);
+    // Without an end that is further away than the beginning there is nothing to grow to.
+    let grows = service.restart_delay != Micros::ZERO
+        && service.restart_delay_max != Micros::FOREVER
+        && service.restart_delay < service.restart_delay_max;
+    if !grows {
+        service.restart_steps = 0;
+    }
     let speaks = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload)
         || service.watchdog != Micros::ZERO;
     if speaks && service.notify_access == NotifyAccess::None {
@@ -180,6 +192,13 @@ fn protect(exec: &mut Exec) {
     for (_, capabilities) in lost.into_iter().filter(|(wanted, _)| *wanted) {
         exec.capability_bounding_set &= !capabilities;
     }
+    let calls = &mut exec.system_calls;
+    calls.raw_io = protect.devices;
+    calls.tunables = protect.kernel_tunables;
+    calls.modules = protect.kernel_modules;
+    calls.kernel_logs = protect.kernel_logs;
+    calls.clock = protect.clock;
+    calls.hostname = protect.hostname;
 }
 
 /// Fills in what `DynamicUser=yes` implies, and checks the names it needs.
@@ -231,6 +250,29 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
         exec.protect_home = ProtectHome::ReadOnly;
     }
     exec.no_new_privileges = true;
-    exec.restrict_suid_sgid = true;
+    exec.system_calls.suid_sgid = true;
     exec.remove_ipc = true;
+}
+
+/// What the filter of system calls asks of other settings (exec-invoke.c, `seccomp_allows_drop_privileges`).
+fn system_calls(exec: &mut Exec, cx: &mut Cx) {
+    if !exec.system_calls.allows("execve") {
+        let help = "allow execve: every program is started with it";
+        refuse(
+            Code::NothingStarts,
+            "SystemCallFilter",
+            "execve is refused, so nothing could be started",
+            help,
+            cx,
+        );
+    }
+    // The capability to load a filter is given up afterwards; where that is refused, it must not have been needed.
+    let leaves_root = !matches!(exec.user.value.as_str(), "" | "0" | "root");
+    if leaves_root && !exec.system_calls.allows("capset") {
+        exec.no_new_privileges = true;
+    }
+    // Otherwise a program could have what sched_setscheduler(2) may not give it from a limit of PID 1's.
+    if exec.system_calls.realtime && exec.rlimits.iter().all(|limit| limit.resource != RTPRIO) {
+        exec.rlimits.push(Rlimit { resource: RTPRIO, soft: 0, hard: 0 });
+    }
 }

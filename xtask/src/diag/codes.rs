@@ -99,6 +99,8 @@ codes! {
     T0123 Address "no address of a socket";
     T0124 Network "no IP prefix, network interface or rule for binding";
     T0125 Device "no device, or nothing that goes with one";
+    T0130 SystemCall "no system call, and no group of them";
+    T0131 AllowedWithError "an error for a system call that is allowed";
 
     T0201 UnknownKey "an unknown key";
     T0202 UnknownSection "an unknown section";
@@ -123,6 +125,7 @@ codes! {
     T0312 SocketLinks "links to a socket that has not exactly one node";
     T0313 MountName "a mount or swap unit of another name than its path";
     T0314 NothingToMount "a mount unit without What=";
+    T0320 NothingStarts "a filter of system calls that lets no program start";
 
     T0401 OrderingCycle "units that wait for each other";
     T0402 MissingUnit "a unit that is not there";

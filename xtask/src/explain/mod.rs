@@ -15,13 +15,14 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tomte::table::{Kind, Table, UnitId};
+use tomte::table::{FilterId, Kind, Table, UnitId};
 
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
     board::Board,
     diag::{Code, Diagnostics, Severity, closest},
     order::{Node, Origin},
+    seccomp,
 };
 
 /// `cargo xtask explain`.
@@ -104,6 +105,7 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         if let Some(service) = node.unit.kind.service() {
             explanation.add("Resources", kinds::rows(&service.resources));
         }
+        explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
     }
     Ok(explanation)
@@ -127,6 +129,14 @@ fn about(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
     ];
     rows.retain(|(_, values)| values.iter().any(|value| !value.is_empty()));
     rows
+}
+
+/// What its filter does. The model has the settings, the table only what came of them.
+fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row> {
+    let program = filter.and_then(|id| baked.filters.programs.get(id.index()));
+    let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
+    let policy = &service.exec.system_calls;
+    [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
 }
 
 fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {

@@ -1,6 +1,6 @@
 //! The kinds of units, and what each has of its own.
 
-use tomte::table::{CommandKind, ExitSet, Kill, Micros, NotifyAccess, Restart, ServiceType};
+use tomte::table::{CommandKind, ExitSet, FailureMode, Kill, Micros, NotifyAccess, Restart, ServiceType};
 
 use super::{Command, Exec, Located, Mount, Path, Resources, Socket, Swap, Timer};
 
@@ -100,6 +100,16 @@ pub struct Service {
     pub timeout_start: Micros,
     pub timeout_stop: Micros,
     pub timeout_abort: Micros,
+    pub start_failure_mode: FailureMode,
+    pub stop_failure_mode: FailureMode,
+    pub runtime_max: Micros,
+    pub runtime_extra: Micros,
+    pub restart_steps: u32,
+    /// `RestartMaxDelaySec=`; without steps it means nothing.
+    pub restart_delay_max: Micros,
+    pub exit_with_last: bool,
+    pub pid_file: String,
+    pub guess_main_pid: bool,
     pub notify_access: NotifyAccess,
     pub watchdog: Micros,
     pub reload_signal: u8,

@@ -19,7 +19,7 @@ use tomte::table::StartLimit;
 
 use crate::diag::Diagnostic;
 
-pub use exec::{Command, Directories, Exec, Namespaces};
+pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
 pub use kinds::{Kind, Service};
 pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};
