@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     boot::Boot,
+    conditions,
     control::{Control, Received},
     groups::Groups,
     log,
@@ -267,6 +268,9 @@ impl Kernel {
             }
             Role::Janitor { unit } => {
                 self.push(Event::Cleaned { unit, clean: status == ExitStatus::Exited(0) })
+            }
+            Role::Examiner { unit } => {
+                self.push(Event::Examined { unit, verdict: conditions::verdict(status) });
             }
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {

@@ -155,6 +155,19 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::DependencyFailed(id, on) => {
             error(format_args!("Dependency failed for {}: {} did not start.", unit(id), name(on)));
         }
+        Log::ConditionUnmet(id, place) => {
+            info(format_args!(
+                "{} was skipped because of an unmet condition check ({}).",
+                unit(id),
+                Check(table, id, place)
+            ));
+        }
+        Log::AssertFailed(id, place) => {
+            error(format_args!("Starting {} failed because of {}.", unit(id), Check(table, id, place)));
+        }
+        Log::NotExamined(id) => {
+            error(format_args!("{}: Its conditions could not be looked at.", name(id)));
+        }
         Log::MainExited(id, exit) => warn(format_args!("{}: Main process exited, {}.", name(id), Exit(exit))),
         Log::RestartScheduled(id, count) => {
             info(format_args!("{}: Scheduled restart job, restart counter is at {count}.", name(id)));
@@ -207,6 +220,21 @@ impl fmt::Display for Described<'_, '_> {
             Some(unit) => write!(f, "{} - {}", unit.name, unit.description),
             None => write!(f, "unit {}", self.1.0),
         }
+    }
+}
+
+/// A condition as its unit has it: `ConditionPathExists=!/etc/x`.
+struct Check<'a, 't>(&'a Table<'t>, UnitId, u8);
+
+impl fmt::Display for Check<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = self.0.unit(self.1);
+        let Some(condition) = unit.and_then(|unit| unit.conditions.iter().nth(usize::from(self.2))) else {
+            return f.write_str("a condition");
+        };
+        let kind = if condition.assert { "Assert" } else { "Condition" };
+        let negated = if condition.negate { "!" } else { "" };
+        write!(f, "{kind}{}{negated}{}", condition.subject.as_str(), condition.parameter)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns every descriptor of PID 1. Holds no policy: what happens next is the supervisor's word.
 
 mod boot;
+mod conditions;
 mod control;
 mod crash;
 mod groups;

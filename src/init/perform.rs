@@ -11,6 +11,7 @@ use crate::{
 };
 
 use super::{
+    conditions,
     kernel::{Kernel, Token},
     log,
     plan::{Parts, Start, runtime_directories_of},
@@ -30,6 +31,14 @@ impl Kernel {
             Action::Clean { unit, runtime_directories, uid, gid } => {
                 self.clean(unit, runtime_directories, uid, gid)
             }
+            Action::Examine { unit } => match conditions::start(self, unit) {
+                Ok(()) => None,
+                Err(errno) => {
+                    let name = self.table.unit(unit)?.name;
+                    log::error(format_args!("cannot look at the conditions of {name}: {}", Text(errno)));
+                    Some(Event::Examined { unit, verdict: None })
+                }
+            },
             Action::Reply { client, answer } => {
                 let table = self.table;
                 let gone = self.control.answer(client, answer, &table, supervisor);

@@ -6,7 +6,7 @@ use crate::{
     table::{CommandKind, UnitId, limits::UNITS_MAX},
 };
 
-/// A main process, a control process and a janitor for every unit, and the reporter.
+/// A main process, a control process, and a janitor or an examiner for every unit, and the reporter.
 pub(super) const PROCESSES_MAX: usize = 3 * UNITS_MAX + 1;
 
 /// What a process is for.
@@ -16,6 +16,8 @@ pub(super) enum Role {
     Service { unit: UnitId, slot: Slot },
     /// Removes what a unit left.
     Janitor { unit: UnitId },
+    /// Looks at a unit's conditions.
+    Examiner { unit: UnitId },
     /// Writes the report.
     Reporter,
 }

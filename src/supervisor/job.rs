@@ -27,6 +27,12 @@ pub(super) enum Phase {
     Waiting,
     /// It waited for a unit that failed to start: it ends without being tried.
     Doomed,
+    /// Its turn has come, but the unit has conditions that somebody has to look at.
+    Conditions,
+    /// Somebody is looking.
+    Examined,
+    /// They hold: it waits for its turn again, as the neighbours did not wait meanwhile.
+    Met,
     /// It has begun.
     Running,
 }
@@ -200,20 +206,17 @@ impl Supervisor<'_> {
         let Some(Job { kind, phase }) = self.peek(id).job else { return false };
         let state = self.peek(id).state;
         match phase {
-            Phase::Waiting => {}
+            Phase::Waiting | Phase::Met => {}
             Phase::Doomed => {
                 self.at(id).notes.add(Note::DependencyFailed);
                 self.finish_job(id, JobResult::Dependency);
-                if state == State::RestartDue {
-                    let rest = Rest::of(self.peek(id).result);
-                    self.for_service(id, &mut |supervisor, service| supervisor.settle(id, service, rest));
-                }
+                self.restart_is_off(id);
                 return true;
             }
-            Phase::Running => return false,
+            Phase::Conditions | Phase::Examined | Phase::Running => return false,
         }
         match kind {
-            JobKind::Start => self.advance_start(id, state),
+            JobKind::Start => self.advance_start(id, state, phase == Phase::Met),
             JobKind::Stop | JobKind::Restart if state.is_down() => {
                 self.finish_job(id, JobResult::Done);
                 true
@@ -229,7 +232,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn advance_start(&mut self, id: UnitId, state: State) -> bool {
+    fn advance_start(&mut self, id: UnitId, state: State, met: bool) -> bool {
         match state {
             State::Running | State::Exited | State::Active => {
                 self.finish_job(id, JobResult::Done);
@@ -251,8 +254,7 @@ impl Supervisor<'_> {
                 if !self.may_start(id) {
                     return false;
                 }
-                self.at(id).job = Some(Job::running(JobKind::Start));
-                self.begin_start(id);
+                self.begin_with_conditions(id, met);
                 true
             }
         }
@@ -270,7 +272,7 @@ impl Supervisor<'_> {
     }
 
     /// Begins the start of a unit whose turn it is.
-    fn begin_start(&mut self, id: UnitId) {
+    pub(super) fn begin_start(&mut self, id: UnitId) {
         let Some(unit) = self.unit(id) else { return self.finish_job(id, JobResult::Failed) };
         match &unit.kind {
             Kind::Service(service) => self.begin_service(id, service, unit.start_limit),
@@ -331,7 +333,11 @@ impl Supervisor<'_> {
             Some(Job { kind: JobKind::Stop | JobKind::Restart, phase: Phase::Running }) => {
                 self.finish_job(id, JobResult::Done);
             }
-            Some(Job { phase: Phase::Waiting | Phase::Doomed, .. }) | None => {}
+            Some(Job {
+                phase: Phase::Waiting | Phase::Doomed | Phase::Conditions | Phase::Examined | Phase::Met,
+                ..
+            })
+            | None => {}
         }
     }
 
@@ -358,9 +364,9 @@ impl Supervisor<'_> {
     fn fail_dependents(&mut self, id: UnitId) {
         let Some(unit) = self.unit(id) else { return };
         for dependent in unit.required_by.iter() {
-            if self.peek(dependent).job == Some(Job::waiting(JobKind::Start))
-                && unit.before.contains(dependent)
-            {
+            let waits =
+                |job: Job| job.kind == JobKind::Start && matches!(job.phase, Phase::Waiting | Phase::Met);
+            if self.peek(dependent).job.is_some_and(waits) && unit.before.contains(dependent) {
                 let record = self.at(dependent);
                 record.job = Some(Job { kind: JobKind::Start, phase: Phase::Doomed });
                 record.blame = Some(id);

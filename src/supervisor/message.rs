@@ -1,7 +1,7 @@
 //! What goes in and what comes out: the whole vocabulary between the supervisor and whoever runs it.
 
 use crate::{
-    table::{CommandKind, IdentityId, Micros, UnitId},
+    table::{CommandKind, IdentityId, Micros, UnitId, Verdict},
     wire::{Ended, ExitStatus, Failure, JobResult, Power, Request, ServiceResult},
 };
 
@@ -134,6 +134,13 @@ pub enum Event<'a> {
         /// Whether nothing is left. If not, the numbers stay taken: nobody may inherit what could not be removed.
         clean: bool,
     },
+    /// Answers [`Action::Examine`].
+    Examined {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// What came of it; `None` if nobody could look.
+        verdict: Option<Verdict>,
+    },
     /// A deadline may have passed. Spurious ones are harmless.
     Deadline,
     /// A client asks.
@@ -228,6 +235,11 @@ pub enum Action {
         /// The same for a dynamic group that has a number of its own.
         gid: Option<u32>,
     },
+    /// Look at the unit's conditions, in a child. Answered by [`Event::Examined`], always.
+    Examine {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+    },
     /// Answer a client.
     Reply {
         #[expect(missing_docs, reason = "who asked")]
@@ -281,6 +293,12 @@ pub enum Log {
     Failed(UnitId, ServiceResult),
     /// A start was not tried because of another unit.
     DependencyFailed(UnitId, UnitId),
+    /// A start was passed over: the condition at this place did not hold.
+    ConditionUnmet(UnitId, u8),
+    /// A start has failed: the assertion at this place did not hold.
+    AssertFailed(UnitId, u8),
+    /// Nobody could look at the conditions: the start has failed.
+    NotExamined(UnitId),
     /// The main process ended otherwise than well.
     MainExited(UnitId, ExitStatus),
     /// A restart is due after the delay; the number of it.

@@ -8,6 +8,7 @@
 //! | `message` | what goes in and out |
 //! | `unit`, `state` | one unit's record; the states of its life |
 //! | `job` | what is to be done with which unit, and in which order |
+//! | `condition` | what comes of `Condition*=` and `Assert*=` |
 //! | `start`, `stop`, `end` | a service's way up, its way down, and what the end of a process means |
 //! | `restart`, `limit` | the Restart= table; the start limit |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
@@ -27,6 +28,7 @@
     )
 )]
 
+mod condition;
 mod control;
 mod end;
 mod hold;
@@ -161,6 +163,7 @@ impl<'t> Supervisor<'t> {
                 self.for_service(unit, &mut |s, sv| s.exited(unit, sv, pid, status))
             }
             Event::Empty { unit } => self.for_service(unit, &mut |s, sv| s.emptied(unit, sv)),
+            Event::Examined { unit, verdict } => self.examined(unit, verdict),
             Event::Cleaned { unit, clean } => self.for_service(unit, &mut |s, sv| s.cleaned(unit, sv, clean)),
         }
     }
@@ -224,7 +227,7 @@ impl<'t> Supervisor<'t> {
             Due::Act(action) => Due::Act(action),
             Due::Changed => Due::Changed,
             Due::Nothing if self.advance_job(id) => Due::Changed,
-            Due::Nothing => Due::Nothing,
+            Due::Nothing => self.due_examination(id),
         }
     }
 

@@ -68,6 +68,10 @@ pub(super) struct Record {
     pub(super) notes: Notes,
     /// The unit whose failure is this unit's: the start is off.
     pub(super) blame: Option<UnitId>,
+    /// A child looks at the unit's conditions.
+    pub(super) examined: bool,
+    /// The place of the condition that did not hold.
+    pub(super) unmet: u8,
     /// The signal that followed the last timeout, 0 for none.
     pub(super) timeout_signal: u8,
 }
@@ -103,6 +107,8 @@ impl Record {
             window: Window::CLOSED,
             notes: Notes::NONE,
             blame: None,
+            examined: false,
+            unmet: 0,
             timeout_signal: 0,
         }
     }
@@ -125,6 +131,9 @@ impl Record {
         let note = self.notes.pop()?;
         Some(match note {
             Note::DependencyFailed => Log::DependencyFailed(id, self.blame.unwrap_or(id)),
+            Note::ConditionUnmet => Log::ConditionUnmet(id, self.unmet),
+            Note::AssertFailed => Log::AssertFailed(id, self.unmet),
+            Note::NotExamined => Log::NotExamined(id),
             Note::TimedOut => Log::TimedOut(id, self.timeout_signal),
             Note::NoUidLeft => Log::NoUidLeft(id),
             Note::MainExited => Log::MainExited(id, self.main_exit.unwrap_or(ExitStatus::Exited(0))),
@@ -142,6 +151,9 @@ impl Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     DependencyFailed,
+    ConditionUnmet,
+    AssertFailed,
+    NotExamined,
     TimedOut,
     NoUidLeft,
     MainExited,
@@ -155,8 +167,11 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::DependencyFailed,
+        Self::ConditionUnmet,
+        Self::AssertFailed,
+        Self::NotExamined,
         Self::TimedOut,
         Self::NoUidLeft,
         Self::MainExited,

@@ -7,8 +7,8 @@ use super::{
     Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Service,
     StrList, Unit, UnitId,
     limits::{
-        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX, PATH_BYTES_MAX,
-        RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX,
+        PATH_BYTES_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -38,7 +38,10 @@ impl Unit<'_> {
     pub fn is_sound(&self, units: usize, identities: usize) -> bool {
         let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
         let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
+        let conditions = self.conditions;
         lists.into_iter().all(known)
+            && conditions.count().is_some_and(|count| count <= CONDITIONS_MAX)
+            && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
                 Kind::Target => true,
                 Kind::Service(service) => service.is_sound(identities),

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{Exec, ExitSet, IdList, List, Micros, Name, StrList};
+use super::{Condition, Exec, ExitSet, IdList, List, Micros, Name, StrList};
 use crate::record::{Read, Reader};
 
 record! {
@@ -25,6 +25,8 @@ record! {
         pub after: IdList<'t>,
         /// Inverse of `after`.
         pub before: IdList<'t>,
+        /// `Condition*=` and `Assert*=`, looked at before every start.
+        pub conditions: List<'t, Condition<'t>>,
         /// `StartLimitIntervalSec=` and `StartLimitBurst=`.
         pub start_limit: StartLimit,
         /// What the unit does.

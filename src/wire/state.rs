@@ -108,6 +108,7 @@ words! {
         Failed = "failed",
         Dependency = "dependency",
         Skipped = "skipped",
+        Assert = "assert",
     }
 }
 

@@ -5,10 +5,10 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Command, CommandKind, Commands, Directories, DirectoryKind, Exec, ExitSet, IdList, Identity,
-    IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, PanicAction, Preserve, PrivateTmp,
-    Privilege, ProtectHome, ProtectSystem, Restart, Service, ServiceType, StartLimit, Stdin, Stdout, StrList,
-    UidRange, Unit, UnitId, encode, ids, list, strings,
+    Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
+    IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, PanicAction, Preserve,
+    PrivateTmp, Privilege, ProtectHome, ProtectSystem, Restart, Service, ServiceType, StartLimit, Stdin,
+    Stdout, StrList, UidRange, Unit, UnitId, encode, ids, list, strings,
 };
 
 /// A unit to be: ids are places in the list that it is part of.
@@ -18,6 +18,7 @@ pub(crate) struct UnitPlan {
     pub(crate) wants: Vec<u16>,
     pub(crate) requires: Vec<u16>,
     pub(crate) after: Vec<u16>,
+    pub(crate) conditions: Vec<Condition<'static>>,
     pub(crate) start_limit: StartLimit,
     /// `None` is a target.
     pub(crate) service: Option<ServicePlan>,
@@ -52,6 +53,7 @@ pub(crate) fn target(name: &str) -> UnitPlan {
         wants: vec![],
         requires: vec![],
         after: vec![],
+        conditions: vec![],
         start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
         service: None,
     }
@@ -136,6 +138,7 @@ struct Lists {
     before: Vec<u8>,
     commands: Vec<Vec<u8>>,
     directories: Vec<u8>,
+    conditions: Vec<u8>,
 }
 
 impl Lists {
@@ -176,6 +179,7 @@ impl Lists {
             before: inverse(|plan| &plan.after),
             commands,
             directories: list(runtime.as_slice()),
+            conditions: list(plan.conditions.as_slice()),
         }
     }
 
@@ -189,6 +193,7 @@ impl Lists {
             required_by: ids(&self.required_by),
             after: ids(&self.after),
             before: ids(&self.before),
+            conditions: List::new(&self.conditions),
             start_limit: plan.start_limit,
             kind: plan.service.as_ref().map_or(Kind::Target, |service| Kind::Service(self.service(service))),
         }

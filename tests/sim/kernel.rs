@@ -61,6 +61,8 @@ pub(crate) enum Later {
     Empty { unit: u16 },
     /// The janitor is done.
     Cleaned { unit: u16, clean: bool },
+    /// The examiner has ended: met, unmet, or killed.
+    Examined { unit: u16, met: Option<bool> },
     /// A client asks.
     Request,
 }

@@ -4,7 +4,8 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, KillMode, Micros, Preserve, PrivateTmp, Restart, ServiceType, StartLimit, UidRange,
+    CommandKind, Condition, KillMode, Micros, Preserve, PrivateTmp, Restart, ServiceType, StartLimit,
+    Subject, UidRange,
 };
 
 use super::fixture::{ServicePlan, UnitPlan, service, target};
@@ -40,6 +41,8 @@ pub(crate) struct Faults {
     pub(crate) unclean: u8,
     pub(crate) late_empty: u8,
     pub(crate) lost_empty: u8,
+    pub(crate) unmet: u8,
+    pub(crate) examiner_dies: u8,
     pub(crate) clock_jumps: u8,
     pub(crate) requests: u8,
     pub(crate) strangers: u8,
@@ -63,6 +66,8 @@ impl Faults {
             unclean: some(30),
             late_empty: some(40),
             lost_empty: some(10),
+            unmet: some(50),
+            examiner_dies: some(20),
             clock_jumps: some(10),
             requests: some(90),
             strangers: some(20),
@@ -101,11 +106,19 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16) -> UnitPlan {
     }
     let start_limit =
         StartLimit { interval: Micros::from_secs(*pick(rng, &[0, 1, 10, 10, 60])), burst: rng.u32(0..=5) };
+    let some = Condition {
+        subject: Subject::PathExists,
+        assert: rng.bool(),
+        trigger: false,
+        negate: false,
+        parameter: "/some",
+    };
+    let conditions = if rng.u8(..6) == 0 { vec![some] } else { vec![] };
     if id == 0 || rng.u8(..6) == 0 {
-        return UnitPlan { wants, requires, after, ..target(&format!("u{id}.target")) };
+        return UnitPlan { wants, requires, after, conditions, ..target(&format!("u{id}.target")) };
     }
     let plan = service(&format!("u{id}.service")).with(|plan| change(rng, plan, identities));
-    UnitPlan { wants, requires, after, start_limit, ..plan }
+    UnitPlan { wants, requires, after, conditions, start_limit, ..plan }
 }
 
 fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {

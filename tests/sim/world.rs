@@ -5,7 +5,7 @@ mod rest;
 
 use tomte::{
     supervisor::{Action, Answer, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until},
-    table::{Arch, IdentityId, Table, UnitId},
+    table::{self, Arch, IdentityId, Table, UnitId},
     wire::{ActiveState, Failure, Power, UnitStatus},
 };
 
@@ -210,6 +210,17 @@ impl<'w> World<'w> {
                 self.judge.cleaned(unit, clean);
                 self.handle(Event::Cleaned { unit, clean })
             }
+            Later::Examined { unit, met } => {
+                let unit = UnitId(unit);
+                let assert = self.plan.units[unit.index()].conditions[0].assert;
+                let verdict = met.map(|met| match (met, assert) {
+                    (true, _) => table::Verdict::Met,
+                    (false, false) => table::Verdict::Unmet(0),
+                    (false, true) => table::Verdict::AssertFailed(0),
+                });
+                self.judge.examined(unit, met == Some(true));
+                self.handle(Event::Examined { unit, verdict })
+            }
             Later::Request => self.request(),
         }
     }
@@ -292,6 +303,13 @@ impl<'w> World<'w> {
                 let span = self.kernel.rng.u64(1..2_000_000);
                 self.kernel.schedule(span, Later::Cleaned { unit: unit.0, clean });
             }
+            Action::Examine { unit } => {
+                self.judge.examine(unit, plans)?;
+                let dies = self.kernel.strikes(self.kernel.faults.examiner_dies);
+                let met = !self.kernel.strikes(self.kernel.faults.unmet);
+                let span = self.kernel.rng.u64(1..2_000_000);
+                self.kernel.schedule(span, Later::Examined { unit: unit.0, met: (!dies).then_some(met) });
+            }
             Action::Reply { client, answer } => {
                 if let Answer::Denied = answer {
                     self.tell(|| "a stranger".into());
@@ -331,6 +349,9 @@ impl<'w> World<'w> {
             Log::Started(_)
             | Log::Stopped(_)
             | Log::Failed(..)
+            | Log::ConditionUnmet(..)
+            | Log::AssertFailed(..)
+            | Log::NotExamined(_)
             | Log::MainExited(..)
             | Log::RestartScheduled(..)
             | Log::StartLimitHit(_)

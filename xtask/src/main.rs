@@ -56,7 +56,7 @@ struct Cli {
 enum Verb {
     /// Make a board's table out of its unit files.
     Bake(bake::verb::Args),
-    /// Show in words what the table has on one unit, and the steps that start it.
+    /// Explain a problem's code; or show in words what the table has on one unit, and the steps that start it.
     Explain(explain::Args),
     /// Say what is wrong with unit files.
     Check(check::verb::Args),

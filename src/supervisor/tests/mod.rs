@@ -4,6 +4,7 @@
 mod fixture;
 mod play;
 
+mod conditions;
 mod golden;
 mod graph;
 mod killing;

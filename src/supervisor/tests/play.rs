@@ -5,7 +5,7 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 use super::fixture::{UnitPlan, bake};
 use crate::{
     supervisor::{Action, Answer, ClientId, Event, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Whom},
-    table::{Arch, Table, UidRange, UnitId},
+    table::{Arch, Table, UidRange, UnitId, Verdict},
     wire::{ExitStatus, Failure, Power, Request, UnitStatus},
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Play {
     pub(super) leaves_children: bool,
     /// Janitors answer at once.
     pub(super) cleans: bool,
+    /// What examiners answer at once, if they do.
+    pub(super) examines: Option<Option<Verdict>>,
     /// The next spawns fail.
     pub(super) spawn_fails: bool,
 }
@@ -45,6 +47,7 @@ impl Play {
             spawns: Vec::new(),
             leaves_children: false,
             cleans: true,
+            examines: None,
             spawn_fails: false,
         }
     }
@@ -95,7 +98,11 @@ impl Play {
                 Event::Spawned { unit: spawn.unit, slot: spawn.slot, pid: Pid(self.next_pid) }
             }
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
+            Action::Examine { unit } if self.examines.is_some() => {
+                Event::Examined { unit, verdict: self.examines.flatten() }
+            }
             Action::Clean { .. }
+            | Action::Examine { .. }
             | Action::Kill { .. }
             | Action::Reply { .. }
             | Action::Log(_)
@@ -158,6 +165,12 @@ impl Play {
         self.event(Event::Empty { unit })
     }
 
+    /// The examiner answers.
+    pub(super) fn verdict(&mut self, name: &str, verdict: Option<Verdict>) -> &mut Self {
+        let unit = self.id(name);
+        self.event(Event::Examined { unit, verdict })
+    }
+
     pub(super) fn executed(&mut self, name: &str) -> &mut Self {
         let (unit, pid) = (self.id(name), self.pid(name, Slot::Main).expect("a main process"));
         self.event(Event::Executed { unit, pid })
@@ -211,6 +224,7 @@ impl Play {
                     |what: &str, n: Option<u32>| n.map_or_else(String::new, |n| format!(" {what}{n}"));
                 format!("clean {}{dirs}{}{}", self.name(unit), number("u", uid), number("g", gid))
             }
+            Action::Examine { unit } => format!("examine {}", self.name(unit)),
             Action::Reply { client, answer } => {
                 let answer = match answer {
                     Answer::Job(result) => format!("{result}"),
@@ -236,6 +250,9 @@ impl Play {
             Log::Stopped(id) => format!("stopped {}", self.name(id)),
             Log::Failed(id, result) => format!("failed {} {result}", self.name(id)),
             Log::DependencyFailed(id, of) => format!("dependency {} {}", self.name(id), self.name(of)),
+            Log::ConditionUnmet(id, place) => format!("unmet {} {place}", self.name(id)),
+            Log::AssertFailed(id, place) => format!("assert {} {place}", self.name(id)),
+            Log::NotExamined(id) => format!("not examined {}", self.name(id)),
             Log::MainExited(id, status) => {
                 format!("main {} {} {}", self.name(id), status.code(), status.status())
             }

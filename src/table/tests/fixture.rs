@@ -67,6 +67,7 @@ impl Parts {
             required_by: IdList::default(),
             after: IdList::default(),
             before: IdList::default(),
+            conditions: List::default(),
             start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
             kind,
         };

@@ -39,6 +39,7 @@ impl World<'_> {
                 ActiveState::Inactive if self.judge.undisturbed => {
                     let may = self.judge.has_dependency_failed(id)
                         || self.judge.was_reset(id)
+                        || self.judge.was_passed_over(id)
                         || status.result == ServiceResult::ExecCondition
                         || plan.service.as_ref().is_some_and(|service| {
                             let oneshot = service.service_type == ServiceType::Oneshot;

@@ -1,6 +1,7 @@
 //! The table of a board: unit files in, checked bytes out. Everything that the baker has to say goes into the
 //! diagnostics; the bytes are opened with the target's own code and compared before anybody gets them.
 
+pub mod conditions;
 mod identities;
 mod inputs;
 mod limits;
@@ -96,6 +97,8 @@ fn bake_units(
     inputs: inputs::Inputs,
     diagnostics: &mut Diagnostics,
 ) -> Result<Baked> {
+    limits::units(board, units.len(), diagnostics); // the graph has room for no more
+    stop_at_errors(board, diagnostics)?;
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
     // `enable` is about the board's own units. Units that somebody names for this once are there to be started.
     let own = options.units.is_empty();
@@ -110,10 +113,13 @@ fn bake_units(
     let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
 
     let arena = Bump::new();
-    let meant_board = record::board(&arena, board, &graph, &identities)?;
-    let meant: Vec<table::Unit<'_>> =
-        graph.nodes.iter().map(|node| record::unit(&arena, node, &identities)).collect::<Result<_>>()?;
     let arch = board.arch();
+    let meant_board = record::board(&arena, board, &graph, &identities)?;
+    let meant: Vec<table::Unit<'_>> = graph
+        .nodes
+        .iter()
+        .map(|node| record::unit(&arena, node, &identities, arch))
+        .collect::<Result<_>>()?;
     let table = table::encode(arch, inputs.finish(&lock_text), &meant_board, &meant)
         .map_err(|error| anyhow::anyhow!("{}: the table is {error}", board.name))?;
     verify::verify(&table, arch, &meant_board, &meant, &graph)

@@ -6,11 +6,14 @@ use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
-    self, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
+    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
     Identity as IdentityRecord, IdentityId, Kind, List, Name, Service, StrList, Unit, UnitId,
 };
 
-use super::identities::{Identity, dynamic_name};
+use super::{
+    conditions,
+    identities::{Identity, dynamic_name},
+};
 use crate::{
     board::Board,
     model,
@@ -46,7 +49,12 @@ pub(super) fn board<'a>(
 }
 
 /// A unit's record.
-pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity]) -> Result<Unit<'a>> {
+pub(super) fn unit<'a>(
+    arena: &'a Bump,
+    node: &'a Node,
+    identities: &[Identity],
+    arch: Arch,
+) -> Result<Unit<'a>> {
     let unit = &node.unit;
     let after: BTreeSet<UnitId> = node.after.keys().copied().collect();
     Ok(Unit {
@@ -57,6 +65,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity])
         required_by: ids(arena, &node.required_by)?,
         after: ids(arena, &after)?,
         before: ids(arena, &node.before)?,
+        conditions: conditions::records(arena, &unit.conditions, arch),
         start_limit: unit.start_limit,
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
@@ -165,7 +174,8 @@ pub(super) fn directory<'a>(arena: &'a Bump, directory: &'a model::Directories) 
     Ok(Directories { kind: directory.kind, mode: directory.mode, names: strings(arena, &directory.names)? })
 }
 
-fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
+/// `records` as a list in `arena`.
+pub(super) fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 

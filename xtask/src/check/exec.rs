@@ -7,7 +7,7 @@ use tomte::table::{
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::Located,
     read::{Assignment, Text},
     values::{capability, directory, environment, path, rlimit, scalar, user, word, wrong},
@@ -40,7 +40,11 @@ pub fn supplementary_groups(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done 
         groups.push(Located { value: user::parse(&text)?, place: Some(word.place(0)) });
     }
     if groups.len() > GROUPS_MAX {
-        return Err(wrong(&a.value, format!("{} groups; at most {GROUPS_MAX}", groups.len())));
+        return Err(wrong(
+            &a.value,
+            Code::TableLimit,
+            format!("{} groups; at most {GROUPS_MAX}", groups.len()),
+        ));
     }
     Ok(())
 }
@@ -64,7 +68,7 @@ pub fn environment(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             "{} variables of {bytes} bytes; at most {ENVIRONMENT_MAX} of {WORDS_BYTES_MAX} bytes together",
             list.len()
         );
-        return Err(wrong(&a.value, message));
+        return Err(wrong(&a.value, Code::TableLimit, message));
     }
     Ok(())
 }
@@ -77,7 +81,7 @@ pub fn working_directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         None => (false, a.value.clone()),
     };
     exec.working_directory = match written.as_str() {
-        "" if optional => return Err(wrong(&a.value, "no directory behind the -")),
+        "" if optional => return Err(wrong(&a.value, Code::Path, "no directory behind the -")),
         "" => String::new(),
         "~" => "~".to_owned(),
         _ => path::absolute(&cx.specifiers.expand(&written)?)?,
@@ -162,7 +166,7 @@ fn not_enforced(a: &Assignment) -> Diagnostic {
     let (key, value) = (a.key.as_str(), a.value.as_str());
     let message =
         format!("{key}={value:?} is not enforced by this tomte, so the service could do more than it may");
-    wrong(&a.value, message)
+    wrong(&a.value, Code::ProtectionNotYet, message)
 }
 
 /// The index in [`DirectoryKind::ALL`] of the setting that `key` belongs to.
@@ -181,11 +185,16 @@ pub fn directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if a.key.as_str() == "RuntimeDirectory"
         && added.iter().any(|name| name.split('/').next() == Some("tomte"))
     {
-        return Err(wrong(&a.value, "/run/tomte is PID 1's own".to_owned()).help("choose another name"));
+        return Err(wrong(&a.value, Code::DirectoryName, "/run/tomte is PID 1's own".to_owned())
+            .help("choose another name"));
     }
     names.extend(added);
     if names.len() > DIRECTORIES_MAX {
-        return Err(wrong(&a.value, format!("{} directories; at most {DIRECTORIES_MAX}", names.len())));
+        return Err(wrong(
+            &a.value,
+            Code::TableLimit,
+            format!("{} directories; at most {DIRECTORIES_MAX}", names.len()),
+        ));
     }
     Ok(())
 }

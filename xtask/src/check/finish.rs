@@ -13,7 +13,7 @@ use super::{
     under,
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::{Directories, Exec, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
@@ -60,35 +60,42 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     }
     if oneshot && matches!(service.restart, Restart::Always | Restart::OnSuccess) {
         let message = "not allowed for Type=oneshot, which would never come to an end";
-        refuse("Restart", message, "Restart=on-failure is allowed", cx);
+        refuse(Code::OneshotRestart, "Restart", message, "Restart=on-failure is allowed", cx);
     }
     if cx.failed {
         // As above.
     } else if starts == 0 && !oneshot {
-        refuse("Type", "without ExecStart= only oneshot is allowed", "add ExecStart= to [Service]", cx);
+        refuse(
+            Code::NoStart,
+            "Type",
+            "without ExecStart= only oneshot is allowed",
+            "add ExecStart= to [Service]",
+            cx,
+        );
     } else if starts == 0 && !service.remain_after_exit && !success_action {
         let message = "without ExecStart= the service has to stay active to be stopped";
-        refuse("ExecStop", message, "add RemainAfterExit=yes", cx);
+        refuse(Code::StopWithoutStart, "ExecStop", message, "add RemainAfterExit=yes", cx);
     } else if starts > 1 && !oneshot {
         let message = "several commands are allowed for Type=oneshot only";
         let help = "ExecStartPre= runs before the service; an empty ExecStart= takes earlier ones back";
-        refuse("ExecStart", message, help, cx);
+        refuse(Code::SeveralCommands, "ExecStart", message, help, cx);
     }
 }
 
 fn nothing_to_run(draft: &Draft, cx: &mut Cx) {
+    let code = Code::NothingToRun;
     let message = "no ExecStart= and no ExecStop=, so there is nothing to run";
     let problem = match (&cx.header, &draft.unit.file) {
-        (Some(header), _) => Diagnostic::error(message).on(header, 0..header.len()),
-        (None, Some(file)) => Diagnostic::error(format!("{}: {message}", file.display())),
-        (None, None) => Diagnostic::error(message),
+        (Some(header), _) => Diagnostic::error(code, message).on(header, 0..header.len()),
+        (None, Some(file)) => Diagnostic::error(code, format!("{}: {message}", file.display())),
+        (None, None) => Diagnostic::error(code, message),
     };
     cx.problems.push(problem.help("add ExecStart= to [Service]"));
 }
 
 /// An error about the last assignment of `key`.
-fn refuse(key: &str, message: &str, help: &str, cx: &mut Cx) {
-    let problem = blame(Diagnostic::error(under(key, message)), key, cx);
+fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
+    let problem = blame(Diagnostic::error(code, under(key, message)), key, cx);
     cx.problems.push(problem.help(help));
 }
 
@@ -111,7 +118,13 @@ fn capabilities(exec: &Exec, cx: &mut Cx) {
         let names = capability::names(outside).collect::<Vec<_>>().join(" ");
         let message =
             format!("{names} cannot be given to the service, as CapabilityBoundingSet= takes it away");
-        refuse("AmbientCapabilities", &message, "allow it in CapabilityBoundingSet= too", cx);
+        refuse(
+            Code::AmbientCapability,
+            "AmbientCapabilities",
+            &message,
+            "allow it in CapabilityBoundingSet= too",
+            cx,
+        );
     }
 }
 
@@ -125,11 +138,17 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
         let problem = if written.is_empty() || user::is_strict(written) {
             continue;
         } else if user::number(written).is_some() {
-            Diagnostic::error(format!("{key}=: DynamicUser=yes needs a name, not the number {written}"))
-                .help("a number of your own choice goes without DynamicUser=")
+            Diagnostic::error(
+                Code::DynamicUserName,
+                format!("{key}=: DynamicUser=yes needs a name, not the number {written}"),
+            )
+            .help("a number of your own choice goes without DynamicUser=")
         } else {
-            Diagnostic::error(format!("{key}={written:?} cannot be the name of a dynamic user"))
-                .help("letters, digits, _ and -, no digit or - first, at most 31 bytes")
+            Diagnostic::error(
+                Code::DynamicUserName,
+                format!("{key}={written:?} cannot be the name of a dynamic user"),
+            )
+            .help("letters, digits, _ and -, no digit or - first, at most 31 bytes")
         };
         let problem = blame(problem, key, cx);
         cx.problems.push(problem);
@@ -143,7 +162,10 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
     for key in ["NoNewPrivileges", "PrivateTmp", "ProtectSystem", "RemoveIPC", "RestrictSUIDSGID"] {
         let off = cx.written.get(key).is_some_and(|a| scalar::boolean(&a.value) == Ok(false));
         if off {
-            let problem = Diagnostic::warning(under(key, "has no effect: DynamicUser=yes switches it on"));
+            let problem = Diagnostic::warning(
+                Code::DynamicUserImplies,
+                under(key, "has no effect: DynamicUser=yes switches it on"),
+            );
             let problem = blame(problem, key, cx);
             cx.problems.push(problem);
         }

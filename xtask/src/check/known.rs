@@ -6,7 +6,7 @@ use super::{
     draft::Cx,
 };
 use crate::{
-    diag::{Diagnostic, Severity, closest},
+    diag::{Code, Diagnostic, Severity, closest},
     read::{Assignment, Text},
 };
 
@@ -33,7 +33,8 @@ pub fn section(name: &Text, suffix: &str, cx: &mut Cx) {
     if sections(suffix).contains(&written) || written.starts_with("X-") {
         return;
     }
-    let mut problem = Diagnostic::warning(format!("unknown section [{written}] is ignored"));
+    let mut problem =
+        Diagnostic::warning(Code::UnknownSection, format!("unknown section [{written}] is ignored"));
     if let Some(near) = closest(written, sections(suffix).iter().copied()) {
         problem.severity = Severity::Error;
         cx.failed = true;
@@ -72,8 +73,8 @@ fn misplaced(section: &str, suffix: &str, key: &str) -> Option<Diagnostic> {
     let others = SECTIONS.iter().map(|(name, _)| *name);
     let (home, directive) = own.chain(others).find_map(|home| Some((home, directives::find(home, key)?)))?;
     let problem = match directive.narrows {
-        true => Diagnostic::error(format!("{key}= has no effect in [{section}]")),
-        false => Diagnostic::warning(format!("{key}= is ignored in [{section}]")),
+        true => Diagnostic::error(Code::WrongSection, format!("{key}= has no effect in [{section}]")),
+        false => Diagnostic::warning(Code::WrongSection, format!("{key}= is ignored in [{section}]")),
     };
     Some(problem.help(format!("it belongs into [{home}]")))
 }
@@ -81,8 +82,9 @@ fn misplaced(section: &str, suffix: &str, key: &str) -> Option<Diagnostic> {
 /// A key that systemd has not either.
 fn misspelt(section: &str, key: &str) -> Diagnostic {
     let near = closest(key, directives::of(section).map(|directive| directive.key));
-    let refused = Diagnostic::error(format!("unknown key {key}= in [{section}]"));
-    let ignored = Diagnostic::warning(format!("unknown key {key}= in [{section}] is ignored"));
+    let refused = Diagnostic::error(Code::UnknownKey, format!("unknown key {key}= in [{section}]"));
+    let ignored =
+        Diagnostic::warning(Code::UnknownKey, format!("unknown key {key}= in [{section}] is ignored"));
     match near {
         Some(near) if directives::find(section, near).is_some_and(|directive| directive.narrows) => refused
             .help(format!("did you mean \"{near}\"? ignoring it would let the service do more than it may")),

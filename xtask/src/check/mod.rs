@@ -8,18 +8,19 @@ mod exec;
 mod files;
 mod finish;
 mod image;
+mod instances;
 mod known;
 mod relations;
 mod service;
 mod streams;
 pub mod verb;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
 use crate::{
-    diag::{Diagnostic, Diagnostics, Severity},
+    diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Located, Unit},
-    read::{self, Assignment, Section},
+    read::{Assignment, Section},
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
@@ -43,9 +44,7 @@ pub fn load(paths: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit> {
 /// instances that the board names.
 pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec<Unit> {
     let files = files::collect(paths, sink);
-    let shell = image.root_shell();
-    let mut units: Vec<Unit> = files.units.iter().map(|found| read_unit(found, shell, sink).0).collect();
-    instances(&files, image, shell, &mut units, sink);
+    let mut units = instances::units(&files, image, sink);
     link(&files, &mut units, sink);
     for (alias, name) in &files.aliases {
         if let Some(unit) = units.iter_mut().find(|unit| unit.name == *name) {
@@ -72,7 +71,7 @@ fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics)
         if let (false, Some(file)) = (unit.kind.is_started(), &unit.file) {
             let kind = unit.kind.suffix();
             let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
-            say(Diagnostic::warning(message));
+            say(Diagnostic::warning(Code::KindNotYet, message));
         }
     }
 }
@@ -89,65 +88,9 @@ fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
             install.relations.imply(link.relation.installed(), &link.from);
         } else {
             let message = format!("{}: there is neither {} nor {}", link.path.display(), link.from, link.to);
-            sink.push(Diagnostic::warning(message));
+            sink.push(Diagnostic::warning(Code::LooseLink, message));
         }
     }
-}
-
-/// Makes the instances of templates that units, the board, or the template's own `DefaultInstance=` name.
-fn instances(
-    files: &Files,
-    image: &Image,
-    shell: Option<&str>,
-    units: &mut Vec<Unit>,
-    sink: &mut Diagnostics,
-) {
-    let mut used = BTreeSet::new();
-    let mut asked: Vec<String> = image.instances.clone();
-    asked.extend(files.links.iter().map(|link| link.to.clone()));
-    let named = |unit: &Unit| {
-        let related = unit.relations.iter().map(|(_, name)| name);
-        related.chain(&unit.install.also).map(|name| name.value.clone()).collect::<Vec<_>>()
-    };
-    asked.extend(units.iter().flat_map(named));
-    for template in &files.templates {
-        // The template's own problems count even if nobody uses it. `%i` has to stand for something meanwhile.
-        let UnitName { prefix, suffix, .. } = &template.name;
-        let instance = |instance: &str| format!("{prefix}@{instance}.{suffix}");
-        let Ok(name) = UnitName::new(&instance("instance")) else { continue };
-        let (_, default) = read_unit(&Found { name, ..template.clone() }, shell, sink);
-        if !default.is_empty() {
-            asked.push(instance(&default));
-        }
-    }
-    while let Some(name) = asked.pop() {
-        let Ok(name) = UnitName::new(&name) else { continue };
-        let template = name.template().and_then(|full| files.templates.iter().find(|t| t.name.full == full));
-        let Some(template) = template.filter(|_| units.iter().all(|unit| unit.name != name.full)) else {
-            continue;
-        };
-        used.insert(template.name.full.clone());
-        let drop_ins = files::drop_ins(&name, &files.roots, sink);
-        let (unit, _) = read_unit(&Found { name, file: template.file.clone(), drop_ins }, shell, sink);
-        asked.extend(named(&unit));
-        units.push(unit);
-    }
-    for template in files.templates.iter().filter(|template| !used.contains(&template.name.full)) {
-        let message = format!("{}: no unit names an instance of this template", template.file.display());
-        sink.push(Diagnostic::warning(message));
-    }
-}
-
-/// One unit out of its file and drop-ins, and its `DefaultInstance=`.
-fn read_unit(found: &Found, shell: Option<&str>, sink: &mut Diagnostics) -> (Unit, String) {
-    let errors = sink.count(Severity::Error);
-    let mut sections = read::file(&found.file, sink).sections;
-    for drop_in in &found.drop_ins {
-        sections.extend(read::file(drop_in, sink).sections);
-    }
-    let mut cx = cx_of(found, shell);
-    cx.failed = sink.count(Severity::Error) > errors;
-    assemble(found, &sections, cx, sink)
 }
 
 fn cx_of(found: &Found, shell: Option<&str>) -> Cx {
@@ -155,7 +98,12 @@ fn cx_of(found: &Found, shell: Option<&str>) -> Cx {
 }
 
 /// One unit out of its sections, and its `DefaultInstance=`.
-fn assemble(found: &Found, sections: &[Section], mut cx: Cx, sink: &mut Diagnostics) -> (Unit, String) {
+fn assemble<'s>(
+    found: &Found,
+    sections: impl IntoIterator<Item = &'s Section>,
+    mut cx: Cx,
+    sink: &mut Diagnostics,
+) -> (Unit, String) {
     let mut draft = Draft::new(&found.name, &found.file);
     for section in sections {
         known::section(&section.name, found.name.suffix, &mut cx);

@@ -5,7 +5,7 @@ use super::{
     draft::{Cx, Draft},
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::{Located, Relation},
     read::Assignment,
     values::{path, scalar, word, wrong},
@@ -51,7 +51,7 @@ fn new_spelling(key: &str) -> Option<Relation> {
 pub fn renamed(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let key = a.key.as_str();
     let relation = new_spelling(key).unwrap_or_else(|| unreachable!("{key}= is no old spelling"));
-    let problem = Diagnostic::note("an old spelling").on(&a.key, 0..a.key.len());
+    let problem = Diagnostic::note(Code::OldSpelling, "an old spelling").on(&a.key, 0..a.key.len());
     cx.problems.push(problem.help(format!("today it is {}=", relation.setting())));
     units(a, cx, |other| d.unit.relations.push(relation, other))
 }
@@ -108,6 +108,10 @@ pub fn action_exit_status(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let value = a.value.as_str();
     match value.is_empty() || value.parse::<u8>().is_ok() {
         true => Ok(()),
-        false => Err(wrong(&a.value, format!("{value:?}: expected an exit status from 0 to 255"))),
+        false => Err(wrong(
+            &a.value,
+            Code::ExitStatus,
+            format!("{value:?}: expected an exit status from 0 to 255"),
+        )),
     }
 }

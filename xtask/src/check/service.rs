@@ -4,7 +4,7 @@ use tomte::table::{CommandKind, ExitSet, KillMode, Micros, Restart, ServiceType,
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     read::Assignment,
     values::{command, exit_status, scalar, signal, time, wrong},
 };
@@ -32,7 +32,7 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         "dbus" => "Type=exec starts the program and does not wait for its bus name",
         "idle" => {
             let message = "Type=\"idle\" is taken as simple: it does not wait for other units";
-            cx.later(a, Some(Diagnostic::warning(message).on(&a.value, 0..a.value.len())));
+            cx.later(a, Some(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len())));
             return Ok(());
         }
         _ => {
@@ -41,7 +41,7 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         }
     };
     let message = format!("Type={:?} is not supported by this tomte", a.value.as_str());
-    cx.later(a, Some(wrong(&a.value, message).help(help)));
+    cx.later(a, Some(wrong(&a.value, Code::NotYet, message).help(help)));
     Ok(())
 }
 
@@ -51,7 +51,7 @@ pub fn permissions_start_only(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Don
     if !d.permissions_start_only {
         return Ok(());
     }
-    let problem = Diagnostic::note("systemd has deprecated it").on(&a.key, 0..a.key.len());
+    let problem = Diagnostic::note(Code::OldSpelling, "systemd has deprecated it").on(&a.key, 0..a.key.len());
     cx.problems
         .push(problem.help("today + stands before the program of each command that needs full privileges"));
     Ok(())
@@ -127,7 +127,7 @@ pub fn start_limit_burst_legacy(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> D
 }
 
 fn legacy(a: &Assignment, now: &str, cx: &mut Cx) {
-    let problem = Diagnostic::note("an old spelling").on(&a.key, 0..a.key.len());
+    let problem = Diagnostic::note(Code::OldSpelling, "an old spelling").on(&a.key, 0..a.key.len());
     cx.problems.push(problem.help(format!("since systemd 230 it is {now}= in [Unit]")));
 }
 
@@ -141,7 +141,10 @@ pub fn kill_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     ];
     d.kill().mode = scalar::choice(&a.value, &choices)?;
     if d.kill().mode == KillMode::None {
-        let problem = Diagnostic::warning("\"none\" leaves every process running; systemd has deprecated it");
+        let problem = Diagnostic::warning(
+            Code::DeprecatedValue,
+            "\"none\" leaves every process running; systemd has deprecated it",
+        );
         cx.problems.push(problem.on(&a.value, 0..a.value.len()).help("use mixed or control-group"));
     }
     Ok(())
@@ -187,7 +190,11 @@ pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let count = commands.iter().filter(|(other, _)| *other == kind).count();
     let before = count - added;
     if before <= COMMANDS_MAX && count > COMMANDS_MAX {
-        return Err(wrong(&a.value, format!("more than {COMMANDS_MAX} commands of one kind")));
+        return Err(wrong(
+            &a.value,
+            Code::TableLimit,
+            format!("more than {COMMANDS_MAX} commands of one kind"),
+        ));
     }
     Ok(())
 }

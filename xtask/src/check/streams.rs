@@ -4,7 +4,7 @@ use tomte::table::{Stdin, Stdout};
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     read::{Assignment, Text},
     values::{path, scalar, wrong},
 };
@@ -46,7 +46,7 @@ pub fn input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let Some(stdin) = scalar::choice(&a.value, &INPUTS)? else { return later(a, cx) };
     if let "tty-force" | "tty-fail" = written {
         let message = format!("{written:?} is taken as tty: nobody is thrown off the terminal");
-        cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
+        cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
     }
     d.exec().stdin = stdin;
     cx.later(a, None);
@@ -78,7 +78,7 @@ fn parse_output(a: &Assignment, cx: &mut Cx) -> Result<Option<Stdout>, Diagnosti
     let written = a.value.as_str();
     if output == Stdout::Journal && written != "journal" {
         let message = format!("{written:?} goes to tomte's log, as journal does");
-        cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
+        cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
     }
     cx.later(a, None);
     Ok(Some(output))
@@ -91,7 +91,7 @@ fn later(a: &Assignment, cx: &mut Cx) -> Done {
         "StandardInput" => "null and tty are supported; a program can open its input itself",
         _ => "inherit, null, tty and journal are supported; a program can open its output itself",
     };
-    cx.later(a, Some(wrong(&a.value, message).help(help)));
+    cx.later(a, Some(wrong(&a.value, Code::NotYet, message).help(help)));
     Ok(())
 }
 
@@ -110,7 +110,7 @@ fn is_descriptor(value: &Text) -> Result<bool, Diagnostic> {
     let plain = |c: char| (' '..='~').contains(&c) && c != ':';
     if name.is_empty() || name.len() > 255 || !name.chars().all(plain) {
         let message = format!("{name:?} is no name of a descriptor: 1 to 255 printable characters but \":\"");
-        return Err(wrong(&value.slice(3..value.len()), message));
+        return Err(wrong(&value.slice(3..value.len()), Code::Word, message));
     }
     Ok(true)
 }

@@ -4,6 +4,7 @@
 mod configs;
 mod files;
 mod golden;
+mod hostile;
 
 use std::path::PathBuf;
 
@@ -13,7 +14,10 @@ use tomte::table::{
 };
 
 use super::*;
-use crate::model::{Kind, Located, Relation, Service};
+use crate::{
+    model::{Kind, Located, Relation, Service},
+    read,
+};
 
 /// The unit called `name` with the text `text`, and what was said about it.
 pub(super) fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {

@@ -18,7 +18,7 @@ pub use kinds::{Kind, Mount, Service, Socket, Swap};
 pub use relations::{Relation, Relations};
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     pub file: PathBuf,
     pub line: usize,

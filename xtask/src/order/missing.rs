@@ -7,7 +7,7 @@ use super::{
     known_units::{Fate, fate},
 };
 use crate::{
-    diag::{Diagnostic, Diagnostics, Severity, closest},
+    diag::{Code, Diagnostic, Diagnostics, Severity, closest},
     model::Relation,
     targets,
 };
@@ -26,7 +26,7 @@ impl Missing {
         };
         let fate = fate(&mention.other);
         let meant = if fate == Fate::Unknown { meant(&mention.other, known) } else { None };
-        let Some(make) = weight(mention.relation, fate, meant.is_some()) else { return };
+        let Some(severity) = weight(mention.relation, fate, meant.is_some()) else { return };
         let why = match fate {
             Fate::Shutdown => "tomte shuts down without units, so this starts nothing".to_owned(),
             Fate::Done(why) => format!("not needed, {why}"),
@@ -37,7 +37,7 @@ impl Missing {
             Fate::Kind(kind) => format!("tomte has no {kind} units"),
             Fate::Unknown => "no such unit in this image".to_owned(),
         };
-        let mut problem = make(format!("{assignment}: {why}"));
+        let mut problem = Diagnostic::new(severity, Code::MissingUnit, format!("{assignment}: {why}"));
         if let (Fate::Foreign(instead), false) = (fate, problem.severity == Severity::Note) {
             problem.help.extend((!instead.is_empty()).then(|| instead.to_owned()));
         }
@@ -54,17 +54,17 @@ impl Missing {
 }
 
 /// How bad it is to name a missing unit; `None`: not worth a word.
-const fn weight(relation: Relation, fate: Fate, slip: bool) -> Option<fn(String) -> Diagnostic> {
+const fn weight(relation: Relation, fate: Fate, slip: bool) -> Option<Severity> {
     match (relation, fate) {
         (Relation::After | Relation::Before, Fate::Shutdown | Fate::Done(_)) => None,
-        (Relation::After | Relation::Before, Fate::Unknown) if slip => Some(Diagnostic::warning),
+        (Relation::After | Relation::Before, Fate::Unknown) if slip => Some(Severity::Warning),
         (Relation::After | Relation::Before, _) | (Relation::Requires | Relation::BindsTo, Fate::Done(_)) => {
-            Some(Diagnostic::note)
+            Some(Severity::Note)
         }
-        (Relation::Requires | Relation::BindsTo, Fate::Device) => Some(Diagnostic::warning),
-        (Relation::Requires | Relation::BindsTo, _) => Some(Diagnostic::error),
-        (_, Fate::Unknown | Fate::Shutdown) => Some(Diagnostic::warning),
-        (_, Fate::Done(_) | Fate::Foreign(_) | Fate::Device | Fate::Kind(_)) => Some(Diagnostic::note),
+        (Relation::Requires | Relation::BindsTo, Fate::Device) => Some(Severity::Warning),
+        (Relation::Requires | Relation::BindsTo, _) => Some(Severity::Error),
+        (_, Fate::Unknown | Fate::Shutdown) => Some(Severity::Warning),
+        (_, Fate::Done(_) | Fate::Foreign(_) | Fate::Device | Fate::Kind(_)) => Some(Severity::Note),
     }
 }
 
@@ -72,13 +72,14 @@ const fn weight(relation: Relation, fate: Fate, slip: bool) -> Option<fn(String)
 pub(super) fn itself(mention: &Mention, diagnostics: &mut Diagnostics) {
     if let Origin::Written(assignment, place) = &mention.origin {
         let message = format!("{assignment}: {} names itself; dropped", mention.unit);
-        diagnostics.push(Diagnostic::warning(message).at(place.clone()));
+        diagnostics.push(Diagnostic::warning(Code::NamesItself, message).at(place.clone()));
     }
 }
 
 /// Reports that a name of the board, written as `setting`, is no unit.
 pub(super) fn of_board(setting: &str, name: &str, known: &[&str], diagnostics: &mut Diagnostics) {
-    let mut problem = Diagnostic::error(format!("{setting}: {name}: no such unit in this image"));
+    let mut problem =
+        Diagnostic::error(Code::MissingBoardUnit, format!("{setting}: {name}: no such unit in this image"));
     problem.help.extend(meant(name, known));
     diagnostics.push(problem);
 }
@@ -88,7 +89,7 @@ pub(super) fn not_started(name: &str, wanted_by: &[&str], diagnostics: &mut Diag
     let by =
         if wanted_by.is_empty() { "nobody".to_owned() } else { format!("only {}", wanted_by.join(" and ")) };
     let message = format!("enable: {name}: boot does not start it, for {by} wants it");
-    let mut problem = Diagnostic::warning(message);
+    let mut problem = Diagnostic::warning(Code::MissingUnit, message);
     for target in wanted_by {
         let hardware = targets::find(target).is_some_and(|target| target.hardware);
         let why = if hardware { ": systemd would start it when such a device appears" } else { "" };

@@ -17,7 +17,7 @@ use tomte::table::UnitId;
 
 use crate::{
     check,
-    diag::{Diagnostic, Diagnostics, Severity},
+    diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Kind, Place, Relation, Unit},
     targets::{self, Target},
 };
@@ -256,7 +256,7 @@ fn by_name(units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<S
             let file =
                 |unit: &Unit| unit.file.as_ref().map_or_else(String::new, |file| file.display().to_string());
             let message = format!("{} is there twice: {} and {}", unit.name, file(first), file(&unit));
-            diagnostics.push(Diagnostic::error(message));
+            diagnostics.push(Diagnostic::error(Code::UnitTwice, message));
             twice = true;
         }
         named.insert(unit.name.clone(), unit);
@@ -274,7 +274,7 @@ fn aliases(units: &BTreeMap<String, Unit>, diagnostics: &mut Diagnostics) -> BTr
             }
             if let Some(other) = aliases.insert(alias.value.clone(), unit.name.clone()) {
                 let message = format!("{} and {} both have the alias {}", other, unit.name, alias.value);
-                diagnostics.push(Diagnostic::error(message).at(alias.place.clone()));
+                diagnostics.push(Diagnostic::error(Code::AliasTwice, message).at(alias.place.clone()));
             }
         }
     }

@@ -34,7 +34,7 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
@@ -74,6 +74,21 @@ const CASES: [Case; 7] = [
         line: &["roomy.service", "directory", "No space left"],
         states: &[("roomy.service", "failed", "exit-code"), BYSTANDER],
         well: false,
+    },
+    Case {
+        name: "units whose conditions do not hold are passed over and said so",
+        units: "conditions",
+        words: &[],
+        line: &[
+            "Passed over was skipped because of an unmet condition check (ConditionFileNotEmpty=/no/such)",
+        ],
+        states: &[
+            ("met.service", "active", "success"),
+            ("unmet.service", "inactive", "success"),
+            ("asserted.service", "inactive", "success"),
+            BYSTANDER,
+        ],
+        well: true,
     },
     Case {
         name: "a value that is none is refused with its place",

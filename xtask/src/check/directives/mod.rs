@@ -16,7 +16,7 @@ mod unit;
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::Located,
     read::Assignment,
     values::{scalar, time, unit_name, word},
@@ -129,13 +129,15 @@ impl Directive {
             return None;
         }
         match (lack, self.narrows) {
-            (Lack::Needed, true) => on_key(not_enforced(key)),
+            (Lack::Needed, true) => on_key(not_enforced(Code::ProtectionNotYet, key)),
             (Lack::Needed, false) => {
-                let problem = Diagnostic::error(format!("{key}= is not supported by this tomte"));
+                let problem =
+                    Diagnostic::error(Code::NotYet, format!("{key}= is not supported by this tomte"));
                 on_key(if self.note.is_empty() { problem } else { problem.help(self.note) })
             }
             (Lack::Extra, _) => {
-                let problem = Diagnostic::warning(format!("{key}= has no effect in this tomte"));
+                let problem =
+                    Diagnostic::warning(Code::WithoutEffect, format!("{key}= has no effect in this tomte"));
                 on_key(if self.note.is_empty() { problem } else { problem.help(self.note) })
             }
         }
@@ -147,16 +149,16 @@ impl Directive {
             return None;
         }
         let problem = match self.narrows {
-            true => not_enforced(self.key),
-            false => Diagnostic::error(format!("{}= is not supported by tomte", self.key)),
+            true => not_enforced(Code::RefusedProtection, self.key),
+            false => Diagnostic::error(Code::Refused, format!("{}= is not supported by tomte", self.key)),
         };
         Some(problem.on(&a.key, 0..a.key.len()).help(self.note))
     }
 }
 
-fn not_enforced(key: &str) -> Diagnostic {
+fn not_enforced(code: Code, key: &str) -> Diagnostic {
     let message = format!("{key}= is not enforced by this tomte, so the service could do more than it may");
-    Diagnostic::error(message).help(format!("remove {key}= to run without that protection"))
+    Diagnostic::error(code, message).help(format!("remove {key}= to run without that protection"))
 }
 
 const fn supported(key: &'static str, set: Set) -> Directive {

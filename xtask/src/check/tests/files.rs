@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::*;
-use crate::check::{Image, load_for};
+use crate::{
+    check::{Image, load_for},
+    diag::Severity,
+};
 
 /// Writes `files` (path, text; `-> target` makes a symbolic link) into a folder and loads it.
 fn load_folder(files: &[(&str, &str)], image: &Image) -> (Vec<Unit>, Diagnostics) {
