@@ -9,7 +9,7 @@ use log::{Level, LevelFilter, Metadata, Record};
 
 use crate::{
     linux::{self, Errno, OwnedFd, console, errno::Text, signals::Name as SignalName},
-    supervisor::Log,
+    supervisor::{Log, Pid},
     table::{Table, UnitId},
     wire::{ExitStatus, Failure, Power},
 };
@@ -176,6 +176,17 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::TimedOut(id, signal) => {
             warn(format_args!("{}: Timed out. Killing with {}.", name(id), SignalName(signal)));
         }
+        Log::WatchdogExpired(id, signal) => {
+            error(format_args!("{}: Watchdog timeout! Killing with {}.", name(id), SignalName(signal)));
+        }
+        Log::NoticeRefused(id, Pid(pid)) => {
+            warn(format_args!("{}: Process {pid} may not speak for it (NotifyAccess=).", name(id)));
+        }
+        Log::NotAdopted(id) => {
+            warn(format_args!("{}: The new main process is gone or none of its own, refused.", name(id)));
+        }
+        Log::ReloadFailed(id) => error(format_args!("Reload failed for {}.", unit(id))),
+        Log::Reloaded(id) => info(format_args!("Reloaded {}.", unit(id))),
         Log::NoUidLeft(id) => {
             error(format_args!("{}: No UID of the dynamic range is free and fit.", name(id)))
         }

@@ -9,6 +9,7 @@ mod crash;
 mod groups;
 mod kernel;
 mod log;
+mod notify;
 mod perform;
 mod plan;
 mod processes;

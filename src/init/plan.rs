@@ -14,29 +14,31 @@ use crate::{
         },
         signals,
     },
-    supervisor::{Outcome, Pid, Spawn},
+    supervisor::{Pid, Slot, Spawn},
     table::{
-        Board, Command, Directories, DirectoryKind, Exec, Preserve, PrivateTmp, Privilege, ProtectHome,
-        ProtectSystem, Stdin, Stdout, Unit, limits::RLIMITS_MAX,
+        Board, Command, Directories, DirectoryKind, Exec, Micros, NotifyAccess, Preserve, PrivateTmp,
+        Privilege, ProtectHome, ProtectSystem, Service, Stdin, Stdout, Unit, limits::RLIMITS_MAX,
     },
-    wire::ExitStatus,
+    wire::{ExitStatus, NOTIFY_PATH},
 };
 
-/// Digits of a pid, or a signal's name.
-const NUMBER_BYTES: usize = 12;
-/// `MAINPID`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`.
-const EXTRA_MAX: usize = 4;
+/// Digits of a pid or of microseconds, or a signal's name.
+const NUMBER_BYTES: usize = 20;
+/// `MAINPID`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`.
+const EXTRA_MAX: usize = 6;
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
     directories: Vec<Directory<'t>, { DirectoryKind::ALL.len() }>,
     rlimits: Vec<linux_plan::Rlimit, RLIMITS_MAX>,
     main_pid: String<NUMBER_BYTES>,
+    watchdog: String<NUMBER_BYTES>,
     exit_status: String<NUMBER_BYTES>,
 }
 
 impl<'t> Parts<'t> {
-    pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn) -> Self {
+    pub(super) fn new(service: &Service<'t>, spawn: &Spawn) -> Self {
+        let exec = &service.exec;
         let directories = exec.directories.iter().map(directory);
         let rlimits = exec.rlimits.iter().map(|limit| linux_plan::Rlimit {
             resource: limit.resource,
@@ -50,6 +52,10 @@ impl<'t> Parts<'t> {
         if let Some(Pid(pid)) = spawn.main_pid {
             let _ = write!(main_pid, "{pid}");
         }
+        let mut watchdog = String::new();
+        if let Some(Micros(span)) = watched(service, spawn) {
+            let _ = write!(watchdog, "{span}");
+        }
         let mut exit_status = String::new();
         let _ = match spawn.outcome.and_then(|outcome| outcome.exit) {
             Some(ExitStatus::Exited(code)) => write!(exit_status, "{code}"),
@@ -58,11 +64,11 @@ impl<'t> Parts<'t> {
             }
             None => Ok(()),
         };
-        Self { directories, rlimits, main_pid, exit_status }
+        Self { directories, rlimits, main_pid, watchdog, exit_status }
     }
 
     /// Variables about this start.
-    pub(super) fn extra(&self, outcome: Option<Outcome>) -> Vec<(&'static str, &str), EXTRA_MAX> {
+    pub(super) fn extra(&self, service: &Service<'_>, spawn: &Spawn) -> Vec<(&'static str, &str), EXTRA_MAX> {
         let mut extra = Vec::new();
         let mut add = |name, value| {
             let _ = extra.push((name, value)); // EXTRA_MAX counts them
@@ -70,7 +76,18 @@ impl<'t> Parts<'t> {
         if !self.main_pid.is_empty() {
             add("MAINPID", self.main_pid.as_str());
         }
-        if let Some(outcome) = outcome {
+        let heard = match service.notify_access {
+            NotifyAccess::None => false,
+            NotifyAccess::Main => spawn.slot == Slot::Main,
+            NotifyAccess::Exec | NotifyAccess::All => true,
+        };
+        if heard {
+            add("NOTIFY_SOCKET", NOTIFY_PATH);
+        }
+        if !self.watchdog.is_empty() {
+            add("WATCHDOG_USEC", self.watchdog.as_str());
+        }
+        if let Some(outcome) = spawn.outcome {
             add("SERVICE_RESULT", outcome.result.as_str());
             if let Some(exit) = outcome.exit {
                 add("EXIT_CODE", exit.code());
@@ -99,6 +116,7 @@ impl<'t> Parts<'t> {
             environment: Environment {
                 manager: words(board.environment.as_bytes()),
                 extra,
+                own_pid: if self.watchdog.is_empty() { &[] } else { &["WATCHDOG_PID"] },
                 unit: words(exec.environment.as_bytes()),
             },
             identity: Identity {
@@ -145,6 +163,12 @@ impl<'t> Parts<'t> {
             fail_at: None,
         }
     }
+}
+
+/// How long the process may be silent, if that counts.
+fn watched(service: &Service<'_>, spawn: &Spawn) -> Option<Micros> {
+    let watched = spawn.slot == Slot::Main && service.watchdog != Micros::ZERO;
+    Some(service.watchdog).filter(|span| watched && *span != Micros::FOREVER)
 }
 
 /// What only this start knows.

@@ -69,7 +69,8 @@ fn write(
         if at > 0 {
             out.write_char(',')?;
         }
-        let applied = status.active == ActiveState::Active || status.main_pid != 0;
+        let applied =
+            matches!(status.active, ActiveState::Active | ActiveState::Reloading) || status.main_pid != 0;
         let unit = table.unit(id).filter(|_| applied);
         let settings = unit.as_ref().and_then(Unit::service).map(|service| settings(&service.exec));
         let holding = settings.iter().flatten().filter(|(holds, _)| *holds).map(|(_, name)| *name);

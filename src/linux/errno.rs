@@ -5,7 +5,7 @@ use core::fmt;
 use rustix::io::Errno;
 
 /// What errno(3) says, for those that the calls in this room answer; others show their number.
-const TEXTS: [(Errno, &str); 41] = [
+const TEXTS: [(Errno, &str); 42] = [
     (Errno::PERM, "Operation not permitted"),
     (Errno::NOENT, "No such file or directory"),
     (Errno::SRCH, "No such process"),
@@ -45,6 +45,7 @@ const TEXTS: [(Errno, &str); 41] = [
     (Errno::ILSEQ, "User or group with specified name already exists"),
     (Errno::CONNREFUSED, "Connection refused"),
     (Errno::CONNRESET, "Connection reset by peer"),
+    (Errno::MSGSIZE, "Message too long"),
     (Errno::OPNOTSUPP, "Operation not supported"),
     (Errno::DQUOT, "Disk quota exceeded"),
 ];

@@ -91,6 +91,8 @@ pub struct Environment<'a> {
     pub manager: Words<'a>,
     /// About this start: `MAINPID`, `SERVICE_RESULT` and the like.
     pub extra: &'a [(&'a str, &'a str)],
+    /// Variables that hold the process's own pid, `SYSTEMD_EXEC_PID` besides: `WATCHDOG_PID` and the like.
+    pub own_pid: &'a [&'a str],
     /// `Environment=`.
     pub unit: Words<'a>,
 }

@@ -47,6 +47,11 @@ impl Job {
     pub(super) const fn running(kind: JobKind) -> Self {
         Self { kind, phase: Phase::Running }
     }
+
+    /// Whether it is of `kind` and has begun.
+    pub(super) fn is_running(self, kind: JobKind) -> bool {
+        self == Self::running(kind)
+    }
 }
 
 /// The kinds of job.
@@ -58,13 +63,15 @@ pub(super) enum JobKind {
     Stop,
     /// Bring it down, then up. Until it is down this counts as a stop.
     Restart,
+    /// Have it read its configuration again.
+    Reload,
 }
 
 impl JobKind {
     /// Whether it brings the unit down.
     pub(super) const fn is_stop(self) -> bool {
         match self {
-            Self::Start => false,
+            Self::Start | Self::Reload => false,
             Self::Stop | Self::Restart => true,
         }
     }
@@ -111,9 +118,14 @@ impl Supervisor<'_> {
                 self.replace_job(id, Some(JobKind::Start));
                 true
             }
+            Some(JobKind::Reload) if self.peek(id).state.is_settled() => true,
+            Some(JobKind::Reload) => {
+                self.replace_job(id, Some(JobKind::Start));
+                true
+            }
             None => {
                 match self.peek(id).state {
-                    State::Running | State::Exited | State::Active => {}
+                    State::Running | State::Reloading { .. } | State::Exited | State::Active => {}
                     State::Dead
                     | State::Failed
                     | State::Command { .. }
@@ -163,7 +175,9 @@ impl Supervisor<'_> {
         let down = self.peek(id).state.is_down();
         match self.peek(id).job.map(|job| job.kind) {
             Some(JobKind::Stop) => {}
-            Some(JobKind::Start | JobKind::Restart) => self.replace_job(id, (!down).then_some(JobKind::Stop)),
+            Some(JobKind::Start | JobKind::Restart | JobKind::Reload) => {
+                self.replace_job(id, (!down).then_some(JobKind::Stop));
+            }
             None if down => {}
             None => self.at(id).job = Some(Job::waiting(JobKind::Stop)),
         }
@@ -176,7 +190,7 @@ impl Supervisor<'_> {
             Some(JobKind::Start) if down => {}
             // Whoever waits for the start waits for the restart.
             Some(JobKind::Start) => self.at(id).job = Some(Job::waiting(JobKind::Restart)),
-            Some(JobKind::Stop) => self.replace_job(id, Some(JobKind::Restart)),
+            Some(JobKind::Stop | JobKind::Reload) => self.replace_job(id, Some(JobKind::Restart)),
             None => {
                 self.at(id).job = Some(Job::waiting(if down { JobKind::Start } else { JobKind::Restart }))
             }
@@ -195,7 +209,7 @@ impl Supervisor<'_> {
     pub(super) fn cancel_starts(&mut self) {
         for id in self.ids() {
             match self.peek(id).job.map(|job| job.kind) {
-                Some(JobKind::Start | JobKind::Restart) => self.replace_job(id, None),
+                Some(JobKind::Start | JobKind::Restart | JobKind::Reload) => self.replace_job(id, None),
                 Some(JobKind::Stop) | None => {}
             }
         }
@@ -217,6 +231,7 @@ impl Supervisor<'_> {
         }
         match kind {
             JobKind::Start => self.advance_start(id, state, phase == Phase::Met),
+            JobKind::Reload => self.advance_reload(id, state),
             JobKind::Stop | JobKind::Restart if state.is_down() => {
                 self.finish_job(id, JobResult::Done);
                 true
@@ -234,7 +249,7 @@ impl Supervisor<'_> {
 
     fn advance_start(&mut self, id: UnitId, state: State, met: bool) -> bool {
         match state {
-            State::Running | State::Exited | State::Active => {
+            State::Running | State::Reloading { .. } | State::Exited | State::Active => {
                 self.finish_job(id, JobResult::Done);
                 true
             }
@@ -246,7 +261,11 @@ impl Supervisor<'_> {
                     self.at(id).job = Some(Job::running(JobKind::Start));
                     true
                 }
-                CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost => false,
+                CommandKind::Reload => {
+                    self.finish_job(id, JobResult::Done);
+                    true
+                }
+                CommandKind::Stop | CommandKind::StopPost => false,
             },
             // On its way down, or waiting for its restart: the start has its turn after that.
             State::Kill { .. } | State::Clean { .. } | State::AutoRestart { .. } => false,
@@ -332,6 +351,9 @@ impl Supervisor<'_> {
             }
             Some(Job { kind: JobKind::Stop | JobKind::Restart, phase: Phase::Running }) => {
                 self.finish_job(id, JobResult::Done);
+            }
+            Some(Job { kind: JobKind::Reload, phase: Phase::Running }) => {
+                self.finish_job(id, JobResult::Failed);
             }
             Some(Job {
                 phase: Phase::Waiting | Phase::Doomed | Phase::Conditions | Phase::Examined | Phase::Met,

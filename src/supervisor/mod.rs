@@ -10,6 +10,7 @@
 //! | `job` | what is to be done with which unit, and in which order |
 //! | `condition` | what comes of `Condition*=` and `Assert*=` |
 //! | `start`, `stop`, `end` | a service's way up, its way down, and what the end of a process means |
+//! | `notice`, `reload` | what a service says of itself, and its silence; a reload |
 //! | `restart`, `limit` | the Restart= table; the start limit |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
@@ -35,6 +36,8 @@ mod hold;
 mod job;
 mod limit;
 mod message;
+mod notice;
+mod reload;
 mod restart;
 mod set;
 mod shutdown;
@@ -58,7 +61,9 @@ use uid::Pool;
 use unit::{Notes, Record};
 
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
-pub use message::{Action, Answer, ClientId, Event, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Whom};
+pub use message::{
+    Action, Answer, ClientId, Event, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,
+};
 pub use shutdown::SHUTDOWN_TIMEOUT;
 
 /// Everything that is decided is decided here.
@@ -70,6 +75,8 @@ pub use shutdown::SHUTDOWN_TIMEOUT;
 pub struct Supervisor<'t> {
     table: Option<Table<'t>>,
     units: Vec<Record, UNITS_MAX>,
+    /// What the units say of themselves, by unit.
+    texts: Vec<notice::Text, UNITS_MAX>,
     /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
     nowhere: Record,
     /// Units about which something may be due.
@@ -103,6 +110,7 @@ impl<'t> Supervisor<'t> {
         Self {
             table: None,
             units: Vec::new(),
+            texts: Vec::new(),
             nowhere: Record::new(),
             dirty: UnitSet::EMPTY,
             turn: 0,
@@ -119,8 +127,9 @@ impl<'t> Supervisor<'t> {
     pub fn load(&mut self, table: Table<'t>) {
         self.table = Some(table);
         self.units.clear();
+        self.texts.clear();
         for _ in 0..table.unit_count() {
-            if self.units.push(Record::new()).is_err() {
+            if self.units.push(Record::new()).is_err() || self.texts.push(notice::Text::new()).is_err() {
                 break; // `Table::open` refuses more than UNITS_MAX
             }
         }
@@ -159,6 +168,10 @@ impl<'t> Supervisor<'t> {
             }
             Event::StepFailed { unit, pid, failure } => self.step_failed(unit, pid, failure),
             Event::Executed { unit, pid } => self.for_service(unit, &mut |s, sv| s.executed(unit, sv, pid)),
+            Event::Notified { unit, pid, uid, notice } => {
+                self.for_service(unit, &mut |s, sv| s.notified(unit, sv, pid, uid, &notice));
+            }
+            Event::Adopted { unit, pid } => self.adopted(unit, pid),
             Event::Exited { unit, pid, status } => {
                 self.for_service(unit, &mut |s, sv| s.exited(unit, sv, pid, status))
             }
@@ -213,7 +226,7 @@ impl<'t> Supervisor<'t> {
         if self.run.has_left() {
             return None;
         }
-        let units = self.units.iter().filter_map(|unit| unit.state.deadline()).min();
+        let units = self.units.iter().filter_map(Record::deadline).min();
         [units, self.run.deadline()].into_iter().flatten().min()
     }
 
@@ -233,7 +246,17 @@ impl<'t> Supervisor<'t> {
 
     /// What the state of `id` itself asks for.
     fn due_of_state(&mut self, id: UnitId) -> Due {
+        for due in [Self::due_adoption, Self::due_control_kill] {
+            match due(self, id) {
+                Due::Nothing => {}
+                due @ (Due::Act(_) | Due::Changed) => return due,
+            }
+        }
         match self.peek(id).state {
+            State::Reloading { .. } => match self.due_reload_signal(id) {
+                Due::Nothing => self.due_spawn(id),
+                due @ (Due::Act(_) | Due::Changed) => due,
+            },
             State::Dead | State::Failed | State::AutoRestart { .. } | State::RestartDue | State::Active => {
                 Due::Nothing
             }
@@ -292,6 +315,9 @@ impl<'t> Supervisor<'t> {
         for id in self.ids() {
             if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) {
                 self.for_service(id, &mut |supervisor, service| supervisor.timed_out(id, service));
+            }
+            if self.peek(id).watchdog_at.is_some_and(|at| at <= self.now) {
+                self.for_service(id, &mut |supervisor, service| supervisor.watchdog_expired(id, service));
             }
         }
         self.run_deadline();

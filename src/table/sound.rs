@@ -52,8 +52,8 @@ impl Unit<'_> {
 impl Service<'_> {
     fn is_sound(&self, identities: usize) -> bool {
         let is_signal = |signal: u8| (1..=SIGNAL_MAX).contains(&signal);
-        is_signal(self.kill.signal)
-            && is_signal(self.kill.final_signal)
+        let kill = self.kill;
+        [kill.signal, kill.final_signal, kill.watchdog_signal, self.reload_signal].into_iter().all(is_signal)
             && CommandKind::ALL.into_iter().all(|kind| self.has_sound_commands(kind))
             && self.exec.is_sound(identities)
     }

@@ -95,6 +95,14 @@ record! {
         pub timeout_start: Micros,
         /// `TimeoutStopSec=`.
         pub timeout_stop: Micros,
+        /// `TimeoutAbortSec=`: after `Kill::watchdog_signal`.
+        pub timeout_abort: Micros,
+        /// `NotifyAccess=`, what the type implies included.
+        pub notify_access: NotifyAccess,
+        /// `WatchdogSec=`: how long the service may stay silent; zero switches the watchdog off.
+        pub watchdog: Micros,
+        /// `ReloadSignal=` of `Type=notify-reload`.
+        pub reload_signal: u8,
         /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
         pub kill: Kill,
         /// All `Exec*=` lines.
@@ -113,6 +121,24 @@ choice! {
         Exec,
         /// When every `ExecStart=` has ended well.
         Oneshot,
+        /// When it says `READY=1` (sd_notify(3)).
+        Notify,
+        /// Like `Notify`; a reload is a signal, and over when it says so.
+        NotifyReload,
+    }
+}
+
+choice! {
+    /// `NotifyAccess=`: whose messages are heard.
+    pub enum NotifyAccess {
+        /// Nobody's.
+        None,
+        /// The main process's.
+        Main,
+        /// Those of the processes that PID 1 made for the unit.
+        Exec,
+        /// Those of all the unit's processes.
+        All,
     }
 }
 
@@ -143,6 +169,8 @@ record! {
         pub signal: u8,
         /// `FinalKillSignal=`: the last one.
         pub final_signal: u8,
+        /// `WatchdogSignal=`: in place of the first one for a service that is silent or is to be aborted.
+        pub watchdog_signal: u8,
         /// `SendSIGHUP=`: HUP right after the first signal.
         pub send_sighup: bool,
         /// `SendSIGKILL=`: whether the final signal is sent at all.

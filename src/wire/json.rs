@@ -107,6 +107,7 @@ impl UnitStatus<'_> {
         object.number("restarts", u64::from(self.restarts))?;
         object.number("started_us", self.started_us)?;
         object.number("ready_us", self.ready_us)?;
+        object.text("status", self.status)?;
         object.texts("posture", posture)?;
         object.close()
     }

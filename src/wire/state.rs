@@ -53,6 +53,7 @@ words! {
         Inactive = "inactive",
         Activating = "activating",
         Active = "active",
+        Reloading = "reloading",
         Deactivating = "deactivating",
         Failed = "failed",
     }
@@ -69,10 +70,14 @@ words! {
         Running = "running",
         Exited = "exited",
         Reload = "reload",
+        ReloadSignal = "reload-signal",
+        ReloadNotify = "reload-notify",
         Stop = "stop",
+        StopWatchdog = "stop-watchdog",
         StopSigterm = "stop-sigterm",
         StopSigkill = "stop-sigkill",
         StopPost = "stop-post",
+        FinalWatchdog = "final-watchdog",
         FinalSigterm = "final-sigterm",
         FinalSigkill = "final-sigkill",
         Failed = "failed",
@@ -109,6 +114,7 @@ words! {
         Dependency = "dependency",
         Skipped = "skipped",
         Assert = "assert",
+        Invalid = "invalid",
     }
 }
 

@@ -6,9 +6,9 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 
 use tomte::table::{
     Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
-    IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, PanicAction, Preserve,
-    PrivateTmp, Privilege, ProtectHome, ProtectSystem, Restart, Service, ServiceType, StartLimit, Stdin,
-    Stdout, StrList, UidRange, Unit, UnitId, encode, ids, list, strings,
+    IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, NotifyAccess,
+    PanicAction, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem, Restart, Service, ServiceType,
+    StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, encode, ids, list, strings,
 };
 
 /// A unit to be: ids are places in the list that it is part of.
@@ -36,6 +36,9 @@ pub(crate) struct ServicePlan {
     pub(crate) force: ExitSet,
     pub(crate) timeout_start: Micros,
     pub(crate) timeout_stop: Micros,
+    pub(crate) timeout_abort: Micros,
+    pub(crate) notify_access: NotifyAccess,
+    pub(crate) watchdog: Micros,
     pub(crate) kill: Kill,
     /// Kind, and whether it has the prefix `-`.
     pub(crate) commands: Vec<(CommandKind, bool)>,
@@ -86,10 +89,14 @@ impl Default for ServicePlan {
             force: ExitSet::default(),
             timeout_start: Micros::from_secs(90),
             timeout_stop: Micros::from_secs(90),
+            timeout_abort: Micros::from_secs(90),
+            notify_access: NotifyAccess::None,
+            watchdog: Micros::ZERO,
             kill: Kill {
                 mode: KillMode::ControlGroup,
                 signal: 15,
                 final_signal: 9,
+                watchdog_signal: 6,
                 send_sighup: false,
                 send_sigkill: true,
             },
@@ -211,6 +218,10 @@ impl Lists {
             restart_force_exit_status: plan.force,
             timeout_start: plan.timeout_start,
             timeout_stop: plan.timeout_stop,
+            timeout_abort: plan.timeout_abort,
+            notify_access: plan.notify_access,
+            watchdog: plan.watchdog,
+            reload_signal: 1,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),

@@ -205,8 +205,10 @@ impl Judge {
         };
         rule!(there, "signal {signal} to {whom:?} of {unit:?}, where nobody is");
         let service = plans[unit.index()].service.as_ref();
+        // A reload's signal, and the end of a reload's command that takes too long, leave the service up.
+        let reload = matches!((whom, signal), (Whom::Main, 1) | (Whom::Control, 9));
         rule!(
-            service.is_some_and(|s| s.kill.mode != KillMode::None),
+            reload || service.is_some_and(|s| s.kill.mode != KillMode::None),
             "signal {signal} to {unit:?} with KillMode=none"
         );
         let stops = service.is_some_and(|s| s.commands.iter().any(|(kind, _)| *kind == CommandKind::Stop));

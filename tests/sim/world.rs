@@ -1,10 +1,11 @@
 //! One world: the shell's loop around the supervisor, with the simulated machine in the place of the real one.
 
 mod clients;
+mod notices;
 mod rest;
 
 use tomte::{
-    supervisor::{Action, Answer, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until},
+    supervisor::{Action, Answer, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until, Which},
     table::{self, Arch, IdentityId, Table, UnitId},
     wire::{ActiveState, Failure, Power, UnitStatus},
 };
@@ -34,6 +35,8 @@ pub(super) struct World<'w> {
     shutdown_at: Option<u64>,
     reported: bool,
     calm: bool,
+    /// When each unit last said that it is alive.
+    heard: Vec<u64>,
     /// Units that found no number although nothing goes wrong any more.
     numberless: Vec<bool>,
 }
@@ -57,6 +60,7 @@ impl<'w> World<'w> {
             shutdown_at: None,
             reported: false,
             calm: false,
+            heard: vec![0; plan.units.len()],
             numberless: vec![false; plan.units.len()],
         }
     }
@@ -150,6 +154,7 @@ impl<'w> World<'w> {
         if let Some(deadline) = deadline.filter(|_| due) {
             self.kernel.now = self.kernel.now.max(deadline);
             self.handle(Event::Deadline)?;
+            self.judge_silence()?;
         } else {
             let Some(later) = self.kernel.pop() else { return Ok(false) };
             self.happen(later)?;
@@ -184,6 +189,7 @@ impl<'w> World<'w> {
                 let unit = process.unit;
                 self.handle(Event::Executed { unit, pid: Pid(pid) })
             }
+            Later::Say { pid, birth, what } => self.say(pid, birth, what),
             Later::Fork { pid, birth } => {
                 if self.kernel.living(pid, birth).is_some_and(|process| !process.killed) {
                     self.kernel.fork(pid, birth);
@@ -291,8 +297,15 @@ impl<'w> World<'w> {
                 }
                 return Ok(Some(answer));
             }
+            Action::Adopt { unit, which: Which::Named { pid, .. } } => {
+                let pid = Some(pid).filter(|pid| self.kernel.adopt(unit, pid.0));
+                return Ok(Some(Event::Adopted { unit, pid }));
+            }
             Action::Kill { unit, whom, signal } => {
                 self.judge.kill(unit, whom, signal, plans, &self.kernel, &self.supervisor)?;
+                if self.reloads(unit, signal) {
+                    return Ok(None);
+                }
                 self.kernel.kill(unit, whom, signal);
             }
             Action::Clean { unit, uid, gid, .. } => {
@@ -357,13 +370,18 @@ impl<'w> World<'w> {
             | Log::StartLimitHit(_)
             | Log::TimedOut(..)
             | Log::NotCleaned(_)
+            | Log::WatchdogExpired(..)
+            | Log::NoticeRefused(..)
+            | Log::NotAdopted(_)
+            | Log::ReloadFailed(_)
+            | Log::Reloaded(_)
             | Log::BootFinished
             | Log::ShuttingDown(_)
             | Log::Impossible(..) => {}
         }
     }
 
-    fn statuses(&self) -> impl Iterator<Item = UnitStatus<'w>> {
+    fn statuses(&self) -> impl Iterator<Item = UnitStatus<'_>> {
         let count = u16::try_from(self.plan.units.len()).expect("few units");
         (0..count).filter_map(|n| self.supervisor.status(UnitId(n)))
     }

@@ -132,14 +132,15 @@ fn main() -> ExitCode {
         golden::probe::run();
         return ExitCode::SUCCESS;
     }
-    if test::hammer::is_this() {
-        return match test::hammer::run() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("hammer: {error:#}");
-                ExitCode::FAILURE
-            }
-        };
+    let other = match () {
+        () if test::hammer::is_this() => Some((test::hammer::NAME, test::hammer::run())),
+        () if test::servant::is_this() => Some((test::servant::NAME, test::servant::run())),
+        () => None,
+    };
+    if let Some((name, done)) = other {
+        let Err(error) = done else { return ExitCode::SUCCESS };
+        eprintln!("{name}: {error:#}");
+        return ExitCode::FAILURE;
     }
     let cli = Cli::parse();
     match run(cli) {

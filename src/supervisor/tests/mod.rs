@@ -9,7 +9,9 @@ mod golden;
 mod graph;
 mod killing;
 mod life;
+mod notify;
 mod numbers;
+mod reload;
 mod requests;
 
 use crate::table::{Arch, Kind, Service, Table, UnitId};

@@ -4,9 +4,11 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 
 use super::fixture::{UnitPlan, bake};
 use crate::{
-    supervisor::{Action, Answer, ClientId, Event, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Whom},
+    supervisor::{
+        Action, Answer, ClientId, Event, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Which, Whom,
+    },
     table::{Arch, Table, UidRange, UnitId, Verdict},
-    wire::{ExitStatus, Failure, Power, Request, UnitStatus},
+    wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus},
 };
 
 pub(super) use crate::wire::ExitStatus::{Dumped, Exited, Killed};
@@ -25,6 +27,8 @@ pub(super) struct Play {
     pub(super) spawns: Vec<Spawn>,
     /// Units whose processes leave children behind: no `Empty` follows by itself.
     pub(super) leaves_children: bool,
+    /// Whoever is named as a main process is one of the unit's.
+    pub(super) adopts: bool,
     /// Janitors answer at once.
     pub(super) cleans: bool,
     /// What examiners answer at once, if they do.
@@ -46,6 +50,7 @@ impl Play {
             logs: Vec::new(),
             spawns: Vec::new(),
             leaves_children: false,
+            adopts: true,
             cleans: true,
             examines: None,
             spawn_fails: false,
@@ -97,6 +102,9 @@ impl Play {
                 self.next_pid += 1;
                 Event::Spawned { unit: spawn.unit, slot: spawn.slot, pid: Pid(self.next_pid) }
             }
+            Action::Adopt { unit, which: Which::Named { pid, .. } } => {
+                Event::Adopted { unit, pid: self.adopts.then_some(pid) }
+            }
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
             Action::Examine { unit } if self.examines.is_some() => {
                 Event::Examined { unit, verdict: self.examines.flatten() }
@@ -124,7 +132,7 @@ impl Play {
         self.table.find(name).unwrap_or_else(|| panic!("no unit {name}"))
     }
 
-    pub(super) fn status(&self, name: &str) -> UnitStatus<'static> {
+    pub(super) fn status(&self, name: &str) -> UnitStatus<'_> {
         self.supervisor.status(self.id(name)).expect("a unit of the table")
     }
 
@@ -176,6 +184,19 @@ impl Play {
         self.event(Event::Executed { unit, pid })
     }
 
+    /// The main process says something.
+    pub(super) fn says(&mut self, name: &str, text: &str) -> &mut Self {
+        let pid = self.pid(name, Slot::Main).expect("a main process");
+        self.hears(name, pid.0, text)
+    }
+
+    /// `pid`, which is no root, says something.
+    pub(super) fn hears(&mut self, name: &str, pid: u32, text: &str) -> &mut Self {
+        let notice = Notice::parse(text.as_bytes()).expect("a message");
+        let unit = self.id(name);
+        self.event(Event::Notified { unit, pid: Pid(pid), uid: 1000, notice })
+    }
+
     pub(super) fn ask(&mut self, client: u16, request: Request<'_>) -> &mut Self {
         self.event(Event::Request { client: ClientId(client), peer_uid: 0, request })
     }
@@ -217,6 +238,10 @@ impl Play {
                     Whom::All => "all",
                 };
                 format!("kill {signal} {} {whom}", self.name(unit))
+            }
+            Action::Adopt { unit, which: Which::Named { pid, trusted } } => {
+                let trusted = if trusted { " trusted" } else { "" };
+                format!("adopt {} {}{trusted}", self.name(unit), pid.0)
             }
             Action::Clean { unit, runtime_directories, uid, gid } => {
                 let dirs = if runtime_directories { " dirs" } else { "" };
@@ -260,6 +285,11 @@ impl Play {
             Log::StartLimitHit(id) => format!("limit {}", self.name(id)),
             Log::TimedOut(id, signal) => format!("timeout {} {signal}", self.name(id)),
             Log::NoUidLeft(id) => format!("no uid {}", self.name(id)),
+            Log::WatchdogExpired(id, signal) => format!("watchdog {} {signal}", self.name(id)),
+            Log::NoticeRefused(id, pid) => format!("refused {} {}", self.name(id), pid.0),
+            Log::NotAdopted(id) => format!("not adopted {}", self.name(id)),
+            Log::ReloadFailed(id) => format!("reload failed {}", self.name(id)),
+            Log::Reloaded(id) => format!("reloaded {}", self.name(id)),
             Log::NotCleaned(id) => format!("not cleaned {}", self.name(id)),
             Log::BootFinished => "boot".into(),
             Log::ShuttingDown(power) => format!("shutting down {power}"),

@@ -94,6 +94,10 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, identities: &[Ident
         restart_force_exit_status: service.restart_force_exit_status,
         timeout_start: service.timeout_start,
         timeout_stop: service.timeout_stop,
+        timeout_abort: service.timeout_abort,
+        notify_access: service.notify_access,
+        watchdog: service.watchdog,
+        reload_signal: service.reload_signal,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, path::Path};
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, Preserve, PrivateTmp, ProtectHome, ProtectSystem,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, ProtectHome,
+    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
@@ -69,6 +69,8 @@ pub struct Draft {
     pub permissions_start_only: bool,
     /// `TimeoutStartSec=`, if written: the default depends on the type.
     pub timeout_start: Option<Micros>,
+    /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
+    pub timeout_abort: Option<Micros>,
     /// Mode and names of each directory setting, in the order of [`DirectoryKind::ALL`].
     pub directories: [(u16, Vec<String>); DirectoryKind::ALL.len()],
 }
@@ -83,6 +85,7 @@ impl Draft {
             service_type: None,
             permissions_start_only: false,
             timeout_start: None,
+            timeout_abort: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
         }
     }
@@ -133,6 +136,10 @@ pub fn service() -> Service {
         restart_force_exit_status: ExitSet::default(),
         timeout_start: Micros::from_secs(90),
         timeout_stop: Micros::from_secs(90),
+        timeout_abort: Micros::from_secs(90),
+        notify_access: NotifyAccess::None,
+        watchdog: Micros::ZERO,
+        reload_signal: 1,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),
@@ -140,7 +147,14 @@ pub fn service() -> Service {
 }
 
 const fn kill() -> Kill {
-    Kill { mode: KillMode::ControlGroup, signal: 15, final_signal: 9, send_sighup: false, send_sigkill: true }
+    Kill {
+        mode: KillMode::ControlGroup,
+        signal: 15,
+        final_signal: 9,
+        watchdog_signal: 6,
+        send_sighup: false,
+        send_sigkill: true,
+    }
 }
 
 fn exec() -> Exec {

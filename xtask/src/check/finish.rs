@@ -3,8 +3,8 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, PrivateTmp, Privilege, ProtectHome, ProtectSystem, Restart,
-    ServiceType,
+    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, ProtectHome, ProtectSystem,
+    Restart, ServiceType,
 };
 
 use super::{
@@ -23,6 +23,10 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     if draft.unit.start_limit.burst == 0 {
         draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
     }
+    if draft.permissions_start_only {
+        let others = draft.service().commands.iter_mut().filter(|(kind, _)| *kind != CommandKind::Start);
+        others.for_each(|(_, command)| command.privilege = Privilege::Full);
+    }
     if name.suffix == "service" {
         service(&mut draft, cx);
     }
@@ -37,12 +41,8 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 /// Fills in the defaults that depend on other settings and refuses what cannot run.
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
-    let permissions_start_only = draft.permissions_start_only;
+    let written_abort = draft.timeout_abort;
     let service = draft.service();
-    if permissions_start_only {
-        let others = service.commands.iter_mut().filter(|(kind, _)| *kind != CommandKind::Start);
-        others.for_each(|(_, command)| command.privilege = Privilege::Full);
-    }
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
     let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
@@ -50,6 +50,12 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let oneshot = service.service_type == ServiceType::Oneshot;
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
     service.timeout_start = written_timeout.unwrap_or(default);
+    service.timeout_abort = written_abort.unwrap_or(service.timeout_stop);
+    let speaks = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload)
+        || service.watchdog != Micros::ZERO;
+    if speaks && service.notify_access == NotifyAccess::None {
+        service.notify_access = NotifyAccess::Main;
+    }
     let success_action = cx.written.get("SuccessAction").is_some_and(|a| a.value.as_str() != "none");
     if starts == 0 && stops == 0 && !success_action {
         // What seems to be missing may be what was refused, and that has been said.

@@ -1,6 +1,8 @@
 //! What the directives of systemd.service(5), systemd.kill(5) and the start limit do.
 
-use tomte::table::{CommandKind, ExitSet, KillMode, Micros, Restart, ServiceType, limits::COMMANDS_MAX};
+use tomte::table::{
+    CommandKind, ExitSet, KillMode, Micros, NotifyAccess, Restart, ServiceType, limits::COMMANDS_MAX,
+};
 
 use super::draft::{Cx, Draft};
 use crate::{
@@ -18,8 +20,8 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         ("exec", ServiceType::Exec),
         ("oneshot", ServiceType::Oneshot),
         ("forking", ServiceType::Simple),
-        ("notify", ServiceType::Exec),
-        ("notify-reload", ServiceType::Exec),
+        ("notify", ServiceType::Notify),
+        ("notify-reload", ServiceType::NotifyReload),
         ("dbus", ServiceType::Exec),
         ("idle", ServiceType::Simple),
     ];
@@ -28,7 +30,6 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         "forking" => {
             "run the program in the foreground (most have an option for it) with Type=simple or Type=exec"
         }
-        "notify" | "notify-reload" => "Type=exec starts the program and does not wait for its message",
         "dbus" => "Type=exec starts the program and does not wait for its bus name",
         "idle" => {
             let message = "Type=\"idle\" is taken as simple: it does not wait for other units";
@@ -93,6 +94,24 @@ pub fn timeout_start(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 /// `TimeoutStopSec=`.
 pub fn timeout_stop(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service().timeout_stop = timeout_of(a)?;
+    Ok(())
+}
+
+/// `TimeoutAbortSec=`; empty takes it back.
+pub fn timeout_abort(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.timeout_abort = if a.value.is_empty() { None } else { Some(timeout_of(a)?) };
+    Ok(())
+}
+
+/// `NotifyAccess=`.
+pub fn notify_access(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let choices = [
+        ("none", NotifyAccess::None),
+        ("main", NotifyAccess::Main),
+        ("exec", NotifyAccess::Exec),
+        ("all", NotifyAccess::All),
+    ];
+    d.service().notify_access = scalar::choice(&a.value, &choices)?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ mod hostile;
 use std::path::PathBuf;
 
 use tomte::table::{
-    CommandKind, DirectoryKind, KillMode, Micros, Preserve, PrivateTmp, Privilege, ProtectHome,
+    CommandKind, DirectoryKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege, ProtectHome,
     ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
@@ -90,6 +90,17 @@ fn the_type_and_its_timeout_depend_on_what_there_is_to_start() {
     assert_eq!(clean("TimeoutSec=7").timeout_stop, Micros::from_secs(7));
     assert_eq!(clean("TimeoutStopSec=0").timeout_stop, Micros::FOREVER);
     assert_eq!(clean("TimeoutStopSec=infinity").timeout_stop, Micros::FOREVER);
+}
+
+#[test]
+fn who_has_to_speak_is_heard() {
+    assert_eq!(clean("").notify_access, NotifyAccess::None);
+    for lines in ["Type=notify", "Type=notify-reload", "WatchdogSec=1", "NotifyAccess=none\nType=notify"] {
+        assert_eq!(clean(lines).notify_access, NotifyAccess::Main, "{lines}");
+    }
+    assert_eq!(clean("Type=notify\nNotifyAccess=all").notify_access, NotifyAccess::All);
+    assert_eq!(clean("TimeoutStopSec=7").timeout_abort, Micros::from_secs(7));
+    assert_eq!(clean("TimeoutStopSec=7\nTimeoutAbortSec=8").timeout_abort, Micros::from_secs(8));
 }
 
 #[test]
@@ -258,7 +269,6 @@ fn what_would_narrow_and_does_not_is_an_error() {
         ),
         ("PrivateBananas=yes", "Error unknown key PrivateBananas= in [Service]"),
         ("EnvironmentFile=/etc/default/x", "Error EnvironmentFile= is not supported"),
-        ("Type=notify", "Error Type=\"notify\" is not supported"),
         ("Nice=5", "Warning Nice= has no effect"),
         ("RestartSek=5", "Warning unknown key RestartSek= in [Service] is ignored"),
         ("Banana=5", "Warning unknown key Banana= in [Service] is ignored"),

@@ -107,9 +107,16 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     let oneshot = service.service_type == ServiceType::Oneshot;
     rows.unless(if oneshot { "infinity" } else { "90s" }, "TimeoutStartSec", span(service.timeout_start));
     rows.unless("90s", "TimeoutStopSec", span(service.timeout_stop));
+    rows.unless(&span(service.timeout_stop), "TimeoutAbortSec", span(service.timeout_abort));
+    rows.unless("none", "NotifyAccess", word(service.notify_access));
+    rows.unless(&span(Micros::ZERO), "WatchdogSec", span(service.watchdog));
+    if service.service_type == ServiceType::NotifyReload {
+        rows.unless("HUP", "ReloadSignal", signal::name(service.reload_signal));
+    }
     rows.unless("control-group", "KillMode", word(service.kill.mode));
     rows.unless("TERM", "KillSignal", signal::name(service.kill.signal));
     rows.unless("KILL", "FinalKillSignal", signal::name(service.kill.final_signal));
+    rows.unless("ABRT", "WatchdogSignal", signal::name(service.kill.watchdog_signal));
     rows.unless("no", "SendSIGHUP", yes(service.kill.send_sighup));
     rows.unless("yes", "SendSIGKILL", yes(service.kill.send_sigkill));
     rows.0

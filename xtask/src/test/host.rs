@@ -126,6 +126,8 @@ pub fn run(tally: &mut Tally) {
     tally.case("a later tenant of a number finds nothing of the one before", || super::tenants::run(&[]));
     tally.case("so it is without cgroup2", || super::tenants::run(&["--no-cgroup"]));
     tally.case("services cannot do what they must not be able to", super::hostile::run);
+    tally.case("services say that they are ready, alive, reloading", || super::supervision::run(&[]));
+    tally.case("so they do without cgroup2", || super::supervision::run(&["--no-cgroup"]));
     tally.case("root gets systemctl's answers, a stranger none", super::manager::control);
     tally.case("a fault of PID 1 ends the run in one clear line", super::manager::crash);
     tally.case("a table for another architecture is refused by name", foreign_table);

@@ -20,6 +20,8 @@ mod manager;
 mod page;
 mod program;
 mod rootless;
+pub mod servant;
+mod supervision;
 mod tally;
 mod tenants;
 mod vm;

@@ -111,8 +111,14 @@ fn everything_of_the_service(service: &Service) {
     );
     assert!(success.has_code(3) && success.has_code(75) && success.has_signal(10));
     assert!(prevent.has_code(78) && force.has_signal(1));
-    let kill =
-        Kill { mode: KillMode::Mixed, signal: 3, final_signal: 9, send_sighup: false, send_sigkill: true };
+    let kill = Kill {
+        mode: KillMode::Mixed,
+        signal: 3,
+        final_signal: 9,
+        watchdog_signal: 6,
+        send_sighup: false,
+        send_sigkill: true,
+    };
     assert_eq!(service.kill, kill);
     let lines: Vec<_> =
         service.commands.iter().map(|(kind, command)| (*kind, command.argv.join("|"))).collect();
