@@ -5,6 +5,7 @@ pub mod conditions;
 mod identities;
 mod inputs;
 mod limits;
+mod posture;
 mod record;
 pub mod verb;
 mod verify;
@@ -87,6 +88,15 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
     bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)
+}
+
+/// Bakes `units` that were not read from the board's folder, and writes no file.
+///
+/// # Errors
+/// As [`bake`].
+pub fn bake_loose(board: &Board, units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Result<Baked> {
+    let options = Options { lock: LockFile::Leave, ..Options::default() };
+    bake_units(board, units, &options, inputs::Inputs::default(), diagnostics)
 }
 
 /// Bakes `units`, which were made from files with the hash `inputs`.
