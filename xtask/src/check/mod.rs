@@ -128,16 +128,33 @@ fn assemble<'s>(
     mut cx: Cx,
     sink: &mut Diagnostics,
 ) -> (Unit, String) {
-    let mut draft = Draft::new(&found.name, &found.file);
-    for section in sections {
-        known::section(&section.name, found.name.suffix, &mut cx);
-        take(section, &found.name, &mut draft, &mut cx);
-    }
+    let mut draft = draft(found, sections, &mut cx);
     let default_instance = std::mem::take(&mut draft.default_instance);
     let mut unit = finish::unit(draft, &found.name, &mut cx);
     unit.later = cx.lacking.drain(..).map(|(_, problem)| problem).collect();
     cx.drain(sink);
     (unit, default_instance)
+}
+
+/// Checks sections that make no whole unit.
+fn fragment<'s>(
+    found: &Found,
+    sections: impl IntoIterator<Item = &'s Section>,
+    mut cx: Cx,
+    sink: &mut Diagnostics,
+) {
+    draft(found, sections, &mut cx);
+    cx.drain(sink);
+}
+
+/// What all the sections say.
+fn draft<'s>(found: &Found, sections: impl IntoIterator<Item = &'s Section>, cx: &mut Cx) -> Draft {
+    let mut draft = Draft::new(&found.name, &found.file);
+    for section in sections {
+        known::section(&section.name, found.name.suffix, cx);
+        take(section, &found.name, &mut draft, cx);
+    }
+    draft
 }
 
 /// Applies every assignment of one section.

@@ -107,10 +107,8 @@ const DIRECTIVES: &[Directive] = &[
     refused("PAMName", Off::Empty, "no PAM session is opened; `User=` sets the user without one"),
     extra("PassEnvironment", text).unless(Off::Empty),
     supported("Personality", scheduling::personality),
-    needed("PrivateDevices", Off::No, |d, a, _| {
-        put(&mut d.exec().protect.devices, scalar::boolean(&a.value))
-    })
-    .narrowing(),
+    supported("PrivateDevices", |d, a, _| put(&mut d.exec().protect.devices, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("PrivateIPC", |d, a, _| put(&mut d.exec().namespaces.ipc, scalar::boolean(&a.value)))
         .narrowing(),
     supported("PrivateMounts", |d, a, _| put(&mut d.exec().view.private_mounts, scalar::boolean(&a.value)))
@@ -133,10 +131,8 @@ const DIRECTIVES: &[Directive] = &[
     })
     .narrowing(),
     supported("ProtectHome", e::protect_home).narrowing(),
-    needed("ProtectHostname", Off::No, |d, a, _| {
-        put(&mut d.exec().protect.hostname, scalar::boolean(&a.value))
-    })
-    .narrowing(),
+    supported("ProtectHostname", |d, a, _| put(&mut d.exec().protect.hostname, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("ProtectKernelLogs", |d, a, _| {
         put(&mut d.exec().protect.kernel_logs, scalar::boolean(&a.value))
     })
