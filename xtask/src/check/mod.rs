@@ -10,8 +10,10 @@ mod finish;
 mod image;
 mod instances;
 mod known;
+mod owners;
 mod relations;
 mod service;
+mod suspicious;
 pub mod verb;
 
 use std::path::PathBuf;
@@ -52,6 +54,7 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     }
     units.sort_by(|one, other| one.name.cmp(&other.name));
     image.check(&units, sink);
+    owners::check(&units, sink);
     units
 }
 
@@ -110,6 +113,8 @@ fn assemble<'s>(
     }
     let default_instance = std::mem::take(&mut draft.default_instance);
     let mut unit = finish::unit(draft, &found.name, &mut cx);
+    suspicious::unit(&unit, &mut cx);
+    owners::of_unit(&mut unit, &cx);
     unit.later = cx.lacking.drain(..).map(|(_, problem)| problem).collect();
     cx.drain(sink);
     (unit, default_instance)
@@ -131,6 +136,10 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             cx.problems.extend(known::unknown(name, unit.suffix, assignment));
             continue;
         };
+        suspicious::line(assignment, cx);
+        if name == "Socket" {
+            owners::listen(assignment, &mut draft.unit.claims, cx);
+        }
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {

@@ -118,6 +118,7 @@ codes! {
     T0403 NamesItself "a unit that names itself";
     T0404 UnitTwice "two units of one name";
     T0405 AliasTwice "two units of one alias";
+    T0406 SharedOwner "two units that have the same thing for their own";
 
     T0501 MissingProgram "a program that the image lacks";
     T0502 NotExecutable "a file that cannot be executed";
@@ -130,6 +131,11 @@ codes! {
     T0702 LockChanged "uids.lock was updated";
 
     T0801 VanishingVariable "a word that vanishes when the command runs";
+    T0802 UnexpandedTemplate "a word that a build was to replace";
+    T0803 LimitNeverReached "a limit of starts that is never reached";
+    T0804 WorldWritable "a mode that lets everybody write";
+    T0805 ForkingWithoutPidFile "a service that forks and does not say which process it is";
+    T0806 UserWithoutNarrowing "a user of its own, and nothing else that narrows";
 
     T0901 NotYet "a directive that PID 1 cannot do yet";
     T0902 ProtectionNotYet "a protection that PID 1 cannot give yet";

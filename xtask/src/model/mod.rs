@@ -3,6 +3,7 @@
 //!
 //! Types that the table has are the table's own.
 
+mod claims;
 mod exec;
 mod kinds;
 mod relations;
@@ -13,6 +14,7 @@ use tomte::table::StartLimit;
 
 use crate::diag::Diagnostic;
 
+pub use claims::{Claim, Owned};
 pub use exec::{Command, Directories, Exec};
 pub use kinds::{Kind, Mount, Service, Socket, Swap};
 pub use relations::{Relation, Relations};
@@ -48,6 +50,8 @@ pub struct Unit {
     pub start_limit: StartLimit,
     pub install: Install,
     pub kind: Kind,
+    /// What only one unit can have for its own.
+    pub claims: Vec<Claim>,
     /// What the unit asks for and this tomte's PID 1 cannot do yet: what `bake` has to say about it.
     pub later: Vec<Diagnostic>,
 }
@@ -65,6 +69,7 @@ impl Unit {
             start_limit,
             install: Install::default(),
             kind,
+            claims: Vec::new(),
             later: Vec::new(),
         }
     }

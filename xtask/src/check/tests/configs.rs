@@ -81,7 +81,7 @@ fn each_directive_lands_in_its_own_field() {
             .map(|relation| related(&unit.relations, relation)),
         ["app.target", "other.service", "shutdown.target"]
     );
-    assert_eq!(unit.start_limit, StartLimit { interval: Micros::from_secs(60), burst: 3 });
+    assert_eq!(unit.start_limit, StartLimit { interval: Micros::from_secs(300), burst: 3 });
     assert!(!unit.default_dependencies);
     let Install { present, relations, aliases, also } = &unit.install;
     assert!(*present);
