@@ -41,7 +41,7 @@ use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 pub use board::{Board, Identity, LogTarget, PanicAction};
 pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
-pub use encode::{encode, ids, list, strings};
+pub use encode::{encode, ids, list, seal, strings};
 pub use exec::{
     Directories, DirectoryKind, Exec, Preserve, PrivateTmp, ProtectHome, ProtectSystem, Rlimit, Stdin, Stdout,
 };
@@ -56,6 +56,7 @@ pub use values::{ExitSet, IdentityId, Micros, Name, UidRange, UnitId};
 pub const SCHEMA: u16 = 3;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
+const LENGTH_AT: usize = 16;
 const CHECKSUM_AT: usize = 40;
 const HEADER_BYTES: usize = 48;
 /// Bytes of the header that are zero in this schema.
@@ -170,7 +171,7 @@ impl<'t> Table<'t> {
         if schema != SCHEMA {
             return Err(OpenError::Schema(schema));
         }
-        let length = u32_at(header, 16).ok_or(OpenError::Truncated)? as usize;
+        let length = u32_at(header, LENGTH_AT).ok_or(OpenError::Truncated)? as usize;
         if length > TABLE_BYTES_MAX {
             return Err(OpenError::TooLarge("TABLE_BYTES_MAX"));
         }

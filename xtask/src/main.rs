@@ -9,6 +9,7 @@
 //! | `build` | the target binary |
 //! | `import` | what other inits read, as unit files |
 //! | `host`, `qemu` | running it |
+//! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
 //! | `sim` | the simulation of the supervisor (`tests/sim`) |
 //! | `debian` | packages of Debian, kept and checked |
 //! | `setup`, `test` | what is needed; everything CI checks |
@@ -25,6 +26,7 @@ mod check;
 mod debian;
 mod diag;
 mod explain;
+mod fuzz;
 mod golden;
 mod host;
 mod import;
@@ -80,6 +82,8 @@ enum Verb {
     },
     /// Play seeded worlds against the supervisor and look for broken rules.
     Sim(sim::Args),
+    /// Try broken input against everything that reads bytes: unit files, tables, packets.
+    Fuzz(fuzz::Args),
     /// Show the binary's bytes by room, against the budget.
     Size {
         /// A folder of board-configs, or a path with a slash in it.
@@ -167,6 +171,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
         Verb::Sim(args) => return sim::run(&args),
+        Verb::Fuzz(args) => return fuzz::run(&args),
         Verb::Size { board, symbols } => return size::run(&board, symbols),
         Verb::Test { levels } => return test::run(&levels),
         Verb::Setup { board, dry_run } => {

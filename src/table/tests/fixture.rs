@@ -191,10 +191,9 @@ pub(super) fn blob() -> Vec<u8> {
     encode(ARCH, INPUTS, &parts.board(), &parts.units()).unwrap()
 }
 
-/// The same bytes with a right checksum, so that the decoder has to notice what is wrong.
+/// The same bytes with their length and a right checksum, so that the decoder has to notice what is wrong.
 pub(super) fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(&bytes);
-    bytes[CHECKSUM_AT..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
+    seal(&mut bytes);
     bytes
 }
 

@@ -23,7 +23,7 @@ use crate::{
     check::{self, Image},
     diag::{Diagnostics, Severity},
     model::Unit,
-    order::{Graph, Wanted},
+    order::{self, Graph, Wanted},
 };
 
 pub use identities::{Identity, LockFile};
@@ -80,6 +80,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
+        dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
     check::beyond(&units, diagnostics);
@@ -87,6 +88,15 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
     bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)
+}
+
+/// Bakes `units` that were not read from the board's folder, and writes no file.
+///
+/// # Errors
+/// As [`bake`].
+pub fn bake_loose(board: &Board, units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Result<Baked> {
+    let options = Options { lock: LockFile::Leave, ..Options::default() };
+    bake_units(board, units, &options, inputs::Inputs::default(), diagnostics)
 }
 
 /// Bakes `units`, which were made from files with the hash `inputs`.
@@ -108,6 +118,11 @@ fn bake_units(
     stop_at_errors(board, diagnostics)?;
     let graph = graph.context("a graph without errors is whole")?;
     limits::check(board, &graph, diagnostics);
+    let limit = board.config.boot_timeout.map(|limit| limit.0);
+    limit
+        .and_then(|limit| order::too_long(&graph, limit))
+        .into_iter()
+        .for_each(|problem| diagnostics.push(problem));
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
     let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;

@@ -65,6 +65,8 @@ pub struct Draft {
     pub default_instance: String,
     /// `Type=`, if written: the default depends on `ExecStart=`.
     pub service_type: Option<ServiceType>,
+    /// `PermissionsStartOnly=`, which is about commands that may follow it.
+    pub permissions_start_only: bool,
     /// `TimeoutStartSec=`, if written: the default depends on the type.
     pub timeout_start: Option<Micros>,
     /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
@@ -81,6 +83,7 @@ impl Draft {
             unit: Unit { file: Some(file.to_owned()), ..unit },
             default_instance: String::new(),
             service_type: None,
+            permissions_start_only: false,
             timeout_start: None,
             timeout_abort: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),

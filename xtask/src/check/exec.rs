@@ -1,7 +1,7 @@
 //! What the directives of systemd.exec(5) do.
 
 use tomte::table::{
-    DirectoryKind, Preserve, PrivateTmp, ProtectHome, ProtectSystem, Stdin, Stdout,
+    DirectoryKind, Preserve, PrivateTmp, ProtectHome, ProtectSystem,
     limits::{DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, WORDS_BYTES_MAX},
 };
 
@@ -215,55 +215,6 @@ pub fn runtime_directory_preserve(d: &mut Draft, a: &Assignment, _: &mut Cx) -> 
         },
     };
     Ok(())
-}
-
-/// `StandardInput=`.
-pub fn standard_input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    if a.value.as_str() == "tty-force" {
-        let problem = Diagnostic::warning(
-            Code::TakenAs,
-            "\"tty-force\" is taken as tty: nobody is thrown off the terminal",
-        );
-        cx.problems.push(problem.on(&a.value, 0..a.value.len()));
-        d.exec().stdin = Stdin::Tty;
-        return Ok(());
-    }
-    d.exec().stdin = scalar::choice(&a.value, &[("null", Stdin::Null), ("tty", Stdin::Tty)])?;
-    Ok(())
-}
-
-/// `StandardOutput=`.
-pub fn standard_output(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.exec().stdout = output(a, cx)?;
-    Ok(())
-}
-
-/// `StandardError=`.
-pub fn standard_error(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.exec().stderr = output(a, cx)?;
-    Ok(())
-}
-
-fn output(a: &Assignment, cx: &mut Cx) -> Result<Stdout, Diagnostic> {
-    if let "syslog" | "kmsg" | "syslog+console" | "kmsg+console" | "journal+console" = a.value.as_str() {
-        let message = format!("{:?} goes to tomte's log, as journal does", a.value.as_str());
-        cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
-        return Ok(Stdout::Journal);
-    }
-    if let Some(("file" | "append" | "truncate", file)) = a.value.as_str().split_once(':') {
-        path::absolute(&cx.specifiers.expand(&a.value.slice(a.value.len() - file.len()..a.value.len()))?)?;
-        let message = format!("{}={:?} goes to tomte's log instead", a.key.as_str(), a.value.as_str());
-        cx.later(a, Some(Diagnostic::warning(Code::WithoutEffect, message).on(&a.value, 0..a.value.len())));
-        return Ok(Stdout::Journal);
-    }
-    cx.later(a, None);
-    let choices = [
-        ("inherit", Stdout::Inherit),
-        ("null", Stdout::Null),
-        ("tty", Stdout::Tty),
-        ("journal", Stdout::Journal),
-    ];
-    scalar::choice(&a.value, &choices)
 }
 
 /// `TTYPath=`.

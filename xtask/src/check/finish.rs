@@ -3,8 +3,8 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, ProtectHome, ProtectSystem, Restart,
-    ServiceType,
+    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, ProtectHome, ProtectSystem,
+    Restart, ServiceType,
 };
 
 use super::{
@@ -38,7 +38,12 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
     let written_abort = draft.timeout_abort;
+    let permissions_start_only = draft.permissions_start_only;
     let service = draft.service();
+    if permissions_start_only {
+        let others = service.commands.iter_mut().filter(|(kind, _)| *kind != CommandKind::Start);
+        others.for_each(|(_, command)| command.privilege = Privilege::Full);
+    }
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
     let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
@@ -52,7 +57,8 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     if speaks && service.notify_access == NotifyAccess::None {
         service.notify_access = NotifyAccess::Main;
     }
-    if starts == 0 && stops == 0 {
+    let success_action = cx.written.get("SuccessAction").is_some_and(|a| a.value.as_str() != "none");
+    if starts == 0 && stops == 0 && !success_action {
         // What seems to be missing may be what was refused, and that has been said.
         if !cx.failed {
             nothing_to_run(draft, cx);
@@ -73,7 +79,7 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
             "add ExecStart= to [Service]",
             cx,
         );
-    } else if starts == 0 && !service.remain_after_exit {
+    } else if starts == 0 && !service.remain_after_exit && !success_action {
         let message = "without ExecStart= the service has to stay active to be stopped";
         refuse(Code::StopWithoutStart, "ExecStop", message, "add RemainAfterExit=yes", cx);
     } else if starts > 1 && !oneshot {

@@ -10,6 +10,9 @@ use crate::{
     values::{path, scalar},
 };
 
+/// Owners of one thing that are looked at.
+const OWNERS_MAX: usize = 32;
+
 /// Takes a line of [Socket] down that claims an address.
 pub fn listen(a: &Assignment, claims: &mut Vec<Claim>, cx: &Cx) {
     let key = a.key.as_str();
@@ -77,9 +80,20 @@ pub fn check(units: &[Unit], sink: &mut Diagnostics) {
         }
     }
     for ((owned, name), owners) in owners {
-        let [first, second, ..] = owners[..] else { continue };
-        if let Some(why) = trouble(owned, first.0, second.0) {
-            sink.push(report(name, why, first, second, owners.len()));
+        let owners = &owners[..owners.len().min(OWNERS_MAX)];
+        let pairs = owners
+            .iter()
+            .enumerate()
+            .flat_map(|(at, one)| owners[at + 1..].iter().map(move |other| (one, other)));
+        let troubled = pairs.filter_map(|(one, other)| Some((one, other, trouble(owned, one.0, other.0)?)));
+        if let Some((first, second, why)) = troubled.into_iter().next() {
+            let others = owners.iter().filter(|(unit, _)| {
+                unit.name != first.0.name
+                    && unit.name != second.0.name
+                    && trouble(owned, first.0, unit).is_some()
+            });
+            let others: Vec<&str> = others.map(|(unit, _)| unit.name.as_str()).collect();
+            sink.push(report(name, why, *first, *second, &others));
         }
     }
 }
@@ -89,18 +103,16 @@ fn report(
     why: &str,
     (first, before): (&Unit, &Claim),
     (unit, claim): (&Unit, &Claim),
-    count: usize,
+    others: &[&str],
 ) -> Diagnostic {
-    let message = format!("{}={}: {} has it too: {why}", claim.key, shown(name), first.name);
-    let place = before
-        .name
-        .place
-        .as_ref()
-        .map(|place| format!("{}:{}:{}: {}", place.file.display(), place.line, place.column, before.key));
+    let message = format!("{}: {}={}: {} has it too: {why}", unit.name, claim.key, shown(name), first.name);
     let mut problem = Diagnostic::warning(Code::SharedOwner, message).at(claim.name.place.clone());
-    problem.help.extend(place.map(|place| format!("{place} of {}", first.name)));
-    if count > 2 {
-        problem = problem.help(format!("{count} units have it, {} among them", unit.name));
+    if let Some(place) = &before.name.place {
+        let line = format!("{}:{}:{}", place.file.display(), place.line, place.column);
+        problem = problem.help(format!("{line}: {}= of {}", before.key, first.name));
+    }
+    if !others.is_empty() {
+        problem = problem.help(format!("so have {}", others.join(" ")));
     }
     problem
 }

@@ -72,10 +72,24 @@ fn mode(a: &Assignment, cx: &mut Cx) {
 
 /// Looks at a finished unit.
 pub fn unit(unit: &Unit, cx: &mut Cx) {
+    aliases(unit, cx);
     let Some(service) = unit.kind.service().filter(|_| !cx.failed) else { return };
     start_limit(unit, service, cx);
     forking(cx);
     user(service, cx);
+}
+
+/// An alias that is no name for this kind of unit: `systemctl enable` refuses the unit.
+fn aliases(unit: &Unit, cx: &mut Cx) {
+    let kind = unit.kind.suffix();
+    for alias in &unit.install.aliases {
+        let name = &alias.value;
+        if name.rsplit('.').next() != Some(kind) {
+            let message = format!("Alias={name}: another name of a {kind} unit ends in .{kind}");
+            let problem = Diagnostic::error(Code::AliasKind, message).at(alias.place.clone());
+            cx.problems.push(problem.wide(name.chars().count()));
+        }
+    }
 }
 
 /// A limit of starts whose window is over before so many restarts fit into it.

@@ -6,27 +6,19 @@ mod files;
 mod golden;
 mod hostile;
 
-use std::path::PathBuf;
-
 use tomte::table::{
     CommandKind, DirectoryKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege, ProtectHome,
     ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use super::*;
-use crate::{
-    model::{Kind, Located, Relation, Service},
-    read,
-};
+use crate::model::{Kind, Located, Relation, Service};
 
 /// The unit called `name` with the text `text`, and what was said about it.
 pub(super) fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
     let mut sink = Diagnostics::default();
-    let file = PathBuf::from(name);
-    let sections = read::parse(&file, text.as_bytes().to_vec(), &mut sink).sections;
     let name = UnitName::new(name).expect("a unit name");
-    let found = Found { name, file, drop_ins: Vec::new() };
-    let (unit, _) = assemble(&found, &sections, cx_of(&found, Some("/bin/bash")), &mut sink);
+    let unit = super::unit_of(name, text.into(), Some("/bin/bash"), &mut sink);
     beyond(std::slice::from_ref(&unit), &mut sink);
     (unit, sink)
 }
@@ -116,13 +108,44 @@ fn settings_that_exclude_each_other_are_refused() {
         ("ExecStart=", "no ExecStart= and no ExecStop="),
         ("ExecStart=\nExecStop=/bin/true\nType=exec", "Type=: without ExecStart="),
         ("ExecStart=\nExecStop=/bin/true", "ExecStop=: without ExecStart="),
-        ("PermissionsStartOnly=yes", "PermissionsStartOnly=\"yes\" is not supported"),
     ] {
         let said = complaint(lines);
         assert!(said.starts_with(&format!("Error {message}")), "{lines}: {said}");
     }
     clean("Type=oneshot\nExecStart=/bin/false\nRestart=on-failure");
     clean("ExecStart=\nExecStart=/bin/false");
+}
+
+#[test]
+fn permissions_start_only_frees_all_commands_but_the_service_itself() {
+    let lines = "PermissionsStartOnly=yes\nExecStartPre=!/bin/mkdir /run/a\nExecStop=/bin/false";
+    let (service, _) = service_of(&format!("ExecStart=/bin/true\n{lines}"));
+    let privileges: Vec<_> =
+        service.commands.iter().map(|(kind, command)| (*kind, command.privilege)).collect();
+    let expected = [
+        (CommandKind::Start, Privilege::Restricted),
+        (CommandKind::StartPre, Privilege::Full),
+        (CommandKind::Stop, Privilege::Full),
+    ];
+    assert_eq!(privileges, expected);
+}
+
+#[test]
+fn an_action_on_success_is_something_to_do() {
+    let (unit, sink) = unit_of("a.service", "[Unit]\nSuccessAction=poweroff");
+    let said: Vec<_> = sink.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(said, ["SuccessAction= is not supported by this tomte"], "bake's, not check's");
+    assert_eq!(unit.kind.service().map(|service| service.service_type), Some(ServiceType::Oneshot));
+    let (_, sink) = unit_of("a.service", "[Unit]\nSuccessAction=none");
+    assert!(sink.has_errors());
+}
+
+#[test]
+fn too_many_commands_are_said_once() {
+    let lines = "ExecStart=/bin/true\n".repeat(40);
+    let (_, sink) = service_of(&format!("Type=oneshot\n{lines}"));
+    let said: Vec<_> = sink.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(said, ["ExecStart=: more than 32 commands of one kind"]);
 }
 
 #[test]

@@ -119,11 +119,17 @@ codes! {
     T0404 UnitTwice "two units of one name";
     T0405 AliasTwice "two units of one alias";
     T0406 SharedOwner "two units that have the same thing for their own";
+    T0407 NeedEachOther "units that need each other";
+    T0408 NeedsWhatItExcludes "a unit that needs what it excludes";
+    T0409 StartBound "a boot that may take too long";
+    T0410 AliasKind "an alias of another kind";
 
     T0501 MissingProgram "a program that the image lacks";
     T0502 NotExecutable "a file that cannot be executed";
     T0503 MissingUser "a user or group that the image lacks";
     T0504 TakenName "a dynamic user whose name is taken";
+    T0505 AccountTwice "a name or number of two users or groups";
+    T0506 DynamicRange "a user or group with a number for dynamic users";
 
     T0601 TableLimit "more than a table holds";
 

@@ -38,10 +38,9 @@ fn blocks(text: &str, kind: &str) -> Vec<(String, Vec<u8>)> {
     while let Some(start) = rest.find("```") {
         let (head, body) = rest[start + 3..].split_once('\n').expect("a block goes on");
         let end = body.find("```").expect("a block ends");
-        let mut words = head.split(' ');
-        if words.next() == Some(kind) {
-            let bytes = words.clone().next_back() == Some("bytes");
-            let name = head[kind.len() + 1..].trim_end_matches(" bytes").to_owned();
+        if head.split(' ').next() == Some(kind) {
+            let bytes = head.ends_with(" bytes");
+            let name = head[kind.len()..].trim_start().trim_end_matches(" bytes").to_owned();
             found.push((name, if bytes { unescape(&body[..end]) } else { body[..end].into() }));
         }
         rest = &body[end + 3..];
@@ -83,8 +82,7 @@ fn found(files: &[(String, Vec<u8>)]) -> Diagnostics {
     let roots = vec![Path::new("../tests/configs/rootfs").to_owned()];
     let options = Options { roots, lock: LockFile::Leave, ..Options::default() };
     let mut sink = Diagnostics::default();
-    let baked = bake::bake(&board, &options, &mut sink);
-    if let Err(error) = baked {
+    if let Err(error) = bake::bake(&board, &options, &mut sink) {
         assert!(sink.has_errors(), "{error:#}");
     }
     sink

@@ -20,7 +20,8 @@ use crate::{
     bake::{self, Baked, LockFile, Options, bake},
     board::Board,
     diag::{Code, Diagnostics, Severity, closest},
-    order::{Node, Origin},
+    order::{self, Node, Origin},
+    values::time,
 };
 
 /// `cargo xtask explain`.
@@ -116,9 +117,17 @@ fn about(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
         ("File".to_owned(), vec![file]),
         ("Started at boot".to_owned(), vec![at_boot.to_owned()]),
         ("Place in the order".to_owned(), vec![format!("{} of {waves}", node.wave)]),
+        ("Start takes at most".to_owned(), longest(baked, id)),
     ];
     rows.retain(|(_, values)| values.iter().any(|value| !value.is_empty()));
     rows
+}
+
+/// How long it may take until the unit has started, and the units that it may wait for.
+fn longest(baked: &Baked, id: UnitId) -> Vec<String> {
+    let bound = order::bound::of(&baked.graph, id);
+    let time = time::shown(bound.time);
+    if bound.way.len() < 2 { vec![time] } else { vec![time, order::way(&baked.graph, &bound.way)] }
 }
 
 fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {

@@ -39,6 +39,8 @@ pub enum Level {
     Unit,
     /// The simulation of the supervisor.
     Sim,
+    /// Broken input, against everything that reads bytes.
+    Fuzz,
     /// The unit files of real packages, against what was said about them before.
     Corpus,
     /// Real systemd's answers, run by tomte on the host board.
@@ -64,6 +66,7 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
             Level::Clippy => code::clippy(&mut tally),
             Level::Unit => code::unit(&mut tally),
             Level::Sim => code::sim(&mut tally),
+            Level::Fuzz => code::fuzz(&mut tally),
             Level::Corpus => corpus::run(&mut tally),
             Level::Golden => golden(&mut tally),
             Level::Namespaces => {

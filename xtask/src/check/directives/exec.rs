@@ -1,13 +1,17 @@
 //! systemd.exec(5): what a process is given and kept from.
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
-use crate::{check::exec as e, values::scalar};
+use crate::{
+    check::{exec as e, streams},
+    values::scalar,
+};
 
 pub const PAGE: Page = Page { manual: "systemd.exec(5)", directives: DIRECTIVES };
 
 const IMAGES: &str = "images are not mounted for one service; `RootDirectory=` takes a directory";
 const LSM: &str = "no policy of a security module is loaded at boot; the other directives narrow without one";
 const NUMA: &str = "boards have one memory node; nothing is lost";
+const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
 const UTMP: &str = "there is no utmp to write to";
 
 const DIRECTIVES: &[Directive] = &[
@@ -158,11 +162,11 @@ const DIRECTIVES: &[Directive] = &[
     ),
     extra("SetLoginEnvironment", boolean),
     refused("SmackProcessLabel", Off::Empty, LSM).narrowing(),
-    supported("StandardError", e::standard_error),
-    supported("StandardInput", e::standard_input),
+    supported("StandardError", streams::error).note(STREAMS),
+    supported("StandardInput", streams::input).note(STREAMS),
     needed("StandardInputData", Off::Empty, text).note("the service would read nothing"),
     needed("StandardInputText", Off::Empty, text).note("the service would read nothing"),
-    supported("StandardOutput", e::standard_output),
+    supported("StandardOutput", streams::output).note(STREAMS),
     supported("StateDirectory", e::directory),
     supported("StateDirectoryMode", e::directory_mode),
     supported("SupplementaryGroups", e::supplementary_groups),
