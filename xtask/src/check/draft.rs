@@ -4,13 +4,16 @@
 use std::{collections::BTreeMap, path::Path};
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, ProtectHome,
-    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
+    StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::{Exec, Kind, Located, Mount, Service, Socket, Swap, Unit},
+    model::{
+        Exec, Kind, Located, Mount, Namespaces, Protect, ProtectHome, ProtectSystem, Service, Socket, Swap,
+        Unit, View,
+    },
     read::{Assignment, Text},
     values::{specifier::Specifiers, unit_name::UnitName},
 };
@@ -175,6 +178,9 @@ fn exec() -> Exec {
         private_tmp: PrivateTmp::No,
         protect_system: ProtectSystem::No,
         protect_home: ProtectHome::No,
+        protect: Protect::default(),
+        view: View::default(),
+        namespaces: Namespaces::default(),
         restrict_suid_sgid: false,
         remove_ipc: false,
         directories: Vec::new(),

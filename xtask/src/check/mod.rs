@@ -16,6 +16,7 @@ mod service;
 mod streams;
 mod suspicious;
 pub mod verb;
+mod view;
 
 use std::path::PathBuf;
 

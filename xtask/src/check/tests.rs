@@ -7,12 +7,12 @@ mod golden;
 mod hostile;
 
 use tomte::table::{
-    CommandKind, DirectoryKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege, ProtectHome,
-    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    CommandKind, DirectoryKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege, Restart,
+    ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use super::*;
-use crate::model::{Kind, Located, Relation, Service};
+use crate::model::{Kind, Located, ProtectHome, ProtectSystem, Relation, Service};
 
 /// The unit called `name` with the text `text`, and what was said about it.
 pub(super) fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
@@ -249,9 +249,7 @@ fn what_would_narrow_and_does_not_is_an_error() {
     for (lines, message) in [
         ("PrivateDevices=yes", "Error PrivateDevices= is not enforced"),
         ("SystemCallFilter=@system-service", "Error SystemCallFilter= is not enforced"),
-        ("ReadOnlyPaths=/etc", "Error ReadOnlyPaths= is not enforced"),
-        ("ProtectSystem=full", "Error ProtectSystem=\"full\" is not enforced"),
-        ("ProtectHome=yes", "Error ProtectHome=\"yes\" is not enforced"),
+        ("PrivateUsers=yes", "Error PrivateUsers= is not enforced"),
         ("NoNewPrivilege=yes", "Error unknown key NoNewPrivilege= in [Service]"),
         ("nonewprivileges=yes", "Error unknown key nonewprivileges= in [Service]"),
         ("PrivateDevice=yes", "Error unknown key PrivateDevice= in [Service]"),

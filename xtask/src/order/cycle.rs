@@ -12,6 +12,8 @@ use crate::diag::{Code, Diagnostic, Diagnostics};
 
 /// Circles that are reported; where there are more, one of these is mostly behind them.
 const CYCLES_MAX: usize = 20;
+/// Units of one circle that are named.
+const SHOWN_MAX: usize = 32;
 /// Units from which the way back to themselves is looked for, to find a short circle.
 const STARTS_MAX: usize = 64;
 
@@ -129,15 +131,18 @@ fn any_cycle(edges: &Edges) -> Vec<UnitId> {
     path
 }
 
-/// `a -> b -> a`, and the pairs that the arrows stand for.
+/// `a -> b -> a`, and the pairs that the arrows stand for; of a long path, its first units.
 pub(super) fn shown<'g>(
     path: &[UnitId],
     name: impl Fn(UnitId) -> &'g str,
 ) -> (String, Vec<(UnitId, UnitId)>) {
-    let edges = path.iter().copied().zip(path.iter().copied().cycle().skip(1)).collect();
+    let edges = path.iter().copied().zip(path.iter().copied().cycle().skip(1)).take(SHOWN_MAX).collect();
     let mut text = String::new();
-    for id in path {
+    for id in path.iter().take(SHOWN_MAX) {
         let _ = write!(text, "{} -> ", name(*id));
+    }
+    if let Some(more) = path.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+        let _ = write!(text, "{more} more -> ");
     }
     text.push_str(name(path[0]));
     (text, edges)
