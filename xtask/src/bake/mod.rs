@@ -4,7 +4,7 @@
 pub mod conditions;
 mod identities;
 mod inputs;
-mod limits;
+pub mod limits;
 mod posture;
 mod record;
 pub mod verb;

@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use super::{Image, beyond_as, load_for};
 use crate::{
+    bake::limits,
     diag::{Diagnostics, Severity},
     order,
 };
@@ -35,6 +36,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let image = Image { roots: args.rootfs.clone(), ..Image::default() };
     let units = load_for(&args.paths, &image, &mut sink);
     beyond_as(Some(Severity::Note), &units, &mut sink);
+    units.iter().for_each(|unit| limits::of_unit(unit, &mut sink));
     order::check_set(&units, !args.rootfs.is_empty(), &mut sink);
     if args.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&sink.to_json())?)?;

@@ -176,3 +176,48 @@ fn report(graph: &Graph, path: &[UnitId], diagnostics: &mut Diagnostics) {
     }
     diagnostics.push(problem);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edges(pairs: &[(u16, u16)]) -> Edges {
+        let mut edges = Edges::new();
+        for (from, to) in pairs {
+            edges.entry(UnitId(*from)).or_default().push(UnitId(*to));
+        }
+        edges
+    }
+
+    fn found(pairs: &[(u16, u16)]) -> Vec<Vec<u16>> {
+        let (cycles, more) = cycles(edges(pairs));
+        assert!(!more);
+        cycles.iter().map(|path| path.iter().map(|id| id.0).collect()).collect()
+    }
+
+    #[test]
+    fn short_circles_come_first_and_what_only_leads_to_one_is_left_out() {
+        assert_eq!(found(&[(0, 1), (1, 2)]), [[0_u16; 0]; 0]);
+        assert_eq!(found(&[(0, 1), (1, 2), (2, 0), (3, 0), (4, 5), (5, 4)]), [vec![4, 5], vec![0, 1, 2]]);
+        assert_eq!(found(&[(7, 7)]), [[7]]);
+    }
+
+    #[test]
+    fn a_circle_behind_many_units_is_found() {
+        let mut pairs: Vec<(u16, u16)> = (0..200).map(|n| (n, n + 1)).collect();
+        pairs.extend([(200, 201), (201, 200)]);
+        assert_eq!(found(&pairs), [[200, 201]]);
+    }
+
+    #[test]
+    fn of_too_many_circles_some_are_told_and_long_ones_are_cut() {
+        let pairs: Vec<(u16, u16)> =
+            (0..100).flat_map(|n| [(2 * n, 2 * n + 1), (2 * n + 1, 2 * n)]).collect();
+        let (some, more) = cycles(edges(&pairs));
+        assert!(some.len() == CYCLES_MAX && more);
+        let ring: Vec<UnitId> = (0..100).map(UnitId).collect();
+        let (text, pairs) = shown(&ring, |_| "u");
+        assert_eq!(pairs.len(), SHOWN_MAX);
+        assert!(text.ends_with("u -> 68 more -> u"), "{text}");
+    }
+}

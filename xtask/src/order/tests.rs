@@ -1,4 +1,5 @@
 mod missing;
+mod start_time;
 
 use super::*;
 use crate::model::Located;
