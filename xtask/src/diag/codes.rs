@@ -137,11 +137,11 @@ codes! {
     T0702 LockChanged "uids.lock was updated";
 
     T0801 VanishingVariable "a word that vanishes when the command runs";
-    T0802 UnexpandedTemplate "a word that a build was to replace";
-    T0803 LimitNeverReached "a limit of starts that is never reached";
-    T0804 WorldWritable "a mode that lets everybody write";
-    T0805 ForkingWithoutPidFile "a service that forks and does not say which process it is";
-    T0806 UserWithoutNarrowing "a user of its own, and nothing else that narrows";
+    T0804 UnexpandedTemplate "a word that a build was to replace";
+    T0805 LimitNeverReached "a limit of starts that is never reached";
+    T0806 WorldWritable "a mode that lets everybody write";
+    T0807 ForkingWithoutPidFile "a service that forks and does not say which process it is";
+    T0808 UserWithoutNarrowing "a user of its own, and nothing else that narrows";
 
     T0901 NotYet "a directive that PID 1 cannot do yet";
     T0902 ProtectionNotYet "a protection that PID 1 cannot give yet";
