@@ -12,12 +12,14 @@ mod instances;
 mod kinds;
 mod known;
 mod mount;
+mod owners;
 mod relations;
 mod resource;
 mod scheduling;
 mod service;
 mod socket;
 mod streams;
+mod suspicious;
 mod system_calls;
 mod trigger;
 mod triggered;
@@ -67,6 +69,7 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     if paths.iter().any(|path| path.is_dir()) {
         triggered::check(&units, &files, sink);
     }
+    owners::check(&units, sink);
     units
 }
 
@@ -131,6 +134,8 @@ fn assemble<'s>(
     let mut draft = draft(found, sections, &mut cx);
     let default_instance = std::mem::take(&mut draft.default_instance);
     let mut unit = finish::unit(draft, &found.name, &mut cx);
+    suspicious::unit(&unit, &mut cx);
+    owners::of_unit(&mut unit, &cx);
     unit.later = cx.lacking.drain(..).map(|(_, problem)| problem).collect();
     cx.drain(sink);
     (unit, default_instance)
@@ -173,6 +178,10 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             cx.problems.extend(known::unknown(name, unit.suffix, assignment));
             continue;
         };
+        suspicious::line(assignment, cx);
+        if name == "Socket" {
+            owners::listen(assignment, &mut draft.unit.claims, cx);
+        }
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {
