@@ -49,6 +49,11 @@ impl Serialize for StrList<'_> {
 }
 
 impl<'t> Read<'t> for StrList<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(&[])
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(Read::read(from)).unwrap_or_else(|| {
             from.fail();
@@ -99,6 +104,11 @@ impl Serialize for IdList<'_> {
 }
 
 impl<'t> Read<'t> for IdList<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(&[])
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(Read::read(from)).unwrap_or_else(|| {
             from.fail();
@@ -190,6 +200,11 @@ impl<T> Serialize for List<'_, T> {
 }
 
 impl<'t, T> Read<'t> for List<'t, T> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::new(&[])
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(Read::read(from))
     }

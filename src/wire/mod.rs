@@ -64,6 +64,11 @@ pub enum Request<'a> {
 }
 
 impl<'t> Read<'t> for Request<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Manager
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         match from.place(8) {
             0 => Self::Manager,
@@ -107,6 +112,11 @@ pub enum Reply<'a> {
 }
 
 impl<'t> Read<'t> for Reply<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Malformed
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         match from.place(10) {
             0 => Self::Manager(Read::read(from)),
