@@ -27,22 +27,19 @@ fn walk(path: &CStr, set: u32) -> Result<(), Errno> {
     let root = path.to_bytes();
     // The flags have the same numbers in mount(2) and mount_setattr(2).
     let set = MountFlags::from_bits_retain(set);
-    let failure = search(open_lines(c"/proc/self/mountinfo")?, |line| {
-        let mount = match parse(line) {
-            Some(mount) => mount,
-            None => return Some(Errno::PROTO),
-        };
+    search(&open_lines(c"/proc/self/mountinfo")?, &mut |line| {
+        let mount = parse(line).ok_or(Errno::PROTO)?;
         let target = CStr::from_bytes_with_nul(&mount.point).unwrap_or(c"");
         if !is_at_or_below(target.to_bytes(), root) {
-            return None;
+            return Ok(false);
         }
         match mount_remount(target, MountFlags::BIND | mount.flags | set, c"") {
             // Hidden under another mount: out of everybody's reach.
-            Ok(()) | Err(Errno::NOENT | Errno::INVAL) => None,
-            Err(errno) => Some(errno),
+            Ok(()) | Err(Errno::NOENT | Errno::INVAL) => Ok(false),
+            Err(errno) => Err(errno),
         }
-    })?;
-    failure.map_or(Ok(()), Err)
+    })
+    .map(drop)
 }
 
 fn is_at_or_below(path: &[u8], root: &[u8]) -> bool {
