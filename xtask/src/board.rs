@@ -163,7 +163,7 @@ impl TryFrom<String> for Delay {
 
     fn try_from(text: String) -> Result<Self, String> {
         let length = text.len();
-        let source = Arc::new(Source { path: "board.toml".into(), text });
+        let source = Arc::new(Source::new("board.toml", text));
         time::span(&Text::of(&source, 0..length)).map(Self).map_err(|problem| problem.message)
     }
 }

@@ -54,10 +54,12 @@ struct Cli {
 enum Verb {
     /// Make a board's table out of its unit files.
     Bake(bake::verb::Args),
-    /// Show in words what the table has on one unit, and the steps that start it.
+    /// Explain a problem's code; or show in words what the table has on one unit, and the steps that start it.
     Explain(explain::Args),
     /// Say what is wrong with unit files.
     Check(check::verb::Args),
+    /// Print every directive of unit files and what becomes of it here.
+    Directives(check::directives::Args),
     /// Build a board, run it, and show its units: the host board here, others in QEMU.
     Run(run::Args),
     /// Build the target binary of a board; its path goes to stdout.
@@ -152,6 +154,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Bake(args) => return bake::verb::run(&args),
         Verb::Explain(args) => return explain::run(&args),
         Verb::Check(args) => return check::verb::run(&args),
+        Verb::Directives(args) => return check::directives::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,

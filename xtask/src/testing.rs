@@ -1,10 +1,10 @@
 //! Units for tests, made by hand.
 
-use tomte::table::{CommandKind, Micros, Privilege, StartLimit};
+use tomte::table::{CommandKind, Privilege};
 
 use crate::{
     check,
-    model::{Command, Install, Kind, Service, Unit},
+    model::{Command, Kind, Service, Unit},
 };
 
 /// A plain service that starts `/bin/NAME`, changed by `change`.
@@ -20,17 +20,6 @@ pub fn service(name: &str, change: impl FnOnce(&mut Service)) -> Unit {
     let mut service = check::default_service();
     service.commands = vec![(CommandKind::Start, start)];
     change(&mut service);
-    Unit {
-        name: name.to_owned(),
-        file: Some(format!("units/{name}").into()),
-        description: String::new(),
-        default_dependencies: true,
-        wants: Vec::new(),
-        requires: Vec::new(),
-        after: Vec::new(),
-        before: Vec::new(),
-        start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
-        install: Install::default(),
-        kind: Kind::Service(Box::new(service)),
-    }
+    let unit = Unit::new(name, Kind::Service(Box::new(service)), check::START_LIMIT);
+    Unit { file: Some(format!("units/{name}").into()), ..unit }
 }

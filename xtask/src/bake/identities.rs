@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{
     board::Board,
-    diag::{Diagnostic, Diagnostics},
+    diag::{Code, Diagnostic, Diagnostics},
     model::{Kind, Located, Service},
     order::Graph,
     uids::{self, Lock},
@@ -66,14 +66,19 @@ fn problems(board: &Board, service: &Service) -> Vec<Diagnostic> {
     let has_user = |name: &str| board.config.user.iter().any(|user| user.name == name);
     let has_group = |name: &str| board.config.group.iter().any(|group| group.name == name);
     let mut problems = Vec::new();
-    let mut report = |setting: &str, value: &Located<String>, problem: String| {
+    let mut report = |code: Code, setting: &str, value: &Located<String>, problem: String| {
         let message = format!("{setting}={}: {problem}", value.value);
-        problems.push(Diagnostic::error(message).at(value.place.clone()));
+        problems.push(Diagnostic::error(code, message).at(value.place.clone()));
     };
     for (setting, value) in [("User", &exec.user), ("Group", &exec.group)] {
         match dynamic_name(&value.value) {
             Some(name) if !user::is_strict(name) => {
-                report(setting, value, format!("with DynamicUser=yes, {}", users::STRICT_NAME));
+                report(
+                    Code::DynamicUserName,
+                    setting,
+                    value,
+                    format!("with DynamicUser=yes, {}", users::STRICT_NAME),
+                );
             }
             Some(_) | None => {}
         }
@@ -83,6 +88,7 @@ fn problems(board: &Board, service: &Service) -> Vec<Diagnostic> {
         && !board.config.user.iter().any(|user| user.uid == number)
     {
         report(
+            Code::DynamicUserName,
             "User",
             &exec.user,
             "with DynamicUser=yes, a number has to be that of a [[user]] in board.toml".into(),
@@ -91,10 +97,20 @@ fn problems(board: &Board, service: &Service) -> Vec<Diagnostic> {
     // The same refusal as at run time (status 217), but before there is an image.
     let (user, group) = (&exec.user.value, &exec.group.value);
     if has_group(user) && !has_user(user) {
-        report("User", &exec.user, "board.toml has a [[group]] of this name but no [[user]]".into());
+        report(
+            Code::TakenName,
+            "User",
+            &exec.user,
+            "board.toml has a [[group]] of this name but no [[user]]".into(),
+        );
     }
     if !group.is_empty() && group != user && has_user(group) && !has_group(group) {
-        report("Group", &exec.group, "board.toml has a [[user]] of this name but no [[group]]".into());
+        report(
+            Code::TakenName,
+            "Group",
+            &exec.group,
+            "board.toml has a [[user]] of this name but no [[group]]".into(),
+        );
     }
     problems
 }
@@ -133,11 +149,10 @@ pub(super) fn assign(
             }
             LockFile::Update => {
                 super::write_whole(&file, next.text().as_bytes())?;
-                diagnostics.push(Diagnostic::note(format!(
-                    "{} updated: {}",
-                    file.display(),
-                    changes.join("; ")
-                )));
+                diagnostics.push(Diagnostic::note(
+                    Code::LockChanged,
+                    format!("{} updated: {}", file.display(), changes.join("; ")),
+                ));
             }
         }
     }

@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::ffi::OsStringExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::board::Board;
+use crate::{board::Board, read};
 
 /// Bytes of the hash that the table's header has room for.
 const HASH_BYTES: usize = 16;
@@ -18,27 +19,41 @@ const HASH_BYTES: usize = 16;
 #[derive(Clone, Default)]
 pub(super) struct Inputs(Sha256);
 
+/// Bytes of one input file.
+const FILE_BYTES_MAX: usize = 16 << 20;
+
 /// Hashes board.toml and every file in `paths`, which are files and folders. Names are those below the folder given, so
-/// that the same tree gives the same hash wherever it lies.
+/// that the same tree gives the same hash wherever it lies. Unit files lie in a folder, their drop-ins and links in a
+/// folder in that; nothing deeper counts.
 pub(super) fn hash(board: &Board, paths: &[PathBuf]) -> Result<Inputs> {
     let mut files: BTreeMap<String, PathBuf> = BTreeMap::new();
     files.insert("board.toml".to_owned(), board.dir.join("board.toml"));
     for path in paths {
         let name =
             path.file_name().map_or_else(|| "units".to_owned(), |name| name.to_string_lossy().into_owned());
-        collect(path, name, &mut files)?;
+        collect(path, name, 2, &mut files)?;
     }
     let mut inputs = Inputs::default();
     for (name, path) in files {
-        let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        inputs.add(&name, &content);
+        inputs.add(&name, &content(&path).with_context(|| format!("cannot read {}", path.display()))?);
     }
     Ok(inputs)
 }
 
-fn collect(path: &Path, name: String, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+/// What a file holds; of a link that leads nowhere, its target; nothing of what is no file.
+fn content(path: &Path) -> std::io::Result<Vec<u8>> {
+    match (path.metadata(), fs::read_link(path)) {
+        (Ok(found), _) if found.is_file() => read::bytes(path, FILE_BYTES_MAX),
+        (Ok(_), _) => Ok(Vec::new()),
+        (Err(_), Ok(target)) => Ok(target.into_os_string().into_vec()),
+        (Err(error), Err(_)) => Err(error),
+    }
+}
+
+/// Enters `path`, and what is in it if it is a folder, as far as `depth` folders go.
+fn collect(path: &Path, name: String, depth: usize, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
     let cannot_read = || format!("cannot read {}", path.display());
-    if !fs::metadata(path).with_context(cannot_read)?.is_dir() {
+    if !path.is_dir() {
         // Two paths may end alike: the second one's name says that it is another file.
         let mut unique = name.clone();
         while files.get(&unique).is_some_and(|other| other != path) {
@@ -47,9 +62,10 @@ fn collect(path: &Path, name: String, files: &mut BTreeMap<String, PathBuf>) -> 
         files.insert(unique, path.to_owned());
         return Ok(());
     }
+    let Some(depth) = depth.checked_sub(1) else { return Ok(()) };
     for entry in fs::read_dir(path).with_context(cannot_read)? {
         let entry = entry.with_context(cannot_read)?;
-        collect(&entry.path(), format!("{name}/{}", entry.file_name().to_string_lossy()), files)?;
+        collect(&entry.path(), format!("{name}/{}", entry.file_name().to_string_lossy()), depth, files)?;
     }
     Ok(())
 }

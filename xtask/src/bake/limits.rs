@@ -10,15 +10,15 @@ use tomte::table::{
 
 use crate::{
     board::Board,
-    diag::{Diagnostic, Diagnostics},
-    model::{Command, Kind, Place, Service, Unit},
+    diag::{Code, Diagnostic, Diagnostics},
+    model::{Command, Place, Service, Unit},
     order::Graph,
 };
 
 /// Reports everything in `board` and `graph` that a table cannot hold.
 pub(super) fn check(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics) {
+    units(board, graph.nodes.len(), diagnostics);
     let mut limits = Limits { unit: board.name.as_str(), diagnostics };
-    limits.at_most("units", graph.nodes.len(), ("UNITS_MAX", UNITS_MAX), None);
     limits.at_most("environment", board.config.environment.len(), ("ENVIRONMENT_MAX", ENVIRONMENT_MAX), None);
     for (name, value) in &board.config.environment {
         limits.text("environment", &format!("{name}={value}"), None);
@@ -29,27 +29,38 @@ pub(super) fn check(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics)
     }
 }
 
+/// Reports `count` units, if a table cannot hold so many.
+pub(super) fn units(board: &Board, count: usize, diagnostics: &mut Diagnostics) {
+    let mut limits = Limits { unit: board.name.as_str(), diagnostics };
+    limits.at_most("units", count, ("UNITS_MAX", UNITS_MAX), None);
+}
+
 struct Limits<'d> {
     unit: &'d str,
     diagnostics: &'d mut Diagnostics,
 }
 
 impl Limits<'_> {
-    fn report(&mut self, problem: String, place: Option<&Place>) {
-        self.diagnostics.push(Diagnostic::error(format!("{}: {problem}", self.unit)).at(place.cloned()));
+    fn report(&mut self, code: Code, problem: String, place: Option<&Place>) {
+        self.diagnostics
+            .push(Diagnostic::error(code, format!("{}: {problem}", self.unit)).at(place.cloned()));
     }
 
     fn at_most(&mut self, what: &str, value: usize, limit: (&str, usize), place: Option<&Place>) {
         let (name, most) = limit;
         if value > most {
-            self.report(format!("{what}: {value} is more than {name} allows, {most}"), place);
+            self.report(
+                Code::TableLimit,
+                format!("{what}: {value} is more than {name} allows, {most}"),
+                place,
+            );
         }
     }
 
     /// Text ends at its first NUL on the target.
     fn text(&mut self, what: &str, text: &str, place: Option<&Place>) {
         if text.contains('\0') {
-            self.report(format!("{what}: {text:?} has a NUL byte in it"), place);
+            self.report(Code::NulByte, format!("{what}: {text:?} has a NUL byte in it"), place);
         }
     }
 
@@ -72,7 +83,11 @@ impl Limits<'_> {
         let place = unit.file.as_ref().map(|file| Place { file: file.clone(), line: 1, column: 1 });
         self.at_most("name", unit.name.len(), ("UNIT_NAME_BYTES_MAX", UNIT_NAME_BYTES_MAX), place.as_ref());
         if unit.name.len() <= UNIT_NAME_BYTES_MAX && Name::new(&unit.name).is_none() {
-            self.report("not a unit name: letters, digits and :_.-@\\ are allowed".into(), place.as_ref());
+            self.report(
+                Code::UnitName,
+                "not a unit name: letters, digits and :_.-@\\ are allowed".into(),
+                place.as_ref(),
+            );
         }
         self.text("Description", &unit.description, place.as_ref());
         self.at_most(
@@ -81,9 +96,8 @@ impl Limits<'_> {
             ("WORDS_BYTES_MAX", WORDS_BYTES_MAX),
             place.as_ref(),
         );
-        match &unit.kind {
-            Kind::Target => {}
-            Kind::Service(service) => self.service(service, place.as_ref()),
+        if let Some(service) = unit.kind.service() {
+            self.service(service, place.as_ref());
         }
     }
 
@@ -121,7 +135,7 @@ impl Limits<'_> {
         self.path(kind.setting(), &command.path, place);
         self.words(kind.setting(), &command.argv, ("WORDS_MAX", WORDS_MAX), place);
         if command.argv.is_empty() {
-            self.report(format!("{}: a command without words", kind.setting()), place);
+            self.report(Code::Command, format!("{}: a command without words", kind.setting()), place);
         }
     }
 }

@@ -80,7 +80,9 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
     };
-    let units = check::load_for(&paths, &image, diagnostics);
+    let mut units = check::load_for(&paths, &image, diagnostics);
+    check::beyond(&units, diagnostics);
+    units.retain(|unit| unit.kind.is_started());
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
     bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)
@@ -94,6 +96,8 @@ fn bake_units(
     inputs: inputs::Inputs,
     diagnostics: &mut Diagnostics,
 ) -> Result<Baked> {
+    limits::units(board, units.len(), diagnostics); // the graph has room for no more
+    stop_at_errors(board, diagnostics)?;
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
     // `enable` is about the board's own units. Units that somebody names for this once are there to be started.
     let own = options.units.is_empty();

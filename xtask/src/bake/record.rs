@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
@@ -60,6 +60,12 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity])
         start_limit: unit.start_limit,
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
+            model::Kind::Socket(_)
+            | model::Kind::Timer
+            | model::Kind::Path
+            | model::Kind::Mount(_)
+            | model::Kind::Swap(_)
+            | model::Kind::Slice => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
             model::Kind::Service(one) => {
                 Kind::Service(service(arena, one, identities).with_context(|| unit.name.clone())?)
             }

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use tomte::table::{CommandKind, Kind as KindRecord, Table, UidRange};
 
 use super::*;
-use crate::model::{Kind, Located, Place};
+use crate::model::{Kind, Place, Relation};
 use crate::testing;
 
 /// A board in a folder of its own, with what `toml` adds to the least a board says.
@@ -51,7 +51,7 @@ fn a_service_reads_back_with_everything_it_needs() {
     let (_dir, board) = board("");
     let mut unit = testing::service("app.service", |_| {});
     unit.install.present = true;
-    unit.install.wanted_by = vec![Located { value: "multi-user.target".into(), place: None }];
+    unit.install.relations.imply(Relation::WantedBy, "multi-user.target");
     let baked = baked(&board, vec![unit]);
     let table = Table::open(&baked.table, Some(Arch::X86_64)).unwrap();
     let names: Vec<&str> = table.ids().map(|id| table.unit(id).unwrap().name.as_str()).collect();
@@ -228,10 +228,13 @@ fn what_exceeds_a_limit_is_refused_with_its_name_the_value_and_the_unit() {
 #[test]
 fn more_units_than_a_table_holds_are_refused() {
     let (_dir, board) = board("");
-    let units = (0..300).map(|n| testing::service(&format!("s{n}.service"), |_| {})).collect();
-    let (result, said) = bake_all(&board, units, &Options::default());
-    assert!(result.is_err());
-    assert_eq!(said, ["test-board: units: 303 is more than UNITS_MAX allows, 256"]);
+    // 256 of them fit, but not with the targets that they need; 70 000 are more than there are ids.
+    for (count, said_count) in [(256, 259), (300, 300), (70_000, 70_000)] {
+        let units = (0..count).map(|n| testing::service(&format!("s{n}.service"), |_| {})).collect();
+        let (result, said) = bake_all(&board, units, &Options::default());
+        assert!(result.is_err());
+        assert_eq!(said, [format!("test-board: units: {said_count} is more than UNITS_MAX allows, 256")]);
+    }
 }
 
 #[test]
@@ -313,6 +316,24 @@ fn the_hash_of_the_inputs_follows_names_and_contents_of_all_files() {
     assert!(is_new(hash("")), "another name");
     assert!(is_new(hash("a 61184\n")), "another lock file");
     assert!(!is_new(hash("")), "nothing else changes it");
+}
+
+#[test]
+fn inputs_that_are_no_files_count_by_name_and_folders_in_themselves_once() {
+    let (_dir, board) = board("");
+    let units = board.dir.join("units");
+    fs::create_dir(&units).unwrap();
+    let hash = || inputs::hash(&board, std::slice::from_ref(&units)).unwrap().finish("");
+    let mut hashes = vec![hash()];
+    for (target, name) in [(".", "self"), ("self/self", "again"), ("/dev/zero", "zero"), ("nowhere", "lost")]
+    {
+        std::os::unix::fs::symlink(target, units.join(name)).unwrap();
+        hashes.push(hash());
+    }
+    fs::write(units.join("self/self/self/a.service"), "").unwrap();
+    hashes.push(hash());
+    assert!(hashes[0] == hashes[1] && hashes[1] == hashes[2], "folders in themselves add no file");
+    assert!(hashes[2..].is_sorted_by(|one, next| one != next), "{hashes:x?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tomte::table::{
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::{Exec, Install, Kind, Located, Service, Unit},
+    model::{Exec, Kind, Located, Mount, Service, Socket, Swap, Unit},
     read::{Assignment, Text},
     values::{specifier::Specifiers, unit_name::UnitName},
 };
@@ -27,12 +27,28 @@ pub struct Cx {
     pub header: Option<Text>,
     /// Whether an assignment or a line was refused: what is missing then may be what it should have said.
     pub failed: bool,
+    /// What the unit asks for and PID 1 cannot do yet, by key: what `bake` has to say about it.
+    pub lacking: Vec<(String, Diagnostic)>,
 }
 
 impl Cx {
     /// Nothing has been read yet.
     pub fn new(specifiers: Specifiers) -> Self {
-        Self { specifiers, problems: Vec::new(), written: BTreeMap::new(), header: None, failed: false }
+        Self {
+            specifiers,
+            problems: Vec::new(),
+            written: BTreeMap::new(),
+            header: None,
+            failed: false,
+            lacking: Vec::new(),
+        }
+    }
+
+    /// Notes what `bake` has to say about the assignment `a`, in place of what it had to say of an earlier one.
+    pub fn later(&mut self, a: &Assignment, problem: Option<Diagnostic>) {
+        let key = a.key.as_str();
+        self.lacking.retain(|(other, _)| other != key);
+        self.lacking.extend(problem.map(|problem| (key.to_owned(), problem)));
     }
 
     /// Hands the problems on.
@@ -43,10 +59,8 @@ impl Cx {
 
 /// A unit in the making.
 pub struct Draft {
-    /// All but the kind.
+    /// The unit, with the defaults of its kind.
     pub unit: Unit,
-    /// `[Service]`; not used for targets.
-    pub service: Service,
     /// `DefaultInstance=` of a template, or empty.
     pub default_instance: String,
     /// `Type=`, if written: the default depends on `ExecStart=`.
@@ -60,26 +74,47 @@ pub struct Draft {
 impl Draft {
     /// A unit of which nothing has been read.
     pub fn new(name: &UnitName, file: &Path) -> Self {
+        let unit = Unit::new(&name.full, kind(name.suffix), START_LIMIT);
         Self {
-            unit: Unit {
-                name: name.full.clone(),
-                file: Some(file.to_owned()),
-                description: String::new(),
-                default_dependencies: true,
-                wants: Vec::new(),
-                requires: Vec::new(),
-                after: Vec::new(),
-                before: Vec::new(),
-                start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
-                install: Install::default(),
-                kind: Kind::Target,
-            },
-            service: service(),
+            unit: Unit { file: Some(file.to_owned()), ..unit },
             default_instance: String::new(),
             service_type: None,
             timeout_start: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
         }
+    }
+
+    /// [Service]. Its directives are looked up for services only.
+    pub fn service(&mut self) -> &mut Service {
+        let Kind::Service(service) = &mut self.unit.kind else { unreachable!("a directive of [Service]") };
+        service
+    }
+
+    /// What systemd.exec(5) says. Its directives are looked up for kinds with processes only.
+    pub fn exec(&mut self) -> &mut Exec {
+        self.unit.kind.exec_mut().expect("a directive of systemd.exec(5)")
+    }
+
+    /// What systemd.kill(5) says. Its directives are looked up for kinds with processes only.
+    pub fn kill(&mut self) -> &mut Kill {
+        self.unit.kind.kill_mut().expect("a directive of systemd.kill(5)")
+    }
+}
+
+/// Every kind's (system.conf: DefaultStartLimitIntervalSec=, DefaultStartLimitBurst=).
+pub const START_LIMIT: StartLimit = StartLimit { interval: Micros::from_secs(10), burst: 5 };
+
+/// A unit of the kind `suffix` when its file sets nothing.
+fn kind(suffix: &str) -> Kind {
+    match suffix {
+        "service" => Kind::Service(Box::new(service())),
+        "socket" => Kind::Socket(Box::new(Socket { kill: kill(), exec: exec() })),
+        "timer" => Kind::Timer,
+        "path" => Kind::Path,
+        "mount" => Kind::Mount(Box::new(Mount { kill: kill(), exec: exec() })),
+        "swap" => Kind::Swap(Box::new(Swap { kill: kill(), exec: exec() })),
+        "slice" => Kind::Slice,
+        _ => Kind::Target,
     }
 }
 
@@ -95,16 +130,14 @@ pub fn service() -> Service {
         restart_force_exit_status: ExitSet::default(),
         timeout_start: Micros::from_secs(90),
         timeout_stop: Micros::from_secs(90),
-        kill: Kill {
-            mode: KillMode::ControlGroup,
-            signal: 15,
-            final_signal: 9,
-            send_sighup: false,
-            send_sigkill: true,
-        },
+        kill: kill(),
         commands: Vec::new(),
         exec: exec(),
     }
+}
+
+const fn kill() -> Kill {
+    Kill { mode: KillMode::ControlGroup, signal: 15, final_signal: 9, send_sighup: false, send_sigkill: true }
 }
 
 fn exec() -> Exec {

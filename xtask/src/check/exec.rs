@@ -7,7 +7,7 @@ use tomte::table::{
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     model::Located,
     read::{Assignment, Text},
     values::{capability, directory, environment, path, rlimit, scalar, user, word, wrong},
@@ -31,7 +31,7 @@ pub fn user(a: &Assignment, cx: &Cx) -> Result<Located<String>, Diagnostic> {
 
 /// `SupplementaryGroups=`: adds, or takes all back.
 pub fn supplementary_groups(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    let groups = &mut d.service.exec.supplementary_groups;
+    let groups = &mut d.exec().supplementary_groups;
     if a.value.is_empty() {
         groups.clear();
     }
@@ -40,14 +40,18 @@ pub fn supplementary_groups(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done 
         groups.push(Located { value: user::parse(&text)?, place: Some(word.place(0)) });
     }
     if groups.len() > GROUPS_MAX {
-        return Err(wrong(&a.value, format!("{} groups; at most {GROUPS_MAX}", groups.len())));
+        return Err(wrong(
+            &a.value,
+            Code::TableLimit,
+            format!("{} groups; at most {GROUPS_MAX}", groups.len()),
+        ));
     }
     Ok(())
 }
 
 /// `Environment=`: sets variables, or takes all back.
 pub fn environment(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    let list = &mut d.service.exec.environment;
+    let list = &mut d.exec().environment;
     if a.value.is_empty() {
         list.clear();
     }
@@ -64,20 +68,20 @@ pub fn environment(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             "{} variables of {bytes} bytes; at most {ENVIRONMENT_MAX} of {WORDS_BYTES_MAX} bytes together",
             list.len()
         );
-        return Err(wrong(&a.value, message));
+        return Err(wrong(&a.value, Code::TableLimit, message));
     }
     Ok(())
 }
 
 /// `WorkingDirectory=`.
 pub fn working_directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    let exec = &mut d.service.exec;
+    let exec = d.exec();
     let (optional, written) = match a.value.as_str().strip_prefix('-') {
         Some(_) => (true, a.value.slice(1..a.value.len())),
         None => (false, a.value.clone()),
     };
     exec.working_directory = match written.as_str() {
-        "" if optional => return Err(wrong(&a.value, "no directory behind the -")),
+        "" if optional => return Err(wrong(&a.value, Code::Path, "no directory behind the -")),
         "" => String::new(),
         "~" => "~".to_owned(),
         _ => path::absolute(&cx.specifiers.expand(&written)?)?,
@@ -89,7 +93,7 @@ pub fn working_directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 /// `Limit*=`.
 pub fn rlimit(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let limit = rlimit::parse(a.key.as_str(), &a.value)?;
-    let limits = &mut d.service.exec.rlimits;
+    let limits = &mut d.exec().rlimits;
     limits.retain(|other| other.resource != limit.resource);
     limits.push(limit);
     Ok(())
@@ -97,21 +101,21 @@ pub fn rlimit(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 
 /// `CapabilityBoundingSet=`.
 pub fn capability_bounding_set(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    let set = &mut d.service.exec.capability_bounding_set;
+    let set = &mut d.exec().capability_bounding_set;
     *set = capability::merge(&a.value, *set, u64::MAX)?;
     Ok(())
 }
 
 /// `AmbientCapabilities=`.
 pub fn ambient_capabilities(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    let set = &mut d.service.exec.ambient_capabilities;
+    let set = &mut d.exec().ambient_capabilities;
     *set = capability::merge(&a.value, *set, 0)?;
     Ok(())
 }
 
 /// `PrivateTmp=`.
 pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.service.exec.private_tmp = match a.value.as_str() {
+    d.exec().private_tmp = match a.value.as_str() {
         "connected" => PrivateTmp::Connected,
         "disconnected" => PrivateTmp::Disconnected,
         _ => match boolean_or(&a.value, &["connected", "disconnected"])? {
@@ -122,41 +126,35 @@ pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
-/// `ProtectSystem=`, as far as it is enforced.
-pub fn protect_system(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.service.exec.protect_system = match a.value.as_str() {
+/// `ProtectSystem=`.
+pub fn protect_system(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    d.exec().protect_system = match a.value.as_str() {
         "strict" => ProtectSystem::Strict,
-        "full" => {
-            return Err(not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more"));
-        }
+        "full" => ProtectSystem::Full,
         _ => match boolean_or(&a.value, &["full", "strict"])? {
-            true => {
-                return Err(
-                    not_enforced(&a.value).help("ProtectSystem=strict is enforced, and protects more")
-                );
-            }
+            true => ProtectSystem::Yes,
             false => ProtectSystem::No,
         },
     };
+    let lacking = matches!(d.exec().protect_system, ProtectSystem::Full | ProtectSystem::Yes);
+    let help = "ProtectSystem=strict is enforced, and protects more";
+    cx.later(a, lacking.then(|| not_enforced(a).help(help)));
     Ok(())
 }
 
-/// `ProtectHome=`, as far as it is enforced.
-pub fn protect_home(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.service.exec.protect_home = match a.value.as_str() {
+/// `ProtectHome=`.
+pub fn protect_home(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    d.exec().protect_home = match a.value.as_str() {
         "read-only" => ProtectHome::ReadOnly,
-        "tmpfs" => {
-            return Err(not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less"));
-        }
+        "tmpfs" => ProtectHome::Tmpfs,
         _ => match boolean_or(&a.value, &["read-only", "tmpfs"])? {
-            true => {
-                return Err(
-                    not_enforced(&a.value).help("ProtectHome=read-only is enforced, but protects less")
-                );
-            }
+            true => ProtectHome::Yes,
             false => ProtectHome::No,
         },
     };
+    let lacking = matches!(d.exec().protect_home, ProtectHome::Tmpfs | ProtectHome::Yes);
+    let help = "ProtectHome=read-only is enforced, but protects less";
+    cx.later(a, lacking.then(|| not_enforced(a).help(help)));
     Ok(())
 }
 
@@ -164,23 +162,11 @@ fn boolean_or(value: &Text, words: &[&str]) -> Result<bool, Diagnostic> {
     scalar::boolean(value).map_err(|_| scalar::expected(value, &[&["yes", "no"], words].concat()))
 }
 
-fn not_enforced(value: &Text) -> Diagnostic {
-    wrong(
-        value,
-        format!(
-            "{:?} is not enforced by this tomte, so the service could do more than it may",
-            value.as_str()
-        ),
-    )
-}
-
-/// `PermissionsStartOnly=`: only what it is without.
-pub fn permissions_start_only(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    if scalar::boolean(&a.value)? {
-        let problem = wrong(&a.value, "\"yes\" is not supported by this tomte; systemd has deprecated it");
-        return Err(problem.help("put + or ! before the program of the commands that need full privileges"));
-    }
-    Ok(())
+fn not_enforced(a: &Assignment) -> Diagnostic {
+    let (key, value) = (a.key.as_str(), a.value.as_str());
+    let message =
+        format!("{key}={value:?} is not enforced by this tomte, so the service could do more than it may");
+    wrong(&a.value, Code::ProtectionNotYet, message)
 }
 
 /// The index in [`DirectoryKind::ALL`] of the setting that `key` belongs to.
@@ -199,11 +185,16 @@ pub fn directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if a.key.as_str() == "RuntimeDirectory"
         && added.iter().any(|name| name.split('/').next() == Some("tomte"))
     {
-        return Err(wrong(&a.value, "/run/tomte is PID 1's own".to_owned()).help("choose another name"));
+        return Err(wrong(&a.value, Code::DirectoryName, "/run/tomte is PID 1's own".to_owned())
+            .help("choose another name"));
     }
     names.extend(added);
     if names.len() > DIRECTORIES_MAX {
-        return Err(wrong(&a.value, format!("{} directories; at most {DIRECTORIES_MAX}", names.len())));
+        return Err(wrong(
+            &a.value,
+            Code::TableLimit,
+            format!("{} directories; at most {DIRECTORIES_MAX}", names.len()),
+        ));
     }
     Ok(())
 }
@@ -216,7 +207,7 @@ pub fn directory_mode(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 
 /// `RuntimeDirectoryPreserve=`.
 pub fn runtime_directory_preserve(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.service.exec.runtime_directory_preserve = match a.value.as_str() {
+    d.exec().runtime_directory_preserve = match a.value.as_str() {
         "restart" => Preserve::Restart,
         _ => match boolean_or(&a.value, &["restart"])? {
             true => Preserve::Yes,
@@ -229,31 +220,34 @@ pub fn runtime_directory_preserve(d: &mut Draft, a: &Assignment, _: &mut Cx) -> 
 /// `StandardInput=`.
 pub fn standard_input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if a.value.as_str() == "tty-force" {
-        let problem = Diagnostic::warning("\"tty-force\" is taken as tty: nobody is thrown off the terminal");
+        let problem = Diagnostic::warning(
+            Code::TakenAs,
+            "\"tty-force\" is taken as tty: nobody is thrown off the terminal",
+        );
         cx.problems.push(problem.on(&a.value, 0..a.value.len()));
-        d.service.exec.stdin = Stdin::Tty;
+        d.exec().stdin = Stdin::Tty;
         return Ok(());
     }
-    d.service.exec.stdin = scalar::choice(&a.value, &[("null", Stdin::Null), ("tty", Stdin::Tty)])?;
+    d.exec().stdin = scalar::choice(&a.value, &[("null", Stdin::Null), ("tty", Stdin::Tty)])?;
     Ok(())
 }
 
 /// `StandardOutput=`.
 pub fn standard_output(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.service.exec.stdout = output(a, cx)?;
+    d.exec().stdout = output(a, cx)?;
     Ok(())
 }
 
 /// `StandardError=`.
 pub fn standard_error(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.service.exec.stderr = output(a, cx)?;
+    d.exec().stderr = output(a, cx)?;
     Ok(())
 }
 
 fn output(a: &Assignment, cx: &mut Cx) -> Result<Stdout, Diagnostic> {
     if let "syslog" | "kmsg" | "syslog+console" | "kmsg+console" | "journal+console" = a.value.as_str() {
         let message = format!("{:?} goes to tomte's log, as journal does", a.value.as_str());
-        cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
+        cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
         return Ok(Stdout::Journal);
     }
     let choices = [
@@ -267,7 +261,7 @@ fn output(a: &Assignment, cx: &mut Cx) -> Result<Stdout, Diagnostic> {
 
 /// `TTYPath=`.
 pub fn tty_path(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.service.exec.tty_path = match a.value.as_str() {
+    d.exec().tty_path = match a.value.as_str() {
         "" => "/dev/console".to_owned(),
         _ => path::absolute(&cx.specifiers.expand(&a.value)?)?,
     };
@@ -276,7 +270,7 @@ pub fn tty_path(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 
 /// `SyslogIdentifier=`.
 pub fn syslog_identifier(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.service.exec.syslog_identifier = text(a, cx)?;
+    d.exec().syslog_identifier = text(a, cx)?;
     Ok(())
 }
 

@@ -1,14 +1,19 @@
 //! Which files make up which unit: unit files, drop-ins, aliases. Reads directories, not files.
 
-use std::path::{Path, PathBuf};
-
-use crate::{
-    diag::{Diagnostic, Diagnostics},
-    values::unit_name::{SUFFIXES, UnitName},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    io::ErrorKind,
+    path::{Path, PathBuf},
 };
 
-/// The kinds of unit that tomte knows.
-const SUPPORTED: [&str; 2] = ["service", "target"];
+use super::known::KINDS;
+use crate::{
+    diag::{Code, Diagnostic, Diagnostics},
+    model::Relation,
+    read::code_of,
+    values::unit_name::{SUFFIXES, UnitName},
+};
 
 /// A unit's files.
 #[derive(Clone, Debug)]
@@ -30,14 +35,14 @@ pub struct Link {
     pub from: String,
     /// The unit it names.
     pub to: String,
-    /// Whether it is a `.requires` directory.
-    pub requires: bool,
+    /// What the directory is for: [`Relation::Wants`], [`Relation::Requires`] or [`Relation::Upholds`].
+    pub relation: Relation,
 }
 
 /// All that was found.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// Each name once.
+    /// By name, each name once.
     pub units: Vec<Found>,
     /// `x@.service`.
     pub templates: Vec<Found>,
@@ -45,122 +50,241 @@ pub struct Files {
     pub aliases: Vec<(String, String)>,
     /// What `.wants` and `.requires` directories hold.
     pub links: Vec<Link>,
-    /// The directories to look for drop-ins in.
-    pub roots: Vec<PathBuf>,
+    /// The drop-ins in each `.d` directory, by its name.
+    drop_ins: BTreeMap<String, Vec<PathBuf>>,
+}
+
+/// What a name stands for.
+enum Entry {
+    Unit(PathBuf),
+    /// A symbolic link to a unit of another name.
+    Alias(String),
+    /// A link to /dev/null, or an empty file: there is to be no such unit.
+    Masked,
 }
 
 /// Looks at `paths`: unit files, and directories of unit files. A later file of the same name replaces an earlier one.
 pub fn collect(paths: &[PathBuf], sink: &mut Diagnostics) -> Files {
-    let mut files = Files::default();
+    let mut search = Search { files: Files::default(), entries: BTreeMap::new(), sink };
+    let mut roots: Vec<&Path> = Vec::new();
     for path in paths {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !path.exists() && !path.is_symlink() {
-            sink.push(Diagnostic::error(format!("{}: no such file or directory", path.display())));
+            search.error(Code::NoSuchPath, format!("{}: no such file or directory", path.display()));
         } else if path.is_dir() {
-            files.roots.push(path.clone());
-            directory(path, &mut files, sink);
+            roots.push(path);
+            search.directory(path);
         } else {
-            files.roots.push(path.parent().unwrap_or(Path::new("")).to_owned());
-            file(path, true, &mut files, sink);
+            roots.push(parent);
+            search.file(path, true);
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
-    files.roots.retain(|root| seen.insert(root.clone()));
-    let Files { units, templates, roots, .. } = &mut files;
-    for unit in units.iter_mut().chain(templates) {
-        unit.drop_ins = drop_ins(&unit.name, roots, sink);
+    let mut seen = BTreeSet::new();
+    for root in roots.into_iter().filter(|root| seen.insert(*root)) {
+        search.drop_in_folders(root);
     }
-    files
+    search.finish()
 }
 
-fn directory(path: &Path, files: &mut Files, sink: &mut Diagnostics) {
-    for entry in list(path, sink) {
-        let end = entry.extension().unwrap_or_default().to_string_lossy().into_owned();
-        if !entry.is_dir() && SUFFIXES.contains(&end.as_str()) {
-            file(&entry, false, files, sink);
-        } else if entry.is_dir() && (end == "wants" || end == "requires") {
-            let from = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            for path in list(&entry, sink) {
-                let to = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let supported = UnitName::new(&to).is_ok_and(|name| SUPPORTED.contains(&name.suffix));
-                if supported {
-                    files.links.push(Link { path, from: from.clone(), to, requires: end == "requires" });
+/// What a directory `UNIT.END` of links says of the unit (systemd.unit(5)).
+fn folder_relation(end: &str) -> Option<Relation> {
+    match end {
+        "wants" => Some(Relation::Wants),
+        "requires" => Some(Relation::Requires),
+        "upholds" => Some(Relation::Upholds),
+        _ => None,
+    }
+}
+
+struct Search<'s> {
+    files: Files,
+    entries: BTreeMap<String, (UnitName, Entry)>,
+    sink: &'s mut Diagnostics,
+}
+
+impl Search<'_> {
+    fn error(&mut self, code: Code, message: String) {
+        self.sink.push(Diagnostic::error(code, message));
+    }
+
+    fn warning(&mut self, code: Code, message: String) {
+        self.sink.push(Diagnostic::warning(code, message));
+    }
+
+    /// Everything in a directory of units. Directories in it that are not for a unit are not looked into.
+    fn directory(&mut self, path: &Path) {
+        for entry in self.list(path) {
+            let end = entry.extension().unwrap_or_default().to_string_lossy().into_owned();
+            if SUFFIXES.contains(&end.as_str()) {
+                self.file(&entry, false);
+                continue;
+            }
+            let Some(relation) = folder_relation(&end) else { continue };
+            if self.is_directory(&entry) {
+                let from = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                for path in self.list(&entry) {
+                    self.link(path, &from, relation);
                 }
             }
         }
     }
-}
 
-/// The entries of a directory, sorted.
-fn list(directory: &Path, sink: &mut Diagnostics) -> Vec<PathBuf> {
-    let read = std::fs::read_dir(directory).and_then(|entries| {
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()
-    });
-    let mut entries = read.unwrap_or_else(|error| {
-        sink.push(Diagnostic::error(format!("cannot read {}: {error}", directory.display())));
-        Vec::new()
-    });
-    entries.sort();
-    entries
-}
-
-/// Takes one file into account. `named`: the user gave this very path.
-fn file(path: &Path, named: bool, files: &mut Files, sink: &mut Diagnostics) {
-    let written = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = match UnitName::new(&written) {
-        Ok(name) => name,
-        Err(why) => {
-            sink.push(Diagnostic::error(format!("{}: {why}", path.display())));
-            return;
+    fn link(&mut self, path: PathBuf, from: &str, relation: Relation) {
+        let to = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if UnitName::new(&to).is_ok_and(|name| KINDS.contains(&name.suffix)) {
+            self.files.links.push(Link { path, from: from.to_owned(), to, relation });
         }
-    };
-    if !SUPPORTED.contains(&name.suffix) {
-        let message = format!("{}: {} units are not supported by this tomte", path.display(), name.suffix);
-        sink.push(match named {
-            true => Diagnostic::error(message),
-            false => Diagnostic::warning(message + ": skipped"),
+    }
+
+    /// The entries of a directory, sorted.
+    fn list(&mut self, directory: &Path) -> Vec<PathBuf> {
+        let read = std::fs::read_dir(directory).and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()
         });
-        return;
+        let mut entries = read.unwrap_or_else(|error| {
+            self.error(code_of(&error), format!("cannot read {}: {error}", directory.display()));
+            Vec::new()
+        });
+        entries.sort();
+        entries
     }
-    let target = std::fs::read_link(path);
-    let empty = path.metadata().is_ok_and(|meta| meta.len() == 0);
-    if empty || target.as_deref().is_ok_and(|target| target == Path::new("/dev/null")) {
-        sink.push(Diagnostic::warning(format!("{}: masked", path.display())));
-        return;
+
+    /// Whether `path` is a directory, as its name says; complains if it is not.
+    fn is_directory(&mut self, path: &Path) -> bool {
+        match path.metadata() {
+            Ok(found) if found.is_dir() => return true,
+            Ok(_) => self.warning(
+                Code::NotAFile,
+                format!("{}: no directory, though it is called like one: skipped", path.display()),
+            ),
+            Err(error) => self.error(code_of(&error), format!("cannot read {}: {error}", path.display())),
+        }
+        false
     }
-    if let Ok(target) = target {
-        let target = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let instance = name.template().is_some_and(|template| template == target);
-        if target != name.full && UnitName::new(&target).is_ok() && !instance {
-            files.aliases.push((name.full, target));
-            return;
+
+    /// Takes one file into account. `named`: the user gave this very path.
+    fn file(&mut self, path: &Path, named: bool) {
+        let written = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = match UnitName::new(&written) {
+            Ok(name) => name,
+            Err(why) => return self.error(Code::FileName, format!("{}: {why}", path.display())),
+        };
+        if !KINDS.contains(&name.suffix) {
+            let message = format!("{}: {} units are not supported by tomte", path.display(), name.suffix);
+            return match named {
+                true => self.error(Code::Kind, message),
+                false => self.warning(Code::Kind, message + ": skipped"),
+            };
+        }
+        if let Some(entry) = self.entry(path, &name) {
+            self.entries.insert(name.full.clone(), (name, entry));
         }
     }
-    let list = if name.is_template() { &mut files.templates } else { &mut files.units };
-    list.retain(|other| other.name != name);
-    list.push(Found { name, file: path.to_owned(), drop_ins: Vec::new() });
-}
 
-/// The drop-ins of a unit: of its kind, of its dashed prefixes, of its template, of itself; by file name, whatever
-/// directory they are in, and one of the same name closer to the unit replaces one farther off.
-pub fn drop_ins(name: &UnitName, roots: &[PathBuf], sink: &mut Diagnostics) -> Vec<PathBuf> {
-    let mut folders = vec![format!("{}.d", name.suffix)];
-    let dashes = name.prefix.match_indices('-').map(|(at, _)| &name.prefix[..=at]);
-    folders.extend(
-        dashes.filter(|prefix| *prefix != name.prefix).map(|prefix| format!("{prefix}.{}.d", name.suffix)),
-    );
-    folders.extend(name.template().map(|template| format!("{template}.d")));
-    folders.push(format!("{}.d", name.full));
-    let mut found: Vec<PathBuf> = Vec::new();
-    for folder in folders {
-        for directory in roots.iter().map(|root| root.join(&folder)).filter(|path| path.is_dir()) {
-            for entry in list(&directory, sink) {
-                if entry.extension().is_some_and(|end| end == "conf") {
-                    found.retain(|other| other.file_name() != entry.file_name());
-                    found.push(entry);
-                }
+    /// What the file at `path` makes of `name`; `None` if that has been complained of, or changes nothing.
+    fn entry(&mut self, path: &Path, name: &UnitName) -> Option<Entry> {
+        let target = std::fs::read_link(path).ok();
+        let found = path.metadata();
+        let is_null = target.as_deref() == Some(Path::new("/dev/null"));
+        if is_null || found.as_ref().is_ok_and(|found| found.is_file() && found.len() == 0) {
+            self.warning(Code::Masked, format!("{}: masked", path.display()));
+            return Some(Entry::Masked);
+        }
+        let target_name =
+            target.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let other = target_name.filter(|target| {
+            let instance = name.template().is_some_and(|template| template == *target);
+            *target != name.full && UnitName::new(target).is_ok() && !instance
+        });
+        match (found, other) {
+            (Ok(found), _) if found.is_dir() => {
+                self.warning(
+                    Code::NotAFile,
+                    format!("{}: a directory, though it is called like a unit: skipped", path.display()),
+                );
+                None
+            }
+            // A link may point to where its target will be in the image.
+            (Err(error), Some(other)) if error.kind() == ErrorKind::NotFound => Some(Entry::Alias(other)),
+            (Err(error), None)
+                if error.kind() == ErrorKind::NotFound && self.entries.contains_key(&name.full) =>
+            {
+                None
+            }
+            (Err(error), _) => {
+                self.error(code_of(&error), format!("cannot read {}: {error}", path.display()));
+                None
+            }
+            (Ok(_), Some(other)) => Some(Entry::Alias(other)),
+            (Ok(_), None) => Some(Entry::Unit(path.to_owned())),
+        }
+    }
+
+    /// Remembers the drop-ins in the `.d` directories of `root`.
+    fn drop_in_folders(&mut self, root: &Path) {
+        for folder in self.list(root) {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let of_units = name
+                .strip_suffix(".d")
+                .is_some_and(|stem| SUFFIXES.contains(&stem.rsplit('.').next().unwrap_or_default()));
+            if of_units && self.is_directory(&folder) {
+                let files = self.list(&folder).into_iter();
+                let files = files.filter(|file| file.extension().is_some_and(|end| end == "conf"));
+                self.files.drop_ins.entry(name).or_default().extend(files);
             }
         }
     }
-    found.sort_by(|one, other| one.file_name().cmp(&other.file_name()));
-    found
+
+    fn finish(mut self) -> Files {
+        let target_of = |entries: &BTreeMap<String, (UnitName, Entry)>, name: &str| match entries.get(name) {
+            Some((_, Entry::Alias(target))) => Some(target.clone()),
+            Some((_, Entry::Unit(_) | Entry::Masked)) | None => None,
+        };
+        let mut aliases = Vec::new();
+        for name in self.entries.keys() {
+            let mut seen = BTreeSet::from([name.clone()]);
+            let mut last = name.clone();
+            while let Some(target) = target_of(&self.entries, &last) {
+                last = target;
+                if !seen.insert(last.clone()) {
+                    let message = format!("{name}: an alias that leads back to itself, by {last}");
+                    self.sink.push(Diagnostic::error(Code::AliasLoop, message));
+                    break;
+                }
+            }
+            if last != *name {
+                aliases.push((name.clone(), last));
+            }
+        }
+        self.files.aliases = aliases;
+        for (name, entry) in std::mem::take(&mut self.entries).into_values() {
+            if let Entry::Unit(file) = entry {
+                let drop_ins = self.files.drop_ins(&name);
+                let list = if name.is_template() { &mut self.files.templates } else { &mut self.files.units };
+                list.push(Found { name, file, drop_ins });
+            }
+        }
+        self.files
+    }
+}
+
+impl Files {
+    /// The drop-ins of a unit: of its kind, of its dashed prefixes, of its template, of itself; by file name, whatever
+    /// directory they are in, and one of the same name closer to the unit replaces one farther off.
+    pub fn drop_ins(&self, name: &UnitName) -> Vec<PathBuf> {
+        let mut folders = vec![format!("{}.d", name.suffix)];
+        let dashes = name.prefix.match_indices('-').map(|(at, _)| &name.prefix[..=at]);
+        folders.extend(
+            dashes
+                .filter(|prefix| *prefix != name.prefix)
+                .map(|prefix| format!("{prefix}.{}.d", name.suffix)),
+        );
+        folders.extend(name.template().map(|template| format!("{template}.d")));
+        folders.push(format!("{}.d", name.full));
+        let mut found: BTreeMap<Option<&OsStr>, &PathBuf> = BTreeMap::new();
+        for file in folders.iter().filter_map(|folder| self.drop_ins.get(folder)).flatten() {
+            found.insert(file.file_name(), file);
+        }
+        found.into_values().cloned().collect()
+    }
 }

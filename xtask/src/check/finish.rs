@@ -12,8 +12,8 @@ use super::{
     under,
 };
 use crate::{
-    diag::Diagnostic,
-    model::{Directories, Exec, Kind, Unit},
+    diag::{Code, Diagnostic},
+    model::{Directories, Exec, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
 
@@ -24,24 +24,26 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     }
     if name.suffix == "service" {
         service(&mut draft, cx);
+    }
+    if draft.unit.kind.exec_mut().is_some() {
         directories(&mut draft);
-        capabilities(&draft.service.exec, cx);
-        dynamic_user(&mut draft.service.exec, name, cx);
-        draft.unit.kind = Kind::Service(Box::new(draft.service));
+        capabilities(draft.exec(), cx);
+        dynamic_user(draft.exec(), name, cx);
     }
     draft.unit
 }
 
 /// Fills in the defaults that depend on other settings and refuses what cannot run.
 fn service(draft: &mut Draft, cx: &mut Cx) {
-    let service = &mut draft.service;
+    let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
+    let service = draft.service();
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
     let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
-    service.service_type = draft.service_type.unwrap_or(default);
+    service.service_type = written_type.unwrap_or(default);
     let oneshot = service.service_type == ServiceType::Oneshot;
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
-    service.timeout_start = draft.timeout_start.unwrap_or(default);
+    service.timeout_start = written_timeout.unwrap_or(default);
     if starts == 0 && stops == 0 {
         // What seems to be missing may be what was refused, and that has been said.
         if !cx.failed {
@@ -51,35 +53,42 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     }
     if oneshot && matches!(service.restart, Restart::Always | Restart::OnSuccess) {
         let message = "not allowed for Type=oneshot, which would never come to an end";
-        refuse("Restart", message, "Restart=on-failure is allowed", cx);
+        refuse(Code::OneshotRestart, "Restart", message, "Restart=on-failure is allowed", cx);
     }
     if cx.failed {
         // As above.
     } else if starts == 0 && !oneshot {
-        refuse("Type", "without ExecStart= only oneshot is allowed", "add ExecStart= to [Service]", cx);
+        refuse(
+            Code::NoStart,
+            "Type",
+            "without ExecStart= only oneshot is allowed",
+            "add ExecStart= to [Service]",
+            cx,
+        );
     } else if starts == 0 && !service.remain_after_exit {
         let message = "without ExecStart= the service has to stay active to be stopped";
-        refuse("ExecStop", message, "add RemainAfterExit=yes", cx);
+        refuse(Code::StopWithoutStart, "ExecStop", message, "add RemainAfterExit=yes", cx);
     } else if starts > 1 && !oneshot {
         let message = "several commands are allowed for Type=oneshot only";
         let help = "ExecStartPre= runs before the service; an empty ExecStart= takes earlier ones back";
-        refuse("ExecStart", message, help, cx);
+        refuse(Code::SeveralCommands, "ExecStart", message, help, cx);
     }
 }
 
 fn nothing_to_run(draft: &Draft, cx: &mut Cx) {
+    let code = Code::NothingToRun;
     let message = "no ExecStart= and no ExecStop=, so there is nothing to run";
     let problem = match (&cx.header, &draft.unit.file) {
-        (Some(header), _) => Diagnostic::error(message).on(header, 0..header.len()),
-        (None, Some(file)) => Diagnostic::error(format!("{}: {message}", file.display())),
-        (None, None) => Diagnostic::error(message),
+        (Some(header), _) => Diagnostic::error(code, message).on(header, 0..header.len()),
+        (None, Some(file)) => Diagnostic::error(code, format!("{}: {message}", file.display())),
+        (None, None) => Diagnostic::error(code, message),
     };
     cx.problems.push(problem.help("add ExecStart= to [Service]"));
 }
 
 /// An error about the last assignment of `key`.
-fn refuse(key: &str, message: &str, help: &str, cx: &mut Cx) {
-    let problem = blame(Diagnostic::error(under(key, message)), key, cx);
+fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
+    let problem = blame(Diagnostic::error(code, under(key, message)), key, cx);
     cx.problems.push(problem.help(help));
 }
 
@@ -90,7 +99,7 @@ fn directories(draft: &mut Draft) {
         names.sort();
         names.dedup();
         if !names.is_empty() {
-            draft.service.exec.directories.push(Directories { kind, mode, names });
+            draft.exec().directories.push(Directories { kind, mode, names });
         }
     }
 }
@@ -102,7 +111,13 @@ fn capabilities(exec: &Exec, cx: &mut Cx) {
         let names = capability::names(outside).collect::<Vec<_>>().join(" ");
         let message =
             format!("{names} cannot be given to the service, as CapabilityBoundingSet= takes it away");
-        refuse("AmbientCapabilities", &message, "allow it in CapabilityBoundingSet= too", cx);
+        refuse(
+            Code::AmbientCapability,
+            "AmbientCapabilities",
+            &message,
+            "allow it in CapabilityBoundingSet= too",
+            cx,
+        );
     }
 }
 
@@ -116,11 +131,17 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
         let problem = if written.is_empty() || user::is_strict(written) {
             continue;
         } else if user::number(written).is_some() {
-            Diagnostic::error(format!("{key}=: DynamicUser=yes needs a name, not the number {written}"))
-                .help("a number of your own choice goes without DynamicUser=")
+            Diagnostic::error(
+                Code::DynamicUserName,
+                format!("{key}=: DynamicUser=yes needs a name, not the number {written}"),
+            )
+            .help("a number of your own choice goes without DynamicUser=")
         } else {
-            Diagnostic::error(format!("{key}={written:?} cannot be the name of a dynamic user"))
-                .help("letters, digits, _ and -, no digit or - first, at most 31 bytes")
+            Diagnostic::error(
+                Code::DynamicUserName,
+                format!("{key}={written:?} cannot be the name of a dynamic user"),
+            )
+            .help("letters, digits, _ and -, no digit or - first, at most 31 bytes")
         };
         let problem = blame(problem, key, cx);
         cx.problems.push(problem);
@@ -134,11 +155,15 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
     for key in ["NoNewPrivileges", "PrivateTmp", "ProtectSystem", "RemoveIPC", "RestrictSUIDSGID"] {
         let off = cx.written.get(key).is_some_and(|a| scalar::boolean(&a.value) == Ok(false));
         if off {
-            let problem = Diagnostic::warning(under(key, "has no effect: DynamicUser=yes switches it on"));
+            let problem = Diagnostic::warning(
+                Code::DynamicUserImplies,
+                under(key, "has no effect: DynamicUser=yes switches it on"),
+            );
             let problem = blame(problem, key, cx);
             cx.problems.push(problem);
         }
     }
+    cx.lacking.retain(|(key, _)| key != "ProtectSystem"); // strict, whatever was written
     exec.private_tmp = PrivateTmp::Disconnected;
     exec.protect_system = ProtectSystem::Strict;
     if exec.protect_home == ProtectHome::No {

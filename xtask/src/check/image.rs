@@ -7,14 +7,17 @@ use std::{
 };
 
 use crate::{
-    diag::{Diagnostic, Diagnostics, Severity},
+    diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Command, Exec, Kind, Located, Unit},
+    read,
     values::user,
 };
 
 /// Where a program without a slash is looked for (systemd's path-util.h, DEFAULT_PATH).
 const SEARCH_PATH: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Bytes of the image's passwd(5) or group(5).
+const ACCOUNTS_BYTES_MAX: usize = 16 << 20;
 /// Symbolic links followed for one path: the kernel's limit.
 const LINKS_MAX: usize = 40;
 
@@ -68,10 +71,12 @@ impl Image {
 
     fn check_program(&self, command: &Command, sink: &mut Diagnostics) {
         let Command { path, place, ignore_failure, .. } = command;
-        let message = if path.starts_with('/') {
+        let (code, message) = if path.starts_with('/') {
             match self.resolve(path) {
-                None => format!("{path} is not in the image"),
-                Some(file) if !is_executable(&file) => format!("{path} is no executable file in the image"),
+                None => (Code::MissingProgram, format!("{path} is not in the image")),
+                Some(file) if !is_executable(&file) => {
+                    (Code::NotExecutable, format!("{path} is no executable file in the image"))
+                }
                 Some(_) => return,
             }
         } else {
@@ -80,10 +85,11 @@ impl Image {
             if places.any(|file| is_executable(&file)) {
                 return;
             }
-            format!("{path} is not in the image, in none of {}", SEARCH_PATH.join(" "))
+            let message = format!("{path} is not in the image, in none of {}", SEARCH_PATH.join(" "));
+            (Code::MissingProgram, message)
         };
         let severity = if *ignore_failure { self.lack.max(Severity::Warning) } else { self.lack };
-        let problem = Diagnostic { severity, ..Diagnostic::error(message) };
+        let problem = Diagnostic::new(severity, code, message);
         sink.push(problem.at(place.clone()).wide(path.chars().count()));
     }
 
@@ -125,7 +131,7 @@ impl Image {
     }
 
     fn read(&self, path: &str) -> Option<String> {
-        let bytes = std::fs::read(self.resolve(path)?).ok()?;
+        let bytes = read::bytes(&self.resolve(path)?, ACCOUNTS_BYTES_MAX).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -169,7 +175,7 @@ impl Accounts {
                     Some(_) => format!("{key}=: {message}"),
                     None => format!("{}: {message}", unit.name), // the name is the unit's own
                 };
-                sink.push(self.problem(message, written));
+                sink.push(self.problem(Code::TakenName, message, written));
             }
         }
     }
@@ -186,13 +192,14 @@ impl Accounts {
         {
             return;
         }
-        let problem = self.problem(format!("{key}=: the image has no {role} {name:?}"), written);
+        let message = format!("{key}=: the image has no {role} {name:?}");
+        let problem = self.problem(Code::MissingUser, message, written);
         let problem = problem.did_you_mean(name, list.iter().map(|(known, _)| known.as_str()));
         sink.push(problem.help(format!("declare it in board.toml ([[{role}]]), or set DynamicUser=yes")));
     }
 
-    fn problem(&self, message: String, written: &Located<String>) -> Diagnostic {
-        let problem = Diagnostic { severity: self.lack, ..Diagnostic::error(message) };
+    fn problem(&self, code: Code, message: String, written: &Located<String>) -> Diagnostic {
+        let problem = Diagnostic::new(self.lack, code, message);
         problem.at(written.place.clone()).wide(written.value.chars().count())
     }
 }

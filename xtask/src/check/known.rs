@@ -1,21 +1,28 @@
-//! Sections and keys that systemd 257 has and tomte has not, and what becomes of them: what narrows privilege is an
-//! error, since a service must never run with more than its author allowed; so is what the service would not work
-//! without; the rest is a warning. `lists.rs` has the names.
+//! What becomes of sections and keys that no kind of unit has: a misspelt restriction is an error, since a service
+//! must never run with more than its author allowed; the rest is a warning.
 
 use super::{
-    directives,
+    directives::{self, SECTIONS},
     draft::Cx,
-    lists::{INERT, NARROWING, NARROWING_HERE, NEEDED, Off, WITHOUT_EFFECT},
 };
 use crate::{
-    diag::{Diagnostic, Severity, closest},
+    diag::{Code, Diagnostic, Severity, closest},
     read::{Assignment, Text},
 };
+
+/// The kinds of unit that tomte knows.
+pub const KINDS: [&str; 8] = ["service", "target", "socket", "timer", "path", "mount", "swap", "slice"];
 
 /// The sections that mean something in a unit of kind `suffix`.
 pub fn sections(suffix: &str) -> &'static [&'static str] {
     match suffix {
         "service" => &["Unit", "Service", "Install"],
+        "socket" => &["Unit", "Socket", "Install"],
+        "timer" => &["Unit", "Timer", "Install"],
+        "path" => &["Unit", "Path", "Install"],
+        "mount" => &["Unit", "Mount", "Install"],
+        "swap" => &["Unit", "Swap", "Install"],
+        "slice" => &["Unit", "Slice", "Install"],
         _ => &["Unit", "Install"],
     }
 }
@@ -26,7 +33,8 @@ pub fn section(name: &Text, suffix: &str, cx: &mut Cx) {
     if sections(suffix).contains(&written) || written.starts_with("X-") {
         return;
     }
-    let mut problem = Diagnostic::warning(format!("unknown section [{written}] is ignored"));
+    let mut problem =
+        Diagnostic::warning(Code::UnknownSection, format!("unknown section [{written}] is ignored"));
     if let Some(near) = closest(written, sections(suffix).iter().copied()) {
         problem.severity = Severity::Error;
         cx.failed = true;
@@ -34,49 +42,6 @@ pub fn section(name: &Text, suffix: &str, cx: &mut Cx) {
         problem = problem.help(format!("did you mean [{near}]?"));
     }
     cx.problems.push(problem.on(name, 0..name.len()));
-}
-
-/// What to say about a key that no directive of tomte has; `None` if it may be passed over.
-pub fn unsupported(section: &str, assignment: &Assignment) -> Option<Diagnostic> {
-    let Assignment { key: written, value } = assignment;
-    let key = written.as_str();
-    if key.starts_with("X-") || INERT.contains(&key) {
-        return None;
-    }
-    let on_key = |problem: Diagnostic| Some(problem.on(written, 0..key.len()));
-    if let Some(home) = home_of(key).filter(|home| *home != section) {
-        let problem = match is_narrowing(key) {
-            true => Diagnostic::error(format!("{key}= has no effect in [{section}]")),
-            false => Diagnostic::warning(format!("{key}= is ignored in [{section}]")),
-        };
-        return on_key(problem.help(format!("it belongs into [{home}]")));
-    }
-    if let Some((_, off)) = NARROWING.iter().find(|(name, _)| *name == key) {
-        if off.is(value.as_str()) {
-            return None;
-        }
-        let message =
-            format!("{key}= is not enforced by this tomte, so the service could do more than it may");
-        return on_key(
-            Diagnostic::error(message).help(format!("remove {key}= to run without that protection")),
-        );
-    }
-    if let Some((_, help)) = NEEDED.iter().find(|(name, _)| *name == key) {
-        let problem = Diagnostic::error(format!("{key}= is not supported by this tomte"));
-        return if value.is_empty() { None } else { on_key(problem.help(*help)) };
-    }
-    if key == "Conflicts" && value.as_str() == "shutdown.target" {
-        return None; // every unit is stopped at shutdown
-    }
-    if WITHOUT_EFFECT.contains(&key) || key.starts_with("Condition") || key.starts_with("Assert") {
-        let what = if key.starts_with("Condition") || key.starts_with("Assert") {
-            format!("{key}= is not checked by this tomte: the unit starts whether it holds or not")
-        } else {
-            format!("{key}= has no effect in this tomte")
-        };
-        return on_key(Diagnostic::warning(what));
-    }
-    on_key(unknown(section, key))
 }
 
 /// How keys begin that restrict: one that systemd 257 has not may be of a newer systemd.
@@ -92,46 +57,40 @@ const RESTRICTIVE: [&str; 9] = [
     "NoExec",
 ];
 
+/// What to say about a key that `section` of a unit of kind `suffix` has not; `None` if it may be passed over.
+pub fn unknown(section: &str, suffix: &str, assignment: &Assignment) -> Option<Diagnostic> {
+    let key = assignment.key.as_str();
+    if key.starts_with("X-") {
+        return None;
+    }
+    let problem = misplaced(section, suffix, key).unwrap_or_else(|| misspelt(section, key));
+    Some(problem.on(&assignment.key, 0..key.len()))
+}
+
+/// A key of another section.
+fn misplaced(section: &str, suffix: &str, key: &str) -> Option<Diagnostic> {
+    let own = sections(suffix).iter().copied();
+    let others = SECTIONS.iter().map(|(name, _)| *name);
+    let (home, directive) = own.chain(others).find_map(|home| Some((home, directives::find(home, key)?)))?;
+    let problem = match directive.narrows {
+        true => Diagnostic::error(Code::WrongSection, format!("{key}= has no effect in [{section}]")),
+        false => Diagnostic::warning(Code::WrongSection, format!("{key}= is ignored in [{section}]")),
+    };
+    Some(problem.help(format!("it belongs into [{home}]")))
+}
+
 /// A key that systemd has not either.
-fn unknown(section: &str, key: &str) -> Diagnostic {
-    let near = closest(key, directives::keys(section).chain(every_known()));
-    let refused = Diagnostic::error(format!("unknown key {key}= in [{section}]"));
-    let ignored = Diagnostic::warning(format!("unknown key {key}= in [{section}] is ignored"));
+fn misspelt(section: &str, key: &str) -> Diagnostic {
+    let near = closest(key, directives::of(section).map(|directive| directive.key));
+    let refused = Diagnostic::error(Code::UnknownKey, format!("unknown key {key}= in [{section}]"));
+    let ignored =
+        Diagnostic::warning(Code::UnknownKey, format!("unknown key {key}= in [{section}] is ignored"));
     match near {
-        Some(near) if is_narrowing(near) => refused
+        Some(near) if directives::find(section, near).is_some_and(|directive| directive.narrows) => refused
             .help(format!("did you mean \"{near}\"? ignoring it would let the service do more than it may")),
         Some(near) => ignored.help(format!("did you mean \"{near}\"?")),
         None if section == "Service" && RESTRICTIVE.iter().any(|start| key.starts_with(start)) => refused
             .help("it sounds like a restriction; ignoring it might let the service do more than it may"),
         None => ignored,
-    }
-}
-
-fn every_known() -> impl Iterator<Item = &'static str> {
-    let narrowing = NARROWING.iter().map(|(name, _)| *name);
-    narrowing.chain(NEEDED.iter().map(|(name, _)| *name)).chain(WITHOUT_EFFECT.iter().copied())
-}
-
-/// The section in which tomte understands `key`.
-fn home_of(key: &str) -> Option<&'static str> {
-    let home = ["Unit", "Service", "Install"].into_iter().find(|home| directives::find(home, key).is_some());
-    home.or_else(|| NARROWING.iter().any(|(name, _)| *name == key).then_some("Service"))
-}
-
-/// Whether a service may do more without `key` than with it.
-fn is_narrowing(key: &str) -> bool {
-    NARROWING_HERE.contains(&key) || NARROWING.iter().any(|(name, _)| *name == key)
-}
-
-impl Off {
-    /// Whether `value` asks for no restriction at all.
-    fn is(self, value: &str) -> bool {
-        match self {
-            Self::No => {
-                matches!(value.to_ascii_lowercase().as_str(), "0" | "no" | "n" | "false" | "f" | "off")
-            }
-            Self::Empty => value.is_empty(),
-            Self::Word(word) => value == word,
-        }
     }
 }

@@ -1,26 +1,30 @@
 //! Unit files to typed units: what each directive means, what it defaults to, what it implies, and every check that
 //! looks at one unit alone. Collects all problems of all files. Names of other units are left to `order`.
 
-mod directives;
+mod conditions;
+pub mod directives;
 mod draft;
 mod exec;
 mod files;
 mod finish;
 mod image;
+mod instances;
 mod known;
-mod lists;
+mod relations;
 mod service;
 pub mod verb;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
 use crate::{
-    diag::{Diagnostic, Diagnostics, Severity},
+    diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Located, Unit},
-    read::{self, Assignment, Section},
+    read::{Assignment, Section},
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
+use directives::{Set, Standing};
+pub use draft::START_LIMIT;
 #[cfg(test)]
 pub use draft::service as default_service;
 use draft::{Cx, Draft};
@@ -39,9 +43,7 @@ pub fn load(paths: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit> {
 /// instances that the board names.
 pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec<Unit> {
     let files = files::collect(paths, sink);
-    let shell = image.root_shell();
-    let mut units: Vec<Unit> = files.units.iter().map(|found| read_unit(found, shell, sink).0).collect();
-    instances(&files, image, shell, &mut units, sink);
+    let mut units = instances::units(&files, image, sink);
     link(&files, &mut units, sink);
     for (alias, name) in &files.aliases {
         if let Some(unit) = units.iter_mut().find(|unit| unit.name == *name) {
@@ -53,80 +55,41 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     units
 }
 
+/// Says what the units ask for and this tomte's PID 1 cannot do yet, as `bake` sees it.
+pub fn beyond(units: &[Unit], sink: &mut Diagnostics) {
+    beyond_as(None, units, sink);
+}
+
+/// The same, every problem as bad as `severity` says.
+fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics) {
+    let mut say = |problem: Diagnostic| {
+        sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
+    };
+    for unit in units {
+        unit.later.iter().cloned().for_each(&mut say);
+        if let (false, Some(file)) = (unit.kind.is_started(), &unit.file) {
+            let kind = unit.kind.suffix();
+            let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
+            say(Diagnostic::warning(Code::KindNotYet, message));
+        }
+    }
+}
+
 /// Enters the links of `X.wants/` and `X.requires/` directories: at X if it is among the units, else as if `[Install]`
 /// said so.
 fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
     for link in &files.links {
-        let value = |value: &str| Located { value: value.to_owned(), place: None };
         if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.from) {
-            let list = if link.requires { &mut unit.requires } else { &mut unit.wants };
-            list.push(value(&link.to));
+            unit.relations.imply(link.relation, &link.to);
         } else if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.to) {
             let install = &mut unit.install;
             install.present = true;
-            let list = if link.requires { &mut install.required_by } else { &mut install.wanted_by };
-            list.push(value(&link.from));
+            install.relations.imply(link.relation.installed(), &link.from);
         } else {
             let message = format!("{}: there is neither {} nor {}", link.path.display(), link.from, link.to);
-            sink.push(Diagnostic::warning(message));
+            sink.push(Diagnostic::warning(Code::LooseLink, message));
         }
     }
-}
-
-/// Makes the instances of templates that units, the board, or the template's own `DefaultInstance=` name.
-fn instances(
-    files: &Files,
-    image: &Image,
-    shell: Option<&str>,
-    units: &mut Vec<Unit>,
-    sink: &mut Diagnostics,
-) {
-    let mut used = BTreeSet::new();
-    let mut asked: Vec<String> = image.instances.clone();
-    asked.extend(files.links.iter().map(|link| link.to.clone()));
-    let named = |unit: &Unit| {
-        let lists = [&unit.wants, &unit.requires, &unit.install.also];
-        lists.into_iter().flatten().map(|name| name.value.clone()).collect::<Vec<_>>()
-    };
-    asked.extend(units.iter().flat_map(named));
-    for template in &files.templates {
-        // The template's own problems count even if nobody uses it. `%i` has to stand for something meanwhile.
-        let UnitName { prefix, suffix, .. } = &template.name;
-        let instance = |instance: &str| format!("{prefix}@{instance}.{suffix}");
-        let Ok(name) = UnitName::new(&instance("instance")) else { continue };
-        let (_, default) = read_unit(&Found { name, ..template.clone() }, shell, sink);
-        if !default.is_empty() {
-            asked.push(instance(&default));
-        }
-    }
-    while let Some(name) = asked.pop() {
-        let Ok(name) = UnitName::new(&name) else { continue };
-        let template = name.template().and_then(|full| files.templates.iter().find(|t| t.name.full == full));
-        let Some(template) = template.filter(|_| units.iter().all(|unit| unit.name != name.full)) else {
-            continue;
-        };
-        used.insert(template.name.full.clone());
-        let drop_ins = files::drop_ins(&name, &files.roots, sink);
-        let (unit, _) = read_unit(&Found { name, file: template.file.clone(), drop_ins }, shell, sink);
-        asked.extend(named(&unit));
-        units.push(unit);
-    }
-    for template in files.templates.iter().filter(|template| !used.contains(&template.name.full)) {
-        let message = format!("{}: no unit names an instance of this template", template.file.display());
-        sink.push(Diagnostic::warning(message));
-    }
-}
-
-/// One unit out of its file and drop-ins, and its `DefaultInstance=`.
-fn read_unit(found: &Found, shell: Option<&str>, sink: &mut Diagnostics) -> (Unit, String) {
-    let errors = sink.count(Severity::Error);
-    let mut sections = read::file(&found.file, sink).sections;
-    for drop_in in &found.drop_ins {
-        sections.extend(read::file(drop_in, sink).sections);
-    }
-    let mut cx = cx_of(found, shell);
-    cx.failed = sink.count(Severity::Error) > errors;
-    assemble(found, &sections, cx, sink)
 }
 
 fn cx_of(found: &Found, shell: Option<&str>) -> Cx {
@@ -134,14 +97,20 @@ fn cx_of(found: &Found, shell: Option<&str>) -> Cx {
 }
 
 /// One unit out of its sections, and its `DefaultInstance=`.
-fn assemble(found: &Found, sections: &[Section], mut cx: Cx, sink: &mut Diagnostics) -> (Unit, String) {
+fn assemble<'s>(
+    found: &Found,
+    sections: impl IntoIterator<Item = &'s Section>,
+    mut cx: Cx,
+    sink: &mut Diagnostics,
+) -> (Unit, String) {
     let mut draft = Draft::new(&found.name, &found.file);
     for section in sections {
         known::section(&section.name, found.name.suffix, &mut cx);
         take(section, &found.name, &mut draft, &mut cx);
     }
     let default_instance = std::mem::take(&mut draft.default_instance);
-    let unit = finish::unit(draft, &found.name, &mut cx);
+    let mut unit = finish::unit(draft, &found.name, &mut cx);
+    unit.later = cx.lacking.drain(..).map(|(_, problem)| problem).collect();
     cx.drain(sink);
     (unit, default_instance)
 }
@@ -158,19 +127,33 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
     draft.unit.install.present |= name == "Install";
     for assignment in &section.assignments {
         let key = assignment.key.as_str();
-        let Some(set) = directives::find(name, key) else {
-            cx.problems.extend(known::unsupported(name, assignment));
+        let Some(directive) = directives::find(name, key) else {
+            cx.problems.extend(known::unknown(name, unit.suffix, assignment));
             continue;
         };
-        let before = cx.problems.len();
-        let failed = set(draft, assignment, cx).err();
-        cx.failed |= failed.is_some();
-        cx.problems.extend(failed);
-        for problem in &mut cx.problems[before..] {
-            problem.message = under(key, &problem.message);
+        match directive.standing {
+            Standing::Supported(set) => apply(set, assignment, draft, cx),
+            Standing::Checked(set, _) => {
+                apply(set, assignment, draft, cx);
+                cx.later(assignment, directive.later(assignment));
+            }
+            Standing::Inert => {}
+            Standing::Refused => cx.problems.extend(directive.refusal(assignment)),
         }
-        cx.written.insert(key.to_owned(), assignment.clone());
     }
+}
+
+/// Applies one assignment.
+fn apply(set: Set, assignment: &Assignment, draft: &mut Draft, cx: &mut Cx) {
+    let key = assignment.key.as_str();
+    let before = cx.problems.len();
+    let failed = set(draft, assignment, cx).err();
+    cx.failed |= failed.is_some();
+    cx.problems.extend(failed);
+    for problem in &mut cx.problems[before..] {
+        problem.message = under(key, &problem.message);
+    }
+    cx.written.insert(key.to_owned(), assignment.clone());
 }
 
 /// `message` about the value of `key`; it may begin with the value, quoted.

@@ -4,46 +4,58 @@ use tomte::table::{CommandKind, ExitSet, KillMode, Micros, Restart, ServiceType,
 
 use super::draft::{Cx, Draft};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     read::Assignment,
     values::{command, exit_status, scalar, signal, time, wrong},
 };
 
 type Done = Result<(), Diagnostic>;
 
-/// `BindsTo=`: taken as `Requires=`, which is the part of it that tomte has.
-pub fn binds_to(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    let problem =
-        Diagnostic::warning("taken as Requires=: a unit that stops by itself does not take this one along");
-    cx.problems.push(problem.on(&a.value, 0..a.value.len()));
-    super::directives::units(&mut d.unit.requires, a, cx)
-}
-
 /// `Type=`.
 pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    let unsupported = match a.value.as_str() {
+    let choices = [
+        ("simple", ServiceType::Simple),
+        ("exec", ServiceType::Exec),
+        ("oneshot", ServiceType::Oneshot),
+        ("forking", ServiceType::Simple),
+        ("notify", ServiceType::Exec),
+        ("notify-reload", ServiceType::Exec),
+        ("dbus", ServiceType::Exec),
+        ("idle", ServiceType::Simple),
+    ];
+    d.service_type = Some(scalar::choice(&a.value, &choices)?);
+    let help = match a.value.as_str() {
         "forking" => {
             "run the program in the foreground (most have an option for it) with Type=simple or Type=exec"
         }
         "notify" | "notify-reload" => "Type=exec starts the program and does not wait for its message",
         "dbus" => "Type=exec starts the program and does not wait for its bus name",
         "idle" => {
-            let message = "\"idle\" is taken as simple: it does not wait for other units".to_owned();
-            cx.problems.push(Diagnostic::warning(message).on(&a.value, 0..a.value.len()));
-            d.service_type = Some(ServiceType::Simple);
+            let message = "Type=\"idle\" is taken as simple: it does not wait for other units";
+            cx.later(a, Some(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len())));
             return Ok(());
         }
         _ => {
-            let choices = [
-                ("simple", ServiceType::Simple),
-                ("exec", ServiceType::Exec),
-                ("oneshot", ServiceType::Oneshot),
-            ];
-            d.service_type = Some(scalar::choice(&a.value, &choices)?);
+            cx.later(a, None);
             return Ok(());
         }
     };
-    Err(wrong(&a.value, format!("{:?} is not supported by this tomte", a.value.as_str())).help(unsupported))
+    let message = format!("Type={:?} is not supported by this tomte", a.value.as_str());
+    cx.later(a, Some(wrong(&a.value, Code::NotYet, message).help(help)));
+    Ok(())
+}
+
+/// `PermissionsStartOnly=`: only what it is without.
+pub fn permissions_start_only(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    if scalar::boolean(&a.value)? {
+        let problem = wrong(
+            &a.value,
+            Code::Refused,
+            "\"yes\" is not supported by this tomte; systemd has deprecated it",
+        );
+        return Err(problem.help("put + or ! before the program of the commands that need full privileges"));
+    }
+    Ok(())
 }
 
 /// `Restart=`.
@@ -57,13 +69,13 @@ pub fn restart(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
         ("on-abort", Restart::OnAbort),
         ("always", Restart::Always),
     ];
-    d.service.restart = scalar::choice(&a.value, &choices)?;
+    d.service().restart = scalar::choice(&a.value, &choices)?;
     Ok(())
 }
 
 /// `RestartSec=`.
 pub fn restart_sec(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.service.restart_delay = time::span(&a.value)?;
+    d.service().restart_delay = time::span(&a.value)?;
     Ok(())
 }
 
@@ -81,7 +93,7 @@ pub fn timeout_start(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 
 /// `TimeoutStopSec=`.
 pub fn timeout_stop(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.service.timeout_stop = timeout_of(a)?;
+    d.service().timeout_stop = timeout_of(a)?;
     Ok(())
 }
 
@@ -116,7 +128,7 @@ pub fn start_limit_burst_legacy(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> D
 }
 
 fn legacy(a: &Assignment, now: &str, cx: &mut Cx) {
-    let problem = Diagnostic::warning("an old spelling").on(&a.key, 0..a.key.len());
+    let problem = Diagnostic::note(Code::OldSpelling, "an old spelling").on(&a.key, 0..a.key.len());
     cx.problems.push(problem.help(format!("since systemd 230 it is {now}= in [Unit]")));
 }
 
@@ -128,9 +140,12 @@ pub fn kill_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         ("process", KillMode::Process),
         ("none", KillMode::None),
     ];
-    d.service.kill.mode = scalar::choice(&a.value, &choices)?;
-    if d.service.kill.mode == KillMode::None {
-        let problem = Diagnostic::warning("\"none\" leaves every process running; systemd has deprecated it");
+    d.kill().mode = scalar::choice(&a.value, &choices)?;
+    if d.kill().mode == KillMode::None {
+        let problem = Diagnostic::warning(
+            Code::DeprecatedValue,
+            "\"none\" leaves every process running; systemd has deprecated it",
+        );
         cx.problems.push(problem.on(&a.value, 0..a.value.len()).help("use mixed or control-group"));
     }
     Ok(())
@@ -165,7 +180,7 @@ fn kind_of(key: &str) -> CommandKind {
 /// All `Exec*=`: adds commands, or takes those of the same key back.
 pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let kind = kind_of(a.key.as_str());
-    let commands = &mut d.service.commands;
+    let commands = &mut d.service().commands;
     if a.value.is_empty() {
         commands.retain(|(other, _)| *other != kind);
         return Ok(());
@@ -174,7 +189,11 @@ pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     commands.extend(parsed.into_iter().map(|command| (kind, command)));
     let count = commands.iter().filter(|(other, _)| *other == kind).count();
     if count > COMMANDS_MAX {
-        return Err(wrong(&a.value, format!("{count} commands; at most {COMMANDS_MAX} of one kind")));
+        return Err(wrong(
+            &a.value,
+            Code::TableLimit,
+            format!("{count} commands; at most {COMMANDS_MAX} of one kind"),
+        ));
     }
     Ok(())
 }

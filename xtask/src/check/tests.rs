@@ -4,6 +4,7 @@
 mod configs;
 mod files;
 mod golden;
+mod hostile;
 
 use std::path::PathBuf;
 
@@ -13,25 +14,27 @@ use tomte::table::{
 };
 
 use super::*;
-use crate::model::{Kind, Service};
+use crate::{
+    model::{Kind, Located, Relation, Service},
+    read,
+};
 
 /// The unit called `name` with the text `text`, and what was said about it.
-fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
+pub(super) fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
     let mut sink = Diagnostics::default();
     let file = PathBuf::from(name);
     let sections = read::parse(&file, text.as_bytes().to_vec(), &mut sink).sections;
     let name = UnitName::new(name).expect("a unit name");
     let found = Found { name, file, drop_ins: Vec::new() };
     let (unit, _) = assemble(&found, &sections, cx_of(&found, Some("/bin/bash")), &mut sink);
+    beyond(std::slice::from_ref(&unit), &mut sink);
     (unit, sink)
 }
 
 fn service_of(lines: &str) -> (Service, Diagnostics) {
     let (unit, sink) = unit_of("a.service", &format!("[Service]\n{lines}"));
-    match unit.kind {
-        Kind::Service(service) => (*service, sink),
-        Kind::Target => panic!("not a service"),
-    }
+    let Kind::Service(service) = unit.kind else { panic!("not a service") };
+    (*service, sink)
 }
 
 /// The service that `lines` make, without a complaint.
@@ -228,7 +231,7 @@ fn what_would_narrow_and_does_not_is_an_error() {
         ("Nice=5", "Warning Nice= has no effect"),
         ("RestartSek=5", "Warning unknown key RestartSek= in [Service] is ignored"),
         ("Banana=5", "Warning unknown key Banana= in [Service] is ignored"),
-        ("StartLimitInterval=5", "Warning StartLimitInterval=: an old spelling"),
+        ("StartLimitInterval=5", "Note StartLimitInterval=: an old spelling"),
         ("[Unit]\nUser=x", "Error User= has no effect in [Unit]"),
         ("[Unit]\nRestart=no", "Warning Restart= is ignored in [Unit]"),
         ("[service]\nUser=x", "Error unknown section [service]"),
@@ -248,11 +251,12 @@ fn dependencies_keep_their_names_and_places() {
     let (unit, sink) = unit_of("a.service", text);
     assert_eq!(sink.render(false), "");
     let place = |name: &Located<String>| name.place.as_ref().map(|place| (place.line, place.column));
-    assert_eq!(unit.after[1].value, "c@a.target");
-    assert_eq!((place(&unit.after[0]), place(&unit.after[1])), (Some((2, 7)), Some((3, 2))));
+    let after: Vec<_> = unit.relations.of(Relation::After).collect();
+    assert_eq!(after[1].value, "c@a.target");
+    assert_eq!((place(after[0]), place(after[1])), (Some((2, 7)), Some((3, 2))));
     assert!(
         unit.install.present
-            && unit.install.wanted_by[0].value == "e.target"
+            && unit.install.relations.of(Relation::WantedBy).any(|other| other.value == "e.target")
             && unit.install.aliases[0].value == "f.service"
     );
     let (unit, sink) = unit_of("a.target", "[Unit]\nWants=b.service nonsense\n[Service]\nUser=x");
@@ -263,7 +267,7 @@ fn dependencies_keep_their_names_and_places() {
 proptest::proptest! {
     #[test]
     fn no_value_makes_a_directive_panic(
-        key in proptest::sample::select(directives::keys("Service").collect::<Vec<_>>()),
+        key in proptest::sample::select(directives::of("Service").map(|directive| directive.key).collect::<Vec<_>>()),
         value in "[-~!@+:/%$a-cé0-9.\" '=;\\\\]{0,16}",
     ) {
         let _ = service_of(&format!("{key}={value}")).1.render(true);

@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::Result;
 
-use super::{Image, load_for};
-use crate::diag::Diagnostics;
+use super::{Image, beyond_as, load_for};
+use crate::diag::{Diagnostics, Severity};
 
 /// `cargo xtask check`.
 #[derive(clap::Args, Debug)]
@@ -30,6 +30,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut sink = Diagnostics::default();
     let image = Image { roots: args.rootfs.clone(), ..Image::default() };
     let units = load_for(&args.paths, &image, &mut sink);
+    beyond_as(Some(Severity::Note), &units, &mut sink);
     if args.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&sink.to_json())?)?;
     } else {

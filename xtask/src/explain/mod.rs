@@ -19,17 +19,19 @@ use tomte::table::{Kind, Table, UnitId};
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
     board::Board,
-    diag::{Diagnostics, Severity, closest},
+    diag::{Code, Diagnostics, Severity, closest},
     order::{Node, Origin},
 };
 
 /// `cargo xtask explain`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A folder of board-configs, or a path with a slash in it.
-    board: String,
-    /// The unit's name; `.service` may be left out.
-    unit: String,
+    /// A problem's code, such as T0101; or a board: a folder of board-configs, or a path with a slash in it.
+    #[arg(value_name = "CODE|BOARD")]
+    what: String,
+    /// With a board: the unit's name; `.service` may be left out.
+    #[arg(value_name = "UNIT")]
+    unit: Option<String>,
     /// A unit file or a folder of them, instead of the board's own; may be repeated.
     #[arg(long, value_name = "PATH")]
     units: Vec<PathBuf>,
@@ -47,16 +49,26 @@ struct Explanation {
 /// A setting and its values; several for lists.
 type Row = (String, Vec<String>);
 
-/// Bakes the board (without touching `uids.lock`) and explains the unit.
+/// Explains a code, or one unit of a board, which is baked for that (without touching `uids.lock`).
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let board = Board::load(&args.board)?;
+    let Some(unit) = &args.unit else {
+        let code: Code = args.what.parse().map_err(|why: String| {
+            anyhow::anyhow!(
+                "{why}, the last {}; a unit is explained by its board and its name",
+                Code::ALL[Code::ALL.len() - 1]
+            )
+        })?;
+        std::io::stdout().write_all(code.explanation().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let board = Board::load(&args.what)?;
     let options = Options { units: args.units.clone(), lock: LockFile::Leave, ..Options::default() };
     let mut diagnostics = Diagnostics::default();
     let baked = bake(&board, &options, &mut diagnostics);
     if diagnostics.count(Severity::Error) > 0 {
         bake::verb::emit(&diagnostics);
     }
-    let explanation = explain(&baked?, &args.unit)?;
+    let explanation = explain(&baked?, unit)?;
     let text = match args.json {
         true => serde_json::to_string_pretty(&explanation.to_json())? + "\n",
         false => explanation.to_text(),

@@ -8,7 +8,7 @@ use std::{
 use tomte::table::UnitId;
 
 use super::{Graph, Origin};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 
 /// Gives every node its wave, or reports each cycle once: the path, and the line behind each of its edges.
 pub(super) fn order(graph: &mut Graph, diagnostics: &mut Diagnostics) {
@@ -71,7 +71,7 @@ fn report(graph: &Graph, path: &[UnitId], diagnostics: &mut Diagnostics) {
         let _ = write!(text, "{} -> ", name(*id));
     }
     text.push_str(name(path[0]));
-    let mut problem = Diagnostic::error(text);
+    let mut problem = Diagnostic::error(Code::OrderingCycle, text);
     for (from, to) in edges {
         let why = match &graph.node(from).after[&to] {
             Origin::Written(assignment, None) => assignment.clone(),

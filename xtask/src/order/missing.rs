@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Mention, Origin, Relation};
+use super::{Mention, Origin};
 use crate::{
-    diag::{Diagnostic, Diagnostics, Severity, closest},
+    diag::{Code, Diagnostic, Diagnostics, Severity, closest},
+    model::Relation,
     targets::{self, Absent},
 };
 
@@ -22,7 +23,7 @@ impl Missing {
         };
         let absent = targets::absent(&mention.other);
         let meant = if absent == Absent::Unknown { meant(&mention.other, known) } else { None };
-        let Some(make) = weight(mention.relation, absent, meant.is_some()) else { return };
+        let Some(severity) = weight(mention.relation, absent, meant.is_some()) else { return };
         let why = match absent {
             Absent::Shutdown => "tomte shuts down without units, so this starts nothing".to_owned(),
             Absent::Done(why) => format!("not needed, {why}"),
@@ -30,7 +31,7 @@ impl Missing {
             Absent::Kind(kind) => format!("tomte has no {kind} units"),
             Absent::Unknown => "no such unit in this image".to_owned(),
         };
-        let mut problem = make(format!("{assignment}: {why}"));
+        let mut problem = Diagnostic::new(severity, Code::MissingUnit, format!("{assignment}: {why}"));
         if problem.severity != Severity::Error {
             if !self.said.insert(mention.other.clone()) {
                 return;
@@ -44,16 +45,15 @@ impl Missing {
 }
 
 /// How bad it is to name a missing unit; `None`: not worth a word.
-const fn weight(relation: Relation, absent: Absent, slip: bool) -> Option<fn(String) -> Diagnostic> {
+const fn weight(relation: Relation, absent: Absent, slip: bool) -> Option<Severity> {
     match (relation, absent) {
         (Relation::After | Relation::Before, Absent::Shutdown) => None,
-        (Relation::After | Relation::Before, Absent::Unknown) if slip => Some(Diagnostic::warning),
-        (Relation::After | Relation::Before, _) | (Relation::Requires, Absent::Done(_)) => {
-            Some(Diagnostic::note)
-        }
-        (Relation::Requires, _) => Some(Diagnostic::error),
-        (_, Absent::Unknown | Absent::Shutdown) => Some(Diagnostic::warning),
-        (_, Absent::Done(_) | Absent::Foreign | Absent::Kind(_)) => Some(Diagnostic::note),
+        (Relation::After | Relation::Before, Absent::Unknown) if slip => Some(Severity::Warning),
+        (Relation::After | Relation::Before, _)
+        | (Relation::Requires | Relation::BindsTo, Absent::Done(_)) => Some(Severity::Note),
+        (Relation::Requires | Relation::BindsTo, _) => Some(Severity::Error),
+        (_, Absent::Unknown | Absent::Shutdown) => Some(Severity::Warning),
+        (_, Absent::Done(_) | Absent::Foreign | Absent::Kind(_)) => Some(Severity::Note),
     }
 }
 
@@ -61,13 +61,14 @@ const fn weight(relation: Relation, absent: Absent, slip: bool) -> Option<fn(Str
 pub(super) fn itself(mention: &Mention, diagnostics: &mut Diagnostics) {
     if let Origin::Written(assignment, place) = &mention.origin {
         let message = format!("{assignment}: {} names itself; dropped", mention.unit);
-        diagnostics.push(Diagnostic::warning(message).at(place.clone()));
+        diagnostics.push(Diagnostic::warning(Code::NamesItself, message).at(place.clone()));
     }
 }
 
 /// Reports that a name of the board, written as `setting`, is no unit.
 pub(super) fn of_board(setting: &str, name: &str, known: &[&str], diagnostics: &mut Diagnostics) {
-    let mut problem = Diagnostic::error(format!("{setting}: {name}: no such unit in this image"));
+    let mut problem =
+        Diagnostic::error(Code::MissingBoardUnit, format!("{setting}: {name}: no such unit in this image"));
     problem.help.extend(meant(name, known));
     diagnostics.push(problem);
 }

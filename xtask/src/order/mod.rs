@@ -11,11 +11,12 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tomte::table::{Micros, StartLimit, UnitId};
+use tomte::table::UnitId;
 
 use crate::{
-    diag::{Diagnostic, Diagnostics, Severity},
-    model::{Install, Kind, Located, Place, Unit},
+    check,
+    diag::{Code, Diagnostic, Diagnostics, Severity},
+    model::{Kind, Place, Relation, Unit},
     targets::{self, Target},
 };
 
@@ -64,30 +65,6 @@ pub enum Origin {
     Written(String, Option<Place>),
     /// A default dependency, or one of a target tomte brings along.
     Implied(&'static str),
-}
-
-/// How a unit names another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Relation {
-    Wants,
-    Requires,
-    After,
-    Before,
-    WantedBy,
-    RequiredBy,
-}
-
-impl Relation {
-    const fn setting(self) -> &'static str {
-        match self {
-            Self::Wants => "Wants",
-            Self::Requires => "Requires",
-            Self::After => "After",
-            Self::Before => "Before",
-            Self::WantedBy => "WantedBy",
-            Self::RequiredBy => "RequiredBy",
-        }
-    }
 }
 
 /// One unit's mention of another one.
@@ -182,20 +159,18 @@ impl Graph {
     }
 
     fn add(&mut self, unit: UnitId, relation: Relation, other: UnitId, origin: Origin) {
-        let (from, to) = match relation {
-            Relation::Wants | Relation::Requires | Relation::After => (unit, other),
-            Relation::WantedBy | Relation::RequiredBy | Relation::Before => (other, unit),
-        };
-        match relation {
-            Relation::Wants | Relation::WantedBy => {
+        let Some((edge, inverse)) = edge(relation) else { return };
+        let (from, to) = if inverse { (other, unit) } else { (unit, other) };
+        match edge {
+            Edge::Wants => {
                 self.nodes[from.index()].wants.insert(to);
                 self.nodes[to.index()].wanted_by.insert(from);
             }
-            Relation::Requires | Relation::RequiredBy => {
+            Edge::Requires => {
                 self.nodes[from.index()].requires.insert(to);
                 self.nodes[to.index()].required_by.insert(from);
             }
-            Relation::After | Relation::Before => {
+            Edge::After => {
                 let known = self.nodes[from.index()].after.entry(to).or_insert_with(|| origin.clone());
                 if matches!((&known, &origin), (Origin::Implied(_), Origin::Written(..))) {
                     *known = origin;
@@ -258,7 +233,7 @@ fn by_name(units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<S
             let file =
                 |unit: &Unit| unit.file.as_ref().map_or_else(String::new, |file| file.display().to_string());
             let message = format!("{} is there twice: {} and {}", unit.name, file(first), file(&unit));
-            diagnostics.push(Diagnostic::error(message));
+            diagnostics.push(Diagnostic::error(Code::UnitTwice, message));
             twice = true;
         }
         named.insert(unit.name.clone(), unit);
@@ -276,7 +251,7 @@ fn aliases(units: &BTreeMap<String, Unit>, diagnostics: &mut Diagnostics) -> BTr
             }
             if let Some(other) = aliases.insert(alias.value.clone(), unit.name.clone()) {
                 let message = format!("{} and {} both have the alias {}", other, unit.name, alias.value);
-                diagnostics.push(Diagnostic::error(message).at(alias.place.clone()));
+                diagnostics.push(Diagnostic::error(Code::AliasTwice, message).at(alias.place.clone()));
             }
         }
     }
@@ -332,10 +307,7 @@ fn start_at_boot(
     };
     let by_name = |unit: &Unit| {
         let install = &unit.install;
-        wanted.enable.is_some()
-            && enabled.contains(&unit.name)
-            && install.wanted_by.is_empty()
-            && install.required_by.is_empty()
+        wanted.enable.is_some() && enabled.contains(&unit.name) && install.relations.iter().next().is_none()
     };
     let chosen =
         units.values().filter(|unit| unit.name != default_target && (by_name(unit) || is_orphan(unit)));
@@ -351,25 +323,15 @@ fn start_at_boot(
 
 /// Adds what `unit` says of others, its default dependencies included.
 fn mentioned(unit: &Unit, enabled: bool, default_target: &str, mentions: &mut Vec<Mention>) {
-    let mut add = |relation: Relation, names: &[Located<String>]| {
-        for name in names {
-            let origin = match unit.file {
-                Some(_) => {
-                    Origin::Written(format!("{}={}", relation.setting(), name.value), name.place.clone())
-                }
-                None => Origin::Implied("a target that tomte brings along"),
-            };
-            let other = targets::resolve(&name.value, default_target).to_owned();
-            mentions.push(Mention { unit: unit.name.clone(), relation, other, origin });
-        }
-    };
-    add(Relation::Wants, &unit.wants);
-    add(Relation::Requires, &unit.requires);
-    add(Relation::After, &unit.after);
-    add(Relation::Before, &unit.before);
-    if enabled {
-        add(Relation::WantedBy, &unit.install.wanted_by);
-        add(Relation::RequiredBy, &unit.install.required_by);
+    let installed = unit.install.relations.iter().filter(|_| enabled);
+    let written = unit.relations.iter().chain(installed).filter(|(relation, _)| edge(*relation).is_some());
+    for (relation, name) in written {
+        let origin = match unit.file {
+            Some(_) => Origin::Written(format!("{}={}", relation.setting(), name.value), name.place.clone()),
+            None => Origin::Implied("a target that tomte brings along"),
+        };
+        let other = targets::resolve(&name.value, default_target).to_owned();
+        mentions.push(Mention { unit: unit.name.clone(), relation, other, origin });
     }
     if unit.default_dependencies && matches!(unit.kind, Kind::Service(_)) {
         let defaults = [
@@ -397,20 +359,48 @@ fn bring_along(mut names: Vec<String>, units: &BTreeMap<String, Unit>) -> Vec<&'
 }
 
 fn own_unit(target: &Target) -> Unit {
-    let names = |names: &[&str]| -> Vec<Located<String>> {
-        names.iter().map(|name| Located { value: (*name).to_owned(), place: None }).collect()
-    };
-    Unit {
-        name: target.name.to_owned(),
-        file: None,
-        description: target.description.to_owned(),
-        default_dependencies: true,
-        wants: names(target.wants),
-        requires: names(target.requires),
-        after: names(target.after),
-        before: Vec::new(),
-        start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
-        install: Install::default(),
-        kind: Kind::Target,
+    let mut unit = Unit::new(target.name, Kind::Target, check::START_LIMIT);
+    unit.description = target.description.to_owned();
+    let lists = [
+        (Relation::Wants, target.wants),
+        (Relation::Requires, target.requires),
+        (Relation::After, target.after),
+    ];
+    for (relation, names) in lists {
+        names.iter().for_each(|name| unit.relations.imply(relation, name));
+    }
+    unit
+}
+
+/// What the graph is made of. Each has its inverse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edge {
+    Wants,
+    Requires,
+    After,
+}
+
+/// The edge that a relation is, and whether it runs the other way; `None` for relations that the table has not.
+/// `BindsTo=` is taken as `Requires=`, which is the part of it that PID 1 has.
+const fn edge(relation: Relation) -> Option<(Edge, bool)> {
+    match relation {
+        Relation::Wants => Some((Edge::Wants, false)),
+        Relation::WantedBy => Some((Edge::Wants, true)),
+        Relation::Requires | Relation::BindsTo => Some((Edge::Requires, false)),
+        Relation::RequiredBy => Some((Edge::Requires, true)),
+        Relation::After => Some((Edge::After, false)),
+        Relation::Before => Some((Edge::After, true)),
+        Relation::Requisite
+        | Relation::PartOf
+        | Relation::Upholds
+        | Relation::UpheldBy
+        | Relation::Conflicts
+        | Relation::OnFailure
+        | Relation::OnSuccess
+        | Relation::PropagatesReloadTo
+        | Relation::ReloadPropagatedFrom
+        | Relation::PropagatesStopTo
+        | Relation::StopPropagatedFrom
+        | Relation::JoinsNamespaceOf => None,
     }
 }

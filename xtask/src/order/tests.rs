@@ -1,37 +1,22 @@
 use super::*;
+use crate::model::Located;
 
 /// A target with a file, which is the least a unit can be.
 fn target(name: &str) -> Unit {
-    Unit {
-        file: Some(format!("units/{name}").into()),
-        default_dependencies: false,
-        ..own_unit(&targets::TARGETS[0])
-    }
-    .renamed(name)
+    let unit = Unit::new(name, Kind::Target, check::START_LIMIT);
+    Unit { file: Some(format!("units/{name}").into()), default_dependencies: false, ..unit }
 }
 
 impl Unit {
-    fn renamed(mut self, name: &str) -> Self {
-        self.name = name.to_owned();
-        (self.wants, self.requires, self.after) = (Vec::new(), Vec::new(), Vec::new());
-        self
-    }
-
     fn with(mut self, line: usize, setting: &str, others: &[&str]) -> Self {
         let place = Place { file: self.file.clone().unwrap(), line, column: setting.len() + 2 };
-        let list = match setting {
-            "Wants" => &mut self.wants,
-            "Requires" => &mut self.requires,
-            "After" => &mut self.after,
-            "Before" => &mut self.before,
-            "WantedBy" => &mut self.install.wanted_by,
-            "RequiredBy" => &mut self.install.required_by,
-            other => panic!("no setting {other}"),
-        };
-        list.extend(
-            others.iter().map(|other| Located { value: (*other).to_owned(), place: Some(place.clone()) }),
-        );
-        self.install.present |= setting.ends_with("By");
+        let relation = Relation::of(setting).unwrap_or_else(|| panic!("no setting {setting}"));
+        let installed = setting.ends_with("By");
+        let list = if installed { &mut self.install.relations } else { &mut self.relations };
+        for other in others {
+            list.push(relation, Located { value: (*other).to_owned(), place: Some(place.clone()) });
+        }
+        self.install.present |= installed;
         self
     }
 

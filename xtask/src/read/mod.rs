@@ -4,12 +4,15 @@
 //! Facts from systemd's conf-parser.c: comment lines are skipped even inside a continuation; a trailing backslash
 //! joins with one blank; white space around key and value is dropped.
 
+mod file;
+mod print;
 mod text;
 
 use std::{path::Path, sync::Arc};
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 
+pub use file::{Reader, bytes, code_of};
 pub use text::{Builder, Source, Text, is_blank};
 
 /// Bytes of one file: systemd's limit for one line (LONG_LINE_MAX).
@@ -20,6 +23,15 @@ pub const FILE_BYTES_MAX: usize = 1 << 20;
 pub struct UnitFile {
     /// In the order of the file; one section may come several times.
     pub sections: Vec<Section>,
+    /// Whether anything in it could not be understood: what seems to be missing may stand there.
+    pub damaged: bool,
+}
+
+impl UnitFile {
+    /// Nothing could be read.
+    pub const fn unreadable() -> Self {
+        Self { sections: Vec::new(), damaged: true }
+    }
 }
 
 /// A section and its assignments.
@@ -40,35 +52,24 @@ pub struct Assignment {
     pub value: Text,
 }
 
-/// Reads the file at `path`. What is wrong with it goes to `sink`; what could be read is returned.
-pub fn file(path: &Path, sink: &mut Diagnostics) -> UnitFile {
-    match std::fs::read(path) {
-        Ok(bytes) => parse(path, bytes, sink),
-        Err(error) => {
-            sink.push(Diagnostic::error(format!("cannot read {}: {error}", path.display())));
-            UnitFile::default()
-        }
-    }
-}
-
-/// Parses `bytes` as the file called `path`.
+/// Parses `bytes` as the file called `path`. What is wrong with it goes to `sink`; what could be read is returned.
 pub fn parse(path: &Path, bytes: Vec<u8>, sink: &mut Diagnostics) -> UnitFile {
     if bytes.len() > FILE_BYTES_MAX {
         let message =
             format!("{}: {} bytes; a unit file has at most {FILE_BYTES_MAX}", path.display(), bytes.len());
-        sink.push(Diagnostic::error(message));
-        return UnitFile::default();
+        sink.push(Diagnostic::error(Code::FileTooLarge, message));
+        return UnitFile::unreadable();
     }
     let (text, broken) = decode(&bytes);
-    let source = Arc::new(Source { path: path.to_owned(), text });
+    let source = Arc::new(Source::new(path, text));
     sink.add_source(&source);
-    if let Some(at) = broken.into_iter().find(|at| !is_in_comment(&source.text, *at)) {
-        sink.push(Diagnostic::error("not UTF-8").at(source.place(at)));
-        return UnitFile::default();
+    if let Some(at) = broken.into_iter().find(|at| !is_in_comment(source.text(), *at)) {
+        sink.push(Diagnostic::error(Code::NotUtf8, "not UTF-8").at(source.place(at)));
+        return UnitFile::unreadable();
     }
-    if let Some(at) = source.text.find('\0') {
-        sink.push(Diagnostic::error("a NUL byte").at(source.place(at)));
-        return UnitFile::default();
+    if let Some(at) = source.text().find('\0') {
+        sink.push(Diagnostic::error(Code::NulByte, "a NUL byte").at(source.place(at)));
+        return UnitFile::unreadable();
     }
     let mut parser = Parser { file: UnitFile::default(), homeless: false, sink };
     for line in logical_lines(&source) {
@@ -105,7 +106,7 @@ fn is_comment(line: &str) -> bool {
 fn logical_lines(source: &Arc<Source>) -> Vec<Text> {
     let mut done = Vec::new();
     let mut pending: Option<Text> = None;
-    for (mut start, mut line) in text::lines(&source.text) {
+    for (mut start, mut line) in text::lines(source.text()) {
         if start == 0 && line.starts_with('\u{feff}') {
             (start, line) = ('\u{feff}'.len_utf8(), &line['\u{feff}'.len_utf8()..]);
         }
@@ -144,6 +145,11 @@ struct Parser<'s> {
 }
 
 impl Parser<'_> {
+    fn wrong(&mut self, problem: Diagnostic) {
+        self.file.damaged = true;
+        self.sink.push(problem);
+    }
+
     fn line(&mut self, line: &Text) {
         let line = line.trim();
         if line.is_empty() {
@@ -155,24 +161,24 @@ impl Parser<'_> {
         }
         let Some(equals) = line.as_str().find('=') else {
             let message = format!("{:?} is no assignment: there is no \"=\"", line.as_str());
-            let mut problem = Diagnostic::error(message).on(&line, 0..line.len());
+            let mut problem = Diagnostic::error(Code::NoAssignment, message).on(&line, 0..line.len());
             if line.as_str().starts_with('-') || line.as_str().starts_with('/') {
                 problem = problem.help("a line goes on if the one before it ends in a backslash");
             }
-            self.sink.push(problem);
+            self.wrong(problem);
             return;
         };
         let key = line.slice(0..equals).trim();
         let value = line.slice(equals + 1..line.len()).trim();
         if key.is_empty() {
-            self.sink.push(Diagnostic::error("no key before \"=\"").on(&line, 0..1));
+            self.wrong(Diagnostic::error(Code::NoKey, "no key before \"=\"").on(&line, 0..1));
             return;
         }
         match self.file.sections.last_mut() {
             Some(section) if !self.homeless => section.assignments.push(Assignment { key, value }),
             None if !self.homeless => {
                 let message = format!("{}= stands before the first section header", key.as_str());
-                self.sink.push(Diagnostic::error(message).on(&key, 0..key.len()));
+                self.wrong(Diagnostic::error(Code::NoSection, message).on(&key, 0..key.len()));
             }
             Some(_) | None => {}
         }
@@ -187,8 +193,8 @@ impl Parser<'_> {
             self.file.sections.push(Section { name, assignments: Vec::new() });
         } else {
             let message = format!("{:?} is no section header", line.as_str());
-            let problem = Diagnostic::error(message).on(line, 0..line.len());
-            self.sink.push(problem.help("expected a name in brackets, such as [Service]"));
+            let problem = Diagnostic::error(Code::SectionHeader, message).on(line, 0..line.len());
+            self.wrong(problem.help("expected a name in brackets, such as [Service]"));
         }
     }
 }

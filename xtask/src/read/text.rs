@@ -3,31 +3,54 @@
 //! A value may be put together from several lines, lose its quotes, or gain what a specifier stands for; each byte
 //! still points at the byte of the file it came from, so that any part of it can be shown to the person who wrote it.
 
-use std::{ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::model::Place;
 
 /// One file, as read.
 #[derive(Debug)]
 pub struct Source {
-    /// The path as the user named it.
-    pub path: PathBuf,
-    /// The whole file, byte order mark included.
-    pub text: String,
+    path: PathBuf,
+    text: String,
+    /// Where in `text` each line begins.
+    starts: Vec<usize>,
 }
 
 impl Source {
+    /// The file at `path`, as the user named it, with all of its text, byte order mark included.
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let starts = lines(&text).map(|(start, _)| start).collect();
+        Self { path: path.into(), text, starts }
+    }
+
+    /// The path as the user named it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The whole file, byte order mark included.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The place of byte `offset`. Lines and columns start at 1; columns count characters.
     pub fn place(&self, offset: usize) -> Place {
-        let before = &self.text[..floor_char_boundary(&self.text, offset)];
-        let start = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
-        let column = before[start..].chars().filter(|c| *c != '\u{feff}').count() + 1;
-        Place { file: self.path.clone(), line: lines(before).count().max(1), column }
+        let offset = self.text.floor_char_boundary(offset);
+        let line = self.starts.partition_point(|start| *start <= offset).max(1);
+        let before = &self.text[self.starts[line - 1]..offset];
+        let column = before.chars().filter(|c| *c != '\u{feff}').count() + 1;
+        Place { file: self.path.clone(), line, column }
     }
 
     /// Line `number` (from 1), without its end and without a byte order mark.
     pub fn line(&self, number: usize) -> Option<&str> {
-        let (start, line) = lines(&self.text).nth(number.checked_sub(1)?)?;
+        let start = *self.starts.get(number.checked_sub(1)?)?;
+        let (_, line) = lines(&self.text[start..]).next()?;
         Some(if start == 0 { line.trim_start_matches('\u{feff}') } else { line })
     }
 }
@@ -49,71 +72,101 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn floor_char_boundary(text: &str, offset: usize) -> usize {
-    let offset = offset.min(text.len());
-    (0..=offset).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
-}
-
 /// A piece of text out of one file.
 #[derive(Clone, Debug)]
 pub struct Text {
     source: Arc<Source>,
-    text: String,
-    /// For every byte of `text`, and for its end, the offset in the file.
-    at: Vec<usize>,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    /// As it stands in the file.
+    Plain(Range<usize>),
+    /// Put together from pieces of the file.
+    Made {
+        text: String,
+        /// For every byte of `text`, and for its end, the offset in the file.
+        at: Vec<usize>,
+    },
 }
 
 impl Text {
     /// The bytes `range` of `source` as they stand there.
     pub fn of(source: &Arc<Source>, range: Range<usize>) -> Self {
-        let text = source.text[range.clone()].to_owned();
-        Self { source: Arc::clone(source), text, at: (range.start..=range.end).collect() }
+        Self { source: Arc::clone(source), body: Body::Plain(range) }
     }
 
     /// The characters.
     pub fn as_str(&self) -> &str {
-        &self.text
+        match &self.body {
+            Body::Plain(range) => &self.source.text[range.clone()],
+            Body::Made { text, .. } => text,
+        }
     }
 
     /// Length in bytes.
     pub fn len(&self) -> usize {
-        self.text.len()
+        self.as_str().len()
     }
 
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.as_str().is_empty()
     }
 
     /// A part of it. `range` must lie on character boundaries.
     pub fn slice(&self, range: Range<usize>) -> Self {
-        let text = self.text[range.clone()].to_owned();
-        Self { source: Arc::clone(&self.source), text, at: self.at[range.start..=range.end].to_vec() }
+        let body = match &self.body {
+            Body::Plain(whole) => Body::Plain(whole.start + range.start..whole.start + range.end),
+            Body::Made { text, at } => {
+                Body::Made { text: text[range.clone()].to_owned(), at: at[range.start..=range.end].to_vec() }
+            }
+        };
+        Self { source: Arc::clone(&self.source), body }
     }
 
     /// Without white space at both ends.
     pub fn trim(&self) -> Self {
-        let start = self.text.len() - self.text.trim_start_matches(is_blank).len();
-        let end = self.text.trim_end_matches(is_blank).len().max(start);
+        let text = self.as_str();
+        let start = text.len() - text.trim_start_matches(is_blank).len();
+        let end = text.trim_end_matches(is_blank).len().max(start);
         self.slice(start..end)
     }
 
     /// Puts `next`, of the same file, behind it.
     pub fn push(&mut self, next: &Self) {
-        self.text.push_str(&next.text);
-        self.at.pop();
-        self.at.extend_from_slice(&next.at);
+        let (mut text, mut at) = self.take();
+        text.push_str(next.as_str());
+        at.pop();
+        at.extend((0..=next.len()).map(|byte| next.offset(byte)));
+        self.body = Body::Made { text, at };
     }
 
     /// Replaces the last byte, which must be ASCII, by a blank.
     pub fn blank_last(&mut self) {
-        self.text.pop();
-        self.text.push(' ');
+        let (mut text, at) = self.take();
+        text.pop();
+        text.push(' ');
+        self.body = Body::Made { text, at };
+    }
+
+    /// The characters and their offsets, which leaves this text empty.
+    fn take(&mut self) -> (String, Vec<usize>) {
+        match std::mem::replace(&mut self.body, Body::Plain(0..0)) {
+            Body::Plain(range) => {
+                (self.source.text[range.clone()].to_owned(), (range.start..=range.end).collect())
+            }
+            Body::Made { text, at } => (text, at),
+        }
     }
 
     /// Where byte `at` was written. Past the end: where the text ends.
     pub fn offset(&self, at: usize) -> usize {
-        self.at[at.min(self.at.len() - 1)]
+        match &self.body {
+            Body::Plain(range) => range.end.min(range.start + at),
+            Body::Made { at: offsets, .. } => offsets[at.min(offsets.len() - 1)],
+        }
     }
 
     /// Where byte `at` was written, for people.
@@ -128,9 +181,9 @@ impl Text {
             end if end > range.start => self.offset(end - 1) + 1,
             _ => start,
         };
-        let (start, end) =
-            (floor_char_boundary(&self.source.text, start), floor_char_boundary(&self.source.text, end));
-        let written = self.source.text.get(start..end).unwrap_or_default();
+        let file = self.source.text.as_str();
+        let written = file.get(file.floor_char_boundary(start)..file.floor_char_boundary(end));
+        let written = written.unwrap_or_default();
         written.split(['\n', '\r']).next().unwrap_or_default().chars().count().max(1)
     }
 }
@@ -162,14 +215,15 @@ impl Builder {
 
     /// Adds bytes `range` of `text`.
     pub fn copy(&mut self, text: &Text, range: Range<usize>) {
-        self.bytes.extend_from_slice(&text.text.as_bytes()[range.clone()]);
-        self.at.extend_from_slice(&text.at[range]);
+        self.bytes.extend_from_slice(&text.as_str().as_bytes()[range.clone()]);
+        self.at.extend(range.map(|byte| text.offset(byte)));
     }
 
     /// The text, which ends at `end` of the file; `None` if it is no UTF-8.
     pub fn finish(mut self, end: usize) -> Option<Text> {
         self.at.push(end);
-        Some(Text { source: self.source, text: String::from_utf8(self.bytes).ok()?, at: self.at })
+        let body = Body::Made { text: String::from_utf8(self.bytes).ok()?, at: self.at };
+        Some(Text { source: self.source, body })
     }
 }
 
@@ -178,7 +232,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Arc<Source> {
-        Arc::new(Source { path: "x".into(), text: text.into() })
+        Arc::new(Source::new("x", text))
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Capability sets (capabilities(7), linux/capability.h).
 
 use super::{word, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// Capability n is at index n.
 const NAMES: [&str; 41] = [
@@ -76,7 +79,9 @@ pub fn names(set: u64) -> impl Iterator<Item = &'static str> {
 fn number(word: &Text) -> Result<usize, Diagnostic> {
     let name = word.as_str();
     let found = NAMES.iter().position(|known| known.eq_ignore_ascii_case(name));
-    found.ok_or_else(|| wrong(word, format!("{name:?} is no capability")).did_you_mean(name, NAMES))
+    found.ok_or_else(|| {
+        wrong(word, Code::Capability, format!("{name:?} is no capability")).did_you_mean(name, NAMES)
+    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,11 @@ use super::{
     word::{self, Escapes, Word},
     wrong,
 };
-use crate::{diag::Diagnostic, model::Command, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    model::Command,
+    read::Text,
+};
 
 /// All commands of one assignment, and warnings about them.
 pub fn parse(
@@ -45,7 +49,8 @@ fn one(
     let (prefixes, length) = Prefixes::of(first.text.as_str());
     let written = first.text.slice(length..first.text.len());
     if written.is_empty() {
-        let problem = Diagnostic::error("no program behind the prefix").on(value, first.range.clone());
+        let problem =
+            Diagnostic::error(Code::Command, "no program behind the prefix").on(value, first.range.clone());
         return Err(problem.help("no blank may stand between a prefix (- @ : + !) and the program"));
     }
     let program = specifiers.expand(&written)?;
@@ -70,7 +75,7 @@ fn one(
         warn_of_escape(value, &word, warnings);
         let text = specifiers.expand(&word.text)?;
         if text.as_str().contains('\0') {
-            return Err(Diagnostic::error("a NUL byte").on(value, word.range));
+            return Err(Diagnostic::error(Code::NulByte, "a NUL byte").on(value, word.range));
         }
         if prefixes.expand && !argv.is_empty() {
             warn_of_vanishing(value, &word, text.as_str(), warnings);
@@ -79,7 +84,7 @@ fn one(
         at = word.next;
     }
     if argv.first().is_none_or(String::is_empty) {
-        let problem = Diagnostic::error("no zeroth argument").on(value, first.range.clone());
+        let problem = Diagnostic::error(Code::Command, "no zeroth argument").on(value, first.range.clone());
         return Err(problem.help("after the @ prefix the word behind the program is its argv[0]"));
     }
     check_size(value, first, &argv)?;
@@ -102,23 +107,22 @@ fn stands_alone(rest: &str, token: &str) -> bool {
 fn check_program(program: &Text, prefixed: bool) -> Result<(), Diagnostic> {
     let path = program.as_str();
     if path.is_empty() {
-        return Err(wrong(program, "the program's name is empty"));
+        return Err(wrong(program, Code::Command, "the program's name is empty"));
     }
     if path.chars().any(|c| c.is_ascii_control() || "\"'\\".contains(c)) {
         let message =
             format!("{path:?}: a program's name holds no quotes, backslashes and control characters");
-        return Err(wrong(program, message));
+        return Err(wrong(program, Code::Command, message));
     }
     if path.ends_with('/') {
-        return Err(wrong(program, format!("{path} is a directory, not a program")));
+        return Err(wrong(program, Code::Command, format!("{path} is a directory, not a program")));
     }
     if !path.starts_with('/') && (path.contains('/') || path == "." || path == "..") {
         let message = format!("{path}: neither an absolute path nor a program's name");
-        let problem = wrong(program, message);
+        let prefix = prefixed && path.starts_with(['-', '@', ':', '+', '!']);
+        let problem = wrong(program, if prefix { Code::CommandPrefix } else { Code::Command }, message);
         return Err(match path.chars().next() {
-            Some('-' | '@' | ':' | '+' | '!') if prefixed => {
-                problem.help("each prefix stands once, and only one of +, ! and !! at a time")
-            }
+            _ if prefix => problem.help("each prefix stands once, and only one of +, ! and !! at a time"),
             Some('|') => problem.help("the prefix | is newer than systemd 257"),
             _ => problem.help("write the path from / on"),
         });
@@ -126,6 +130,7 @@ fn check_program(program: &Text, prefixed: bool) -> Result<(), Diagnostic> {
     if path.len() >= PATH_BYTES_MAX {
         return Err(wrong(
             program,
+            Code::Path,
             format!("a path of {} bytes; at most {}", path.len(), PATH_BYTES_MAX - 1),
         ));
     }
@@ -141,7 +146,7 @@ fn check_size(value: &Text, first: &Word, argv: &[String]) -> Result<(), Diagnos
     } else {
         return Ok(());
     };
-    Err(Diagnostic::error(message).on(value, first.range.clone()))
+    Err(Diagnostic::error(Code::TableLimit, message).on(value, first.range.clone()))
 }
 
 fn warn_of_escape(value: &Text, word: &Word, warnings: &mut Vec<Diagnostic>) {
@@ -160,8 +165,10 @@ fn warn_of_vanishing(value: &Text, word: &Word, text: &str, warnings: &mut Vec<D
         return;
     }
     let meant = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
-    let problem =
-        Diagnostic::warning(format!("{text} names no variable: the word vanishes when the command runs"));
+    let problem = Diagnostic::warning(
+        Code::VanishingVariable,
+        format!("{text} names no variable: the word vanishes when the command runs"),
+    );
     let problem = problem.on(value, word.range.clone());
     warnings.push(match super::environment::is_name(&name[..meant]) {
         true => problem.help(format!(

@@ -2,7 +2,10 @@
 //! `config_parse_exec_directories`).
 
 use super::{path, specifier::Specifiers, word, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// The directories in `text`, normalised and relative, as written.
 pub fn list(text: &Text, specifiers: &Specifiers) -> Result<Vec<String>, Diagnostic> {
@@ -12,22 +15,32 @@ pub fn list(text: &Text, specifiers: &Specifiers) -> Result<Vec<String>, Diagnos
 fn one(text: &Text) -> Result<String, Diagnostic> {
     let name = text.as_str();
     if name.starts_with('/') {
-        let problem =
-            wrong(text, format!("{name:?} is absolute; the name is relative to the setting's own directory"));
+        let problem = wrong(
+            text,
+            Code::DirectoryName,
+            format!("{name:?} is absolute; the name is relative to the setting's own directory"),
+        );
         return Err(problem.help("StateDirectory=x is /var/lib/x, RuntimeDirectory=x is /run/x"));
     }
     if name.contains([':', '\\']) {
         let message =
             format!("{name:?}: symbolic links and options behind a colon are not supported by this tomte");
-        return Err(wrong(text, message));
+        return Err(wrong(text, Code::DirectoryName, message));
     }
     let simple = path::normal(text)?;
     if simple.is_empty() {
-        return Err(wrong(text, format!("{name:?} is the directory itself; expected a name below it")));
+        return Err(wrong(
+            text,
+            Code::DirectoryName,
+            format!("{name:?} is the directory itself; expected a name below it"),
+        ));
     }
     if simple.split('/').next() == Some("private") {
-        let problem =
-            wrong(text, format!("{name:?}: \"private\" is where directories of dynamic users are kept"));
+        let problem = wrong(
+            text,
+            Code::DirectoryName,
+            format!("{name:?}: \"private\" is where directories of dynamic users are kept"),
+        );
         return Err(problem.help("choose another name"));
     }
     Ok(simple)

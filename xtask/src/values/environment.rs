@@ -5,7 +5,7 @@ use super::{
     word::{self, Escapes},
 };
 use crate::{
-    diag::{Diagnostic, Severity},
+    diag::{Code, Diagnostic, Severity},
     read::Text,
 };
 
@@ -59,7 +59,7 @@ pub fn parse(value: &Text, specifiers: &Specifiers, warnings: &mut Vec<Diagnosti
             Ok(variable) => variables.push(variable),
             Err(why) => {
                 let message = format!("{:?} is ignored: {why}", text.as_str());
-                warnings.push(Diagnostic::warning(message).on(value, word.range));
+                warnings.push(Diagnostic::warning(Code::Variable, message).on(value, word.range));
             }
         }
     }

@@ -3,7 +3,10 @@
 use tomte::table::ExitSet;
 
 use super::{scalar::decimal, signal, word, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 const NAMES: [(&str, u8); 67] = [
     ("SUCCESS", 0),
@@ -89,6 +92,7 @@ pub fn add(text: &Text, set: &mut ExitSet) -> Result<(), Diagnostic> {
         } else {
             let problem = wrong(
                 &word,
+                Code::ExitStatus,
                 format!("{name:?} is no exit code from 0 to 255, no exit code's name and no signal"),
             );
             let names = NAMES.into_iter().map(|(name, _)| name).chain(signal::names());

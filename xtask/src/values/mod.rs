@@ -17,11 +17,14 @@ pub mod unit_name;
 pub mod user;
 pub mod word;
 
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// An error that points at all of `text`.
-pub fn wrong(text: &Text, message: impl Into<String>) -> Diagnostic {
-    Diagnostic::error(message).on(text, 0..text.len())
+pub fn wrong(text: &Text, code: Code, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(code, message).on(text, 0..text.len())
 }
 
 #[cfg(test)]
@@ -34,7 +37,7 @@ pub mod tests {
 
     /// `text` as if it were a file.
     pub fn text(text: &str) -> Text {
-        let source = Arc::new(Source { path: "x.service".into(), text: text.into() });
+        let source = Arc::new(Source::new("x.service", text));
         Text::of(&source, 0..text.len())
     }
 }

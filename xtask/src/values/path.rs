@@ -3,7 +3,10 @@
 use tomte::table::limits::PATH_BYTES_MAX;
 
 use super::wrong;
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// Without doubled slashes, `.` components and a slash at the end (systemd's path-util.c, `path_simplify`).
 pub fn simplify(path: &str) -> String {
@@ -16,7 +19,9 @@ pub fn simplify(path: &str) -> String {
 pub fn absolute(text: &Text) -> Result<String, Diagnostic> {
     let path = text.as_str();
     if !path.starts_with('/') {
-        return Err(wrong(text, format!("{path:?} is not absolute")).help("write the path from / on"));
+        return Err(
+            wrong(text, Code::Path, format!("{path:?} is not absolute")).help("write the path from / on")
+        );
     }
     normal(text)
 }
@@ -25,13 +30,17 @@ pub fn absolute(text: &Text) -> Result<String, Diagnostic> {
 pub fn normal(text: &Text) -> Result<String, Diagnostic> {
     let path = text.as_str();
     if path.split('/').any(|part| part == "..") {
-        return Err(wrong(text, format!("{path:?} contains \"..\"")));
+        return Err(wrong(text, Code::Path, format!("{path:?} contains \"..\"")));
     }
     if path.chars().any(|c| c.is_ascii_control()) {
-        return Err(wrong(text, format!("{path:?} contains a control character")));
+        return Err(wrong(text, Code::Path, format!("{path:?} contains a control character")));
     }
     if path.len() >= PATH_BYTES_MAX {
-        return Err(wrong(text, format!("a path of {} bytes; at most {}", path.len(), PATH_BYTES_MAX - 1)));
+        return Err(wrong(
+            text,
+            Code::Path,
+            format!("a path of {} bytes; at most {}", path.len(), PATH_BYTES_MAX - 1),
+        ));
     }
     Ok(simplify(path))
 }

@@ -3,7 +3,10 @@
 use tomte::table::Rlimit;
 
 use super::{scalar::decimal, time, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,7 @@ pub fn key(resource: u8) -> &'static str {
 /// The limit that `key` sets to `text`: `soft:hard` or one value for both.
 pub fn parse(key: &str, text: &Text) -> Result<Rlimit, Diagnostic> {
     let Some((_, resource, unit)) = LIMITS.into_iter().find(|(known, _, _)| *known == key) else {
-        return Err(wrong(text, format!("{key} is no resource limit")));
+        return Err(wrong(text, Code::ResourceLimit, format!("{key} is no resource limit")));
     };
     let (soft, hard) = match text.as_str().find(':') {
         Some(colon) => {
@@ -56,7 +59,11 @@ pub fn parse(key: &str, text: &Text) -> Result<Rlimit, Diagnostic> {
         }
     };
     if soft > hard {
-        return Err(wrong(text, format!("{:?}: the soft limit is above the hard limit", text.as_str())));
+        return Err(wrong(
+            text,
+            Code::ResourceLimit,
+            format!("{:?}: the soft limit is above the hard limit", text.as_str()),
+        ));
     }
     Ok(Rlimit { resource, soft, hard })
 }
@@ -74,7 +81,9 @@ fn value(text: &Text, unit: Unit) -> Result<u64, Diagnostic> {
         Unit::Seconds => return Ok(time::span(text)?.0.div_ceil(1_000_000)),
         Unit::Micros => return Ok(time::span_in(text, 1)?.0),
     };
-    parsed.ok_or_else(|| wrong(text, format!("{:?}: expected {example}, or infinity", text.as_str())))
+    parsed.ok_or_else(|| {
+        wrong(text, Code::ResourceLimit, format!("{:?}: expected {example}, or infinity", text.as_str()))
+    })
 }
 
 fn digits(text: &str) -> Option<u64> {

@@ -1,7 +1,10 @@
 //! Single words with a fixed set of meanings: booleans, enumerations, numbers, modes.
 
 use super::wrong;
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// `yes` and its synonyms (systemd's parse-util.c, `parse_boolean`).
 pub fn boolean(text: &Text) -> Result<bool, Diagnostic> {
@@ -23,7 +26,7 @@ pub fn choice<T: Copy>(text: &Text, choices: &[(&str, T)]) -> Result<T, Diagnost
 /// "`text` is none of `names`".
 pub fn expected(text: &Text, names: &[&str]) -> Diagnostic {
     let message = format!("{:?}: expected {}", text.as_str(), names.join(" | "));
-    wrong(text, message).did_you_mean(text.as_str(), names.iter().copied())
+    wrong(text, Code::Word, message).did_you_mean(text.as_str(), names.iter().copied())
 }
 
 /// Digits as a number, without leading zeros: systemd would take those for octal.
@@ -36,7 +39,9 @@ pub fn decimal(digits: &str) -> Option<u64> {
 /// A decimal number.
 pub fn number(text: &Text) -> Result<u32, Diagnostic> {
     let value = decimal(text.as_str()).and_then(|value| u32::try_from(value).ok());
-    value.ok_or_else(|| wrong(text, format!("{:?}: expected a number from 0 to {}", text.as_str(), u32::MAX)))
+    value.ok_or_else(|| {
+        wrong(text, Code::Number, format!("{:?}: expected a number from 0 to {}", text.as_str(), u32::MAX))
+    })
 }
 
 /// An access mode in octal, at most `max`.
@@ -44,7 +49,11 @@ pub fn mode(text: &Text, max: u16) -> Result<u16, Diagnostic> {
     let octal = !text.is_empty() && text.as_str().bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     let value = octal.then(|| u16::from_str_radix(text.as_str(), 8).ok()).flatten();
     value.filter(|mode| *mode <= max).ok_or_else(|| {
-        wrong(text, format!("{:?}: expected an access mode in octal, at most {max:04o}", text.as_str()))
+        wrong(
+            text,
+            Code::AccessMode,
+            format!("{:?}: expected an access mode in octal, at most {max:04o}", text.as_str()),
+        )
     })
 }
 

@@ -1,7 +1,10 @@
 //! Signals by name or number. The numbers are those of every architecture tomte has (x86_64, arm, aarch64, riscv64).
 
 use super::{scalar::decimal, wrong};
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 const NAMES: [(&str, u8); 31] = [
     ("HUP", 1),
@@ -64,7 +67,7 @@ pub fn named(name: &str) -> Option<u8> {
 pub fn parse(text: &Text) -> Result<u8, Diagnostic> {
     named(text.as_str()).ok_or_else(|| {
         let bare = text.as_str().trim_start_matches("SIG");
-        wrong(text, format!("{:?} is no signal", text.as_str())).did_you_mean(bare, names())
+        wrong(text, Code::Signal, format!("{:?} is no signal", text.as_str())).did_you_mean(bare, names())
     })
 }
 

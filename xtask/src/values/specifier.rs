@@ -3,9 +3,11 @@
 
 use super::unit_name::{UnitName, unescape};
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     read::{Builder, Text},
 };
+
+const NO_SPECIFIER: &str = "is no specifier";
 
 /// What specifiers are resolved against.
 #[derive(Clone, Debug)]
@@ -30,8 +32,9 @@ impl Specifiers {
                 Some('%') => done.push(b"%", text.offset(percent)),
                 Some(letter) if letter.is_ascii_alphanumeric() => {
                     let value = self.lookup(letter).map_err(|why| {
-                        let problem =
-                            Diagnostic::error(format!("%{letter} {why}")).on(text, percent..percent + 2);
+                        let code = if why == NO_SPECIFIER { Code::Specifier } else { Code::RunTimeSpecifier };
+                        let problem = Diagnostic::error(code, format!("%{letter} {why}"))
+                            .on(text, percent..percent + 2);
                         problem.help("write %% for a percent sign")
                     })?;
                     done.push(value.as_bytes(), text.offset(percent));
@@ -45,7 +48,7 @@ impl Specifiers {
             at = percent + 2;
         }
         done.copy(text, at..text.len());
-        done.finish(text.offset(text.len())).ok_or_else(|| super::wrong(text, "not UTF-8"))
+        done.finish(text.offset(text.len())).ok_or_else(|| super::wrong(text, Code::NotUtf8, "not UTF-8"))
     }
 
     fn lookup(&self, letter: char) -> Result<String, &'static str> {
@@ -87,7 +90,7 @@ impl Specifiers {
             'd' => return Err("is the credentials directory; credentials are not supported by this tomte"),
             'c' | 'r' | 'R' => return Err("is a control group path, which systemd has dropped too"),
             'y' | 'Y' => return Err("is the unit file's path, which does not exist on the target"),
-            _ => return Err("is no specifier"),
+            _ => return Err(NO_SPECIFIER),
         })
     }
 

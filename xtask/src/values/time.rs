@@ -4,7 +4,7 @@ use tomte::table::Micros;
 
 use super::wrong;
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     read::{Text, is_blank},
 };
 
@@ -57,14 +57,14 @@ pub fn span_in(text: &Text, bare: u64) -> Result<Micros, Diagnostic> {
         return Ok(Micros::FOREVER);
     }
     if written.starts_with('-') {
-        return Err(wrong(text, format!("{written:?}: a time span is not negative")));
+        return Err(wrong(text, Code::TimeSpan, format!("{written:?}: a time span is not negative")));
     }
     match sum(written, bare) {
         Some(total) => Ok(Micros(total)),
         None => {
             let message =
                 format!("{written:?}: expected a time span such as 90, 1min 30s, 500ms or infinity");
-            Err(wrong(text, message))
+            Err(wrong(text, Code::TimeSpan, message))
         }
     }
 }

@@ -3,7 +3,10 @@
 use tomte::table::Name;
 
 use super::wrong;
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// Every kind of unit systemd has.
 pub const SUFFIXES: [&str; 11] = [
@@ -76,7 +79,7 @@ impl UnitName {
 
 /// The unit name that `text` is.
 pub fn parse(text: &Text) -> Result<UnitName, Diagnostic> {
-    UnitName::new(text.as_str()).map_err(|message| wrong(text, message))
+    UnitName::new(text.as_str()).map_err(|message| wrong(text, Code::UnitName, message))
 }
 
 /// Undoes systemd-escape(1): `-` is `/`, `\xHH` a byte. `None` if it is no such escape or no UTF-8.

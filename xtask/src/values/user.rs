@@ -7,7 +7,10 @@ use siphasher::sip::SipHasher24;
 use tomte::table::limits::USER_NAME_BYTES_MAX;
 
 use super::wrong;
-use crate::{diag::Diagnostic, read::Text};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Text,
+};
 
 /// systemd's key for names that are made from unit names (unit.c, `user_from_unit_name`).
 const NAME_KEY: [u8; 16] =
@@ -43,7 +46,7 @@ pub fn parse(text: &Text) -> Result<String, Diagnostic> {
     if number(name).is_some() {
         return Ok(name.to_owned());
     }
-    let refuse = |why: &str| Err(wrong(text, format!("{name:?} is no user or group: {why}")));
+    let refuse = |why: &str| Err(wrong(text, Code::UserName, format!("{name:?} is no user or group: {why}")));
     if name.starts_with(|c: char| c.is_ascii_digit()) {
         return refuse(
             "a number is decimal, without leading zeros, below 4294967295, and a name begins with a letter",

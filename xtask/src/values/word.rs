@@ -3,7 +3,7 @@
 
 use super::wrong;
 use crate::{
-    diag::Diagnostic,
+    diag::{Code, Diagnostic},
     read::{Builder, Text, is_blank},
 };
 
@@ -71,10 +71,14 @@ pub fn next(value: &Text, from: usize, escapes: Escapes) -> Result<Option<Word>,
     }
     if let Some((c, open)) = quote {
         let message = format!("unbalanced quoting: this {c} has no twin");
-        return Err(Diagnostic::error(message).on(value, open..text.len()));
+        return Err(Diagnostic::error(Code::Quoting, message).on(value, open..text.len()));
     }
     let Some(word) = word.finish(value.offset(at)) else {
-        return Err(wrong(&value.slice(start..at), "the escapes in this word make bytes that are no UTF-8"));
+        return Err(wrong(
+            &value.slice(start..at),
+            Code::NotUtf8,
+            "the escapes in this word make bytes that are no UTF-8",
+        ));
     };
     Ok(Some(Word { text: word, range: start..at, next: skip(at), unknown_escape }))
 }
@@ -112,7 +116,7 @@ pub fn unquoted(value: &Text) -> Vec<Text> {
 pub fn bad_escape(value: &Text, at: usize) -> Diagnostic {
     let end = value.as_str()[at + 1..].chars().next().map_or(at + 1, |c| at + 1 + c.len_utf8());
     let written = &value.as_str()[at..end];
-    Diagnostic::error(format!("unknown escape sequence {written}"))
+    Diagnostic::error(Code::Escape, format!("unknown escape sequence {written}"))
         .on(value, at..end)
         .help("known are \\a \\b \\f \\n \\r \\t \\v \\\\ \\\" \\' \\s \\xHH \\OOO \\uHHHH \\UHHHHHHHH; write \\\\ for a backslash")
 }

@@ -9,9 +9,9 @@ use tomte::table::{
 };
 
 use crate::{
-    check::{Image, load_for},
+    check::{Image, beyond, load_for},
     diag::Diagnostics,
-    model::{Exec, Install, Kind, Located, Service},
+    model::{Exec, Install, Kind, Located, Relation, Relations, Service},
 };
 
 /// Relative, so that messages are the same on every machine; tests run in xtask/.
@@ -24,6 +24,7 @@ fn image() -> Image {
 fn said(path: &Path) -> (usize, String) {
     let mut sink = Diagnostics::default();
     let units = load_for(&[path.to_owned()], &image(), &mut sink);
+    beyond(&units, &mut sink);
     (units.len(), sink.render(false).replace(&format!("{CONFIGS}/bad/"), ""))
 }
 
@@ -72,18 +73,25 @@ fn each_directive_lands_in_its_own_field() {
     let unit = units.iter().find(|unit| unit.name == "everything.service").expect("loaded");
     let values =
         |list: &[Located<String>]| list.iter().map(|name| name.value.clone()).collect::<Vec<_>>().join(" ");
+    let related = |list: &Relations, relation| values(&list.of(relation).cloned().collect::<Vec<_>>());
     assert_eq!(unit.description, "Everything in everything.service");
-    assert_eq!(values(&unit.after), "app.target other.service network.target");
+    assert_eq!(related(&unit.relations, Relation::After), "app.target other.service network.target");
     assert_eq!(
-        (values(&unit.wants), values(&unit.requires), values(&unit.before)),
-        ("app.target".into(), "other.service".into(), "shutdown.target".into())
+        [Relation::Wants, Relation::Requires, Relation::Before]
+            .map(|relation| related(&unit.relations, relation)),
+        ["app.target", "other.service", "shutdown.target"]
     );
     assert_eq!(unit.start_limit, StartLimit { interval: Micros::from_secs(60), burst: 3 });
     assert!(!unit.default_dependencies);
-    let Install { present, wanted_by, required_by, aliases, also } = &unit.install;
+    let Install { present, relations, aliases, also } = &unit.install;
     assert!(*present);
     assert_eq!(
-        [values(wanted_by), values(required_by), values(aliases), values(also)],
+        [
+            related(relations, Relation::WantedBy),
+            related(relations, Relation::RequiredBy),
+            values(aliases),
+            values(also)
+        ],
         ["multi-user.target", "app.target", "all.service", "other.service"]
     );
     let Kind::Service(service) = &unit.kind else { panic!("not a service") };

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::*;
-use crate::check::{Image, load_for};
+use crate::{
+    check::{Image, load_for},
+    diag::Severity,
+};
 
 /// Writes `files` (path, text; `-> target` makes a symbolic link) into a folder and loads it.
 fn load_folder(files: &[(&str, &str)], image: &Image) -> (Vec<Unit>, Diagnostics) {
@@ -26,10 +29,7 @@ fn names(units: &[Unit]) -> Vec<&str> {
 }
 
 fn user(unit: &Unit) -> &str {
-    match &unit.kind {
-        Kind::Service(service) => &service.exec.user.value,
-        Kind::Target => "",
-    }
+    unit.kind.service().map_or("", |service| &service.exec.user.value)
 }
 
 const RUN: &str = "[Service]\nExecStart=/bin/true\n";
@@ -87,7 +87,7 @@ fn links_are_aliases_masks_and_installations() {
             ("m.service", "-> /dev/null"),
             ("n.service", ""),
             ("x.target.requires/a.service", "-> ../a.service"),
-            ("x.timer", ""),
+            ("x.scope", ""),
             ("README", ""),
         ],
         &Image::default(),
@@ -95,14 +95,16 @@ fn links_are_aliases_masks_and_installations() {
     assert_eq!(names(&units), ["a.service"]);
     let install = &units[0].install;
     assert_eq!(install.aliases[0].value, "b.service");
-    assert!(install.present && install.required_by[0].value == "x.target");
+    assert!(
+        install.present && install.relations.of(Relation::RequiredBy).any(|other| other.value == "x.target")
+    );
     let said: Vec<_> = sink.iter().map(|said| said.message.rsplit('/').next().unwrap_or_default()).collect();
     assert_eq!(
         said,
         [
             "m.service: masked",
             "n.service: masked",
-            "x.timer: timer units are not supported by this tomte: skipped"
+            "x.scope: scope units are not supported by tomte: skipped"
         ]
     );
 }

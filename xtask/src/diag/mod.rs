@@ -1,7 +1,17 @@
 //! Diagnostics: what is wrong, where, and what was meant. Everything that is wrong with somebody's input goes through
 //! here and nowhere else; the wording of each problem belongs to whoever finds it.
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
+mod codes;
+#[cfg(test)]
+mod examples;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher as _},
+    ops::Range,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 use serde_json::{Value, json};
@@ -11,8 +21,10 @@ use crate::{
     read::{Source, Text},
 };
 
+pub use codes::Code;
+
 /// How bad it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Nothing can be made of the input.
     #[default]
@@ -35,10 +47,12 @@ impl Severity {
 }
 
 /// One problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
+    /// What kind of problem it is: stable, for programs and for `cargo xtask explain`.
+    pub code: Code,
     /// What is wrong: one sentence without a full stop.
     pub message: String,
     /// Where; `None` for problems that are not written anywhere, such as a missing file.
@@ -50,19 +64,24 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// A problem without a place yet.
+    pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
+        Self { severity, code, message: message.into(), place: None, width: 1, help: Vec::new() }
+    }
+
     /// An error, without a place yet.
-    pub fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), place: None, width: 1, help: Vec::new() }
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
     }
 
     /// A warning, without a place yet.
-    pub fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(message) }
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message)
     }
 
     /// A note, without a place yet.
-    pub fn note(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Note, ..Self::error(message) }
+    pub fn note(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, code, message)
     }
 
     /// Says where. Takes a [`Place`] or an `Option` of one, as the model's values carry.
@@ -111,24 +130,49 @@ pub fn closest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>)
     near.min_by_key(|(distance, _, _)| *distance).map(|(_, _, candidate)| candidate)
 }
 
+/// Problems of one severity that are kept for one file: what follows is counted only.
+pub const SHOWN_PER_FILE_MAX: usize = 100;
+/// Characters of one message that are kept: it may quote what is wrong, which may be a megabyte.
+const MESSAGE_CHARACTERS_MAX: usize = 600;
+
 /// All problems of one run, in the order in which they were found, and the files they are in.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// Where in `list` the problems with a hash are.
+    known: HashMap<u64, Vec<usize>>,
     sources: BTreeMap<PathBuf, Arc<Source>>,
+    /// How many of each severity, those not kept included.
+    counts: BTreeMap<Severity, usize>,
+    by_file: HashMap<(PathBuf, Severity), usize>,
 }
 
 impl Diagnostics {
-    /// Adds a problem.
-    pub fn push(&mut self, problem: Diagnostic) {
-        if !self.list.contains(&problem) {
+    /// Adds a problem, unless the very same one is known. Of each file the first hundred of a severity are kept.
+    pub fn push(&mut self, mut problem: Diagnostic) {
+        shorten(&mut problem.message);
+        problem.help.iter_mut().for_each(shorten);
+        let mut hasher = DefaultHasher::new();
+        problem.hash(&mut hasher);
+        let known = self.known.entry(hasher.finish()).or_default();
+        if known.iter().any(|at| self.list[*at] == problem) {
+            return;
+        }
+        *self.counts.entry(problem.severity).or_default() += 1;
+        let in_file = match &problem.place {
+            Some(place) => self.by_file.entry((place.file.clone(), problem.severity)).or_default(),
+            None => &mut 0,
+        };
+        *in_file += 1;
+        if *in_file <= SHOWN_PER_FILE_MAX {
+            known.push(self.list.len());
             self.list.push(problem);
         }
     }
 
     /// Remembers a file, so that its lines can be shown.
     pub fn add_source(&mut self, source: &Arc<Source>) {
-        self.sources.insert(source.path.clone(), Arc::clone(source));
+        self.sources.insert(source.path().to_owned(), Arc::clone(source));
     }
 
     /// Whether there is an error among them.
@@ -136,19 +180,33 @@ impl Diagnostics {
         self.count(Severity::Error) > 0
     }
 
-    /// How many of one severity.
+    /// How many of one severity, those that were too many to keep included.
     pub fn count(&self, severity: Severity) -> usize {
-        self.iter().filter(|problem| problem.severity == severity).count()
+        self.counts.get(&severity).copied().unwrap_or(0)
     }
 
-    /// All of them, in the order in which they were found.
+    /// A note for every file that had too many problems.
+    fn not_shown(&self) -> Vec<Diagnostic> {
+        let mut files: Vec<_> =
+            self.by_file.iter().filter(|(_, count)| **count > SHOWN_PER_FILE_MAX).collect();
+        files.sort();
+        let note = |((file, severity), count): (&(PathBuf, Severity), &usize)| {
+            let more = count - SHOWN_PER_FILE_MAX;
+            let message = format!("{}: {more} further {}s are not shown", file.display(), severity.as_str());
+            Diagnostic::note(Code::NotShown, message)
+        };
+        files.into_iter().map(note).collect()
+    }
+
+    /// All that were kept, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
     }
 
     /// The text for people, each problem followed by an empty line.
     pub fn render(&self, color: bool) -> String {
-        self.iter().map(|problem| self.render_one(problem, color) + "\n\n").collect()
+        let more = self.not_shown();
+        self.iter().chain(&more).map(|problem| self.render_one(problem, color) + "\n\n").collect()
     }
 
     /// Writes them to stderr, and a count of them.
@@ -164,11 +222,12 @@ impl Diagnostics {
         }
     }
 
-    /// For programs: a list of objects with `severity`, `message`, `file`, `line`, `column`, `width`, `help`.
+    /// For programs: a list of objects with `severity`, `code`, `message`, `file`, `line`, `column`, `width`, `help`.
     pub fn to_json(&self) -> Value {
         let one = |problem: &Diagnostic| {
             json!({
                 "severity": problem.severity.as_str(),
+                "code": problem.code.as_str(),
                 "message": problem.message,
                 "file": problem.place.as_ref().map(|place| place.file.to_string_lossy()),
                 "line": problem.place.as_ref().map(|place| place.line),
@@ -177,7 +236,7 @@ impl Diagnostics {
                 "help": problem.help,
             })
         };
-        self.iter().map(one).collect()
+        self.iter().chain(&self.not_shown()).map(one).collect()
     }
 
     fn render_one(&self, problem: &Diagnostic, color: bool) -> String {
@@ -188,7 +247,7 @@ impl Diagnostics {
         };
         let path =
             problem.place.as_ref().map(|place| place.file.to_string_lossy().into_owned()).unwrap_or_default();
-        let title = level.primary_title(problem.message.as_str());
+        let title = level.primary_title(problem.message.as_str()).id(problem.code.as_str());
         let mut group = match (&problem.place, self.line_of(problem)) {
             (Some(place), Some(line)) => {
                 let span = span_of(line, place.column, problem.width);
@@ -211,6 +270,16 @@ impl Diagnostics {
     fn line_of(&self, problem: &Diagnostic) -> Option<&str> {
         let place = problem.place.as_ref()?;
         self.sources.get(&place.file)?.line(place.line)
+    }
+}
+
+/// Takes the middle out of a text that is too long to be read.
+fn shorten(text: &mut String) {
+    let kept = MESSAGE_CHARACTERS_MAX / 2;
+    let Some((start, _)) = text.char_indices().nth(kept) else { return };
+    let Some((end, _)) = text[start..].char_indices().nth_back(kept - 1) else { return };
+    if end > 0 {
+        text.replace_range(start..start + end, " … ");
     }
 }
 
@@ -243,9 +312,13 @@ mod tests {
     #[test]
     fn a_problem_without_a_place_or_source_is_one_line() {
         let mut sink = Diagnostics::default();
-        sink.push(Diagnostic::error("no board x"));
-        sink.push(Diagnostic::warning("odd").at(Place { file: "a".into(), line: 3, column: 4 }));
-        assert_eq!(sink.render(false), "error: no board x\n\nwarning: odd\n--> a:3:4\n\n");
+        sink.push(Diagnostic::error(Code::NoSuchPath, "no board x"));
+        sink.push(Diagnostic::warning(Code::Masked, "odd").at(Place {
+            file: "a".into(),
+            line: 3,
+            column: 4,
+        }));
+        assert_eq!(sink.render(false), "error[T0005]: no board x\n\nwarning[T0016]: odd\n--> a:3:4\n\n");
         assert_eq!((sink.count(Severity::Error), sink.count(Severity::Warning)), (1, 1));
     }
 
@@ -253,12 +326,15 @@ mod tests {
     fn programs_get_every_part_of_a_problem() {
         let mut sink = Diagnostics::default();
         sink.push(
-            Diagnostic::error("bad").at(Place { file: "a".into(), line: 3, column: 4 }).wide(2).help("so"),
+            Diagnostic::error(Code::Word, "bad")
+                .at(Place { file: "a".into(), line: 3, column: 4 })
+                .wide(2)
+                .help("so"),
         );
-        sink.push(Diagnostic::warning("odd"));
+        sink.push(Diagnostic::warning(Code::Masked, "odd"));
         let expected = json!([
-            {"severity": "error", "message": "bad", "file": "a", "line": 3, "column": 4, "width": 2, "help": ["so"]},
-            {"severity": "warning", "message": "odd", "file": null, "line": null, "column": null, "width": 1,
+            {"severity": "error", "code": "T0101", "message": "bad", "file": "a", "line": 3, "column": 4, "width": 2, "help": ["so"]},
+            {"severity": "warning", "code": "T0016", "message": "odd", "file": null, "line": null, "column": null, "width": 1,
              "help": []},
         ]);
         assert_eq!(sink.to_json(), expected);
@@ -267,10 +343,10 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_characters_meant() {
         let mut sink = Diagnostics::default();
-        sink.add_source(&Arc::new(Source { path: "a".into(), text: "ä=öx\n".into() }));
+        sink.add_source(&Arc::new(Source::new("a", "ä=öx\n")));
         let place = |column| Place { file: "a".into(), line: 1, column };
-        sink.push(Diagnostic::error("middle").at(place(3)).wide(2).help("look"));
-        sink.push(Diagnostic::error("end").at(place(5)));
+        sink.push(Diagnostic::error(Code::Word, "middle").at(place(3)).wide(2).help("look"));
+        sink.push(Diagnostic::error(Code::Word, "end").at(place(5)));
         let text = sink.render(false);
         assert!(text.contains("1 | ä=öx\n  |   ^^\n  |\n  = help: look\n"), "{text}");
         assert!(text.contains("1 | ä=öx\n  |     ^\n"), "{text}");

@@ -1,0 +1,90 @@
+//! systemd.service(5): [Service].
+
+use super::{
+    Directive, Off, Page, boolean, extra, inert, needed, number, put, refused, span, supported, text,
+};
+use crate::{
+    check::{relations::action, service as s},
+    values::scalar,
+};
+
+pub const PAGE: Page = Page { manual: "systemd.service(5)", directives: DIRECTIVES };
+
+const OBSOLETE: &str = "systemd does nothing about it any more";
+const USB: &str = "FunctionFS gadgets are set up by a program of the image";
+
+const DIRECTIVES: &[Directive] = &[
+    needed("BusName", Off::Empty, text)
+        .note("a service that owns a bus name needs a message bus; remove BusName= if it works without"),
+    inert("BusPolicy", OBSOLETE),
+    supported("ExecCondition", s::command),
+    supported("ExecReload", s::command),
+    supported("ExecStart", s::command),
+    supported("ExecStartPost", s::command),
+    supported("ExecStartPre", s::command),
+    supported("ExecStop", s::command),
+    supported("ExecStopPost", s::command),
+    extra("ExitType", |_, a, _| scalar::choice(&a.value, &[("main", ()), ("cgroup", ())]))
+        .unless(Off::Word("main")),
+    extra("FailureAction", action).unless(Off::Word("none")),
+    extra("FileDescriptorStoreMax", number),
+    extra("FileDescriptorStorePreserve", |_, a, _| {
+        scalar::choice(&a.value, &[("no", ()), ("yes", ()), ("restart", ())])
+    })
+    .unless(Off::Word("no")),
+    extra("GuessMainPID", boolean),
+    extra("NonBlocking", boolean).unless(Off::No),
+    extra("NotifyAccess", |_, a, _| {
+        scalar::choice(&a.value, &[("none", ()), ("main", ()), ("exec", ()), ("all", ())])
+    }),
+    extra("OOMPolicy", |_, a, _| scalar::choice(&a.value, &[("continue", ()), ("stop", ()), ("kill", ())])),
+    extra("OpenFile", text).unless(Off::Empty),
+    needed("PIDFile", Off::Empty, text)
+        .note("it goes with Type=forking; run the program in the foreground instead"),
+    supported("PermissionsStartOnly", s::permissions_start_only)
+        .note("only what it is without; systemd has deprecated it"),
+    extra("RebootArgument", text),
+    extra("ReloadSignal", |_, a, _| s::signal(a).map(drop)),
+    supported("RemainAfterExit", |d, a, _| {
+        put(&mut d.service().remain_after_exit, scalar::boolean(&a.value))
+    }),
+    supported("Restart", s::restart),
+    supported("RestartForceExitStatus", |d, a, _| {
+        s::exit_status(&mut d.service().restart_force_exit_status, a)
+    }),
+    extra("RestartMaxDelaySec", span),
+    extra("RestartMode", |_, a, _| {
+        scalar::choice(&a.value, &[("normal", ()), ("direct", ()), ("debug", ())])
+    })
+    .unless(Off::Word("normal")),
+    supported("RestartPreventExitStatus", |d, a, _| {
+        s::exit_status(&mut d.service().restart_prevent_exit_status, a)
+    }),
+    supported("RestartSec", s::restart_sec),
+    extra("RestartSteps", number),
+    needed("RootDirectoryStartOnly", Off::No, boolean).narrowing(),
+    extra("RuntimeMaxSec", span),
+    extra("RuntimeRandomizedExtraSec", span),
+    needed("Sockets", Off::Empty, text).note("the service would not be given the sockets it expects"),
+    extra("StartLimitAction", action).unless(Off::Word("none")),
+    supported("StartLimitBurst", s::start_limit_burst_legacy),
+    supported("StartLimitInterval", s::start_limit_interval_legacy),
+    supported("SuccessExitStatus", |d, a, _| s::exit_status(&mut d.service().success_exit_status, a)),
+    inert("SysVStartPriority", OBSOLETE),
+    extra("TimeoutAbortSec", span),
+    supported("TimeoutSec", s::timeout),
+    extra("TimeoutStartFailureMode", |_, a, _| {
+        scalar::choice(&a.value, &[("terminate", ()), ("abort", ()), ("kill", ())])
+    })
+    .unless(Off::Word("terminate")),
+    supported("TimeoutStartSec", s::timeout_start),
+    extra("TimeoutStopFailureMode", |_, a, _| {
+        scalar::choice(&a.value, &[("terminate", ()), ("abort", ()), ("kill", ())])
+    })
+    .unless(Off::Word("terminate")),
+    supported("TimeoutStopSec", s::timeout_stop),
+    supported("Type", s::service_type),
+    refused("USBFunctionDescriptors", Off::Empty, USB),
+    refused("USBFunctionStrings", Off::Empty, USB),
+    extra("WatchdogSec", span),
+];

@@ -1,0 +1,117 @@
+//! What the directives of systemd.unit(5) that speak of other units do, and the actions of [Unit].
+
+use super::{
+    directives::units,
+    draft::{Cx, Draft},
+};
+use crate::{
+    diag::{Code, Diagnostic},
+    model::{Located, Relation},
+    read::Assignment,
+    values::{path, scalar, word, wrong},
+};
+
+type Done = Result<(), Diagnostic>;
+
+/// What `key` says, in the spelling of today.
+fn relation_of(key: &str) -> Relation {
+    Relation::of(key).unwrap_or_else(|| unreachable!("{key}= is no relation"))
+}
+
+/// A relation of [Unit]: adds units. Such lists only grow: an empty value resets nothing.
+pub fn related(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let relation = relation_of(a.key.as_str());
+    units(a, cx, |other| d.unit.relations.push(relation, other))
+}
+
+/// A relation of [Install]: adds units.
+pub fn install(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let relation = relation_of(a.key.as_str());
+    units(a, cx, |other| d.unit.install.relations.push(relation, other))
+}
+
+/// Adds the units that the assignment names to `list`.
+pub fn names(list: &mut Vec<Located<String>>, a: &Assignment, cx: &mut Cx) -> Done {
+    units(a, cx, |name| list.push(name))
+}
+
+/// What the old spelling `key` is called today; `None` if it is no old one.
+fn new_spelling(key: &str) -> Option<Relation> {
+    match key {
+        "BindTo" => Some(Relation::BindsTo),
+        "PropagateReloadTo" => Some(Relation::PropagatesReloadTo),
+        "PropagateReloadFrom" => Some(Relation::ReloadPropagatedFrom),
+        "RequiresOverridable" => Some(Relation::Requires),
+        "RequisiteOverridable" => Some(Relation::Requisite),
+        _ => None,
+    }
+}
+
+/// A relation in an old spelling.
+pub fn renamed(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let key = a.key.as_str();
+    let relation = new_spelling(key).unwrap_or_else(|| unreachable!("{key}= is no old spelling"));
+    let problem = Diagnostic::note(Code::OldSpelling, "an old spelling").on(&a.key, 0..a.key.len());
+    cx.problems.push(problem.help(format!("today it is {}=", relation.setting())));
+    units(a, cx, |other| d.unit.relations.push(relation, other))
+}
+
+/// `RequiresMountsFor=` and `WantsMountsFor=`: absolute paths.
+pub fn mounts_for(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    for word in word::list(&a.value)? {
+        path::absolute(&cx.specifiers.expand(&word)?)?;
+    }
+    Ok(())
+}
+
+/// `OnFailureJobMode=` and `OnSuccessJobMode=`.
+pub fn job_mode(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let modes = [
+        "fail",
+        "replace",
+        "replace-irreversibly",
+        "isolate",
+        "flush",
+        "ignore-dependencies",
+        "ignore-requirements",
+        "triggering",
+        "restart-dependencies",
+    ];
+    scalar::choice(&a.value, &modes.map(|mode| (mode, ())))
+}
+
+/// `FailureAction=` and its kind.
+pub fn action(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let actions = [
+        "none",
+        "exit",
+        "exit-force",
+        "reboot",
+        "reboot-force",
+        "reboot-immediate",
+        "poweroff",
+        "poweroff-force",
+        "poweroff-immediate",
+        "soft-reboot",
+        "soft-reboot-force",
+        "kexec",
+        "kexec-force",
+        "halt",
+        "halt-force",
+        "halt-immediate",
+    ];
+    scalar::choice(&a.value, &actions.map(|action| (action, ())))
+}
+
+/// `FailureActionExitStatus=` and `SuccessActionExitStatus=`: 0 to 255, or nothing.
+pub fn action_exit_status(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let value = a.value.as_str();
+    match value.is_empty() || value.parse::<u8>().is_ok() {
+        true => Ok(()),
+        false => Err(wrong(
+            &a.value,
+            Code::ExitStatus,
+            format!("{value:?}: expected an exit status from 0 to 255"),
+        )),
+    }
+}

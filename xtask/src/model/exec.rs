@@ -1,0 +1,58 @@
+//! What systemd.exec(5) says of a process, for every kind of unit that has processes.
+
+use tomte::table::{
+    DirectoryKind, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem, Rlimit, Stdin, Stdout,
+};
+
+use super::{Located, Place};
+
+/// One command line, as `tomte::table::Command`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    pub place: Option<Place>,
+    pub path: String,
+    pub argv: Vec<String>,
+    pub ignore_failure: bool,
+    pub expand: bool,
+    pub privilege: Privilege,
+}
+
+/// As `tomte::table::Exec`. What DynamicUser= forces is already in the other fields.
+#[derive(Clone, Debug)]
+pub struct Exec {
+    /// `User=` as written; empty when unset. With DynamicUser= and no User= `check` fills in the derived name.
+    pub user: Located<String>,
+    pub group: Located<String>,
+    pub supplementary_groups: Vec<Located<String>>,
+    pub dynamic_user: bool,
+    /// `NAME=value`, merged: each name once, the last assignment won.
+    pub environment: Vec<String>,
+    pub working_directory: String,
+    pub working_directory_optional: bool,
+    pub umask: u16,
+    pub rlimits: Vec<Rlimit>,
+    pub capability_bounding_set: u64,
+    pub ambient_capabilities: u64,
+    pub no_new_privileges: bool,
+    pub private_tmp: PrivateTmp,
+    pub protect_system: ProtectSystem,
+    pub protect_home: ProtectHome,
+    pub restrict_suid_sgid: bool,
+    pub remove_ipc: bool,
+    pub directories: Vec<Directories>,
+    pub runtime_directory_preserve: Preserve,
+    pub stdin: Stdin,
+    pub stdout: Stdout,
+    pub stderr: Stdout,
+    pub tty_path: String,
+    pub syslog_identifier: String,
+    pub ignore_sigpipe: bool,
+}
+
+/// As `tomte::table::Directories`: names normalised, sorted, relative to the prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directories {
+    pub kind: DirectoryKind,
+    pub mode: u16,
+    pub names: Vec<String>,
+}

@@ -1,0 +1,105 @@
+//! The kinds of units, and what each has of its own.
+
+use tomte::table::{CommandKind, ExitSet, Kill, Micros, Restart, ServiceType};
+
+use super::{Command, Exec};
+
+/// What a unit is.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    Target,
+    Service(Box<Service>),
+    Socket(Box<Socket>),
+    Timer,
+    Path,
+    Mount(Box<Mount>),
+    Swap(Box<Swap>),
+    Slice,
+}
+
+impl Kind {
+    /// The suffix of such units' names.
+    pub const fn suffix(&self) -> &'static str {
+        match self {
+            Self::Target => "target",
+            Self::Service(_) => "service",
+            Self::Socket(_) => "socket",
+            Self::Timer => "timer",
+            Self::Path => "path",
+            Self::Mount(_) => "mount",
+            Self::Swap(_) => "swap",
+            Self::Slice => "slice",
+        }
+    }
+
+    /// Whether PID 1 can start such units, so that the table has them.
+    pub const fn is_started(&self) -> bool {
+        matches!(self, Self::Target | Self::Service(_))
+    }
+
+    /// The service, if it is one.
+    pub fn service(&self) -> Option<&Service> {
+        if let Self::Service(service) = self { Some(service) } else { None }
+    }
+
+    /// What systemd.exec(5) says of its processes, if it has any.
+    pub fn exec_mut(&mut self) -> Option<&mut Exec> {
+        match self {
+            Self::Service(unit) => Some(&mut unit.exec),
+            Self::Socket(unit) => Some(&mut unit.exec),
+            Self::Mount(unit) => Some(&mut unit.exec),
+            Self::Swap(unit) => Some(&mut unit.exec),
+            Self::Target | Self::Timer | Self::Path | Self::Slice => None,
+        }
+    }
+
+    /// How its processes are ended, if it has any.
+    pub fn kill_mut(&mut self) -> Option<&mut Kill> {
+        match self {
+            Self::Service(unit) => Some(&mut unit.kill),
+            Self::Socket(unit) => Some(&mut unit.kill),
+            Self::Mount(unit) => Some(&mut unit.kill),
+            Self::Swap(unit) => Some(&mut unit.kill),
+            Self::Target | Self::Timer | Self::Path | Self::Slice => None,
+        }
+    }
+}
+
+/// [Service], as `tomte::table::Service`.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub service_type: ServiceType,
+    pub remain_after_exit: bool,
+    pub restart: Restart,
+    pub restart_delay: Micros,
+    pub success_exit_status: ExitSet,
+    pub restart_prevent_exit_status: ExitSet,
+    pub restart_force_exit_status: ExitSet,
+    pub timeout_start: Micros,
+    pub timeout_stop: Micros,
+    pub kill: Kill,
+    /// All command lines, in the order of the file within each kind.
+    pub commands: Vec<(CommandKind, Command)>,
+    pub exec: Exec,
+}
+
+/// [Socket].
+#[derive(Clone, Debug)]
+pub struct Socket {
+    pub kill: Kill,
+    pub exec: Exec,
+}
+
+/// [Mount].
+#[derive(Clone, Debug)]
+pub struct Mount {
+    pub kill: Kill,
+    pub exec: Exec,
+}
+
+/// [Swap].
+#[derive(Clone, Debug)]
+pub struct Swap {
+    pub kill: Kill,
+    pub exec: Exec,
+}

@@ -1,0 +1,98 @@
+//! A unit after `check`: typed, owned, every default filled in, names not yet ids. What `read` + `check` make and
+//! `order` + `bake` consume.
+//!
+//! Types that the table has are the table's own.
+
+mod exec;
+mod kinds;
+mod relations;
+
+use std::path::PathBuf;
+
+use tomte::table::StartLimit;
+
+use crate::diag::Diagnostic;
+
+pub use exec::{Command, Directories, Exec};
+pub use kinds::{Kind, Mount, Service, Socket, Swap};
+pub use relations::{Relation, Relations};
+
+/// A place in a unit file. Lines and columns start at 1; columns count characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    pub file: PathBuf,
+    pub line: usize,
+    pub column: usize,
+}
+
+/// A value and where it was written; `None` for defaults and implied values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located<T> {
+    pub value: T,
+    pub place: Option<Place>,
+}
+
+/// One unit.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Full name with suffix.
+    pub name: String,
+    /// The file it was read from; `None` for the targets tomte brings along.
+    pub file: Option<PathBuf>,
+    pub description: String,
+    pub default_dependencies: bool,
+    /// What the unit says of other units in [Unit].
+    pub relations: Relations,
+    /// `Condition*=` and `Assert*=`, in the order of the file.
+    pub conditions: Vec<Condition>,
+    pub start_limit: StartLimit,
+    pub install: Install,
+    pub kind: Kind,
+    /// What the unit asks for and this tomte's PID 1 cannot do yet: what `bake` has to say about it.
+    pub later: Vec<Diagnostic>,
+}
+
+impl Unit {
+    /// A unit of which nothing is known but its name.
+    pub fn new(name: &str, kind: Kind, start_limit: StartLimit) -> Self {
+        Self {
+            name: name.to_owned(),
+            file: None,
+            description: String::new(),
+            default_dependencies: true,
+            relations: Relations::default(),
+            conditions: Vec::new(),
+            start_limit,
+            install: Install::default(),
+            kind,
+            later: Vec::new(),
+        }
+    }
+}
+
+/// `Condition*=` or `Assert*=` (systemd.unit(5), "Conditions and Asserts").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// What is looked at: the key without `Condition` or `Assert`.
+    pub subject: String,
+    /// Whether the start fails if it does not hold, instead of being passed over.
+    pub assert: bool,
+    /// `|`: one of those that have it has to hold, not all.
+    pub trigger: bool,
+    /// `!`: holds if it does not hold.
+    pub negate: bool,
+    pub parameter: Located<String>,
+}
+
+/// `[Install]`.
+#[derive(Clone, Debug, Default)]
+pub struct Install {
+    /// Whether there is such a section.
+    pub present: bool,
+    /// `WantedBy=`, `RequiredBy=`, `UpheldBy=`.
+    pub relations: Relations,
+    /// `Alias=` and symbolic links to the file: other names of this unit.
+    pub aliases: Vec<Located<String>>,
+    /// `Also=`: units that are enabled along with it.
+    pub also: Vec<Located<String>>,
+}
