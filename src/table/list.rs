@@ -2,10 +2,8 @@
 
 use core::{fmt, marker::PhantomData};
 
-use serde::{Serialize, Serializer};
-
 use super::UnitId;
-use crate::record::{Read, Reader};
+use crate::record::{Read, Reader, Write, Writer};
 
 /// Strings one after the other, each ended by NUL: argv and envp pointers aim straight into the table.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -42,9 +40,9 @@ impl fmt::Debug for StrList<'_> {
     }
 }
 
-impl Serialize for StrList<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+impl Write for StrList<'_> {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
     }
 }
 
@@ -97,9 +95,9 @@ impl fmt::Debug for IdList<'_> {
     }
 }
 
-impl Serialize for IdList<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+impl Write for IdList<'_> {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
     }
 }
 
@@ -193,9 +191,9 @@ impl<'t, T: Read<'t> + fmt::Debug> fmt::Debug for List<'t, T> {
     }
 }
 
-impl<T> Serialize for List<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.bytes)
+impl<T> Write for List<'_, T> {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.bytes.write(to);
     }
 }
 

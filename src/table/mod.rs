@@ -37,6 +37,7 @@ use core::fmt;
 use crate::record::{Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
+pub use crate::record::Write;
 pub use board::{Board, Identity, LogTarget, PanicAction};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, strings};

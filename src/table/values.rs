@@ -2,14 +2,18 @@
 
 use core::fmt;
 
-use serde::{Serialize, Serializer};
-
 use super::limits::UNIT_NAME_BYTES_MAX;
-use crate::record::{Read, Reader};
+use crate::record::{Read, Reader, Write, Writer};
 
 /// A unit's place in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitId(pub u16);
+
+impl Write for UnitId {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
+    }
+}
 
 impl Read<'_> for UnitId {
     #[inline(always)]
@@ -30,8 +34,14 @@ impl UnitId {
 }
 
 /// A dynamic name's place in the board's list of identities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdentityId(pub u16);
+
+impl Write for IdentityId {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
+    }
+}
 
 impl Read<'_> for IdentityId {
     #[inline(always)]
@@ -82,9 +92,9 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-impl Serialize for Name<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
+impl Write for Name<'_> {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
     }
 }
 
@@ -103,8 +113,14 @@ impl<'t> Read<'t> for Name<'t> {
 }
 
 /// A span of time in microseconds. `FOREVER` is systemd's `infinity`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Micros(pub u64);
+
+impl Write for Micros {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
+    }
+}
 
 impl Read<'_> for Micros {
     #[inline(always)]

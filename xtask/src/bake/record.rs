@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
-use serde::Serialize;
 use tomte::table::{
     self, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Name, Service, StrList, Unit, UnitId,
+    Identity as IdentityRecord, IdentityId, Kind, List, Name, Service, StrList, Unit, UnitId, Write,
 };
 
 use super::identities::{Identity, dynamic_name};
@@ -165,7 +164,7 @@ pub(super) fn directory<'a>(arena: &'a Bump, directory: &'a model::Directories) 
     Ok(Directories { kind: directory.kind, mode: directory.mode, names: strings(arena, &directory.names)? })
 }
 
-fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
+fn list<'a, T: Write>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 
