@@ -17,7 +17,7 @@ use crate::{
     supervisor::{Outcome, Pid, Spawn},
     table::{
         Board, Command, Directories, DirectoryKind, Exec, Preserve, PrivateTmp, Privilege, ProtectHome,
-        ProtectSystem, Stdin, Stdout, Unit, limits::RLIMITS_MAX,
+        ProtectSystem, Rlimit, Stdin, Stdout, Unit, limits::RLIMITS_MAX,
     },
     wire::ExitStatus,
 };
@@ -36,29 +36,32 @@ pub(super) struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
+    #[inline(never)] // a frame of its own
     pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn) -> Self {
-        let directories = exec.directories.iter().map(directory);
-        let rlimits = exec.rlimits.iter().map(|limit| linux_plan::Rlimit {
-            resource: limit.resource,
-            soft: limit.soft,
-            hard: limit.hard,
-        });
+        let mut parts = Self {
+            directories: Vec::new(),
+            rlimits: Vec::new(),
+            main_pid: String::new(),
+            exit_status: String::new(),
+        };
         // `Table::open` has checked the counts against the capacities.
-        let directories = directories.take(DirectoryKind::ALL.len()).collect();
-        let rlimits = rlimits.take(RLIMITS_MAX).collect();
-        let mut main_pid = String::new();
-        if let Some(Pid(pid)) = spawn.main_pid {
-            let _ = write!(main_pid, "{pid}");
+        for setting in exec.directories.iter() {
+            let _ = parts.directories.push(directory(setting));
         }
-        let mut exit_status = String::new();
+        for Rlimit { resource, soft, hard } in exec.rlimits.iter() {
+            let _ = parts.rlimits.push(linux_plan::Rlimit { resource, soft, hard });
+        }
+        if let Some(Pid(pid)) = spawn.main_pid {
+            let _ = write!(parts.main_pid, "{pid}");
+        }
         let _ = match spawn.outcome.and_then(|outcome| outcome.exit) {
-            Some(ExitStatus::Exited(code)) => write!(exit_status, "{code}"),
+            Some(ExitStatus::Exited(code)) => write!(parts.exit_status, "{code}"),
             Some(ExitStatus::Killed(signal) | ExitStatus::Dumped(signal)) => {
-                write!(exit_status, "{}", signals::Name(signal))
+                write!(parts.exit_status, "{}", signals::Name(signal))
             }
             None => Ok(()),
         };
-        Self { directories, rlimits, main_pid, exit_status }
+        parts
     }
 
     /// Variables about this start.
@@ -81,6 +84,7 @@ impl<'t> Parts<'t> {
     }
 
     /// The whole plan.
+    #[inline(never)] // a frame of its own
     pub(super) fn plan<'a>(
         &'a self,
         board: &Board<'a>,
