@@ -45,6 +45,7 @@ impl<'o> List<'o> {
     }
 }
 
+#[inline(never)] // for a small frame
 pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Result {
     writeln!(out, "  Board: {} ({})", manager.board, manager.arch)?;
     writeln!(out, "  State: {}", manager.state)?;
@@ -61,6 +62,7 @@ pub(super) fn manager_json(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt
     out.write_char('\n')
 }
 
+#[inline(never)] // for a small frame
 pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
     write!(out, "{}", unit.name)?;
     if !unit.description.is_empty() {
