@@ -2,7 +2,7 @@
 //! supervisor's business; whether it is one at all is decided here.
 
 use crate::{
-    linux::{AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket},
+    linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll, socket},
     supervisor::{Answer, ClientId, Supervisor},
     table::{Table, UnitId},
     wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH},
@@ -48,7 +48,7 @@ impl Control {
         let listener = match listen(poll) {
             Ok(listener) => Some(listener),
             Err(errno) => {
-                log::error(format_args!("cannot listen at {SOCKET_PATH}, going on without: {}", Text(errno)));
+                log::error_of(errno, format_args!("cannot listen at {SOCKET_PATH}, going on without"));
                 None
             }
         };

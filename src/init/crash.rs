@@ -9,7 +9,6 @@ use core::{
 use crate::{
     linux::{
         self,
-        errno::Text,
         power::{MachineEnd, end_machine},
         raw::process::{Forked, exit, fork},
     },
@@ -31,7 +30,7 @@ const PANIC_EXIT: u8 = 101;
 pub(super) fn prepare(container: bool) {
     CONTAINER.store(container, Ordering::Relaxed);
     if let Err(errno) = linux::signals::on_fatal(faulted) {
-        log::warn(format_args!("cannot catch faults: {}", Text(errno)));
+        log::warn_of(errno, format_args!("cannot catch faults"));
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn prepare() {
 pub(super) fn to_kmsg() {
     match console::open_kmsg() {
         Ok(()) => TO_KMSG.store(true, Ordering::Relaxed),
-        Err(errno) => warn(format_args!("cannot open /dev/kmsg, logging to the console: {}", Text(errno))),
+        Err(errno) => warn_of(errno, format_args!("cannot open /dev/kmsg, logging to the console")),
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn output() -> Option<OwnedFd> {
     match console::duplicate(is_kmsg()) {
         Ok(output) => Some(output),
         Err(errno) => {
-            warn(format_args!("no log for services, their output goes to /dev/null: {}", Text(errno)));
+            warn_of(errno, format_args!("no log for services, their output goes to /dev/null"));
             None
         }
     }
@@ -74,6 +74,18 @@ pub(super) fn error(text: fmt::Arguments<'_>) {
 #[inline(never)]
 pub(super) fn warn(text: fmt::Arguments<'_>) {
     ::log::warn!("{text}");
+}
+
+/// Logs an error of the kernel's: what could not be done, and why.
+#[inline(never)]
+pub(super) fn error_of(errno: Errno, what: fmt::Arguments<'_>) {
+    error(format_args!("{what}: {}", Text(errno)));
+}
+
+/// Logs a warning of that sort.
+#[inline(never)]
+pub(super) fn warn_of(errno: Errno, what: fmt::Arguments<'_>) {
+    warn(format_args!("{what}: {}", Text(errno)));
 }
 
 /// Logs what happened.

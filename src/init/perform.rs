@@ -2,7 +2,7 @@
 
 use crate::{
     linux::{
-        self, AsFd, Errno, clean::CleanPlan, directory::Directory, errno::Text, plan, poll::Interest,
+        self, AsFd, Errno, clean::CleanPlan, directory::Directory, plan, poll::Interest,
         process::signal_by_pidfd, report::Report,
     },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Whom},
@@ -43,7 +43,7 @@ impl Kernel {
                 Ok(()) => None,
                 Err(errno) => {
                     if self.words.report.is_some() {
-                        log::error(format_args!("cannot start writing the report: {}", Text(errno)));
+                        log::error_of(errno, format_args!("cannot start writing the report"));
                     }
                     Some(Event::Reported)
                 }
@@ -88,7 +88,7 @@ impl Kernel {
         let token = Token::Report(place as u16); // PROCESSES_MAX is far below
         if let Err(errno) = self.poll.add(child.report.as_fd(), token.into(), Interest::Readable) {
             // The report is read when the process has ended, at the latest.
-            log::warn(format_args!("cannot watch the report of {}: {}", record.name, Text(errno)));
+            log::warn_of(errno, format_args!("cannot watch the report of {}", record.name));
         }
         self.groups.entered(spawn.unit, pid);
         let role = Role::Service { unit: spawn.unit, slot: spawn.slot };
@@ -127,11 +127,7 @@ impl Kernel {
         match self.start_janitor(unit, runtime_directories, uid, gid) {
             Ok(()) => None,
             Err(errno) => {
-                log::error(format_args!(
-                    "cannot clean up after {}: {}",
-                    self.table.unit(unit)?.name,
-                    Text(errno)
-                ));
+                log::error_of(errno, format_args!("cannot clean up after {}", self.table.unit(unit)?.name));
                 Some(Event::Cleaned { unit, clean: false })
             }
         }

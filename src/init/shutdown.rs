@@ -95,7 +95,7 @@ fn put_disks_to_rest(kernel: &Kernel) {
             }
         }
         Err(errno) => {
-            log::warn(format_args!("cannot unmount in a child, only writing out: {}", Text(errno)));
+            log::warn_of(errno, format_args!("cannot unmount in a child, only writing out"));
             power::sync();
         }
     }
@@ -107,10 +107,7 @@ fn unmount_all() {
         let text = match linux::boot::read_file(c"/proc/self/mountinfo", &mut mountinfo) {
             Ok(text) => text,
             Err(errno) => {
-                log::warn(format_args!(
-                    "cannot read /proc/self/mountinfo, nothing is unmounted: {}",
-                    Text(errno)
-                ));
+                log::warn_of(errno, format_args!("cannot read /proc/self/mountinfo, nothing is unmounted"));
                 break;
             }
         };
@@ -126,11 +123,7 @@ fn unmount_all() {
                 left = true;
                 if round + 1 == ROUNDS {
                     let _ = power::remount_read_only(path);
-                    log::warn(format_args!(
-                        "cannot unmount {}: {}",
-                        path.to_str().unwrap_or("?"),
-                        Text(errno)
-                    ));
+                    log::warn_of(errno, format_args!("cannot unmount {}", path.to_str().unwrap_or("?")));
                 }
             }
         }

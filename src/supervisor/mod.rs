@@ -119,7 +119,7 @@ impl<'t> Supervisor<'t> {
         self.table = Some(table);
         self.units.clear();
         for _ in 0..table.unit_count() {
-            if self.units.push(Record::new()).is_err() {
+            if self.units.push(self.nowhere.clone()).is_err() {
                 break; // `Table::open` refuses more than UNITS_MAX
             }
         }
