@@ -51,7 +51,8 @@ impl fmt::Display for TalkError {
             Self::Connection(errno) => write!(f, "{SOCKET_PATH}: {}", linux::errno::Text(errno)),
             Self::Closed => write!(f, "{SOCKET_PATH}: closed without an answer"),
             Self::Version(theirs) => {
-                write!(f, "PID 1 speaks version {theirs} of the protocol, this tomte {}", wire::VERSION)
+                let (theirs, ours) = (u64::from(theirs), u64::from(wire::VERSION));
+                write!(f, "PID 1 speaks version {theirs} of the protocol, this tomte {ours}")
             }
             Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
             Self::Refused(why) => f.write_str(why),

@@ -47,7 +47,7 @@ pub(super) fn set_action(action: PanicAction, delay: Micros) {
 /// The panic handler. Processes other than PID 1 just exit.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
     let message = info.message();
-    let (file, line) = info.location().map_or(("?", 0), |place| (place.file(), place.line()));
+    let (file, line) = info.location().map_or(("?", 0), |place| (place.file(), u64::from(place.line())));
     if linux::process::id() == 1 {
         give_up(format_args!("panic at {file}:{line}: {message}"));
     }

@@ -115,7 +115,7 @@ impl Groups {
         if let Members::Cgroup(group) = core::mem::replace(members, Members::Nobody)
             && let Err(errno) = group.remove()
         {
-            log::warn_of(errno, format_args!("cannot remove the cgroup {SLICE}/unit {}", unit.0));
+            log::warn_of(errno, format_args!("cannot remove the cgroup {SLICE}/unit {}", u64::from(unit.0)));
         }
     }
 
@@ -126,7 +126,10 @@ impl Groups {
             Some(Members::Cgroup(group)) => match group.kill(signal) {
                 Ok(()) => true,
                 Err(errno) => {
-                    log::warn_of(errno, format_args!("cannot signal the cgroup of unit {}", unit.0));
+                    log::warn_of(
+                        errno,
+                        format_args!("cannot signal the cgroup of unit {}", u64::from(unit.0)),
+                    );
                     false
                 }
             },

@@ -96,7 +96,7 @@ pub(super) fn info(text: fmt::Arguments<'_>) {
 
 /// Writes one line where messages go.
 pub(super) fn line(level: Level, text: fmt::Arguments<'_>) {
-    let priority = match level {
+    let priority: u64 = match level {
         Level::Error => 3,
         Level::Warn => 4,
         Level::Info => 6,
@@ -117,7 +117,7 @@ pub(super) fn emergency(text: fmt::Arguments<'_>, machine: bool) {
     }
 }
 
-fn write_kmsg(priority: u8, text: fmt::Arguments<'_>) -> bool {
+fn write_kmsg(priority: u64, text: fmt::Arguments<'_>) -> bool {
     let mut line = Line::default();
     let _ = write!(line, "<{priority}>tomte: {text}");
     console::write_kmsg(line.bytes())
@@ -169,6 +169,7 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         }
         Log::MainExited(id, exit) => warn(format_args!("{}: Main process exited, {}.", name(id), Exit(exit))),
         Log::RestartScheduled(id, count) => {
+            let count = u64::from(count);
             info(format_args!("{}: Scheduled restart job, restart counter is at {count}.", name(id)));
         }
         Log::StartLimitHit(id) => error(format_args!("{}: Start request repeated too quickly.", name(id))),
@@ -205,7 +206,7 @@ impl fmt::Display for Named<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.unit(self.1) {
             Some(unit) => unit.name.fmt(f),
-            None => write!(f, "unit {}", self.1.0),
+            None => write!(f, "unit {}", u64::from(self.1.0)),
         }
     }
 }
@@ -217,7 +218,7 @@ impl fmt::Display for Described<'_, '_> {
         match self.0.unit(self.1) {
             Some(unit) if unit.description.is_empty() => unit.name.fmt(f),
             Some(unit) => write!(f, "{} - {}", unit.name, unit.description),
-            None => write!(f, "unit {}", self.1.0),
+            None => write!(f, "unit {}", u64::from(self.1.0)),
         }
     }
 }
@@ -227,7 +228,7 @@ struct Exit(ExitStatus);
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            ExitStatus::Exited(code) => write!(f, "code=exited, status={code}"),
+            ExitStatus::Exited(code) => write!(f, "code=exited, status={}", u64::from(code)),
             ExitStatus::Killed(signal) | ExitStatus::Dumped(signal) => {
                 write!(f, "code={}, status={}", self.0.code(), SignalName(signal))
             }

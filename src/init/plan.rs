@@ -52,10 +52,10 @@ impl<'t> Parts<'t> {
             let _ = parts.rlimits.push(linux_plan::Rlimit { resource, soft, hard });
         }
         if let Some(Pid(pid)) = spawn.main_pid {
-            let _ = write!(parts.main_pid, "{pid}");
+            let _ = write!(parts.main_pid, "{}", u64::from(pid));
         }
         let _ = match spawn.outcome.and_then(|outcome| outcome.exit) {
-            Some(ExitStatus::Exited(code)) => write!(parts.exit_status, "{code}"),
+            Some(ExitStatus::Exited(code)) => write!(parts.exit_status, "{}", u64::from(code)),
             Some(ExitStatus::Killed(signal) | ExitStatus::Dumped(signal)) => {
                 write!(parts.exit_status, "{}", signals::Name(signal))
             }
