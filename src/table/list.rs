@@ -26,6 +26,11 @@ impl<'t> StrList<'t> {
         self.0.is_empty()
     }
 
+    /// How many strings there are.
+    pub fn count(self) -> usize {
+        self.0.iter().filter(|byte| **byte == 0).count()
+    }
+
     /// The strings without their NULs, in order.
     pub fn iter(self) -> impl Iterator<Item = &'t str> + Clone {
         // `new` checked the bytes, so the fallback is never taken.
@@ -151,6 +156,22 @@ impl<'t, T: Read<'t>> List<'t, T> {
         let record = T::read(&mut reader);
         let after = reader.rest()?;
         if after.len() < bytes.len() { Some((record, after)) } else { None }
+    }
+
+    /// Whether the bytes are a whole number of records, `most` at most, and `sound` takes each.
+    pub fn are_all(&self, most: usize, mut sound: impl FnMut(&T) -> bool) -> bool {
+        let mut rest = self.bytes;
+        let mut room = most;
+        while !rest.is_empty() {
+            let (Some((record, after)), Some(less)) = (Self::first(rest), room.checked_sub(1)) else {
+                return false;
+            };
+            if !sound(&record) {
+                return false;
+            }
+            (rest, room) = (after, less);
+        }
+        true
     }
 
     /// How many records there are, or `None` if the bytes are not a whole number of them.

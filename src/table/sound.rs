@@ -18,7 +18,7 @@ const SIGNAL_MAX: u8 = 64;
 impl Board<'_> {
     /// Whether the board's references and lists fit a table of `units` units.
     pub fn is_sound(&self, units: usize) -> bool {
-        let one = |identity: Identity<'_>| {
+        let one = |identity: &Identity<'_>| {
             (1..=USER_NAME_BYTES_MAX).contains(&identity.name.len())
                 && is_c_string(identity.name)
                 && self.uids.contains(identity.baked)
@@ -26,8 +26,7 @@ impl Board<'_> {
         };
         self.default_target.index() < units
             && self.uids.is_valid()
-            && self.identities.count().is_some_and(|count| count <= IDENTITIES_MAX)
-            && self.identities.iter().all(one)
+            && self.identities.are_all(IDENTITIES_MAX, one)
             && is_c_string(self.hostname)
             && holds(self.environment, ENVIRONMENT_MAX)
     }
@@ -56,13 +55,9 @@ impl Service<'_> {
     }
 
     fn has_sound_commands(&self, kind: CommandKind) -> bool {
-        let list = self.commands.of(kind);
-        list.count().is_some_and(|count| count <= COMMANDS_MAX)
-            && list.iter().all(|command| {
-                is_path(command.path)
-                    && holds(command.argv, WORDS_MAX)
-                    && command.argv.iter().next().is_some()
-            })
+        self.commands.of(kind).are_all(COMMANDS_MAX, |command| {
+            is_path(command.path) && holds(command.argv, WORDS_MAX) && !command.argv.is_empty()
+        })
     }
 }
 
@@ -76,10 +71,8 @@ impl Exec<'_> {
             && self.umask <= 0o777
             && holds(self.environment, ENVIRONMENT_MAX)
             && holds(self.supplementary_groups, GROUPS_MAX)
-            && self.rlimits.count().is_some_and(|count| count <= RLIMITS_MAX)
-            && self.rlimits.iter().all(|limit| usize::from(limit.resource) < RLIMITS_MAX)
-            && self.directories.count().is_some_and(|count| count <= DirectoryKind::ALL.len())
-            && self.directories.iter().all(|directories| directories.is_sound())
+            && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
+            && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
     }
 }
 
@@ -102,5 +95,5 @@ fn is_path(text: &str) -> bool {
 }
 
 fn holds(list: StrList<'_>, most: usize) -> bool {
-    list.as_bytes().len() <= WORDS_BYTES_MAX && list.iter().count() <= most
+    list.as_bytes().len() <= WORDS_BYTES_MAX && list.count() <= most
 }

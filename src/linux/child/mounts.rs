@@ -87,8 +87,8 @@ pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
     }
     protect_system(plan.sandbox.protect_system)?;
     protect_home(plan.sandbox.protect_home, strict)?;
-    replace_tmp(plan.sandbox.private_tmp, kept.tmp)?;
-    put_back_directories(plan, kept.directories)?;
+    replace_tmp(plan.sandbox.private_tmp, &kept.tmp)?;
+    put_back_directories(plan, &kept.directories)?;
     if plan.limits.no_new_privileges {
         remount::set_attributes(c"/", NOSUID)?;
     }
@@ -125,32 +125,33 @@ fn copy_if_there(path: &CStr) -> Result<Option<OwnedFd>, Errno> {
     }
 }
 
-/// The unit's own directories that need a mount: all where the rest is read-only, else those that get covered.
-fn own_directories<'p>(plan: &'p Plan<'p>) -> impl Iterator<Item = (&'p Directory<'p>, &'p CStr)> {
+/// Opens the unit's own directories that need a mount, one after the other: all where the rest is read-only, else those
+/// that get covered.
+fn each_own_directory(
+    plan: &Plan<'_>,
+    act: &mut dyn FnMut(OwnedFd) -> Result<(), Errno>,
+) -> Result<(), Errno> {
     let strict = plan.sandbox.protect_system == ProtectSystem::Strict;
-    plan.directories
-        .iter()
-        .filter(move |directory| strict || is_private(plan, directory))
-        .flat_map(|directory| directory.names.iter().map(move |name| (directory, name)))
-        .filter(|(directory, name)| !is_below_another(directory, name))
+    for directory in plan.directories.iter().filter(|directory| strict || is_private(plan, directory)) {
+        for name in directory.names.iter().filter(|name| !is_below_another(directory, name)) {
+            act(open_made(plan, directory, name)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn keep_own_directories(plan: &Plan<'_>, kept: &mut Kept<'_>) -> Result<(), Errno> {
-    for (directory, name) in own_directories(plan) {
-        let copy = copy_tree(open_made(plan, directory, name)?.as_fd(), c"")?;
-        kept.directories.push(copy).map_err(|_| Errno::TOOBIG)?;
-    }
-    Ok(())
+    each_own_directory(plan, &mut |directory| {
+        kept.directories.push(copy_tree(directory.as_fd(), c"")?).map_err(|_| Errno::TOOBIG)
+    })
 }
 
-fn put_back_directories(plan: &Plan<'_>, copies: Vec<OwnedFd, DIRECTORIES_MAX>) -> Result<(), Errno> {
+fn put_back_directories(plan: &Plan<'_>, copies: &[OwnedFd]) -> Result<(), Errno> {
     for directory in plan.directories.iter().filter(|directory| is_private(plan, directory)) {
         cover(directory)?;
     }
-    for ((directory, name), copy) in own_directories(plan).zip(copies) {
-        attach(&copy, &open_made(plan, directory, name)?)?;
-    }
-    Ok(())
+    let mut copies = copies.iter();
+    each_own_directory(plan, &mut |directory| attach(copies.next().ok_or(Errno::NOENT)?, &directory))
 }
 
 /// Hides the other units' directories: an empty read-only file system with places for this unit's own.
@@ -251,7 +252,7 @@ fn make_connected_tmp(kept: &mut Kept<'_>, name: &PrivateTmpName) -> Result<(), 
 }
 
 /// `PrivateTmp=`.
-fn replace_tmp(wanted: PrivateTmp, copies: [Option<OwnedFd>; 2]) -> Result<(), Errno> {
+fn replace_tmp(wanted: PrivateTmp, copies: &[Option<OwnedFd>; 2]) -> Result<(), Errno> {
     if wanted == PrivateTmp::No {
         return Ok(());
     }
@@ -265,7 +266,7 @@ fn replace_tmp(wanted: PrivateTmp, copies: [Option<OwnedFd>; 2]) -> Result<(), E
         }
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
         match (wanted, copy) {
-            (PrivateTmp::Connected { .. }, Some(copy)) => attach(&copy, &place)?,
+            (PrivateTmp::Connected { .. }, Some(copy)) => attach(copy, &place)?,
             (PrivateTmp::Connected { .. }, None) => {
                 let flags = flags | MountFlags::NOEXEC | MountFlags::RDONLY;
                 mount(c"tmpfs", path, c"tmpfs", flags, Some(c"mode=0755,size=4k"))?;
