@@ -5,7 +5,7 @@ use core::fmt;
 use crate::{
     linux::{self, AsFd, Errno, OwnedFd, socket},
     table::limits::UNIT_NAME_BYTES_MAX,
-    wire::{self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH, UnitStatus},
+    wire::{self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH, UnitStatus},
 };
 
 /// Why a command could not be carried out.
@@ -98,7 +98,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn open() -> Result<Self, TalkError> {
-        let socket = socket::connect_to(SOCKET_PATH).map_err(TalkError::Connect)?;
+        let socket = socket::connect_to(SOCKET).map_err(TalkError::Connect)?;
         Ok(Self { socket, buffer: [0; PACKET_BYTES_MAX] })
     }
 

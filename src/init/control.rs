@@ -1,11 +1,13 @@
 //! The control socket: connections in, packets to requests, answers to packets. Whether a request is granted is the
 //! supervisor's business; whether it is one at all is decided here.
 
+use core::ffi::CStr;
+
 use crate::{
     linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll, socket},
     supervisor::{Answer, ClientId, Supervisor},
     table::{Table, UnitId},
-    wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH},
+    wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH},
 };
 
 use super::{kernel::Token, log};
@@ -14,7 +16,7 @@ use super::{kernel::Token, log};
 const CLIENTS_MAX: usize = 16;
 /// Unit packets in one answer; the client asks for the rest. Small enough to fit any socket buffer.
 const UNITS_PER_ANSWER: usize = 32;
-const SOCKET_DIRECTORY: &str = "/run/tomte";
+const SOCKET_DIRECTORY: &CStr = c"/run/tomte";
 
 struct Client {
     socket: OwnedFd,
@@ -178,7 +180,7 @@ impl Control {
 }
 
 fn listen(poll: &Poll) -> Result<OwnedFd, Errno> {
-    let listener = socket::listen_at(SOCKET_DIRECTORY, SOCKET_PATH)?;
+    let listener = socket::listen_at(SOCKET_DIRECTORY, SOCKET)?;
     poll.add(listener.as_fd(), Token::Listener.into(), Interest::Readable)?;
     Ok(listener)
 }

@@ -1,5 +1,7 @@
 //! The control socket's system calls: sequenced packets with the kernel's word on who is at the other end.
 
+use core::ffi::CStr;
+
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, CWD, Mode, chmodat, mkdirat, unlink},
@@ -17,7 +19,7 @@ const BACKLOG: i32 = 16;
 ///
 /// # Errors
 /// mkdir(2)'s, socket(2)'s, bind(2)'s, chmod(2)'s and listen(2)'s.
-pub fn listen_at(directory: &str, path: &str) -> Result<OwnedFd, Errno> {
+pub fn listen_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
     match mkdirat(CWD, directory, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno),
@@ -37,7 +39,7 @@ pub fn listen_at(directory: &str, path: &str) -> Result<OwnedFd, Errno> {
 ///
 /// # Errors
 /// socket(2)'s and connect(2)'s: ENOENT and ECONNREFUSED when nobody listens.
-pub fn connect_to(path: &str) -> Result<OwnedFd, Errno> {
+pub fn connect_to(path: &CStr) -> Result<OwnedFd, Errno> {
     let socket = packet_socket(SocketFlags::CLOEXEC)?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket)

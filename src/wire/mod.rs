@@ -8,6 +8,8 @@ mod codec;
 mod json;
 mod state;
 
+use core::ffi::CStr;
+
 use crate::record::{Read, Reader, Write, Writer};
 
 pub use codec::{DecodeError, decode, encode};
@@ -20,7 +22,12 @@ pub const VERSION: u8 = 1;
 /// Largest packet in either direction.
 pub const PACKET_BYTES_MAX: usize = 4096;
 /// Where PID 1 listens.
-pub const SOCKET_PATH: &str = "/run/tomte/control";
+pub const SOCKET: &CStr = c"/run/tomte/control";
+/// [`SOCKET`] for people.
+pub const SOCKET_PATH: &str = match SOCKET.to_str() {
+    Ok(path) => path,
+    Err(_) => panic!("it is ASCII"),
+};
 
 /// What a client asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
