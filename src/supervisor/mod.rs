@@ -211,8 +211,8 @@ impl<'t> Supervisor<'t> {
         if self.run.has_left() {
             return None;
         }
-        let units = self.units.iter().filter_map(|unit| unit.state.deadline()).min();
-        [units, self.run.deadline()].into_iter().flatten().min()
+        let first = self.run.deadline();
+        self.units.iter().fold(first, |first, unit| Instant::earlier(first, unit.state.deadline()))
     }
 
     /// How often something happened that cannot.
