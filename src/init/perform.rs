@@ -2,8 +2,7 @@
 
 use crate::{
     linux::{
-        self, AsFd, Errno, clean::CleanPlan, directory::Directory, plan, poll::Interest,
-        process::signal_by_pidfd, report::Report,
+        self, AsFd, Errno, clean::CleanPlan, plan, poll::Interest, process::signal_by_pidfd, report::Report,
     },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Whom},
     table::{CommandKind, Table, Unit, UnitId},
@@ -13,7 +12,7 @@ use crate::{
 use super::{
     kernel::{Kernel, Token},
     log,
-    plan::{Parts, Start, runtime_directories_of},
+    plan::{Parts, Start, runtime_directory_of},
     processes::{Process, Role},
     report, shutdown,
 };
@@ -145,15 +144,13 @@ impl Kernel {
     ) -> Result<(), Errno> {
         let record = self.table.unit(unit).ok_or(Errno::NOENT)?;
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
-        let directories: heapless::Vec<Directory<'_>, 1> = match record.service() {
-            Some(service) if runtime_directories => runtime_directories_of(&service.exec).collect(),
-            Some(_) | None => heapless::Vec::new(),
-        };
+        let service = record.service().filter(|_| runtime_directories);
+        let directory = service.and_then(|service| runtime_directory_of(&service.exec));
         let janitor = linux::clean::spawn(&CleanPlan {
             unit: record.name.as_str(),
             uid,
             gid,
-            directories: &directories,
+            directories: directory.as_slice(),
             private_tmp: self.take_tmp_token(unit),
         })?;
         self.processes.put(place, Process::helper(janitor.pid, janitor.pidfd, Role::Janitor { unit }));

@@ -196,12 +196,8 @@ const fn output(kind: Stdout, log: Option<BorrowedFd<'_>>) -> Output<'_> {
 }
 
 /// `RuntimeDirectory=`: one setting at most.
-pub(super) fn runtime_directories_of<'t>(exec: &Exec<'t>) -> impl Iterator<Item = Directory<'t>> + use<'t> {
-    exec.directories
-        .iter()
-        .map(directory)
-        .filter(|setting| setting.kind == LinuxDirectoryKind::Runtime)
-        .take(1)
+pub(super) fn runtime_directory_of<'t>(exec: &Exec<'t>) -> Option<Directory<'t>> {
+    exec.directories.iter().map(directory).find(|setting| setting.kind == LinuxDirectoryKind::Runtime)
 }
 
 fn directory(setting: Directories<'_>) -> Directory<'_> {

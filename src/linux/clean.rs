@@ -71,15 +71,15 @@ fn clean(plan: &CleanPlan<'_>) -> bool {
         }
         result.is_ok()
     };
-    // A dynamic user's number is its group's as well unless the group has one of its own.
-    let owners = [
-        plan.uid.map(|uid| Owner { uid: Some(uid), gid: Some(uid) }),
-        plan.gid.map(|gid| Owner { uid: None, gid: Some(gid) }),
-    ];
-    let mut clean = plan.uid.is_none_or(|uid| done("processes", kill_all_of(uid)));
-    clean &= plan.uid.is_none_or(|uid| done("keys", clear_keys_of(uid)));
-    for owner in owners.into_iter().flatten() {
-        clean &= done("IPC objects", remove_ipc(owner));
+    let mut clean = true;
+    if let Some(uid) = plan.uid {
+        clean &= done("processes", kill_all_of(uid));
+        clean &= done("keys", clear_keys_of(uid));
+        // A dynamic user's number is its group's as well unless the group has one of its own.
+        clean &= done("IPC objects", remove_ipc(Owner { uid: Some(uid), gid: Some(uid) }));
+    }
+    if let Some(gid) = plan.gid {
+        clean &= done("IPC objects", remove_ipc(Owner { uid: None, gid: Some(gid) }));
     }
     for directory in plan.directories {
         clean &= done("runtime directories", remove_directory(directory));

@@ -36,8 +36,10 @@ pub fn anything_of(owner: Owner) -> Result<bool, Errno> {
             return Ok(true);
         }
     }
-    for directory in [shared_memory()?, queues()?].into_iter().flatten() {
-        if tree::holds_owned(directory.as_fd(), owner)? {
+    for open in [shared_memory, queues] {
+        if let Some(directory) = open()?
+            && tree::holds_owned(directory.as_fd(), owner)?
+        {
             return Ok(true);
         }
     }

@@ -71,13 +71,11 @@ impl<'a> Key<'a> {
 
 /// `root` and `nobody` are known without any file, so that a system without files can name them.
 pub fn well_known(key: Key<'_>) -> Option<User> {
-    let known =
-        [(&b"root"[..], 0, &b"/root"[..], &b"/bin/sh"[..]), (b"nobody", NOBODY, b"/", b"/sbin/nologin")];
-    known.into_iter().find(|(name, number, ..)| key.fits(name, *number)).and_then(
-        |(name, number, home, shell)| {
-            Some(User { name: keep(name)?, uid: number, gid: number, home: keep(home)?, shell: keep(shell)? })
-        },
-    )
+    const KNOWN: [UserLine<'_>; 2] = [
+        UserLine { name: b"root", uid: 0, gid: 0, home: b"/root", shell: b"/bin/sh" },
+        UserLine { name: b"nobody", uid: NOBODY, gid: NOBODY, home: b"/", shell: b"/sbin/nologin" },
+    ];
+    KNOWN.iter().find(|user| key.fits(user.name, user.uid)).and_then(UserLine::to_user)
 }
 
 /// The user of /etc/passwd. ENOENT if there is no such file, ENAMETOOLONG if a field is too long.
@@ -147,6 +145,7 @@ impl<'l> UserLine<'l> {
         Some(Self { name, uid: file_number(uid)?, gid: file_number(gid)?, home, shell })
     }
 
+    #[inline(never)]
     fn to_user(&self) -> Option<User> {
         let (name, home, shell) = (keep(self.name)?, keep(self.home)?, keep(self.shell)?);
         Some(User { name, uid: self.uid, gid: self.gid, home, shell })
