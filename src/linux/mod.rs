@@ -16,6 +16,7 @@ pub mod errno;
 mod expand;
 mod filter;
 pub mod ipc;
+pub mod mountinfo;
 pub mod output;
 pub mod passwd;
 mod path;
