@@ -68,28 +68,31 @@ fn write(
         }
         let applied = status.active == ActiveState::Active || status.main_pid != 0;
         let unit = table.unit(id).filter(|_| applied);
-        let settings = unit.as_ref().and_then(Unit::service).map(|service| settings(&service.exec));
-        let holding = settings.iter().flatten().filter(|(holds, _)| *holds).map(|(_, name)| *name);
-        status.write_json(out, &mut { holding })?;
+        let asked = unit.as_ref().and_then(Unit::service).map_or(0, |service| asked_for(&service.exec));
+        let mut holding = SETTINGS.split(' ').enumerate().filter(|(at, _)| asked & 1 << at != 0);
+        status.write_json(out, &mut holding.by_ref().map(|(_, name)| name))?;
     }
     out.write_str("]}\n")
 }
 
-const SETTINGS: usize = 10;
-
 /// The settings that narrow what a unit's processes may do. A service runs only if every one of them was applied, so
 /// what the record asks for is what holds as long as it runs.
-fn settings(exec: &Exec<'_>) -> [(bool, &'static str); SETTINGS] {
-    [
-        (exec.dynamic_user, "DynamicUser=yes"),
-        (!exec.dynamic_user && !exec.user.is_empty(), "User="),
-        (exec.no_new_privileges, "NoNewPrivileges=yes"),
-        (exec.private_tmp == PrivateTmp::Connected, "PrivateTmp=yes"),
-        (exec.private_tmp == PrivateTmp::Disconnected, "PrivateTmp=disconnected"),
-        (exec.protect_system == ProtectSystem::Strict, "ProtectSystem=strict"),
-        (exec.protect_home == ProtectHome::ReadOnly, "ProtectHome=read-only"),
-        (exec.restrict_suid_sgid, "RestrictSUIDSGID=yes"),
-        (exec.capability_bounding_set != u64::MAX, "CapabilityBoundingSet="),
-        (exec.remove_ipc, "RemoveIPC=yes"),
-    ]
+const SETTINGS: &str = "DynamicUser=yes User= NoNewPrivileges=yes PrivateTmp=yes PrivateTmp=disconnected \
+    ProtectSystem=strict ProtectHome=read-only RestrictSUIDSGID=yes CapabilityBoundingSet= RemoveIPC=yes";
+
+/// Which of [`SETTINGS`] the record asks for: bit n is the n-th.
+fn asked_for(exec: &Exec<'_>) -> u32 {
+    let asked = [
+        exec.dynamic_user,
+        !exec.dynamic_user && !exec.user.is_empty(),
+        exec.no_new_privileges,
+        exec.private_tmp == PrivateTmp::Connected,
+        exec.private_tmp == PrivateTmp::Disconnected,
+        exec.protect_system == ProtectSystem::Strict,
+        exec.protect_home == ProtectHome::ReadOnly,
+        exec.restrict_suid_sgid,
+        exec.capability_bounding_set != u64::MAX,
+        exec.remove_ipc,
+    ];
+    asked.into_iter().rev().fold(0, |bits, one| bits << 1 | u32::from(one))
 }
