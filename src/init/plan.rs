@@ -93,22 +93,27 @@ impl<'t> Parts<'t> {
         start: Start<'a>,
     ) -> Plan<'a> {
         let Start { command, spawn, extra, tmp_token, log, cgroup } = start;
+        // What takes a call comes first: all else would wait for it on the stack.
+        let argv = words(command.argv.as_bytes());
+        let environment = Environment {
+            manager: words(board.environment.as_bytes()),
+            extra,
+            unit: words(exec.environment.as_bytes()),
+        };
+        let supplementary = words(exec.supplementary_groups.as_bytes());
+        let (stdout, stderr) = (output(exec.stdout, log), output(exec.stderr, log));
         Plan {
             unit: unit.name.as_str(),
             command: linux_plan::Command {
                 path: command.path,
-                argv: words(command.argv.as_bytes()),
+                argv,
                 expand: command.expand,
             },
-            environment: Environment {
-                manager: words(board.environment.as_bytes()),
-                extra,
-                unit: words(exec.environment.as_bytes()),
-            },
+            environment,
             identity: Identity {
                 user: exec.user,
                 group: exec.group,
-                supplementary: words(exec.supplementary_groups.as_bytes()),
+                supplementary,
                 dynamic: exec.dynamic_user.then_some(Dynamic {
                     uid: spawn.uid,
                     gid: if exec.group_identity == exec.user_identity { None } else { spawn.gid },
@@ -140,8 +145,8 @@ impl<'t> Parts<'t> {
                     Stdin::Null => Input::Null,
                     Stdin::Tty => Input::Tty,
                 },
-                output: output(exec.stdout, log),
-                error: output(exec.stderr, log),
+                output: stdout,
+                error: stderr,
                 tty_path: exec.tty_path,
             },
             ignore_sigpipe: exec.ignore_sigpipe,
