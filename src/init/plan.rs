@@ -104,11 +104,7 @@ impl<'t> Parts<'t> {
         let (stdout, stderr) = (output(exec.stdout, log), output(exec.stderr, log));
         Plan {
             unit: unit.name.as_str(),
-            command: linux_plan::Command {
-                path: command.path,
-                argv,
-                expand: command.expand,
-            },
+            command: linux_plan::Command { path: command.path, argv, expand: command.expand },
             environment,
             identity: Identity {
                 user: exec.user,

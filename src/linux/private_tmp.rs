@@ -37,11 +37,12 @@ impl PrivateTmpName {
     /// Makes the directories below `place` if they are missing, and opens the inner one. EEXIST if somebody else's is
     /// in the way.
     pub(super) fn make(&self, place: &OwnedFd) -> Result<OwnedFd, Errno> {
-        match mkdirat(place, self.0.as_c_str(), Mode::RWXU) {
+        let (place, name) = (place.as_fd(), self.0.as_c_str());
+        match mkdirat(place, name, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno),
         }
-        let outer = tree::open_directory(place, self.0.as_c_str())?;
+        let outer = tree::open_directory(place, name)?;
         let found = fstat(&outer)?;
         if found.st_uid != 0 || found.st_mode & 0o7777 != 0o700 {
             return Err(Errno::EXIST);

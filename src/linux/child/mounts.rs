@@ -167,12 +167,12 @@ fn cover(directory: &Directory<'_>) -> Result<(), Errno> {
 }
 
 fn make_place(cover: &OwnedFd, name: &CStr) -> Result<(), Errno> {
-    let make = |parent: &OwnedFd, component: &CStr| match mkdirat(parent, component, PLACE_MODE) {
+    let make = |parent: BorrowedFd<'_>, component: &CStr| match mkdirat(parent, component, PLACE_MODE) {
         Ok(()) | Err(Errno::EXIST) => tree::open_directory(parent, component),
         Err(errno) => Err(errno),
     };
     let (parent, last) = tree::walk(cover.as_fd(), name, &mut { make })?;
-    make(&parent, last.as_c_str()).map(drop)
+    make(parent.as_fd(), last.as_c_str()).map(drop)
 }
 
 /// `ProtectSystem=strict`.
