@@ -23,7 +23,7 @@ use crate::{
 const BUDGET: u64 = 120 << 10;
 /// What it has come to. More fails, so that what is over the budget can only shrink: lower it with every saving, until
 /// it meets the budget and goes.
-const RATCHET: u64 = 135 << 10;
+const RATCHET: u64 = 121 << 10;
 /// The architecture the budget is for.
 const BUDGET_ARCH: &str = "x86_64";
 /// The rooms of src/.
