@@ -16,7 +16,7 @@ tomte: PID 1 for small Linux images
 usage: tomte VERB [--json] [UNIT]
   list-units                  every unit and its state
   status [UNIT]               one unit in full, or the whole system
-  start | stop | restart UNIT
+  start | stop | restart | reload UNIT
   reset-failed UNIT           forget a failure and the start limit
   poweroff | reboot | halt
 ";
@@ -82,6 +82,7 @@ fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
         ["start", name] => Verb::Job { make: |name| Request::Start { name }, name },
         ["stop", name] => Verb::Job { make: |name| Request::Stop { name }, name },
         ["restart", name] => Verb::Job { make: |name| Request::Restart { name }, name },
+        ["reload", name] => Verb::Job { make: |name| Request::Reload { name }, name },
         ["reset-failed", name] => Verb::Job { make: |name| Request::ResetFailed { name }, name },
         ["poweroff"] => Verb::Shutdown(Power::PowerOff),
         ["reboot"] => Verb::Shutdown(Power::Reboot),
@@ -148,7 +149,11 @@ fn job(connection: &mut Connection, make: fn(&str) -> Request<'_>, name: &str) -
         return no_such_unit(&full);
     }
     if let Reply::Job(
-        result @ (JobResult::Canceled | JobResult::Timeout | JobResult::Failed | JobResult::Dependency),
+        result @ (JobResult::Canceled
+        | JobResult::Timeout
+        | JobResult::Failed
+        | JobResult::Dependency
+        | JobResult::Invalid),
     ) = reply
     {
         return Err(TalkError::Job(result));

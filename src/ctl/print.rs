@@ -80,6 +80,13 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
     if unit.main_pid != 0 {
         writeln!(out, "   Main PID: {}", u64::from(unit.main_pid))?;
     }
+    if !unit.status.is_empty() {
+        writeln!(out, "     Status: \"{}\"", unit.status)?;
+    }
+    if unit.errno != 0 {
+        let errno = Errno::from_raw_os_error(i32::from(unit.errno));
+        writeln!(out, "      Error: {}", linux::errno::Text(errno))?;
+    }
     if let Some(exit) = unit.main_exit {
         writeln!(out, "   Last end: code={}, status={}", exit.code(), Status(exit))?;
     }
@@ -103,7 +110,7 @@ pub(super) fn unit_json(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result 
 }
 
 pub(super) fn is_active(unit: &UnitStatus<'_>) -> bool {
-    unit.active == ActiveState::Active
+    matches!(unit.active, ActiveState::Active | ActiveState::Reloading)
 }
 
 /// An exit code as a number, a signal by its name.

@@ -56,6 +56,9 @@ impl fmt::Display for TalkError {
             }
             Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
             Self::Refused(why) => f.write_str(why),
+            Self::Job(JobResult::Invalid) => f.write_str(
+                "the unit is not active, or has no way to reload (ExecReload=, Type=notify-reload)",
+            ),
             Self::Job(result) => write!(f, "the job ended with result '{result}'; see tomte status"),
             Self::Name => f.write_str("not a unit name"),
             Self::Output => f.write_str("cannot write to standard output"),

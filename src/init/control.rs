@@ -16,7 +16,7 @@ use super::{kernel::Token, log};
 const CLIENTS_MAX: usize = 16;
 /// Unit packets in one answer; the client asks for the rest. Small enough to fit any socket buffer.
 const UNITS_PER_ANSWER: usize = 32;
-const SOCKET_DIRECTORY: &CStr = c"/run/tomte";
+pub(super) const SOCKET_DIRECTORY: &CStr = c"/run/tomte";
 
 struct Client {
     socket: OwnedFd,

@@ -10,7 +10,7 @@ use crate::{
         poll::{Interest, Poll},
     },
     supervisor::{Event, Pid},
-    table::{UnitId, limits::UNITS_MAX},
+    table::{Table, UnitId, limits::UNITS_MAX},
 };
 
 use super::{kernel::Token, log, processes::Processes};
@@ -94,6 +94,20 @@ impl Groups {
                 }
             }
         }
+    }
+
+    /// The unit that `pid` belongs to.
+    pub(super) fn unit_of(&self, pid: Pid, table: &Table<'_>) -> Option<UnitId> {
+        if self.tree.is_some() {
+            let mut buffer = [0; linux::cgroup::NAME_BYTES_MAX];
+            return table.find(linux::cgroup::name_below(SLICE, pid.0, &mut buffer)?);
+        }
+        let session = Some(Pid(linux::process::session_of(pid.0)?));
+        let is_here = |members: &Members| match members {
+            Members::Sessions(sessions) => sessions.contains(&session),
+            Members::Nobody | Members::Cgroup(_) => false,
+        };
+        self.units.iter().position(is_here).and_then(|place| u16::try_from(place).ok()).map(UnitId)
     }
 
     /// Whether `unit` had processes and has none any more. Counts only what the kernel still has, reaped or not.

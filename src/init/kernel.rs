@@ -12,20 +12,24 @@ use crate::{
     },
     supervisor::{ClientId, Event, Instant, Pid},
     table::{Table, UnitId, limits::UNITS_MAX},
-    wire::{ExitStatus, Power},
+    wire::{ExitStatus, Notice, Power},
 };
 
 use super::{
     boot::Boot,
+    conditions,
     control::{Control, Received},
     groups::Groups,
     log,
+    notify::Notify,
     processes::{Processes, Role},
     words::Words,
 };
 
 /// Ends handled before anybody else gets a turn.
 const REAPS_PER_TURN: usize = 32;
+/// Messages of services handled before anybody else gets a turn.
+const NOTICES_PER_TURN: usize = 64;
 /// What one end or one report can make: the report's messages, the end, the unit's being empty.
 const PENDING_MAX: usize = 16;
 
@@ -35,11 +39,14 @@ pub(super) enum Token {
     Signals,
     Timer,
     Listener,
+    Notify,
     Client(u16),
     /// A process's place.
     Report(u16),
     /// A unit.
     Group(u16),
+    /// The place of a process that PID 1 has not made.
+    Ended(u16),
 }
 
 impl From<Token> for u64 {
@@ -51,6 +58,8 @@ impl From<Token> for u64 {
             Token::Client(index) => (3, index),
             Token::Report(index) => (4, index),
             Token::Group(index) => (5, index),
+            Token::Ended(index) => (6, index),
+            Token::Notify => (7, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -66,6 +75,8 @@ impl Token {
             3 => Some(Self::Client(index)),
             4 => Some(Self::Report(index)),
             5 => Some(Self::Group(index)),
+            6 => Some(Self::Ended(index)),
+            7 => Some(Self::Notify),
             _ => None,
         }
     }
@@ -77,6 +88,7 @@ pub(super) struct Kernel {
     pub(super) words: Words,
     pub(super) container: bool,
     pub(super) control: Control,
+    notify: Notify,
     pub(super) processes: Processes,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
@@ -91,12 +103,19 @@ pub(super) struct Kernel {
     ready_next: usize,
     unreaped: bool,
     reaps_left: usize,
+    notices_left: usize,
     pending: Deque<Event<'static>, PENDING_MAX>,
 }
 
 enum Step {
     Event(Event<'static>),
     Request(ClientId),
+    /// A message is in `notify`.
+    Notice {
+        unit: UnitId,
+        pid: Pid,
+        uid: u32,
+    },
     /// Look again.
     Again,
 }
@@ -113,6 +132,7 @@ impl Kernel {
             words: boot.words.clone(),
             container: boot.container,
             control: Control::new(&poll),
+            notify: Notify::new(&boot.table, &poll),
             processes: Processes::new(),
             groups: Groups::new(),
             poll,
@@ -125,6 +145,7 @@ impl Kernel {
             ready_next: 0,
             unreaped: true, // somebody else's orphans may have ended before the signal was blocked
             reaps_left: REAPS_PER_TURN,
+            notices_left: NOTICES_PER_TURN,
             pending: Deque::new(),
         })
     }
@@ -136,18 +157,27 @@ impl Kernel {
 
     /// Waits for the next event, until `deadline` at most.
     pub(super) fn wait(&mut self, deadline: Option<Instant>) -> (Instant, Event<'_>) {
-        let client = loop {
+        self.notify.settle();
+        let borrowed = loop {
             match self.step(deadline) {
                 Step::Event(event) => return (self.now(), event),
-                Step::Request(client) => break client,
                 Step::Again => {}
+                step @ (Step::Request(_) | Step::Notice { .. }) => break step,
             }
         };
-        let now = self.now();
-        match self.control.request(client) {
-            Some((peer_uid, request)) => (now, Event::Request { client, peer_uid, request }),
-            None => (now, Event::Deadline), // a packet decodes the second time as it did the first
-        }
+        let event = match borrowed {
+            Step::Request(client) => {
+                let request = self.control.request(client);
+                request.map(|(peer_uid, request)| Event::Request { client, peer_uid, request })
+            }
+            Step::Notice { unit, pid, uid } => self.notify.notice().map(|notice| {
+                let monotonic_us = notice.monotonic_us.map(|at| at.saturating_sub(self.started_us));
+                Event::Notified { unit, pid, uid, notice: Notice { monotonic_us, ..notice } }
+            }),
+            Step::Event(_) | Step::Again => None,
+        };
+        // What could be read once can be read again: there is an event.
+        (self.now(), event.unwrap_or(Event::Deadline))
     }
 
     /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.
@@ -162,6 +192,10 @@ impl Kernel {
             return token.map_or(Step::Again, |token| self.serve(token));
         }
         if self.unreaped && self.reaps_left > 0 {
+            // What the ended have said comes before their end.
+            if let Some(notice) = self.take_notice() {
+                return notice;
+            }
             self.reaps_left -= 1;
             self.reap();
             return Step::Again;
@@ -186,6 +220,7 @@ impl Kernel {
 
     fn fill_ready(&mut self, deadline: Option<Instant>) {
         self.reaps_left = REAPS_PER_TURN;
+        self.notices_left = NOTICES_PER_TURN;
         self.ready_next = 0;
         self.ready_count = 0;
         let at_us = deadline.map(|Instant(at)| at.saturating_add(self.started_us));
@@ -219,6 +254,11 @@ impl Kernel {
                     Received::Nothing => Step::Again,
                     Received::Gone => Step::Event(Event::ClientGone { client }),
                 }
+            }
+            Token::Notify => self.take_notice().unwrap_or(Step::Again),
+            Token::Ended(place) => {
+                self.stranger_ended(usize::from(place));
+                Step::Again
             }
             Token::Report(place) => {
                 self.drain_report(usize::from(place));
@@ -264,8 +304,12 @@ impl Kernel {
                 self.push(Event::Exited { unit, pid: process.pid, status });
                 self.look_whether_empty(unit);
             }
+            Role::Former { unit } => self.look_whether_empty(unit),
             Role::Janitor { unit } => {
                 self.push(Event::Cleaned { unit, clean: status == ExitStatus::Exited(0) })
+            }
+            Role::Examiner { unit } => {
+                self.push(Event::Examined { unit, verdict: conditions::verdict(status) });
             }
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {
@@ -273,6 +317,47 @@ impl Kernel {
                 }
                 self.push(Event::Reported);
             }
+        }
+    }
+
+    /// Reads one message of a service's, if there is one and it is known whose.
+    fn take_notice(&mut self) -> Option<Step> {
+        self.notices_left = self.notices_left.checked_sub(1)?;
+        let sender = self.notify.receive()?;
+        let pid = Pid(sender.pid);
+        match self.unit_of(pid) {
+            Some(unit) => Some(Step::Notice { unit, pid, uid: sender.uid }),
+            None => {
+                self.notify.complain(format_args!("process {} is of no unit", sender.pid));
+                Some(Step::Again)
+            }
+        }
+    }
+
+    /// Whose process `pid` is.
+    pub(super) fn unit_of(&self, pid: Pid) -> Option<UnitId> {
+        let own = self.processes.find(pid).and_then(|place| self.processes.get(place));
+        match own.map(|process| process.role) {
+            Some(Role::Service { unit, .. } | Role::Former { unit }) => Some(unit),
+            Some(Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter) => None,
+            None => self.groups.unit_of(pid, &self.table),
+        }
+    }
+
+    /// A process that was taken for a main one has ended. If it is no child of PID 1, nobody else tells, and nobody
+    /// can tell how.
+    fn stranger_ended(&mut self, place: usize) {
+        let Some(process) = self.processes.get(place) else { return };
+        if let Role::Service { unit, .. } | Role::Former { unit } = process.role
+            && !linux::process::is_child(&process.pidfd)
+        {
+            let pid = process.pid;
+            let main = matches!(process.role, Role::Service { .. });
+            drop(self.processes.take(place));
+            if main {
+                self.push(Event::Exited { unit, pid, status: ExitStatus::Exited(0) });
+            }
+            self.look_whether_empty(unit);
         }
     }
 

@@ -9,7 +9,7 @@ use log::{Level, LevelFilter, Metadata, Record};
 
 use crate::{
     linux::{self, Errno, OwnedFd, console, errno::Text, signals::Name as SignalName},
-    supervisor::Log,
+    supervisor::{Log, Pid},
     table::{Table, UnitId},
     wire::{ExitStatus, Failure, Power},
 };
@@ -167,6 +167,19 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::DependencyFailed(id, on) => {
             error(format_args!("Dependency failed for {}: {} did not start.", unit(id), name(on)));
         }
+        Log::ConditionUnmet(id, place) => {
+            info(format_args!(
+                "{} was skipped because of an unmet condition check ({}).",
+                unit(id),
+                Check(table, id, place)
+            ));
+        }
+        Log::AssertFailed(id, place) => {
+            error(format_args!("Starting {} failed because of {}.", unit(id), Check(table, id, place)));
+        }
+        Log::NotExamined(id) => {
+            error(format_args!("{}: Its conditions could not be looked at.", name(id)));
+        }
         Log::MainExited(id, exit) => warn(format_args!("{}: Main process exited, {}.", name(id), Exit(exit))),
         Log::RestartScheduled(id, count) => {
             let count = u64::from(count);
@@ -176,6 +189,17 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::TimedOut(id, signal) => {
             warn(format_args!("{}: Timed out. Killing with {}.", name(id), SignalName(signal)));
         }
+        Log::WatchdogExpired(id, signal) => {
+            error(format_args!("{}: Watchdog timeout! Killing with {}.", name(id), SignalName(signal)));
+        }
+        Log::NoticeRefused(id, Pid(pid)) => {
+            warn(format_args!("{}: Process {pid} may not speak for it (NotifyAccess=).", name(id)));
+        }
+        Log::NotAdopted(id) => {
+            warn(format_args!("{}: The new main process is gone or none of its own, refused.", name(id)));
+        }
+        Log::ReloadFailed(id) => error(format_args!("Reload failed for {}.", unit(id))),
+        Log::Reloaded(id) => info(format_args!("Reloaded {}.", unit(id))),
         Log::NoUidLeft(id) => {
             error(format_args!("{}: No UID of the dynamic range is free and fit.", name(id)))
         }
@@ -220,6 +244,21 @@ impl fmt::Display for Described<'_, '_> {
             Some(unit) => write!(f, "{} - {}", unit.name, unit.description),
             None => write!(f, "unit {}", u64::from(self.1.0)),
         }
+    }
+}
+
+/// A condition as its unit has it: `ConditionPathExists=!/etc/x`.
+struct Check<'a, 't>(&'a Table<'t>, UnitId, u8);
+
+impl fmt::Display for Check<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = self.0.unit(self.1);
+        let Some(condition) = unit.and_then(|unit| unit.conditions.iter().nth(usize::from(self.2))) else {
+            return f.write_str("a condition");
+        };
+        let kind = if condition.assert { "Assert" } else { "Condition" };
+        let negated = if condition.negate { "!" } else { "" };
+        write!(f, "{kind}{}{negated}{}", condition.subject.as_str(), condition.parameter)
     }
 }
 

@@ -3,11 +3,13 @@
 //! Owns every descriptor of PID 1. Holds no policy: what happens next is the supervisor's word.
 
 mod boot;
+mod conditions;
 mod control;
 mod crash;
 mod groups;
 mod kernel;
 mod log;
+mod notify;
 mod perform;
 mod plan;
 mod processes;

@@ -4,12 +4,13 @@ use crate::{
     linux::{
         self, AsFd, Errno, clean::CleanPlan, plan, poll::Interest, process::signal_by_pidfd, report::Report,
     },
-    supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Whom},
+    supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
     table::{CommandKind, Table, Unit, UnitId},
     wire::Failure,
 };
 
 use super::{
+    conditions,
     kernel::{Kernel, Token},
     log,
     plan::{Parts, Start, runtime_directory_of},
@@ -22,6 +23,7 @@ impl Kernel {
     pub(super) fn perform(&mut self, action: Action, supervisor: &Supervisor<'_>) -> Option<Event<'static>> {
         match action {
             Action::Spawn(spawn) => Some(self.spawn(&spawn)),
+            Action::Adopt { unit, which } => Some(Event::Adopted { unit, pid: self.adopt(unit, which) }),
             Action::Kill { unit, whom, signal } => {
                 self.kill(unit, whom, signal);
                 None
@@ -29,6 +31,14 @@ impl Kernel {
             Action::Clean { unit, runtime_directories, uid, gid } => {
                 self.clean(unit, runtime_directories, uid, gid)
             }
+            Action::Examine { unit } => match conditions::start(self, unit) {
+                Ok(()) => None,
+                Err(errno) => {
+                    let name = self.table.unit(unit)?.name;
+                    log::error_of(errno, format_args!("cannot look at the conditions of {name}"));
+                    Some(Event::Examined { unit, verdict: None })
+                }
+            },
             Action::Reply { client, answer } => {
                 let table = self.table;
                 let gone = self.control.answer(client, answer, &table, supervisor);
@@ -74,8 +84,8 @@ impl Kernel {
         let place = self.processes.free_place().ok_or(no_process(Errno::AGAIN))?;
 
         let board = self.table.board();
-        let parts = Parts::new(&service.exec, spawn);
-        let extra = parts.extra(spawn.outcome);
+        let parts = Parts::new(service, spawn);
+        let extra = parts.extra(service, spawn);
         let tmp_token = self.tmp_token(spawn.unit);
         let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
@@ -95,6 +105,30 @@ impl Kernel {
         let report = Some(child.report);
         self.processes.put(place, Process { pid, pidfd: child.pidfd, report, role, command, gave_up: false });
         Ok(pid)
+    }
+
+    /// Takes another process for `unit`'s main process, if there is one that may be.
+    fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Pid> {
+        let Which::Named { pid, trusted } = which;
+        let place = self.processes.free_place()?;
+        let pidfd = linux::process::open(pid.0).ok()?;
+        // Asked when the descriptor is open: if its process ends meanwhile, the descriptor tells.
+        let fits = match self.processes.find(pid) {
+            Some(_) => false, // a process of PID 1's own, with a task of its own
+            None => trusted || self.unit_of(pid) == Some(unit),
+        };
+        if !fits {
+            return None;
+        }
+        if let Err(errno) =
+            self.poll.add(pidfd.as_fd(), Token::Ended(place as u16).into(), Interest::Readable)
+        {
+            log::warn_of(errno, format_args!("cannot watch process {}", u64::from(pid.0)));
+        }
+        self.processes.demote_main(unit);
+        let role = Role::Service { unit, slot: Slot::Main };
+        self.processes.put(place, Process::helper(pid.0, pidfd, role));
+        Some(pid)
     }
 
     fn kill(&self, unit: UnitId, whom: Whom, signal: u8) {

@@ -9,39 +9,45 @@ use crate::{
         BorrowedFd,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Sandbox, Stdio,
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Stdio, View,
             Words,
         },
         signals,
     },
-    supervisor::{Outcome, Pid, Spawn},
+    supervisor::{Pid, Slot, Spawn},
     table::{
-        Board, Command, Directories, DirectoryKind, Exec, Preserve, PrivateTmp, Privilege, ProtectHome,
-        ProtectSystem, Rlimit, Stdin, Stdout, Unit, limits::RLIMITS_MAX,
+        Board, Command, Content, Directories, DirectoryKind, Exec, Micros, Mount, NotifyAccess, Preserve,
+        Privilege, Propagation, Rlimit, Service, Stdin, Stdout, Unit,
+        limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
-    wire::ExitStatus,
+    wire::{ExitStatus, NOTIFY_PATH},
 };
 
-/// Digits of a pid, or a signal's name.
-const NUMBER_BYTES: usize = 12;
-/// `MAINPID`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`.
-const EXTRA_MAX: usize = 4;
+/// Digits of a pid or of microseconds, or a signal's name.
+const NUMBER_BYTES: usize = 20;
+/// `MAINPID`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`.
+const EXTRA_MAX: usize = 6;
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
     directories: Vec<Directory<'t>, { DirectoryKind::ALL.len() }>,
     rlimits: Vec<linux_plan::Rlimit, RLIMITS_MAX>,
+    mounts: Vec<linux_plan::Mount<'t>, MOUNTS_MAX>,
     main_pid: String<NUMBER_BYTES>,
+    watchdog: String<NUMBER_BYTES>,
     exit_status: String<NUMBER_BYTES>,
 }
 
 impl<'t> Parts<'t> {
     #[inline(never)] // a frame of its own
-    pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn) -> Self {
+    pub(super) fn new(service: &Service<'t>, spawn: &Spawn) -> Self {
+        let exec = &service.exec;
         let mut parts = Self {
             directories: Vec::new(),
             rlimits: Vec::new(),
+            mounts: Vec::new(),
             main_pid: String::new(),
+            watchdog: String::new(),
             exit_status: String::new(),
         };
         // `Table::open` has checked the counts against the capacities.
@@ -51,8 +57,14 @@ impl<'t> Parts<'t> {
         for Rlimit { resource, soft, hard } in exec.rlimits.iter() {
             let _ = parts.rlimits.push(linux_plan::Rlimit { resource, soft, hard });
         }
+        for setting in exec.view.mounts.iter() {
+            let _ = parts.mounts.push(mount(setting));
+        }
         if let Some(Pid(pid)) = spawn.main_pid {
             let _ = write!(parts.main_pid, "{}", u64::from(pid));
+        }
+        if let Some(Micros(span)) = watched(service, spawn) {
+            let _ = write!(parts.watchdog, "{span}");
         }
         let _ = match spawn.outcome.and_then(|outcome| outcome.exit) {
             Some(ExitStatus::Exited(code)) => write!(parts.exit_status, "{}", u64::from(code)),
@@ -65,7 +77,7 @@ impl<'t> Parts<'t> {
     }
 
     /// Variables about this start.
-    pub(super) fn extra(&self, outcome: Option<Outcome>) -> Vec<(&'static str, &str), EXTRA_MAX> {
+    pub(super) fn extra(&self, service: &Service<'_>, spawn: &Spawn) -> Vec<(&'static str, &str), EXTRA_MAX> {
         let mut extra = Vec::new();
         let mut add = |name, value| {
             let _ = extra.push((name, value)); // EXTRA_MAX counts them
@@ -73,7 +85,18 @@ impl<'t> Parts<'t> {
         if !self.main_pid.is_empty() {
             add("MAINPID", self.main_pid.as_str());
         }
-        if let Some(outcome) = outcome {
+        let heard = match service.notify_access {
+            NotifyAccess::None => false,
+            NotifyAccess::Main => spawn.slot == Slot::Main,
+            NotifyAccess::Exec | NotifyAccess::All => true,
+        };
+        if heard {
+            add("NOTIFY_SOCKET", NOTIFY_PATH);
+        }
+        if !self.watchdog.is_empty() {
+            add("WATCHDOG_USEC", self.watchdog.as_str());
+        }
+        if let Some(outcome) = spawn.outcome {
             add("SERVICE_RESULT", outcome.result.as_str());
             if let Some(exit) = outcome.exit {
                 add("EXIT_CODE", exit.code());
@@ -98,6 +121,7 @@ impl<'t> Parts<'t> {
         let environment = Environment {
             manager: words(board.environment.as_bytes()),
             extra,
+            own_pid: if self.watchdog.is_empty() { &[] } else { &["WATCHDOG_PID"] },
             unit: words(exec.environment.as_bytes()),
         };
         let supplementary = words(exec.supplementary_groups.as_bytes());
@@ -125,7 +149,13 @@ impl<'t> Parts<'t> {
             },
             directories: &self.directories,
             runtime_directory_preserved: exec.runtime_directory_preserve != Preserve::No,
-            sandbox: sandbox(exec, tmp_token),
+            view: View {
+                own: exec.view.own,
+                mounts: &self.mounts,
+                root: exec.view.root,
+                propagation: propagation(exec.view.propagation),
+                tmp_token,
+            },
             limits: Limits {
                 umask: exec.umask,
                 rlimits: &self.rlimits,
@@ -152,6 +182,12 @@ impl<'t> Parts<'t> {
     }
 }
 
+/// How long the process may be silent, if that counts.
+fn watched(service: &Service<'_>, spawn: &Spawn) -> Option<Micros> {
+    let watched = spawn.slot == Slot::Main && service.watchdog != Micros::ZERO;
+    Some(service.watchdog).filter(|span| watched && *span != Micros::FOREVER)
+}
+
 /// What only this start knows.
 pub(super) struct Start<'a> {
     pub(super) command: Command<'a>,
@@ -165,25 +201,28 @@ pub(super) struct Start<'a> {
     pub(super) cgroup: Option<BorrowedFd<'a>>,
 }
 
-fn sandbox(exec: &Exec<'_>, token: u64) -> Sandbox {
-    Sandbox {
-        private_tmp: match exec.private_tmp {
-            PrivateTmp::No => linux_plan::PrivateTmp::No,
-            PrivateTmp::Connected => linux_plan::PrivateTmp::Connected { token },
-            PrivateTmp::Disconnected => linux_plan::PrivateTmp::Disconnected,
-        },
-        protect_system: match exec.protect_system {
-            ProtectSystem::No => linux_plan::ProtectSystem::No,
-            ProtectSystem::Yes => linux_plan::ProtectSystem::Yes,
-            ProtectSystem::Full => linux_plan::ProtectSystem::Full,
-            ProtectSystem::Strict => linux_plan::ProtectSystem::Strict,
-        },
-        protect_home: match exec.protect_home {
-            ProtectHome::No => linux_plan::ProtectHome::No,
-            ProtectHome::Yes => linux_plan::ProtectHome::Yes,
-            ProtectHome::ReadOnly => linux_plan::ProtectHome::ReadOnly,
-            ProtectHome::Tmpfs => linux_plan::ProtectHome::Tmpfs,
-        },
+fn mount(mount: Mount<'_>) -> linux_plan::Mount<'_> {
+    let Mount { path, content, source, set, only, clear, optional } = mount;
+    linux_plan::Mount { path, content: self::content(content), source, set, only, clear, optional }
+}
+
+const fn content(content: Content) -> linux_plan::Content {
+    match content {
+        Content::Itself => linux_plan::Content::Itself,
+        Content::Bind => linux_plan::Content::Bind,
+        Content::BindOne => linux_plan::Content::BindOne,
+        Content::New => linux_plan::Content::New,
+        Content::Devices => linux_plan::Content::Devices,
+        Content::PrivateTmp => linux_plan::Content::PrivateTmp,
+        Content::Inaccessible => linux_plan::Content::Inaccessible,
+    }
+}
+
+const fn propagation(propagation: Propagation) -> linux_plan::Propagation {
+    match propagation {
+        Propagation::Shared => linux_plan::Propagation::Shared,
+        Propagation::Slave => linux_plan::Propagation::Slave,
+        Propagation::Private => linux_plan::Propagation::Private,
     }
 }
 

@@ -6,16 +6,20 @@ use crate::{
     table::{CommandKind, UnitId, limits::UNITS_MAX},
 };
 
-/// A main process, a control process and a janitor for every unit, and the reporter.
-pub(super) const PROCESSES_MAX: usize = 3 * UNITS_MAX + 1;
+/// A main process, the one before it, a control process, and a janitor or an examiner for every unit, and the reporter.
+pub(super) const PROCESSES_MAX: usize = 4 * UNITS_MAX + 1;
 
 /// What a process is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// One of a unit's own.
     Service { unit: UnitId, slot: Slot },
+    /// Was a unit's main process until it named another.
+    Former { unit: UnitId },
     /// Removes what a unit left.
     Janitor { unit: UnitId },
+    /// Looks at a unit's conditions.
+    Examiner { unit: UnitId },
     /// Writes the report.
     Reporter,
 }
@@ -64,6 +68,10 @@ impl Processes {
         }
     }
 
+    pub(super) fn get(&self, place: usize) -> Option<&Process> {
+        self.places.get(place)?.as_ref()
+    }
+
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Process> {
         self.places.get_mut(place)?.as_mut()
     }
@@ -72,6 +80,15 @@ impl Processes {
     pub(super) fn of(&self, unit: UnitId, slot: Slot) -> Option<&Process> {
         let role = Role::Service { unit, slot };
         self.places.iter().flatten().find(|process| process.role == role)
+    }
+
+    /// The main process of `unit` is it no more; its end is nothing to the unit but for being the last.
+    pub(super) fn demote_main(&mut self, unit: UnitId) {
+        let role = Role::Service { unit, slot: Slot::Main };
+        if let Some(process) = self.places.iter_mut().flatten().find(|process| process.role == role) {
+            process.role = Role::Former { unit };
+            process.report = None;
+        }
     }
 
     /// Where the process with `pid` is.
@@ -86,6 +103,10 @@ impl Processes {
 
     /// Whether `unit` has a process of its own that is not reaped.
     pub(super) fn any_of(&self, unit: UnitId) -> bool {
-        self.of(unit, Slot::Main).is_some() || self.of(unit, Slot::Control).is_some()
+        let own = |role: Role| match role {
+            Role::Service { unit, .. } | Role::Former { unit } => Some(unit),
+            Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter => None,
+        };
+        self.places.iter().flatten().any(|process| own(process.role) == Some(unit))
     }
 }

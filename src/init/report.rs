@@ -5,7 +5,7 @@ use core::fmt::Write;
 use crate::{
     linux::{self, Errno, output::Output, raw::process::Forked},
     supervisor::Supervisor,
-    table::{Exec, PrivateTmp, ProtectHome, ProtectSystem, Table, Unit},
+    table::{Table, Unit},
     wire::{ActiveState, Ended},
 };
 
@@ -66,33 +66,12 @@ fn write(
         if at > 0 {
             out.write_char(',')?;
         }
-        let applied = status.active == ActiveState::Active || status.main_pid != 0;
+        let applied =
+            matches!(status.active, ActiveState::Active | ActiveState::Reloading) || status.main_pid != 0;
         let unit = table.unit(id).filter(|_| applied);
-        let asked = unit.as_ref().and_then(Unit::service).map_or(0, |service| asked_for(&service.exec));
-        let mut holding = SETTINGS.split(' ').enumerate().filter(|(at, _)| asked & 1 << at != 0);
-        status.write_json(out, &mut holding.by_ref().map(|(_, name)| name))?;
+        // A service runs only if everything that narrows it was applied: what the record asks for is what holds.
+        let posture = unit.as_ref().and_then(Unit::service).map(|service| service.exec.posture);
+        status.write_json(out, &mut posture.unwrap_or_default().iter())?;
     }
     out.write_str("]}\n")
-}
-
-/// The settings that narrow what a unit's processes may do. A service runs only if every one of them was applied, so
-/// what the record asks for is what holds as long as it runs.
-const SETTINGS: &str = "DynamicUser=yes User= NoNewPrivileges=yes PrivateTmp=yes PrivateTmp=disconnected \
-    ProtectSystem=strict ProtectHome=read-only RestrictSUIDSGID=yes CapabilityBoundingSet= RemoveIPC=yes";
-
-/// Which of [`SETTINGS`] the record asks for: bit n is the n-th.
-fn asked_for(exec: &Exec<'_>) -> u32 {
-    let asked = [
-        exec.dynamic_user,
-        !exec.dynamic_user && !exec.user.is_empty(),
-        exec.no_new_privileges,
-        exec.private_tmp == PrivateTmp::Connected,
-        exec.private_tmp == PrivateTmp::Disconnected,
-        exec.protect_system == ProtectSystem::Strict,
-        exec.protect_home == ProtectHome::ReadOnly,
-        exec.restrict_suid_sgid,
-        exec.capability_bounding_set != u64::MAX,
-        exec.remove_ipc,
-    ];
-    asked.into_iter().rev().fold(0, |bits, one| bits << 1 | u32::from(one))
 }

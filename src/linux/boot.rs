@@ -60,16 +60,16 @@ pub fn mount_api(api: &ApiMount) -> Result<bool, Errno> {
         Ok(()) | Err(Errno::EXIST | Errno::ROFS) => {}
         Err(errno) => return Err(errno),
     }
-    if is_mount_point(api.target)? {
+    if is_mount_point(api.target, AtFlags::SYMLINK_NOFOLLOW)? {
         return Ok(false);
     }
     mount(api.kind, api.target, api.kind, api.flags, Some(api.data))?;
     Ok(true)
 }
 
-/// Whether something is mounted at `path`: statx(2) says so since Linux 5.8, before that a change of device does.
-fn is_mount_point(path: &CStr) -> Result<bool, Errno> {
-    match statx(CWD, path, AtFlags::NO_AUTOMOUNT | AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS) {
+/// Whether something is mounted at `path`, which may be a link unless `links` says no: statx(2) says so since Linux 5.8, before that a change of device does.
+pub(super) fn is_mount_point(path: &CStr, links: AtFlags) -> Result<bool, Errno> {
+    match statx(CWD, path, AtFlags::NO_AUTOMOUNT | links, StatxFlags::BASIC_STATS) {
         Ok(found) if found.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
             return Ok(found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT));
         }

@@ -216,6 +216,27 @@ fn each_group_below(
     })
 }
 
+/// Longest path of a cgroup that is read, and the line around it.
+pub const NAME_BYTES_MAX: usize = 512;
+
+/// The group right below `slice` that process `pid` is in, as this process's cgroup namespace shows it. `None` for one that
+/// is elsewhere or gone: nobody can move there by giving a group of his own a clever name.
+pub fn name_below<'b>(slice: &str, pid: u32, buffer: &'b mut [u8; NAME_BYTES_MAX]) -> Option<&'b str> {
+    let pid = rustix::path::DecInt::new(pid);
+    let path = PathBuffer::new(&["/proc/", pid.as_str(), "/cgroup"]).ok()?;
+    let text = super::boot::read_file(path.as_c_str(), buffer).ok()?;
+    group_below(slice, text)
+}
+
+fn group_below<'b>(slice: &str, text: &'b [u8]) -> Option<&'b str> {
+    let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::/"))?;
+    let rest = line.strip_prefix(slice.as_bytes())?.strip_prefix(b"/")?;
+    let name = rest.split(|byte| *byte == b'/').next()?;
+    // A name that the buffer's end has cut is none.
+    let whole = name.len() < rest.len() || text.ends_with(b"\n");
+    core::str::from_utf8(name).ok().filter(|_| whole)
+}
+
 /// Opens directory `name` of `parent`, made if it is missing.
 fn make(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     if name.is_empty() || name.contains('/') || name == "." || name == ".." {
@@ -228,4 +249,28 @@ fn make(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(parent, path.as_c_str(), flags, Mode::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_in_the_group_right_below_the_slice_whatever_it_calls_its_own() {
+        let of = |text: &'static str| group_below("system.slice", text.as_bytes());
+        assert_eq!(of("0::/system.slice/a.service\n"), Some("a.service"));
+        assert_eq!(of("5:cpu:/x\n0::/system.slice/a.service/sub/deeper\n"), Some("a.service"));
+        assert_eq!(of("0::/system.slice/a.service/system.slice/b.service\n"), Some("a.service"));
+        assert_eq!(of("0::/system.slice/a.service/cut"), Some("a.service"));
+        for elsewhere in [
+            "",
+            "0::/\n",
+            "0::/system.slicer/a\n",
+            "0::/x/system.slice/a\n",
+            "1:x:/system.slice/a\n",
+            "0::/system.slice/a.ser",
+        ] {
+            assert_eq!(of(elsewhere), None, "{elsewhere:?}");
+        }
+    }
 }

@@ -53,6 +53,7 @@ texts! {
     ILSEQ = "User or group with specified name already exists",
     CONNREFUSED = "Connection refused",
     CONNRESET = "Connection reset by peer",
+    MSGSIZE = "Message too long",
     OPNOTSUPP = "Operation not supported",
     DQUOT = "Disk quota exceeded",
 }

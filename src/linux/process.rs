@@ -1,8 +1,12 @@
 //! Processes as PID 1 sees them from outside.
 
 use rustix::{
+    fd::{AsFd, OwnedFd},
     io::Errno,
-    process::{Pid, Signal, getpid, kill_process_group, pidfd_send_signal, test_kill_process_group},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, getsid, kill_process_group, pidfd_open,
+        pidfd_send_signal, test_kill_process_group, waitid,
+    },
 };
 
 /// This process's id.
@@ -22,8 +26,27 @@ pub fn signal_everybody(signal: u8) -> Result<(), Errno> {
 ///
 /// # Errors
 /// pidfd_send_signal(2)'s: ESRCH when it has been reaped.
-pub fn signal_by_pidfd(pidfd: impl rustix::fd::AsFd, signal: u8) -> Result<(), Errno> {
+pub fn signal_by_pidfd(pidfd: impl AsFd, signal: u8) -> Result<(), Errno> {
     pidfd_send_signal(pidfd, signal_number(signal)?)
+}
+
+/// A descriptor of process `pid`, close-on-exec, readable once it has ended.
+///
+/// # Errors
+/// pidfd_open(2)'s: ESRCH if there is none, EINVAL for a thread that leads none.
+pub fn open(number: u32) -> Result<OwnedFd, Errno> {
+    pidfd_open(pid(number)?, PidfdFlags::empty())
+}
+
+/// Whether the process that `pidfd` refers to is a child of this one, ended or not.
+pub fn is_child(pidfd: impl AsFd) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::PidFd(pidfd.as_fd()), look).is_ok()
+}
+
+/// The leader of the session that process `pid` is in.
+pub fn session_of(number: u32) -> Option<u32> {
+    getsid(Some(pid(number).ok()?)).ok().map(|leader| leader.as_raw_nonzero().get().unsigned_abs())
 }
 
 fn signal_number(signal: u8) -> Result<Signal, Errno> {

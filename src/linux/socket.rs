@@ -8,18 +8,49 @@ use rustix::{
     io::Errno,
     net::{
         AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
-        connect, listen, recv, send, socket_with,
+        connect, listen, recv, send, socket_with, sockopt::set_socket_passcred,
     },
 };
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 16;
 
-/// Makes a listening socket at `path`, whose directory is made if it is missing; only root may connect.
+pub use super::raw::socket::Fds;
+
+/// Who has sent a message, as the kernel says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The process; 0 for one that this pid namespace does not show.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+}
+
+/// Makes a datagram socket at `path`, whose directory is made if it is missing. Everybody may send to it, and the
+/// kernel says who did.
 ///
 /// # Errors
-/// mkdir(2)'s, socket(2)'s, bind(2)'s, chmod(2)'s and listen(2)'s.
-pub fn listen_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
+/// mkdir(2)'s, socket(2)'s, bind(2)'s, chmod(2)'s and setsockopt(2)'s.
+pub fn hear_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+    set_socket_passcred(&socket, true)?;
+    bind_at(&socket, directory, path, 0o777)?;
+    Ok(socket)
+}
+
+/// Receives one message, its sender, and the descriptors that came with it.
+///
+/// # Errors
+/// recvmsg(2)'s: EAGAIN when none waits. EMSGSIZE for a cut message, EPROTO if the kernel does not say who sent it.
+pub fn receive_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Sender, Fds), Errno> {
+    let received = super::raw::socket::receive(socket, buffer)?;
+    let peer = received.peer.ok_or(Errno::PROTO)?;
+    let sender = Sender { pid: peer.pid, uid: peer.uid };
+    if received.cut { Err(Errno::MSGSIZE) } else { Ok((received.bytes, sender, received.fds)) }
+}
+
+fn bind_at(socket: &OwnedFd, directory: &CStr, path: &CStr, mode: u32) -> Result<(), Errno> {
     match mkdirat(CWD, directory, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno),
@@ -28,9 +59,17 @@ pub fn listen_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(errno) => return Err(errno),
     }
+    bind(socket, &SocketAddrUnix::new(path)?)?;
+    chmodat(CWD, path, Mode::from_raw_mode(mode), AtFlags::empty())
+}
+
+/// Makes a listening socket at `path`, whose directory is made if it is missing; only root may connect.
+///
+/// # Errors
+/// mkdir(2)'s, socket(2)'s, bind(2)'s, chmod(2)'s and listen(2)'s.
+pub fn listen_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
     let socket = packet_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    bind(&socket, &SocketAddrUnix::new(path)?)?;
-    chmodat(CWD, path, Mode::from_raw_mode(0o600), AtFlags::empty())?;
+    bind_at(&socket, directory, path, 0o600)?;
     listen(&socket, BACKLOG)?;
     Ok(socket)
 }

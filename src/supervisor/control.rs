@@ -99,6 +99,10 @@ impl Supervisor<'_> {
             }
             Request::Restart { name } => return self.ask_job(client, name, true, Self::enqueue_restart),
             Request::Stop { name } => return self.ask_job(client, name, false, Self::enqueue_stop),
+            Request::Reload { name } => match self.find(name) {
+                Some(id) if !self.can_reload(id) => Answer::Job(JobResult::Invalid),
+                Some(_) | None => return self.ask_job(client, name, true, Self::enqueue_reload),
+            },
             Request::ResetFailed { name } => match self.find(name) {
                 Some(id) => {
                     self.reset_failed(id);

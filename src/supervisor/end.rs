@@ -7,7 +7,7 @@ use super::{
     unit::Note,
 };
 use crate::{
-    table::{CommandKind, Service, ServiceType, UnitId},
+    table::{CommandKind, NotifyAccess, Service, ServiceType, UnitId},
     wire::{ExitStatus, ServiceResult},
 };
 
@@ -45,7 +45,7 @@ impl Supervisor<'_> {
         let record = self.at(id);
         let wanted = match record.state {
             State::Command { kind, .. } => matches!(kind, CommandKind::Start | CommandKind::StartPost),
-            State::Running => true,
+            State::Running | State::Reloading { .. } => true,
             State::Dead
             | State::Failed
             | State::Exited
@@ -95,8 +95,19 @@ impl Supervisor<'_> {
                 }
                 ServiceType::Oneshot => self.enter_kill(id, service, KillStage::StopSigterm, result),
                 ServiceType::Simple | ServiceType::Exec => self.enter_running(id, service, result),
+                // It has never been up; somebody else may still say that it is.
+                ServiceType::Notify | ServiceType::NotifyReload
+                    if result == ServiceResult::Success
+                        && service.remain_after_exit
+                        && service.notify_access != NotifyAccess::Main => {}
+                ServiceType::Notify | ServiceType::NotifyReload => {
+                    let result =
+                        if result == ServiceResult::Success { ServiceResult::Protocol } else { result };
+                    self.enter_kill(id, service, KillStage::StopSigterm, result);
+                }
             },
             State::Running => self.enter_running(id, service, result),
+            State::Reloading { .. } => self.reload_done(id, service, false),
             State::Kill { .. } => self.check_stage(id, service),
             // A command beside it still runs; what follows it looks at what is left.
             State::Command { .. } => {}
@@ -136,7 +147,7 @@ impl Supervisor<'_> {
             | CommandKind::Start
             | CommandKind::StartPost
             | CommandKind::Stop => self.enter_kill(id, service, KillStage::StopSigterm, result),
-            CommandKind::Reload => {}
+            CommandKind::Reload => self.reload_done(id, service, false),
             CommandKind::StopPost => self.enter_kill(id, service, KillStage::FinalSigterm, result),
         }
     }

@@ -27,6 +27,12 @@ pub(super) enum Phase {
     Waiting,
     /// It waited for a unit that failed to start: it ends without being tried.
     Doomed,
+    /// Its turn has come, but the unit has conditions that somebody has to look at.
+    Conditions,
+    /// Somebody is looking.
+    Examined,
+    /// They hold: it waits for its turn again, as the neighbours did not wait meanwhile.
+    Met,
     /// It has begun.
     Running,
 }
@@ -41,6 +47,11 @@ impl Job {
     pub(super) const fn running(kind: JobKind) -> Self {
         Self { kind, phase: Phase::Running }
     }
+
+    /// Whether it is of `kind` and has begun.
+    pub(super) fn is_running(self, kind: JobKind) -> bool {
+        self == Self::running(kind)
+    }
 }
 
 /// The kinds of job.
@@ -52,13 +63,15 @@ pub(super) enum JobKind {
     Stop,
     /// Bring it down, then up. Until it is down this counts as a stop.
     Restart,
+    /// Have it read its configuration again.
+    Reload,
 }
 
 impl JobKind {
     /// Whether it brings the unit down.
     pub(super) const fn is_stop(self) -> bool {
         match self {
-            Self::Start => false,
+            Self::Start | Self::Reload => false,
             Self::Stop | Self::Restart => true,
         }
     }
@@ -105,9 +118,14 @@ impl Supervisor<'_> {
                 self.replace_job(id, Some(JobKind::Start));
                 true
             }
+            Some(JobKind::Reload) if self.peek(id).state.is_settled() => true,
+            Some(JobKind::Reload) => {
+                self.replace_job(id, Some(JobKind::Start));
+                true
+            }
             None => {
                 match self.peek(id).state {
-                    State::Running | State::Exited | State::Active => {}
+                    State::Running | State::Reloading { .. } | State::Exited | State::Active => {}
                     State::Dead
                     | State::Failed
                     | State::Command { .. }
@@ -157,7 +175,9 @@ impl Supervisor<'_> {
         let down = self.peek(id).state.is_down();
         match self.peek(id).job.map(|job| job.kind) {
             Some(JobKind::Stop) => {}
-            Some(JobKind::Start | JobKind::Restart) => self.replace_job(id, (!down).then_some(JobKind::Stop)),
+            Some(JobKind::Start | JobKind::Restart | JobKind::Reload) => {
+                self.replace_job(id, (!down).then_some(JobKind::Stop));
+            }
             None if down => {}
             None => self.at(id).job = Some(Job::waiting(JobKind::Stop)),
         }
@@ -170,7 +190,7 @@ impl Supervisor<'_> {
             Some(JobKind::Start) if down => {}
             // Whoever waits for the start waits for the restart.
             Some(JobKind::Start) => self.at(id).job = Some(Job::waiting(JobKind::Restart)),
-            Some(JobKind::Stop) => self.replace_job(id, Some(JobKind::Restart)),
+            Some(JobKind::Stop | JobKind::Reload) => self.replace_job(id, Some(JobKind::Restart)),
             None => {
                 self.at(id).job = Some(Job::waiting(if down { JobKind::Start } else { JobKind::Restart }))
             }
@@ -189,7 +209,7 @@ impl Supervisor<'_> {
     pub(super) fn cancel_starts(&mut self) {
         for id in self.ids() {
             match self.peek(id).job.map(|job| job.kind) {
-                Some(JobKind::Start | JobKind::Restart) => self.replace_job(id, None),
+                Some(JobKind::Start | JobKind::Restart | JobKind::Reload) => self.replace_job(id, None),
                 Some(JobKind::Stop) | None => {}
             }
         }
@@ -200,20 +220,18 @@ impl Supervisor<'_> {
         let Some(Job { kind, phase }) = self.peek(id).job else { return false };
         let state = self.peek(id).state;
         match phase {
-            Phase::Waiting => {}
+            Phase::Waiting | Phase::Met => {}
             Phase::Doomed => {
                 self.at(id).notes.add(Note::DependencyFailed);
                 self.finish_job(id, JobResult::Dependency);
-                if state == State::RestartDue {
-                    let rest = Rest::of(self.peek(id).result);
-                    self.for_service(id, &mut |supervisor, service| supervisor.settle(id, service, rest));
-                }
+                self.restart_is_off(id);
                 return true;
             }
-            Phase::Running => return false,
+            Phase::Conditions | Phase::Examined | Phase::Running => return false,
         }
         match kind {
-            JobKind::Start => self.advance_start(id, state),
+            JobKind::Start => self.advance_start(id, state, phase == Phase::Met),
+            JobKind::Reload => self.advance_reload(id, state),
             JobKind::Stop | JobKind::Restart if state.is_down() => {
                 self.finish_job(id, JobResult::Done);
                 true
@@ -229,9 +247,9 @@ impl Supervisor<'_> {
         }
     }
 
-    fn advance_start(&mut self, id: UnitId, state: State) -> bool {
+    fn advance_start(&mut self, id: UnitId, state: State, met: bool) -> bool {
         match state {
-            State::Running | State::Exited | State::Active => {
+            State::Running | State::Reloading { .. } | State::Exited | State::Active => {
                 self.finish_job(id, JobResult::Done);
                 true
             }
@@ -243,7 +261,11 @@ impl Supervisor<'_> {
                     self.at(id).job = Some(Job::running(JobKind::Start));
                     true
                 }
-                CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost => false,
+                CommandKind::Reload => {
+                    self.finish_job(id, JobResult::Done);
+                    true
+                }
+                CommandKind::Stop | CommandKind::StopPost => false,
             },
             // On its way down, or waiting for its restart: the start has its turn after that.
             State::Kill { .. } | State::Clean { .. } | State::AutoRestart { .. } => false,
@@ -251,8 +273,7 @@ impl Supervisor<'_> {
                 if !self.may_start(id) {
                     return false;
                 }
-                self.at(id).job = Some(Job::running(JobKind::Start));
-                self.begin_start(id);
+                self.begin_with_conditions(id, met);
                 true
             }
         }
@@ -270,7 +291,7 @@ impl Supervisor<'_> {
     }
 
     /// Begins the start of a unit whose turn it is.
-    fn begin_start(&mut self, id: UnitId) {
+    pub(super) fn begin_start(&mut self, id: UnitId) {
         let Some(unit) = self.unit(id) else { return self.finish_job(id, JobResult::Failed) };
         match &unit.kind {
             Kind::Service(service) => self.begin_service(id, service, unit.start_limit),
@@ -331,7 +352,14 @@ impl Supervisor<'_> {
             Some(Job { kind: JobKind::Stop | JobKind::Restart, phase: Phase::Running }) => {
                 self.finish_job(id, JobResult::Done);
             }
-            Some(Job { phase: Phase::Waiting | Phase::Doomed, .. }) | None => {}
+            Some(Job { kind: JobKind::Reload, phase: Phase::Running }) => {
+                self.finish_job(id, JobResult::Failed);
+            }
+            Some(Job {
+                phase: Phase::Waiting | Phase::Doomed | Phase::Conditions | Phase::Examined | Phase::Met,
+                ..
+            })
+            | None => {}
         }
     }
 
@@ -358,9 +386,9 @@ impl Supervisor<'_> {
     fn fail_dependents(&mut self, id: UnitId) {
         let Some(unit) = self.unit(id) else { return };
         for dependent in unit.required_by.iter() {
-            if self.peek(dependent).job == Some(Job::waiting(JobKind::Start))
-                && unit.before.contains(dependent)
-            {
+            let waits =
+                |job: Job| job.kind == JobKind::Start && matches!(job.phase, Phase::Waiting | Phase::Met);
+            if self.peek(dependent).job.is_some_and(waits) && unit.before.contains(dependent) {
                 let record = self.at(dependent);
                 record.job = Some(Job { kind: JobKind::Start, phase: Phase::Doomed });
                 record.blame = Some(id);

@@ -1,8 +1,8 @@
 //! What goes in and what comes out: the whole vocabulary between the supervisor and whoever runs it.
 
 use crate::{
-    table::{CommandKind, IdentityId, Micros, UnitId},
-    wire::{Ended, ExitStatus, Failure, JobResult, Power, Request, ServiceResult},
+    table::{CommandKind, IdentityId, Micros, UnitId, Verdict},
+    wire::{Ended, ExitStatus, Failure, JobResult, Notice, Power, Request, ServiceResult},
 };
 
 /// A moment: microseconds on a clock that never goes back. The shell starts it at PID 1's exec.
@@ -120,6 +120,24 @@ pub enum Event<'a> {
         /// The process.
         pid: Pid,
     },
+    /// A process of the unit says something: sd_notify(3).
+    Notified {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// The process, as the kernel says.
+        pid: Pid,
+        /// Its user, as the kernel says.
+        uid: u32,
+        /// What it says. `MONOTONIC_USEC=` is on the supervisor's clock.
+        notice: Notice<'a>,
+    },
+    /// Answers [`Action::Adopt`].
+    Adopted {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// The new main process; `None` if there is none.
+        pid: Option<Pid>,
+    },
     /// A process of a slot has ended and is reaped: its pid may be somebody else's from here on.
     Exited {
         #[expect(missing_docs, reason = "the unit this is about")]
@@ -141,6 +159,13 @@ pub enum Event<'a> {
         unit: UnitId,
         /// Whether nothing is left. If not, the numbers stay taken: nobody may inherit what could not be removed.
         clean: bool,
+    },
+    /// Answers [`Action::Examine`].
+    Examined {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// What came of it; `None` if nobody could look.
+        verdict: Option<Verdict>,
     },
     /// A deadline may have passed. Spurious ones are harmless.
     Deadline,
@@ -200,6 +225,18 @@ pub struct Outcome {
     pub exit: Option<ExitStatus>,
 }
 
+/// A process to be taken for the main one. It has to live, and is never PID 1 or one of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// This one.
+    Named {
+        /// `MAINPID=`.
+        pid: Pid,
+        /// Root says so: it may be any process. If not, it has to be one of the unit's.
+        trusted: bool,
+    },
+}
+
 /// Who gets a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom {
@@ -216,6 +253,14 @@ pub enum Whom {
 pub enum Action {
     /// Make a process. Answered by [`Event::Spawned`] or [`Event::SpawnFailed`] before anything else happens.
     Spawn(Spawn),
+    /// Take another process for the unit's main process; the one before it is none of its slots' any more. Answered by
+    /// [`Event::Adopted`] before anything else happens.
+    Adopt {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// Which.
+        which: Which,
+    },
     /// Send a signal. Not answered: whoever is gone is gone, and the end of the others shows by itself.
     Kill {
         #[expect(missing_docs, reason = "the unit this is about")]
@@ -235,6 +280,11 @@ pub enum Action {
         uid: Option<u32>,
         /// The same for a dynamic group that has a number of its own.
         gid: Option<u32>,
+    },
+    /// Look at the unit's conditions, in a child. Answered by [`Event::Examined`], always.
+    Examine {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
     },
     /// Answer a client.
     Reply {
@@ -289,6 +339,12 @@ pub enum Log {
     Failed(UnitId, ServiceResult),
     /// A start was not tried because of another unit.
     DependencyFailed(UnitId, UnitId),
+    /// A start was passed over: the condition at this place did not hold.
+    ConditionUnmet(UnitId, u8),
+    /// A start has failed: the assertion at this place did not hold.
+    AssertFailed(UnitId, u8),
+    /// Nobody could look at the conditions: the start has failed.
+    NotExamined(UnitId),
     /// The main process ended otherwise than well.
     MainExited(UnitId, ExitStatus),
     /// A restart is due after the delay; the number of it.
@@ -297,6 +353,16 @@ pub enum Log {
     StartLimitHit(UnitId),
     /// A step's timeout has passed; the signal that follows, or 0 when what is left is given up.
     TimedOut(UnitId, u8),
+    /// The service was silent for too long; the signal that follows.
+    WatchdogExpired(UnitId, u8),
+    /// A message came from a process that may not speak for the unit: said once for each start.
+    NoticeRefused(UnitId, Pid),
+    /// The service named a main process that is none of its own, or gone.
+    NotAdopted(UnitId),
+    /// A reload has failed.
+    ReloadFailed(UnitId),
+    /// A reload has ended well.
+    Reloaded(UnitId),
     /// No number is left for the unit's dynamic user.
     NoUidLeft(UnitId),
     /// What the unit left could not be removed; its number stays taken.

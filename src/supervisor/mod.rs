@@ -8,7 +8,9 @@
 //! | `message` | what goes in and out |
 //! | `unit`, `state` | one unit's record; the states of its life |
 //! | `job` | what is to be done with which unit, and in which order |
+//! | `condition` | what comes of `Condition*=` and `Assert*=` |
 //! | `start`, `stop`, `end` | a service's way up, its way down, and what the end of a process means |
+//! | `notice`, `reload` | what a service says of itself, and its silence; a reload |
 //! | `restart`, `limit` | the Restart= table; the start limit |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
@@ -27,12 +29,15 @@
     )
 )]
 
+mod condition;
 mod control;
 mod end;
 mod hold;
 mod job;
 mod limit;
 mod message;
+mod notice;
+mod reload;
 mod restart;
 mod set;
 mod shutdown;
@@ -56,7 +61,9 @@ use uid::Pool;
 use unit::{Notes, Record};
 
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
-pub use message::{Action, Answer, ClientId, Event, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Whom};
+pub use message::{
+    Action, Answer, ClientId, Event, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,
+};
 pub use shutdown::SHUTDOWN_TIMEOUT;
 
 /// Everything that is decided is decided here.
@@ -82,6 +89,8 @@ pub struct Supervisor<'t> {
     clients: Clients,
     pool: Pool,
     units: Vec<Record, UNITS_MAX>,
+    /// What the units say of themselves, by unit.
+    texts: Vec<notice::Text, UNITS_MAX>,
 }
 
 /// What looking at a unit has led to.
@@ -102,6 +111,7 @@ impl<'t> Supervisor<'t> {
         Self {
             table: None,
             units: Vec::new(),
+            texts: Vec::new(),
             nowhere: Record::new(),
             dirty: UnitSet::EMPTY,
             turn: 0,
@@ -118,8 +128,10 @@ impl<'t> Supervisor<'t> {
     pub fn load(&mut self, table: Table<'t>) {
         self.table = Some(table);
         self.units.clear();
+        self.texts.clear();
         for _ in 0..table.unit_count() {
-            if self.units.push(self.nowhere.clone()).is_err() {
+            if self.units.push(self.nowhere.clone()).is_err() || self.texts.push(notice::Text::new()).is_err()
+            {
                 break; // `Table::open` refuses more than UNITS_MAX
             }
         }
@@ -158,10 +170,15 @@ impl<'t> Supervisor<'t> {
             }
             Event::StepFailed { unit, pid, failure } => self.step_failed(unit, pid, failure),
             Event::Executed { unit, pid } => self.for_service(unit, &mut |s, sv| s.executed(unit, sv, pid)),
+            Event::Notified { unit, pid, uid, notice } => {
+                self.for_service(unit, &mut |s, sv| s.notified(unit, sv, pid, uid, &notice));
+            }
+            Event::Adopted { unit, pid } => self.adopted(unit, pid),
             Event::Exited { unit, pid, status } => {
                 self.for_service(unit, &mut |s, sv| s.exited(unit, sv, pid, status))
             }
             Event::Empty { unit } => self.for_service(unit, &mut |s, sv| s.emptied(unit, sv)),
+            Event::Examined { unit, verdict } => self.examined(unit, verdict),
             Event::Cleaned { unit, clean } => self.for_service(unit, &mut |s, sv| s.cleaned(unit, sv, clean)),
         }
     }
@@ -212,7 +229,7 @@ impl<'t> Supervisor<'t> {
             return None;
         }
         let first = self.run.deadline();
-        self.units.iter().fold(first, |first, unit| Instant::earlier(first, unit.state.deadline()))
+        self.units.iter().fold(first, |first, unit| Instant::earlier(first, unit.deadline()))
     }
 
     /// How often something happened that cannot.
@@ -225,13 +242,23 @@ impl<'t> Supervisor<'t> {
             Due::Act(action) => Due::Act(action),
             Due::Changed => Due::Changed,
             Due::Nothing if self.advance_job(id) => Due::Changed,
-            Due::Nothing => Due::Nothing,
+            Due::Nothing => self.due_examination(id),
         }
     }
 
     /// What the state of `id` itself asks for.
     fn due_of_state(&mut self, id: UnitId) -> Due {
+        for due in [Self::due_adoption, Self::due_control_kill] {
+            match due(self, id) {
+                Due::Nothing => {}
+                due @ (Due::Act(_) | Due::Changed) => return due,
+            }
+        }
         match self.peek(id).state {
+            State::Reloading { .. } => match self.due_reload_signal(id) {
+                Due::Nothing => self.due_spawn(id),
+                due @ (Due::Act(_) | Due::Changed) => due,
+            },
             State::Dead | State::Failed | State::AutoRestart { .. } | State::RestartDue | State::Active => {
                 Due::Nothing
             }
@@ -290,6 +317,9 @@ impl<'t> Supervisor<'t> {
         for id in self.ids() {
             if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) {
                 self.for_service(id, &mut |supervisor, service| supervisor.timed_out(id, service));
+            }
+            if self.peek(id).watchdog_at.is_some_and(|at| at <= self.now) {
+                self.for_service(id, &mut |supervisor, service| supervisor.watchdog_expired(id, service));
             }
         }
         self.run_deadline();

@@ -4,7 +4,7 @@ use super::{
     Action, Due, Outcome, Pid, Slot, Spawn, State, Supervisor,
     hold::Numbers,
     state::{KillStage, Process, Rest},
-    unit::Note,
+    unit::{Announced, Note},
 };
 use crate::{
     table::{CommandKind, Micros, Service, ServiceType, StartLimit, Unit, UnitId},
@@ -37,6 +37,12 @@ impl Supervisor<'_> {
         record.main_exit = None;
         record.failure = None;
         record.started = Some(now);
+        (record.watchdog, record.watchdog_at) = (service.watchdog, None);
+        (record.announced, record.adopt, record.refused) = (Announced::Nothing, None, None);
+        record.errno = 0;
+        if let Some(text) = self.texts.get_mut(id.index()) {
+            text.clear();
+        }
         self.run_commands(id, service, CommandKind::Condition);
     }
 
@@ -80,9 +86,12 @@ impl Supervisor<'_> {
         match kind {
             CommandKind::Condition => self.run_commands(id, service, CommandKind::StartPre),
             CommandKind::StartPre => self.run_commands(id, service, CommandKind::Start),
-            CommandKind::Start => self.run_commands(id, service, CommandKind::StartPost),
+            CommandKind::Start => {
+                self.run_commands(id, service, CommandKind::StartPost);
+                self.arm_watchdog(id);
+            }
             CommandKind::StartPost => self.enter_running(id, service, ServiceResult::Success),
-            CommandKind::Reload => {}
+            CommandKind::Reload => self.reload_done(id, service, true),
             CommandKind::Stop => self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Success),
             CommandKind::StopPost => {
                 self.enter_kill(id, service, KillStage::FinalSigterm, ServiceResult::Success)
@@ -95,10 +104,11 @@ impl Supervisor<'_> {
         let record = self.at(id);
         record.note_result(result);
         let rising = match record.state {
-            State::Command { .. } => true,
+            State::Command { kind, .. } => kind != CommandKind::Reload,
             State::Dead
             | State::Failed
             | State::Running
+            | State::Reloading { .. }
             | State::Exited
             | State::Kill { .. }
             | State::Clean { .. }
@@ -120,6 +130,11 @@ impl Supervisor<'_> {
         }
         if rising {
             self.came_up(id);
+        }
+        match (self.peek(id).state, self.peek(id).announced) {
+            (State::Running, Announced::Reloading) => self.reload_announced(id, service),
+            (State::Running, Announced::Stopping) => self.stops_itself(id, service),
+            _ => {}
         }
     }
 
@@ -231,7 +246,8 @@ impl Supervisor<'_> {
             State::Command { kind: CommandKind::StopPost, .. } => {
                 self.enter_kill(id, service, KillStage::FinalSigterm, ServiceResult::Resources);
             }
-            State::Command { .. } | State::Running | State::Exited => {
+            State::Command { kind: CommandKind::Reload, .. } => self.reload_done(id, service, false),
+            State::Command { .. } | State::Running | State::Reloading { .. } | State::Exited => {
                 self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Resources);
             }
             State::Kill { .. } => self.check_stage(id, service),

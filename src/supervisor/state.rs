@@ -26,6 +26,13 @@ pub(super) enum State {
     Running,
     /// A service that is up without a process (`RemainAfterExit=`).
     Exited,
+    /// A service that reads its configuration again and will say when that is done.
+    Reloading {
+        /// How far that is.
+        phase: Reload,
+        /// When it has taken too long.
+        deadline: Option<Instant>,
+    },
     /// Processes are being ended.
     Kill {
         /// How far that is.
@@ -53,13 +60,29 @@ pub(super) enum State {
     Active,
 }
 
+/// How far a reload is that ends with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reload {
+    /// `ReloadSignal=` is still to be sent.
+    Signal,
+    /// It was sent then; `RELOADING=1` is waited for.
+    Signalled(Instant),
+    /// The service has said that it reloads; `READY=1` is waited for.
+    Announced,
+}
+
 /// How far the ending of processes is: systemd's stages, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KillStage {
+    /// `WatchdogSignal=`, in the place of `KillSignal=`.
+    StopWatchdog,
     /// `KillSignal=`, before `ExecStopPost=`.
     StopSigterm,
     /// `FinalKillSignal=`, before `ExecStopPost=`.
     StopSigkill,
+    /// `WatchdogSignal=`, after it.
+    #[allow(dead_code, reason = "TimeoutStopFailureMode=abort leads here, and is about to be read")]
+    FinalWatchdog,
     /// `KillSignal=`, after it.
     FinalSigterm,
     /// `FinalKillSignal=`, after it.
@@ -156,7 +179,9 @@ impl State {
     /// When the state has lasted too long.
     pub(super) const fn deadline(self) -> Option<Instant> {
         match self {
-            Self::Command { deadline, .. } | Self::Kill { deadline, .. } => deadline,
+            Self::Command { deadline, .. }
+            | Self::Reloading { deadline, .. }
+            | Self::Kill { deadline, .. } => deadline,
             Self::AutoRestart { at } => at,
             Self::Dead
             | Self::Failed
@@ -173,11 +198,29 @@ impl State {
         match self {
             Self::Dead | Self::Failed | Self::Running | Self::Exited | Self::Active => true,
             Self::Command { .. }
+            | Self::Reloading { .. }
             | Self::Kill { .. }
             | Self::Clean { .. }
             | Self::AutoRestart { .. }
             | Self::RestartDue => false,
         }
+    }
+
+    /// The same state, which may last until `at` if it has an earlier end.
+    pub(super) fn extended(mut self, at: Option<Instant>) -> Self {
+        if let Self::Command { deadline, .. } | Self::Reloading { deadline, .. } | Self::Kill { deadline, .. } =
+            &mut self
+            && let Some(before) = *deadline
+            && at.is_none_or(|at| at > before)
+        {
+            *deadline = at;
+        }
+        self
+    }
+
+    /// Whether commands of `kind` run.
+    pub(super) fn is_command(self, kind: CommandKind) -> bool {
+        matches!(self, Self::Command { kind: its, .. } if its == kind)
     }
 
     /// Whether the unit is down and stays so.
@@ -195,10 +238,11 @@ impl State {
                 | CommandKind::StartPre
                 | CommandKind::Start
                 | CommandKind::StartPost => ActiveState::Activating,
-                CommandKind::Reload => ActiveState::Active,
+                CommandKind::Reload => ActiveState::Reloading,
                 CommandKind::Stop | CommandKind::StopPost => ActiveState::Deactivating,
             },
             Self::Running | Self::Exited | Self::Active => ActiveState::Active,
+            Self::Reloading { .. } => ActiveState::Reloading,
             Self::Kill { .. } | Self::Clean { .. } => ActiveState::Deactivating,
             Self::AutoRestart { .. } | Self::RestartDue => ActiveState::Activating,
         }
@@ -220,9 +264,15 @@ impl State {
             },
             Self::Running => SubState::Running,
             Self::Exited => SubState::Exited,
+            Self::Reloading { phase, .. } => match phase {
+                Reload::Signal | Reload::Signalled(_) => SubState::ReloadSignal,
+                Reload::Announced => SubState::ReloadNotify,
+            },
             Self::Kill { stage, .. } => match stage {
+                KillStage::StopWatchdog => SubState::StopWatchdog,
                 KillStage::StopSigterm => SubState::StopSigterm,
                 KillStage::StopSigkill => SubState::StopSigkill,
+                KillStage::FinalWatchdog => SubState::FinalWatchdog,
                 KillStage::FinalSigterm => SubState::FinalSigterm,
                 KillStage::FinalSigkill => SubState::FinalSigkill,
             },

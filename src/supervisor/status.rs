@@ -8,7 +8,7 @@ use crate::{
 
 impl<'t> Supervisor<'t> {
     /// The unit `id` as it is now; `None` if there is no such unit.
-    pub fn status(&self, id: UnitId) -> Option<UnitStatus<'t>> {
+    pub fn status(&self, id: UnitId) -> Option<UnitStatus<'_>> {
         let unit = self.unit(id)?;
         let record = self.units.get(id.index())?;
         let micros = |at: Option<super::Instant>| at.map_or(0, |at| at.0);
@@ -31,6 +31,8 @@ impl<'t> Supervisor<'t> {
             restarts: record.restarts,
             started_us: micros(record.started),
             ready_us: micros(record.ready),
+            status: self.texts.get(id.index()).map_or("", |text| text.as_str()),
+            errno: record.errno,
         })
     }
 

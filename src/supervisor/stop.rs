@@ -8,17 +8,55 @@ use super::{
     unit::{Note, Record},
 };
 use crate::{
-    table::{CommandKind, KillMode, Service, Unit, UnitId},
+    table::{CommandKind, Kill, KillMode, Micros, Service, Unit, UnitId},
     wire::ServiceResult,
 };
 
 const SIGHUP: u8 = 1;
 
 impl KillStage {
-    const fn is_sigterm(self) -> bool {
+    /// Whether those whom it is after may still end by themselves.
+    const fn is_polite(self) -> bool {
         match self {
-            Self::StopSigterm | Self::FinalSigterm => true,
+            Self::StopWatchdog | Self::StopSigterm | Self::FinalWatchdog | Self::FinalSigterm => true,
             Self::StopSigkill | Self::FinalSigkill => false,
+        }
+    }
+
+    const fn is_sigterm(self) -> bool {
+        matches!(self, Self::StopSigterm | Self::FinalSigterm)
+    }
+
+    /// The signal of the stage.
+    const fn signal(self, kill: &Kill) -> u8 {
+        match self {
+            Self::StopWatchdog | Self::FinalWatchdog => kill.watchdog_signal,
+            Self::StopSigterm | Self::FinalSigterm => kill.signal,
+            Self::StopSigkill | Self::FinalSigkill => kill.final_signal,
+        }
+    }
+
+    /// How long the stage may take.
+    const fn timeout(self, service: &Service<'_>) -> Micros {
+        match self {
+            Self::StopWatchdog | Self::FinalWatchdog => service.timeout_abort,
+            Self::StopSigterm | Self::StopSigkill | Self::FinalSigterm | Self::FinalSigkill => {
+                service.timeout_stop
+            }
+        }
+    }
+
+    /// The stage that follows one whose time is up, unless nobody is to be killed for good.
+    const fn next(self, kill: &Kill) -> Option<Self> {
+        match self {
+            Self::StopWatchdog | Self::StopSigterm if kill.send_sigkill => Some(Self::StopSigkill),
+            Self::FinalWatchdog | Self::FinalSigterm if kill.send_sigkill => Some(Self::FinalSigkill),
+            Self::StopWatchdog
+            | Self::StopSigterm
+            | Self::StopSigkill
+            | Self::FinalWatchdog
+            | Self::FinalSigterm
+            | Self::FinalSigkill => None,
         }
     }
 }
@@ -38,7 +76,7 @@ enum Prey {
 const fn prey(mode: KillMode, stage: KillStage) -> Prey {
     match mode {
         KillMode::ControlGroup => Prey::All,
-        KillMode::Mixed if stage.is_sigterm() => Prey::Slots,
+        KillMode::Mixed if stage.is_polite() => Prey::Slots,
         KillMode::Mixed => Prey::All,
         KillMode::Process => Prey::Slots,
         KillMode::None => Prey::Nobody,
@@ -66,11 +104,15 @@ impl Supervisor<'_> {
                 CommandKind::Condition
                 | CommandKind::StartPre
                 | CommandKind::Start
-                | CommandKind::StartPost => {
+                | CommandKind::StartPost
+                | CommandKind::Reload => {
                     self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Success);
                 }
-                CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost => {}
+                CommandKind::Stop | CommandKind::StopPost => {}
             },
+            State::Reloading { .. } => {
+                self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Success);
+            }
             State::AutoRestart { .. } | State::RestartDue => self.settle(id, service, Rest::Dead),
             // On its way down already.
             State::Kill { .. } | State::Clean { .. } | State::Dead | State::Failed | State::Active => {}
@@ -85,9 +127,10 @@ impl Supervisor<'_> {
         stage: KillStage,
         result: ServiceResult,
     ) {
-        let deadline = self.now.after(service.timeout_stop);
+        let deadline = self.now.after(stage.timeout(service));
         let record = self.at(id);
         record.note_result(result);
+        record.watchdog_at = None;
         for process in [&mut record.main, &mut record.control] {
             if *process == Process::Wanted {
                 *process = Process::None;
@@ -109,20 +152,9 @@ impl Supervisor<'_> {
             record.state = State::Kill { stage, signals, deadline };
             return;
         }
-        let sigkill = service.kill.send_sigkill;
-        match stage {
-            KillStage::StopSigterm if sigkill => {
-                self.enter_kill(id, service, KillStage::StopSigkill, ServiceResult::Success);
-            }
-            KillStage::FinalSigterm if sigkill => {
-                self.enter_kill(id, service, KillStage::FinalSigkill, ServiceResult::Success);
-            }
-            KillStage::StopSigterm
-            | KillStage::StopSigkill
-            | KillStage::FinalSigterm
-            | KillStage::FinalSigkill => {
-                self.after_stage(id, service, stage, ServiceResult::Success);
-            }
+        match stage.next(&service.kill) {
+            Some(next) => self.enter_kill(id, service, next, ServiceResult::Success),
+            None => self.after_stage(id, service, stage, ServiceResult::Success),
         }
     }
 
@@ -130,10 +162,12 @@ impl Supervisor<'_> {
     fn after_stage(&mut self, id: UnitId, service: &Service<'_>, stage: KillStage, result: ServiceResult) {
         self.at(id).note_result(result);
         match stage {
-            KillStage::StopSigterm | KillStage::StopSigkill => {
+            KillStage::StopWatchdog | KillStage::StopSigterm | KillStage::StopSigkill => {
                 self.run_commands(id, service, CommandKind::StopPost);
             }
-            KillStage::FinalSigterm | KillStage::FinalSigkill => self.enter_dead(id, service),
+            KillStage::FinalWatchdog | KillStage::FinalSigterm | KillStage::FinalSigkill => {
+                self.enter_dead(id, service);
+            }
         }
     }
 
@@ -143,7 +177,8 @@ impl Supervisor<'_> {
         if let State::Kill { stage, .. } = record.state
             && !is_left(record, prey(service.kill.mode, stage))
         {
-            if stage == KillStage::FinalSigterm && service.kill.send_sigkill {
+            let last = matches!(stage, KillStage::FinalSigterm | KillStage::FinalWatchdog);
+            if last && service.kill.send_sigkill {
                 // With KillMode=mixed there may still be those whom SIGTERM is not for. (systemd leaves them when
                 // ExecStopPost= timed out; here, down means nobody is left.)
                 return self.enter_kill(id, service, KillStage::FinalSigkill, ServiceResult::Success);
@@ -160,7 +195,7 @@ impl Supervisor<'_> {
         let (main, control) = (record.main.pid().is_some(), record.control.pid().is_some());
         let populated = record.populated || main || control;
         let State::Kill { stage, ref mut signals, .. } = record.state else { return Due::Nothing };
-        let first = if stage.is_sigterm() { service.kill.signal } else { service.kill.final_signal };
+        let first = stage.signal(&service.kill);
         while let Some(one) = signals.pop() {
             let (there, whom, signal) = match one {
                 Signals::MAIN => (main, Whom::Main, first),
@@ -221,6 +256,10 @@ impl Supervisor<'_> {
         let timeout = ServiceResult::Timeout;
         let kill = service.kill;
         match self.peek(id).state {
+            State::Command { kind: CommandKind::Reload, .. } | State::Reloading { .. } => {
+                self.note_timeout(id, 0);
+                self.reload_timed_out(id, service);
+            }
             State::Command { kind, .. } => {
                 self.note_timeout(id, kill.signal);
                 let stage = match kind {
@@ -235,14 +274,7 @@ impl Supervisor<'_> {
                 self.enter_kill(id, service, stage, timeout);
             }
             State::Kill { stage, .. } => {
-                let next = match stage {
-                    KillStage::StopSigterm if kill.send_sigkill => Some(KillStage::StopSigkill),
-                    KillStage::FinalSigterm if kill.send_sigkill => Some(KillStage::FinalSigkill),
-                    KillStage::StopSigterm
-                    | KillStage::StopSigkill
-                    | KillStage::FinalSigterm
-                    | KillStage::FinalSigkill => None,
-                };
+                let next = stage.next(&kill);
                 self.note_timeout(id, if next.is_some() { kill.final_signal } else { 0 });
                 match next {
                     Some(next) => self.enter_kill(id, service, next, timeout),

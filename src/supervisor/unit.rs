@@ -1,13 +1,13 @@
 //! What the supervisor remembers of one unit. Kept small: there are up to 256 of these in PID 1's memory.
 
 use super::{
-    Instant, Log, Slot,
+    Instant, Log, Pid, Slot, Which,
     job::Job,
     limit::Window,
     state::{Process, State},
 };
 use crate::{
-    table::UnitId,
+    table::{Micros, UnitId},
     wire::{ExitStatus, Failure, ServiceResult},
 };
 
@@ -46,6 +46,20 @@ pub(super) struct Record {
     pub(super) suggest: bool,
     /// How many children said that their number does not fit, in this start.
     pub(super) unfits: u8,
+    /// `WatchdogSec=`, or what the service has put in its place.
+    pub(super) watchdog: Micros,
+    /// When the service has been silent for too long.
+    pub(super) watchdog_at: Option<Instant>,
+    /// What the service has announced before it was up, and what is to follow then.
+    pub(super) announced: Announced,
+    /// The process to be taken for the main one.
+    pub(super) adopt: Option<Which>,
+    /// The process in the control slot has taken too long for a reload: it is to be killed.
+    pub(super) kill_control: bool,
+    /// Somebody spoke for the unit who may not: it has been said.
+    pub(super) refused: Option<Pid>,
+    /// `ERRNO=`, 0 for none.
+    pub(super) errno: u16,
     /// The first failure since the start.
     pub(super) result: ServiceResult,
     /// How the main process ended in this start.
@@ -68,6 +82,10 @@ pub(super) struct Record {
     pub(super) notes: Notes,
     /// The unit whose failure is this unit's: the start is off.
     pub(super) blame: Option<UnitId>,
+    /// A child looks at the unit's conditions.
+    pub(super) examined: bool,
+    /// The place of the condition that did not hold.
+    pub(super) unmet: u8,
     /// The signal that followed the last timeout, 0 for none.
     pub(super) timeout_signal: u8,
 }
@@ -92,6 +110,13 @@ impl Record {
             probe: None,
             suggest: true,
             unfits: 0,
+            watchdog: Micros::ZERO,
+            watchdog_at: None,
+            announced: Announced::Nothing,
+            adopt: None,
+            kill_control: false,
+            refused: None,
+            errno: 0,
             result: ServiceResult::Success,
             main_exit: None,
             failure: None,
@@ -103,8 +128,15 @@ impl Record {
             window: Window::CLOSED,
             notes: Notes::NONE,
             blame: None,
+            examined: false,
+            unmet: 0,
             timeout_signal: 0,
         }
+    }
+
+    /// When something is due although nothing happens.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.state.deadline(), self.watchdog_at].into_iter().flatten().min()
     }
 
     /// Whether the unit stays as it is unless something happens to it.
@@ -123,8 +155,17 @@ impl Record {
     /// Takes out the next thing to tell.
     pub(super) fn next_log(&mut self, id: UnitId) -> Option<Log> {
         let note = self.notes.pop()?;
+        let nobody = Pid(0);
         Some(match note {
+            Note::WatchdogExpired => Log::WatchdogExpired(id, self.timeout_signal),
+            Note::NoticeRefused => Log::NoticeRefused(id, self.refused.unwrap_or(nobody)),
+            Note::NotAdopted => Log::NotAdopted(id),
+            Note::ReloadFailed => Log::ReloadFailed(id),
+            Note::Reloaded => Log::Reloaded(id),
             Note::DependencyFailed => Log::DependencyFailed(id, self.blame.unwrap_or(id)),
+            Note::ConditionUnmet => Log::ConditionUnmet(id, self.unmet),
+            Note::AssertFailed => Log::AssertFailed(id, self.unmet),
+            Note::NotExamined => Log::NotExamined(id),
             Note::TimedOut => Log::TimedOut(id, self.timeout_signal),
             Note::NoUidLeft => Log::NoUidLeft(id),
             Note::MainExited => Log::MainExited(id, self.main_exit.unwrap_or(ExitStatus::Exited(0))),
@@ -138,11 +179,30 @@ impl Record {
     }
 }
 
+/// What a service has said about itself at a time when nothing followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Announced {
+    /// Nothing, or it is settled.
+    Nothing,
+    /// `RELOADING=1`.
+    Reloading,
+    /// `STOPPING=1`.
+    Stopping,
+}
+
 /// One thing to tell about a unit; the particulars are in its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     DependencyFailed,
+    ConditionUnmet,
+    AssertFailed,
+    NotExamined,
+    NoticeRefused,
+    NotAdopted,
+    WatchdogExpired,
     TimedOut,
+    ReloadFailed,
+    Reloaded,
     NoUidLeft,
     MainExited,
     NotCleaned,
@@ -155,9 +215,17 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 18] = [
         Self::DependencyFailed,
+        Self::ConditionUnmet,
+        Self::AssertFailed,
+        Self::NotExamined,
+        Self::NoticeRefused,
+        Self::NotAdopted,
+        Self::WatchdogExpired,
         Self::TimedOut,
+        Self::ReloadFailed,
+        Self::Reloaded,
         Self::NoUidLeft,
         Self::MainExited,
         Self::NotCleaned,
@@ -171,7 +239,7 @@ impl Note {
 
 /// The notes of one unit that are not told yet, each at most once: no queue, so nothing can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Notes(u16);
+pub(super) struct Notes(u32);
 
 impl Notes {
     /// Nothing to tell.
@@ -179,17 +247,17 @@ impl Notes {
 
     /// Adds `note`.
     pub(super) const fn add(&mut self, note: Note) {
-        self.0 |= 1 << note as u16;
+        self.0 |= 1 << note as u32;
     }
 
     fn pop(&mut self) -> Option<Note> {
-        let note = Note::ALL.into_iter().find(|note| self.0 & (1 << *note as u16) != 0)?;
-        self.0 &= !(1 << note as u16);
+        let note = Note::ALL.into_iter().find(|note| self.0 & (1 << *note as u32) != 0)?;
+        self.0 &= !(1 << note as u32);
         Some(note)
     }
 }
 
 /// Bytes of one record: 256 of them are in PID 1's memory when an image has that many units.
-const RECORD_BYTES_MAX: usize = 160;
+const RECORD_BYTES_MAX: usize = 256;
 
 const _: () = assert!(size_of::<Record>() <= RECORD_BYTES_MAX, "PID 1 has 256 KiB for everything");

@@ -3,7 +3,7 @@
 use alloc::{vec, vec::Vec};
 
 use super::{
-    Arch, Board, CHECKSUM_AT, HEADER_BYTES, MAGIC, OpenError, SCHEMA, Unit, UnitId, checksum,
+    Arch, Board, CHECKSUM_AT, HEADER_BYTES, LENGTH_AT, MAGIC, OpenError, SCHEMA, Unit, UnitId, checksum,
     limits::{TABLE_BYTES_MAX, UNITS_MAX},
 };
 use crate::record::{Write, Writer};
@@ -31,7 +31,6 @@ pub fn encode(
     for (n, unit) in units.iter().enumerate() {
         append(n + 1, record(unit)).ok_or(OpenError::TooLarge("TABLE_BYTES_MAX"))?;
     }
-    let length = u32::try_from(bytes.len()).map_err(|_| OpenError::TooLarge("TABLE_BYTES_MAX"))?;
     let mut put = |at: usize, field: &[u8]| {
         if let Some(place) = bytes.get_mut(at..at + field.len()) {
             place.copy_from_slice(field);
@@ -41,13 +40,21 @@ pub fn encode(
     put(8, &SCHEMA.to_le_bytes());
     put(10, &[arch as u8]);
     put(12, &count.to_le_bytes());
-    put(16, &length.to_le_bytes());
     put(24, &inputs);
-    let sum = checksum(&bytes);
-    if let Some(place) = bytes.get_mut(CHECKSUM_AT..HEADER_BYTES) {
+    seal(&mut bytes);
+    Ok(bytes)
+}
+
+/// Enters the length and the checksum of a blob, whatever is in it. A blob that ends before them stays as it is.
+pub fn seal(blob: &mut [u8]) {
+    let length = u32::try_from(blob.len()).unwrap_or(u32::MAX);
+    if let Some(place) = blob.get_mut(LENGTH_AT..LENGTH_AT + 4) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+    let sum = checksum(blob);
+    if let Some(place) = blob.get_mut(CHECKSUM_AT..HEADER_BYTES) {
         place.copy_from_slice(&sum.to_le_bytes());
     }
-    Ok(bytes)
 }
 
 /// The bytes of a [`super::List`] of `records`.

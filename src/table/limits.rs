@@ -24,6 +24,12 @@ pub const ENVIRONMENT_MAX: usize = 128;
 pub const DIRECTORIES_MAX: usize = 16;
 /// `SupplementaryGroups=` of one unit.
 pub const GROUPS_MAX: usize = 32;
+/// Conditions of one unit. A child tells by its exit status which one did not hold.
+pub const CONDITIONS_MAX: usize = 64;
+/// Mounts of one unit's view of the file system.
+pub const MOUNTS_MAX: usize = 128;
+/// Settings in one unit's posture.
+pub const POSTURE_MAX: usize = 64;
 /// A path, NUL included: the kernel's PATH_MAX.
 pub const PATH_BYTES_MAX: usize = 4096;
 /// Resource limits of one unit: the kernel's RLIM_NLIMITS.
@@ -35,6 +41,7 @@ const _: () = assert!(
     IDENTITIES_MAX <= super::UidRange::DYNAMIC.len() as usize,
     "every identity can have a number of its own"
 );
+const _: () = assert!(2 * CONDITIONS_MAX < u8::MAX as usize, "verdicts fit an exit status");
 const _: () = assert!(TABLE_BYTES_MAX <= u32::MAX as usize, "offsets are 32 bits");
 const _: () = assert!(PATH_BYTES_MAX <= WORDS_BYTES_MAX, "a path fits into a command line");
 const _: () = assert!(USER_NAME_BYTES_MAX < UNIT_NAME_BYTES_MAX);

@@ -4,11 +4,12 @@
 //! whole and within its limit, and no text that becomes a C string has a NUL in it.
 
 use super::{
-    Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Service,
-    StrList, Unit, UnitId,
+    Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Mount, Service,
+    StrList, Unit, UnitId, View,
     limits::{
-        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX, PATH_BYTES_MAX,
-        RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX,
+        MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX,
+        WORDS_MAX,
     },
 };
 
@@ -37,7 +38,10 @@ impl Unit<'_> {
     pub fn is_sound(&self, units: usize, identities: usize) -> bool {
         let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
         let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
+        let conditions = self.conditions;
         lists.into_iter().all(known)
+            && conditions.count().is_some_and(|count| count <= CONDITIONS_MAX)
+            && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
                 Kind::Target => true,
                 Kind::Service(service) => service.is_sound(identities),
@@ -48,8 +52,8 @@ impl Unit<'_> {
 impl Service<'_> {
     fn is_sound(&self, identities: usize) -> bool {
         let is_signal = |signal: u8| (1..=SIGNAL_MAX).contains(&signal);
-        is_signal(self.kill.signal)
-            && is_signal(self.kill.final_signal)
+        let kill = self.kill;
+        [kill.signal, kill.final_signal, kill.watchdog_signal, self.reload_signal].into_iter().all(is_signal)
             && CommandKind::ALL.into_iter().all(|kind| self.has_sound_commands(kind))
             && self.exec.is_sound(identities)
     }
@@ -73,6 +77,21 @@ impl Exec<'_> {
             && holds(self.supplementary_groups, GROUPS_MAX)
             && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
+            && self.view.is_sound()
+            && holds(self.posture, POSTURE_MAX)
+    }
+}
+
+impl View<'_> {
+    fn is_sound(&self) -> bool {
+        let sorted =
+            self.mounts.iter().zip(self.mounts.iter().skip(1)).all(|(one, next)| one.path < next.path);
+        let sound = |mount: &Mount<'_>| {
+            is_place(mount.path)
+                && is_path(mount.source)
+                && (mount.set | mount.only | mount.clear) & !Mount::FLAGS == 0
+        };
+        (self.root.is_empty() || is_place(self.root)) && self.mounts.are_all(MOUNTS_MAX, sound) && sorted
     }
 }
 
@@ -84,6 +103,12 @@ impl Directories<'_> {
             && holds(self.names, DIRECTORIES_MAX)
             && self.names.iter().all(|name| is_path(name) && inside(name))
     }
+}
+
+/// Whether `path` is absolute and leads straight down.
+fn is_place(path: &str) -> bool {
+    let straight = |below: &str| below.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    is_path(path) && (path == "/" || path.strip_prefix('/').is_some_and(straight))
 }
 
 fn is_c_string(text: &str) -> bool {

@@ -3,7 +3,7 @@
 //! Sources: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5). Defaults are the baker's business:
 //! a record always says everything.
 
-use super::{Exec, ExitSet, IdList, List, Micros, Name, StrList};
+use super::{Condition, Exec, ExitSet, IdList, List, Micros, Name, StrList};
 use crate::record::{Read, Reader, Write, Writer};
 
 record! {
@@ -23,6 +23,8 @@ record! {
         pub after: IdList<'t>,
         /// Inverse of `after`.
         pub before: IdList<'t>,
+        /// `Condition*=` and `Assert*=`, looked at before every start.
+        pub conditions: List<'t, Condition<'t>>,
         /// `StartLimitIntervalSec=` and `StartLimitBurst=`.
         pub start_limit: StartLimit,
         /// What the unit does.
@@ -108,6 +110,14 @@ record! {
         pub timeout_start: Micros,
         /// `TimeoutStopSec=`.
         pub timeout_stop: Micros,
+        /// `TimeoutAbortSec=`: after `Kill::watchdog_signal`.
+        pub timeout_abort: Micros,
+        /// `NotifyAccess=`, what the type implies included.
+        pub notify_access: NotifyAccess,
+        /// `WatchdogSec=`: how long the service may stay silent; zero switches the watchdog off.
+        pub watchdog: Micros,
+        /// `ReloadSignal=` of `Type=notify-reload`.
+        pub reload_signal: u8,
         /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
         pub kill: Kill,
         /// All `Exec*=` lines.
@@ -126,6 +136,24 @@ choice! {
         Exec,
         /// When every `ExecStart=` has ended well.
         Oneshot,
+        /// When it says `READY=1` (sd_notify(3)).
+        Notify,
+        /// Like `Notify`; a reload is a signal, and over when it says so.
+        NotifyReload,
+    }
+}
+
+choice! {
+    /// `NotifyAccess=`: whose messages are heard.
+    pub enum NotifyAccess {
+        /// Nobody's.
+        None,
+        /// The main process's.
+        Main,
+        /// Those of the processes that PID 1 made for the unit.
+        Exec,
+        /// Those of all the unit's processes.
+        All,
     }
 }
 
@@ -156,6 +184,8 @@ record! {
         pub signal: u8,
         /// `FinalKillSignal=`: the last one.
         pub final_signal: u8,
+        /// `WatchdogSignal=`: in place of the first one for a service that is silent or is to be aborted.
+        pub watchdog_signal: u8,
         /// `SendSIGHUP=`: HUP right after the first signal.
         pub send_sighup: bool,
         /// `SendSIGKILL=`: whether the final signal is sent at all.

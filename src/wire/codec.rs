@@ -63,6 +63,7 @@ mod tests {
             Request::Restart { name },
             Request::ResetFailed { name },
             Request::Shutdown(Power::Reboot),
+            Request::Reload { name },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));
@@ -87,6 +88,8 @@ mod tests {
             restarts: 128,
             started_us: u64::MAX,
             ready_us: 0,
+            status: "Serving",
+            errno: 5,
         };
         let manager = ManagerStatus {
             board: "b",

@@ -6,6 +6,7 @@
 
 mod codec;
 mod json;
+mod notice;
 mod state;
 
 use core::ffi::CStr;
@@ -13,14 +14,17 @@ use core::ffi::CStr;
 use crate::record::{Read, Reader, Write, Writer};
 
 pub use codec::{DecodeError, decode, encode};
+pub use notice::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping};
 pub use state::{
     ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
 };
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Largest packet in either direction.
 pub const PACKET_BYTES_MAX: usize = 4096;
+/// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.
+pub const STATUS_BYTES_MAX: usize = 120;
 /// Where PID 1 listens.
 pub const SOCKET: &CStr = c"/run/tomte/control";
 /// [`SOCKET`] for people.
@@ -66,6 +70,11 @@ pub enum Request<'a> {
     },
     /// Stop everything and leave; answered with [`Reply::Accepted`] before it begins.
     Shutdown(Power),
+    /// Have the unit read its configuration again; answered like `Start`.
+    Reload {
+        /// Full name.
+        name: &'a str,
+    },
 }
 
 impl Write for Request<'_> {
@@ -81,6 +90,7 @@ impl Write for Request<'_> {
             Self::Stop { name } => (4, name),
             Self::Restart { name } => (5, name),
             Self::ResetFailed { name } => (6, name),
+            Self::Reload { name } => (8, name),
             Self::Shutdown(power) => {
                 to.byte(7);
                 return power.write(to);
@@ -98,7 +108,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(8) {
+        match from.place(9) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -106,7 +116,8 @@ impl<'t> Read<'t> for Request<'t> {
             4 => Self::Stop { name: Read::read(from) },
             5 => Self::Restart { name: Read::read(from) },
             6 => Self::ResetFailed { name: Read::read(from) },
-            _ => Self::Shutdown(Read::read(from)),
+            7 => Self::Shutdown(Read::read(from)),
+            _ => Self::Reload { name: Read::read(from) },
         }
     }
 }
@@ -241,5 +252,9 @@ record! {
         pub started_us: u64,
         /// When it last became active, likewise.
         pub ready_us: u64,
+        /// What the service last said of itself: `STATUS=`, cut at [`STATUS_BYTES_MAX`].
+        pub status: &'t str,
+        /// Why it says that it fails: `ERRNO=`; 0 if it does not.
+        pub errno: u16,
     }
 }

@@ -65,6 +65,7 @@ words! {
         Inactive = "inactive",
         Activating = "activating",
         Active = "active",
+        Reloading = "reloading",
         Deactivating = "deactivating",
         Failed = "failed",
     }
@@ -81,10 +82,14 @@ words! {
         Running = "running",
         Exited = "exited",
         Reload = "reload",
+        ReloadSignal = "reload-signal",
+        ReloadNotify = "reload-notify",
         Stop = "stop",
+        StopWatchdog = "stop-watchdog",
         StopSigterm = "stop-sigterm",
         StopSigkill = "stop-sigkill",
         StopPost = "stop-post",
+        FinalWatchdog = "final-watchdog",
         FinalSigterm = "final-sigterm",
         FinalSigkill = "final-sigkill",
         Failed = "failed",
@@ -120,6 +125,8 @@ words! {
         Failed = "failed",
         Dependency = "dependency",
         Skipped = "skipped",
+        Assert = "assert",
+        Invalid = "invalid",
     }
 }
 

@@ -76,12 +76,13 @@ fn the_environment_has_systemds_order_of_precedence() {
         plan.environment = Environment {
             manager: Words::new(b"LANG=C\0USER=manager\0A=manager\0B=manager\0").expect("NUL"),
             extra: &[("B", "extra"), ("C", "extra")],
+            own_pid: &["WATCHDOG_PID"],
             unit: Words::new(b"C=unit\0HOME=/elsewhere\0D=a b\0").expect("NUL"),
         };
         plan.identity = Identity { user: "svc", ..Identity::default() };
     });
     let mut lines = outcome.lines();
-    lines.retain(|line| !line.starts_with("PWD=") && !line.starts_with("SYSTEMD_EXEC_PID="));
+    lines.retain(|line| !line.starts_with("PWD=") && !line.contains("_PID="));
     lines.sort_unstable();
     assert_eq!(
         lines,

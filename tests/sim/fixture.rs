@@ -5,11 +5,15 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Command, CommandKind, Commands, Directories, DirectoryKind, Exec, ExitSet, IdList, Identity,
-    IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, PanicAction, Preserve, PrivateTmp,
-    Privilege, ProtectHome, ProtectSystem, Restart, Service, ServiceType, StartLimit, Stdin, Stdout, StrList,
-    UidRange, Unit, UnitId, encode, ids, list, strings,
+    Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
+    IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, NotifyAccess,
+    PanicAction, Preserve, PrivateTmp, Privilege, Propagation, Restart, Service, ServiceType, StartLimit,
+    Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
+
+/// PID 1's own.
+const VIEW: View<'_> =
+    View { own: false, root: "", propagation: Propagation::Shared, mounts: List::new(&[]) };
 
 /// A unit to be: ids are places in the list that it is part of.
 #[derive(Clone, Debug)]
@@ -18,6 +22,7 @@ pub(crate) struct UnitPlan {
     pub(crate) wants: Vec<u16>,
     pub(crate) requires: Vec<u16>,
     pub(crate) after: Vec<u16>,
+    pub(crate) conditions: Vec<Condition<'static>>,
     pub(crate) start_limit: StartLimit,
     /// `None` is a target.
     pub(crate) service: Option<ServicePlan>,
@@ -35,6 +40,9 @@ pub(crate) struct ServicePlan {
     pub(crate) force: ExitSet,
     pub(crate) timeout_start: Micros,
     pub(crate) timeout_stop: Micros,
+    pub(crate) timeout_abort: Micros,
+    pub(crate) notify_access: NotifyAccess,
+    pub(crate) watchdog: Micros,
     pub(crate) kill: Kill,
     /// Kind, and whether it has the prefix `-`.
     pub(crate) commands: Vec<(CommandKind, bool)>,
@@ -52,6 +60,7 @@ pub(crate) fn target(name: &str) -> UnitPlan {
         wants: vec![],
         requires: vec![],
         after: vec![],
+        conditions: vec![],
         start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
         service: None,
     }
@@ -84,10 +93,14 @@ impl Default for ServicePlan {
             force: ExitSet::default(),
             timeout_start: Micros::from_secs(90),
             timeout_stop: Micros::from_secs(90),
+            timeout_abort: Micros::from_secs(90),
+            notify_access: NotifyAccess::None,
+            watchdog: Micros::ZERO,
             kill: Kill {
                 mode: KillMode::ControlGroup,
                 signal: 15,
                 final_signal: 9,
+                watchdog_signal: 6,
                 send_sighup: false,
                 send_sigkill: true,
             },
@@ -136,6 +149,7 @@ struct Lists {
     before: Vec<u8>,
     commands: Vec<Vec<u8>>,
     directories: Vec<u8>,
+    conditions: Vec<u8>,
 }
 
 impl Lists {
@@ -176,6 +190,7 @@ impl Lists {
             before: inverse(|plan| &plan.after),
             commands,
             directories: list(runtime.as_slice()),
+            conditions: list(plan.conditions.as_slice()),
         }
     }
 
@@ -189,6 +204,7 @@ impl Lists {
             required_by: ids(&self.required_by),
             after: ids(&self.after),
             before: ids(&self.before),
+            conditions: List::new(&self.conditions),
             start_limit: plan.start_limit,
             kind: plan.service.as_ref().map_or(Kind::Target, |service| Kind::Service(self.service(service))),
         }
@@ -206,6 +222,10 @@ impl Lists {
             restart_force_exit_status: plan.force,
             timeout_start: plan.timeout_start,
             timeout_stop: plan.timeout_stop,
+            timeout_abort: plan.timeout_abort,
+            notify_access: plan.notify_access,
+            watchdog: plan.watchdog,
+            reload_signal: 1,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),
@@ -237,8 +257,7 @@ impl Lists {
             ambient_capabilities: 0,
             no_new_privileges: false,
             private_tmp: plan.private_tmp,
-            protect_system: ProtectSystem::No,
-            protect_home: ProtectHome::No,
+            view: VIEW,
             restrict_suid_sgid: false,
             remove_ipc: false,
             directories: List::new(&self.directories),
@@ -249,6 +268,7 @@ impl Lists {
             tty_path: "",
             syslog_identifier: "",
             ignore_sigpipe: true,
+            posture: StrList::default(),
         }
     }
 }

@@ -46,6 +46,12 @@ struct Seen {
     dependency: bool,
     /// A janitor is at work for it.
     janitor: bool,
+    /// A child looks at its conditions.
+    examiner: bool,
+    /// They have held since the last start.
+    met: bool,
+    /// A start was passed over or has failed because of its conditions.
+    passed_over: bool,
     /// Numbers that the janitor kills for.
     cleaning: Vec<u32>,
 }
@@ -126,10 +132,13 @@ impl Judge {
                 SubState::Condition | SubState::StartPre | SubState::Start | SubState::StartPost
             );
             rule!(!starting, "{id:?} starts while {other}, which it comes after, is in {}", status.sub);
-            let tried = status.started_us > 0 || self.units[usize::from(*other)].dependency;
+            let seen = &self.units[usize::from(*other)];
+            let tried = status.started_us > 0 || seen.dependency || seen.passed_over;
             rule!(!(first && self.undisturbed) || tried, "{id:?} starts before {other} was tried");
         }
         let seen = &mut self.units[id.index()];
+        let met = core::mem::take(&mut seen.met) || plan.conditions.is_empty();
+        rule!(met, "{id:?} starts and its conditions do not hold");
         seen.starts.push(kernel.now);
         let limit = plan.start_limit;
         if limit.interval.0 > 0 && limit.burst > 0 && !seen.reset {
@@ -196,8 +205,10 @@ impl Judge {
         };
         rule!(there, "signal {signal} to {whom:?} of {unit:?}, where nobody is");
         let service = plans[unit.index()].service.as_ref();
+        // A reload's signal, and the end of a reload's command that takes too long, leave the service up.
+        let reload = matches!((whom, signal), (Whom::Main, 1) | (Whom::Control, 9));
         rule!(
-            service.is_some_and(|s| s.kill.mode != KillMode::None),
+            reload || service.is_some_and(|s| s.kill.mode != KillMode::None),
             "signal {signal} to {unit:?} with KillMode=none"
         );
         let stops = service.is_some_and(|s| s.commands.iter().any(|(kind, _)| *kind == CommandKind::Stop));
@@ -244,6 +255,27 @@ impl Judge {
                 self.owners.remove(&number);
             }
         }
+    }
+
+    /// A child is about to look at the conditions of `unit`.
+    pub(crate) fn examine(&mut self, unit: UnitId, plans: &[UnitPlan]) -> Verdict {
+        rule!(!plans[unit.index()].conditions.is_empty(), "{unit:?} has no conditions");
+        let seen = &mut self.units[unit.index()];
+        rule!(!seen.examiner, "two examiners for {unit:?}");
+        (seen.examiner, seen.met) = (true, false);
+        Ok(())
+    }
+
+    /// It has answered.
+    pub(crate) fn examined(&mut self, unit: UnitId, met: bool) {
+        let seen = &mut self.units[unit.index()];
+        (seen.examiner, seen.met) = (false, met);
+        seen.passed_over |= !met;
+    }
+
+    /// Whether a start of `unit` was passed over or has failed because of its conditions.
+    pub(crate) fn was_passed_over(&self, unit: UnitId) -> bool {
+        self.units[unit.index()].passed_over
     }
 
     pub(crate) fn reset(&mut self, unit: UnitId) {

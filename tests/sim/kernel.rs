@@ -7,11 +7,14 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use fastrand::Rng;
 use tomte::{
     supervisor::{Event, Instant, Pid, Slot, Spawn, Whom},
-    table::{CommandKind, IdentityId, UnitId},
+    table::{CommandKind, IdentityId, NotifyAccess, ServiceType, UnitId},
     wire::{ExitStatus, Failure},
 };
 
-use super::plan::{Faults, Plan, pick};
+use super::{
+    fixture::ServicePlan,
+    plan::{Faults, Plan, pick},
+};
 
 const SIGHUP: u8 = 1;
 const SIGKILL: u8 = 9;
@@ -53,6 +56,8 @@ pub(crate) enum Later {
     StepFails { pid: u32, birth: u64 },
     /// execve succeeds.
     Exec { pid: u32, birth: u64 },
+    /// It says something.
+    Say { pid: u32, birth: u64, what: Saying },
     /// A child of its own.
     Fork { pid: u32, birth: u64 },
     /// The end.
@@ -61,8 +66,25 @@ pub(crate) enum Later {
     Empty { unit: u16 },
     /// The janitor is done.
     Cleaned { unit: u16, clean: bool },
+    /// The examiner has ended: met, unmet, or killed.
+    Examined { unit: u16, met: Option<bool> },
     /// A client asks.
     Request,
+}
+
+/// What services say, and what they should not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Saying {
+    /// `READY=1`.
+    Ready,
+    /// `WATCHDOG=1`, and again and again.
+    Alive,
+    /// `RELOADING=1` with a right time, `READY=1` follows.
+    Reloading,
+    /// `MAINPID=` of a child of its own, if it has one.
+    OwnChild,
+    /// Anything: see `nonsense`.
+    Nonsense(u8),
 }
 
 /// The machine.
@@ -74,14 +96,11 @@ pub(crate) struct Kernel {
     births: u64,
     pub(crate) faults: Faults,
     range: (u32, u32),
-    oneshots: Vec<bool>,
+    services: Vec<Option<ServicePlan>>,
 }
 
 impl Kernel {
     pub(crate) fn new(rng: Rng, plan: &Plan) -> Self {
-        let oneshot = |plan: &super::fixture::UnitPlan| {
-            plan.service.as_ref().is_some_and(|s| s.service_type == tomte::table::ServiceType::Oneshot)
-        };
         Self {
             rng,
             now: 1,
@@ -90,7 +109,7 @@ impl Kernel {
             births: 0,
             faults: plan.faults,
             range: (plan.range.first, plan.range.last),
-            oneshots: plan.units.iter().map(oneshot).collect(),
+            services: plan.units.iter().map(|plan| plan.service.clone()).collect(),
         }
     }
 
@@ -172,7 +191,11 @@ impl Kernel {
 
     /// What a program does after its execve.
     fn live(&mut self, spawn: &Spawn, pid: u32, birth: u64, begin: u64) {
-        let daemon = spawn.kind == CommandKind::Start && !self.oneshots[spawn.unit.index()];
+        let Some(service) = self.services[spawn.unit.index()].clone() else { return };
+        let daemon = spawn.kind == CommandKind::Start && service.service_type != ServiceType::Oneshot;
+        if daemon {
+            self.talk(&service, pid, birth, begin);
+        }
         if self.strikes(self.faults.crash) {
             let (way, number) = match self.rng.u8(..6) {
                 0 => (1, *pick(&mut self.rng, &[6, 9, 11, 15, 13])),
@@ -193,6 +216,44 @@ impl Kernel {
             let span = self.rng.u64(0..500_000);
             self.end_after(begin + span, pid, birth, 0, 0);
         }
+    }
+
+    /// What a daemon says after its execve.
+    fn talk(&mut self, service: &ServicePlan, pid: u32, birth: u64, begin: u64) {
+        let says_ready = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload);
+        if says_ready && !self.strikes(self.faults.silent) {
+            let span = *pick(&mut self.rng, &[0, 1_000, 500_000, 5_000_000]);
+            self.schedule(begin + span, Later::Say { pid, birth, what: Saying::Ready });
+        }
+        if service.watchdog.0 > 0 {
+            self.schedule(begin, Later::Say { pid, birth, what: Saying::Alive });
+        }
+        if service.notify_access != NotifyAccess::None && self.strikes(self.faults.nonsense) {
+            for _ in 0..self.rng.u8(1..8) {
+                let what = match self.rng.u8(..8) {
+                    0 => Saying::OwnChild,
+                    other => Saying::Nonsense(other),
+                };
+                let span = self.rng.u64(0..30_000_000);
+                self.schedule(begin + span, Later::Say { pid, birth, what });
+            }
+        }
+    }
+
+    /// A process becomes its unit's main process, the one before it nobody; whether it may.
+    pub(crate) fn adopt(&mut self, unit: UnitId, pid: u32) -> bool {
+        let may = |p: &Process| p.pid.0 == pid && p.unit == unit && p.slot.is_none() && p.executed;
+        if !self.processes.iter().any(|(_, process)| may(process)) {
+            return false;
+        }
+        for (_, process) in self.processes.iter_mut().filter(|(_, process)| process.unit == unit) {
+            if process.slot == Some(Slot::Main) {
+                process.slot = None;
+            } else if may(process) {
+                process.slot = Some(Slot::Main);
+            }
+        }
+        true
     }
 
     fn add(&mut self, unit: UnitId, slot: Option<Slot>, given: Vec<Given>) -> (u32, u64) {
@@ -222,6 +283,7 @@ impl Kernel {
         let (child, child_birth) = self.add(parent.unit, None, parent.given);
         if let Some(process) = self.living(child, child_birth) {
             (process.took, process.declined) = (parent.took, parent.declined);
+            process.executed = true;
         }
         if self.rng.bool() {
             let span = self.rng.u64(0..20_000_000);
@@ -261,6 +323,12 @@ impl Kernel {
     pub(crate) fn tame(&mut self) {
         for (_, process) in &mut self.processes {
             (process.ignores_term, process.slow_to_die) = (false, false);
+        }
+        // Whoever was silent is so no more.
+        let mains = self.processes.iter().filter(|(_, process)| process.slot == Some(Slot::Main));
+        for (birth, pid) in mains.map(|(birth, process)| (*birth, process.pid.0)).collect::<Vec<_>>() {
+            self.schedule(0, Later::Say { pid, birth, what: Saying::Ready });
+            self.schedule(1, Later::Say { pid, birth, what: Saying::Alive });
         }
     }
 

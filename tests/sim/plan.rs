@@ -4,7 +4,8 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, KillMode, Micros, Preserve, PrivateTmp, Restart, ServiceType, StartLimit, UidRange,
+    CommandKind, Condition, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
+    StartLimit, Subject, UidRange,
 };
 
 use super::fixture::{ServicePlan, UnitPlan, service, target};
@@ -28,6 +29,10 @@ pub(crate) struct Plan {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) crash: u8,
+    /// Services that do not say what they should.
+    pub(crate) silent: u8,
+    /// Services that say what they should not.
+    pub(crate) nonsense: u8,
     pub(crate) clean_exit: u8,
     pub(crate) hang: u8,
     pub(crate) ignores_term: u8,
@@ -40,6 +45,8 @@ pub(crate) struct Faults {
     pub(crate) unclean: u8,
     pub(crate) late_empty: u8,
     pub(crate) lost_empty: u8,
+    pub(crate) unmet: u8,
+    pub(crate) examiner_dies: u8,
     pub(crate) clock_jumps: u8,
     pub(crate) requests: u8,
     pub(crate) strangers: u8,
@@ -51,6 +58,8 @@ impl Faults {
         let mut some = |most: u8| if rng.bool() { rng.u8(1..=most) } else { 0 };
         Self {
             crash: some(60),
+            silent: some(30),
+            nonsense: some(60),
             clean_exit: some(60),
             hang: some(20),
             ignores_term: some(50),
@@ -63,6 +72,8 @@ impl Faults {
             unclean: some(30),
             late_empty: some(40),
             lost_empty: some(10),
+            unmet: some(50),
+            examiner_dies: some(20),
             clock_jumps: some(10),
             requests: some(90),
             strangers: some(20),
@@ -101,15 +112,43 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16) -> UnitPlan {
     }
     let start_limit =
         StartLimit { interval: Micros::from_secs(*pick(rng, &[0, 1, 10, 10, 60])), burst: rng.u32(0..=5) };
+    let some = Condition {
+        subject: Subject::PathExists,
+        assert: rng.bool(),
+        trigger: false,
+        negate: false,
+        parameter: "/some",
+    };
+    let conditions = if rng.u8(..6) == 0 { vec![some] } else { vec![] };
     if id == 0 || rng.u8(..6) == 0 {
-        return UnitPlan { wants, requires, after, ..target(&format!("u{id}.target")) };
+        return UnitPlan { wants, requires, after, conditions, ..target(&format!("u{id}.target")) };
     }
     let plan = service(&format!("u{id}.service")).with(|plan| change(rng, plan, identities));
-    UnitPlan { wants, requires, after, start_limit, ..plan }
+    UnitPlan { wants, requires, after, conditions, start_limit, ..plan }
 }
 
 fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
-    plan.service_type = *pick(rng, &[ServiceType::Simple, ServiceType::Exec, ServiceType::Oneshot]);
+    plan.service_type = *pick(
+        rng,
+        &[
+            ServiceType::Simple,
+            ServiceType::Exec,
+            ServiceType::Oneshot,
+            ServiceType::Notify,
+            ServiceType::NotifyReload,
+        ],
+    );
+    plan.notify_access = match plan.service_type {
+        ServiceType::Notify | ServiceType::NotifyReload => {
+            *pick(rng, &[NotifyAccess::Main, NotifyAccess::Exec, NotifyAccess::All])
+        }
+        ServiceType::Simple | ServiceType::Exec | ServiceType::Oneshot => {
+            *pick(rng, &[NotifyAccess::None, NotifyAccess::None, NotifyAccess::All])
+        }
+    };
+    if plan.notify_access != NotifyAccess::None {
+        plan.watchdog = Micros::from_secs(*pick(rng, &[0, 0, 1, 30]));
+    }
     plan.remain_after_exit = rng.u8(..3) == 0;
     let oneshot = plan.service_type == ServiceType::Oneshot;
     let restarts: &[Restart] = if oneshot {
@@ -128,6 +167,7 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
     plan.restart_delay = Micros::from_millis(*pick(rng, &[0, 1, 100, 5_000]));
     plan.timeout_start = Micros::from_secs(rng.u64(1..=90));
     plan.timeout_stop = Micros::from_secs(rng.u64(1..=90));
+    plan.timeout_abort = Micros::from_secs(rng.u64(1..=90));
     plan.kill.mode = *pick(
         rng,
         &[KillMode::ControlGroup, KillMode::ControlGroup, KillMode::Mixed, KillMode::Process, KillMode::None],
@@ -141,7 +181,6 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
     }
     let mut kinds = vec![CommandKind::Start];
     kinds.extend(CommandKind::ALL.into_iter().filter(|_| rng.u8(..6) == 0));
-    kinds.retain(|kind| *kind != CommandKind::Reload);
     if !oneshot {
         kinds.dedup();
         let mut starts = 0;

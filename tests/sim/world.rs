@@ -1,11 +1,12 @@
 //! One world: the shell's loop around the supervisor, with the simulated machine in the place of the real one.
 
 mod clients;
+mod notices;
 mod rest;
 
 use tomte::{
-    supervisor::{Action, Answer, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until},
-    table::{Arch, IdentityId, Table, UnitId},
+    supervisor::{Action, Answer, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until, Which},
+    table::{self, Arch, IdentityId, Table, UnitId},
     wire::{ActiveState, Failure, Power, UnitStatus},
 };
 
@@ -34,6 +35,8 @@ pub(super) struct World<'w> {
     shutdown_at: Option<u64>,
     reported: bool,
     calm: bool,
+    /// When each unit last said that it is alive.
+    heard: Vec<u64>,
     /// Units that found no number although nothing goes wrong any more.
     numberless: Vec<bool>,
 }
@@ -57,6 +60,7 @@ impl<'w> World<'w> {
             shutdown_at: None,
             reported: false,
             calm: false,
+            heard: vec![0; plan.units.len()],
             numberless: vec![false; plan.units.len()],
         }
     }
@@ -150,6 +154,7 @@ impl<'w> World<'w> {
         if let Some(deadline) = deadline.filter(|_| due) {
             self.kernel.now = self.kernel.now.max(deadline);
             self.handle(Event::Deadline)?;
+            self.judge_silence()?;
         } else {
             let Some(later) = self.kernel.pop() else { return Ok(false) };
             self.happen(later)?;
@@ -184,6 +189,7 @@ impl<'w> World<'w> {
                 let unit = process.unit;
                 self.handle(Event::Executed { unit, pid: Pid(pid) })
             }
+            Later::Say { pid, birth, what } => self.say(pid, birth, what),
             Later::Fork { pid, birth } => {
                 if self.kernel.living(pid, birth).is_some_and(|process| !process.killed) {
                     self.kernel.fork(pid, birth);
@@ -209,6 +215,17 @@ impl<'w> World<'w> {
                 let unit = UnitId(unit);
                 self.judge.cleaned(unit, clean);
                 self.handle(Event::Cleaned { unit, clean })
+            }
+            Later::Examined { unit, met } => {
+                let unit = UnitId(unit);
+                let assert = self.plan.units[unit.index()].conditions[0].assert;
+                let verdict = met.map(|met| match (met, assert) {
+                    (true, _) => table::Verdict::Met,
+                    (false, false) => table::Verdict::Unmet(0),
+                    (false, true) => table::Verdict::AssertFailed(0),
+                });
+                self.judge.examined(unit, met == Some(true));
+                self.handle(Event::Examined { unit, verdict })
             }
             Later::Request => self.request(),
         }
@@ -280,8 +297,15 @@ impl<'w> World<'w> {
                 }
                 return Ok(Some(answer));
             }
+            Action::Adopt { unit, which: Which::Named { pid, .. } } => {
+                let pid = Some(pid).filter(|pid| self.kernel.adopt(unit, pid.0));
+                return Ok(Some(Event::Adopted { unit, pid }));
+            }
             Action::Kill { unit, whom, signal } => {
                 self.judge.kill(unit, whom, signal, plans, &self.kernel, &self.supervisor)?;
+                if self.reloads(unit, signal) {
+                    return Ok(None);
+                }
                 self.kernel.kill(unit, whom, signal);
             }
             Action::Clean { unit, uid, gid, .. } => {
@@ -291,6 +315,13 @@ impl<'w> World<'w> {
                 let clean = !self.kernel.strikes(self.kernel.faults.unclean);
                 let span = self.kernel.rng.u64(1..2_000_000);
                 self.kernel.schedule(span, Later::Cleaned { unit: unit.0, clean });
+            }
+            Action::Examine { unit } => {
+                self.judge.examine(unit, plans)?;
+                let dies = self.kernel.strikes(self.kernel.faults.examiner_dies);
+                let met = !self.kernel.strikes(self.kernel.faults.unmet);
+                let span = self.kernel.rng.u64(1..2_000_000);
+                self.kernel.schedule(span, Later::Examined { unit: unit.0, met: (!dies).then_some(met) });
             }
             Action::Reply { client, answer } => {
                 if let Answer::Denied = answer {
@@ -331,18 +362,26 @@ impl<'w> World<'w> {
             Log::Started(_)
             | Log::Stopped(_)
             | Log::Failed(..)
+            | Log::ConditionUnmet(..)
+            | Log::AssertFailed(..)
+            | Log::NotExamined(_)
             | Log::MainExited(..)
             | Log::RestartScheduled(..)
             | Log::StartLimitHit(_)
             | Log::TimedOut(..)
             | Log::NotCleaned(_)
+            | Log::WatchdogExpired(..)
+            | Log::NoticeRefused(..)
+            | Log::NotAdopted(_)
+            | Log::ReloadFailed(_)
+            | Log::Reloaded(_)
             | Log::BootFinished
             | Log::ShuttingDown(_)
             | Log::Impossible(..) => {}
         }
     }
 
-    fn statuses(&self) -> impl Iterator<Item = UnitStatus<'w>> {
+    fn statuses(&self) -> impl Iterator<Item = UnitStatus<'_>> {
         let count = u16::try_from(self.plan.units.len()).expect("few units");
         (0..count).filter_map(|n| self.supervisor.status(UnitId(n)))
     }

@@ -7,8 +7,11 @@
 //! | `order` | names to ids, the graph, cycles |
 //! | `bake` | the table and `uids.lock` |
 //! | `build` | the target binary |
+//! | `import` | what other inits read, as unit files |
 //! | `host`, `qemu` | running it |
+//! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
 //! | `sim` | the simulation of the supervisor (`tests/sim`) |
+//! | `debian` | packages of Debian, kept and checked |
 //! | `setup`, `test` | what is needed; everything CI checks |
 
 use std::process::ExitCode;
@@ -20,11 +23,15 @@ mod bake;
 mod board;
 mod build;
 mod check;
+mod debian;
 mod diag;
 mod explain;
+mod fuzz;
 mod golden;
 mod host;
+mod import;
 mod model;
+mod mounts;
 mod order;
 mod progress;
 mod qemu;
@@ -60,6 +67,8 @@ enum Verb {
     Check(check::verb::Args),
     /// Print every directive of unit files and what becomes of it here.
     Directives(check::directives::Args),
+    /// Write unit files as a start, from what another init reads, and say what could not be kept.
+    Import(import::Args),
     /// Build a board, run it, and show its units: the host board here, others in QEMU.
     Run(run::Args),
     /// Build the target binary of a board; its path goes to stdout.
@@ -74,6 +83,8 @@ enum Verb {
     },
     /// Play seeded worlds against the supervisor and look for broken rules.
     Sim(sim::Args),
+    /// Try broken input against everything that reads bytes: unit files, tables, packets.
+    Fuzz(fuzz::Args),
     /// Show the binary's bytes by room, against the budget.
     Size {
         /// A folder of board-configs, or a path with a slash in it.
@@ -130,14 +141,15 @@ fn main() -> ExitCode {
         golden::probe::run();
         return ExitCode::SUCCESS;
     }
-    if test::hammer::is_this() {
-        return match test::hammer::run() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("hammer: {error:#}");
-                ExitCode::FAILURE
-            }
-        };
+    let other = match () {
+        () if test::hammer::is_this() => Some((test::hammer::NAME, test::hammer::run())),
+        () if test::servant::is_this() => Some((test::servant::NAME, test::servant::run())),
+        () => None,
+    };
+    if let Some((name, done)) = other {
+        let Err(error) = done else { return ExitCode::SUCCESS };
+        eprintln!("{name}: {error:#}");
+        return ExitCode::FAILURE;
     }
     let cli = Cli::parse();
     match run(cli) {
@@ -155,10 +167,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Explain(args) => return explain::run(&args),
         Verb::Check(args) => return check::verb::run(&args),
         Verb::Directives(args) => return check::directives::run(&args),
+        Verb::Import(args) => return import::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
         Verb::Sim(args) => return sim::run(&args),
+        Verb::Fuzz(args) => return fuzz::run(&args),
         Verb::Size { board, symbols } => return size::run(&board, symbols),
         Verb::Test { levels } => return test::run(&levels),
         Verb::Setup { board, dry_run } => {

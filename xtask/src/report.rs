@@ -95,6 +95,9 @@ pub struct Unit {
     /// What was really applied to its processes.
     #[serde(default)]
     pub posture: Vec<String>,
+    /// What the service said of itself.
+    #[serde(default)]
+    pub status: String,
 }
 
 impl fmt::Display for Ended {

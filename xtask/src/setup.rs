@@ -9,11 +9,14 @@ use rustix::process::geteuid;
 
 use crate::{
     board::{Board, Qemu, boards_dir},
-    build, host, progress,
-    qemu::{
-        BUSYBOX,
-        apt::{self, Apt},
+    build,
+    debian::{
+        apt::{Apt, Index},
+        cache_dir, codename,
+        store::{GUEST_SUITE, Store},
     },
+    host, progress,
+    qemu::BUSYBOX,
 };
 
 /// One thing a board needs.
@@ -149,9 +152,10 @@ impl Need {
             }
             Self::Qemu { program, .. } => (!host::on_path(program)).then(|| "not on PATH".into()),
             Self::Guest { architecture, packages } => {
+                let store = Store::guest(architecture);
                 let mut lacking = Vec::new();
                 for package in packages {
-                    if apt::kept(architecture, package)?.is_none() {
+                    if store.kept(package)?.is_none() {
                         lacking.push(package.as_str());
                     }
                 }
@@ -169,7 +173,7 @@ impl Need {
                 format!("install {package} with apt-get, without removing anything")
             }
             Self::Guest { .. } => {
-                format!("download from Debian {} into {}", apt::GUEST_SUITE, apt::cache_dir().display())
+                format!("download from Debian {} into {}", GUEST_SUITE, cache_dir().display())
             }
             Self::Namespaces => "nothing: run it as root, or use a QEMU board".into(),
         }
@@ -180,7 +184,8 @@ impl Need {
             Self::RustTarget(target) => build::ensure_target(target),
             Self::Qemu { program, package } => install_qemu(program, package),
             Self::Guest { architecture, packages } => {
-                apt::fetch(architecture, &packages.iter().map(String::as_str).collect::<Vec<_>>())
+                let names: Vec<&str> = packages.iter().map(String::as_str).collect();
+                Store::guest(architecture).fetch(&names)
             }
             Self::Namespaces => bail!("{}", self.remedy()),
         }
@@ -191,7 +196,7 @@ impl Need {
 /// it comes from backports.
 fn install_qemu(program: &str, package: &str) -> Result<()> {
     let by_hand = format!("install {package} by hand ({program} has to be on PATH)");
-    let codename = match apt::codename() {
+    let codename = match codename() {
         Ok(codename) => codename,
         Err(error) => bail!("{error:#}: {by_hand}"),
     };
@@ -201,7 +206,7 @@ fn install_qemu(program: &str, package: &str) -> Result<()> {
     let backports = format!("{codename}-backports");
     let bookworm = codename == "bookworm";
     let suites: &[&str] = if bookworm { &[&codename, &backports] } else { &[&codename] };
-    let apt = Apt::new(suites, &own_architecture()?, true)?;
+    let apt = Apt::new(suites, Index::Binary(own_architecture()?), true)?;
     apt.update()?;
     let mut command = apt.command("apt-get");
     command.args(["install", "-y", "--no-remove", "--no-install-recommends"]);

@@ -1,5 +1,6 @@
-//! The targets tomte brings along, and the names of systemd's own units that others mention. Source: systemd.special(7)
-//! and bootup(7). A unit file of the same name wins over a target of this list.
+//! The targets tomte brings along, as systemd 257 ships them (systemd.special(7), bootup(7), and its unit files). A unit
+//! file of the same name wins over a target of this list. Units of systemd that tomte does not bring along are in
+//! `order/known_units.rs`.
 
 /// A target that is there without a unit file.
 #[derive(Clone, Copy, Debug)]
@@ -14,83 +15,122 @@ pub struct Target {
     pub wants: &'static [&'static str],
     /// Ordered first if they are in the table.
     pub after: &'static [&'static str],
+    /// `DefaultDependencies=`: whether it starts after what it wants without being told so.
+    pub default_dependencies: bool,
+    /// Under systemd udev starts it when such a device appears; here a unit or the board has to.
+    pub hardware: bool,
 }
 
-const fn point(name: &'static str, description: &'static str) -> Target {
-    Target { name, description, requires: &[], wants: &[], after: &[] }
-}
+impl Target {
+    const fn new(name: &'static str, description: &'static str) -> Self {
+        Self {
+            name,
+            description,
+            requires: &[],
+            wants: &[],
+            after: &[],
+            default_dependencies: true,
+            hardware: false,
+        }
+    }
 
-const fn after(name: &'static str, description: &'static str, after: &'static [&'static str]) -> Target {
-    Target { name, description, requires: &[], wants: &[], after }
+    const fn requires(self, requires: &'static [&'static str]) -> Self {
+        Self { requires, ..self }
+    }
+
+    const fn wants(self, wants: &'static [&'static str]) -> Self {
+        Self { wants, ..self }
+    }
+
+    const fn after(self, after: &'static [&'static str]) -> Self {
+        Self { after, ..self }
+    }
+
+    const fn without_default_dependencies(self) -> Self {
+        Self { default_dependencies: false, ..self }
+    }
+
+    const fn hardware(self) -> Self {
+        Self { hardware: true, ..self }
+    }
 }
 
 /// All of them, sorted by name.
 pub const TARGETS: &[Target] = &[
-    Target {
-        name: "basic.target",
-        description: "Basic System",
-        requires: &["sysinit.target"],
-        wants: &["sockets.target", "timers.target", "paths.target"],
-        after: &["sysinit.target", "sockets.target", "paths.target"],
-    },
-    point("bluetooth.target", "Bluetooth Support"),
-    point("boot-complete.target", "Boot Completion Check"),
-    after("cryptsetup.target", "Local Encrypted Volumes", &["cryptsetup-pre.target"]),
-    point("cryptsetup-pre.target", "Local Encrypted Volumes (Pre)"),
-    point("emergency.target", "Emergency Mode"),
-    point("first-boot-complete.target", "First Boot Complete"),
-    after("getty.target", "Login Prompts", &["getty-pre.target"]),
-    point("getty-pre.target", "Preparation for Logins"),
-    Target {
-        name: "graphical.target",
-        description: "Graphical Interface",
-        requires: &["multi-user.target"],
-        wants: &[],
-        after: &["multi-user.target"],
-    },
-    after("local-fs.target", "Local File Systems", &["local-fs-pre.target"]),
-    point("local-fs-pre.target", "Preparation for Local File Systems"),
-    point("machines.target", "Containers"),
-    Target {
-        name: "multi-user.target",
-        description: "Multi-User System",
-        requires: &["basic.target"],
-        wants: &["getty.target", "remote-fs.target"],
-        after: &["basic.target", "rescue.target"],
-    },
-    after("network.target", "Network", &["network-pre.target"]),
-    after("network-online.target", "Network is Online", &["network.target"]),
-    point("network-pre.target", "Preparation for Network"),
-    point("nss-lookup.target", "Host and Network Name Lookups"),
-    point("nss-user-lookup.target", "User and Group Name Lookups"),
-    point("paths.target", "Path Units"),
-    point("printer.target", "Printer Support"),
-    after("remote-fs.target", "Remote File Systems", &["remote-fs-pre.target"]),
-    point("remote-fs-pre.target", "Preparation for Remote File Systems"),
-    Target {
-        name: "rescue.target",
-        description: "Rescue Mode",
-        requires: &["sysinit.target"],
-        wants: &[],
-        after: &["sysinit.target"],
-    },
-    point("rpcbind.target", "RPC Port Mapper"),
-    point("slices.target", "Slice Units"),
-    point("smartcard.target", "Smart Card"),
-    point("sockets.target", "Socket Units"),
-    point("sound.target", "Sound Card"),
-    point("swap.target", "Swaps"),
-    Target {
-        name: "sysinit.target",
-        description: "System Initialization",
-        requires: &[],
-        wants: &["local-fs.target", "swap.target"],
-        after: &["local-fs.target", "swap.target", "emergency.target"],
-    },
-    point("time-set.target", "System Time Set"),
-    after("time-sync.target", "System Time Synchronized", &["time-set.target"]),
-    point("timers.target", "Timer Units"),
-    point("usb-gadget.target", "Hardware activated USB gadget"),
+    Target::new("basic.target", "Basic System")
+        .requires(&["sysinit.target"])
+        .wants(&["sockets.target", "timers.target", "paths.target", "slices.target"])
+        .after(&["sysinit.target", "sockets.target", "paths.target", "slices.target"]),
+    Target::new("bluetooth.target", "Bluetooth Support").hardware(),
+    Target::new("boot-complete.target", "Boot Completion Check")
+        .requires(&["sysinit.target"])
+        .after(&["sysinit.target"]),
+    Target::new("cryptsetup.target", "Local Encrypted Volumes").after(&["cryptsetup-pre.target"]),
+    Target::new("cryptsetup-pre.target", "Local Encrypted Volumes (Pre)"),
+    Target::new("emergency.target", "Emergency Mode").after(&["sysinit.target"]),
+    Target::new("factory-reset.target", "Factory Reset"),
+    Target::new("first-boot-complete.target", "First Boot Complete"),
+    Target::new("getty.target", "Login Prompts").after(&["getty-pre.target"]),
+    Target::new("getty-pre.target", "Preparation for Logins"),
+    Target::new("graphical.target", "Graphical Interface")
+        .requires(&["multi-user.target"])
+        .wants(&["display-manager.service"])
+        .after(&["multi-user.target", "rescue.target", "display-manager.service"]),
+    Target::new("integritysetup.target", "Local Integrity Protected Volumes")
+        .after(&["integritysetup-pre.target"]),
+    Target::new("integritysetup-pre.target", "Local Integrity Protected Volumes (Pre)"),
+    Target::new("local-fs.target", "Local File Systems")
+        .after(&["local-fs-pre.target"])
+        .without_default_dependencies(),
+    Target::new("local-fs-pre.target", "Preparation for Local File Systems"),
+    Target::new("machines.target", "Containers"),
+    Target::new("multi-user.target", "Multi-User System")
+        .requires(&["basic.target"])
+        .wants(&["getty.target", "machines.target", "remote-fs.target"])
+        .after(&["basic.target", "rescue.target", "machines.target"]),
+    Target::new("network.target", "Network").after(&["network-pre.target"]),
+    Target::new("network-online.target", "Network is Online").after(&["network.target"]),
+    Target::new("network-pre.target", "Preparation for Network"),
+    Target::new("nss-lookup.target", "Host and Network Name Lookups"),
+    Target::new("nss-user-lookup.target", "User and Group Name Lookups"),
+    Target::new("paths.target", "Path Units"),
+    Target::new("printer.target", "Printer Support").hardware(),
+    Target::new("remote-cryptsetup.target", "Remote Encrypted Volumes")
+        .after(&["remote-fs-pre.target", "cryptsetup-pre.target"])
+        .without_default_dependencies(),
+    Target::new("remote-fs.target", "Remote File Systems")
+        .after(&["remote-fs-pre.target"])
+        .without_default_dependencies(),
+    Target::new("remote-fs-pre.target", "Preparation for Remote File Systems"),
+    Target::new("remote-veritysetup.target", "Remote Verity Protected Volumes")
+        .after(&["remote-fs-pre.target", "veritysetup-pre.target"])
+        .without_default_dependencies(),
+    Target::new("rescue.target", "Rescue Mode").requires(&["sysinit.target"]).after(&["sysinit.target"]),
+    Target::new("rpcbind.target", "RPC Port Mapper"),
+    Target::new("slices.target", "Slice Units"),
+    Target::new("smartcard.target", "Smart Card").hardware(),
+    Target::new("sockets.target", "Socket Units"),
+    Target::new("sound.target", "Sound Card").hardware(),
+    Target::new("ssh-access.target", "SSH Access Available"),
+    Target::new("swap.target", "Swaps"),
+    Target::new("sysinit.target", "System Initialization")
+        .wants(&[
+            "local-fs.target",
+            "swap.target",
+            "cryptsetup.target",
+            "integritysetup.target",
+            "veritysetup.target",
+        ])
+        .after(&["local-fs.target", "swap.target"]),
+    Target::new("time-set.target", "System Time Set"),
+    Target::new("time-sync.target", "System Time Synchronized")
+        .wants(&["time-set.target"])
+        .after(&["time-set.target"]),
+    Target::new("timers.target", "Timer Units").without_default_dependencies(),
+    Target::new("tpm2.target", "Trusted Platform Module").hardware(),
+    Target::new("usb-gadget.target", "Hardware activated USB gadget").hardware(),
+    Target::new("veritysetup.target", "Local Verity Protected Volumes").after(&["veritysetup-pre.target"]),
+    Target::new("veritysetup-pre.target", "Local Verity Protected Volumes (Pre)"),
 ];
 
 /// The target called `name`.
@@ -112,93 +152,8 @@ pub fn resolve<'n>(name: &'n str, default: &'n str) -> &'n str {
         "runlevel5.target" => "graphical.target",
         "runlevel0.target" => "poweroff.target",
         "runlevel6.target" | "ctrl-alt-del.target" => "reboot.target",
+        "dbus.target" => "dbus.socket",
         other => other,
-    }
-}
-
-/// What is known about a unit that neither the image nor [`TARGETS`] has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absent {
-    /// Part of shutting down, which the supervisor orders without units.
-    Shutdown,
-    /// tomte itself, or the kernel, has done its work before the first unit starts: a dependency on it is fulfilled.
-    Done(&'static str),
-    /// A part of systemd or of a desktop that tomte has no counterpart of.
-    Foreign,
-    /// A kind of unit that tomte does not have.
-    Kind(&'static str),
-    /// Nothing is known.
-    Unknown,
-}
-
-/// What is known about `name`.
-pub fn absent(name: &str) -> Absent {
-    const SHUTDOWN: &[&str] = &[
-        "exit.target",
-        "final.target",
-        "halt.target",
-        "kexec.target",
-        "poweroff.target",
-        "reboot.target",
-        "shutdown.target",
-        "soft-reboot.target",
-        "umount.target",
-    ];
-    const FOREIGN: &[&str] = &[
-        "ModemManager.service",
-        "NetworkManager.service",
-        "NetworkManager-wait-online.service",
-        "auditd.service",
-        "dbus-broker.service",
-        "dbus.service",
-        "dbus.socket",
-        "display-manager.service",
-        "firewalld.service",
-        "hibernate.target",
-        "hybrid-sleep.target",
-        "kmod-static-nodes.service",
-        "polkit.service",
-        "rsyslog.service",
-        "sleep.target",
-        "suspend.target",
-        "suspend-then-hibernate.target",
-        "syslog.service",
-        "syslog.socket",
-        "syslog.target",
-        "udev.service",
-        "ypbind.service",
-    ];
-    let (stem, kind) = name.rsplit_once('.').unwrap_or((name, ""));
-    match name {
-        _ if SHUTDOWN.contains(&name) => Absent::Shutdown,
-        "systemd-journald.service" | "systemd-journald.socket" | "systemd-journald-dev-log.socket" => {
-            Absent::Done("logging is there from the start")
-        }
-        "systemd-remount-fs.service" | "systemd-tmpfiles-setup-dev.service" => {
-            Absent::Done("early boot has done this")
-        }
-        "-.mount" | "dev.mount" | "proc.mount" | "sys.mount" | "run.mount" | "tmp.mount"
-        | "dev-shm.mount" => Absent::Done("mounted before the first unit starts"),
-        "-.slice" | "system.slice" | "init.scope" => Absent::Done("always there"),
-        _ if FOREIGN.contains(&name) => Absent::Foreign,
-        _ if stem.starts_with("systemd-") || stem.starts_with("plymouth") || stem.starts_with("initrd") => {
-            Absent::Foreign
-        }
-        _ if stem.starts_with("getty@") || stem.starts_with("serial-getty@") || stem.starts_with("user@") => {
-            Absent::Foreign
-        }
-        _ => match kind {
-            "socket" => Absent::Kind("socket"),
-            "mount" => Absent::Kind("mount"),
-            "automount" => Absent::Kind("automount"),
-            "swap" => Absent::Kind("swap"),
-            "device" => Absent::Kind("device"),
-            "timer" => Absent::Kind("timer"),
-            "path" => Absent::Kind("path"),
-            "slice" => Absent::Kind("slice"),
-            "scope" => Absent::Kind("scope"),
-            _ => Absent::Unknown,
-        },
     }
 }
 
@@ -207,22 +162,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn targets_are_sorted_and_name_only_targets_of_the_list() {
+    fn targets_are_sorted_and_name_only_targets_of_the_list_or_what_the_image_may_have() {
         let stems: Vec<&str> = TARGETS.iter().map(|target| target.name.trim_end_matches(".target")).collect();
         assert!(stems.is_sorted(), "{stems:?}");
         for target in TARGETS {
             for name in target.requires.iter().chain(target.wants).chain(target.after) {
-                assert!(find(name).is_some(), "{} names {name}", target.name);
+                assert!(
+                    find(name).is_some() || *name == "display-manager.service",
+                    "{}: {name}",
+                    target.name
+                );
             }
+            assert!(target.requires.iter().all(|name| find(name).is_some()), "{}", target.name);
         }
     }
 
     #[test]
-    fn a_name_is_either_a_target_of_the_list_or_known_to_be_absent() {
-        assert!(TARGETS.iter().all(|target| absent(target.name) == Absent::Unknown));
-        assert_eq!(absent("shutdown.target"), Absent::Shutdown);
-        assert_eq!(absent("dbus.socket"), Absent::Foreign);
-        assert_eq!(absent("dev-sda1.device"), Absent::Kind("device"));
-        assert_eq!(absent("mosquitto.service"), Absent::Unknown);
+    fn an_alias_leads_to_a_name_that_is_none() {
+        for name in
+            ["default.target", "runlevel1.target", "runlevel3.target", "runlevel5.target", "runlevel6.target"]
+        {
+            let found = resolve(name, "multi-user.target");
+            assert_eq!(resolve(found, "multi-user.target"), found, "{name}");
+        }
     }
 }

@@ -87,7 +87,9 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
     describe_user(work)?;
     list_directories(work)?;
     let pid = DecInt::new(getpid().as_raw_nonzero().get());
-    work.variables.make(&mut work.arena, "SYSTEMD_EXEC_PID", pid.as_bytes())?;
+    for name in ["SYSTEMD_EXEC_PID"].iter().chain(sources.own_pid) {
+        work.variables.make(&mut work.arena, name, pid.as_bytes())?;
+    }
     if let Some(terminal) = terminal_type(work.plan.stdio).filter(|_| work.variables.value(b"TERM").is_none())
     {
         work.variables.make(&mut work.arena, "TERM", terminal)?;

@@ -1,9 +1,9 @@
-//! Flags of a whole tree of mounts: one call where the kernel has it, a walk over mountinfo where not.
+//! Flags of a whole tree of mounts where the kernel has no mount_setattr: a walk over mountinfo.
 
 use core::ffi::CStr;
 
 use rustix::{
-    fs::CWD,
+    fs::{StatVfsMountFlags, statvfs},
     io::Errno,
     mount::{MountFlags, mount_remount},
 };
@@ -12,28 +12,22 @@ use crate::linux::{
     mountinfo,
     passwd::{open_lines, search},
     path::PATH_BYTES_MAX,
-    raw::mount,
 };
 
-/// Sets the flags `set` (of `raw::mount`) on the mount at `path` and on all below it.
-pub(super) fn set_attributes(path: &CStr, set: u32) -> Result<(), Errno> {
-    match mount::set_attributes_recursive(CWD, path, set) {
-        Err(Errno::NOSYS) => walk(path, set), // before Linux 5.12
-        answer => answer,
-    }
-}
-
-fn walk(path: &CStr, set: u32) -> Result<(), Errno> {
+/// Sets the flags `set` (of `raw::mount`) and clears the flags `clear` on the mount at `path` and on all below it.
+pub(super) fn walk(path: &CStr, set: u32, clear: u32) -> Result<(), Errno> {
     let root = path.to_bytes();
     // The flags have the same numbers in mount(2) and mount_setattr(2).
-    let set = MountFlags::from_bits_retain(set);
+    let (set, clear) = (MountFlags::from_bits_retain(set), MountFlags::from_bits_retain(clear));
     search(&open_lines(c"/proc/self/mountinfo")?, &mut |line| {
         let mut buffer = [0; PATH_BYTES_MAX];
-        let (target, options) = mountinfo::parse(line, &mut buffer).ok_or(Errno::PROTO)?;
+        let (target, _) = mountinfo::parse(line, &mut buffer).ok_or(Errno::PROTO)?;
         if !is_at_or_below(target.to_bytes(), root) {
             return Ok(false);
         }
-        match mount_remount(target, MountFlags::BIND | flags_of(options) | set, c"") {
+        let remounted = flags_of(target)
+            .and_then(|flags| mount_remount(target, MountFlags::BIND | flags.difference(clear) | set, c""));
+        match remounted {
             // Hidden under another mount: out of everybody's reach.
             Ok(()) | Err(Errno::NOENT | Errno::INVAL) => Ok(false),
             Err(errno) => Err(errno),
@@ -42,35 +36,30 @@ fn walk(path: &CStr, set: u32) -> Result<(), Errno> {
     .map(drop)
 }
 
-fn is_at_or_below(path: &[u8], root: &[u8]) -> bool {
-    root == b"/" || path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+/// The flags of what is mounted at `path`, which a remount without them would clear.
+fn flags_of(path: &CStr) -> Result<MountFlags, Errno> {
+    let found = statvfs(path)?.f_flag;
+    let pairs = [
+        (StatVfsMountFlags::RDONLY, MountFlags::RDONLY),
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+    ];
+    let set = pairs.into_iter().filter(|(flag, _)| found.contains(*flag));
+    Ok(set.fold(MountFlags::empty(), |flags, (_, flag)| flags | flag))
 }
 
-/// A mount's own flags, which a remount without them would clear.
-fn flags_of(options: &[u8]) -> MountFlags {
-    let flags = options.split(|&byte| byte == b',').map(|option| match option {
-        b"ro" => MountFlags::RDONLY,
-        b"nosuid" => MountFlags::NOSUID,
-        b"nodev" => MountFlags::NODEV,
-        b"noexec" => MountFlags::NOEXEC,
-        b"noatime" => MountFlags::NOATIME,
-        b"nodiratime" => MountFlags::NODIRATIME,
-        b"relatime" => MountFlags::RELATIME,
-        _ => MountFlags::empty(),
-    });
-    flags.fold(MountFlags::empty(), MountFlags::union)
+/// Whether `path` is `root` or below it. Both are absolute, without a slash at the end.
+pub(super) fn is_at_or_below(path: &[u8], root: &[u8]) -> bool {
+    root == b"/" || path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mount_keeps_its_flags() {
-        let flags = MountFlags::RDONLY | MountFlags::NOEXEC | MountFlags::RELATIME;
-        assert_eq!(flags_of(b"ro,noexec,relatime"), flags);
-        assert_eq!(flags_of(b"rw"), MountFlags::empty());
-    }
 
     #[test]
     fn a_neighbour_with_the_same_beginning_is_not_below() {

@@ -7,9 +7,24 @@
 use linux_raw_sys::general::__NR_clock_gettime as NUMBER;
 #[cfg(target_pointer_width = "32")]
 use linux_raw_sys::general::__NR_clock_gettime64 as NUMBER; // Linux 5.1
-use linux_raw_sys::general::{__kernel_timespec, CLOCK_MONOTONIC};
+use linux_raw_sys::general::{
+    __NR_setitimer, __kernel_old_itimerval, __kernel_old_timeval, __kernel_timespec, CLOCK_MONOTONIC,
+    ITIMER_REAL,
+};
+use rustix::io::Errno;
 
 use super::syscall;
+
+/// Has the kernel end this process by SIGALRM after `seconds` of real time.
+pub fn alarm(seconds: u32) -> Result<(), Errno> {
+    let value = __kernel_old_itimerval {
+        it_interval: __kernel_old_timeval { tv_sec: 0, tv_usec: 0 },
+        it_value: __kernel_old_timeval { tv_sec: seconds as _, tv_usec: 0 },
+    };
+    let place = (&raw const value).expose_provenance();
+    // SAFETY: the kernel reads one old_itimerval at `place`, which is one and outlives the call.
+    unsafe { syscall(__NR_setitimer, [ITIMER_REAL as usize, place, 0, 0, 0, 0]) }.map(drop)
+}
 
 /// CLOCK_MONOTONIC.
 pub fn monotonic() -> __kernel_timespec {

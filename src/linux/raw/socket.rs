@@ -1,10 +1,10 @@
-//! Who is at the other end of a socket.
+//! Who is at the other end of a socket, and who has sent a message.
 
 #![expect(unsafe_code, reason = "a system call that takes pointers")]
 
-use linux_raw_sys::general::__NR_getsockopt;
+use linux_raw_sys::general::{__NR_getsockopt, __NR_recvmsg};
 use rustix::{
-    fd::{AsRawFd, BorrowedFd},
+    fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     io::Errno,
 };
 
@@ -38,6 +38,109 @@ pub fn peer(socket: BorrowedFd<'_>) -> Result<Peer, Errno> {
     if length as usize == size_of::<Peer>() { Ok(peer) } else { Err(Errno::PROTO) }
 }
 
+/// Control messages that unix(7) attaches: `SCM_RIGHTS`, `SCM_CREDENTIALS`.
+const SCM_RIGHTS: u32 = 1;
+const SCM_CREDENTIALS: u32 = 2;
+/// recvmsg(2): the message was cut; descriptors become close-on-exec.
+const MSG_TRUNC: u32 = 0x20;
+const MSG_CMSG_CLOEXEC: usize = 0x4000_0000;
+/// `SCM_MAX_FD`: descriptors that the kernel lets one message carry.
+const FDS_MAX: usize = 253;
+const WORD: usize = size_of::<usize>();
+/// A header of a control message: length, level, type.
+const HEADER_BYTES: usize = WORD + 8;
+/// Room for both control messages.
+const CONTROL_WORDS: usize = (2 * HEADER_BYTES + size_of::<Peer>() + FDS_MAX * 4).div_ceil(WORD) + 2;
+
+/// The kernel's `struct user_msghdr`; addresses as numbers.
+#[repr(C)]
+struct MessageHeader {
+    name: usize,
+    name_bytes: u32,
+    vectors: usize,
+    vector_count: usize,
+    control: usize,
+    control_bytes: usize,
+    flags: u32,
+}
+
+/// A message, but for its bytes.
+#[derive(Debug)]
+pub struct Received {
+    /// Descriptors that came with it.
+    pub fds: Fds,
+    /// How many bytes there are.
+    pub bytes: usize,
+    /// Whether there were more.
+    pub cut: bool,
+    /// Who sent it; `None` unless `SO_PASSCRED` is set.
+    pub peer: Option<Peer>,
+}
+
+/// The descriptors of one message.
+pub type Fds = heapless::Vec<OwnedFd, FDS_MAX>;
+
+/// Receives a datagram.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Errno> {
+    let mut control = [0_usize; CONTROL_WORDS];
+    let mut vector = [buffer.as_mut_ptr().expose_provenance(), buffer.len()];
+    let mut header = MessageHeader {
+        name: 0,
+        name_bytes: 0,
+        vectors: (&raw mut vector).expose_provenance(),
+        vector_count: 1,
+        control: (&raw mut control).expose_provenance(),
+        control_bytes: size_of_val(&control),
+        flags: 0,
+    };
+    let fd = socket.as_raw_fd() as usize;
+    // SAFETY: `header` is laid out as the kernel has it, its one vector covers `buffer` and its control area `control`;
+    // all of them outlive the call.
+    let bytes = unsafe {
+        syscall(__NR_recvmsg, [fd, (&raw mut header).expose_provenance(), MSG_CMSG_CLOEXEC, 0, 0, 0])
+    }?;
+    let mut received = Received { fds: Fds::new(), bytes, cut: header.flags & MSG_TRUNC != 0, peer: None };
+    let words = control.get(..header.control_bytes.div_ceil(WORD)).unwrap_or_default();
+    each_control_message(words, header.control_bytes, &mut |kind, data| match kind {
+        SCM_CREDENTIALS => received.peer = peer_of(data),
+        SCM_RIGHTS => {
+            for fd in data.chunks_exact(4) {
+                let fd = fd.try_into().map_or(-1, RawFd::from_ne_bytes);
+                if fd >= 0 {
+                    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
+                    let _ = received.fds.push(unsafe { OwnedFd::from_raw_fd(fd) });
+                }
+            }
+        }
+        _ => {}
+    });
+    Ok(received)
+}
+
+/// Calls `take` with type and data of each control message of level `SOL_SOCKET` in the first `length` bytes of `words`.
+fn each_control_message(words: &[usize], length: usize, take: &mut dyn FnMut(u32, &[u8])) {
+    let mut bytes = [0_u8; CONTROL_WORDS * WORD];
+    for (place, word) in bytes.chunks_exact_mut(WORD).zip(words) {
+        place.copy_from_slice(&word.to_ne_bytes());
+    }
+    let mut rest = bytes.get(..length).unwrap_or_default();
+    let number = |bytes: &[u8]| bytes.try_into().map_or(0, u32::from_ne_bytes);
+    while let Some((header, _)) = rest.split_at_checked(HEADER_BYTES) {
+        let whole = header[..WORD].try_into().map_or(0, usize::from_ne_bytes);
+        let (level, kind) = (number(&header[WORD..WORD + 4]), number(&header[WORD + 4..]));
+        let Some(data) = rest.get(HEADER_BYTES..whole) else { return };
+        if level as usize == SOL_SOCKET {
+            take(kind, data);
+        }
+        rest = rest.get(whole.next_multiple_of(WORD)..).unwrap_or_default();
+    }
+}
+
+fn peer_of(data: &[u8]) -> Option<Peer> {
+    let number = |at: usize| data.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
+    Some(Peer { pid: number(0)?, uid: number(4)?, gid: number(8)? })
+}
+
 #[cfg(test)]
 mod tests {
     use rustix::{fd::AsFd, net};
@@ -53,5 +156,53 @@ mod tests {
         assert_eq!(peer.pid, std::process::id());
         assert_eq!(peer.uid, rustix::process::getuid().as_raw());
         assert_eq!(peer.gid, rustix::process::getgid().as_raw());
+    }
+
+    fn datagrams() -> (OwnedFd, OwnedFd) {
+        let pair = net::socketpair(
+            net::AddressFamily::UNIX,
+            net::SocketType::DGRAM,
+            net::SocketFlags::empty(),
+            None,
+        );
+        let (one, other) = pair.expect("a pair");
+        net::sockopt::set_socket_passcred(&one, true).expect("an option of Unix sockets");
+        (one, other)
+    }
+
+    #[test]
+    fn a_message_says_who_sent_it_and_whether_it_was_cut() {
+        let (here, there) = datagrams();
+        rustix::io::write(&there, b"READY=1").expect("room for a message");
+        let mut buffer = [0; 7];
+        let received = receive(here.as_fd(), &mut buffer).expect("a message");
+        assert_eq!((received.bytes, received.cut, &buffer), (7, false, b"READY=1"));
+        assert_eq!(received.peer.map(|peer| peer.pid), Some(std::process::id()));
+        rustix::io::write(&there, b"READY=1\n").expect("room for a message");
+        assert!(receive(here.as_fd(), &mut buffer).expect("a message").cut);
+    }
+
+    #[test]
+    fn every_descriptor_that_comes_along_is_owned() {
+        let (here, there) = datagrams();
+        let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
+        let fds = std::vec![writer.as_fd(); FDS_MAX];
+        let mut space = std::vec![core::mem::MaybeUninit::uninit(); 2048];
+        let mut control = net::SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(net::SendAncillaryMessage::ScmRights(&fds)));
+        let sent = net::sendmsg(
+            &there,
+            &[rustix::io::IoSlice::new(b"BARRIER=1")],
+            &mut control,
+            net::SendFlags::empty(),
+        );
+        assert_eq!(sent, Ok(9));
+        drop(writer);
+        let received = receive(here.as_fd(), &mut [0; 16]).expect("a message");
+        assert_eq!(received.peer.map(|peer| peer.pid), Some(std::process::id()));
+        assert_eq!(received.fds.len(), FDS_MAX);
+        drop(received);
+        let mut byte = [0];
+        assert_eq!(rustix::io::read(&reader, &mut byte), Ok(0), "nobody holds the pipe's other end");
     }
 }

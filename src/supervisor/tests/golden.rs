@@ -1,8 +1,6 @@
 //! tests/golden/restart.tsv: what real systemd made of every way to die, with StartLimitBurst=3.
 //!
-//! Left out are the rows that need a Type= or a request of the service's own that tomte does not have yet
-//! (`notify-exit0`), and the one that does not load (`oneshot` with `always`, the baker's to refuse). `start-timeout`
-//! is a Type=notify that never gets ready there; here it is a Type=exec whose execve never comes.
+//! Left out is the one that does not load (`oneshot` with `always`, the baker's to refuse).
 
 use std::{format, string::String, vec};
 
@@ -12,7 +10,7 @@ use super::{
 };
 use crate::{
     supervisor::Slot,
-    table::{CommandKind, Micros, Restart, ServiceType, StartLimit},
+    table::{CommandKind, Micros, NotifyAccess, Restart, ServiceType, StartLimit},
     wire::ActiveState,
 };
 
@@ -23,6 +21,7 @@ enum Death {
     Exit(u8),
     Signal(u8),
     StartTimeout,
+    Unready,
     Condition(u8),
 }
 
@@ -37,6 +36,7 @@ fn death(word: &str) -> Option<Death> {
         "sigPIPE" => Death::Signal(13),
         "sigTERM" => Death::Signal(15),
         "start-timeout" => Death::StartTimeout,
+        "notify-exit0" => Death::Unready,
         "condition255" => Death::Condition(255),
         _ => return None,
     })
@@ -72,13 +72,16 @@ fn observe(change: impl FnOnce(&mut ServicePlan), death: Death) -> String {
             Death::Condition(code) if t.pid("x.service", Slot::Control).is_some() => {
                 t.control("x.service", Exited(code));
             }
+            Death::Unready if t.pid("x.service", Slot::Main).is_some() => {
+                t.main("x.service", Exited(0));
+            }
             Death::Exit(code) if t.pid("x.service", Slot::Main).is_some() => {
                 t.main("x.service", Exited(code));
             }
             Death::Signal(signal) if t.pid("x.service", Slot::Main).is_some() => {
                 t.main("x.service", Killed(signal));
             }
-            Death::Condition(_) | Death::Exit(_) | Death::Signal(_) => {}
+            Death::Condition(_) | Death::Unready | Death::Exit(_) | Death::Signal(_) => {}
         }
         t.at(round * 1000);
     }
@@ -117,9 +120,12 @@ fn dies_restarts_and_gives_up_as_systemd_does() {
                 s.restart_delay = Micros::from_millis(10);
                 s.prevent.add_code(7);
                 match way {
-                    Death::StartTimeout => {
-                        s.service_type = ServiceType::Exec;
-                        s.timeout_start = Micros::from_millis(300);
+                    Death::StartTimeout | Death::Unready => {
+                        s.service_type = ServiceType::Notify;
+                        s.notify_access = NotifyAccess::Main;
+                        if way == Death::StartTimeout {
+                            s.timeout_start = Micros::from_millis(300);
+                        }
                     }
                     Death::Condition(_) => s.commands.push((CommandKind::Condition, false)),
                     Death::Exit(_) | Death::Signal(_) if oneshot => s.service_type = ServiceType::Oneshot,
@@ -131,5 +137,5 @@ fn dies_restarts_and_gives_up_as_systemd_does() {
         assert_eq!(observed, expected, "{row}");
         rows += 1;
     }
-    assert_eq!(rows, 54, "rows that apply");
+    assert_eq!(rows, 61, "rows that apply");
 }

@@ -4,11 +4,14 @@
 mod fixture;
 mod play;
 
+mod conditions;
 mod golden;
 mod graph;
 mod killing;
 mod life;
+mod notify;
 mod numbers;
+mod reload;
 mod requests;
 
 use crate::table::{Arch, Kind, Service, Table, UnitId};

@@ -4,9 +4,11 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 
 use super::fixture::{UnitPlan, bake};
 use crate::{
-    supervisor::{Action, Answer, ClientId, Event, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Whom},
-    table::{Arch, Table, UidRange, UnitId},
-    wire::{ExitStatus, Failure, Power, Request, UnitStatus},
+    supervisor::{
+        Action, Answer, ClientId, Event, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Which, Whom,
+    },
+    table::{Arch, Table, UidRange, UnitId, Verdict},
+    wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus},
 };
 
 pub(super) use crate::wire::ExitStatus::{Dumped, Exited, Killed};
@@ -25,8 +27,12 @@ pub(super) struct Play {
     pub(super) spawns: Vec<Spawn>,
     /// Units whose processes leave children behind: no `Empty` follows by itself.
     pub(super) leaves_children: bool,
+    /// Whoever is named as a main process is one of the unit's.
+    pub(super) adopts: bool,
     /// Janitors answer at once.
     pub(super) cleans: bool,
+    /// What examiners answer at once, if they do.
+    pub(super) examines: Option<Option<Verdict>>,
     /// The next spawns fail.
     pub(super) spawn_fails: bool,
 }
@@ -44,7 +50,9 @@ impl Play {
             logs: Vec::new(),
             spawns: Vec::new(),
             leaves_children: false,
+            adopts: true,
             cleans: true,
+            examines: None,
             spawn_fails: false,
         }
     }
@@ -94,8 +102,15 @@ impl Play {
                 self.next_pid += 1;
                 Event::Spawned { unit: spawn.unit, slot: spawn.slot, pid: Pid(self.next_pid) }
             }
+            Action::Adopt { unit, which: Which::Named { pid, .. } } => {
+                Event::Adopted { unit, pid: self.adopts.then_some(pid) }
+            }
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
+            Action::Examine { unit } if self.examines.is_some() => {
+                Event::Examined { unit, verdict: self.examines.flatten() }
+            }
             Action::Clean { .. }
+            | Action::Examine { .. }
             | Action::Kill { .. }
             | Action::Reply { .. }
             | Action::Log(_)
@@ -117,7 +132,7 @@ impl Play {
         self.table.find(name).unwrap_or_else(|| panic!("no unit {name}"))
     }
 
-    pub(super) fn status(&self, name: &str) -> UnitStatus<'static> {
+    pub(super) fn status(&self, name: &str) -> UnitStatus<'_> {
         self.supervisor.status(self.id(name)).expect("a unit of the table")
     }
 
@@ -158,9 +173,28 @@ impl Play {
         self.event(Event::Empty { unit })
     }
 
+    /// The examiner answers.
+    pub(super) fn verdict(&mut self, name: &str, verdict: Option<Verdict>) -> &mut Self {
+        let unit = self.id(name);
+        self.event(Event::Examined { unit, verdict })
+    }
+
     pub(super) fn executed(&mut self, name: &str) -> &mut Self {
         let (unit, pid) = (self.id(name), self.pid(name, Slot::Main).expect("a main process"));
         self.event(Event::Executed { unit, pid })
+    }
+
+    /// The main process says something.
+    pub(super) fn says(&mut self, name: &str, text: &str) -> &mut Self {
+        let pid = self.pid(name, Slot::Main).expect("a main process");
+        self.hears(name, pid.0, text)
+    }
+
+    /// `pid`, which is no root, says something.
+    pub(super) fn hears(&mut self, name: &str, pid: u32, text: &str) -> &mut Self {
+        let notice = Notice::parse(text.as_bytes()).expect("a message");
+        let unit = self.id(name);
+        self.event(Event::Notified { unit, pid: Pid(pid), uid: 1000, notice })
     }
 
     pub(super) fn ask(&mut self, client: u16, request: Request<'_>) -> &mut Self {
@@ -205,12 +239,17 @@ impl Play {
                 };
                 format!("kill {signal} {} {whom}", self.name(unit))
             }
+            Action::Adopt { unit, which: Which::Named { pid, trusted } } => {
+                let trusted = if trusted { " trusted" } else { "" };
+                format!("adopt {} {}{trusted}", self.name(unit), pid.0)
+            }
             Action::Clean { unit, runtime_directories, uid, gid } => {
                 let dirs = if runtime_directories { " dirs" } else { "" };
                 let number =
                     |what: &str, n: Option<u32>| n.map_or_else(String::new, |n| format!(" {what}{n}"));
                 format!("clean {}{dirs}{}{}", self.name(unit), number("u", uid), number("g", gid))
             }
+            Action::Examine { unit } => format!("examine {}", self.name(unit)),
             Action::Reply { client, answer } => {
                 let answer = match answer {
                     Answer::Job(result) => format!("{result}"),
@@ -236,6 +275,9 @@ impl Play {
             Log::Stopped(id) => format!("stopped {}", self.name(id)),
             Log::Failed(id, result) => format!("failed {} {result}", self.name(id)),
             Log::DependencyFailed(id, of) => format!("dependency {} {}", self.name(id), self.name(of)),
+            Log::ConditionUnmet(id, place) => format!("unmet {} {place}", self.name(id)),
+            Log::AssertFailed(id, place) => format!("assert {} {place}", self.name(id)),
+            Log::NotExamined(id) => format!("not examined {}", self.name(id)),
             Log::MainExited(id, status) => {
                 format!("main {} {} {}", self.name(id), status.code(), status.status())
             }
@@ -243,6 +285,11 @@ impl Play {
             Log::StartLimitHit(id) => format!("limit {}", self.name(id)),
             Log::TimedOut(id, signal) => format!("timeout {} {signal}", self.name(id)),
             Log::NoUidLeft(id) => format!("no uid {}", self.name(id)),
+            Log::WatchdogExpired(id, signal) => format!("watchdog {} {signal}", self.name(id)),
+            Log::NoticeRefused(id, pid) => format!("refused {} {}", self.name(id), pid.0),
+            Log::NotAdopted(id) => format!("not adopted {}", self.name(id)),
+            Log::ReloadFailed(id) => format!("reload failed {}", self.name(id)),
+            Log::Reloaded(id) => format!("reloaded {}", self.name(id)),
             Log::NotCleaned(id) => format!("not cleaned {}", self.name(id)),
             Log::BootFinished => "boot".into(),
             Log::ShuttingDown(power) => format!("shutting down {power}"),

@@ -67,6 +67,7 @@ impl Parts {
             required_by: IdList::default(),
             after: IdList::default(),
             before: IdList::default(),
+            conditions: List::default(),
             start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
             kind,
         };
@@ -115,10 +116,15 @@ impl Parts {
             restart_force_exit_status: ExitSet::default(),
             timeout_start: Micros::from_secs(90),
             timeout_stop: Micros::FOREVER,
+            timeout_abort: Micros::from_secs(20),
+            notify_access: NotifyAccess::Exec,
+            watchdog: Micros::from_secs(30),
+            reload_signal: 1,
             kill: Kill {
                 mode: KillMode::Mixed,
                 signal: 15,
                 final_signal: 9,
+                watchdog_signal: 6,
                 send_sighup: false,
                 send_sigkill: true,
             },
@@ -144,6 +150,9 @@ impl Parts {
 
     fn exec(&self) -> Exec<'_> {
         let directories = |kind, mode, names| Directories { kind, mode, names: StrList::new(names).unwrap() };
+        let (set, clear) = (Mount::RDONLY, Mount::NOEXEC);
+        let mount =
+            |path, content, source| Mount { path, content, source, set, only: 0, clear, optional: false };
         Exec {
             user: "app",
             group: "app-group",
@@ -160,8 +169,15 @@ impl Parts {
             ambient_capabilities: 1 << 10,
             no_new_privileges: true,
             private_tmp: PrivateTmp::Disconnected,
-            protect_system: ProtectSystem::Strict,
-            protect_home: ProtectHome::ReadOnly,
+            view: View {
+                own: true,
+                root: "",
+                propagation: Propagation::Slave,
+                mounts: List::new(kept(list(&[
+                    mount("/", Content::Itself, ""),
+                    mount("/srv", Content::Bind, "/data"),
+                ]))),
+            },
             restrict_suid_sgid: true,
             remove_ipc: true,
             directories: List::new(kept(list(&[
@@ -175,6 +191,7 @@ impl Parts {
             tty_path: "/dev/console",
             syslog_identifier: "app",
             ignore_sigpipe: true,
+            posture: StrList::new(b"DynamicUser=yes\0").unwrap(),
         }
     }
 }
@@ -185,10 +202,9 @@ pub(super) fn blob() -> Vec<u8> {
     encode(ARCH, INPUTS, &parts.board(), &parts.units()).unwrap()
 }
 
-/// The same bytes with a right checksum, so that the decoder has to notice what is wrong.
+/// The same bytes with their length and a right checksum, so that the decoder has to notice what is wrong.
 pub(super) fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(&bytes);
-    bytes[CHECKSUM_AT..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
+    seal(&mut bytes);
     bytes
 }
 

@@ -20,7 +20,8 @@ impl World<'_> {
         let name = &pick(rng, &self.plan.units).name.clone();
         let id =
             UnitId((0..).zip(&self.plan.units).find(|(_, unit)| unit.name == *name).map_or(0, |(n, _)| n));
-        let request = match rng.u8(..10) {
+        let request = match rng.u8(..12) {
+            10..=11 => Request::Reload { name },
             0..=2 => Request::Start { name },
             3..=4 => Request::Stop { name },
             5..=6 => Request::Restart { name },
@@ -34,7 +35,11 @@ impl World<'_> {
                 self.judge.undisturbed = false
             }
             Request::ResetFailed { .. } => self.judge.reset(id),
-            Request::Manager | Request::Units { .. } | Request::Unit { .. } | Request::Shutdown(_) => {}
+            Request::Manager
+            | Request::Units { .. }
+            | Request::Unit { .. }
+            | Request::Reload { .. }
+            | Request::Shutdown(_) => {}
         }
         // Floods: a hundred at once, now and then.
         let next = if self.kernel.rng.u8(..4) == 0 { 0 } else { self.kernel.rng.u64(..20_000_000) };

@@ -15,8 +15,10 @@ impl World<'_> {
         let numberless = self.numberless.iter().any(|unit| *unit);
         let settled = |status: &UnitStatus<'_>| {
             // A main process that is being replaced, because its number did not fit, is none for a moment.
-            let moving = matches!(status.active, ActiveState::Activating | ActiveState::Deactivating)
-                || (status.sub == SubState::Running && status.main_pid == 0);
+            let moving = matches!(
+                status.active,
+                ActiveState::Activating | ActiveState::Reloading | ActiveState::Deactivating
+            ) || (status.sub == SubState::Running && status.main_pid == 0);
             !moving || self.numberless[usize::from(status.id)]
         };
         let on_the_way =
@@ -39,6 +41,7 @@ impl World<'_> {
                 ActiveState::Inactive if self.judge.undisturbed => {
                     let may = self.judge.has_dependency_failed(id)
                         || self.judge.was_reset(id)
+                        || self.judge.was_passed_over(id)
                         || status.result == ServiceResult::ExecCondition
                         || plan.service.as_ref().is_some_and(|service| {
                             let oneshot = service.service_type == ServiceType::Oneshot;
@@ -55,6 +58,7 @@ impl World<'_> {
                 }
                 ActiveState::Inactive
                 | ActiveState::Activating
+                | ActiveState::Reloading
                 | ActiveState::Active
                 | ActiveState::Deactivating
                 | ActiveState::Failed => {}

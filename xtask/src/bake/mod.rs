@@ -1,9 +1,11 @@
 //! The table of a board: unit files in, checked bytes out. Everything that the baker has to say goes into the
 //! diagnostics; the bytes are opened with the target's own code and compared before anybody gets them.
 
+pub mod conditions;
 mod identities;
 mod inputs;
 mod limits;
+mod posture;
 mod record;
 pub mod verb;
 mod verify;
@@ -88,6 +90,15 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)
 }
 
+/// Bakes `units` that were not read from the board's folder, and writes no file.
+///
+/// # Errors
+/// As [`bake`].
+pub fn bake_loose(board: &Board, units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Result<Baked> {
+    let options = Options { lock: LockFile::Leave, ..Options::default() };
+    bake_units(board, units, &options, inputs::Inputs::default(), diagnostics)
+}
+
 /// Bakes `units`, which were made from files with the hash `inputs`.
 fn bake_units(
     board: &Board,
@@ -112,10 +123,13 @@ fn bake_units(
     let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
 
     let arena = Bump::new();
-    let meant_board = record::board(&arena, board, &graph, &identities)?;
-    let meant: Vec<table::Unit<'_>> =
-        graph.nodes.iter().map(|node| record::unit(&arena, node, &identities)).collect::<Result<_>>()?;
     let arch = board.arch();
+    let meant_board = record::board(&arena, board, &graph, &identities)?;
+    let meant: Vec<table::Unit<'_>> = graph
+        .nodes
+        .iter()
+        .map(|node| record::unit(&arena, node, &identities, arch))
+        .collect::<Result<_>>()?;
     let table = table::encode(arch, inputs.finish(&lock_text), &meant_board, &meant)
         .map_err(|error| anyhow::anyhow!("{}: the table is {error}", board.name))?;
     verify::verify(&table, arch, &meant_board, &meant, &graph)

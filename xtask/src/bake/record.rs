@@ -5,14 +5,19 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use tomte::table::{
-    self, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Name, Service, StrList, Unit, UnitId, Write,
+    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Service, StrList, Unit, UnitId, View,
+    Write,
 };
 
-use super::identities::{Identity, dynamic_name};
+use super::{
+    conditions,
+    identities::{Identity, dynamic_name},
+    posture,
+};
 use crate::{
     board::Board,
-    model,
+    model, mounts,
     order::{Graph, Node},
 };
 
@@ -45,7 +50,12 @@ pub(super) fn board<'a>(
 }
 
 /// A unit's record.
-pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity]) -> Result<Unit<'a>> {
+pub(super) fn unit<'a>(
+    arena: &'a Bump,
+    node: &'a Node,
+    identities: &[Identity],
+    arch: Arch,
+) -> Result<Unit<'a>> {
     let unit = &node.unit;
     let after: BTreeSet<UnitId> = node.after.keys().copied().collect();
     Ok(Unit {
@@ -56,6 +66,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, identities: &[Identity])
         required_by: ids(arena, &node.required_by)?,
         after: ids(arena, &after)?,
         before: ids(arena, &node.before)?,
+        conditions: conditions::records(arena, &unit.conditions, arch),
         start_limit: unit.start_limit,
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
@@ -84,6 +95,10 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, identities: &[Ident
         restart_force_exit_status: service.restart_force_exit_status,
         timeout_start: service.timeout_start,
         timeout_stop: service.timeout_stop,
+        timeout_abort: service.timeout_abort,
+        notify_access: service.notify_access,
+        watchdog: service.watchdog,
+        reload_signal: service.reload_signal,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,
@@ -144,8 +159,7 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, identities: &[Identity]) -> 
         ambient_capabilities: exec.ambient_capabilities,
         no_new_privileges: exec.no_new_privileges,
         private_tmp: exec.private_tmp,
-        protect_system: exec.protect_system,
-        protect_home: exec.protect_home,
+        view: view(arena, exec)?,
         restrict_suid_sgid: exec.restrict_suid_sgid,
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
@@ -156,7 +170,28 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, identities: &[Identity]) -> 
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
+        posture: strings(arena, posture::of(exec))?,
     })
+}
+
+/// The record of what the processes see of the file system.
+fn view<'a>(arena: &'a Bump, exec: &'a model::Exec) -> Result<View<'a>> {
+    let view = mounts::view(exec);
+    let records: Vec<Mount<'a>> = view
+        .mounts
+        .iter()
+        .map(|one| Mount {
+            path: arena.alloc_str(&one.path),
+            content: one.content,
+            source: arena.alloc_str(&one.source),
+            set: one.set,
+            only: one.only,
+            clear: one.clear,
+            optional: one.optional,
+        })
+        .collect();
+    let root = arena.alloc_str(&view.root);
+    Ok(View { own: view.own, root, propagation: view.propagation, mounts: list(arena, &records) })
 }
 
 /// The record of one directory setting.
@@ -164,7 +199,8 @@ pub(super) fn directory<'a>(arena: &'a Bump, directory: &'a model::Directories) 
     Ok(Directories { kind: directory.kind, mode: directory.mode, names: strings(arena, &directory.names)? })
 }
 
-fn list<'a, T: Write>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
+/// `records` as a list in `arena`.
+pub(super) fn list<'a, T: Write>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 

@@ -2,6 +2,7 @@
 
 use super::draft::{Cx, Draft};
 use crate::{
+    bake::conditions::is_looked_at,
     diag::{Code, Diagnostic},
     model::{Condition, Located},
     read::{Assignment, Text},
@@ -23,6 +24,12 @@ pub fn condition(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Result<(), Diagn
     let (negate, rest) = prefixed(&rest, '!');
     let parameter = cx.specifiers.expand(&rest)?;
     check(subject, &parameter)?;
+    if !is_looked_at(subject, parameter.as_str()) {
+        let problem =
+            Diagnostic::warning(Code::WithoutEffect, format!("{key}= is not looked at by this tomte"));
+        let problem = problem.on(&a.key, 0..a.key.len());
+        cx.later(a, Some(problem.help("the unit starts whether it holds or not")));
+    }
     let parameter = Located { value: parameter.as_str().to_owned(), place: Some(rest.place(0)) };
     d.unit.conditions.push(Condition { subject: subject.to_owned(), assert, trigger, negate, parameter });
     Ok(())

@@ -4,13 +4,16 @@
 use std::{collections::BTreeMap, path::Path};
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, Preserve, PrivateTmp, ProtectHome, ProtectSystem,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
+    StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::{Exec, Kind, Located, Mount, Service, Socket, Swap, Unit},
+    model::{
+        Exec, Kind, Located, Mount, Namespaces, Protect, ProtectHome, ProtectSystem, Service, Socket, Swap,
+        Unit, View,
+    },
     read::{Assignment, Text},
     values::{specifier::Specifiers, unit_name::UnitName},
 };
@@ -65,8 +68,12 @@ pub struct Draft {
     pub default_instance: String,
     /// `Type=`, if written: the default depends on `ExecStart=`.
     pub service_type: Option<ServiceType>,
+    /// `PermissionsStartOnly=`, which is about commands that may follow it.
+    pub permissions_start_only: bool,
     /// `TimeoutStartSec=`, if written: the default depends on the type.
     pub timeout_start: Option<Micros>,
+    /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
+    pub timeout_abort: Option<Micros>,
     /// Mode and names of each directory setting, in the order of [`DirectoryKind::ALL`].
     pub directories: [(u16, Vec<String>); DirectoryKind::ALL.len()],
 }
@@ -79,7 +86,9 @@ impl Draft {
             unit: Unit { file: Some(file.to_owned()), ..unit },
             default_instance: String::new(),
             service_type: None,
+            permissions_start_only: false,
             timeout_start: None,
+            timeout_abort: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
         }
     }
@@ -130,6 +139,10 @@ pub fn service() -> Service {
         restart_force_exit_status: ExitSet::default(),
         timeout_start: Micros::from_secs(90),
         timeout_stop: Micros::from_secs(90),
+        timeout_abort: Micros::from_secs(90),
+        notify_access: NotifyAccess::None,
+        watchdog: Micros::ZERO,
+        reload_signal: 1,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),
@@ -137,7 +150,14 @@ pub fn service() -> Service {
 }
 
 const fn kill() -> Kill {
-    Kill { mode: KillMode::ControlGroup, signal: 15, final_signal: 9, send_sighup: false, send_sigkill: true }
+    Kill {
+        mode: KillMode::ControlGroup,
+        signal: 15,
+        final_signal: 9,
+        watchdog_signal: 6,
+        send_sighup: false,
+        send_sigkill: true,
+    }
 }
 
 fn exec() -> Exec {
@@ -158,6 +178,9 @@ fn exec() -> Exec {
         private_tmp: PrivateTmp::No,
         protect_system: ProtectSystem::No,
         protect_home: ProtectHome::No,
+        protect: Protect::default(),
+        view: View::default(),
+        namespaces: Namespaces::default(),
         restrict_suid_sgid: false,
         remove_ipc: false,
         directories: Vec::new(),

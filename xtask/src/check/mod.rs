@@ -12,14 +12,16 @@ mod instances;
 mod known;
 mod relations;
 mod service;
+mod streams;
 pub mod verb;
+mod view;
 
 use std::path::PathBuf;
 
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Located, Unit},
-    read::{Assignment, Section},
+    read::{self, Assignment, Section},
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
@@ -90,6 +92,15 @@ fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
             sink.push(Diagnostic::warning(Code::LooseLink, message));
         }
     }
+}
+
+/// The unit called `name` whose file holds `bytes`, without any drop-in.
+pub fn unit_of(name: UnitName, bytes: Vec<u8>, shell: Option<&str>, sink: &mut Diagnostics) -> Unit {
+    let found = Found { file: PathBuf::from(&name.full), name, drop_ins: Vec::new() };
+    let file = read::parse(&found.file, bytes, sink);
+    let mut cx = cx_of(&found, shell);
+    cx.failed = file.damaged;
+    assemble(&found, &file.sections, cx, sink).0
 }
 
 fn cx_of(found: &Found, shell: Option<&str>) -> Cx {

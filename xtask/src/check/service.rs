@@ -1,6 +1,8 @@
 //! What the directives of systemd.service(5), systemd.kill(5) and the start limit do.
 
-use tomte::table::{CommandKind, ExitSet, KillMode, Micros, Restart, ServiceType, limits::COMMANDS_MAX};
+use tomte::table::{
+    CommandKind, ExitSet, KillMode, Micros, NotifyAccess, Restart, ServiceType, limits::COMMANDS_MAX,
+};
 
 use super::draft::{Cx, Draft};
 use crate::{
@@ -18,8 +20,8 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         ("exec", ServiceType::Exec),
         ("oneshot", ServiceType::Oneshot),
         ("forking", ServiceType::Simple),
-        ("notify", ServiceType::Exec),
-        ("notify-reload", ServiceType::Exec),
+        ("notify", ServiceType::Notify),
+        ("notify-reload", ServiceType::NotifyReload),
         ("dbus", ServiceType::Exec),
         ("idle", ServiceType::Simple),
     ];
@@ -28,7 +30,6 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         "forking" => {
             "run the program in the foreground (most have an option for it) with Type=simple or Type=exec"
         }
-        "notify" | "notify-reload" => "Type=exec starts the program and does not wait for its message",
         "dbus" => "Type=exec starts the program and does not wait for its bus name",
         "idle" => {
             let message = "Type=\"idle\" is taken as simple: it does not wait for other units";
@@ -45,16 +46,15 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
-/// `PermissionsStartOnly=`: only what it is without.
-pub fn permissions_start_only(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    if scalar::boolean(&a.value)? {
-        let problem = wrong(
-            &a.value,
-            Code::Refused,
-            "\"yes\" is not supported by this tomte; systemd has deprecated it",
-        );
-        return Err(problem.help("put + or ! before the program of the commands that need full privileges"));
+/// `PermissionsStartOnly=`: every command but ExecStart= runs as behind the prefix `+`.
+pub fn permissions_start_only(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    d.permissions_start_only = scalar::boolean(&a.value)?;
+    if !d.permissions_start_only {
+        return Ok(());
     }
+    let problem = Diagnostic::note(Code::OldSpelling, "systemd has deprecated it").on(&a.key, 0..a.key.len());
+    cx.problems
+        .push(problem.help("today + stands before the program of each command that needs full privileges"));
     Ok(())
 }
 
@@ -94,6 +94,24 @@ pub fn timeout_start(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 /// `TimeoutStopSec=`.
 pub fn timeout_stop(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.service().timeout_stop = timeout_of(a)?;
+    Ok(())
+}
+
+/// `TimeoutAbortSec=`; empty takes it back.
+pub fn timeout_abort(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.timeout_abort = if a.value.is_empty() { None } else { Some(timeout_of(a)?) };
+    Ok(())
+}
+
+/// `NotifyAccess=`.
+pub fn notify_access(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let choices = [
+        ("none", NotifyAccess::None),
+        ("main", NotifyAccess::Main),
+        ("exec", NotifyAccess::Exec),
+        ("all", NotifyAccess::All),
+    ];
+    d.service().notify_access = scalar::choice(&a.value, &choices)?;
     Ok(())
 }
 
@@ -186,13 +204,15 @@ pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         return Ok(());
     }
     let parsed = command::parse(&a.value, &cx.specifiers, &mut cx.problems)?;
+    let added = parsed.len();
     commands.extend(parsed.into_iter().map(|command| (kind, command)));
     let count = commands.iter().filter(|(other, _)| *other == kind).count();
-    if count > COMMANDS_MAX {
+    let before = count - added;
+    if before <= COMMANDS_MAX && count > COMMANDS_MAX {
         return Err(wrong(
             &a.value,
             Code::TableLimit,
-            format!("{count} commands; at most {COMMANDS_MAX} of one kind"),
+            format!("more than {COMMANDS_MAX} commands of one kind"),
         ));
     }
     Ok(())

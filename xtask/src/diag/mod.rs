@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher as _},
     ops::Range,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -173,6 +173,11 @@ impl Diagnostics {
     /// Remembers a file, so that its lines can be shown.
     pub fn add_source(&mut self, source: &Arc<Source>) {
         self.sources.insert(source.path().to_owned(), Arc::clone(source));
+    }
+
+    /// Whether the file at `path` was read.
+    pub fn has_read(&self, path: &Path) -> bool {
+        self.sources.contains_key(path)
     }
 
     /// Whether there is an error among them.

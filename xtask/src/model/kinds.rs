@@ -1,6 +1,6 @@
 //! The kinds of units, and what each has of its own.
 
-use tomte::table::{CommandKind, ExitSet, Kill, Micros, Restart, ServiceType};
+use tomte::table::{CommandKind, ExitSet, Kill, Micros, NotifyAccess, Restart, ServiceType};
 
 use super::{Command, Exec};
 
@@ -77,6 +77,10 @@ pub struct Service {
     pub restart_force_exit_status: ExitSet,
     pub timeout_start: Micros,
     pub timeout_stop: Micros,
+    pub timeout_abort: Micros,
+    pub notify_access: NotifyAccess,
+    pub watchdog: Micros,
+    pub reload_signal: u8,
     pub kill: Kill,
     /// All command lines, in the order of the file within each kind.
     pub commands: Vec<(CommandKind, Command)>,

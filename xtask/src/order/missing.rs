@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Mention, Origin};
+use super::{
+    Mention, Origin,
+    known_units::{Fate, fate},
+};
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity, closest},
     model::Relation,
-    targets::{self, Absent},
+    targets,
 };
 
 /// Reports missing units: errors at every place, the rest once for each name.
@@ -21,17 +24,23 @@ impl Missing {
         let Origin::Written(assignment, place) = &mention.origin else {
             return; // a target tomte brings along orders itself after others if they are there
         };
-        let absent = targets::absent(&mention.other);
-        let meant = if absent == Absent::Unknown { meant(&mention.other, known) } else { None };
-        let Some(severity) = weight(mention.relation, absent, meant.is_some()) else { return };
-        let why = match absent {
-            Absent::Shutdown => "tomte shuts down without units, so this starts nothing".to_owned(),
-            Absent::Done(why) => format!("not needed, {why}"),
-            Absent::Foreign => "tomte has no such unit".to_owned(),
-            Absent::Kind(kind) => format!("tomte has no {kind} units"),
-            Absent::Unknown => "no such unit in this image".to_owned(),
+        let fate = fate(&mention.other);
+        let meant = if fate == Fate::Unknown { meant(&mention.other, known) } else { None };
+        let Some(severity) = weight(mention.relation, fate, meant.is_some()) else { return };
+        let why = match fate {
+            Fate::Shutdown => "tomte shuts down without units, so this starts nothing".to_owned(),
+            Fate::Done(why) => format!("not needed, {why}"),
+            Fate::Foreign(_) => "tomte has no such unit".to_owned(),
+            Fate::Device => {
+                "devices are not waited for: the unit starts whether it is there or not".to_owned()
+            }
+            Fate::Kind(kind) => format!("tomte has no {kind} units"),
+            Fate::Unknown => "no such unit in this image".to_owned(),
         };
         let mut problem = Diagnostic::new(severity, Code::MissingUnit, format!("{assignment}: {why}"));
+        if let (Fate::Foreign(instead), false) = (fate, problem.severity == Severity::Note) {
+            problem.help.extend((!instead.is_empty()).then(|| instead.to_owned()));
+        }
         if problem.severity != Severity::Error {
             if !self.said.insert(mention.other.clone()) {
                 return;
@@ -45,15 +54,17 @@ impl Missing {
 }
 
 /// How bad it is to name a missing unit; `None`: not worth a word.
-const fn weight(relation: Relation, absent: Absent, slip: bool) -> Option<Severity> {
-    match (relation, absent) {
-        (Relation::After | Relation::Before, Absent::Shutdown) => None,
-        (Relation::After | Relation::Before, Absent::Unknown) if slip => Some(Severity::Warning),
-        (Relation::After | Relation::Before, _)
-        | (Relation::Requires | Relation::BindsTo, Absent::Done(_)) => Some(Severity::Note),
+const fn weight(relation: Relation, fate: Fate, slip: bool) -> Option<Severity> {
+    match (relation, fate) {
+        (Relation::After | Relation::Before, Fate::Shutdown | Fate::Done(_)) => None,
+        (Relation::After | Relation::Before, Fate::Unknown) if slip => Some(Severity::Warning),
+        (Relation::After | Relation::Before, _) | (Relation::Requires | Relation::BindsTo, Fate::Done(_)) => {
+            Some(Severity::Note)
+        }
+        (Relation::Requires | Relation::BindsTo, Fate::Device) => Some(Severity::Warning),
         (Relation::Requires | Relation::BindsTo, _) => Some(Severity::Error),
-        (_, Absent::Unknown | Absent::Shutdown) => Some(Severity::Warning),
-        (_, Absent::Done(_) | Absent::Foreign | Absent::Kind(_)) => Some(Severity::Note),
+        (_, Fate::Unknown | Fate::Shutdown) => Some(Severity::Warning),
+        (_, Fate::Done(_) | Fate::Foreign(_) | Fate::Device | Fate::Kind(_)) => Some(Severity::Note),
     }
 }
 
@@ -70,6 +81,20 @@ pub(super) fn of_board(setting: &str, name: &str, known: &[&str], diagnostics: &
     let mut problem =
         Diagnostic::error(Code::MissingBoardUnit, format!("{setting}: {name}: no such unit in this image"));
     problem.help.extend(meant(name, known));
+    diagnostics.push(problem);
+}
+
+/// Reports that the board enables `name`, which boot does not start all the same: nobody that boot starts wants it.
+pub(super) fn not_started(name: &str, wanted_by: &[&str], diagnostics: &mut Diagnostics) {
+    let by =
+        if wanted_by.is_empty() { "nobody".to_owned() } else { format!("only {}", wanted_by.join(" and ")) };
+    let message = format!("enable: {name}: boot does not start it, for {by} wants it");
+    let mut problem = Diagnostic::warning(Code::MissingUnit, message);
+    for target in wanted_by {
+        let hardware = targets::find(target).is_some_and(|target| target.hardware);
+        let why = if hardware { ": systemd would start it when such a device appears" } else { "" };
+        problem = problem.help(format!("enable {target} too{why}"));
+    }
     diagnostics.push(problem);
 }
 

@@ -4,6 +4,8 @@
 //! systemd, which breaks an ordering cycle at run time, a cycle is an error here: the image is not made.
 
 mod cycle;
+mod defaults;
+mod known_units;
 mod missing;
 
 #[cfg(test)]
@@ -20,7 +22,7 @@ use crate::{
     targets::{self, Target},
 };
 
-/// The reason given for the default dependencies of services.
+/// The reason given for default dependencies.
 const DEFAULT_DEPENDENCIES: &str = "DefaultDependencies=yes";
 
 /// What the board wants of its units.
@@ -109,7 +111,10 @@ impl Graph {
         graph.connect(&mentions, &ids, diagnostics);
         graph.order_targets();
         match ids.get(default_target) {
-            Some(id) => graph.default_target = *id,
+            Some(id) => {
+                graph.default_target = *id;
+                graph.enabled_in_vain(wanted, &ids, &aliases, diagnostics);
+            }
             None => {
                 missing::of_board("default-target", default_target, &known_names(&ids), diagnostics);
             }
@@ -177,6 +182,24 @@ impl Graph {
                 }
                 self.nodes[to.index()].before.insert(from);
             }
+        }
+    }
+
+    /// Warns of units that the board enables and that boot does not start all the same.
+    fn enabled_in_vain(
+        &self,
+        wanted: &Wanted<'_>,
+        ids: &BTreeMap<String, UnitId>,
+        aliases: &BTreeMap<String, String>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let started = self.pulled_in();
+        for name in wanted.enable.unwrap_or_default() {
+            let id = ids.get(aliases.get(name).unwrap_or(name));
+            let Some(id) = id.filter(|id| !started.contains(id)) else { continue };
+            let node = self.node(*id);
+            let by = node.wanted_by.union(&node.required_by).map(|id| self.node(*id).unit.name.as_str());
+            missing::not_started(name, &by.collect::<Vec<_>>(), diagnostics);
         }
     }
 
@@ -277,6 +300,9 @@ fn enabled(
                 queue.extend(also.filter(|also| units.contains_key(*also)));
             }
             Some(_) => {}
+            None if targets::find(name).is_some() => {
+                enabled.insert(name.clone());
+            }
             None => {
                 let known: Vec<&str> = units.keys().map(String::as_str).collect();
                 missing::of_board("enable", name, &known, diagnostics);
@@ -311,14 +337,14 @@ fn start_at_boot(
     };
     let chosen =
         units.values().filter(|unit| unit.name != default_target && (by_name(unit) || is_orphan(unit)));
-    let wants = chosen.map(|unit| Mention {
-        unit: unit.name.clone(),
-        relation: Relation::WantedBy,
-        other: default_target.to_owned(),
+    let targets = enabled.iter().filter(|name| !units.contains_key(*name) && *name != default_target);
+    let names: Vec<&String> = chosen.map(|unit| &unit.name).chain(targets).collect();
+    mentions.extend(names.into_iter().map(|name| Mention {
+        unit: default_target.to_owned(),
+        relation: Relation::Wants,
+        other: name.clone(),
         origin: Origin::Written("enable".to_owned(), None),
-    });
-    let wants: Vec<Mention> = wants.collect();
-    mentions.extend(wants);
+    }));
 }
 
 /// Adds what `unit` says of others, its default dependencies included.
@@ -333,16 +359,9 @@ fn mentioned(unit: &Unit, enabled: bool, default_target: &str, mentions: &mut Ve
         let other = targets::resolve(&name.value, default_target).to_owned();
         mentions.push(Mention { unit: unit.name.clone(), relation, other, origin });
     }
-    if unit.default_dependencies && matches!(unit.kind, Kind::Service(_)) {
-        let defaults = [
-            (Relation::Requires, "sysinit.target"),
-            (Relation::After, "sysinit.target"),
-            (Relation::After, "basic.target"),
-        ];
-        for (relation, other) in defaults {
-            let origin = Origin::Implied(DEFAULT_DEPENDENCIES);
-            mentions.push(Mention { unit: unit.name.clone(), relation, other: other.to_owned(), origin });
-        }
+    for (relation, other) in defaults::of(unit) {
+        let origin = Origin::Implied(DEFAULT_DEPENDENCIES);
+        mentions.push(Mention { unit: unit.name.clone(), relation, other: other.to_owned(), origin });
     }
 }
 
@@ -361,6 +380,7 @@ fn bring_along(mut names: Vec<String>, units: &BTreeMap<String, Unit>) -> Vec<&'
 fn own_unit(target: &Target) -> Unit {
     let mut unit = Unit::new(target.name, Kind::Target, check::START_LIMIT);
     unit.description = target.description.to_owned();
+    unit.default_dependencies = target.default_dependencies;
     let lists = [
         (Relation::Wants, target.wants),
         (Relation::Requires, target.requires),

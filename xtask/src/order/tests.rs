@@ -1,3 +1,5 @@
+mod missing;
+
 use super::*;
 use crate::model::Located;
 
@@ -214,6 +216,41 @@ fn a_unit_that_the_board_enables_starts_even_if_it_says_nothing_of_it() {
 }
 
 #[test]
+fn what_only_hardware_would_start_is_enabled_in_vain_unless_its_target_is_enabled_too() {
+    let units = || vec![service("a.service").with(9, "WantedBy", &["bluetooth.target"])];
+    let names = ["a.service".to_owned(), "bluetooth.target".to_owned()];
+    let (graph, said) = graph_of(units(), &Wanted { enable: Some(&names[..1]), ..MULTI_USER });
+    assert!(line(&graph, "multi-user.target").contains("wants ;"));
+    let expected = "Warning: enable: a.service: boot does not start it, for only bluetooth.target wants it \
+        / enable bluetooth.target too: systemd would start it when such a device appears";
+    assert_eq!(said, [expected]);
+    let (graph, said) = graph_of(units(), &Wanted { enable: Some(&names), ..MULTI_USER });
+    assert!(line(&graph, "multi-user.target").contains("wants bluetooth;"));
+    assert!(line(&graph, "bluetooth.target").contains("wants a;"));
+    assert_eq!(said, [""; 0]);
+}
+
+#[test]
+fn each_kind_has_its_default_dependencies() {
+    for (name, kind, expected) in [
+        ("a.timer", Kind::Timer, "a.timer: wants ; requires sysinit; after sysinit; wave 2"),
+        ("a.path", Kind::Path, "a.path: wants ; requires sysinit; after sysinit; wave 2"),
+        ("a.slice", Kind::Slice, "a.slice: wants ; requires ; after ; wave 1"),
+    ] {
+        let mut unit = target(name).with_default_dependencies();
+        unit.kind = kind;
+        let (graph, said) = graph_of(vec![unit], &MULTI_USER);
+        assert_eq!(line(&graph, name), expected);
+        assert_eq!(said, [""; 0]);
+    }
+    let mut timer = target("a.timer").with_default_dependencies().with(9, "WantedBy", &["timers.target"]);
+    timer.kind = Kind::Timer;
+    let (graph, _) = graph_of(vec![timer], &MULTI_USER);
+    assert_eq!(line(&graph, "timers.target"), "timers.target: wants a; requires ; after a; wave 3");
+    assert!(line(&graph, "basic.target").starts_with("basic.target: wants timers;"));
+}
+
+#[test]
 fn orphans_start_when_they_are_wanted_and_helpers_of_others_do_not_become_orphans() {
     let units = vec![
         service("alone.service"),
@@ -292,97 +329,6 @@ fn a_cycle_of_requirements_alone_is_fine() {
     let (graph, said) = graph_of(units, &MULTI_USER);
     assert!(line(&graph, "a.target").contains("requires b;"));
     assert_eq!(said, [""; 0]);
-}
-
-#[test]
-fn missing_units_weigh_what_their_mention_weighs() {
-    let cases: [(&str, &str, &[&str]); 12] = [
-        (
-            "Requires",
-            "b.service",
-            &["units/a.service:2: Error: Requires=b.service: no such unit in this image"],
-        ),
-        (
-            "Requires",
-            "dbus.socket",
-            &["units/a.service:2: Error: Requires=dbus.socket: tomte has no such unit"],
-        ),
-        (
-            "Requires",
-            "data.mount",
-            &["units/a.service:2: Error: Requires=data.mount: tomte has no mount units"],
-        ),
-        (
-            "Requires",
-            "-.mount",
-            &[
-                "units/a.service:2: Note: Requires=-.mount: not needed, mounted before the first unit starts; dropped",
-            ],
-        ),
-        (
-            "Wants",
-            "bcd.service",
-            &["units/a.service:2: Warning: Wants=bcd.service: no such unit in this image; dropped"],
-        ),
-        (
-            "Wants",
-            "dbus.socket",
-            &["units/a.service:2: Note: Wants=dbus.socket: tomte has no such unit; dropped"],
-        ),
-        (
-            "After",
-            "bcd.service",
-            &["units/a.service:2: Note: After=bcd.service: no such unit in this image; dropped"],
-        ),
-        (
-            "After",
-            "netwrok.target",
-            &["units/a.service:2: Warning: After=netwrok.target: no such unit in this image; dropped \
-               / did you mean \"network.target\"?"],
-        ),
-        ("Before", "shutdown.target", &[]),
-        (
-            "After",
-            "a.service",
-            &["units/a.service:2: Warning: After=a.service: a.service names itself; dropped"],
-        ),
-        (
-            "WantedBy",
-            "reboot.target",
-            &[
-                "units/a.service:2: Warning: WantedBy=reboot.target: tomte shuts down without units, so this starts \
-               nothing; dropped",
-            ],
-        ),
-        (
-            "WantedBy",
-            "dev-x.device",
-            &["units/a.service:2: Note: WantedBy=dev-x.device: tomte has no device units; dropped"],
-        ),
-    ];
-    for (setting, other, expected) in cases {
-        let (graph, said) = graph_of(vec![service("a.service").with(2, setting, &[other])], &MULTI_USER);
-        assert_eq!(said, expected);
-        assert_eq!(graph.is_empty(), said.iter().any(|one| one.contains("Error")));
-    }
-}
-
-#[test]
-fn a_missing_unit_that_many_want_is_said_once() {
-    let units =
-        ["a", "b", "c"].map(|name| service(&format!("{name}.service")).with(2, "Wants", &["zzz.service"]));
-    assert_eq!(graph_of(units.to_vec(), &MULTI_USER).1.len(), 1);
-    let units =
-        ["a", "b", "c"].map(|name| service(&format!("{name}.service")).with(2, "Requires", &["zzz.service"]));
-    assert_eq!(graph_of(units.to_vec(), &MULTI_USER).1.len(), 3, "each of them cannot start");
-}
-
-#[test]
-fn a_missing_default_target_is_an_error_with_the_one_meant() {
-    let (_, said) =
-        graph_of(Vec::new(), &Wanted { default_target: "multiuser.target", enable: None, orphans: false });
-    let expected = "Error: default-target: multiuser.target: no such unit in this image / did you mean \"multi-user.target\"?";
-    assert_eq!(said, [expected]);
 }
 
 #[test]

@@ -5,18 +5,16 @@
 //! still right.
 
 use std::{
-    collections::BTreeMap,
     fs,
-    io::Read,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::{apt, kernel, modules};
+use super::{kernel, modules};
 use crate::{
     board::{Board, Qemu},
+    debian::{cache_dir, package::files_of, store::Store},
     progress,
 };
 
@@ -35,13 +33,14 @@ pub struct Guest {
 
 /// Unpacks what `board` needs, unless that was done before.
 pub fn prepare(board: &Board, qemu: &Qemu) -> Result<Guest> {
+    let store = Store::guest(&qemu.debian_arch);
     let kept = |name: &str| {
-        let found = apt::kept(&qemu.debian_arch, name)?;
+        let found = store.kept(name)?;
         found.with_context(|| format!("{name} for {} is missing: cargo xtask setup", qemu.debian_arch))
     };
     let (kernel_package, kernel_deb) = kept(&qemu.kernel_package)?;
     let (busybox_package, busybox_deb) = kept(BUSYBOX)?;
-    let dir = apt::cache_dir().join("guest").join(&board.name);
+    let dir = cache_dir().join("guest").join(&board.name);
     let stamp =
         format!("{}\n{}\n{}\n", kernel_package.sha256, busybox_package.sha256, qemu.modules.join(" "));
     let stamp_path = dir.join("stamp");
@@ -83,31 +82,4 @@ fn unpack_kernel(deb: &Path, wanted: &[String], dir: &Path) -> Result<Vec<String
         order.push(name);
     }
     Ok(order)
-}
-
-/// The regular files of a package whose path (beginning with `./`) is `wanted`.
-fn files_of(deb: &Path, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut unpacking = Command::new("dpkg-deb")
-        .arg("--fsys-tarfile")
-        .arg(deb)
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot run dpkg-deb")?;
-    let mut files = BTreeMap::new();
-    if let Some(stdout) = unpacking.stdout.take() {
-        for entry in tar::Archive::new(stdout).entries()? {
-            let mut entry = entry.with_context(|| format!("{}", deb.display()))?;
-            let path = entry.path()?.to_string_lossy().into_owned();
-            if entry.header().entry_type().is_file() && wanted(&path) {
-                let mut bytes = Vec::new();
-                entry.read_to_end(&mut bytes)?;
-                files.insert(path, bytes);
-            }
-        }
-    }
-    let status = unpacking.wait()?;
-    if !status.success() {
-        bail!("dpkg-deb --fsys-tarfile {}: {status}", deb.display());
-    }
-    Ok(files)
 }

@@ -1,12 +1,10 @@
 //! Boards that are virtual machines in QEMU.
 
-pub mod apt;
 mod cpio;
 mod guest;
 mod image;
 mod kernel;
 mod launch;
-mod mirrors;
 mod modules;
 
 use anyhow::{Context, Result};

@@ -8,7 +8,7 @@ use super::{
     program::{self, Finished},
     tally::{Outcome, Tally},
 };
-use crate::{build, setup};
+use crate::{build, fuzz, setup};
 
 const XTASK: [&str; 2] = ["--manifest-path", "xtask/Cargo.toml"];
 
@@ -47,6 +47,15 @@ pub fn sim(tally: &mut Tally) {
     tally.case("the simulated worlds keep every rule", || {
         well(Command::new(std::env::current_exe()?).arg("sim"))
     });
+}
+
+/// A fixed number of broken inputs for each fuzz target.
+pub fn fuzz(tally: &mut Tally) {
+    for target in fuzz::TARGETS {
+        tally.case(&format!("fuzz: {}", target.about), || {
+            well(Command::new(std::env::current_exe()?).args(["fuzz", target.name]))
+        });
+    }
 }
 
 /// cargo test in both workspaces. Every test counts.

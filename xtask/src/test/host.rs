@@ -34,7 +34,7 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
@@ -76,6 +76,21 @@ const CASES: [Case; 7] = [
         well: false,
     },
     Case {
+        name: "units whose conditions do not hold are passed over and said so",
+        units: "conditions",
+        words: &[],
+        line: &[
+            "Passed over was skipped because of an unmet condition check (ConditionFileNotEmpty=/no/such)",
+        ],
+        states: &[
+            ("met.service", "active", "success"),
+            ("unmet.service", "inactive", "success"),
+            ("asserted.service", "inactive", "success"),
+            BYSTANDER,
+        ],
+        well: true,
+    },
+    Case {
         name: "a value that is none is refused with its place",
         units: "syntax-error",
         words: &[],
@@ -111,6 +126,8 @@ pub fn run(tally: &mut Tally) {
     tally.case("a later tenant of a number finds nothing of the one before", || super::tenants::run(&[]));
     tally.case("so it is without cgroup2", || super::tenants::run(&["--no-cgroup"]));
     tally.case("services cannot do what they must not be able to", super::hostile::run);
+    tally.case("services say that they are ready, alive, reloading", || super::supervision::run(&[]));
+    tally.case("so they do without cgroup2", || super::supervision::run(&["--no-cgroup"]));
     tally.case("root gets systemctl's answers, a stranger none", super::manager::control);
     tally.case("a fault of PID 1 ends the run in one clear line", super::manager::crash);
     tally.case("a table for another architecture is refused by name", foreign_table);

@@ -11,6 +11,7 @@ use clap::ValueEnum as _;
 use crate::{board::Board, setup, size};
 
 mod code;
+mod corpus;
 mod ends;
 pub mod hammer;
 mod host;
@@ -19,6 +20,8 @@ mod manager;
 mod page;
 mod program;
 mod rootless;
+pub mod servant;
+mod supervision;
 mod tally;
 mod tenants;
 mod vm;
@@ -36,6 +39,10 @@ pub enum Level {
     Unit,
     /// The simulation of the supervisor.
     Sim,
+    /// Broken input, against everything that reads bytes.
+    Fuzz,
+    /// The unit files of real packages, against what was said about them before.
+    Corpus,
     /// Real systemd's answers, run by tomte on the host board.
     Golden,
     /// The host board: the seed units, and bad input.
@@ -59,6 +66,8 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
             Level::Clippy => code::clippy(&mut tally),
             Level::Unit => code::unit(&mut tally),
             Level::Sim => code::sim(&mut tally),
+            Level::Fuzz => code::fuzz(&mut tally),
+            Level::Corpus => corpus::run(&mut tally),
             Level::Golden => golden(&mut tally),
             Level::Namespaces => {
                 host::run(&mut tally);

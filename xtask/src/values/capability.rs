@@ -76,10 +76,14 @@ pub fn names(set: u64) -> impl Iterator<Item = &'static str> {
     NAMES.into_iter().enumerate().filter(move |(n, _)| set & (1 << n) != 0).map(|(_, name)| name)
 }
 
+/// The number of the capability called `name`.
+pub fn by_name(name: &str) -> Option<usize> {
+    NAMES.iter().position(|known| known.eq_ignore_ascii_case(name))
+}
+
 fn number(word: &Text) -> Result<usize, Diagnostic> {
     let name = word.as_str();
-    let found = NAMES.iter().position(|known| known.eq_ignore_ascii_case(name));
-    found.ok_or_else(|| {
+    by_name(name).ok_or_else(|| {
         wrong(word, Code::Capability, format!("{name:?} is no capability")).did_you_mean(name, NAMES)
     })
 }

@@ -12,5 +12,5 @@ const DIRECTIVES: &[Directive] = &[
     extra("RestartKillSignal", |_, a, _| s::signal(a).map(drop)),
     supported("SendSIGHUP", |d, a, _| put(&mut d.kill().send_sighup, scalar::boolean(&a.value))),
     supported("SendSIGKILL", |d, a, _| put(&mut d.kill().send_sigkill, scalar::boolean(&a.value))),
-    extra("WatchdogSignal", |_, a, _| s::signal(a).map(drop)),
+    supported("WatchdogSignal", |d, a, _| put(&mut d.kill().watchdog_signal, s::signal(a))),
 ];

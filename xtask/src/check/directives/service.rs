@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     check::{relations::action, service as s},
-    values::scalar,
+    values::{scalar, time},
 };
 
 pub const PAGE: Page = Page { manual: "systemd.service(5)", directives: DIRECTIVES };
@@ -34,17 +34,15 @@ const DIRECTIVES: &[Directive] = &[
     .unless(Off::Word("no")),
     extra("GuessMainPID", boolean),
     extra("NonBlocking", boolean).unless(Off::No),
-    extra("NotifyAccess", |_, a, _| {
-        scalar::choice(&a.value, &[("none", ()), ("main", ()), ("exec", ()), ("all", ())])
-    }),
+    supported("NotifyAccess", s::notify_access),
     extra("OOMPolicy", |_, a, _| scalar::choice(&a.value, &[("continue", ()), ("stop", ()), ("kill", ())])),
     extra("OpenFile", text).unless(Off::Empty),
     needed("PIDFile", Off::Empty, text)
         .note("it goes with Type=forking; run the program in the foreground instead"),
     supported("PermissionsStartOnly", s::permissions_start_only)
-        .note("only what it is without; systemd has deprecated it"),
+        .note("systemd has deprecated it: put + before the programs that it is about"),
     extra("RebootArgument", text),
-    extra("ReloadSignal", |_, a, _| s::signal(a).map(drop)),
+    supported("ReloadSignal", |d, a, _| put(&mut d.service().reload_signal, s::signal(a))),
     supported("RemainAfterExit", |d, a, _| {
         put(&mut d.service().remain_after_exit, scalar::boolean(&a.value))
     }),
@@ -62,7 +60,7 @@ const DIRECTIVES: &[Directive] = &[
     }),
     supported("RestartSec", s::restart_sec),
     extra("RestartSteps", number),
-    needed("RootDirectoryStartOnly", Off::No, boolean).narrowing(),
+    supported("RootDirectoryStartOnly", boolean).narrowing(),
     extra("RuntimeMaxSec", span),
     extra("RuntimeRandomizedExtraSec", span),
     needed("Sockets", Off::Empty, text).note("the service would not be given the sockets it expects"),
@@ -71,7 +69,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("StartLimitInterval", s::start_limit_interval_legacy),
     supported("SuccessExitStatus", |d, a, _| s::exit_status(&mut d.service().success_exit_status, a)),
     inert("SysVStartPriority", OBSOLETE),
-    extra("TimeoutAbortSec", span),
+    supported("TimeoutAbortSec", s::timeout_abort),
     supported("TimeoutSec", s::timeout),
     extra("TimeoutStartFailureMode", |_, a, _| {
         scalar::choice(&a.value, &[("terminate", ()), ("abort", ()), ("kill", ())])
@@ -86,5 +84,5 @@ const DIRECTIVES: &[Directive] = &[
     supported("Type", s::service_type),
     refused("USBFunctionDescriptors", Off::Empty, USB),
     refused("USBFunctionStrings", Off::Empty, USB),
-    extra("WatchdogSec", span),
+    supported("WatchdogSec", |d, a, _| put(&mut d.service().watchdog, time::span(&a.value))),
 ];

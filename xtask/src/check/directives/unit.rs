@@ -19,7 +19,7 @@ pub const INSTALL: Page = Page { manual: MANUAL, directives: INSTALL_DIRECTIVES 
 const OBSOLETE: &str = "systemd does nothing about it any more";
 
 const fn when(key: &'static str) -> Directive {
-    extra(key, condition).note("the unit starts whether it holds or not")
+    supported(key, condition)
 }
 
 const UNIT_DIRECTIVES: &[Directive] = &[

@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Kill, KillMode, Micros, Preserve, PrivateTmp, ProtectHome, ProtectSystem,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    CommandKind, DirectoryKind, Kill, KillMode, Micros, Preserve, PrivateTmp, Restart, ServiceType,
+    StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     check::{Image, beyond, load_for},
     diag::Diagnostics,
-    model::{Exec, Install, Kind, Located, Relation, Relations, Service},
+    model::{Exec, Install, Kind, Located, ProtectHome, ProtectSystem, Relation, Relations, Service},
 };
 
 /// Relative, so that messages are the same on every machine; tests run in xtask/.
@@ -111,8 +111,14 @@ fn everything_of_the_service(service: &Service) {
     );
     assert!(success.has_code(3) && success.has_code(75) && success.has_signal(10));
     assert!(prevent.has_code(78) && force.has_signal(1));
-    let kill =
-        Kill { mode: KillMode::Mixed, signal: 3, final_signal: 9, send_sighup: false, send_sigkill: true };
+    let kill = Kill {
+        mode: KillMode::Mixed,
+        signal: 3,
+        final_signal: 9,
+        watchdog_signal: 6,
+        send_sighup: false,
+        send_sigkill: true,
+    };
     assert_eq!(service.kill, kill);
     let lines: Vec<_> =
         service.commands.iter().map(|(kind, command)| (*kind, command.argv.join("|"))).collect();

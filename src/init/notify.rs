@@ -1,0 +1,95 @@
+//! The notification socket: datagrams in, and who sent them. Whose word counts is the supervisor's business.
+
+use crate::{
+    linux::{
+        AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket, socket::Fds, socket::Sender,
+    },
+    table::{NotifyAccess, Table, Unit},
+    wire::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice},
+};
+
+use super::{control::SOCKET_DIRECTORY, kernel::Token, log};
+
+/// Messages that are of no use and told of. Whoever sends more is not worth the log.
+const COMPLAINTS_MAX: u8 = 16;
+
+/// The socket and the message that was read last.
+pub(super) struct Notify {
+    socket: Option<OwnedFd>,
+    message: [u8; NOTICE_BYTES_MAX],
+    message_bytes: usize,
+    /// Came with it. Closed when it has been handled, which is what a sender waits for (`BARRIER=1`).
+    fds: Fds,
+    complaints_left: u8,
+}
+
+impl Notify {
+    /// Listens if a unit of `table` may speak, and if it can: those who have to say that they are ready fail without.
+    pub(super) fn new(table: &Table<'_>, poll: &Poll) -> Self {
+        let speaks = |unit: &Unit<'_>| {
+            unit.service().is_some_and(|service| service.notify_access != NotifyAccess::None)
+        };
+        let wanted = table.ids().any(|id| table.unit(id).as_ref().is_some_and(speaks));
+        let socket = if wanted { listen(poll) } else { None };
+        Self {
+            socket,
+            message: [0; NOTICE_BYTES_MAX],
+            message_bytes: 0,
+            fds: Fds::new(),
+            complaints_left: COMPLAINTS_MAX,
+        }
+    }
+
+    /// Reads one message that makes sense; answers who sent it. `None` when no more are there.
+    pub(super) fn receive(&mut self) -> Option<Sender> {
+        loop {
+            let socket = self.socket.as_ref()?;
+            match socket::receive_from(socket.as_fd(), &mut self.message) {
+                Ok((bytes, sender, fds)) => {
+                    (self.message_bytes, self.fds) = (bytes, fds);
+                    if self.notice().is_some() {
+                        return Some(sender);
+                    }
+                    self.complain(format_args!("a message of process {} is none", sender.pid));
+                }
+                Err(Errno::AGAIN) => return None,
+                Err(errno) => {
+                    self.complain(format_args!("a message cannot be read: {}", Text(errno)));
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// What [`Notify::receive`] has just read.
+    pub(super) fn notice(&self) -> Option<Notice<'_>> {
+        Notice::parse(self.message.get(..self.message_bytes)?)
+    }
+
+    /// It has been handled.
+    pub(super) fn settle(&mut self) {
+        self.fds.clear();
+    }
+
+    /// Says what is wrong with a message, the first few times.
+    pub(super) fn complain(&mut self, what: core::fmt::Arguments<'_>) {
+        if let Some(left) = self.complaints_left.checked_sub(1) {
+            self.complaints_left = left;
+            log::warn(format_args!("{NOTIFY_PATH}: {what}, ignored"));
+        }
+    }
+}
+
+fn listen(poll: &Poll) -> Option<OwnedFd> {
+    let socket = socket::hear_at(SOCKET_DIRECTORY, NOTIFY).and_then(|socket| {
+        poll.add(socket.as_fd(), Token::Notify.into(), Interest::Readable)?;
+        Ok(socket)
+    });
+    match socket {
+        Ok(socket) => Some(socket),
+        Err(errno) => {
+            log::error_of(errno, format_args!("cannot listen at {NOTIFY_PATH}, nobody can say he is ready"));
+            None
+        }
+    }
+}

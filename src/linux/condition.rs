@@ -1,0 +1,133 @@
+//! What `Condition*=` and `Assert*=` look at (systemd.unit(5); condition.c). For children only: a path may be on a disk
+//! that answers slowly or not at all.
+
+use core::ffi::CStr;
+
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags, StatVfsMountFlags, lstat, open, stat, statvfs},
+    io::Errno,
+    thread::{CapabilitySet, capability_is_in_bounding_set},
+};
+
+use super::{boot, glob, path::PathBuffer, raw::clock, tree::each_entry};
+
+/// What a look may take: as long as a service may take to start.
+const SECONDS_MAX: u32 = 90;
+
+/// Sees to it that this process ends if it gets no answer.
+pub fn give_up_in_time() {
+    let _ = clock::alarm(SECONDS_MAX); // cannot fail with this timer and value
+}
+
+/// What is asked about a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Whether something is there.
+    Exists,
+    /// Whether it is a directory.
+    Directory,
+    /// Whether it is a directory with something in it.
+    DirectoryNotEmpty,
+    /// Whether it is a regular file of more than no bytes.
+    FileNotEmpty,
+    /// Whether it is a regular file that somebody may execute.
+    FileExecutable,
+    /// Whether it is a symbolic link. All others follow links.
+    SymbolicLink,
+    /// Whether something is mounted there.
+    MountPoint,
+    /// Whether its file system may be written.
+    ReadWrite,
+}
+
+/// Whether `path` is what `question` asks for.
+///
+/// # Errors
+/// What keeps anybody from telling; that nothing is there is an answer.
+pub fn ask(question: Question, path: &str) -> Result<bool, Errno> {
+    let path = PathBuffer::new(&[path])?;
+    match answer(question, path.as_c_str()) {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+        answer => answer,
+    }
+}
+
+fn answer(question: Question, path: &CStr) -> Result<bool, Errno> {
+    let found = if question == Question::SymbolicLink { lstat(path) } else { stat(path) }?;
+    let kind = FileType::from_raw_mode(found.st_mode);
+    match question {
+        Question::Exists => Ok(true),
+        Question::Directory => Ok(kind.is_dir()),
+        Question::DirectoryNotEmpty => Ok(kind.is_dir() && has_entries(path)?),
+        Question::FileNotEmpty => Ok(kind.is_file() && found.st_size > 0),
+        Question::FileExecutable => Ok(kind.is_file() && found.st_mode & 0o111 != 0),
+        Question::SymbolicLink => Ok(kind.is_symlink()),
+        Question::MountPoint => boot::is_mount_point(path, AtFlags::empty()),
+        Question::ReadWrite => Ok(!statvfs(path)?.f_flag.contains(StatVfsMountFlags::RDONLY)),
+    }
+}
+
+fn has_entries(path: &CStr) -> Result<bool, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let directory = open(path, flags, Mode::empty())?;
+    let mut empty = true;
+    each_entry(rustix::fd::AsFd::as_fd(&directory), &mut |_| {
+        empty = false;
+        Ok(())
+    })?;
+    Ok(!empty)
+}
+
+/// Whether something matches `pattern`.
+///
+/// # Errors
+/// Those of the patterns, see `glob`.
+pub fn glob_exists(pattern: &str) -> Result<bool, Errno> {
+    glob::each_match(pattern, &mut |_| Ok(true))
+}
+
+/// Whether `word` is on the kernel's command line: the whole of a word, or what is before its `=`.
+///
+/// # Errors
+/// Of reading /proc/cmdline.
+pub fn is_on_command_line(word: &str) -> Result<bool, Errno> {
+    let mut buffer = [0; 4096]; // COMMAND_LINE_SIZE of most architectures
+    let line = boot::read_file(c"/proc/cmdline", &mut buffer)?;
+    Ok(words(line).any(|other| {
+        let rest = other.strip_prefix(word.as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || (rest.first() == Some(&b'=') && !word.contains('=')))
+    }))
+}
+
+/// Whether every one of `wanted`, blank-separated, is a controller of the cgroup2 hierarchy. `v2` is cgroup2 itself,
+/// `v1` its absence.
+///
+/// # Errors
+/// Of reading the list, unless there is none.
+pub fn has_controllers(wanted: &str) -> Result<bool, Errno> {
+    let mut buffer = [0; 1024];
+    let list = match boot::read_file(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer) {
+        Ok(list) => list,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(wanted == "v1"),
+        Err(errno) => return Err(errno),
+    };
+    Ok(match wanted {
+        "v1" => false,
+        "v2" => true,
+        _ => words(wanted.as_bytes()).all(|wanted| words(list).any(|other| other == wanted)),
+    })
+}
+
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+/// Whether the capability of this decimal number is in PID 1's bounding set.
+///
+/// # Errors
+/// prctl(2)'s, or EINVAL if it is no number.
+pub fn may_have_capability(number: &str) -> Result<bool, Errno> {
+    let bit =
+        number.parse::<u8>().ok().and_then(|number| 1_u64.checked_shl(number.into())).ok_or(Errno::INVAL)?;
+    capability_is_in_bounding_set(CapabilitySet::from_bits_retain(bit))
+}

@@ -1,0 +1,222 @@
+//! What a service says of itself, and what its silence means: sd_notify(3), `WatchdogSec=` (systemd-semantics.md §7).
+
+use heapless::String;
+
+use super::{
+    Action, Due, Pid, State, Supervisor, Which,
+    state::{KillStage, Process, Reload, Signals},
+    unit::{Announced, Note, Record},
+};
+use crate::{
+    table::{CommandKind, Micros, NotifyAccess, Service, ServiceType, UnitId},
+    wire::{Notice, Ping, STATUS_BYTES_MAX, ServiceResult},
+};
+
+/// A service's `STATUS=`.
+pub(super) type Text = String<STATUS_BYTES_MAX>;
+
+/// Whether a service with messages of its own type has to say that it is ready.
+pub(super) const fn says_ready(service_type: ServiceType) -> bool {
+    match service_type {
+        ServiceType::Notify | ServiceType::NotifyReload => true,
+        ServiceType::Simple | ServiceType::Exec | ServiceType::Oneshot => false,
+    }
+}
+
+/// Whether `pid` may speak for the unit.
+fn is_heard(record: &Record, access: NotifyAccess, pid: Pid) -> bool {
+    let main = record.main.pid() == Some(pid);
+    match access {
+        NotifyAccess::None => false,
+        NotifyAccess::Main => main,
+        NotifyAccess::Exec => main || record.control.pid() == Some(pid),
+        NotifyAccess::All => true,
+    }
+}
+
+/// Puts `status` into `text`, on one line and without what a terminal would obey.
+fn keep(text: &mut Text, status: &str) {
+    text.clear();
+    for character in status.chars() {
+        if text.push(if character.is_control() { ' ' } else { character }).is_err() {
+            break;
+        }
+    }
+}
+
+impl Supervisor<'_> {
+    /// A process of the unit says something.
+    pub(super) fn notified(
+        &mut self,
+        id: UnitId,
+        service: &Service<'_>,
+        pid: Pid,
+        uid: u32,
+        notice: &Notice<'_>,
+    ) {
+        let record = self.at(id);
+        if !is_heard(record, service.notify_access, pid) {
+            if record.refused.replace(pid).is_none() {
+                record.notes.add(Note::NoticeRefused);
+            }
+            return;
+        }
+        if let Some(main) = notice.main_pid.map(Pid).filter(|main| record.main.pid() != Some(*main))
+            && may_name_another(record.state)
+        {
+            record.adopt = Some(Which::Named { pid: main, trusted: uid == 0 });
+        }
+        if let Some(errno) = notice.errno {
+            record.errno = errno;
+        }
+        if let Some(status) = notice.status
+            && let Some(text) = self.texts.get_mut(id.index())
+        {
+            keep(text, status);
+        }
+        self.announce(id, service, notice);
+        if let Some(span) = notice.extend_us {
+            let until = self.now.after(Micros(span));
+            let record = self.at(id);
+            record.state = record.state.extended(until);
+            if record.watchdog_at.is_some_and(|at| until.is_none_or(|until| until > at)) {
+                record.watchdog_at = until;
+            }
+        }
+        if let Some(span) = notice.watchdog_us {
+            self.at(id).watchdog = if span == u64::MAX { Micros::ZERO } else { Micros(span) };
+            self.arm_watchdog(id);
+        }
+        match notice.watchdog {
+            Some(Ping::Alive) => self.arm_watchdog(id),
+            Some(Ping::Trigger) => self.watchdog_expired(id, service),
+            None => {}
+        }
+    }
+
+    /// What follows from `STOPPING=1`, `READY=1`, `RELOADING=1`: the first of them counts.
+    fn announce(&mut self, id: UnitId, service: &Service<'_>, notice: &Notice<'_>) {
+        let record = self.at(id);
+        let state = record.state;
+        if notice.stopping {
+            record.announced = Announced::Stopping;
+            if matches!(state, State::Running | State::Reloading { .. }) {
+                self.stops_itself(id, service);
+            }
+            return;
+        }
+        let began = notice.monotonic_us;
+        let answers = |at: super::Instant| began.is_some_and(|began| began >= at.0);
+        if notice.ready {
+            record.announced = Announced::Nothing;
+            if let State::Reloading { phase, .. } = state {
+                let over = match phase {
+                    Reload::Announced => true,
+                    Reload::Signalled(at) => notice.reloading && answers(at),
+                    Reload::Signal => false,
+                };
+                if over {
+                    self.reload_done(id, service, true);
+                }
+            } else if state.is_command(CommandKind::Start) && says_ready(service.service_type) {
+                self.commands_done(id, service, CommandKind::Start);
+            }
+        } else if notice.reloading {
+            record.announced = Announced::Reloading;
+            let asked = matches!(state, State::Reloading { phase: Reload::Signalled(at), .. } if answers(at));
+            if asked || state == State::Running {
+                self.reload_announced(id, service);
+            }
+        }
+    }
+
+    /// The service stops by itself: as if the first signal had been sent.
+    pub(super) fn stops_itself(&mut self, id: UnitId, service: &Service<'_>) {
+        self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Success);
+        if let State::Kill { stage: KillStage::StopSigterm, signals, .. } = &mut self.at(id).state {
+            *signals = Signals::NONE;
+        }
+    }
+
+    /// The service reloads: it says when it is done.
+    pub(super) fn reload_announced(&mut self, id: UnitId, service: &Service<'_>) {
+        let deadline = self.now.after(service.timeout_start);
+        self.at(id).state = State::Reloading { phase: Reload::Announced, deadline };
+    }
+
+    /// The service is alive, or begins to be watched.
+    pub(super) fn arm_watchdog(&mut self, id: UnitId) {
+        let now = self.now;
+        let record = self.at(id);
+        let watched = record.watchdog != Micros::ZERO && is_watched(record.state);
+        record.watchdog_at = if watched { now.after(record.watchdog) } else { None };
+    }
+
+    /// The service was silent for too long, or says that it is not well.
+    pub(super) fn watchdog_expired(&mut self, id: UnitId, service: &Service<'_>) {
+        let record = self.at(id);
+        record.watchdog_at = None;
+        if !is_watched(record.state) {
+            return;
+        }
+        record.timeout_signal = service.kill.watchdog_signal;
+        record.notes.add(Note::WatchdogExpired);
+        self.enter_kill(id, service, KillStage::StopWatchdog, ServiceResult::Watchdog);
+    }
+
+    /// Has the shell take another process for the main one.
+    pub(super) fn due_adoption(&mut self, id: UnitId) -> Due {
+        let which = if self.peek(id).adopt.is_some() { self.at(id).adopt.take() } else { None };
+        which.map_or(Due::Nothing, |which| Due::Act(Action::Adopt { unit: id, which }))
+    }
+
+    /// The shell has done so, or there was no such process.
+    pub(super) fn adopted(&mut self, id: UnitId, pid: Option<Pid>) {
+        let record = self.at(id);
+        match pid {
+            Some(pid) => {
+                record.main = Process::Alive(pid);
+                (record.main_unexecuted, record.main_unidentified) = (false, false);
+                record.populated = true;
+            }
+            None => record.notes.add(Note::NotAdopted),
+        }
+    }
+}
+
+/// Whether a service in `state` may say that its main process is another one.
+fn may_name_another(state: State) -> bool {
+    match state {
+        State::Command { kind, .. } => match kind {
+            CommandKind::Start | CommandKind::StartPost | CommandKind::Reload => true,
+            CommandKind::Condition | CommandKind::StartPre | CommandKind::Stop | CommandKind::StopPost => {
+                false
+            }
+        },
+        State::Running | State::Reloading { .. } => true,
+        State::Dead
+        | State::Failed
+        | State::Exited
+        | State::Kill { .. }
+        | State::Clean { .. }
+        | State::AutoRestart { .. }
+        | State::RestartDue
+        | State::Active => false,
+    }
+}
+
+/// Whether silence counts in `state`.
+const fn is_watched(state: State) -> bool {
+    match state {
+        State::Command { kind, .. } => matches!(kind, CommandKind::StartPost | CommandKind::Reload),
+        State::Running | State::Reloading { .. } => true,
+        State::Dead
+        | State::Failed
+        | State::Exited
+        | State::Kill { .. }
+        | State::Clean { .. }
+        | State::AutoRestart { .. }
+        | State::RestartDue
+        | State::Active => false,
+    }
+}

@@ -1,0 +1,121 @@
+//! A reload: `ReloadSignal=`, `ExecReload=`, and how it ends. It never takes the service down: what fails is the reload.
+
+use super::{
+    Action, Due, State, Supervisor, Whom,
+    job::{Job, JobKind},
+    state::Reload,
+    unit::{Announced, Note},
+};
+use crate::{
+    table::{CommandKind, Service, ServiceType, Unit, UnitId},
+    wire::{ActiveState, JobResult, ServiceResult},
+};
+
+/// SIGKILL.
+const SIGKILL: u8 = 9;
+
+/// Whether the service can be told to reload at all.
+pub(super) fn is_reloadable(service: &Service<'_>) -> bool {
+    service.service_type == ServiceType::NotifyReload || !service.commands.reload.is_empty()
+}
+
+const fn is_reloading(state: State) -> bool {
+    matches!(state, State::Reloading { .. } | State::Command { kind: CommandKind::Reload, .. })
+}
+
+impl Supervisor<'_> {
+    /// Has `id` read its configuration again. A reload that has begun does not count: it may have read before.
+    pub(super) fn enqueue_reload(&mut self, id: UnitId) {
+        match self.peek(id).job.map(|job| job.kind) {
+            None | Some(JobKind::Reload) => self.at(id).job = Some(Job::waiting(JobKind::Reload)),
+            // It reads its configuration when it starts.
+            Some(JobKind::Start | JobKind::Stop | JobKind::Restart) => {}
+        }
+    }
+
+    /// Whether a reload of `id` makes sense: it is up or on its way, and has a way to reload.
+    pub(super) fn can_reload(&self, id: UnitId) -> bool {
+        let record = self.peek(id);
+        let unit = self.unit(id);
+        let up = record.state.active() == ActiveState::Active || is_reloading(record.state);
+        let starts = matches!(record.job.map(|job| job.kind), Some(JobKind::Start | JobKind::Restart));
+        (starts || (up && !self.stop_is_pending(id)))
+            && unit.as_ref().and_then(Unit::service).is_some_and(is_reloadable)
+    }
+
+    /// Runs the reload job of `id` if it may; whether anything has changed.
+    pub(super) fn advance_reload(&mut self, id: UnitId, state: State) -> bool {
+        if is_reloading(state) {
+            return false;
+        }
+        if matches!(state, State::Running | State::Exited) {
+            self.at(id).job = Some(Job::running(JobKind::Reload));
+            self.for_service(id, &mut |supervisor, service| supervisor.begin_reload(id, service));
+        } else {
+            self.finish_job(id, JobResult::Invalid);
+        }
+        true
+    }
+
+    /// Begins the reload that a job asks for.
+    pub(super) fn begin_reload(&mut self, id: UnitId, service: &Service<'_>) {
+        if service.service_type == ServiceType::NotifyReload && self.peek(id).main.pid().is_some() {
+            let deadline = self.now.after(service.timeout_start);
+            self.at(id).state = State::Reloading { phase: Reload::Signal, deadline };
+        } else {
+            self.run_commands(id, service, CommandKind::Reload);
+        }
+    }
+
+    /// Sends `ReloadSignal=`; what follows it is `ExecReload=`, or the service's word.
+    pub(super) fn due_reload_signal(&mut self, id: UnitId) -> Due {
+        let State::Reloading { phase: Reload::Signal, deadline } = self.peek(id).state else {
+            return Due::Nothing;
+        };
+        let now = self.now;
+        let mut signal = 0;
+        self.at(id).state = State::Reloading { phase: Reload::Signalled(now), deadline };
+        self.for_service(id, &mut |supervisor, service| {
+            signal = service.reload_signal;
+            if !service.commands.reload.is_empty() {
+                supervisor.run_commands(id, service, CommandKind::Reload);
+            }
+        });
+        Due::Act(Action::Kill { unit: id, whom: Whom::Main, signal })
+    }
+
+    /// Kills what has taken too long beside a service that goes on.
+    pub(super) fn due_control_kill(&mut self, id: UnitId) -> Due {
+        let record = self.peek(id);
+        if !record.kill_control {
+            return Due::Nothing;
+        }
+        let alive = record.control.pid().is_some();
+        self.at(id).kill_control = false;
+        if alive {
+            Due::Act(Action::Kill { unit: id, whom: Whom::Control, signal: SIGKILL })
+        } else {
+            Due::Changed
+        }
+    }
+
+    /// The reload has taken too long.
+    pub(super) fn reload_timed_out(&mut self, id: UnitId, service: &Service<'_>) {
+        self.at(id).kill_control = true;
+        self.reload_done(id, service, false);
+    }
+
+    /// The reload is over; the service is what it was, if its main process still lives.
+    pub(super) fn reload_done(&mut self, id: UnitId, service: &Service<'_>, well: bool) {
+        let record = self.at(id);
+        record.state = State::Running;
+        if record.announced == Announced::Reloading {
+            record.announced = Announced::Nothing;
+        }
+        record.notes.add(if well { Note::Reloaded } else { Note::ReloadFailed });
+        if record.job.is_some_and(|job| job.is_running(JobKind::Reload)) {
+            self.finish_job(id, if well { JobResult::Done } else { JobResult::Failed });
+        }
+        self.enter_running(id, service, ServiceResult::Success);
+    }
+}

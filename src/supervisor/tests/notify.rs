@@ -1,0 +1,164 @@
+//! What a service says of itself, and its silence (systemd-semantics.md §7).
+
+use super::{
+    fixture::service,
+    play::{Exited, Killed, Play},
+};
+use crate::{
+    supervisor::Slot,
+    table::{CommandKind, Micros, NotifyAccess, ServiceType},
+    wire::Request,
+};
+
+const A: &str = "a.service";
+
+fn notify(change: impl FnOnce(&mut super::ServicePlan)) -> Play {
+    let mut t = Play::new(&[service(A).with(|s| {
+        s.service_type = ServiceType::Notify;
+        s.notify_access = NotifyAccess::Main;
+        s.timeout_start = Micros::from_secs(10);
+        s.timeout_stop = Micros::from_secs(5);
+        change(s);
+    })]);
+    t.boot();
+    t
+}
+
+fn ready(change: impl FnOnce(&mut super::ServicePlan)) -> Play {
+    let mut t = notify(change);
+    t.executed(A).says(A, "READY=1").expect("start a.service").expect_log("started a.service; boot");
+    t
+}
+
+#[test]
+fn a_service_is_up_when_it_says_so() {
+    let mut t = notify(|s| s.commands.push((CommandKind::StartPost, false)));
+    t.executed(A).says(A, "STATUS=Loading\u{1b}[31m…");
+    assert_eq!(t.state(A), "activating/start/success");
+    assert_eq!(t.status(A).status, "Loading [31m…");
+    t.says(A, "STATUS=Serving\nREADY=1").expect("start a.service; startpost a.service");
+    assert_eq!((t.state(A), t.status(A).status), ("activating/start-post/success".into(), "Serving"));
+    t.control(A, Exited(0)).expect("").says(A, "READY=1").expect("");
+    assert_eq!(t.state(A), "active/running/success");
+    t.says(A, "ERRNO=5").main(A, Exited(1));
+    assert_eq!((t.status(A).errno, t.state(A)), (5, "failed/failed/exit-code".into()));
+    t.ask(1, Request::Start { name: A });
+    assert_eq!((t.status(A).errno, t.status(A).status), (0, ""), "a new start says nothing yet");
+}
+
+#[test]
+fn a_status_is_cut_at_a_characters_edge() {
+    let mut t = notify(|_| {});
+    let long: std::string::String = std::iter::repeat_n('ü', 100).collect();
+    t.says(A, &std::format!("STATUS={long}"));
+    assert_eq!(t.status(A).status, &long[..crate::wire::STATUS_BYTES_MAX]);
+}
+
+#[test]
+fn an_end_before_ready_breaks_the_protocol() {
+    let mut t = notify(|_| {});
+    t.main(A, Exited(0)).expect("start a.service; kill 15 a.service all");
+    assert_eq!(t.state(A), "failed/failed/protocol");
+    let mut t = notify(|_| {});
+    t.main(A, Exited(3));
+    assert_eq!(t.state(A), "failed/failed/exit-code");
+    // With RemainAfterExit= somebody else may still say it.
+    let mut t = notify(|s| (s.remain_after_exit, s.notify_access) = (true, NotifyAccess::All));
+    t.leaves_children = true;
+    t.main(A, Exited(0)).hears(A, 77, "READY=1");
+    assert_eq!(t.state(A), "active/exited/success");
+}
+
+#[test]
+fn silence_during_the_start_is_a_timeout_unless_more_time_was_asked_for() {
+    let mut t = notify(|_| {});
+    t.at(9_999).expect("start a.service").at(10_000).expect("kill 15 a.service all").main(A, Killed(15));
+    assert_eq!(t.state(A), "failed/failed/timeout");
+    let mut t = notify(|_| {});
+    t.at(9_000).says(A, "EXTEND_TIMEOUT_USEC=500000").says(A, "EXTEND_TIMEOUT_USEC=5000000");
+    t.at(13_999).expect("start a.service").at(14_000).expect("kill 15 a.service all");
+    // The way down, too.
+    t.at(18_000).says(A, "EXTEND_TIMEOUT_USEC=3000000").at(20_999).expect("").at(21_000);
+    t.expect("kill 9 a.service all");
+}
+
+#[test]
+fn only_those_are_heard_whom_notify_access_names() {
+    for (access, heard) in [
+        (NotifyAccess::None, [false, false, false]),
+        (NotifyAccess::Main, [true, false, false]),
+        (NotifyAccess::Exec, [true, true, false]),
+        (NotifyAccess::All, [true, true, true]),
+    ] {
+        let mut t = notify(|s| {
+            s.notify_access = access;
+            s.service_type = ServiceType::Simple;
+            s.commands.push((CommandKind::StartPost, false));
+        });
+        let own = [t.pid(A, Slot::Main), t.pid(A, Slot::Control)].map(|pid| pid.map_or(0, |pid| pid.0));
+        for (pid, heard) in [own[0], own[1], 4000].into_iter().zip(heard) {
+            t.hears(A, pid, &std::format!("STATUS=from {pid}"));
+            assert_eq!(t.status(A).status == std::format!("from {pid}"), heard, "{access:?} {pid}");
+        }
+    }
+    let mut t = notify(|_| {});
+    t.hears(A, 4000, "READY=1").hears(A, 4001, "READY=1").expect_log("refused a.service 4000");
+    assert_eq!(t.state(A), "activating/start/success");
+}
+
+#[test]
+fn a_service_may_name_another_main_process() {
+    let mut t = notify(|s| s.commands.push((CommandKind::Stop, false)));
+    t.says(A, "MAINPID=50\nREADY=1").expect("start a.service; adopt a.service 50");
+    assert_eq!((t.status(A).main_pid, t.state(A)), (50, "active/running/success".into()));
+    t.says(A, "MAINPID=50").expect("").ask(1, Request::Stop { name: A }).expect("stop a.service");
+    assert_eq!(t.spawns.last().and_then(|spawn| spawn.main_pid).map(|pid| pid.0), Some(50));
+    t.says(A, "MAINPID=60").expect("");
+    let mut t = ready(|_| {});
+    t.adopts = false;
+    let before = t.status(A).main_pid;
+    t.says(A, "MAINPID=1").expect("adopt a.service 1").expect_log("not adopted a.service");
+    assert_eq!(t.status(A).main_pid, before);
+}
+
+#[test]
+fn a_service_that_says_it_stops_gets_its_time_and_no_signal() {
+    let mut t = ready(|_| {});
+    t.at(1000).says(A, "STOPPING=1\nREADY=1").expect("");
+    assert_eq!(t.state(A), "deactivating/stop-sigterm/success");
+    t.at(6000).expect("kill 9 a.service all").main(A, Killed(9));
+    assert_eq!(t.state(A), "failed/failed/timeout");
+    let mut t = ready(|_| {});
+    t.says(A, "STOPPING=1").main(A, Exited(0));
+    assert_eq!(t.state(A), "inactive/dead/success");
+    // Before it is up, the word is kept.
+    let mut t = notify(|s| s.commands.push((CommandKind::StartPost, false)));
+    t.says(A, "READY=1").says(A, "STOPPING=1").expect("start a.service; startpost a.service");
+    t.control(A, Exited(0)).expect("");
+    assert_eq!(t.state(A), "deactivating/stop-sigterm/success");
+}
+
+#[test]
+fn a_silent_service_is_aborted() {
+    let watched = |s: &mut super::ServicePlan| {
+        s.watchdog = Micros::from_secs(2);
+        s.timeout_abort = Micros::from_secs(3);
+    };
+    let mut t = notify(watched);
+    t.at(5_000).says(A, "READY=1").at(6_999).says(A, "WATCHDOG=1").at(8_998).expect("start a.service");
+    t.at(8_999).expect("kill 6 a.service all");
+    t.expect_log("started a.service; boot; watchdog a.service 6");
+    assert_eq!(t.state(A), "deactivating/stop-watchdog/watchdog");
+    t.at(11_999).expect("kill 9 a.service all").main(A, Killed(9));
+    assert_eq!(t.state(A), "failed/failed/watchdog");
+    let mut t = ready(watched);
+    t.says(A, "WATCHDOG=trigger").expect("kill 6 a.service all");
+    let mut t = ready(watched);
+    t.says(A, "WATCHDOG_USEC=9000000").at(8_999).expect("").at(9_000).expect("kill 6 a.service all");
+    let mut t = ready(watched);
+    t.says(A, "EXTEND_TIMEOUT_USEC=4000000").at(3_999).expect("").at(4_000).expect("kill 6 a.service all");
+    // On its way down nobody counts any more.
+    let mut t = ready(watched);
+    t.ask(1, Request::Stop { name: A }).expect("kill 15 a.service all").at(4_999).expect("");
+    t.says(A, "WATCHDOG=1").says(A, "WATCHDOG=trigger").expect("");
+}

@@ -1,0 +1,224 @@
+//! What is fuzzed: each target's promise, as code that panics if it is broken. A new one is an entry of [`TARGETS`]; an
+//! input that broke a promise goes into tests/fuzz/NAME/, so that it is tried for good.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use tomte::table::Write;
+use tomte::{
+    table::{self, Table},
+    wire,
+};
+
+use crate::{
+    bake,
+    board::{Board, Config},
+    build, check,
+    diag::Diagnostics,
+    read::{self, UnitFile},
+    values::unit_name::UnitName,
+};
+
+/// Something that reads bytes.
+pub struct Target {
+    /// The word for the command line, and the name of its folder in tests/fuzz.
+    pub name: &'static str,
+    /// Its promise, in a few words.
+    pub about: &'static str,
+    /// Panics if the promise does not hold for these bytes.
+    pub run: fn(&[u8]),
+    /// Good input to start from. What it makes of the repository's files has to be in the order of their names.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "unit-file",
+        about: "a unit file that was read and written reads back the same",
+        run: unit_file,
+        seeds: unit_files,
+    },
+    Target {
+        name: "check",
+        about: "a unit of any bytes is checked, and every problem can be shown",
+        run: check_unit,
+        seeds: unit_files,
+    },
+    Target {
+        name: "bake",
+        about: "a unit without errors bakes, or the baker says why not",
+        run: bake_unit,
+        seeds: unit_files,
+    },
+    Target { name: "board", about: "board.toml of any bytes", run: board, seeds: boards },
+    Target {
+        name: "table",
+        about: "a table that opens can be read to its end",
+        run: open_table,
+        seeds: || vec![golden_table()],
+    },
+    Target {
+        name: "wire",
+        about: "a packet that can be read says the same when it is written again",
+        run: packet,
+        seeds: packets,
+    },
+];
+
+fn parsed(bytes: &[u8]) -> UnitFile {
+    read::parse(Path::new("fuzz.service"), bytes.to_vec(), &mut Diagnostics::default())
+}
+
+fn unit_file(bytes: &[u8]) {
+    let written = parsed(bytes).to_string();
+    let again = parsed(written.as_bytes());
+    assert!(!again.damaged, "{written:?} is damaged");
+    assert_eq!(again.to_string(), written);
+}
+
+/// The unit that `bytes` make: of the kind whose section comes first, and an instance, so that every specifier stands for
+/// something.
+fn unit(bytes: &[u8], sink: &mut Diagnostics) -> crate::model::Unit {
+    let kinds = ["Socket", "Timer", "Path", "Mount", "Swap", "Slice"];
+    let file = parsed(bytes);
+    let kind =
+        file.sections.iter().find_map(|section| kinds.iter().find(|kind| **kind == section.name.as_str()));
+    let suffix = kind.map_or_else(|| "service".to_owned(), |kind| kind.to_ascii_lowercase());
+    let name = UnitName::new(&format!(r"fuzz-er@dev-a\x2db.{suffix}")).unwrap_or_else(|why| panic!("{why}"));
+    check::unit_of(name, bytes.to_vec(), Some("/bin/sh"), sink)
+}
+
+fn check_unit(bytes: &[u8]) {
+    let mut sink = Diagnostics::default();
+    let unit = unit(bytes, &mut sink);
+    check::beyond(std::slice::from_ref(&unit), &mut sink);
+    let lines = bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1;
+    for problem in sink.iter() {
+        assert!(!problem.message.is_empty() && problem.width > 0, "{problem:?}");
+        assert!(problem.place.as_ref().is_none_or(|place| place.line <= lines), "{problem:?}");
+    }
+    let shown = sink.render(false);
+    assert!(sink.has_errors() == shown.contains("error[T"), "{shown}");
+    assert!(sink.to_json().to_string().len() > 1);
+}
+
+fn bake_unit(bytes: &[u8]) {
+    let mut sink = Diagnostics::default();
+    let unit = unit(bytes, &mut sink);
+    check::beyond(std::slice::from_ref(&unit), &mut sink);
+    if sink.has_errors() || !unit.kind.is_started() {
+        return;
+    }
+    let text = "arch = \"x86_64\"\ntarget = \"x86_64-unknown-linux-gnu\"\n";
+    let config = Config::parse(text, Path::new("board.toml")).unwrap_or_else(|error| panic!("{error:#}"));
+    let board = Board { name: "fuzz".to_owned(), dir: "/nonexistent".into(), config };
+    if let Err(error) = bake::bake_loose(&board, vec![unit], &mut sink) {
+        assert!(sink.has_errors(), "no table, and no diagnostic why: {error:#}");
+    }
+}
+
+fn board(bytes: &[u8]) {
+    if let Err(error) = Config::parse(&String::from_utf8_lossy(bytes), Path::new("board.toml")) {
+        assert!(!format!("{error:#}").is_empty());
+    }
+}
+
+/// Reads the bytes as they are, and with the length and checksum that they should have.
+fn open_table(bytes: &[u8]) {
+    let mut sealed = bytes.to_vec();
+    table::seal(&mut sealed);
+    for bytes in [bytes, &sealed] {
+        let Ok(table) = Table::open(bytes, None) else { continue };
+        let board = table.board();
+        assert!(table.unit(board.default_target).is_some());
+        assert_eq!(Some(board.identities.iter().count()), board.identities.count());
+        let mut text = format!("{board:?}");
+        for id in table.ids() {
+            let unit =
+                table.unit(id).unwrap_or_else(|| panic!("{id:?} was decoded when the table was opened"));
+            assert!(table.find(unit.name.as_str()).is_some());
+            // What a list of `Debug` shows is every element.
+            write!(text, "{unit:?}").unwrap_or_else(|error| panic!("{error}"));
+            let _ = [unit.wants, unit.requires, unit.required_by, unit.after, unit.before]
+                .map(|list| list.iter().for_each(|other| assert!(table.unit(other).is_some())));
+        }
+    }
+}
+
+fn packet(bytes: &[u8]) {
+    if let Ok(request) = wire::decode::<wire::Request<'_>>(bytes) {
+        again(&request, |bytes| wire::decode(bytes).is_ok_and(|again: wire::Request<'_>| again == request));
+    }
+    if let Ok(reply) = wire::decode::<wire::Reply<'_>>(bytes) {
+        again(&reply, |bytes| wire::decode(bytes).is_ok_and(|again: wire::Reply<'_>| again == reply));
+    }
+}
+
+/// Writes the value and asks whether that reads back the same.
+fn again<T: Serialize + std::fmt::Debug>(value: &T, reads_back: impl FnOnce(&[u8]) -> bool) {
+    let mut buffer = vec![0; 256 << 10];
+    let bytes = wire::encode(value, &mut buffer).unwrap_or_else(|| panic!("{value:?} cannot be written"));
+    assert!(reads_back(bytes), "{value:?} reads back as something else");
+}
+
+/// The repository's own unit files, good and bad, by name.
+fn unit_files() -> Vec<Vec<u8>> {
+    let root = build::root_dir();
+    let folders = ["tests/configs/good", "tests/configs/bad", "board-configs/host/units"];
+    let mut files: Vec<_> = folders
+        .iter()
+        .filter_map(|folder| fs::read_dir(root.join(folder)).ok())
+        .flat_map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path()))
+        .filter(|path| path.is_file() && path.extension().is_some_and(|end| end != "expected"))
+        .collect();
+    files.sort();
+    files.iter().filter_map(|file| fs::read(file).ok()).collect()
+}
+
+fn boards() -> Vec<Vec<u8>> {
+    let mut boards: Vec<_> = crate::setup::board_names().unwrap_or_default();
+    boards.sort();
+    let root = build::root_dir().join("board-configs");
+    boards.iter().filter_map(|name| fs::read(root.join(name).join("board.toml")).ok()).collect()
+}
+
+/// tests/golden/table.hex as bytes.
+fn golden_table() -> Vec<u8> {
+    let text = fs::read_to_string(build::root_dir().join("tests/golden/table.hex")).unwrap_or_default();
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+    digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+}
+
+/// One packet of each kind that has something in it.
+fn packets() -> Vec<Vec<u8>> {
+    let mut packets = Vec::new();
+    let mut add = |bytes: Option<&[u8]>| packets.extend(bytes.map(<[u8]>::to_vec));
+    let mut buffer = [0; wire::PACKET_BYTES_MAX];
+    let name = "sshd.service";
+    for request in [
+        wire::Request::Manager,
+        wire::Request::Units { from: 300 },
+        wire::Request::Start { name },
+        wire::Request::Shutdown(wire::Power::Reboot),
+    ] {
+        add(wire::encode(&request, &mut buffer));
+    }
+    let manager = wire::ManagerStatus {
+        board: "host",
+        arch: "x86_64",
+        state: "running",
+        boot_us: 1,
+        units: 2,
+        failed: 0,
+        jobs: 0,
+    };
+    for reply in [
+        wire::Reply::Manager(manager),
+        wire::Reply::End { next: Some(3) },
+        wire::Reply::Job(wire::JobResult::Done),
+        wire::Reply::Version(1),
+    ] {
+        add(wire::encode(&reply, &mut buffer));
+    }
+    packets
+}

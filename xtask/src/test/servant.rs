@@ -1,0 +1,122 @@
+//! A service that does what its words say, one after the other: good and bad ways of sd_notify(3). xtask itself under
+//! another name, run inside the host board.
+//!
+//! | word | does |
+//! | --- | --- |
+//! | `KEY=VALUE` | says so to PID 1; `+` separates lines of one message |
+//! | `wait:MS`, `forever` | sleeps |
+//! | `exit:N`, `die:N` | ends with that code, by that signal |
+//! | `env:NAME` | prints `servant NAME=VALUE` |
+//! | `fork` | leaves the other words to a child and exits well |
+//! | `child` | leaves the other words to a child and waits for ever |
+//! | `pidfile:PATH` | writes its pid there |
+//! | `reload` | waits for SIGHUP, says `RELOADING=1`, then `READY=1` |
+//! | `ping:MS` | says `WATCHDOG=1` that long, ten times a second |
+//! | `barrier` | says `BARRIER=1` and waits until PID 1 has handled all that was said |
+//! | `flood:N` | says nothing at all, N times, and what is longer than a message may be |
+
+use std::{
+    env, fs,
+    io::{IoSlice, Read as _},
+    mem::MaybeUninit,
+    os::{fd::AsFd, unix::net::UnixDatagram},
+    process::{Command, exit, id},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::{
+    net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
+    process::{Pid, Signal, kill_process},
+    time::{ClockId, clock_gettime},
+};
+use signal_hook::{consts::SIGHUP, iterator::Signals};
+
+/// The file name under which xtask is this program.
+pub const NAME: &str = "servant";
+
+/// Whether this process is it.
+pub fn is_this() -> bool {
+    env::current_exe().is_ok_and(|exe| exe.file_name().is_some_and(|name| name == NAME))
+}
+
+/// Does what the words say.
+pub fn run() -> Result<()> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let mut hangups = Signals::new([SIGHUP]).context("SIGHUP")?;
+    for (at, word) in words.iter().enumerate() {
+        let (verb, value) = word.split_once(':').unwrap_or((word, ""));
+        let number = || value.parse::<u64>().with_context(|| word.clone());
+        match verb {
+            _ if word.contains('=') => say(&word.replace('+', "\n"))?,
+            "wait" => sleep(Duration::from_millis(number()?)),
+            "forever" => sleep(Duration::MAX),
+            "exit" => exit(number()?.try_into()?),
+            "die" => {
+                let signal = Signal::from_named_raw(number()?.try_into()?).context("a signal")?;
+                kill_process(Pid::from_raw(id().try_into()?).context("a pid")?, signal)?;
+                sleep(Duration::MAX);
+            }
+            "env" => println!("servant {value}={}", env::var(value).unwrap_or_default()),
+            "fork" | "child" => {
+                let child = Command::new(env::current_exe()?).args(&words[at + 1..]).spawn()?;
+                if verb == "fork" {
+                    return Ok(());
+                }
+                println!("servant child {}", child.id());
+                sleep(Duration::MAX);
+            }
+            "pidfile" => fs::write(value, format!("{}\n", id()))?,
+            "reload" => {
+                hangups.forever().next();
+                let now = clock_gettime(ClockId::Monotonic);
+                let us = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
+                say(&format!("RELOADING=1\nMONOTONIC_USEC={us}"))?;
+                say("READY=1\nSTATUS=Reloaded")?;
+            }
+            "ping" => {
+                let end = Instant::now() + Duration::from_millis(number()?);
+                while Instant::now() < end {
+                    say("WATCHDOG=1")?;
+                    sleep(Duration::from_millis(100));
+                }
+            }
+            "barrier" => barrier()?,
+            "flood" => {
+                for _ in 0..number()? {
+                    say("X_NOTHING=1")?;
+                }
+                say(&"x".repeat(5000))?;
+                say("READY=1\0STATUS=forged")?;
+            }
+            _ => bail!("{word}: what is that?"),
+        }
+    }
+    Ok(())
+}
+
+fn socket() -> Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    let path = env::var("NOTIFY_SOCKET").context("NOTIFY_SOCKET")?;
+    socket.connect(&path).context(path)?;
+    Ok(socket)
+}
+
+fn say(text: &str) -> Result<()> {
+    socket()?.send(text.as_bytes()).map(drop).context("say")
+}
+
+fn barrier() -> Result<()> {
+    let (mut reader, writer) = std::io::pipe()?;
+    let fds = [writer.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&fds));
+    sendmsg(socket()?, &[IoSlice::new(b"BARRIER=1")], &mut control, SendFlags::empty())?;
+    drop(writer);
+    let nothing = reader.read(&mut [0])?;
+    anyhow::ensure!(nothing == 0, "somebody wrote into the barrier");
+    println!("servant passed the barrier");
+    Ok(())
+}

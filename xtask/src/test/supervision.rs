@@ -1,0 +1,57 @@
+//! Services of every type, good and bad, end to end: the board is `tests/host/supervision`.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{
+    host::{has_line, run_board},
+    servant,
+};
+use crate::{build, host::copy_folder};
+
+/// Unit, ActiveState, SubState, Result: what becomes of each.
+const ENDS: [(&str, &str, &str, &str); 7] = [
+    ("ready", "active", "running", "success"),
+    ("unready", "failed", "failed", "protocol"),
+    ("forged", "failed", "failed", "timeout"),
+    ("helper", "active", "running", "success"),
+    ("handover", "failed", "failed", "exit-code"),
+    ("silent", "failed", "failed", "watchdog"),
+    ("reloader", "active", "running", "success"),
+];
+
+/// Pieces of lines that have to be there.
+const LINES: [&[&str]; 9] = [
+    &["     Status: \"Serving\""],
+    &["servant passed the barrier"],
+    &["forged.service: Process ", "may not speak for it"],
+    &["handover.service: Main process exited, code=exited, status=7"],
+    &["servant WATCHDOG_USEC=500000"],
+    &["silent.service: Watchdog timeout! Killing with ABRT."],
+    &["Reloaded reloader.service"],
+    &["     Status: \"Reloaded\""],
+    &["tomte: the unit is not active, or has no way to reload"],
+];
+
+/// Runs the board, with cgroup2 or without (`words`).
+pub fn run(words: &[&str]) -> Result<()> {
+    let board = tempfile::tempdir()?;
+    copy_folder(&build::root_dir().join("tests/host/supervision"), board.path())?;
+    let opt = board.path().join("rootfs/opt");
+    fs::create_dir_all(&opt)?;
+    fs::copy(std::env::current_exe()?, opt.join(servant::NAME))?;
+    let (finished, report) =
+        run_board(&board.path().to_string_lossy(), &[&["--until", "3s"], words].concat())?;
+    let report = report.context("no report")?;
+    for (name, active, sub, result) in ENDS {
+        let unit =
+            report.unit(&format!("{name}.service")).with_context(|| format!("no {name} in the report"))?;
+        let found = (unit.active.as_str(), unit.sub.as_str(), unit.result.as_deref());
+        ensure!(found == (active, sub, Some(result)), "{name}: {unit:?}");
+    }
+    for pieces in LINES {
+        has_line(&finished, pieces)?;
+    }
+    Ok(())
+}
