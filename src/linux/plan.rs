@@ -21,12 +21,27 @@ impl<'a> Words<'a> {
 
     /// The strings, in order.
     pub fn iter(self) -> impl Iterator<Item = &'a CStr> + Clone {
-        self.0.split_inclusive(|&byte| byte == 0).filter_map(|word| CStr::from_bytes_with_nul(word).ok())
+        Strings(self.0)
     }
 
     /// Whether there are none.
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// The strings of [`Words`] that are not handed out yet.
+#[derive(Clone)]
+struct Strings<'a>(&'a [u8]);
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = &'a CStr;
+
+    #[inline(never)] // every list is walked
+    fn next(&mut self) -> Option<Self::Item> {
+        let string = CStr::from_bytes_until_nul(self.0).ok()?;
+        self.0 = self.0.get(string.count_bytes().saturating_add(1)..).unwrap_or_default();
+        Some(string)
     }
 }
 

@@ -39,6 +39,7 @@ use core::fmt;
 use crate::record::{Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
+pub use crate::record::Write;
 pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
 pub use calendar::{Calendar, Steps, YEARS, month_length};
 pub use condition::{Condition, Subject, Verdict, examine};
@@ -140,7 +141,9 @@ impl fmt::Display for OpenError {
             Self::NotATable => f.write_str("not a table"),
             Self::Truncated => f.write_str("truncated"),
             Self::TooLarge(limit) => write!(f, "larger than {limit} allows"),
-            Self::Schema(found) => write!(f, "schema {found}, this tomte reads {SCHEMA}"),
+            Self::Schema(found) => {
+                write!(f, "schema {}, this tomte reads {}", u64::from(found), u64::from(SCHEMA))
+            }
             Self::Arch(found) => {
                 let name = |arch: Option<Arch>| arch.map_or("an unknown architecture", Arch::as_str);
                 write!(f, "made for {}, this is {}", name(found), name(Arch::NATIVE))

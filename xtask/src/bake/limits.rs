@@ -36,6 +36,11 @@ pub(super) fn units(board: &Board, count: usize, diagnostics: &mut Diagnostics) 
     limits.at_most("units", count, ("UNITS_MAX", UNITS_MAX), None);
 }
 
+/// Reports everything in `unit` that a table cannot hold.
+pub fn of_unit(unit: &Unit, diagnostics: &mut Diagnostics) {
+    Limits { unit: &unit.name, diagnostics }.unit(unit);
+}
+
 struct Limits<'d> {
     unit: &'d str,
     diagnostics: &'d mut Diagnostics,

@@ -5,7 +5,7 @@ pub mod conditions;
 mod filters;
 mod identities;
 mod inputs;
-mod limits;
+pub mod limits;
 mod posture;
 mod record;
 pub mod verb;
@@ -25,7 +25,7 @@ use crate::{
     check::{self, Image},
     diag::{Diagnostics, Severity},
     model::Unit,
-    order::{Graph, Wanted},
+    order::{self, Graph, Wanted},
 };
 
 pub use filters::Filters;
@@ -87,6 +87,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
         architecture: Some(board.arch()),
+        dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
     check::beyond(&units, diagnostics);
@@ -125,6 +126,11 @@ fn bake_units(
     stop_at_errors(board, diagnostics)?;
     let graph = graph.context("a graph without errors is whole")?;
     limits::check(board, &graph, diagnostics);
+    let limit = board.config.boot_timeout.map(|limit| limit.0);
+    limit
+        .and_then(|limit| order::too_long(&graph, limit))
+        .into_iter()
+        .for_each(|problem| diagnostics.push(problem));
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
     let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;

@@ -1,6 +1,7 @@
 //! Unit files to typed units: what each directive means, what it defaults to, what it implies, and every check that
 //! looks at one unit alone. Collects all problems of all files. Names of other units are left to `order`.
 
+mod checked;
 mod conditions;
 pub mod directives;
 mod draft;
@@ -12,12 +13,14 @@ mod instances;
 mod kinds;
 mod known;
 mod mount;
+mod owners;
 mod relations;
 mod resource;
 mod scheduling;
 mod service;
 mod socket;
 mod streams;
+mod suspicious;
 mod system_calls;
 mod trigger;
 mod triggered;
@@ -70,6 +73,7 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     if paths.iter().any(|path| path.is_dir()) {
         triggered::check(&units, &files, sink);
     }
+    owners::check(&units, sink);
     units
 }
 
@@ -131,16 +135,35 @@ fn assemble<'s>(
     mut cx: Cx,
     sink: &mut Diagnostics,
 ) -> (Unit, String) {
-    let mut draft = Draft::new(&found.name, &found.file);
-    for section in sections {
-        known::section(&section.name, found.name.suffix, &mut cx);
-        take(section, &found.name, &mut draft, &mut cx);
-    }
+    let mut draft = draft(found, sections, &mut cx);
     let default_instance = std::mem::take(&mut draft.default_instance);
     let mut unit = finish::unit(draft, &found.name, &mut cx);
+    suspicious::unit(&unit, &mut cx);
+    owners::of_unit(&mut unit, &cx);
     unit.later = cx.lacking.drain(..).map(|(_, problem)| problem).collect();
     cx.drain(sink);
     (unit, default_instance)
+}
+
+/// Checks sections that make no whole unit.
+fn fragment<'s>(
+    found: &Found,
+    sections: impl IntoIterator<Item = &'s Section>,
+    mut cx: Cx,
+    sink: &mut Diagnostics,
+) {
+    draft(found, sections, &mut cx);
+    cx.drain(sink);
+}
+
+/// What all the sections say.
+fn draft<'s>(found: &Found, sections: impl IntoIterator<Item = &'s Section>, cx: &mut Cx) -> Draft {
+    let mut draft = Draft::new(&found.name, &found.file);
+    for section in sections {
+        known::section(&section.name, found.name.suffix, cx);
+        take(section, &found.name, &mut draft, cx);
+    }
+    draft
 }
 
 /// Applies every assignment of one section.
@@ -159,6 +182,10 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             cx.problems.extend(known::unknown(name, unit.suffix, assignment));
             continue;
         };
+        suspicious::line(assignment, cx);
+        if name == "Socket" {
+            owners::listen(assignment, &mut draft.unit.claims, cx);
+        }
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {

@@ -21,8 +21,9 @@ use crate::{
     bake::{self, Baked, LockFile, Options, bake},
     board::Board,
     diag::{Code, Diagnostics, Severity, closest},
-    order::{Node, Origin},
+    order::{self, Node, Origin},
     seccomp,
+    values::time,
 };
 
 /// `cargo xtask explain`.
@@ -126,6 +127,7 @@ fn about(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
         ("File".to_owned(), vec![file]),
         ("Started at boot".to_owned(), vec![at_boot.to_owned()]),
         ("Place in the order".to_owned(), vec![format!("{} of {waves}", node.wave)]),
+        ("Start takes at most".to_owned(), longest(baked, id)),
     ];
     rows.retain(|(_, values)| values.iter().any(|value| !value.is_empty()));
     rows
@@ -137,6 +139,13 @@ fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row
     let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
     let policy = &service.exec.system_calls;
     [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
+}
+
+/// How long it may take until the unit has started, and the units that it may wait for.
+fn longest(baked: &Baked, id: UnitId) -> Vec<String> {
+    let bound = order::bound::of(&baked.graph, id);
+    let time = time::shown(bound.time);
+    if bound.way.len() < 2 { vec![time] } else { vec![time, order::way(&baked.graph, &bound.way)] }
 }
 
 fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {

@@ -72,7 +72,7 @@ fn what_differs_from_the_defaults_is_said_in_systemds_words() {
 fn text_and_json_say_the_same() {
     let explanation = explained("app", "[Service]\nExecStart=/bin/true\n").unwrap();
     let (text, json) = (explanation.to_text(), explanation.to_json());
-    assert!(text.contains("\n[Commands]\n  ExecStart           /bin/true\n"), "{text}");
+    assert!(text.contains("\n[Commands]\n  ExecStart            /bin/true\n"), "{text}");
     assert_eq!(json["Commands"]["ExecStart"], json!(["/bin/true"]));
     assert!(Path::new(json["Unit"]["File"][0].as_str().unwrap()).ends_with("b/units/app.service"));
 }
@@ -91,7 +91,7 @@ fn variants_are_written_with_hyphens() {
     assert_eq!(words::word(Restart::OnWatchdog), "on-watchdog");
     assert_eq!(words::word(KillMode::ControlGroup), "control-group");
     let spans = [Micros(1_500), Micros::from_secs(90), Micros::FOREVER, Micros(1_500_000)];
-    assert_eq!(spans.map(crate::model::show::span_text), ["1500us", "90s", "infinity", "1500ms"]);
+    assert_eq!(spans.map(time::shown), ["1500us", "90s", "infinity", "1500ms"]);
 }
 
 #[test]

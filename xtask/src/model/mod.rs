@@ -3,6 +3,7 @@
 //!
 //! Types that the table has are the table's own.
 
+mod claims;
 mod exec;
 mod kinds;
 mod mount;
@@ -19,6 +20,7 @@ use tomte::table::StartLimit;
 
 use crate::diag::Diagnostic;
 
+pub use claims::{Claim, Owned};
 pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
 pub use kinds::{Kind, Service};
 pub use mount::{Mount, Swap};
@@ -70,6 +72,8 @@ pub struct Unit {
     pub start_limit: StartLimit,
     pub install: Install,
     pub kind: Kind,
+    /// What only one unit can have for its own.
+    pub claims: Vec<Claim>,
     /// What the unit asks for and this tomte's PID 1 cannot do yet: what `bake` has to say about it.
     pub later: Vec<Diagnostic>,
 }
@@ -87,6 +91,7 @@ impl Unit {
             start_limit,
             install: Install::default(),
             kind,
+            claims: Vec::new(),
             later: Vec::new(),
         }
     }

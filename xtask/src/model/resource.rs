@@ -10,6 +10,7 @@ use crate::values::{
     device::Rule,
     network::{BindRule, Prefix},
     size::{Amount, Permyriad},
+    time,
 };
 
 /// A setting, and what holds instead of it while the machine starts and stops.
@@ -122,7 +123,7 @@ impl Serialize for IoLimits {
         let latencies = self
             .latencies
             .iter()
-            .map(|(path, latency)| format!("IODeviceLatencyTargetSec={path} {}", show::span_text(*latency)));
+            .map(|(path, latency)| format!("IODeviceLatencyTargetSec={path} {}", time::shown(*latency)));
         let rates = rates.into_iter().flat_map(|(key, list)| {
             list.iter().map(move |(path, rate)| {
                 let rate = rate.map_or_else(|| "infinity".to_owned(), |rate| rate.to_string());

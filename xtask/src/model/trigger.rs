@@ -6,7 +6,7 @@ use serde::Serialize;
 use tomte::table::{Micros, StartLimit};
 
 use super::{Located, show};
-use crate::values::calendar::Calendar;
+use crate::values::{calendar::Calendar, time};
 
 /// What a span of a timer is counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,7 +36,7 @@ impl fmt::Display for Elapse {
     /// The line of a unit file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Span(base, span) => write!(f, "On{base:?}Sec={}", show::span_text(*span)),
+            Self::Span(base, span) => write!(f, "On{base:?}Sec={}", time::shown(*span)),
             Self::Calendar(calendar) => write!(f, "OnCalendar={calendar}"),
         }
     }

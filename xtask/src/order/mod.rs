@@ -3,13 +3,18 @@
 //! Rules: systemd.unit(5) for the settings, systemd.service(5) and systemd.target(5) for default dependencies. Unlike
 //! systemd, which breaks an ordering cycle at run time, a cycle is an error here: the image is not made.
 
+pub mod bound;
 mod cycle;
 mod implied;
 mod known_units;
 mod missing;
+mod needs;
+mod set;
 
 #[cfg(test)]
 mod tests;
+
+pub use set::{check_set, too_long, way};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -106,6 +111,8 @@ impl Graph {
             Self { nodes: units.into_values().map(Node::new).collect(), default_target: UnitId(0) };
         let errors_before = diagnostics.count(Severity::Error);
         graph.connect(&mentions, &ids, diagnostics);
+        needs::check(&mentions, &ids, diagnostics);
+        needs::contradictions(graph.nodes.iter().map(|node| &node.unit), diagnostics);
         graph.order_targets();
         match ids.get(default_target) {
             Some(id) => {
@@ -353,7 +360,11 @@ fn mentioned(
     mentions: &mut Vec<Mention>,
 ) {
     let installed = unit.install.relations.iter().filter(|_| enabled);
-    let written = unit.relations.iter().chain(installed).filter(|(relation, _)| edge(*relation).is_some());
+    let written = unit
+        .relations
+        .iter()
+        .chain(installed)
+        .filter(|(relation, _)| edge(*relation).is_some() || starts(*relation));
     for (relation, name) in written {
         let origin = match unit.file {
             Some(_) => Origin::Written(format!("{}={}", relation.setting(), name.value), name.place.clone()),
@@ -401,6 +412,11 @@ enum Edge {
     Wants,
     Requires,
     After,
+}
+
+/// Whether the other unit is to be there, though the table does not have the relation.
+const fn starts(relation: Relation) -> bool {
+    matches!(relation, Relation::OnFailure | Relation::OnSuccess | Relation::Upholds | Relation::Requisite)
 }
 
 /// The edge that a relation is, and whether it runs the other way; `None` for relations that the table has not.

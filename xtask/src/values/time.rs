@@ -138,6 +138,16 @@ fn take<'t>(rest: &mut &'t str, wanted: impl Fn(char) -> bool) -> &'t str {
     taken
 }
 
+/// A time span in the largest unit that has no fraction.
+pub fn shown(span: Micros) -> String {
+    match span {
+        Micros::FOREVER => "infinity".to_owned(),
+        Micros(micros) if micros.is_multiple_of(1_000_000) => format!("{}s", micros / 1_000_000),
+        Micros(micros) if micros.is_multiple_of(1_000) => format!("{}ms", micros / 1_000),
+        Micros(micros) => format!("{micros}us"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
