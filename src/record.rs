@@ -1,10 +1,7 @@
-//! Reading and writing records in postcard's format (its "wire format" chapter; the tests compare with postcard itself).
+//! Reading records in postcard's format (its "wire format" chapter; `encode` writes with postcard itself).
 //!
-//! Serde's way, where each of a record's sixty fields may be an error or be missing, is nine kilobytes of code. Here a
-//! reader that met something wrong says so once, at the end: until then it gives zeros and empty strings. Likewise a
-//! writer that has no room left.
-
-use core::mem;
+//! Serde's way, where each of a record's sixty fields may be an error or be missing, is seven kilobytes of code. Here a
+//! reader that met something wrong says so once, at the end: until then it gives zeros and empty strings.
 
 /// Bytes that are read from front to back.
 #[derive(Clone, Debug)]
@@ -82,123 +79,8 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// A buffer that is filled from front to back.
-#[derive(Debug)]
-pub struct Writer<'b> {
-    rest: &'b mut [u8],
-    failed: bool,
-}
-
-impl<'b> Writer<'b> {
-    /// Fills `buffer`.
-    pub const fn new(buffer: &'b mut [u8]) -> Self {
-        Self { rest: buffer, failed: false }
-    }
-
-    /// How many bytes are not filled; `None` if something did not fit.
-    pub const fn left(&self) -> Option<usize> {
-        if self.failed { None } else { Some(self.rest.len()) }
-    }
-
-    /// A byte as it is: a place in a list below 128.
-    pub fn byte(&mut self, byte: u8) {
-        self.raw(&[byte]);
-    }
-
-    #[inline(never)]
-    fn raw(&mut self, bytes: &[u8]) {
-        match mem::take(&mut self.rest).split_at_mut_checked(bytes.len()) {
-            Some((to, rest)) => {
-                to.copy_from_slice(bytes);
-                self.rest = rest;
-            }
-            None => self.failed = true,
-        }
-    }
-
-    #[inline(never)]
-    fn number(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.byte(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.byte(value as u8);
-    }
-
-    #[inline(never)]
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.number(bytes.len() as u64);
-        self.raw(bytes);
-    }
-}
-
-/// What can be put into a record.
-pub trait Write {
-    /// Appends this value.
-    fn write(&self, to: &mut Writer<'_>);
-}
-
-impl Write for bool {
-    fn write(&self, to: &mut Writer<'_>) {
-        to.byte(u8::from(*self));
-    }
-}
-
-impl Write for u8 {
-    fn write(&self, to: &mut Writer<'_>) {
-        to.byte(*self);
-    }
-}
-
-impl Write for u16 {
-    fn write(&self, to: &mut Writer<'_>) {
-        to.number(u64::from(*self));
-    }
-}
-
-impl Write for u32 {
-    fn write(&self, to: &mut Writer<'_>) {
-        to.number(u64::from(*self));
-    }
-}
-
-impl Write for u64 {
-    fn write(&self, to: &mut Writer<'_>) {
-        to.number(*self);
-    }
-}
-
-impl Write for &[u8] {
-    fn write(&self, to: &mut Writer<'_>) {
-        to.bytes(self);
-    }
-}
-
-impl Write for &str {
-    fn write(&self, to: &mut Writer<'_>) {
-        to.bytes(self.as_bytes());
-    }
-}
-
-impl<T: Write> Write for Option<T> {
-    fn write(&self, to: &mut Writer<'_>) {
-        self.is_some().write(to);
-        if let Some(value) = self {
-            value.write(to);
-        }
-    }
-}
-
-impl<T: Write, const N: usize> Write for [T; N] {
-    fn write(&self, to: &mut Writer<'_>) {
-        for value in self {
-            value.write(to);
-        }
-    }
-}
-
 /// What records are made of.
-pub trait Read<'t>: Write + Sized {
+pub trait Read<'t>: Sized {
     /// What a field holds before it is read.
     fn empty() -> Self;
 
@@ -313,20 +195,14 @@ impl<'t, T: Read<'t>, const N: usize> Read<'t> for [T; N] {
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident $(<$life:lifetime>)? { $($(#[$doc:meta])* pub $field:ident: $type:ty,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
         pub struct $name $(<$life>)? { $($(#[$doc])* pub $field: $type,)+ }
-
-        impl $(<$life>)? crate::record::Write for $name $(<$life>)? {
-            fn write(&self, to: &mut crate::record::Writer<'_>) {
-                $(crate::record::Write::write(&self.$field, to);)+
-            }
-        }
 
         impl<'t> crate::record::Read<'t> for $name $(<$life>)? {
             #[inline(always)]
-            fn empty() -> Self {
-                Self { $($field: crate::record::Read::empty(),)+ }
-            }
+fn empty() -> Self {
+ Self { $($field: crate::record::Read::empty(),)+ }
+}
 
             // Field by field into the place where the record will be: as one expression, all of them would first lie on
             // the stack.
@@ -344,20 +220,14 @@ macro_rules! record {
 macro_rules! choice {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $variant:ident,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
         pub enum $name { $($(#[$doc])* $variant,)+ }
-
-        impl crate::record::Write for $name {
-            fn write(&self, to: &mut crate::record::Writer<'_>) {
-                to.byte(*self as u8);
-            }
-        }
 
         impl crate::record::Read<'_> for $name {
             #[inline(always)]
-            fn empty() -> Self {
-                [$(Self::$variant,)+][0]
-            }
+fn empty() -> Self {
+ [$(Self::$variant,)+][0]
+}
 
             fn read(from: &mut crate::record::Reader<'_>) -> Self {
                 match from.place([$(Self::$variant,)+].len()) {
@@ -384,15 +254,8 @@ mod tests {
         reader.rest().filter(|rest| rest.is_empty()).map(|_| value)
     }
 
-    /// What postcard writes, and this.
-    fn written(value: &(impl serde::Serialize + Write)) -> Vec<u8> {
-        let theirs = postcard::to_extend(value, Vec::new()).expect("a Vec takes all");
-        let mut ours = std::vec![0; theirs.len()];
-        let mut writer = Writer::new(&mut ours);
-        value.write(&mut writer);
-        assert_eq!(writer.left(), Some(0));
-        assert_eq!(ours, theirs);
-        ours
+    fn written(value: &impl serde::Serialize) -> Vec<u8> {
+        postcard::to_extend(value, Vec::new()).expect("a Vec takes all")
     }
 
     proptest! {
@@ -424,16 +287,6 @@ mod tests {
         assert_eq!(whole::<bool>(&[2]), None);
         assert_eq!(whole::<&str>(&[2, b'a']), None);
         assert_eq!(whole::<&str>(&[1, 0xff]), None);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_not_cut() {
-        let mut bytes = [0; 2];
-        let mut writer = Writer::new(&mut bytes);
-        "ab".write(&mut writer);
-        assert_eq!(writer.left(), None);
-        1_u8.write(&mut writer);
-        assert_eq!(writer.left(), None);
     }
 
     #[test]

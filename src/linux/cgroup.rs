@@ -106,16 +106,14 @@ impl Group {
     pub fn only_child(&self) -> Option<u32> {
         let list = openat(&self.directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         let list = list.ok()?;
-        let lines = Lines::new(move |buffer: &mut [u8]| retry_on_intr(|| io::read(&list, &mut *buffer)));
         let mut only = None;
-        let second = search(lines, |line| {
-            let pid = core::str::from_utf8(line).ok()?.parse().ok()?;
-            if !super::process::is_own_child(pid) {
-                return None;
-            }
-            only.replace(pid).map(drop)
+        let several = search(&list, &mut |line| {
+            let Some(pid) = file_number(line).filter(|pid| super::process::is_own_child(*pid)) else {
+                return Ok(false);
+            };
+            Ok(only.replace(pid).is_some())
         });
-        second.ok()?.map_or(only, |()| None)
+        only.filter(|_| several == Ok(false))
     }
 
     /// Sends `signal` to every process in the group and in those that root's services made below it. With SIGKILL nobody

@@ -2,8 +2,10 @@
 
 use core::{fmt, marker::PhantomData};
 
+use serde::{Serialize, Serializer};
+
 use super::UnitId;
-use crate::record::{Read, Reader, Write, Writer};
+use crate::record::{Read, Reader};
 
 /// Strings one after the other, each ended by NUL: argv and envp pointers aim straight into the table.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -45,9 +47,9 @@ impl fmt::Debug for StrList<'_> {
     }
 }
 
-impl Write for StrList<'_> {
-    fn write(&self, to: &mut Writer<'_>) {
-        self.0.write(to);
+impl Serialize for StrList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
     }
 }
 
@@ -100,9 +102,9 @@ impl fmt::Debug for IdList<'_> {
     }
 }
 
-impl Write for IdList<'_> {
-    fn write(&self, to: &mut Writer<'_>) {
-        self.0.write(to);
+impl Serialize for IdList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
     }
 }
 
@@ -212,9 +214,9 @@ impl<'t, T: Read<'t> + fmt::Debug> fmt::Debug for List<'t, T> {
     }
 }
 
-impl<T> Write for List<'_, T> {
-    fn write(&self, to: &mut Writer<'_>) {
-        self.bytes.write(to);
+impl<T> Serialize for List<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.bytes)
     }
 }
 

@@ -39,7 +39,6 @@ use core::fmt;
 use crate::record::{Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
-pub use crate::record::Write;
 pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
 pub use calendar::{Calendar, Steps, YEARS, month_length};
 pub use condition::{Condition, Subject, Verdict, examine};

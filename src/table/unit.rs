@@ -3,8 +3,10 @@
 //! Sources: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5). Defaults are the baker's business:
 //! a record always says everything.
 
+use serde::Serialize;
+
 use super::{Condition, Exec, ExitSet, IdList, List, Micros, Name, StrList};
-use crate::record::{Read, Reader, Write, Writer};
+use crate::record::{Read, Reader};
 
 record! {
     /// One unit.
@@ -43,7 +45,7 @@ impl<'t> Unit<'t> {
 }
 
 /// The kinds of unit and what only they have.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[expect(
     clippy::large_enum_variant,
     reason = "records are decoded on the stack, one at a time; there is no box"
@@ -53,18 +55,6 @@ pub enum Kind<'t> {
     Target,
     /// Processes.
     Service(Service<'t>),
-}
-
-impl Write for Kind<'_> {
-    fn write(&self, to: &mut Writer<'_>) {
-        match self {
-            Self::Target => to.byte(0),
-            Self::Service(service) => {
-                to.byte(1);
-                service.write(to);
-            }
-        }
-    }
 }
 
 impl<'t> Read<'t> for Kind<'t> {

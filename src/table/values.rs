@@ -2,18 +2,14 @@
 
 use core::fmt;
 
+use serde::{Serialize, Serializer};
+
 use super::limits::UNIT_NAME_BYTES_MAX;
-use crate::record::{Read, Reader, Write, Writer};
+use crate::record::{Read, Reader};
 
 /// A unit's place in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct UnitId(pub u16);
-
-impl Write for UnitId {
-    fn write(&self, to: &mut Writer<'_>) {
-        self.0.write(to);
-    }
-}
 
 impl Read<'_> for UnitId {
     #[inline(always)]
@@ -34,14 +30,8 @@ impl UnitId {
 }
 
 /// A dynamic name's place in the board's list of identities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct IdentityId(pub u16);
-
-impl Write for IdentityId {
-    fn write(&self, to: &mut Writer<'_>) {
-        self.0.write(to);
-    }
-}
 
 impl Read<'_> for IdentityId {
     #[inline(always)]
@@ -66,6 +56,11 @@ impl IdentityId {
 pub struct FilterId(pub u16);
 
 impl Read<'_> for FilterId {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(0)
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
     }
@@ -109,9 +104,9 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-impl Write for Name<'_> {
-    fn write(&self, to: &mut Writer<'_>) {
-        self.0.write(to);
+impl Serialize for Name<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
     }
 }
 
@@ -130,14 +125,8 @@ impl<'t> Read<'t> for Name<'t> {
 }
 
 /// A span of time in microseconds. `FOREVER` is systemd's `infinity`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Micros(pub u64);
-
-impl Write for Micros {
-    fn write(&self, to: &mut Writer<'_>) {
-        self.0.write(to);
-    }
-}
 
 impl Read<'_> for Micros {
     #[inline(always)]

@@ -11,7 +11,9 @@ mod state;
 
 use core::ffi::CStr;
 
-use crate::record::{Read, Reader, Write, Writer};
+use serde::Serialize;
+
+use crate::record::{Read, Reader};
 
 pub use codec::{DecodeError, decode, encode};
 pub use notice::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping};
@@ -34,7 +36,7 @@ pub const SOCKET_PATH: &str = match SOCKET.to_str() {
 };
 
 /// What a client asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Request<'a> {
     /// The manager itself.
     Manager,
@@ -77,30 +79,6 @@ pub enum Request<'a> {
     },
 }
 
-impl Write for Request<'_> {
-    fn write(&self, to: &mut Writer<'_>) {
-        let (variant, name) = match *self {
-            Self::Manager => return to.byte(0),
-            Self::Units { from } => {
-                to.byte(1);
-                return from.write(to);
-            }
-            Self::Unit { name } => (2, name),
-            Self::Start { name } => (3, name),
-            Self::Stop { name } => (4, name),
-            Self::Restart { name } => (5, name),
-            Self::ResetFailed { name } => (6, name),
-            Self::Reload { name } => (8, name),
-            Self::Shutdown(power) => {
-                to.byte(7);
-                return power.write(to);
-            }
-        };
-        to.byte(variant);
-        name.write(to);
-    }
-}
-
 impl<'t> Read<'t> for Request<'t> {
     #[inline(always)]
     fn empty() -> Self {
@@ -123,7 +101,7 @@ impl<'t> Read<'t> for Request<'t> {
 }
 
 /// What PID 1 answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Reply<'a> {
     /// To `Manager`.
     Manager(ManagerStatus<'a>),
@@ -148,31 +126,6 @@ pub enum Reply<'a> {
     Malformed,
     /// PID 1 speaks another version of the protocol.
     Version(u8),
-}
-
-impl Write for Reply<'_> {
-    fn write(&self, to: &mut Writer<'_>) {
-        to.byte(match self {
-            Self::Manager(_) => 0,
-            Self::Unit(_) => 1,
-            Self::End { .. } => 2,
-            Self::Job(_) => 3,
-            Self::Accepted => 4,
-            Self::NoSuchUnit => 5,
-            Self::Denied => 6,
-            Self::Busy => 7,
-            Self::Malformed => 8,
-            Self::Version(_) => 9,
-        });
-        match self {
-            Self::Manager(manager) => manager.write(to),
-            Self::Unit(unit) => unit.write(to),
-            Self::End { next } => next.write(to),
-            Self::Job(result) => result.write(to),
-            Self::Version(version) => version.write(to),
-            Self::Accepted | Self::NoSuchUnit | Self::Denied | Self::Busy | Self::Malformed => {}
-        }
-    }
 }
 
 impl<'t> Read<'t> for Reply<'t> {

@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use crate::record::{Read, Reader, Write, Writer};
+use serde::Serialize;
+
+use crate::record::{Read, Reader};
 
 /// Word `n` of a list: one string is smaller than a table of strings.
 fn word(list: &'static str, n: usize) -> &'static str {
@@ -12,7 +14,7 @@ fn word(list: &'static str, n: usize) -> &'static str {
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         #[expect(missing_docs, reason = "the words are systemd's and documented there")]
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
@@ -26,17 +28,11 @@ macro_rules! words {
             }
         }
 
-        impl Write for $name {
-            fn write(&self, to: &mut Writer<'_>) {
-                to.byte(*self as u8);
-            }
-        }
-
         impl Read<'_> for $name {
             #[inline(always)]
-            fn empty() -> Self {
-                Self::ALL[0]
-            }
+fn empty() -> Self {
+ Self::ALL[0]
+}
 
             fn read(from: &mut Reader<'_>) -> Self {
                 match from.place(Self::ALL.len()) {
@@ -141,7 +137,7 @@ words! {
 }
 
 /// How a process ended: waitid(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ExitStatus {
     /// By itself, with this code.
     Exited(u8),
@@ -149,17 +145,6 @@ pub enum ExitStatus {
     Killed(u8),
     /// By this signal, with a core dump.
     Dumped(u8),
-}
-
-impl Write for ExitStatus {
-    fn write(&self, to: &mut Writer<'_>) {
-        to.byte(match self {
-            Self::Exited(_) => 0,
-            Self::Killed(_) => 1,
-            Self::Dumped(_) => 2,
-        });
-        to.byte(self.status());
-    }
 }
 
 impl Read<'_> for ExitStatus {

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
+use serde::Serialize;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
     Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Scheduling, Service,
-    StrList, Unit, UnitId, View, Write,
+    StrList, Unit, UnitId, View,
 };
 
 use super::{
@@ -278,7 +279,7 @@ pub(super) fn directory<'a>(arena: &'a Bump, directory: &'a model::Directories) 
 }
 
 /// `records` as a list in `arena`.
-pub(super) fn list<'a, T: Write>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
+pub(super) fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a, T> {
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 
