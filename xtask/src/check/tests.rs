@@ -248,7 +248,6 @@ fn prefixes_say_how_a_command_runs() {
 #[test]
 fn what_would_narrow_and_does_not_is_an_error() {
     for (lines, message) in [
-        ("PrivateDevices=yes", "Error PrivateDevices= is not enforced"),
         ("IPAddressDeny=any", "Error IPAddressDeny= is not enforced"),
         ("NoNewPrivilege=yes", "Error unknown key NoNewPrivilege= in [Service]"),
         ("nonewprivileges=yes", "Error unknown key nonewprivileges= in [Service]"),
