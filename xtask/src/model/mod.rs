@@ -9,7 +9,7 @@ mod relations;
 
 use std::path::PathBuf;
 
-use tomte::table::StartLimit;
+use tomte::table::{Manners, StartLimit};
 
 use crate::diag::Diagnostic;
 
@@ -46,6 +46,7 @@ pub struct Unit {
     /// `Condition*=` and `Assert*=`, in the order of the file.
     pub conditions: Vec<Condition>,
     pub start_limit: StartLimit,
+    pub manners: Manners,
     pub install: Install,
     pub kind: Kind,
     /// What the unit asks for and this tomte's PID 1 cannot do yet: what `bake` has to say about it.
@@ -63,6 +64,7 @@ impl Unit {
             relations: Relations::default(),
             conditions: Vec::new(),
             start_limit,
+            manners: Manners::DEFAULT,
             install: Install::default(),
             kind,
             later: Vec::new(),

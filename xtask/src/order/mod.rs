@@ -13,7 +13,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tomte::table::UnitId;
+use tomte::table::{self, UnitId};
 
 use crate::{
     check,
@@ -56,6 +56,8 @@ pub struct Node {
     /// What this unit starts after, and why.
     pub after: BTreeMap<UnitId, Origin>,
     pub before: BTreeSet<UnitId>,
+    /// What follows for others from what becomes of this unit, by what it is.
+    pub related: BTreeMap<u8, (table::Relation, BTreeSet<UnitId>)>,
     /// 1 for units that start after nothing, else one more than the highest of `after`.
     pub wave: usize,
 }
@@ -164,6 +166,11 @@ impl Graph {
     }
 
     fn add(&mut self, unit: UnitId, relation: Relation, other: UnitId, origin: Origin) {
+        for (follows, inverse) in followers(relation) {
+            let (from, to) = if *inverse { (other, unit) } else { (unit, other) };
+            let place = self.nodes[from.index()].related.entry(*follows as u8);
+            place.or_insert_with(|| (*follows, BTreeSet::new())).1.insert(to);
+        }
         let Some((edge, inverse)) = edge(relation) else { return };
         let (from, to) = if inverse { (other, unit) } else { (unit, other) };
         match edge {
@@ -236,6 +243,7 @@ impl Node {
             required_by: BTreeSet::new(),
             after: BTreeMap::new(),
             before: BTreeSet::new(),
+            related: BTreeMap::new(),
             wave: 0,
         }
     }
@@ -400,8 +408,35 @@ enum Edge {
     After,
 }
 
-/// The edge that a relation is, and whether it runs the other way; `None` for relations that the table has not.
-/// `BindsTo=` is taken as `Requires=`, which is the part of it that PID 1 has.
+/// What follows for others from what becomes of a unit because of `relation`, and whether it is the other unit that it
+/// follows from.
+const fn followers(relation: Relation) -> &'static [(table::Relation, bool)] {
+    use table::Relation as Follows;
+    match relation {
+        Relation::Requisite => &[(Follows::Requisite, false)],
+        Relation::BindsTo => &[(Follows::BoundBy, true)],
+        Relation::PartOf => &[(Follows::Parts, true)],
+        Relation::Upholds => &[(Follows::Upholds, false), (Follows::UpheldBy, true)],
+        Relation::UpheldBy => &[(Follows::Upholds, true), (Follows::UpheldBy, false)],
+        Relation::Conflicts => &[(Follows::Conflicts, false), (Follows::Conflicts, true)],
+        Relation::OnFailure => &[(Follows::OnFailure, false)],
+        Relation::OnSuccess => &[(Follows::OnSuccess, false)],
+        Relation::PropagatesReloadTo => &[(Follows::ReloadedAlong, false)],
+        Relation::ReloadPropagatedFrom => &[(Follows::ReloadedAlong, true)],
+        Relation::PropagatesStopTo => &[(Follows::StoppedAlong, false)],
+        Relation::StopPropagatedFrom => &[(Follows::StoppedAlong, true)],
+        Relation::Wants
+        | Relation::WantedBy
+        | Relation::Requires
+        | Relation::RequiredBy
+        | Relation::Before
+        | Relation::After
+        | Relation::JoinsNamespaceOf => &[],
+    }
+}
+
+/// The edge that a relation is, and whether it runs the other way; `None` for relations that are none. `BindsTo=` is
+/// `Requires=` and more.
 const fn edge(relation: Relation) -> Option<(Edge, bool)> {
     match relation {
         Relation::Wants => Some((Edge::Wants, false)),
