@@ -2,12 +2,11 @@
 
 use alloc::{vec, vec::Vec};
 
-use serde::Serialize;
-
 use super::{
     Arch, Board, CHECKSUM_AT, HEADER_BYTES, LENGTH_AT, MAGIC, OpenError, SCHEMA, Unit, UnitId, checksum,
     limits::{TABLE_BYTES_MAX, UNITS_MAX},
 };
+use crate::record::{Write, Writer};
 
 /// The blob for `arch` with `board` and `units`. `inputs` is the hash of all that they were made from.
 ///
@@ -59,7 +58,7 @@ pub fn seal(blob: &mut [u8]) {
 }
 
 /// The bytes of a [`super::List`] of `records`.
-pub fn list<T: Serialize>(records: &[T]) -> Vec<u8> {
+pub fn list<T: Write>(records: &[T]) -> Vec<u8> {
     records.iter().flat_map(|one| record(one)).collect()
 }
 
@@ -78,7 +77,12 @@ pub fn ids(ids: impl IntoIterator<Item = UnitId>) -> Vec<u8> {
     ids.into_iter().flat_map(|UnitId(id)| id.to_le_bytes()).collect()
 }
 
-fn record<T: Serialize>(value: &T) -> Vec<u8> {
-    // The records have nothing that postcard cannot write, and a Vec takes any length: `encode` checks it.
-    postcard::to_extend(value, Vec::new()).unwrap_or_default()
+fn record<T: Write>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![0; TABLE_BYTES_MAX];
+    let mut writer = Writer::new(&mut bytes);
+    value.write(&mut writer);
+    // What does not fit stays as long as all that may be: `encode` refuses it.
+    let left = writer.left().unwrap_or(0);
+    bytes.truncate(TABLE_BYTES_MAX.saturating_sub(left));
+    bytes
 }

@@ -2,10 +2,8 @@
 
 use core::{fmt, marker::PhantomData};
 
-use serde::{Serialize, Serializer};
-
 use super::UnitId;
-use crate::record::{Read, Reader};
+use crate::record::{Read, Reader, Write, Writer};
 
 /// Strings one after the other, each ended by NUL: argv and envp pointers aim straight into the table.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +26,11 @@ impl<'t> StrList<'t> {
         self.0.is_empty()
     }
 
+    /// How many strings there are.
+    pub fn count(self) -> usize {
+        self.0.iter().filter(|byte| **byte == 0).count()
+    }
+
     /// The strings without their NULs, in order.
     pub fn iter(self) -> impl Iterator<Item = &'t str> + Clone {
         // `new` checked the bytes, so the fallback is never taken.
@@ -42,13 +45,18 @@ impl fmt::Debug for StrList<'_> {
     }
 }
 
-impl Serialize for StrList<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+impl Write for StrList<'_> {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
     }
 }
 
 impl<'t> Read<'t> for StrList<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(&[])
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(Read::read(from)).unwrap_or_else(|| {
             from.fail();
@@ -92,13 +100,18 @@ impl fmt::Debug for IdList<'_> {
     }
 }
 
-impl Serialize for IdList<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+impl Write for IdList<'_> {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
     }
 }
 
 impl<'t> Read<'t> for IdList<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(&[])
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(Read::read(from)).unwrap_or_else(|| {
             from.fail();
@@ -145,6 +158,22 @@ impl<'t, T: Read<'t>> List<'t, T> {
         if after.len() < bytes.len() { Some((record, after)) } else { None }
     }
 
+    /// Whether the bytes are a whole number of records, `most` at most, and `sound` takes each.
+    pub fn are_all(&self, most: usize, mut sound: impl FnMut(&T) -> bool) -> bool {
+        let mut rest = self.bytes;
+        let mut room = most;
+        while !rest.is_empty() {
+            let (Some((record, after)), Some(less)) = (Self::first(rest), room.checked_sub(1)) else {
+                return false;
+            };
+            if !sound(&record) {
+                return false;
+            }
+            (rest, room) = (after, less);
+        }
+        true
+    }
+
     /// How many records there are, or `None` if the bytes are not a whole number of them.
     pub fn count(&self) -> Option<usize> {
         let mut rest = self.bytes;
@@ -183,13 +212,18 @@ impl<'t, T: Read<'t> + fmt::Debug> fmt::Debug for List<'t, T> {
     }
 }
 
-impl<T> Serialize for List<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.bytes)
+impl<T> Write for List<'_, T> {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.bytes.write(to);
     }
 }
 
 impl<'t, T> Read<'t> for List<'t, T> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::new(&[])
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(Read::read(from))
     }

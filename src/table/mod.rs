@@ -21,6 +21,7 @@
 pub mod limits;
 
 mod board;
+mod calendar;
 mod condition;
 #[cfg(any(test, feature = "encode"))]
 mod encode;
@@ -38,22 +39,25 @@ use core::fmt;
 use crate::record::{Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
-pub use board::{Board, Identity, LogTarget, PanicAction};
+pub use crate::record::Write;
+pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
+pub use calendar::{Calendar, Steps, YEARS, month_length};
 pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};
 pub use exec::{
-    Directories, DirectoryKind, Exec, Preserve, PrivateTmp, ProtectHome, ProtectSystem, Rlimit, Stdin, Stdout,
+    Content, Directories, DirectoryKind, Exec, Mount, Namespaces, Preserve, PrivateTmp, PrivateUsers,
+    Propagation, Rlimit, Scheduling, Stdin, Stdout, View,
 };
 pub use list::{IdList, List, StrList};
 pub use unit::{
     Command, CommandKind, Commands, FailureMode, Kill, KillMode, Kind, Manners, NotifyAccess, Privilege,
     Related, Relation, Restart, Service, ServiceType, StartLimit, Unit, UnitAction,
 };
-pub use values::{ExitSet, IdentityId, Micros, Name, UidRange, UnitId};
+pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
-pub const SCHEMA: u16 = 6;
+pub const SCHEMA: u16 = 7;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
 const LENGTH_AT: usize = 16;
@@ -137,7 +141,9 @@ impl fmt::Display for OpenError {
             Self::NotATable => f.write_str("not a table"),
             Self::Truncated => f.write_str("truncated"),
             Self::TooLarge(limit) => write!(f, "larger than {limit} allows"),
-            Self::Schema(found) => write!(f, "schema {found}, this tomte reads {SCHEMA}"),
+            Self::Schema(found) => {
+                write!(f, "schema {}, this tomte reads {}", u64::from(found), u64::from(SCHEMA))
+            }
             Self::Arch(found) => {
                 let name = |arch: Option<Arch>| arch.map_or("an unknown architecture", Arch::as_str);
                 write!(f, "made for {}, this is {}", name(found), name(Arch::NATIVE))
@@ -212,8 +218,10 @@ impl<'t> Table<'t> {
             return Err(OpenError::Record(0));
         }
         let identities = board.identity_count();
+        let filters = board.filter_count();
         for n in 1..=count {
-            let sound = self.record::<Unit<'_>>(n).is_some_and(|unit| unit.is_sound(count, identities));
+            let sound =
+                self.record::<Unit<'_>>(n).is_some_and(|unit| unit.is_sound(count, identities, filters));
             if !sound {
                 return Err(OpenError::Record(n));
             }
@@ -239,6 +247,7 @@ impl<'t> Table<'t> {
             default_target: UnitId(0),
             uids: UidRange::DYNAMIC,
             identities: List::default(),
+            filters: List::default(),
             hostname: "",
             environment: StrList::default(),
             log: LogTarget::Console,

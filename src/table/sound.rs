@@ -4,11 +4,12 @@
 //! whole and within its limit, and no text that becomes a C string has a NUL in it.
 
 use super::{
-    Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kill, Kind, Service,
-    StrList, Unit, UnitId,
+    Board, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity, IdentityId,
+    Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
     limits::{
-        COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX,
-        PATH_BYTES_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX,
+        FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX,
+        POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -18,7 +19,7 @@ const SIGNAL_MAX: u8 = 64;
 impl Board<'_> {
     /// Whether the board's references and lists fit a table of `units` units.
     pub fn is_sound(&self, units: usize) -> bool {
-        let one = |identity: Identity<'_>| {
+        let one = |identity: &Identity<'_>| {
             (1..=USER_NAME_BYTES_MAX).contains(&identity.name.len())
                 && is_c_string(identity.name)
                 && self.uids.contains(identity.baked)
@@ -26,16 +27,25 @@ impl Board<'_> {
         };
         self.default_target.index() < units
             && self.uids.is_valid()
-            && self.identities.count().is_some_and(|count| count <= IDENTITIES_MAX)
-            && self.identities.iter().all(one)
+            && self.identities.are_all(IDENTITIES_MAX, one)
+            && self.filters.are_all(FILTERS_MAX, Filter::is_sound)
             && is_c_string(self.hostname)
             && holds(self.environment, ENVIRONMENT_MAX)
     }
 }
 
+impl Filter<'_> {
+    /// What the program does is the kernel's to check.
+    fn is_sound(&self) -> bool {
+        !self.program.is_empty()
+            && self.program.len() <= FILTER_BYTES_MAX
+            && self.program.len().is_multiple_of(FILTER_INSTRUCTION_BYTES)
+    }
+}
+
 impl Unit<'_> {
     /// Whether every reference points into tables of the given sizes and every list is whole and within its limit.
-    pub fn is_sound(&self, units: usize, identities: usize) -> bool {
+    pub fn is_sound(&self, units: usize, identities: usize, filters: usize) -> bool {
         let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
         let related = self.related.count().is_some() && self.related.iter().all(|one| known(one.units));
         let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
@@ -46,13 +56,13 @@ impl Unit<'_> {
             && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
                 Kind::Target => true,
-                Kind::Service(service) => service.is_sound(identities),
+                Kind::Service(service) => service.is_sound(identities, filters),
             }
     }
 }
 
 impl Service<'_> {
-    fn is_sound(&self, identities: usize) -> bool {
+    fn is_sound(&self, identities: usize, filters: usize) -> bool {
         let is_signal = |signal: u8| (1..=SIGNAL_MAX).contains(&signal);
         let Kill { signal, restart_signal, final_signal, watchdog_signal, .. } = self.kill;
         let signals = [signal, restart_signal, final_signal, watchdog_signal, self.reload_signal];
@@ -60,34 +70,47 @@ impl Service<'_> {
             && is_path(self.pid_file)
             && f64::from_bits(self.restart_growth) >= 1.0
             && CommandKind::ALL.into_iter().all(|kind| self.has_sound_commands(kind))
-            && self.exec.is_sound(identities)
+            && self.exec.is_sound(identities, filters)
     }
 
     fn has_sound_commands(&self, kind: CommandKind) -> bool {
-        let list = self.commands.of(kind);
-        list.count().is_some_and(|count| count <= COMMANDS_MAX)
-            && list.iter().all(|command| {
-                is_path(command.path)
-                    && holds(command.argv, WORDS_MAX)
-                    && command.argv.iter().next().is_some()
-            })
+        self.commands.of(kind).are_all(COMMANDS_MAX, |command| {
+            is_path(command.path) && holds(command.argv, WORDS_MAX) && !command.argv.is_empty()
+        })
     }
 }
 
 impl Exec<'_> {
-    fn is_sound(&self, identities: usize) -> bool {
+    fn is_sound(&self, identities: usize, filters: usize) -> bool {
         let known = |id: Option<IdentityId>| id.is_none_or(|id| id.index() < identities);
         let paths = [self.user, self.group, self.working_directory, self.tty_path, self.syslog_identifier];
         known(self.user_identity)
             && known(self.group_identity)
+            && self.filter.is_none_or(|FilterId(id)| usize::from(id) < filters)
             && paths.into_iter().all(is_path)
             && self.umask <= 0o777
             && holds(self.environment, ENVIRONMENT_MAX)
             && holds(self.supplementary_groups, GROUPS_MAX)
-            && self.rlimits.count().is_some_and(|count| count <= RLIMITS_MAX)
-            && self.rlimits.iter().all(|limit| usize::from(limit.resource) < RLIMITS_MAX)
-            && self.directories.count().is_some_and(|count| count <= DirectoryKind::ALL.len())
-            && self.directories.iter().all(|directories| directories.is_sound())
+            && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
+            && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
+            && self.view.is_sound()
+            && [self.namespaces.network_path, self.namespaces.ipc_path].into_iter().all(is_path)
+            && self.scheduling.nice.is_none_or(|nice| nice < 40)
+            && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
+            && holds(self.posture, POSTURE_MAX)
+    }
+}
+
+impl View<'_> {
+    fn is_sound(&self) -> bool {
+        let sorted =
+            self.mounts.iter().zip(self.mounts.iter().skip(1)).all(|(one, next)| one.path < next.path);
+        let sound = |mount: &Mount<'_>| {
+            is_place(mount.path)
+                && is_path(mount.source)
+                && (mount.set | mount.only | mount.clear) & !Mount::FLAGS == 0
+        };
+        (self.root.is_empty() || is_place(self.root)) && self.mounts.are_all(MOUNTS_MAX, sound) && sorted
     }
 }
 
@@ -101,6 +124,12 @@ impl Directories<'_> {
     }
 }
 
+/// Whether `path` is absolute and leads straight down.
+fn is_place(path: &str) -> bool {
+    let straight = |below: &str| below.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    is_path(path) && (path == "/" || path.strip_prefix('/').is_some_and(straight))
+}
+
 fn is_c_string(text: &str) -> bool {
     !text.as_bytes().contains(&0)
 }
@@ -110,5 +139,5 @@ fn is_path(text: &str) -> bool {
 }
 
 fn holds(list: StrList<'_>, most: usize) -> bool {
-    list.as_bytes().len() <= WORDS_BYTES_MAX && list.iter().count() <= most
+    list.as_bytes().len() <= WORDS_BYTES_MAX && list.count() <= most
 }

@@ -3,10 +3,8 @@
 //! Sources: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5). Defaults are the baker's business:
 //! a record always says everything.
 
-use serde::Serialize;
-
 use super::{Condition, Exec, ExitSet, IdList, List, Micros, Name, StrList, UnitId};
-use crate::record::{Read, Reader};
+use crate::record::{Read, Reader, Write, Writer};
 
 record! {
     /// One unit.
@@ -152,7 +150,7 @@ choice! {
 }
 
 /// The kinds of unit and what only they have.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(
     clippy::large_enum_variant,
     reason = "records are decoded on the stack, one at a time; there is no box"
@@ -164,7 +162,24 @@ pub enum Kind<'t> {
     Service(Service<'t>),
 }
 
+impl Write for Kind<'_> {
+    fn write(&self, to: &mut Writer<'_>) {
+        match self {
+            Self::Target => to.byte(0),
+            Self::Service(service) => {
+                to.byte(1);
+                service.write(to);
+            }
+        }
+    }
+}
+
 impl<'t> Read<'t> for Kind<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Target
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         if bool::read(from) { Self::Service(Service::read(from)) } else { Self::Target }
     }

@@ -2,16 +2,25 @@
 
 use core::fmt;
 
-use serde::{Serialize, Serializer};
-
 use super::limits::UNIT_NAME_BYTES_MAX;
-use crate::record::{Read, Reader};
+use crate::record::{Read, Reader, Write, Writer};
 
 /// A unit's place in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitId(pub u16);
 
+impl Write for UnitId {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
+    }
+}
+
 impl Read<'_> for UnitId {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(0)
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
     }
@@ -25,16 +34,55 @@ impl UnitId {
 }
 
 /// A dynamic name's place in the board's list of identities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdentityId(pub u16);
 
+impl Write for IdentityId {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
+    }
+}
+
 impl Read<'_> for IdentityId {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(0)
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
     }
 }
 
 impl IdentityId {
+    /// The id as an array index.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A filter's place in the board's list of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FilterId(pub u16);
+
+impl Write for FilterId {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
+    }
+}
+
+impl Read<'_> for FilterId {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(0)
+    }
+
+    fn read(from: &mut Reader<'_>) -> Self {
+        Self(Read::read(from))
+    }
+}
+
+impl FilterId {
     /// The id as an array index.
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -72,13 +120,18 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-impl Serialize for Name<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
+impl Write for Name<'_> {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
     }
 }
 
 impl<'t> Read<'t> for Name<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self("")
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(<&str>::read(from)).unwrap_or_else(|| {
             from.fail();
@@ -88,10 +141,21 @@ impl<'t> Read<'t> for Name<'t> {
 }
 
 /// A span of time in microseconds. `FOREVER` is systemd's `infinity`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Micros(pub u64);
 
+impl Write for Micros {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
+    }
+}
+
 impl Read<'_> for Micros {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::ZERO
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
     }

@@ -1,9 +1,7 @@
 //! Packets to values and back.
 
-use serde::Serialize;
-
 use super::VERSION;
-use crate::record::{Read, Reader};
+use crate::record::{Read, Reader, Write, Writer};
 
 /// Why a packet says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +13,12 @@ pub enum DecodeError {
 }
 
 /// Writes `value` into `buffer` as one packet; `None` if it does not fit.
-pub fn encode<'b, T: Serialize>(value: &T, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let (version, body) = buffer.split_first_mut()?;
-    *version = VERSION;
-    let body_bytes = postcard::to_slice(value, body).ok()?.len();
-    buffer.get(..=body_bytes)
+pub fn encode<'b, T: Write>(value: &T, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let mut writer = Writer::new(buffer);
+    writer.byte(VERSION);
+    value.write(&mut writer);
+    let left = writer.left()?;
+    buffer.get(..buffer.len().checked_sub(left)?)
 }
 
 /// Reads a packet; strings are borrowed from it.

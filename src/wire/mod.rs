@@ -9,12 +9,12 @@ mod json;
 mod notice;
 mod state;
 
-use serde::Serialize;
+use core::ffi::CStr;
 
-use crate::record::{Read, Reader};
+use crate::record::{Read, Reader, Write, Writer};
 
 pub use codec::{DecodeError, decode, encode};
-pub use notice::{NOTICE_BYTES_MAX, NOTIFY_PATH, Notice, Ping};
+pub use notice::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping};
 pub use state::{
     ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
 };
@@ -26,10 +26,15 @@ pub const PACKET_BYTES_MAX: usize = 4096;
 /// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.
 pub const STATUS_BYTES_MAX: usize = 120;
 /// Where PID 1 listens.
-pub const SOCKET_PATH: &str = "/run/tomte/control";
+pub const SOCKET: &CStr = c"/run/tomte/control";
+/// [`SOCKET`] for people.
+pub const SOCKET_PATH: &str = match SOCKET.to_str() {
+    Ok(path) => path,
+    Err(_) => panic!("it is ASCII"),
+};
 
 /// What a client asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
     /// The manager itself.
     Manager,
@@ -77,7 +82,37 @@ pub enum Request<'a> {
     },
 }
 
+impl Write for Request<'_> {
+    fn write(&self, to: &mut Writer<'_>) {
+        let (variant, name) = match *self {
+            Self::Manager => return to.byte(0),
+            Self::Units { from } => {
+                to.byte(1);
+                return from.write(to);
+            }
+            Self::Unit { name } => (2, name),
+            Self::Start { name } => (3, name),
+            Self::Stop { name } => (4, name),
+            Self::Restart { name } => (5, name),
+            Self::ResetFailed { name } => (6, name),
+            Self::Reload { name } => (8, name),
+            Self::Isolate { name } => (9, name),
+            Self::Shutdown(power) => {
+                to.byte(7);
+                return power.write(to);
+            }
+        };
+        to.byte(variant);
+        name.write(to);
+    }
+}
+
 impl<'t> Read<'t> for Request<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Manager
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         match from.place(10) {
             0 => Self::Manager,
@@ -95,7 +130,7 @@ impl<'t> Read<'t> for Request<'t> {
 }
 
 /// What PID 1 answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply<'a> {
     /// To `Manager`.
     Manager(ManagerStatus<'a>),
@@ -122,7 +157,37 @@ pub enum Reply<'a> {
     Version(u8),
 }
 
+impl Write for Reply<'_> {
+    fn write(&self, to: &mut Writer<'_>) {
+        to.byte(match self {
+            Self::Manager(_) => 0,
+            Self::Unit(_) => 1,
+            Self::End { .. } => 2,
+            Self::Job(_) => 3,
+            Self::Accepted => 4,
+            Self::NoSuchUnit => 5,
+            Self::Denied => 6,
+            Self::Busy => 7,
+            Self::Malformed => 8,
+            Self::Version(_) => 9,
+        });
+        match self {
+            Self::Manager(manager) => manager.write(to),
+            Self::Unit(unit) => unit.write(to),
+            Self::End { next } => next.write(to),
+            Self::Job(result) => result.write(to),
+            Self::Version(version) => version.write(to),
+            Self::Accepted | Self::NoSuchUnit | Self::Denied | Self::Busy | Self::Malformed => {}
+        }
+    }
+}
+
 impl<'t> Read<'t> for Reply<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Malformed
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         match from.place(10) {
             0 => Self::Manager(Read::read(from)),

@@ -2,9 +2,7 @@
 
 use core::fmt;
 
-use serde::Serialize;
-
-use crate::record::{Read, Reader};
+use crate::record::{Read, Reader, Write, Writer};
 
 /// Word `n` of a list: one string is smaller than a table of strings.
 fn word(list: &'static str, n: usize) -> &'static str {
@@ -14,7 +12,7 @@ fn word(list: &'static str, n: usize) -> &'static str {
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[expect(missing_docs, reason = "the words are systemd's and documented there")]
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
@@ -28,9 +26,23 @@ macro_rules! words {
             }
         }
 
+        impl Write for $name {
+            fn write(&self, to: &mut Writer<'_>) {
+                to.byte(*self as u8);
+            }
+        }
+
         impl Read<'_> for $name {
+            #[inline(always)]
+            fn empty() -> Self {
+                Self::ALL[0]
+            }
+
             fn read(from: &mut Reader<'_>) -> Self {
-                Self::ALL.get(from.place(Self::ALL.len())).copied().unwrap_or(Self::ALL[0])
+                match from.place(Self::ALL.len()) {
+                    $(place if place == Self::$variant as usize => Self::$variant,)+
+                    _ => Self::empty(),
+                }
             }
         }
 
@@ -129,7 +141,7 @@ words! {
 }
 
 /// How a process ended: waitid(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
     /// By itself, with this code.
     Exited(u8),
@@ -139,7 +151,23 @@ pub enum ExitStatus {
     Dumped(u8),
 }
 
+impl Write for ExitStatus {
+    fn write(&self, to: &mut Writer<'_>) {
+        to.byte(match self {
+            Self::Exited(_) => 0,
+            Self::Killed(_) => 1,
+            Self::Dumped(_) => 2,
+        });
+        to.byte(self.status());
+    }
+}
+
 impl Read<'_> for ExitStatus {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Exited(0)
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         match from.place(3) {
             0 => Self::Exited(Read::read(from)),

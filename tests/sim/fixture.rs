@@ -7,10 +7,14 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 use tomte::table::{
     Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
     FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Manners, Micros, Name,
-    NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem, Related,
-    Relation, Restart, Service, ServiceType, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId,
-    encode, ids, list, strings,
+    Namespaces, NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation,
+    Restart, Scheduling, Service, ServiceType, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId,
+    View, encode, ids, list, strings,
 };
+
+/// PID 1's own.
+const VIEW: View<'_> =
+    View { own: false, root: "", propagation: Propagation::Shared, mounts: List::new(&[]) };
 
 /// A unit to be: ids are places in the list that it is part of.
 #[derive(Clone, Debug)]
@@ -154,6 +158,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         default_target: UnitId(0),
         uids: range,
         identities: List::new(&identities),
+        filters: List::default(),
         hostname: "",
         environment: StrList::default(),
         log: LogTarget::Console,
@@ -325,9 +330,12 @@ impl Lists {
             ambient_capabilities: 0,
             no_new_privileges: false,
             private_tmp: plan.private_tmp,
-            protect_system: ProtectSystem::No,
-            protect_home: ProtectHome::No,
-            restrict_suid_sgid: false,
+            secure_bits: 0,
+            inherit_keyring: false,
+            view: VIEW,
+            namespaces: Namespaces::HOST,
+            scheduling: Scheduling::UNSET,
+            filter: None,
             remove_ipc: false,
             directories: List::new(&self.directories),
             runtime_directory_preserve: plan.preserve,
@@ -337,6 +345,7 @@ impl Lists {
             tty_path: "",
             syslog_identifier: "",
             ignore_sigpipe: true,
+            posture: StrList::default(),
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Config {
     /// What boot starts.
     #[serde(default = "multi_user")]
     pub default_target: String,
+    /// How long boot may take, whatever hangs: `bake` warns if the timeouts of the units allow for more.
+    pub boot_timeout: Option<Delay>,
     /// Where PID 1's messages go.
     #[serde(default)]
     pub log: Log,

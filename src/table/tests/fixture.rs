@@ -7,9 +7,14 @@ use super::super::*;
 pub(super) const ARCH: Arch = Arch::X86_64;
 pub(super) const INPUTS: [u8; 16] = *b"sixteen of these";
 
+/// One instruction: the program ends and the call is made.
+const ALLOW_ALL: &[u8] = &[0x06, 0, 0, 0, 0, 0, 0xff, 0x7f];
+const ALLOW_TWICE: &[u8] = &[0x06, 0, 0, 0, 0, 0, 0xff, 0x7f, 0x06, 0, 0, 0, 0, 0, 0xff, 0x7f];
+
 /// The bytes of the lists that the records borrow.
 pub(super) struct Parts {
     identities: Vec<u8>,
+    filters: Vec<u8>,
     words: Vec<u8>,
     groups: Vec<u8>,
     environment: Vec<u8>,
@@ -24,6 +29,7 @@ impl Default for Parts {
                 Identity { name: "app", baked: 63016, hashed: 63016 },
                 Identity { name: "app-group", baked: 61184, hashed: 65519 },
             ]),
+            filters: list(&[Filter { program: ALLOW_ALL }, Filter { program: ALLOW_TWICE }]),
             words: strings(["app", "", "with blank", "ünïcode"]),
             groups: strings(["audio", "video"]),
             environment: strings(["LANG=C.UTF-8", "EMPTY="]),
@@ -48,6 +54,7 @@ impl Parts {
             default_target: UnitId(2),
             uids: UidRange::DYNAMIC,
             identities: List::new(&self.identities),
+            filters: List::new(&self.filters),
             hostname: "tomte",
             environment: StrList::new(&self.environment).unwrap(),
             log: LogTarget::Kmsg,
@@ -164,6 +171,9 @@ impl Parts {
 
     fn exec(&self) -> Exec<'_> {
         let directories = |kind, mode, names| Directories { kind, mode, names: StrList::new(names).unwrap() };
+        let (set, clear) = (Mount::RDONLY, Mount::NOEXEC);
+        let mount =
+            |path, content, source| Mount { path, content, source, set, only: 0, clear, optional: false };
         Exec {
             user: "app",
             group: "app-group",
@@ -180,9 +190,25 @@ impl Parts {
             ambient_capabilities: 1 << 10,
             no_new_privileges: true,
             private_tmp: PrivateTmp::Disconnected,
-            protect_system: ProtectSystem::Strict,
-            protect_home: ProtectHome::ReadOnly,
-            restrict_suid_sgid: true,
+            secure_bits: 3,
+            inherit_keyring: true,
+            namespaces: Namespaces { network: true, users: PrivateUsers::Own, ..Namespaces::HOST },
+            scheduling: Scheduling {
+                nice: Some(25),
+                affinity: &[5],
+                oom_score_adjust: "-5",
+                ..Scheduling::UNSET
+            },
+            view: View {
+                own: true,
+                root: "",
+                propagation: Propagation::Slave,
+                mounts: List::new(kept(list(&[
+                    mount("/", Content::Itself, ""),
+                    mount("/srv", Content::Bind, "/data"),
+                ]))),
+            },
+            filter: Some(FilterId(1)),
             remove_ipc: true,
             directories: List::new(kept(list(&[
                 directories(DirectoryKind::Runtime, 0o750, b"app\0"),
@@ -195,6 +221,7 @@ impl Parts {
             tty_path: "/dev/console",
             syslog_identifier: "app",
             ignore_sigpipe: true,
+            posture: StrList::new(b"DynamicUser=yes\0").unwrap(),
         }
     }
 }

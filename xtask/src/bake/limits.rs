@@ -3,7 +3,7 @@
 use tomte::table::{
     CommandKind, Name,
     limits::{
-        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, PATH_BYTES_MAX, RLIMITS_MAX,
+        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX,
         UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
@@ -12,6 +12,7 @@ use crate::{
     board::Board,
     diag::{Code, Diagnostic, Diagnostics},
     model::{Command, Place, Service, Unit},
+    mounts,
     order::Graph,
 };
 
@@ -33,6 +34,11 @@ pub(super) fn check(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics)
 pub(super) fn units(board: &Board, count: usize, diagnostics: &mut Diagnostics) {
     let mut limits = Limits { unit: board.name.as_str(), diagnostics };
     limits.at_most("units", count, ("UNITS_MAX", UNITS_MAX), None);
+}
+
+/// Reports everything in `unit` that a table cannot hold.
+pub fn of_unit(unit: &Unit, diagnostics: &mut Diagnostics) {
+    Limits { unit: &unit.name, diagnostics }.unit(unit);
 }
 
 struct Limits<'d> {
@@ -116,6 +122,7 @@ impl Limits<'_> {
         let first_group = exec.supplementary_groups.first().and_then(|group| group.place.as_ref());
         self.words("SupplementaryGroups", &groups, ("GROUPS_MAX", GROUPS_MAX), first_group.or(place));
         self.at_most("Limit", exec.rlimits.len(), ("RLIMITS_MAX", RLIMITS_MAX), place);
+        self.at_most("mounts", mounts::view(exec).mounts.len(), ("MOUNTS_MAX", MOUNTS_MAX), place);
         for directories in &exec.directories {
             let what = directories.kind.setting();
             self.words(what, &directories.names, ("DIRECTORIES_MAX", DIRECTORIES_MAX), place);

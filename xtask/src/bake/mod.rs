@@ -2,9 +2,11 @@
 //! diagnostics; the bytes are opened with the target's own code and compared before anybody gets them.
 
 pub mod conditions;
+mod filters;
 mod identities;
 mod inputs;
-mod limits;
+pub mod limits;
+mod posture;
 mod record;
 pub mod verb;
 mod verify;
@@ -23,9 +25,10 @@ use crate::{
     check::{self, Image},
     diag::{Diagnostics, Severity},
     model::Unit,
-    order::{Graph, Wanted},
+    order::{self, Graph, Wanted},
 };
 
+pub use filters::Filters;
 pub use identities::{Identity, LockFile};
 
 /// What may differ from the board's own ways.
@@ -52,6 +55,7 @@ pub struct Baked {
     pub graph: Graph,
     /// The dynamic names by id.
     pub identities: Vec<Identity>,
+    pub filters: Filters,
 }
 
 /// Bakes the table of `board`.
@@ -80,6 +84,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
+        dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
     check::beyond(&units, diagnostics);
@@ -117,23 +122,27 @@ fn bake_units(
     stop_at_errors(board, diagnostics)?;
     let graph = graph.context("a graph without errors is whole")?;
     limits::check(board, &graph, diagnostics);
+    let limit = board.config.boot_timeout.map(|limit| limit.0);
+    limit
+        .and_then(|limit| order::too_long(&graph, limit))
+        .into_iter()
+        .for_each(|problem| diagnostics.push(problem));
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
     let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
 
-    let arena = Bump::new();
     let arch = board.arch();
-    let meant_board = record::board(&arena, board, &graph, &identities)?;
-    let meant: Vec<table::Unit<'_>> = graph
-        .nodes
-        .iter()
-        .map(|node| record::unit(&arena, node, &identities, arch))
-        .collect::<Result<_>>()?;
+    let filters = Filters::new(&graph, arch)?;
+    let shared = record::Shared { arch, identities: &identities, filters: &filters };
+    let arena = Bump::new();
+    let meant_board = record::board(&arena, board, &graph, shared)?;
+    let meant: Vec<table::Unit<'_>> =
+        graph.nodes.iter().map(|node| record::unit(&arena, node, shared)).collect::<Result<_>>()?;
     let table = table::encode(arch, inputs.finish(&lock_text), &meant_board, &meant)
         .map_err(|error| anyhow::anyhow!("{}: the table is {error}", board.name))?;
     verify::verify(&table, arch, &meant_board, &meant, &graph)
         .with_context(|| format!("{}: the table", board.name))?;
-    Ok(Baked { table, arch, graph, identities })
+    Ok(Baked { table, arch, graph, identities, filters })
 }
 
 /// Writes the table to `file`, whole or not at all.

@@ -1,17 +1,21 @@
 //! A unit while its files are being read: the model with systemd's defaults, and what has to be known besides until
 //! the last line. Owns the defaults.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp,
-    ProtectHome, ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart,
+    ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::{Exec, Kind, Located, Mount, Service, Socket, Swap, Unit},
+    model::{
+        Exec, Kind, Located, Mount, Namespaces, Path, Protect, ProtectHome, ProtectSystem, Resources,
+        Scheduling, Service, Socket, Swap, Timer, Unit, View,
+    },
     read::{Assignment, Text},
+    seccomp::policy::Policy,
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
@@ -23,7 +27,7 @@ pub struct Cx {
     pub problems: Vec<Diagnostic>,
     /// The last assignment of every known key, for messages about several of them.
     pub written: BTreeMap<String, Assignment>,
-    /// The last `[Service]` header.
+    /// The last header of the kind's own section, such as `[Service]`.
     pub header: Option<Text>,
     /// Whether an assignment or a line was refused: what is missing then may be what it should have said.
     pub failed: bool,
@@ -79,7 +83,7 @@ pub struct Draft {
 
 impl Draft {
     /// A unit of which nothing has been read.
-    pub fn new(name: &UnitName, file: &Path) -> Self {
+    pub fn new(name: &UnitName, file: &std::path::Path) -> Self {
         let unit = Unit::new(&name.full, kind(name.suffix), START_LIMIT);
         Self {
             unit: Unit { file: Some(file.to_owned()), ..unit },
@@ -97,6 +101,41 @@ impl Draft {
     pub fn service(&mut self) -> &mut Service {
         let Kind::Service(service) = &mut self.unit.kind else { unreachable!("a directive of [Service]") };
         service
+    }
+
+    /// [Socket]. Its directives are looked up for sockets only; likewise below.
+    pub fn socket(&mut self) -> &mut Socket {
+        let Kind::Socket(socket) = &mut self.unit.kind else { unreachable!("a directive of [Socket]") };
+        socket
+    }
+
+    /// [Timer].
+    pub fn timer(&mut self) -> &mut Timer {
+        let Kind::Timer(timer) = &mut self.unit.kind else { unreachable!("a directive of [Timer]") };
+        timer
+    }
+
+    /// [Path].
+    pub fn path(&mut self) -> &mut Path {
+        let Kind::Path(path) = &mut self.unit.kind else { unreachable!("a directive of [Path]") };
+        path
+    }
+
+    /// [Mount].
+    pub fn mount(&mut self) -> &mut Mount {
+        let Kind::Mount(mount) = &mut self.unit.kind else { unreachable!("a directive of [Mount]") };
+        mount
+    }
+
+    /// [Swap].
+    pub fn swap(&mut self) -> &mut Swap {
+        let Kind::Swap(swap) = &mut self.unit.kind else { unreachable!("a directive of [Swap]") };
+        swap
+    }
+
+    /// What systemd.resource-control(5) says. Its directives are looked up for kinds with a cgroup only.
+    pub fn resources(&mut self) -> &mut Resources {
+        self.unit.kind.resources_mut().expect("a directive of systemd.resource-control(5)")
     }
 
     /// What systemd.exec(5) says. Its directives are looked up for kinds with processes only.
@@ -117,13 +156,7 @@ pub const START_LIMIT: StartLimit = StartLimit { interval: Micros::from_secs(10)
 fn kind(suffix: &str) -> Kind {
     match suffix {
         "service" => Kind::Service(Box::new(service())),
-        "socket" => Kind::Socket(Box::new(Socket { kill: kill(), exec: exec() })),
-        "timer" => Kind::Timer,
-        "path" => Kind::Path,
-        "mount" => Kind::Mount(Box::new(Mount { kill: kill(), exec: exec() })),
-        "swap" => Kind::Swap(Box::new(Swap { kill: kill(), exec: exec() })),
-        "slice" => Kind::Slice,
-        _ => Kind::Target,
+        other => super::kinds::kind(other).unwrap_or(Kind::Target),
     }
 }
 
@@ -156,10 +189,12 @@ pub fn service() -> Service {
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),
+        resources: Resources::default(),
     }
 }
 
-const fn kill() -> Kill {
+/// How processes are ended when nothing is said of it.
+pub const fn kill() -> Kill {
     Kill {
         mode: KillMode::ControlGroup,
         signal: 15,
@@ -171,7 +206,8 @@ const fn kill() -> Kill {
     }
 }
 
-fn exec() -> Exec {
+/// A process of which nothing is said.
+pub fn exec() -> Exec {
     let unset = || Located { value: String::new(), place: None };
     Exec {
         user: unset(),
@@ -189,7 +225,13 @@ fn exec() -> Exec {
         private_tmp: PrivateTmp::No,
         protect_system: ProtectSystem::No,
         protect_home: ProtectHome::No,
-        restrict_suid_sgid: false,
+        protect: Protect::default(),
+        view: View::default(),
+        namespaces: Namespaces::host(),
+        scheduling: Scheduling::default(),
+        secure_bits: 0,
+        inherit_keyring: false,
+        system_calls: Policy::default(),
         remove_ipc: false,
         directories: Vec::new(),
         runtime_directory_preserve: Preserve::No,

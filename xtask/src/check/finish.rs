@@ -3,33 +3,48 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, ProtectHome, ProtectSystem,
-    Restart, ServiceType,
+    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, Restart, Rlimit, ServiceType,
 };
 
 use super::{
     blame,
     draft::{Cx, Draft},
-    under,
+    mount, socket, trigger, under,
 };
 use crate::{
     diag::{Code, Diagnostic},
-    model::{Directories, Exec, Unit},
+    model::{Directories, Exec, ProtectHome, ProtectSystem, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
+
+/// RLIMIT_RTPRIO.
+const RTPRIO: u8 = 14;
 
 /// The finished unit.
 pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     if draft.unit.start_limit.burst == 0 {
         draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
     }
-    if name.suffix == "service" {
-        service(&mut draft, cx);
+    if draft.permissions_start_only {
+        let others = draft.service().commands.iter_mut().filter(|(kind, _)| *kind != CommandKind::Start);
+        others.for_each(|(_, command)| command.privilege = Privilege::Full);
+    }
+    match name.suffix {
+        "service" => service(&mut draft, cx),
+        "socket" => socket::finish(&mut draft, name, cx),
+        "timer" | "path" => trigger::finish(&mut draft, name, cx),
+        "mount" => mount::finish_mount(&mut draft, name, cx),
+        "swap" => mount::finish_swap(&mut draft, name, cx),
+        "slice" => mount::finish_slice(&draft, name, cx),
+        _ => {}
     }
     if draft.unit.kind.exec_mut().is_some() {
         directories(&mut draft);
         capabilities(draft.exec(), cx);
         dynamic_user(draft.exec(), name, cx);
+        protect(draft.exec());
+        root_directory(draft.exec(), cx);
+        system_calls(draft.exec(), cx);
     }
     draft.unit
 }
@@ -38,12 +53,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
     let (written_abort, written_signal) = (draft.timeout_abort, draft.restart_signal);
-    let permissions_start_only = draft.permissions_start_only;
     let service = draft.service();
-    if permissions_start_only {
-        let others = service.commands.iter_mut().filter(|(kind, _)| *kind != CommandKind::Start);
-        others.for_each(|(_, command)| command.privilege = Privilege::Full);
-    }
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
     let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
@@ -98,18 +108,24 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
 }
 
 fn nothing_to_run(draft: &Draft, cx: &mut Cx) {
-    let code = Code::NothingToRun;
     let message = "no ExecStart= and no ExecStop=, so there is nothing to run";
-    let problem = match (&cx.header, &draft.unit.file) {
-        (Some(header), _) => Diagnostic::error(code, message).on(header, 0..header.len()),
-        (None, Some(file)) => Diagnostic::error(code, format!("{}: {message}", file.display())),
-        (None, None) => Diagnostic::error(code, message),
-    };
+    let problem = on_header(Diagnostic::error(Code::NothingToRun, message), draft, cx);
     cx.problems.push(problem.help("add ExecStart= to [Service]"));
 }
 
+/// Points at the header of the kind's own section, or names the file that has none.
+pub fn on_header(problem: Diagnostic, draft: &Draft, cx: &Cx) -> Diagnostic {
+    match (&cx.header, &draft.unit.file) {
+        (Some(header), _) => problem.on(header, 0..header.len()),
+        (None, Some(file)) => {
+            Diagnostic { message: format!("{}: {}", file.display(), problem.message), ..problem }
+        }
+        (None, None) => problem,
+    }
+}
+
 /// An error about the last assignment of `key`.
-fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
+pub fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
     let problem = blame(Diagnostic::error(code, under(key, message)), key, cx);
     cx.problems.push(problem.help(help));
 }
@@ -141,6 +157,47 @@ fn capabilities(exec: &Exec, cx: &mut Cx) {
             cx,
         );
     }
+}
+
+/// `RootDirectoryStartOnly=yes` is nothing without `RootDirectory=`, and cannot be done yet with it.
+fn root_directory(exec: &Exec, cx: &mut Cx) {
+    let Some(a) = cx.written.get("RootDirectoryStartOnly").cloned() else { return };
+    if !exec.view.root.is_empty() && scalar::boolean(&a.value) == Ok(true) {
+        let message =
+            "RootDirectoryStartOnly= is not supported by this tomte: every command has RootDirectory=";
+        let problem = Diagnostic::error(Code::ProtectionNotYet, message).on(&a.key, 0..a.key.len());
+        cx.later(
+            &a,
+            Some(problem.help("remove it, and put + before the commands that need the image's own /")),
+        );
+    }
+}
+
+/// What `ProtectKernelModules=` and its kind take away for good.
+fn protect(exec: &mut Exec) {
+    const SYS_MODULE: u64 = 1 << 16;
+    const SYS_RAWIO: u64 = 1 << 17;
+    const SYS_TIME: u64 = 1 << 25;
+    const MKNOD: u64 = 1 << 27;
+    const SYSLOG: u64 = 1 << 34;
+    const WAKE_ALARM: u64 = 1 << 35;
+    let protect = exec.protect;
+    let lost = [
+        (protect.devices, MKNOD | SYS_RAWIO),
+        (protect.kernel_modules, SYS_MODULE),
+        (protect.kernel_logs, SYSLOG),
+        (protect.clock, SYS_TIME | WAKE_ALARM),
+    ];
+    for (_, capabilities) in lost.into_iter().filter(|(wanted, _)| *wanted) {
+        exec.capability_bounding_set &= !capabilities;
+    }
+    let calls = &mut exec.system_calls;
+    calls.raw_io = protect.devices;
+    calls.tunables = protect.kernel_tunables;
+    calls.modules = protect.kernel_modules;
+    calls.kernel_logs = protect.kernel_logs;
+    calls.clock = protect.clock;
+    calls.hostname = protect.hostname;
 }
 
 /// Fills in what `DynamicUser=yes` implies, and checks the names it needs.
@@ -192,6 +249,29 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
         exec.protect_home = ProtectHome::ReadOnly;
     }
     exec.no_new_privileges = true;
-    exec.restrict_suid_sgid = true;
+    exec.system_calls.suid_sgid = true;
     exec.remove_ipc = true;
+}
+
+/// What the filter of system calls asks of other settings (exec-invoke.c, `seccomp_allows_drop_privileges`).
+fn system_calls(exec: &mut Exec, cx: &mut Cx) {
+    if !exec.system_calls.allows("execve") {
+        let help = "allow execve: every program is started with it";
+        refuse(
+            Code::NothingStarts,
+            "SystemCallFilter",
+            "execve is refused, so nothing could be started",
+            help,
+            cx,
+        );
+    }
+    // The capability to load a filter is given up afterwards; where that is refused, it must not have been needed.
+    let leaves_root = !matches!(exec.user.value.as_str(), "" | "0" | "root");
+    if leaves_root && !exec.system_calls.allows("capset") {
+        exec.no_new_privileges = true;
+    }
+    // Otherwise a program could have what sched_setscheduler(2) may not give it from a limit of PID 1's.
+    if exec.system_calls.realtime && exec.rlimits.iter().all(|limit| limit.resource != RTPRIO) {
+        exec.rlimits.push(Rlimit { resource: RTPRIO, soft: 0, hard: 0 });
+    }
 }

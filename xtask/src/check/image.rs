@@ -6,9 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tomte::table::UidRange;
+
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
-    model::{Command, Exec, Kind, Located, Unit},
+    model::{Command, Exec, Kind, Located, Place, Unit},
     read,
     values::user,
 };
@@ -22,7 +24,7 @@ const ACCOUNTS_BYTES_MAX: usize = 16 << 20;
 const LINKS_MAX: usize = 40;
 
 /// What is known of the image that the units will run in. Without `roots` nothing is checked against it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Image {
     /// Its root directories, each laid over the one before it.
     pub roots: Vec<PathBuf>,
@@ -34,6 +36,21 @@ pub struct Image {
     pub lack: Severity,
     /// Units that the board names: templates get these instances.
     pub instances: Vec<String>,
+    /// Numbers that are given to dynamic users.
+    pub dynamic: UidRange,
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            users: Vec::new(),
+            groups: Vec::new(),
+            lack: Severity::default(),
+            instances: Vec::new(),
+            dynamic: UidRange::DYNAMIC,
+        }
+    }
 }
 
 /// The names and numbers of the image.
@@ -61,6 +78,7 @@ impl Image {
             users: [self.users.clone(), self.accounts("/etc/passwd")].concat(),
             groups: [self.groups.clone(), self.accounts("/etc/group")].concat(),
         };
+        self.collisions(sink);
         for unit in units {
             if let Kind::Service(service) = &unit.kind {
                 accounts.check(unit, &service.exec, sink);
@@ -135,15 +153,50 @@ impl Image {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// Complains about names and numbers that the image's files and the board give to different users or groups, and
+    /// about those of the files that dynamic users are given.
+    fn collisions(&self, sink: &mut Diagnostics) {
+        for (role, path, board) in
+            [("user", "/etc/passwd", &self.users), ("group", "/etc/group", &self.groups)]
+        {
+            let Some(file) = self.resolve(path) else { continue };
+            let text = self.read(path).unwrap_or_default();
+            for (line, entry) in (1..).zip(text.lines()) {
+                let Some((name, number)) = account(entry) else { continue };
+                let mut say = |severity, code, message: String| {
+                    let place = Place { file: file.clone(), line, column: 1 };
+                    sink.push(Diagnostic::new(severity, code, message).at(place).wide(name.chars().count()));
+                };
+                for (known, other) in board {
+                    if (known == name) != (*other == number) {
+                        let message = format!(
+                            "board.toml has the {role} {known} with the number {other}, the image {name} with {number}"
+                        );
+                        say(self.lack, Code::AccountTwice, message);
+                    }
+                }
+                if (self.dynamic.first..=self.dynamic.last).contains(&number) {
+                    let message = format!(
+                        "the image's {role} {name} has the number {number}, one of those that dynamic users are given ({}-{})",
+                        self.dynamic.first, self.dynamic.last
+                    );
+                    say(Severity::Warning, Code::DynamicRange, message);
+                }
+            }
+        }
+    }
+
     /// Names and numbers of passwd(5) or group(5).
     fn accounts(&self, path: &str) -> Vec<(String, u32)> {
         let text = self.read(path).unwrap_or_default();
-        let entry = |line: &str| {
-            let mut fields = line.split(':');
-            Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
-        };
-        text.lines().filter_map(entry).collect()
+        text.lines().filter_map(account).map(|(name, number)| (name.to_owned(), number)).collect()
     }
+}
+
+/// Name and number of a line of passwd(5) or group(5).
+fn account(line: &str) -> Option<(&str, u32)> {
+    let mut fields = line.split(':');
+    Some((fields.next()?, fields.nth(1)?.parse().ok()?))
 }
 
 impl Accounts {

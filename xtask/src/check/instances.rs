@@ -6,6 +6,8 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{
     Image, assemble, cx_of,
     files::{Files, Found},
+    fragment,
+    triggered::template_of,
 };
 use crate::{
     diag::{Code, Diagnostic, Diagnostics},
@@ -42,12 +44,14 @@ pub fn units(files: &Files, image: &Image, sink: &mut Diagnostics) -> Vec<Unit> 
         asked.extend(loader.default_instance(template).iter().map(at_once));
     }
     loader.instances(asked);
+    loader.loose_drop_ins();
     loader.units
 }
 
 /// The units that `unit` names and that may be instances.
 fn named(unit: &Unit) -> impl Iterator<Item = Located<String>> + use<'_> {
-    unit.relations.iter().map(|(_, name)| name).chain(&unit.install.also).cloned()
+    let started = unit.kind.triggers();
+    unit.relations.iter().map(|(_, name)| name).chain(&unit.install.also).chain(started).cloned()
 }
 
 struct Loader<'f> {
@@ -79,6 +83,25 @@ impl Loader<'_> {
         Some(assemble(found, sections, cx, self.sink))
     }
 
+    /// Looks at the drop-ins of units that are not there: what they say may be wrong all the same.
+    fn loose_drop_ins(&mut self) {
+        let files = self.files;
+        let sink = &*self.sink;
+        for loose in files.loose_drop_ins(|file| sink.has_read(file)) {
+            let file = self.reader.file(&loose.found.file, self.sink);
+            if self.reader.is_exhausted() {
+                return;
+            }
+            fragment(&loose.found, &file.sections, cx_of(&loose.found, self.shell), self.sink);
+            let known = |unit: &Unit| unit.name == loose.unit;
+            if !loose.of_many && !self.units.iter().any(known) {
+                let message =
+                    format!("{}: there is no {} to add this to", loose.found.file.display(), loose.unit);
+                self.sink.push(Diagnostic::warning(Code::LooseDropIn, message));
+            }
+        }
+    }
+
     /// The instance that the template itself names. Its own problems count even if nobody uses it.
     fn default_instance(&mut self, template: &Found) -> Option<String> {
         let UnitName { prefix, suffix, .. } = &template.name;
@@ -93,14 +116,15 @@ impl Loader<'_> {
     fn instances(&mut self, mut asked: VecDeque<Asked>) {
         let files = self.files;
         let mut known: BTreeSet<String> = self.units.iter().map(|unit| unit.name.clone()).collect();
-        let mut used = BTreeSet::new();
+        let mut used: BTreeSet<String> =
+            self.units.iter().filter_map(template_of).map(str::to_owned).collect();
         let mut made = 0;
         while let Some(Asked { name, depth }) = asked.pop_front() {
             let Ok(unit_name) = UnitName::new(&name.value) else { continue };
             let Some(template) = unit_name.template().and_then(|full| template(files, &full)) else {
                 continue;
             };
-            used.insert(&template.name.full);
+            used.insert(template.name.full.clone());
             if !known.insert(unit_name.full.clone()) {
                 continue;
             }
@@ -115,12 +139,13 @@ impl Loader<'_> {
             else {
                 return;
             };
+            used.extend(template_of(&unit).map(str::to_owned));
             asked.extend(named(&unit).map(|name| Asked { name, depth: depth + 1 }));
             self.units.push(unit);
         }
         for template in files.templates.iter().filter(|template| !used.contains(&template.name.full)) {
             let message = format!("{}: no unit names an instance of this template", template.file.display());
-            self.sink.push(Diagnostic::warning(Code::UnusedTemplate, message));
+            self.sink.push(Diagnostic::note(Code::UnusedTemplate, message));
         }
     }
 }

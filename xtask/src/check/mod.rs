@@ -9,11 +9,22 @@ mod files;
 mod finish;
 mod image;
 mod instances;
+mod kinds;
 mod known;
+mod mount;
+mod owners;
 mod relations;
+mod resource;
+mod scheduling;
 mod service;
+mod socket;
 mod streams;
+mod suspicious;
+mod system_calls;
+mod trigger;
+mod triggered;
 pub mod verb;
+mod view;
 
 use std::path::PathBuf;
 
@@ -30,6 +41,8 @@ pub use draft::START_LIMIT;
 pub use draft::service as default_service;
 use draft::{Cx, Draft};
 use files::{Files, Found};
+#[cfg(test)]
+pub use kinds::kind as default_kind;
 
 pub use image::Image;
 
@@ -53,6 +66,10 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     }
     units.sort_by(|one, other| one.name.cmp(&other.name));
     image.check(&units, sink);
+    if paths.iter().any(|path| path.is_dir()) {
+        triggered::check(&units, &files, sink);
+    }
+    owners::check(&units, sink);
     units
 }
 
@@ -67,8 +84,9 @@ fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics)
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
     for unit in units {
-        unit.later.iter().cloned().for_each(&mut say);
-        if let (false, Some(file)) = (unit.kind.is_started(), &unit.file) {
+        if unit.kind.is_started() {
+            unit.later.iter().cloned().for_each(&mut say);
+        } else if let Some(file) = &unit.file {
             let kind = unit.kind.suffix();
             let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
             say(Diagnostic::warning(Code::KindNotYet, message));
@@ -113,16 +131,35 @@ fn assemble<'s>(
     mut cx: Cx,
     sink: &mut Diagnostics,
 ) -> (Unit, String) {
-    let mut draft = Draft::new(&found.name, &found.file);
-    for section in sections {
-        known::section(&section.name, found.name.suffix, &mut cx);
-        take(section, &found.name, &mut draft, &mut cx);
-    }
+    let mut draft = draft(found, sections, &mut cx);
     let default_instance = std::mem::take(&mut draft.default_instance);
     let mut unit = finish::unit(draft, &found.name, &mut cx);
+    suspicious::unit(&unit, &mut cx);
+    owners::of_unit(&mut unit, &cx);
     unit.later = cx.lacking.drain(..).map(|(_, problem)| problem).collect();
     cx.drain(sink);
     (unit, default_instance)
+}
+
+/// Checks sections that make no whole unit.
+fn fragment<'s>(
+    found: &Found,
+    sections: impl IntoIterator<Item = &'s Section>,
+    mut cx: Cx,
+    sink: &mut Diagnostics,
+) {
+    draft(found, sections, &mut cx);
+    cx.drain(sink);
+}
+
+/// What all the sections say.
+fn draft<'s>(found: &Found, sections: impl IntoIterator<Item = &'s Section>, cx: &mut Cx) -> Draft {
+    let mut draft = Draft::new(&found.name, &found.file);
+    for section in sections {
+        known::section(&section.name, found.name.suffix, cx);
+        take(section, &found.name, &mut draft, cx);
+    }
+    draft
 }
 
 /// Applies every assignment of one section.
@@ -131,7 +168,7 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
     if !known::sections(unit.suffix).contains(&name) {
         return;
     }
-    if name == "Service" {
+    if !["Unit", "Install"].contains(&name) {
         cx.header = Some(section.name.clone());
     }
     draft.unit.install.present |= name == "Install";
@@ -141,6 +178,10 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             cx.problems.extend(known::unknown(name, unit.suffix, assignment));
             continue;
         };
+        suspicious::line(assignment, cx);
+        if name == "Socket" {
+            owners::listen(assignment, &mut draft.unit.claims, cx);
+        }
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {

@@ -1,8 +1,7 @@
 //! What the directives of systemd.service(5), systemd.kill(5) and the start limit do.
 
 use tomte::table::{
-    CommandKind, ExitSet, FailureMode, KillMode, Micros, NotifyAccess, Restart, ServiceType,
-    limits::COMMANDS_MAX,
+    CommandKind, ExitSet, FailureMode, KillMode, NotifyAccess, Restart, ServiceType, limits::COMMANDS_MAX,
 };
 
 use super::draft::{Cx, Draft};
@@ -63,27 +62,21 @@ pub fn restart_sec(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
-/// A timeout: 0 means none, as it always has (load-fragment.c, `config_parse_service_timeout`).
-pub fn timeout_of(a: &Assignment) -> Result<Micros, Diagnostic> {
-    let span = time::span(&a.value)?;
-    Ok(if span == Micros::ZERO { Micros::FOREVER } else { span })
-}
-
 /// `TimeoutStartSec=`.
 pub fn timeout_start(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.timeout_start = Some(timeout_of(a)?);
+    d.timeout_start = Some(time::timeout(&a.value)?);
     Ok(())
 }
 
 /// `TimeoutStopSec=`.
 pub fn timeout_stop(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.service().timeout_stop = timeout_of(a)?;
+    d.service().timeout_stop = time::timeout(&a.value)?;
     Ok(())
 }
 
 /// `TimeoutAbortSec=`; empty takes it back.
 pub fn timeout_abort(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.timeout_abort = if a.value.is_empty() { None } else { Some(timeout_of(a)?) };
+    d.timeout_abort = if a.value.is_empty() { None } else { Some(time::timeout(&a.value)?) };
     Ok(())
 }
 

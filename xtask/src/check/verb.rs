@@ -9,7 +9,11 @@ use std::{
 use anyhow::Result;
 
 use super::{Image, beyond_as, load_for};
-use crate::diag::{Diagnostics, Severity};
+use crate::{
+    bake::limits,
+    diag::{Diagnostics, Severity},
+    order,
+};
 
 /// `cargo xtask check`.
 #[derive(clap::Args, Debug)]
@@ -17,7 +21,8 @@ pub struct Args {
     /// Print the problems as JSON, on stdout.
     #[arg(long)]
     json: bool,
-    /// The image's root directory, or several that lie on each other: programs, users and groups that it lacks are errors.
+    /// The image's root directory, or several that lie on each other: programs, users, groups and units that it lacks
+    /// are errors.
     #[arg(long, value_name = "DIR")]
     rootfs: Vec<PathBuf>,
     /// Unit files, or directories of them.
@@ -31,6 +36,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let image = Image { roots: args.rootfs.clone(), ..Image::default() };
     let units = load_for(&args.paths, &image, &mut sink);
     beyond_as(Some(Severity::Note), &units, &mut sink);
+    units.iter().for_each(|unit| limits::of_unit(unit, &mut sink));
+    order::check_set(&units, !args.rootfs.is_empty(), &mut sink);
     if args.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&sink.to_json())?)?;
     } else {

@@ -73,6 +73,7 @@ codes! {
     T0018 UnusedTemplate "a template that nobody uses";
     T0019 LooseLink "a link that belongs to no unit";
     T0020 NotShown "more problems than are shown";
+    T0021 LooseDropIn "a drop-in without a unit";
 
     T0101 Word "a word that is none of those expected";
     T0102 Number "no number";
@@ -94,6 +95,13 @@ codes! {
     T0118 CommandPrefix "prefixes of a command that do not go together";
     T0119 ResourceLimit "no resource limit";
     T0120 ConditionParameter "a condition without a parameter";
+    T0121 Size "no size, share or rate";
+    T0122 CalendarEvent "no calendar expression";
+    T0123 Address "no address of a socket";
+    T0124 Network "no IP prefix, network interface or rule for binding";
+    T0125 Device "no device, or nothing that goes with one";
+    T0130 SystemCall "no system call, and no group of them";
+    T0131 AllowedWithError "an error for a system call that is allowed";
 
     T0201 UnknownKey "an unknown key";
     T0202 UnknownSection "an unknown section";
@@ -112,17 +120,31 @@ codes! {
     T0306 AmbientCapability "a capability that is given and taken away";
     T0307 DynamicUserName "a name that no dynamic user can have";
     T0308 DynamicUserImplies "a setting that DynamicUser= overrides";
+    T0309 NothingToWaitFor "a socket, timer or path unit that nothing can start";
+    T0310 Trigger "a unit that cannot be started by this one";
+    T0311 Accept "what Accept=yes does not go with";
+    T0312 SocketLinks "links to a socket that has not exactly one node";
+    T0313 MountName "a mount or swap unit of another name than its path";
+    T0314 NothingToMount "a mount unit without What=";
+    T0320 NothingStarts "a filter of system calls that lets no program start";
 
     T0401 OrderingCycle "units that wait for each other";
     T0402 MissingUnit "a unit that is not there";
     T0403 NamesItself "a unit that names itself";
     T0404 UnitTwice "two units of one name";
     T0405 AliasTwice "two units of one alias";
+    T0406 SharedOwner "two units that have the same thing for their own";
+    T0407 NeedEachOther "units that need each other";
+    T0408 NeedsWhatItExcludes "a unit that needs what it excludes";
+    T0409 StartBound "a boot that may take too long";
+    T0410 AliasKind "an alias of another kind";
 
     T0501 MissingProgram "a program that the image lacks";
     T0502 NotExecutable "a file that cannot be executed";
     T0503 MissingUser "a user or group that the image lacks";
     T0504 TakenName "a dynamic user whose name is taken";
+    T0505 AccountTwice "a name or number of two users or groups";
+    T0506 DynamicRange "a user or group with a number for dynamic users";
 
     T0601 TableLimit "more than a table holds";
 
@@ -130,6 +152,13 @@ codes! {
     T0702 LockChanged "uids.lock was updated";
 
     T0801 VanishingVariable "a word that vanishes when the command runs";
+    T0802 NeverElapses "a calendar expression that no moment fits";
+    T0803 BlankOption "a blank between mount options";
+    T0804 UnexpandedTemplate "a word that a build was to replace";
+    T0805 LimitNeverReached "a limit of starts that is never reached";
+    T0806 WorldWritable "a mode that lets everybody write";
+    T0807 ForkingWithoutPidFile "a service that forks and does not say which process it is";
+    T0808 UserWithoutNarrowing "a user of its own, and nothing else that narrows";
 
     T0901 NotYet "a directive that PID 1 cannot do yet";
     T0902 ProtectionNotYet "a protection that PID 1 cannot give yet";

@@ -14,13 +14,15 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tomte::table::{Kind, Relation, Table, UnitId};
+use tomte::table::{FilterId, Kind, Relation, Table, UnitId};
 
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
     board::Board,
     diag::{Code, Diagnostics, Severity, closest},
-    order::{Node, Origin},
+    order::{self, Node, Origin},
+    seccomp,
+    values::time,
 };
 
 /// `cargo xtask explain`.
@@ -96,6 +98,7 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         explanation.add("Commands", words::commands(service));
         explanation.add("Service", words::service(&unit, service));
         explanation.add("Processes", words::exec(&service.exec));
+        explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
     }
     Ok(explanation)
@@ -116,9 +119,25 @@ fn about(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
         ("File".to_owned(), vec![file]),
         ("Started at boot".to_owned(), vec![at_boot.to_owned()]),
         ("Place in the order".to_owned(), vec![format!("{} of {waves}", node.wave)]),
+        ("Start takes at most".to_owned(), longest(baked, id)),
     ];
     rows.retain(|(_, values)| values.iter().any(|value| !value.is_empty()));
     rows
+}
+
+/// What its filter does. The model has the settings, the table only what came of them.
+fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row> {
+    let program = filter.and_then(|id| baked.filters.programs.get(id.index()));
+    let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
+    let policy = &service.exec.system_calls;
+    [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
+}
+
+/// How long it may take until the unit has started, and the units that it may wait for.
+fn longest(baked: &Baked, id: UnitId) -> Vec<String> {
+    let bound = order::bound::of(&baked.graph, id);
+    let time = time::shown(bound.time);
+    if bound.way.len() < 2 { vec![time] } else { vec![time, order::way(&baked.graph, &bound.way)] }
 }
 
 fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {

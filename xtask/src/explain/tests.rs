@@ -1,6 +1,6 @@
 use std::{fs, path::Path};
 
-use super::*;
+use super::{step::Step, *};
 
 const STEPS: &str = "Steps";
 
@@ -72,7 +72,7 @@ fn what_differs_from_the_defaults_is_said_in_systemds_words() {
 fn text_and_json_say_the_same() {
     let explanation = explained("app", "[Service]\nExecStart=/bin/true\n").unwrap();
     let (text, json) = (explanation.to_text(), explanation.to_json());
-    assert!(text.contains("\n[Commands]\n  ExecStart           /bin/true\n"), "{text}");
+    assert!(text.contains("\n[Commands]\n  ExecStart            /bin/true\n"), "{text}");
     assert_eq!(json["Commands"]["ExecStart"], json!(["/bin/true"]));
     assert!(Path::new(json["Unit"]["File"][0].as_str().unwrap()).ends_with("b/units/app.service"));
 }
@@ -91,7 +91,7 @@ fn variants_are_written_with_hyphens() {
     assert_eq!(words::word(Restart::OnWatchdog), "on-watchdog");
     assert_eq!(words::word(KillMode::ControlGroup), "control-group");
     let spans = [Micros(1_500), Micros::from_secs(90), Micros::FOREVER, Micros(1_500_000)];
-    assert_eq!(spans.map(words::span), ["1500us", "90s", "infinity", "1500ms"]);
+    assert_eq!(spans.map(time::shown), ["1500us", "90s", "infinity", "1500ms"]);
 }
 
 #[test]
@@ -108,9 +108,11 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
     let all = names(
         "[Service]\nExecStart=/bin/true\nDynamicUser=yes\nRuntimeDirectory=a\nStateDirectory=a\nCacheDirectory=a\n\
          LogsDirectory=a\nConfigurationDirectory=a\nCapabilityBoundingSet=CAP_NET_RAW\n\
-         AmbientCapabilities=CAP_NET_RAW\n",
+         AmbientCapabilities=CAP_NET_RAW\nPrivateNetwork=yes\nPrivateUsers=yes\nSecureBits=noroot\n\
+         OOMScoreAdjust=5\nCoredumpFilter=all\nCPUSchedulingPolicy=batch\nNice=5\nCPUAffinity=0\nIOSchedulingClass=idle\n\
+         TimerSlackNSec=1us\nPersonality=x86-64\n",
     );
-    assert_eq!(all, step::Step::ALL.map(|step| step.name().to_owned()));
+    assert_eq!(all, Step::ALL.map(|step| step.name().to_owned()));
 }
 
 #[test]
@@ -125,10 +127,7 @@ fn a_step_says_what_it_does_and_how_its_failure_looks() {
             "state-directory",
             "makes /var/lib/x, /var/lib/y, mode 0700, owned by the user   # exit 238 if it fails",
         ),
-        (
-            "namespace",
-            "enters a mount namespace with a /tmp and a /var/tmp of the service's own; the homes read-only   # exit 226 if it fails",
-        ),
+        ("namespace", "enters a mount namespace and makes the 5 mounts above   # exit 226 if it fails"),
         ("limits", "sets the umask 0077 and LimitNOFILE   # exit 205 if it fails"),
         (
             "working-directory",

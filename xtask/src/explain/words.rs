@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 
 use tomte::table::{
-    Board, Command, CommandKind, Exec, ExitSet, IdentityId, Micros, Preserve, PrivateTmp, Privilege, Service,
-    ServiceType, StrList, Unit,
+    Board, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Micros, Mount, Preserve, Privilege,
+    Service, ServiceType, StrList, Unit,
 };
 
 use super::Row;
-use crate::values::{capability, rlimit, signal};
+use crate::values::{capability, rlimit, signal, time};
 
 /// Collects the settings that differ from their default.
 #[derive(Default)]
@@ -127,27 +127,28 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     rows.unless("main", "ExitType", if service.exit_with_last { "cgroup" } else { "main" });
     rows.unless("no", "RemainAfterExit", yes(service.remain_after_exit));
     rows.unless("no", "Restart", word(service.restart));
-    rows.unless("100ms", "RestartSec", span(service.restart_delay));
+    rows.unless("100ms", "RestartSec", time::shown(service.restart_delay));
     rows.unless("normal", "RestartMode", if service.restart_direct { "direct" } else { "normal" });
     if service.restart_steps > 0 {
         rows.list("RestartSteps", [service.restart_steps.to_string()]);
-        rows.list("RestartMaxDelaySec", [span(service.restart_delay_max)]);
+        rows.list("RestartMaxDelaySec", [time::shown(service.restart_delay_max)]);
     }
-    rows.unless("10s", "StartLimitIntervalSec", span(unit.start_limit.interval));
+    rows.unless("10s", "StartLimitIntervalSec", time::shown(unit.start_limit.interval));
     rows.unless("5", "StartLimitBurst", unit.start_limit.burst.to_string());
     rows.unless("", "SuccessExitStatus", exits(&service.success_exit_status));
     rows.unless("", "RestartPreventExitStatus", exits(&service.restart_prevent_exit_status));
     rows.unless("", "RestartForceExitStatus", exits(&service.restart_force_exit_status));
     let oneshot = service.service_type == ServiceType::Oneshot;
-    rows.unless(if oneshot { "infinity" } else { "90s" }, "TimeoutStartSec", span(service.timeout_start));
-    rows.unless("90s", "TimeoutStopSec", span(service.timeout_stop));
-    rows.unless(&span(service.timeout_stop), "TimeoutAbortSec", span(service.timeout_abort));
+    let default = if oneshot { "infinity" } else { "90s" };
+    rows.unless(default, "TimeoutStartSec", time::shown(service.timeout_start));
+    rows.unless("90s", "TimeoutStopSec", time::shown(service.timeout_stop));
+    rows.unless(&time::shown(service.timeout_stop), "TimeoutAbortSec", time::shown(service.timeout_abort));
     rows.unless("terminate", "TimeoutStartFailureMode", word(service.start_failure_mode));
     rows.unless("terminate", "TimeoutStopFailureMode", word(service.stop_failure_mode));
-    rows.unless("infinity", "RuntimeMaxSec", span(service.runtime_max));
-    rows.unless(&span(Micros::ZERO), "RuntimeRandomizedExtraSec", span(service.runtime_extra));
+    rows.unless("infinity", "RuntimeMaxSec", time::shown(service.runtime_max));
+    rows.unless(&time::shown(Micros::ZERO), "RuntimeRandomizedExtraSec", time::shown(service.runtime_extra));
     rows.unless("none", "NotifyAccess", word(service.notify_access));
-    rows.unless(&span(Micros::ZERO), "WatchdogSec", span(service.watchdog));
+    rows.unless(&time::shown(Micros::ZERO), "WatchdogSec", time::shown(service.watchdog));
     if service.service_type == ServiceType::NotifyReload {
         rows.unless("HUP", "ReloadSignal", signal::name(service.reload_signal));
     }
@@ -179,17 +180,13 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         rows.list("CapabilityBoundingSet", [capabilities(exec.capability_bounding_set)]);
     }
     rows.unless("none", "AmbientCapabilities", capabilities(exec.ambient_capabilities));
-    rows.unless("no", "NoNewPrivileges", yes(exec.no_new_privileges));
-    let private_tmp = match exec.private_tmp {
-        PrivateTmp::No => "no",
-        PrivateTmp::Connected => "yes",
-        PrivateTmp::Disconnected => "disconnected",
-    };
-    rows.unless("no", "PrivateTmp", private_tmp);
-    rows.unless("no", "ProtectSystem", word(exec.protect_system));
-    rows.unless("no", "ProtectHome", word(exec.protect_home));
-    rows.unless("no", "RestrictSUIDSGID", yes(exec.restrict_suid_sgid));
-    rows.unless("no", "RemoveIPC", yes(exec.remove_ipc));
+    for (setting, value) in exec.posture.iter().filter_map(|setting| setting.split_once('=')) {
+        // Those without a value have rows of their own, DynamicUser= is part of the identity.
+        if !value.is_empty() && setting != "DynamicUser" {
+            rows.list(setting, [value.to_owned()]);
+        }
+    }
+    rows.list("Mounts", exec.view.mounts.iter().map(mount));
     for directories in exec.directories.iter() {
         let setting = directories.kind.setting();
         let path = |name: &str| format!("{}/{name}", directories.kind.prefix());
@@ -211,6 +208,31 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     rows.0
 }
 
+/// One mount of the unit's view.
+fn mount(mount: Mount<'_>) -> String {
+    let what = match mount.content {
+        Content::Itself => "as it is".to_owned(),
+        Content::Bind if mount.source == mount.path => "the host's own".to_owned(),
+        Content::Bind => format!("the host's {}", mount.source),
+        Content::BindOne => format!("the host's {} without what is mounted below", mount.source),
+        Content::New => format!("new, {}", mount.source),
+        Content::Devices => "the devices that every program expects".to_owned(),
+        Content::PrivateTmp => "a directory of the unit's own".to_owned(),
+        Content::Inaccessible => "out of reach".to_owned(),
+    };
+    let names = [
+        (Mount::RDONLY, "read-only"),
+        (Mount::NOSUID, "nosuid"),
+        (Mount::NODEV, "nodev"),
+        (Mount::NOEXEC, "noexec"),
+    ];
+    let flags = names.into_iter().filter(|(flag, _)| (mount.set | mount.only) & flag != 0);
+    let optional = mount.optional.then_some("if it is there");
+    let words: Vec<&str> = flags.map(|(_, name)| name).chain(optional).collect();
+    let words = if words.is_empty() { String::new() } else { format!(", {}", words.join(", ")) };
+    format!("{}: {what}{words}", mount.path)
+}
+
 const fn yes(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
 }
@@ -225,16 +247,6 @@ pub(super) fn word(variant: impl Debug) -> String {
         word.push(letter.to_ascii_lowercase());
     }
     word
-}
-
-/// A time span in the largest unit that has no fraction.
-pub(super) fn span(span: Micros) -> String {
-    match span {
-        Micros::FOREVER => "infinity".to_owned(),
-        Micros(micros) if micros.is_multiple_of(1_000_000) => format!("{}s", micros / 1_000_000),
-        Micros(micros) if micros.is_multiple_of(1_000) => format!("{}ms", micros / 1_000),
-        Micros(micros) => format!("{micros}us"),
-    }
 }
 
 fn amount(limit: u64) -> String {

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use serde::Serialize;
+use tomte::table::Write;
 use tomte::{
     table::{self, Table},
     wire,

@@ -3,9 +3,15 @@
 //!
 //! Types that the table has are the table's own.
 
+mod claims;
 mod exec;
 mod kinds;
+mod mount;
 mod relations;
+mod resource;
+mod socket;
+mod trigger;
+mod view;
 
 use std::path::PathBuf;
 
@@ -13,9 +19,17 @@ use tomte::table::{Manners, StartLimit};
 
 use crate::diag::Diagnostic;
 
-pub use exec::{Command, Directories, Exec};
-pub use kinds::{Kind, Mount, Service, Socket, Swap};
+pub use claims::{Claim, Owned};
+pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
+pub use kinds::{Kind, Service};
+pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};
+pub use resource::{Controller, CpuWeight, Delegate, DevicePolicy, Interfaces, PressureWatch, Resources};
+pub use socket::{BindIpv6Only, Listen, Socket, SocketCommand, Timestamping};
+pub use trigger::{Elapse, Path, PathEvent, Timer, TimerBase};
+pub use view::{
+    Access, AccessPath, BindPath, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem, View,
+};
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,10 +40,19 @@ pub struct Place {
 }
 
 /// A value and where it was written; `None` for defaults and implied values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
 pub struct Located<T> {
     pub value: T,
+    #[serde(skip)]
     pub place: Option<Place>,
+}
+
+impl<T> Located<T> {
+    /// A value that stands in no file.
+    pub const fn implied(value: T) -> Self {
+        Self { value, place: None }
+    }
 }
 
 /// One unit.
@@ -49,6 +72,8 @@ pub struct Unit {
     pub manners: Manners,
     pub install: Install,
     pub kind: Kind,
+    /// What only one unit can have for its own.
+    pub claims: Vec<Claim>,
     /// What the unit asks for and this tomte's PID 1 cannot do yet: what `bake` has to say about it.
     pub later: Vec<Diagnostic>,
 }
@@ -67,6 +92,7 @@ impl Unit {
             manners: Manners::DEFAULT,
             install: Install::default(),
             kind,
+            claims: Vec::new(),
             later: Vec::new(),
         }
     }

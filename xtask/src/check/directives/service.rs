@@ -48,15 +48,17 @@ const DIRECTIVES: &[Directive] = &[
     supported("RestartForceExitStatus", |d, a, _| {
         s::exit_status(&mut d.service().restart_force_exit_status, a)
     }),
-    supported("RestartMaxDelaySec", |d, a, _| put(&mut d.service().restart_delay_max, s::timeout_of(a))),
+    supported("RestartMaxDelaySec", |d, a, _| {
+        put(&mut d.service().restart_delay_max, time::timeout(&a.value))
+    }),
     supported("RestartMode", s::restart_mode),
     supported("RestartPreventExitStatus", |d, a, _| {
         s::exit_status(&mut d.service().restart_prevent_exit_status, a)
     }),
     supported("RestartSec", s::restart_sec),
     supported("RestartSteps", |d, a, _| put(&mut d.service().restart_steps, scalar::number(&a.value))),
-    needed("RootDirectoryStartOnly", Off::No, boolean).narrowing(),
-    supported("RuntimeMaxSec", |d, a, _| put(&mut d.service().runtime_max, s::timeout_of(a))),
+    supported("RootDirectoryStartOnly", boolean).narrowing(),
+    supported("RuntimeMaxSec", |d, a, _| put(&mut d.service().runtime_max, time::timeout(&a.value))),
     supported("RuntimeRandomizedExtraSec", |d, a, _| {
         put(&mut d.service().runtime_extra, time::span(&a.value))
     }),
