@@ -47,9 +47,11 @@ impl Unit<'_> {
     /// Whether every reference points into tables of the given sizes and every list is whole and within its limit.
     pub fn is_sound(&self, units: usize, identities: usize, filters: usize) -> bool {
         let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
+        let related = self.related.count().is_some() && self.related.iter().all(|one| known(one.units));
         let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
         let conditions = self.conditions;
-        lists.into_iter().all(known)
+        related
+            && lists.into_iter().all(known)
             && conditions.count().is_some_and(|count| count <= CONDITIONS_MAX)
             && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {

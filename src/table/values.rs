@@ -52,8 +52,14 @@ impl IdentityId {
 }
 
 /// A filter's place in the board's list of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FilterId(pub u16);
+
+impl Write for FilterId {
+    fn write(&self, to: &mut Writer<'_>) {
+        self.0.write(to);
+    }
+}
 
 impl Read<'_> for FilterId {
     #[inline(always)]

@@ -75,6 +75,8 @@ impl Parts {
             after: IdList::default(),
             before: IdList::default(),
             conditions: List::default(),
+            related: List::default(),
+            manners: Manners::DEFAULT,
             start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
             kind,
         };
@@ -128,6 +130,7 @@ impl Parts {
             stop_failure_mode: FailureMode::Abort,
             runtime_max: Micros::from_secs(3600),
             runtime_extra: Micros::from_secs(60),
+            restart_direct: true,
             restart_steps: 3,
             restart_delay_max: Micros::from_secs(60),
             restart_growth: 2.5_f64.to_bits(),

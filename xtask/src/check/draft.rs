@@ -177,6 +177,7 @@ pub fn service() -> Service {
         stop_failure_mode: FailureMode::Terminate,
         runtime_max: Micros::FOREVER,
         runtime_extra: Micros::ZERO,
+        restart_direct: false,
         restart_steps: 0,
         restart_delay_max: Micros::FOREVER,
         exit_with_last: false,

@@ -14,7 +14,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tomte::table::{FilterId, Kind, Table, UnitId};
+use tomte::table::{FilterId, Kind, Relation, Table, UnitId};
 
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
@@ -156,6 +156,21 @@ fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {
         row("After", node.after.iter().map(|(id, origin)| name(id) + &why(origin)).collect()),
         row("Before", node.before.iter().map(name).collect()),
     ];
+    let follows = |relation: Relation| match relation {
+        Relation::Requisite => "Requisite",
+        Relation::BoundBy => "BindsTo of",
+        Relation::Parts => "PartOf of",
+        Relation::StoppedAlong => "stopped along",
+        Relation::ReloadedAlong => "reloaded along",
+        Relation::Conflicts => "Conflicts",
+        Relation::Upholds => "Upholds",
+        Relation::UpheldBy => "UpheldBy",
+        Relation::OnFailure => "OnFailure",
+        Relation::OnSuccess => "OnSuccess",
+    };
+    rows.extend(
+        node.related.values().map(|(relation, ids)| row(follows(*relation), ids.iter().map(name).collect())),
+    );
     rows.retain(|(_, values)| !values.is_empty());
     rows
 }
