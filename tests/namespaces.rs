@@ -8,8 +8,10 @@ mod namespaces {
     mod directories;
     mod harness;
     mod identity;
+    mod isolation;
     mod privileges;
     mod process;
     mod sandbox;
     mod steps;
+    mod views;
 }

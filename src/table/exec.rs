@@ -35,10 +35,16 @@ record! {
         pub no_new_privileges: bool,
         /// `PrivateTmp=`.
         pub private_tmp: PrivateTmp,
-        /// `ProtectSystem=`.
-        pub protect_system: ProtectSystem,
-        /// `ProtectHome=`.
-        pub protect_home: ProtectHome,
+        /// `SecureBits=`: the kernel's SECBIT flags.
+        pub secure_bits: u8,
+        /// `KeyringMode=inherit`.
+        pub inherit_keyring: bool,
+        /// What the processes see of the file system.
+        pub view: View<'t>,
+        /// What else they share with nobody.
+        pub namespaces: Namespaces<'t>,
+        /// How much of the machine they get.
+        pub scheduling: Scheduling<'t>,
         /// What `SystemCallFilter=` and its kind let through, all in one.
         pub filter: Option<FilterId>,
         /// `RemoveIPC=`.
@@ -59,6 +65,8 @@ record! {
         pub syslog_identifier: &'t str,
         /// `IgnoreSIGPIPE=`.
         pub ignore_sigpipe: bool,
+        /// The settings that narrow what the processes may do, as a person would write them: `ProtectSystem=strict`.
+        pub posture: StrList<'t>,
     }
 }
 
@@ -87,26 +95,169 @@ choice! {
     }
 }
 
+record! {
+    /// The mount namespace: everything that `PrivateTmp=`, `ProtectSystem=`, `BindPaths=` and their kind ask for, put
+    /// together by the baker.
+    pub struct View<'t> {
+        /// There is a namespace, even if nothing is mounted in it.
+        pub own: bool,
+        /// `RootDirectory=`, or empty for `/`.
+        pub root: &'t str,
+        /// `MountFlags=`.
+        pub propagation: Propagation,
+        /// What is mounted, sorted by path: what is below something comes after it.
+        pub mounts: List<'t, Mount<'t>>,
+    }
+}
+
+record! {
+    /// One mount of a [`View`].
+    pub struct Mount<'t> {
+        /// Where: an absolute path below the view's root.
+        pub path: &'t str,
+        /// What is seen there.
+        pub content: Content,
+        /// Of [`Content::Bind`] the path that is seen, of a new file system its type, a colon and its options; else empty.
+        pub source: &'t str,
+        /// Flags that it gets, and what the view mounts below it as well, unless `clear` says otherwise there.
+        pub set: u8,
+        /// Flags that it alone gets.
+        pub only: u8,
+        /// Flags of what it is below that do not hold from here on.
+        pub clear: u8,
+        /// It is left out if `path` or `source` is missing.
+        pub optional: bool,
+    }
+}
+
+impl Mount<'_> {
+    /// Flag: nothing can be written. The numbers are the kernel's, of mount(2) and mount_setattr(2).
+    pub const RDONLY: u8 = 1;
+    /// Flag: SUID and SGID bits and file capabilities have no effect.
+    pub const NOSUID: u8 = 2;
+    /// Flag: device nodes cannot be opened.
+    pub const NODEV: u8 = 4;
+    /// Flag: nothing can be executed.
+    pub const NOEXEC: u8 = 8;
+    /// All of them.
+    pub const FLAGS: u8 = Self::RDONLY | Self::NOSUID | Self::NODEV | Self::NOEXEC;
+}
+
 choice! {
-    /// `ProtectSystem=`.
-    #[expect(missing_docs, reason = "systemd.exec(5) names them")]
-    pub enum ProtectSystem {
-        No,
-        Yes,
-        Full,
-        Strict,
+    /// What a [`Mount`] shows.
+    pub enum Content {
+        /// What is there anyhow.
+        Itself,
+        /// What is at another path of PID 1's, with all mounts below it.
+        Bind,
+        /// The same without the mounts below it.
+        BindOne,
+        /// A new file system.
+        New,
+        /// A new file system with the devices that every program expects.
+        Devices,
+        /// A directory of the unit's own below the host's /tmp or /var/tmp.
+        PrivateTmp,
+        /// Nothing that could be opened, listed or entered.
+        Inaccessible,
     }
 }
 
 choice! {
-    /// `ProtectHome=`.
+    /// `MountFlags=`.
     #[expect(missing_docs, reason = "systemd.exec(5) names them")]
-    pub enum ProtectHome {
-        No,
-        Yes,
-        ReadOnly,
-        Tmpfs,
+    pub enum Propagation {
+        Shared,
+        Slave,
+        Private,
     }
+}
+
+record! {
+    /// Namespaces besides that of mounts.
+    pub struct Namespaces<'t> {
+        /// `PrivateNetwork=`.
+        pub network: bool,
+        /// `PrivateIPC=`.
+        pub ipc: bool,
+        /// `PrivatePIDs=`.
+        pub processes: bool,
+        /// `ProtectHostname=`.
+        pub hostname: bool,
+        /// `PrivateUsers=`.
+        pub users: PrivateUsers,
+        /// `NetworkNamespacePath=`, or empty.
+        pub network_path: &'t str,
+        /// `IPCNamespacePath=`, or empty.
+        pub ipc_path: &'t str,
+    }
+}
+
+impl Namespaces<'_> {
+    /// PID 1's.
+    pub const HOST: Self = Self {
+        network: false,
+        ipc: false,
+        processes: false,
+        hostname: false,
+        users: PrivateUsers::No,
+        network_path: "",
+        ipc_path: "",
+    };
+}
+
+choice! {
+    /// `PrivateUsers=`.
+    pub enum PrivateUsers {
+        /// The host's.
+        No,
+        /// Root and the unit's own user.
+        Own,
+        /// The first 65536, as themselves.
+        Identity,
+    }
+}
+
+record! {
+    /// What a process can say about its share of the machine. What is `None` or empty stays as PID 1 has it.
+    pub struct Scheduling<'t> {
+        /// `Nice=`, plus 20.
+        pub nice: Option<u8>,
+        /// `CPUSchedulingPolicy=`: the kernel's SCHED number.
+        pub policy: Option<u8>,
+        /// `CPUSchedulingPriority=`.
+        pub priority: u8,
+        /// `CPUSchedulingResetOnFork=`.
+        pub reset_on_fork: bool,
+        /// `CPUAffinity=`: bit n of byte m is processor 8 m + n.
+        pub affinity: &'t [u8],
+        /// `IOSchedulingClass=` in the top three bits, `IOSchedulingPriority=` in the rest.
+        pub io_priority: Option<u16>,
+        /// `Personality=`: the kernel's PER number.
+        pub personality: Option<u32>,
+        /// `OOMScoreAdjust=`, as the kernel's file takes it.
+        pub oom_score_adjust: &'t str,
+        /// `CoredumpFilter=`, likewise.
+        pub coredump_filter: &'t str,
+        /// `TimerSlackNSec=`, likewise.
+        pub timer_slack: &'t str,
+    }
+}
+
+impl Scheduling<'_> {
+    /// As PID 1 has it.
+    pub const UNSET: Self = Self {
+        nice: None,
+        policy: None,
+        priority: 0,
+        reset_on_fork: false,
+        affinity: &[],
+        io_priority: None,
+        personality: None,
+        oom_score_adjust: "",
+        coredump_filter: "",
+        timer_slack: "",
+    };
 }
 
 record! {

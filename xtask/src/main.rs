@@ -31,6 +31,7 @@ mod golden;
 mod host;
 mod import;
 mod model;
+mod mounts;
 mod order;
 mod progress;
 mod qemu;

@@ -6,6 +6,7 @@ mod filters;
 mod identities;
 mod inputs;
 mod limits;
+mod posture;
 mod record;
 pub mod verb;
 mod verify;

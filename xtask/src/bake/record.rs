@@ -7,17 +7,19 @@ use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Name, Service, StrList, Unit, UnitId,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Scheduling, Service,
+    StrList, Unit, UnitId, View,
 };
 
 use super::{
     conditions,
     filters::Filters,
     identities::{Identity, dynamic_name},
+    posture,
 };
 use crate::{
     board::Board,
-    model,
+    model, mounts,
     order::{Graph, Node},
     seccomp::Program,
 };
@@ -167,8 +169,11 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         ambient_capabilities: exec.ambient_capabilities,
         no_new_privileges: exec.no_new_privileges,
         private_tmp: exec.private_tmp,
-        protect_system: exec.protect_system,
-        protect_home: exec.protect_home,
+        secure_bits: exec.secure_bits,
+        inherit_keyring: exec.inherit_keyring,
+        view: view(arena, exec)?,
+        namespaces: namespaces(exec),
+        scheduling: scheduling(arena, &exec.scheduling),
         filter: shared.filters.of(&exec.system_calls),
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
@@ -179,7 +184,68 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
+        posture: strings(arena, posture::of(exec))?,
     })
+}
+
+/// The record of the namespaces besides that of mounts.
+fn namespaces(exec: &model::Exec) -> Namespaces<'_> {
+    let wanted = &exec.namespaces;
+    Namespaces {
+        network: wanted.network,
+        ipc: wanted.ipc,
+        processes: wanted.pids,
+        hostname: exec.protect.hostname,
+        users: wanted.users,
+        network_path: &wanted.network_path,
+        ipc_path: &wanted.ipc_path,
+    }
+}
+
+/// The record of the share of the machine.
+fn scheduling<'a>(arena: &'a Bump, wanted: &model::Scheduling) -> Scheduling<'a> {
+    /// Without a level: the kernel's default.
+    const IO_LEVEL: u8 = 4;
+    let mut affinity = vec![0_u8; wanted.affinity.last().map_or(0, |last| usize::from(*last) / 8 + 1)];
+    for processor in &wanted.affinity {
+        affinity[usize::from(*processor) / 8] |= 1 << (processor % 8);
+    }
+    let io = wanted.io_class.is_some() || wanted.io_priority.is_some();
+    // A level without a class is of the class that has levels (load-fragment.c).
+    let (class, level) = (wanted.io_class.unwrap_or(2), wanted.io_priority.unwrap_or(IO_LEVEL));
+    let text = |number: Option<String>| arena.alloc_str(&number.unwrap_or_default());
+    Scheduling {
+        nice: wanted.nice.map(|nice| (i16::from(nice) + 20) as u8),
+        policy: wanted.policy,
+        priority: wanted.priority,
+        reset_on_fork: wanted.reset_on_fork,
+        affinity: arena.alloc_slice_copy(&affinity),
+        io_priority: io.then(|| u16::from(class) << 13 | u16::from(level)),
+        personality: wanted.personality,
+        oom_score_adjust: text(wanted.oom_score_adjust.map(|score| score.to_string())),
+        coredump_filter: text(wanted.coredump_filter.map(|filter| format!("{filter:#x}"))),
+        timer_slack: text(wanted.timer_slack.map(|slack| slack.to_string())),
+    }
+}
+
+/// The record of what the processes see of the file system.
+fn view<'a>(arena: &'a Bump, exec: &'a model::Exec) -> Result<View<'a>> {
+    let view = mounts::view(exec);
+    let records: Vec<Mount<'a>> = view
+        .mounts
+        .iter()
+        .map(|one| Mount {
+            path: arena.alloc_str(&one.path),
+            content: one.content,
+            source: arena.alloc_str(&one.source),
+            set: one.set,
+            only: one.only,
+            clear: one.clear,
+            optional: one.optional,
+        })
+        .collect();
+    let root = arena.alloc_str(&view.root);
+    Ok(View { own: view.own, root, propagation: view.propagation, mounts: list(arena, &records) })
 }
 
 /// The record of one directory setting.

@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, ProtectHome,
-    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
+    StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::{Exec, Kind, Located, Mount, Path, Resources, Service, Socket, Swap, Timer, Unit},
+    model::{
+        Exec, Kind, Located, Mount, Namespaces, Path, Protect, ProtectHome, ProtectSystem, Resources,
+        Scheduling, Service, Socket, Swap, Timer, Unit, View,
+    },
     read::{Assignment, Text},
     seccomp::policy::Policy,
     values::{specifier::Specifiers, unit_name::UnitName},
@@ -208,6 +211,12 @@ pub fn exec() -> Exec {
         private_tmp: PrivateTmp::No,
         protect_system: ProtectSystem::No,
         protect_home: ProtectHome::No,
+        protect: Protect::default(),
+        view: View::default(),
+        namespaces: Namespaces::host(),
+        scheduling: Scheduling::default(),
+        secure_bits: 0,
+        inherit_keyring: false,
         system_calls: Policy::default(),
         remove_ipc: false,
         directories: Vec::new(),

@@ -1,14 +1,14 @@
 //! What the directives of systemd.exec(5) do.
 
 use tomte::table::{
-    DirectoryKind, Preserve, PrivateTmp, ProtectHome, ProtectSystem,
+    DirectoryKind, Preserve, PrivateTmp,
     limits::{DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, WORDS_BYTES_MAX},
 };
 
 use super::draft::{Cx, Draft};
 use crate::{
     diag::{Code, Diagnostic},
-    model::Located,
+    model::{Located, ProtectHome, ProtectSystem},
     read::{Assignment, Text},
     values::{capability, directory, environment, path, rlimit, scalar, user, word, wrong},
 };
@@ -113,6 +113,37 @@ pub fn ambient_capabilities(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `KeyringMode=`.
+pub fn keyring_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let choices = [("inherit", true), ("private", false), ("shared", false)];
+    d.exec().inherit_keyring = scalar::choice(&a.value, &choices)?;
+    let shared = a.value.as_str() == "shared";
+    let message = "KeyringMode=\"shared\" is not supported by this tomte";
+    let problem = || wrong(&a.value, Code::NotYet, message);
+    cx.later(a, shared.then(|| problem().help("KeyringMode=private gives the service an empty keyring")));
+    Ok(())
+}
+
+/// `SecureBits=`: adds, or takes all back.
+pub fn secure_bits(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    const BITS: [(&str, u8); 6] = [
+        ("noroot", 1 << 0),
+        ("noroot-locked", 1 << 1),
+        ("no-setuid-fixup", 1 << 2),
+        ("no-setuid-fixup-locked", 1 << 3),
+        ("keep-caps", 1 << 4),
+        ("keep-caps-locked", 1 << 5),
+    ];
+    let bits = &mut d.exec().secure_bits;
+    if a.value.is_empty() {
+        *bits = 0;
+    }
+    for word in word::list(&a.value)? {
+        *bits |= scalar::choice(&word, &BITS)?;
+    }
+    Ok(())
+}
+
 /// `PrivateTmp=`.
 pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.exec().private_tmp = match a.value.as_str() {
@@ -127,7 +158,7 @@ pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 }
 
 /// `ProtectSystem=`.
-pub fn protect_system(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+pub fn protect_system(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.exec().protect_system = match a.value.as_str() {
         "strict" => ProtectSystem::Strict,
         "full" => ProtectSystem::Full,
@@ -136,14 +167,11 @@ pub fn protect_system(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             false => ProtectSystem::No,
         },
     };
-    let lacking = matches!(d.exec().protect_system, ProtectSystem::Full | ProtectSystem::Yes);
-    let help = "ProtectSystem=strict is enforced, and protects more";
-    cx.later(a, lacking.then(|| not_enforced(a).help(help)));
     Ok(())
 }
 
 /// `ProtectHome=`.
-pub fn protect_home(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+pub fn protect_home(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.exec().protect_home = match a.value.as_str() {
         "read-only" => ProtectHome::ReadOnly,
         "tmpfs" => ProtectHome::Tmpfs,
@@ -152,21 +180,11 @@ pub fn protect_home(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             false => ProtectHome::No,
         },
     };
-    let lacking = matches!(d.exec().protect_home, ProtectHome::Tmpfs | ProtectHome::Yes);
-    let help = "ProtectHome=read-only is enforced, but protects less";
-    cx.later(a, lacking.then(|| not_enforced(a).help(help)));
     Ok(())
 }
 
 fn boolean_or(value: &Text, words: &[&str]) -> Result<bool, Diagnostic> {
     scalar::boolean(value).map_err(|_| scalar::expected(value, &[&["yes", "no"], words].concat()))
-}
-
-fn not_enforced(a: &Assignment) -> Diagnostic {
-    let (key, value) = (a.key.as_str(), a.value.as_str());
-    let message =
-        format!("{key}={value:?} is not enforced by this tomte, so the service could do more than it may");
-    wrong(&a.value, Code::ProtectionNotYet, message)
 }
 
 /// The index in [`DirectoryKind::ALL`] of the setting that `key` belongs to.

@@ -3,8 +3,7 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, ProtectHome, ProtectSystem,
-    Restart, Rlimit, ServiceType,
+    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, Restart, Rlimit, ServiceType,
 };
 
 use super::{
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    model::{Directories, Exec, Unit},
+    model::{Directories, Exec, ProtectHome, ProtectSystem, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
 
@@ -39,6 +38,8 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         directories(&mut draft);
         capabilities(draft.exec(), cx);
         dynamic_user(draft.exec(), name, cx);
+        protect(draft.exec());
+        root_directory(draft.exec(), cx);
         system_calls(draft.exec(), cx);
     }
     draft.unit
@@ -151,6 +152,40 @@ fn capabilities(exec: &Exec, cx: &mut Cx) {
     }
 }
 
+/// `RootDirectoryStartOnly=yes` is nothing without `RootDirectory=`, and cannot be done yet with it.
+fn root_directory(exec: &Exec, cx: &mut Cx) {
+    let Some(a) = cx.written.get("RootDirectoryStartOnly").cloned() else { return };
+    if !exec.view.root.is_empty() && scalar::boolean(&a.value) == Ok(true) {
+        let message =
+            "RootDirectoryStartOnly= is not supported by this tomte: every command has RootDirectory=";
+        let problem = Diagnostic::error(Code::ProtectionNotYet, message).on(&a.key, 0..a.key.len());
+        cx.later(
+            &a,
+            Some(problem.help("remove it, and put + before the commands that need the image's own /")),
+        );
+    }
+}
+
+/// What `ProtectKernelModules=` and its kind take away for good.
+fn protect(exec: &mut Exec) {
+    const SYS_MODULE: u64 = 1 << 16;
+    const SYS_RAWIO: u64 = 1 << 17;
+    const SYS_TIME: u64 = 1 << 25;
+    const MKNOD: u64 = 1 << 27;
+    const SYSLOG: u64 = 1 << 34;
+    const WAKE_ALARM: u64 = 1 << 35;
+    let protect = exec.protect;
+    let lost = [
+        (protect.devices, MKNOD | SYS_RAWIO),
+        (protect.kernel_modules, SYS_MODULE),
+        (protect.kernel_logs, SYSLOG),
+        (protect.clock, SYS_TIME | WAKE_ALARM),
+    ];
+    for (_, capabilities) in lost.into_iter().filter(|(wanted, _)| *wanted) {
+        exec.capability_bounding_set &= !capabilities;
+    }
+}
+
 /// Fills in what `DynamicUser=yes` implies, and checks the names it needs.
 fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
     if !exec.dynamic_user {
@@ -204,8 +239,17 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
     exec.remove_ipc = true;
 }
 
-/// What the filter of system calls asks of other settings (exec-invoke.c, `seccomp_allows_drop_privileges`).
+/// What other settings ask of the filter of system calls, and what it asks of them (exec-invoke.c,
+/// `seccomp_allows_drop_privileges`).
 fn system_calls(exec: &mut Exec, cx: &mut Cx) {
+    let protect = exec.protect;
+    let policy = &mut exec.system_calls;
+    policy.raw_io = protect.devices;
+    policy.tunables = protect.kernel_tunables;
+    policy.modules = protect.kernel_modules;
+    policy.kernel_logs = protect.kernel_logs;
+    policy.clock = protect.clock;
+    policy.hostname = protect.hostname;
     if !exec.system_calls.allows("execve") {
         let help = "allow execve: every program is started with it";
         refuse(

@@ -21,6 +21,7 @@ mod system_calls;
 mod trigger;
 mod triggered;
 pub mod verb;
+mod view;
 
 use std::path::PathBuf;
 

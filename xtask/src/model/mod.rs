@@ -10,6 +10,7 @@ mod relations;
 mod resource;
 mod socket;
 mod trigger;
+mod view;
 
 use std::path::PathBuf;
 
@@ -17,13 +18,16 @@ use tomte::table::StartLimit;
 
 use crate::diag::Diagnostic;
 
-pub use exec::{Command, Directories, Exec};
+pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
 pub use kinds::{Kind, Service};
 pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};
 pub use resource::{Controller, CpuWeight, Delegate, DevicePolicy, Interfaces, PressureWatch, Resources};
 pub use socket::{BindIpv6Only, Listen, Socket, SocketCommand, Timestamping};
 pub use trigger::{Elapse, Path, PathEvent, Timer, TimerBase};
+pub use view::{
+    Access, AccessPath, BindPath, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem, View,
+};
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

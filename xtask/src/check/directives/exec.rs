@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{exec as e, streams, system_calls as s},
+    check::{exec as e, streams, system_calls as s, view as v},
     values::scalar,
 };
 
@@ -10,6 +10,8 @@ pub const PAGE: Page = Page { manual: "systemd.exec(5)", directives: DIRECTIVES 
 
 const IMAGES: &str = "images are not mounted for one service; `RootDirectory=` takes a directory";
 const LSM: &str = "no policy of a security module is loaded at boot; the other directives narrow without one";
+const NO_DEVICE_PROGRAM: &str =
+    "namespace, capabilities and filter as in systemd, without a program for the cgroup's devices";
 const NUMA: &str = "boards have one memory node; nothing is lost";
 const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
 const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
@@ -19,8 +21,8 @@ const DIRECTIVES: &[Directive] = &[
     supported("AmbientCapabilities", e::ambient_capabilities),
     refused("AppArmorProfile", Off::Empty, LSM).narrowing(),
     extra("BindLogSockets", boolean),
-    needed("BindPaths", Off::Empty, text).narrowing(),
-    needed("BindReadOnlyPaths", Off::Empty, text).narrowing(),
+    supported("BindPaths", v::bind).narrowing(),
+    supported("BindReadOnlyPaths", v::bind).narrowing(),
     extra("CPUAffinity", text).unless(Off::Empty),
     extra("CPUSchedulingPolicy", text).unless(Off::Empty),
     extra("CPUSchedulingPriority", text).unless(Off::Empty),
@@ -39,7 +41,7 @@ const DIRECTIVES: &[Directive] = &[
         .narrowing(),
     supported("Environment", e::environment),
     needed("EnvironmentFile", Off::Empty, text).note("write the variables into Environment="),
-    needed("ExecPaths", Off::Empty, text).narrowing(),
+    supported("ExecPaths", v::exec).narrowing(),
     needed("ExecSearchPath", Off::Empty, text).note("write absolute paths into the command lines"),
     refused("ExtensionDirectories", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImagePolicy", Off::Empty, IMAGES).narrowing(),
@@ -47,16 +49,14 @@ const DIRECTIVES: &[Directive] = &[
     supported("Group", |d, a, cx| put(&mut d.exec().group, e::user(a, cx))).narrowing(),
     extra("IOSchedulingClass", text).unless(Off::Empty),
     extra("IOSchedulingPriority", text).unless(Off::Empty),
-    needed("IPCNamespacePath", Off::Empty, text).narrowing(),
+    supported("IPCNamespacePath", |d, a, cx| put(&mut d.exec().namespaces.ipc_path, v::namespace(a, cx)))
+        .narrowing(),
     supported("IgnoreSIGPIPE", |d, a, _| put(&mut d.exec().ignore_sigpipe, scalar::boolean(&a.value))),
     needed("ImportCredential", Off::Empty, text)
         .note("credentials are files that the service expects to find"),
-    needed("InaccessibleDirectories", Off::Empty, text).narrowing(),
-    needed("InaccessiblePaths", Off::Empty, text).narrowing(),
-    needed("KeyringMode", Off::Word("inherit"), |_, a, _| {
-        scalar::choice(&a.value, &[("inherit", ()), ("private", ()), ("shared", ())])
-    })
-    .narrowing(),
+    supported("InaccessibleDirectories", v::inaccessible).narrowing(),
+    supported("InaccessiblePaths", v::inaccessible).narrowing(),
+    supported("KeyringMode", e::keyring_mode).narrowing(),
     supported("LimitAS", e::rlimit),
     supported("LimitCORE", e::rlimit).narrowing(),
     supported("LimitCPU", e::rlimit),
@@ -91,46 +91,69 @@ const DIRECTIVES: &[Directive] = &[
     supported("MemoryDenyWriteExecute", |d, a, _| s::switch(d, a, |policy| &mut policy.write_execute))
         .narrowing(),
     extra("MemoryKSM", boolean),
-    extra("MountAPIVFS", boolean),
-    extra("MountFlags", text).unless(Off::Empty),
+    supported("MountAPIVFS", v::mount_api),
+    supported("MountFlags", v::mount_flags),
     refused("MountImagePolicy", Off::Empty, IMAGES).narrowing(),
     refused("MountImages", Off::Empty, IMAGES).narrowing(),
     inert("NUMAMask", NUMA),
     inert("NUMAPolicy", NUMA),
-    needed("NetworkNamespacePath", Off::Empty, text).narrowing(),
+    supported("NetworkNamespacePath", |d, a, cx| {
+        put(&mut d.exec().namespaces.network_path, v::namespace(a, cx))
+    })
+    .narrowing(),
     extra("Nice", text).unless(Off::Empty),
-    needed("NoExecPaths", Off::Empty, text).narrowing(),
+    supported("NoExecPaths", v::no_exec).narrowing(),
     supported("NoNewPrivileges", |d, a, _| put(&mut d.exec().no_new_privileges, scalar::boolean(&a.value)))
         .narrowing(),
     extra("OOMScoreAdjust", text).unless(Off::Empty),
     refused("PAMName", Off::Empty, "no PAM session is opened; `User=` sets the user without one"),
     extra("PassEnvironment", text).unless(Off::Empty),
     extra("Personality", text).unless(Off::Empty),
-    needed("PrivateDevices", Off::No, boolean).narrowing(),
-    needed("PrivateIPC", Off::No, boolean).narrowing(),
-    needed("PrivateMounts", Off::No, text).narrowing(),
-    needed("PrivateNetwork", Off::No, boolean).narrowing(),
-    needed("PrivatePIDs", Off::No, text).narrowing(),
-    supported("PrivateTmp", e::private_tmp).narrowing(),
-    needed("PrivateUsers", Off::No, text).narrowing(),
-    needed("ProcSubset", Off::Word("all"), |_, a, _| scalar::choice(&a.value, &[("all", ()), ("pid", ())]))
+    supported("PrivateDevices", |d, a, _| put(&mut d.exec().protect.devices, scalar::boolean(&a.value)))
+        .narrowing()
+        .note(NO_DEVICE_PROGRAM),
+    supported("PrivateIPC", |d, a, _| put(&mut d.exec().namespaces.ipc, scalar::boolean(&a.value)))
         .narrowing(),
-    needed("ProtectClock", Off::No, boolean).narrowing(),
-    needed("ProtectControlGroups", Off::No, text).narrowing(),
-    supported("ProtectHome", e::protect_home).narrowing(),
-    needed("ProtectHostname", Off::No, boolean).narrowing(),
-    needed("ProtectKernelLogs", Off::No, boolean).narrowing(),
-    needed("ProtectKernelModules", Off::No, boolean).narrowing(),
-    needed("ProtectKernelTunables", Off::No, boolean).narrowing(),
-    needed("ProtectProc", Off::Word("default"), |_, a, _| {
-        scalar::choice(&a.value, &[("default", ()), ("noaccess", ()), ("invisible", ()), ("ptraceable", ())])
+    supported("PrivateMounts", |d, a, _| put(&mut d.exec().view.private_mounts, scalar::boolean(&a.value)))
+        .narrowing(),
+    supported("PrivateNetwork", |d, a, _| put(&mut d.exec().namespaces.network, scalar::boolean(&a.value)))
+        .narrowing(),
+    supported("PrivatePIDs", |d, a, _| put(&mut d.exec().namespaces.pids, scalar::boolean(&a.value)))
+        .narrowing(),
+    supported("PrivateTmp", e::private_tmp).narrowing(),
+    supported("PrivateUsers", v::private_users).narrowing(),
+    supported("ProcSubset", |d, a, _| {
+        put(&mut d.exec().view.processes_only, scalar::choice(&a.value, &[("all", false), ("pid", true)]))
     })
     .narrowing(),
+    supported("ProtectClock", |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
+        .narrowing()
+        .note(NO_DEVICE_PROGRAM),
+    supported("ProtectControlGroups", |d, a, _| {
+        put(&mut d.exec().protect.control_groups, scalar::boolean(&a.value))
+    })
+    .narrowing(),
+    supported("ProtectHome", e::protect_home).narrowing(),
+    supported("ProtectHostname", |d, a, _| put(&mut d.exec().protect.hostname, scalar::boolean(&a.value)))
+        .narrowing(),
+    supported("ProtectKernelLogs", |d, a, _| {
+        put(&mut d.exec().protect.kernel_logs, scalar::boolean(&a.value))
+    })
+    .narrowing(),
+    supported("ProtectKernelModules", |d, a, _| {
+        put(&mut d.exec().protect.kernel_modules, scalar::boolean(&a.value))
+    })
+    .narrowing(),
+    supported("ProtectKernelTunables", |d, a, _| {
+        put(&mut d.exec().protect.kernel_tunables, scalar::boolean(&a.value))
+    })
+    .narrowing(),
+    supported("ProtectProc", v::protect_proc).narrowing(),
     supported("ProtectSystem", e::protect_system).narrowing(),
-    needed("ReadOnlyDirectories", Off::Empty, text).narrowing(),
-    needed("ReadOnlyPaths", Off::Empty, text).narrowing(),
-    needed("ReadWriteDirectories", Off::Empty, text).narrowing(),
-    needed("ReadWritePaths", Off::Empty, text).narrowing(),
+    supported("ReadOnlyDirectories", v::read_only).narrowing(),
+    supported("ReadOnlyPaths", v::read_only).narrowing(),
+    supported("ReadWriteDirectories", v::read_write).narrowing(),
+    supported("ReadWritePaths", v::read_write).narrowing(),
     supported("RemoveIPC", |d, a, _| put(&mut d.exec().remove_ipc, scalar::boolean(&a.value))).narrowing(),
     supported("RestrictAddressFamilies", s::address_families).narrowing().note(NO_WAY_ROUND),
     refused(
@@ -146,7 +169,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("RestrictSUIDSGID", |d, a, _| s::switch(d, a, |policy| &mut policy.suid_sgid))
         .narrowing()
         .note(NO_WAY_ROUND),
-    needed("RootDirectory", Off::Empty, text).narrowing(),
+    supported("RootDirectory", v::root_directory).narrowing(),
     refused("RootEphemeral", Off::No, IMAGES).narrowing(),
     refused("RootHash", Off::Empty, IMAGES).narrowing(),
     refused("RootHashSignature", Off::Empty, IMAGES).narrowing(),
@@ -158,7 +181,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("RuntimeDirectoryMode", e::directory_mode),
     supported("RuntimeDirectoryPreserve", e::runtime_directory_preserve),
     refused("SELinuxContext", Off::Empty, LSM).narrowing(),
-    needed("SecureBits", Off::Empty, text).narrowing(),
+    supported("SecureBits", e::secure_bits).narrowing(),
     needed("SetCredential", Off::Empty, text).note("credentials are files that the service expects to find"),
     refused(
         "SetCredentialEncrypted",
@@ -191,7 +214,7 @@ const DIRECTIVES: &[Directive] = &[
     extra("TTYRows", text).unless(Off::Empty),
     extra("TTYVHangup", boolean).unless(Off::No),
     extra("TTYVTDisallocate", boolean).unless(Off::No),
-    needed("TemporaryFileSystem", Off::Empty, text).narrowing(),
+    supported("TemporaryFileSystem", v::temporary).narrowing(),
     extra("TimeoutCleanSec", span),
     extra("TimerSlackNSec", text).unless(Off::Empty),
     supported("UMask", |d, a, _| put(&mut d.exec().umask, scalar::mode(&a.value, 0o777))).narrowing(),

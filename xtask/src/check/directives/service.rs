@@ -60,7 +60,7 @@ const DIRECTIVES: &[Directive] = &[
     }),
     supported("RestartSec", s::restart_sec),
     extra("RestartSteps", number),
-    needed("RootDirectoryStartOnly", Off::No, boolean).narrowing(),
+    supported("RootDirectoryStartOnly", boolean).narrowing(),
     extra("RuntimeMaxSec", span),
     extra("RuntimeRandomizedExtraSec", span),
     needed("Sockets", Off::Empty, text).note("the service would not be given the sockets it expects"),
