@@ -55,12 +55,6 @@ impl IdentityId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FilterId(pub u16);
 
-impl Write for FilterId {
-    fn write(&self, to: &mut Writer<'_>) {
-        self.0.write(to);
-    }
-}
-
 impl Read<'_> for FilterId {
     #[inline(always)]
     fn empty() -> Self {

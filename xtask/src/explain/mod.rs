@@ -130,7 +130,7 @@ fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row
     let program = filter.and_then(|id| baked.filters.programs.get(id.index()));
     let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
     let policy = &service.exec.system_calls;
-    [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
+    [seccomp::words::lists(policy), seccomp::words::views(policy, baked.arch, program)].concat()
 }
 
 /// How long it may take until the unit has started, and the units that it may wait for.

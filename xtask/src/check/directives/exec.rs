@@ -10,6 +10,8 @@ pub const PAGE: Page = Page { manual: "systemd.exec(5)", directives: DIRECTIVES 
 
 const IMAGES: &str = "images are not mounted for one service; `RootDirectory=` takes a directory";
 const LSM: &str = "no policy of a security module is loaded at boot; the other directives narrow without one";
+const NO_DEVICE_PROGRAM: &str =
+    "namespace, capabilities and filter as in systemd, without a program for the cgroup's devices";
 const NUMA: &str = "boards have one memory node; nothing is lost";
 const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
 const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
@@ -108,7 +110,8 @@ const DIRECTIVES: &[Directive] = &[
     extra("PassEnvironment", text).unless(Off::Empty),
     supported("Personality", scheduling::personality),
     supported("PrivateDevices", |d, a, _| put(&mut d.exec().protect.devices, scalar::boolean(&a.value)))
-        .narrowing(),
+        .narrowing()
+        .note(NO_DEVICE_PROGRAM),
     supported("PrivateIPC", |d, a, _| put(&mut d.exec().namespaces.ipc, scalar::boolean(&a.value)))
         .narrowing(),
     supported("PrivateMounts", |d, a, _| put(&mut d.exec().view.private_mounts, scalar::boolean(&a.value)))
@@ -125,7 +128,7 @@ const DIRECTIVES: &[Directive] = &[
     .narrowing(),
     supported("ProtectClock", |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
         .narrowing()
-        .note("the clock's device can be read; setting it needs the capability that is gone"),
+        .note(NO_DEVICE_PROGRAM),
     supported("ProtectControlGroups", |d, a, _| {
         put(&mut d.exec().protect.control_groups, scalar::boolean(&a.value))
     })
