@@ -5,6 +5,7 @@ use heapless::Deque;
 use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd,
+        arguments::Arguments,
         errno::Text,
         poll::{Poll, READY_MAX},
         raw::process::Ending,
@@ -87,6 +88,8 @@ impl Token {
 pub(super) struct Kernel {
     pub(super) table: Table<'static>,
     pub(super) words: Words,
+    /// What PID 1 was started with.
+    pub(super) arguments: Arguments,
     pub(super) container: bool,
     pub(super) control: Control,
     notify: Notify,
@@ -131,6 +134,7 @@ impl Kernel {
         Ok(Self {
             table: boot.table,
             words: boot.words.clone(),
+            arguments: boot.arguments,
             container: boot.container,
             control: Control::new(&poll),
             notify: Notify::new(&boot.table, &poll),

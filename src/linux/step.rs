@@ -52,6 +52,8 @@ pub enum Step {
     ConfigurationDirectory,
     /// The environment variables.
     Environment,
+    /// `EnvironmentFile=` and `UnsetEnvironment=`.
+    EnvironmentFile,
     /// A session keyring of its own.
     Keyring,
     /// The network namespace.
@@ -88,7 +90,7 @@ pub enum Step {
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -113,6 +115,7 @@ impl Step {
         Self::LogsDirectory,
         Self::ConfigurationDirectory,
         Self::Environment,
+        Self::EnvironmentFile,
         Self::Keyring,
         Self::Network,
         Self::Namespace,
@@ -168,6 +171,7 @@ impl Step {
             Self::LogsDirectory => "logs-directory",
             Self::ConfigurationDirectory => "configuration-directory",
             Self::Environment => "environment",
+            Self::EnvironmentFile => "environment-file",
             Self::Keyring => "keyring",
             Self::Network => "network",
             Self::Namespace => "namespace",
@@ -191,7 +195,7 @@ impl Step {
     /// child; theirs is what systemd's result `resources` comes closest to.
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Clone | Self::Pipe | Self::Environment => 204, // MEMORY
+            Self::Clone | Self::Pipe | Self::EnvironmentFile | Self::Environment => 204, // MEMORY
             Self::Signals | Self::SignalMask => 207,
             Self::Session => 220,
             Self::User | Self::Identity | Self::PrivateUsers | Self::Ids => 217,
@@ -238,7 +242,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(40), None);
+        assert_eq!(Step::from_index(41), None);
     }
 
     #[test]

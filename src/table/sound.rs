@@ -7,9 +7,9 @@ use super::{
     Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Mount, Service,
     StrList, Unit, UnitId, View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX,
-        IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX,
-        WORDS_BYTES_MAX, WORDS_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX,
+        ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX,
+        USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -79,13 +79,18 @@ impl Exec<'_> {
             && paths.into_iter().all(is_path)
             && self.umask <= 0o777
             && holds(self.environment, ENVIRONMENT_MAX)
+            && holds(self.environment_files, ENVIRONMENT_FILES_MAX)
+            && holds(self.pass_environment, ENVIRONMENT_MAX)
+            && holds(self.unset_environment, ENVIRONMENT_MAX)
             && holds(self.supplementary_groups, GROUPS_MAX)
             && self.rlimits.count().is_some_and(|count| count <= RLIMITS_MAX)
             && self.rlimits.iter().all(|limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.count().is_some_and(|count| count <= DirectoryKind::ALL.len())
             && self.directories.iter().all(|directories| directories.is_sound())
             && self.view.is_sound()
-            && [self.namespaces.network_path, self.namespaces.ipc_path].into_iter().all(is_path)
+            && [self.namespaces.network_path, self.namespaces.ipc_path, self.search_path]
+                .into_iter()
+                .all(is_path)
             && self.scheduling.nice.is_none_or(|nice| nice < 40)
             && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
             && holds(self.posture, POSTURE_MAX)
