@@ -5,6 +5,7 @@ use heapless::Deque;
 use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd,
+        arguments::Arguments,
         poll::{Poll, READY_MAX},
         raw::process::Ending,
         report::{self, Reading, Report},
@@ -86,6 +87,8 @@ impl Token {
 pub(super) struct Kernel {
     pub(super) table: Table<'static>,
     pub(super) words: Words,
+    /// What PID 1 was started with.
+    pub(super) arguments: Arguments,
     pub(super) container: bool,
     pub(super) control: Control,
     notify: Notify,
@@ -130,6 +133,7 @@ impl Kernel {
         Ok(Self {
             table: boot.table,
             words: boot.words.clone(),
+            arguments: boot.arguments,
             container: boot.container,
             control: Control::new(&poll),
             notify: Notify::new(&boot.table, &poll),

@@ -90,7 +90,8 @@ impl Kernel {
         let tmp_token = self.tmp_token(spawn.unit);
         let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
-        let start = Start { command, spawn, extra: &extra, tmp_token, log, cgroup };
+        let inherited = self.arguments;
+        let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup };
         let plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
         let child = linux::spawn::spawn(&plan)?;
 

@@ -7,17 +7,19 @@ use heapless::{String, Vec};
 use crate::{
     linux::{
         BorrowedFd,
+        arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Stdio, Users,
-            View, Words,
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Login, Output, Plan, Stdio,
+            Users, View, Words,
         },
         signals,
     },
     supervisor::{Outcome, Pid, Slot, Spawn},
     table::{
-        Board, Command, Content, Directories, DirectoryKind, Exec, Micros, Mount, Namespaces, NotifyAccess,
-        Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Service, Stdin, Stdout, Unit,
+        Board, Command, Content, Directories, DirectoryKind, Exec, LoginEnvironment, Micros, Mount,
+        Namespaces, NotifyAccess, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Service, Stdin,
+        Stdout, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -128,14 +130,15 @@ impl<'t> Parts<'t> {
         exec: &Exec<'a>,
         start: Start<'a>,
     ) -> Plan<'a> {
-        let Start { command, spawn, extra, tmp_token, log, cgroup } = start;
+        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup } = start;
         // What takes a call comes first: all else would wait for it on the stack.
         let argv = words(command.argv.as_bytes());
         let environment = Environment {
             manager: words(board.environment.as_bytes()),
             extra,
             own_pid: if self.watchdog.is_empty() { &[] } else { &["WATCHDOG_PID"] },
-            unit: words(exec.environment.as_bytes()),
+            inherited: Some(inherited),
+            ..environment(exec)
         };
         let supplementary = words(exec.supplementary_groups.as_bytes());
         let (stdout, stderr) = (output(exec.stdout, log), output(exec.stderr, log));
@@ -199,6 +202,23 @@ impl<'t> Parts<'t> {
     }
 }
 
+/// What the unit says of its variables.
+fn environment<'a>(exec: &Exec<'a>) -> Environment<'a> {
+    Environment {
+        unit: words(exec.environment.as_bytes()),
+        files: words(exec.environment_files.as_bytes()),
+        pass: words(exec.pass_environment.as_bytes()),
+        unset: words(exec.unset_environment.as_bytes()),
+        search_path: exec.search_path,
+        login: match exec.login_environment {
+            LoginEnvironment::IfUser => Login::IfUser,
+            LoginEnvironment::Always => Login::Always,
+            LoginEnvironment::Never => Login::Never,
+        },
+        ..Environment::default()
+    }
+}
+
 /// How long the process may be silent, if that counts.
 fn watched(service: &Service<'_>, spawn: &Spawn) -> Option<Micros> {
     let watched = spawn.slot == Slot::Main && service.watchdog != Micros::ZERO;
@@ -224,6 +244,8 @@ pub(super) struct Start<'a> {
     pub(super) spawn: &'a Spawn,
     /// [`Parts::extra`].
     pub(super) extra: &'a [(&'a str, &'a str)],
+    /// What PID 1 was started with.
+    pub(super) inherited: Arguments,
     /// Part of the private /tmp's name.
     pub(super) tmp_token: u64,
     /// Where `StandardOutput=journal` goes.

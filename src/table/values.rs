@@ -52,7 +52,7 @@ impl IdentityId {
 }
 
 /// A filter's place in the board's list of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct FilterId(pub u16);
 
 impl Read<'_> for FilterId {

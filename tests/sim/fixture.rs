@@ -6,10 +6,10 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 
 use tomte::table::{
     Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
-    FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Manners, Micros, Name,
-    Namespaces, NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation,
-    Restart, Scheduling, Service, ServiceType, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId,
-    View, encode, ids, list, strings,
+    FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, LoginEnvironment,
+    Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege,
+    Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, StartLimit, Stdin, Stdout,
+    StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
 
 /// PID 1's own.
@@ -322,6 +322,11 @@ impl Lists {
             user_identity: plan.user.map(IdentityId),
             group_identity: plan.group.map(IdentityId),
             environment: StrList::default(),
+            environment_files: StrList::default(),
+            pass_environment: StrList::default(),
+            unset_environment: StrList::default(),
+            search_path: "",
+            login_environment: LoginEnvironment::IfUser,
             working_directory: "",
             working_directory_optional: false,
             umask: 0o022,

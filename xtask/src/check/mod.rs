@@ -4,6 +4,7 @@
 mod conditions;
 pub mod directives;
 mod draft;
+mod environment;
 mod exec;
 mod files;
 mod finish;

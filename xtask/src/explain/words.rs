@@ -170,6 +170,11 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
 pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     let mut rows = Rows::default();
     rows.list("Environment", exec.environment.iter().map(quoted));
+    rows.list("EnvironmentFile", strings(exec.environment_files));
+    rows.list("PassEnvironment", strings(exec.pass_environment));
+    rows.list("UnsetEnvironment", strings(exec.unset_environment));
+    rows.unless("", "ExecSearchPath", exec.search_path);
+    rows.unless("if-user", "SetLoginEnvironment", word(exec.login_environment));
     let optional = if exec.working_directory_optional { "-" } else { "" };
     rows.unless("", "WorkingDirectory", format!("{optional}{}", exec.working_directory));
     rows.unless("0022", "UMask", format!("{:04o}", exec.umask));

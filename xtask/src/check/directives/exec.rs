@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{exec as e, scheduling, streams, system_calls as s, view as v},
+    check::{environment, exec as e, scheduling, streams, system_calls as s, view as v},
     values::scalar,
 };
 
@@ -40,9 +40,9 @@ const DIRECTIVES: &[Directive] = &[
     supported("DynamicUser", |d, a, _| put(&mut d.exec().dynamic_user, scalar::boolean(&a.value)))
         .narrowing(),
     supported("Environment", e::environment),
-    needed("EnvironmentFile", Off::Empty, text).note("write the variables into Environment="),
+    supported("EnvironmentFile", environment::files),
     supported("ExecPaths", v::exec).narrowing(),
-    needed("ExecSearchPath", Off::Empty, text).note("write absolute paths into the command lines"),
+    supported("ExecSearchPath", environment::search_path),
     refused("ExtensionDirectories", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImagePolicy", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImages", Off::Empty, IMAGES).narrowing(),
@@ -107,7 +107,7 @@ const DIRECTIVES: &[Directive] = &[
         .narrowing(),
     supported("OOMScoreAdjust", scheduling::oom_score),
     refused("PAMName", Off::Empty, "no PAM session is opened; `User=` sets the user without one"),
-    extra("PassEnvironment", text).unless(Off::Empty),
+    supported("PassEnvironment", environment::pass),
     supported("Personality", scheduling::personality),
     supported("PrivateDevices", |d, a, _| put(&mut d.exec().protect.devices, scalar::boolean(&a.value)))
         .narrowing()
@@ -188,7 +188,7 @@ const DIRECTIVES: &[Directive] = &[
         Off::Empty,
         "there is no key of the machine to decrypt them with; `LoadCredential=` takes a file",
     ),
-    extra("SetLoginEnvironment", boolean),
+    supported("SetLoginEnvironment", environment::login),
     refused("SmackProcessLabel", Off::Empty, LSM).narrowing(),
     supported("StandardError", streams::error).note(STREAMS),
     supported("StandardInput", streams::input).note(STREAMS),
@@ -218,7 +218,7 @@ const DIRECTIVES: &[Directive] = &[
     extra("TimeoutCleanSec", span),
     supported("TimerSlackNSec", scheduling::timer_slack),
     supported("UMask", |d, a, _| put(&mut d.exec().umask, scalar::mode(&a.value, 0o777))).narrowing(),
-    needed("UnsetEnvironment", Off::Empty, text).narrowing(),
+    supported("UnsetEnvironment", environment::unset).narrowing(),
     supported("User", |d, a, cx| put(&mut d.exec().user, e::user(a, cx))).narrowing(),
     inert("UtmpIdentifier", UTMP),
     inert("UtmpMode", UTMP),
