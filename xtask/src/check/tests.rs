@@ -19,7 +19,12 @@ use crate::model::{Kind, Located, ProtectHome, ProtectSystem, Relation, Service}
 pub(super) fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
     let mut sink = Diagnostics::default();
     let name = UnitName::new(name).expect("a unit name");
-    let unit = super::unit_of(name, text.into(), Some("/bin/bash"), &mut sink);
+    let unit = super::unit_of(
+        name,
+        text.into(),
+        Facts { root_shell: Some("/bin/bash".to_owned()), ..Facts::default() },
+        &mut sink,
+    );
     beyond(std::slice::from_ref(&unit), &mut sink);
     (unit, sink)
 }

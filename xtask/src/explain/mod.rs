@@ -1,6 +1,7 @@
 //! `cargo xtask explain BOARD UNIT`: what the table has on one unit, in words. Reads the baked record, so that it tells
 //! what the target will see, the graph for the reasons behind the order, and the target's own list of steps.
 
+mod kinds;
 #[path = "../../../src/linux/step.rs"]
 #[allow(dead_code, reason = "what the target does with a step's index is not xtask's business")]
 mod step;
@@ -82,7 +83,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
     let table = Table::open(&baked.table, Some(baked.arch)).map_err(|error| anyhow::anyhow!("{error}"))?;
     let Some(id) = table.find(name).or_else(|| table.find(&format!("{name}.service"))) else {
-        let names = baked.graph.nodes.iter().map(|node| node.unit.name.as_str());
+        if let Some(unit) = baked.unstarted.iter().find(|unit| unit.name == name) {
+            return Ok(kinds::explain(unit));
+        }
+        let units = baked.graph.nodes.iter().map(|node| &node.unit).chain(&baked.unstarted);
+        let names = units.map(|unit| unit.name.as_str());
         let with_stems = names.flat_map(|name| [name, name.strip_suffix(".service").unwrap_or(name)]);
         let meant =
             closest(name, with_stems).map_or_else(String::new, |meant| format!(" (did you mean {meant}?)"));
@@ -98,6 +103,9 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         explanation.add("Commands", words::commands(service));
         explanation.add("Service", words::service(&unit, service));
         explanation.add("Processes", words::exec(&service.exec));
+        if let Some(service) = node.unit.kind.service() {
+            explanation.add("Resources", kinds::rows(&service.resources));
+        }
         explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
     }

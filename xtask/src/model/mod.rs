@@ -9,6 +9,7 @@ mod kinds;
 mod mount;
 mod relations;
 mod resource;
+pub mod show;
 mod socket;
 mod trigger;
 mod view;

@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{environment, exec as e, scheduling, streams, system_calls as s, view as v},
+    check::{checked as c, environment, exec as e, scheduling, streams, system_calls as s, view as v},
     values::scalar,
 };
 
@@ -52,7 +52,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("IPCNamespacePath", |d, a, cx| put(&mut d.exec().namespaces.ipc_path, v::namespace(a, cx)))
         .narrowing(),
     supported("IgnoreSIGPIPE", |d, a, _| put(&mut d.exec().ignore_sigpipe, scalar::boolean(&a.value))),
-    needed("ImportCredential", Off::Empty, text)
+    needed("ImportCredential", Off::Empty, c::import_credential)
         .note("credentials are files that the service expects to find"),
     supported("InaccessibleDirectories", v::inaccessible).narrowing(),
     supported("InaccessiblePaths", v::inaccessible).narrowing(),
@@ -73,18 +73,19 @@ const DIRECTIVES: &[Directive] = &[
     supported("LimitRTTIME", e::rlimit),
     supported("LimitSIGPENDING", e::rlimit),
     supported("LimitSTACK", e::rlimit),
-    needed("LoadCredential", Off::Empty, text).note("credentials are files that the service expects to find"),
+    needed("LoadCredential", Off::Empty, c::load_credential)
+        .note("credentials are files that the service expects to find"),
     refused(
         "LoadCredentialEncrypted",
         Off::Empty,
         "there is no key of the machine to decrypt them with; `LoadCredential=` takes a file",
     ),
     supported("LockPersonality", |d, a, _| s::lock_personality(d, a)).narrowing(),
-    extra("LogExtraFields", text).unless(Off::Empty),
+    extra("LogExtraFields", c::log_fields).unless(Off::Empty),
     extra("LogFilterPatterns", text).unless(Off::Empty),
-    extra("LogLevelMax", text).unless(Off::Empty),
+    extra("LogLevelMax", c::log_level).unless(Off::Empty),
     extra("LogNamespace", text).unless(Off::Empty),
-    extra("LogRateLimitBurst", text).unless(Off::Empty),
+    extra("LogRateLimitBurst", c::number_or_nothing).unless(Off::Empty),
     extra("LogRateLimitIntervalSec", span),
     supported("LogsDirectory", e::directory),
     supported("LogsDirectoryMode", e::directory_mode),
@@ -182,7 +183,8 @@ const DIRECTIVES: &[Directive] = &[
     supported("RuntimeDirectoryPreserve", e::runtime_directory_preserve),
     refused("SELinuxContext", Off::Empty, LSM).narrowing(),
     supported("SecureBits", e::secure_bits).narrowing(),
-    needed("SetCredential", Off::Empty, text).note("credentials are files that the service expects to find"),
+    needed("SetCredential", Off::Empty, c::set_credential)
+        .note("credentials are files that the service expects to find"),
     refused(
         "SetCredentialEncrypted",
         Off::Empty,
@@ -192,15 +194,15 @@ const DIRECTIVES: &[Directive] = &[
     refused("SmackProcessLabel", Off::Empty, LSM).narrowing(),
     supported("StandardError", streams::error).note(STREAMS),
     supported("StandardInput", streams::input).note(STREAMS),
-    needed("StandardInputData", Off::Empty, text).note("the service would read nothing"),
+    needed("StandardInputData", Off::Empty, c::base64).note("the service would read nothing"),
     needed("StandardInputText", Off::Empty, text).note("the service would read nothing"),
     supported("StandardOutput", streams::output).note(STREAMS),
     supported("StateDirectory", e::directory),
     supported("StateDirectoryMode", e::directory_mode),
     supported("SupplementaryGroups", e::supplementary_groups),
-    extra("SyslogFacility", text).unless(Off::Empty),
+    extra("SyslogFacility", c::log_facility).unless(Off::Empty),
     supported("SyslogIdentifier", e::syslog_identifier),
-    extra("SyslogLevel", text).unless(Off::Empty),
+    extra("SyslogLevel", c::log_level).unless(Off::Empty),
     extra("SyslogLevelPrefix", boolean),
     supported("SystemCallArchitectures", s::architectures).narrowing(),
     supported("SystemCallErrorNumber", s::error_number).narrowing(),
@@ -208,10 +210,10 @@ const DIRECTIVES: &[Directive] = &[
         .narrowing()
         .note("with a list of what is allowed, calls newer than systemd 257 answer ENOSYS"),
     supported("SystemCallLog", s::log),
-    extra("TTYColumns", text).unless(Off::Empty),
+    extra("TTYColumns", c::number_or_nothing).unless(Off::Empty),
     supported("TTYPath", e::tty_path),
     extra("TTYReset", boolean).unless(Off::No),
-    extra("TTYRows", text).unless(Off::Empty),
+    extra("TTYRows", c::number_or_nothing).unless(Off::Empty),
     extra("TTYVHangup", boolean).unless(Off::No),
     extra("TTYVTDisallocate", boolean).unless(Off::No),
     supported("TemporaryFileSystem", v::temporary).narrowing(),
