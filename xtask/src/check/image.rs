@@ -96,12 +96,16 @@ impl Image {
         for unit in units {
             if let Kind::Service(service) = &unit.kind {
                 accounts.check(unit, &service.exec, sink);
-                service.commands.iter().for_each(|(_, command)| self.check_program(command, sink));
+                let own: Vec<&str> = service.exec.search_path.iter().map(String::as_str).collect();
+                let folders = if own.is_empty() { &SEARCH_PATH[..] } else { &own };
+                // What RootDirectory= holds is not the image's.
+                let commands = service.commands.iter().filter(|_| service.exec.view.root.is_empty());
+                commands.for_each(|(_, command)| self.check_program(command, folders, sink));
             }
         }
     }
 
-    fn check_program(&self, command: &Command, sink: &mut Diagnostics) {
+    fn check_program(&self, command: &Command, folders: &[&str], sink: &mut Diagnostics) {
         let Command { path, place, ignore_failure, .. } = command;
         let (code, message) = if path.starts_with('/') {
             match self.resolve(path) {
@@ -112,12 +116,11 @@ impl Image {
                 Some(_) => return,
             }
         } else {
-            let mut places =
-                SEARCH_PATH.iter().filter_map(|folder| self.resolve(&format!("{folder}/{path}")));
+            let mut places = folders.iter().filter_map(|folder| self.resolve(&format!("{folder}/{path}")));
             if places.any(|file| is_executable(&file)) {
                 return;
             }
-            let message = format!("{path} is not in the image, in none of {}", SEARCH_PATH.join(" "));
+            let message = format!("{path} is not in the image, in none of {}", folders.join(" "));
             (Code::MissingProgram, message)
         };
         let severity = if *ignore_failure { self.lack.max(Severity::Warning) } else { self.lack };

@@ -5,6 +5,7 @@ mod checked;
 mod conditions;
 pub mod directives;
 mod draft;
+mod environment;
 mod exec;
 mod files;
 mod finish;

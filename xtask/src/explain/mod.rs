@@ -15,7 +15,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tomte::table::{FilterId, Kind, Table, UnitId};
+use tomte::table::{FilterId, Kind, Relation, Table, UnitId};
 
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
@@ -138,7 +138,7 @@ fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row
     let program = filter.and_then(|id| baked.filters.programs.get(id.index()));
     let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
     let policy = &service.exec.system_calls;
-    [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
+    [seccomp::words::lists(policy), seccomp::words::views(policy, baked.arch, program)].concat()
 }
 
 /// How long it may take until the unit has started, and the units that it may wait for.
@@ -164,6 +164,21 @@ fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {
         row("After", node.after.iter().map(|(id, origin)| name(id) + &why(origin)).collect()),
         row("Before", node.before.iter().map(name).collect()),
     ];
+    let follows = |relation: Relation| match relation {
+        Relation::Requisite => "Requisite",
+        Relation::BoundBy => "BindsTo of",
+        Relation::Parts => "PartOf of",
+        Relation::StoppedAlong => "stopped along",
+        Relation::ReloadedAlong => "reloaded along",
+        Relation::Conflicts => "Conflicts",
+        Relation::Upholds => "Upholds",
+        Relation::UpheldBy => "UpheldBy",
+        Relation::OnFailure => "OnFailure",
+        Relation::OnSuccess => "OnSuccess",
+    };
+    rows.extend(
+        node.related.values().map(|(relation, ids)| row(follows(*relation), ids.iter().map(name).collect())),
+    );
     rows.retain(|(_, values)| !values.is_empty());
     rows
 }

@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{checked as c, exec as e, scheduling, streams, system_calls as s, view as v},
+    check::{checked as c, environment, exec as e, scheduling, streams, system_calls as s, view as v},
     values::scalar,
 };
 
@@ -10,6 +10,8 @@ pub const PAGE: Page = Page { manual: "systemd.exec(5)", directives: DIRECTIVES 
 
 const IMAGES: &str = "images are not mounted for one service; `RootDirectory=` takes a directory";
 const LSM: &str = "no policy of a security module is loaded at boot; the other directives narrow without one";
+const NO_DEVICE_PROGRAM: &str =
+    "namespace, capabilities and filter as in systemd, without a program for the cgroup's devices";
 const NUMA: &str = "boards have one memory node; nothing is lost";
 const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
 const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
@@ -38,9 +40,9 @@ const DIRECTIVES: &[Directive] = &[
     supported("DynamicUser", |d, a, _| put(&mut d.exec().dynamic_user, scalar::boolean(&a.value)))
         .narrowing(),
     supported("Environment", e::environment),
-    needed("EnvironmentFile", Off::Empty, c::environment_file).note("write the variables into Environment="),
+    supported("EnvironmentFile", environment::files),
     supported("ExecPaths", v::exec).narrowing(),
-    needed("ExecSearchPath", Off::Empty, c::search_path).note("write absolute paths into the command lines"),
+    supported("ExecSearchPath", environment::search_path),
     refused("ExtensionDirectories", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImagePolicy", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImages", Off::Empty, IMAGES).narrowing(),
@@ -106,10 +108,11 @@ const DIRECTIVES: &[Directive] = &[
         .narrowing(),
     supported("OOMScoreAdjust", scheduling::oom_score),
     refused("PAMName", Off::Empty, "no PAM session is opened; `User=` sets the user without one"),
-    extra("PassEnvironment", c::variable_names).unless(Off::Empty),
+    supported("PassEnvironment", environment::pass),
     supported("Personality", scheduling::personality),
     supported("PrivateDevices", |d, a, _| put(&mut d.exec().protect.devices, scalar::boolean(&a.value)))
-        .narrowing(),
+        .narrowing()
+        .note(NO_DEVICE_PROGRAM),
     supported("PrivateIPC", |d, a, _| put(&mut d.exec().namespaces.ipc, scalar::boolean(&a.value)))
         .narrowing(),
     supported("PrivateMounts", |d, a, _| put(&mut d.exec().view.private_mounts, scalar::boolean(&a.value)))
@@ -126,7 +129,7 @@ const DIRECTIVES: &[Directive] = &[
     .narrowing(),
     supported("ProtectClock", |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
         .narrowing()
-        .note("the clock's device can be read; setting it needs the capability that is gone"),
+        .note(NO_DEVICE_PROGRAM),
     supported("ProtectControlGroups", |d, a, _| {
         put(&mut d.exec().protect.control_groups, scalar::boolean(&a.value))
     })
@@ -187,7 +190,7 @@ const DIRECTIVES: &[Directive] = &[
         Off::Empty,
         "there is no key of the machine to decrypt them with; `LoadCredential=` takes a file",
     ),
-    extra("SetLoginEnvironment", boolean),
+    supported("SetLoginEnvironment", environment::login),
     refused("SmackProcessLabel", Off::Empty, LSM).narrowing(),
     supported("StandardError", streams::error).note(STREAMS),
     supported("StandardInput", streams::input).note(STREAMS),
@@ -217,7 +220,7 @@ const DIRECTIVES: &[Directive] = &[
     extra("TimeoutCleanSec", span),
     supported("TimerSlackNSec", scheduling::timer_slack),
     supported("UMask", |d, a, _| put(&mut d.exec().umask, scalar::mode(&a.value, 0o777))).narrowing(),
-    needed("UnsetEnvironment", Off::Empty, c::variables).narrowing(),
+    supported("UnsetEnvironment", environment::unset).narrowing(),
     supported("User", |d, a, cx| put(&mut d.exec().user, e::user(a, cx))).narrowing(),
     inert("UtmpIdentifier", UTMP),
     inert("UtmpMode", UTMP),

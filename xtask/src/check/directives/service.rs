@@ -25,7 +25,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("ExitType", |d, a, _| {
         put(&mut d.service().exit_with_last, scalar::choice(&a.value, &[("main", false), ("cgroup", true)]))
     }),
-    extra("FailureAction", action).unless(Off::Word("none")),
+    supported("FailureAction", |d, a, cx| action(&mut d.unit.manners.failure_action, a, cx)),
     extra("FileDescriptorStoreMax", number),
     extra("FileDescriptorStorePreserve", |_, a, _| {
         scalar::choice(&a.value, &[("no", ()), ("yes", ()), ("restart", ())])
@@ -51,10 +51,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("RestartMaxDelaySec", |d, a, _| {
         put(&mut d.service().restart_delay_max, time::timeout(&a.value))
     }),
-    extra("RestartMode", |_, a, _| {
-        scalar::choice(&a.value, &[("normal", ()), ("direct", ()), ("debug", ())])
-    })
-    .unless(Off::Word("normal")),
+    supported("RestartMode", s::restart_mode),
     supported("RestartPreventExitStatus", |d, a, _| {
         s::exit_status(&mut d.service().restart_prevent_exit_status, a)
     }),
@@ -66,7 +63,7 @@ const DIRECTIVES: &[Directive] = &[
         put(&mut d.service().runtime_extra, time::span(&a.value))
     }),
     needed("Sockets", Off::Empty, c::sockets).note("the service would not be given the sockets it expects"),
-    extra("StartLimitAction", action).unless(Off::Word("none")),
+    supported("StartLimitAction", |d, a, cx| action(&mut d.unit.manners.start_limit_action, a, cx)),
     supported("StartLimitBurst", s::start_limit_burst_legacy),
     supported("StartLimitInterval", s::start_limit_interval_legacy),
     supported("SuccessExitStatus", |d, a, _| s::exit_status(&mut d.service().success_exit_status, a)),
