@@ -196,12 +196,8 @@ mod tests {
 
     #[test]
     fn a_binary_that_grew_or_has_a_heap_is_in_trouble() {
-        let measured = |total, allocator| Measured {
-            total,
-            rooms: BTreeMap::new(),
-            allocator,
-            symbols: Vec::new(),
-        };
+        let measured =
+            |total, allocator| Measured { total, rooms: BTreeMap::new(), allocator, symbols: Vec::new() };
         assert!(measured(BUDGET, None).troubles().is_empty());
         assert_eq!(measured(BUDGET + 1, Some("__rust_alloc".into())).troubles().len(), 2);
     }
