@@ -12,4 +12,5 @@ mod namespaces {
     mod process;
     mod sandbox;
     mod steps;
+    mod views;
 }

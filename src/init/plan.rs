@@ -9,15 +9,16 @@ use crate::{
         BorrowedFd,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Sandbox, Stdio,
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Stdio, View,
             Words,
         },
         signals,
     },
     supervisor::{Pid, Slot, Spawn},
     table::{
-        Board, Command, Directories, DirectoryKind, Exec, Micros, NotifyAccess, Preserve, PrivateTmp,
-        Privilege, ProtectHome, ProtectSystem, Service, Stdin, Stdout, Unit, limits::RLIMITS_MAX,
+        Board, Command, Content, Directories, DirectoryKind, Exec, Micros, Mount, NotifyAccess, Preserve,
+        Privilege, Propagation, Service, Stdin, Stdout, Unit,
+        limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
 };
@@ -31,6 +32,7 @@ const EXTRA_MAX: usize = 6;
 pub(super) struct Parts<'t> {
     directories: Vec<Directory<'t>, { DirectoryKind::ALL.len() }>,
     rlimits: Vec<linux_plan::Rlimit, RLIMITS_MAX>,
+    mounts: Vec<linux_plan::Mount<'t>, MOUNTS_MAX>,
     main_pid: String<NUMBER_BYTES>,
     watchdog: String<NUMBER_BYTES>,
     exit_status: String<NUMBER_BYTES>,
@@ -48,6 +50,7 @@ impl<'t> Parts<'t> {
         // `Table::open` has checked the counts against the capacities.
         let directories = directories.take(DirectoryKind::ALL.len()).collect();
         let rlimits = rlimits.take(RLIMITS_MAX).collect();
+        let mounts = exec.view.mounts.iter().map(mount).take(MOUNTS_MAX).collect();
         let mut main_pid = String::new();
         if let Some(Pid(pid)) = spawn.main_pid {
             let _ = write!(main_pid, "{pid}");
@@ -64,7 +67,7 @@ impl<'t> Parts<'t> {
             }
             None => Ok(()),
         };
-        Self { directories, rlimits, main_pid, watchdog, exit_status }
+        Self { directories, rlimits, mounts, main_pid, watchdog, exit_status }
     }
 
     /// Variables about this start.
@@ -138,7 +141,13 @@ impl<'t> Parts<'t> {
             },
             directories: &self.directories,
             runtime_directory_preserved: exec.runtime_directory_preserve != Preserve::No,
-            sandbox: sandbox(exec, tmp_token),
+            view: View {
+                own: exec.view.own,
+                mounts: &self.mounts,
+                root: exec.view.root,
+                propagation: propagation(exec.view.propagation),
+                tmp_token,
+            },
             limits: Limits {
                 umask: exec.umask,
                 rlimits: &self.rlimits,
@@ -184,25 +193,28 @@ pub(super) struct Start<'a> {
     pub(super) cgroup: Option<BorrowedFd<'a>>,
 }
 
-fn sandbox(exec: &Exec<'_>, token: u64) -> Sandbox {
-    Sandbox {
-        private_tmp: match exec.private_tmp {
-            PrivateTmp::No => linux_plan::PrivateTmp::No,
-            PrivateTmp::Connected => linux_plan::PrivateTmp::Connected { token },
-            PrivateTmp::Disconnected => linux_plan::PrivateTmp::Disconnected,
-        },
-        protect_system: match exec.protect_system {
-            ProtectSystem::No => linux_plan::ProtectSystem::No,
-            ProtectSystem::Yes => linux_plan::ProtectSystem::Yes,
-            ProtectSystem::Full => linux_plan::ProtectSystem::Full,
-            ProtectSystem::Strict => linux_plan::ProtectSystem::Strict,
-        },
-        protect_home: match exec.protect_home {
-            ProtectHome::No => linux_plan::ProtectHome::No,
-            ProtectHome::Yes => linux_plan::ProtectHome::Yes,
-            ProtectHome::ReadOnly => linux_plan::ProtectHome::ReadOnly,
-            ProtectHome::Tmpfs => linux_plan::ProtectHome::Tmpfs,
-        },
+fn mount(mount: Mount<'_>) -> linux_plan::Mount<'_> {
+    let Mount { path, content, source, set, only, clear, optional } = mount;
+    linux_plan::Mount { path, content: self::content(content), source, set, only, clear, optional }
+}
+
+const fn content(content: Content) -> linux_plan::Content {
+    match content {
+        Content::Itself => linux_plan::Content::Itself,
+        Content::Bind => linux_plan::Content::Bind,
+        Content::BindOne => linux_plan::Content::BindOne,
+        Content::New => linux_plan::Content::New,
+        Content::Devices => linux_plan::Content::Devices,
+        Content::PrivateTmp => linux_plan::Content::PrivateTmp,
+        Content::Inaccessible => linux_plan::Content::Inaccessible,
+    }
+}
+
+const fn propagation(propagation: Propagation) -> linux_plan::Propagation {
+    match propagation {
+        Propagation::Shared => linux_plan::Propagation::Shared,
+        Propagation::Slave => linux_plan::Propagation::Slave,
+        Propagation::Private => linux_plan::Propagation::Private,
     }
 }
 

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use crate::{
     linux::{self, Errno, errno::Text, output::Output, raw::process::Forked},
     supervisor::Supervisor,
-    table::{Exec, PrivateTmp, ProtectHome, ProtectSystem, Table, Unit},
+    table::{Table, Unit},
     wire::{ActiveState, Ended},
 };
 
@@ -72,28 +72,9 @@ fn write(
         let applied =
             matches!(status.active, ActiveState::Active | ActiveState::Reloading) || status.main_pid != 0;
         let unit = table.unit(id).filter(|_| applied);
-        let settings = unit.as_ref().and_then(Unit::service).map(|service| settings(&service.exec));
-        let holding = settings.iter().flatten().filter(|(holds, _)| *holds).map(|(_, name)| *name);
-        status.write_json(out, &mut { holding })?;
+        // A service runs only if everything that narrows it was applied: what the record asks for is what holds.
+        let posture = unit.as_ref().and_then(Unit::service).map(|service| service.exec.posture);
+        status.write_json(out, &mut posture.unwrap_or_default().iter())?;
     }
     out.write_str("]}\n")
-}
-
-const SETTINGS: usize = 10;
-
-/// The settings that narrow what a unit's processes may do. A service runs only if every one of them was applied, so
-/// what the record asks for is what holds as long as it runs.
-fn settings(exec: &Exec<'_>) -> [(bool, &'static str); SETTINGS] {
-    [
-        (exec.dynamic_user, "DynamicUser=yes"),
-        (!exec.dynamic_user && !exec.user.is_empty(), "User="),
-        (exec.no_new_privileges, "NoNewPrivileges=yes"),
-        (exec.private_tmp == PrivateTmp::Connected, "PrivateTmp=yes"),
-        (exec.private_tmp == PrivateTmp::Disconnected, "PrivateTmp=disconnected"),
-        (exec.protect_system == ProtectSystem::Strict, "ProtectSystem=strict"),
-        (exec.protect_home == ProtectHome::ReadOnly, "ProtectHome=read-only"),
-        (exec.restrict_suid_sgid, "RestrictSUIDSGID=yes"),
-        (exec.capability_bounding_set != u64::MAX, "CapabilityBoundingSet="),
-        (exec.remove_ipc, "RemoveIPC=yes"),
-    ]
 }

@@ -48,7 +48,7 @@ pub struct Plan<'a> {
     /// `RuntimeDirectoryPreserve=` is not `no`: with `DynamicUser=` the runtime directories get the private layout.
     pub runtime_directory_preserved: bool,
     /// What it sees of the file system.
-    pub sandbox: Sandbox,
+    pub view: View<'a>,
     /// What it may do.
     pub limits: Limits<'a>,
     /// `WorkingDirectory=`: a path, `~` for the user's home, or empty for `/`.
@@ -138,59 +138,73 @@ pub enum Privilege {
     Full,
 }
 
-/// The mount namespace. With [`Sandbox::default`] and no private directories there is none.
+/// The mount namespace: what the process sees of the file system. With [`View::default`] there is none, and it sees what
+/// PID 1 sees.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Sandbox {
-    /// `PrivateTmp=`.
-    pub private_tmp: PrivateTmp,
-    /// `ProtectSystem=`.
-    pub protect_system: ProtectSystem,
-    /// `ProtectHome=`.
-    pub protect_home: ProtectHome,
+pub struct View<'a> {
+    /// There is a namespace, even if nothing is mounted in it.
+    pub own: bool,
+    /// What is mounted, sorted by path: what is below something comes after it. At most
+    /// [`super::child::MOUNTS_MAX`].
+    pub mounts: &'a [Mount<'a>],
+    /// `RootDirectory=`: what becomes `/`, or empty for PID 1's own.
+    pub root: &'a str,
+    /// `MountFlags=`.
+    pub propagation: Propagation,
+    /// Part of the names of [`Content::PrivateTmp`]: a number that nobody can guess, the same for all commands of one
+    /// activation and another one after every cleaning, so that nobody can have made them before.
+    pub tmp_token: u64,
 }
 
-/// `PrivateTmp=`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PrivateTmp {
-    /// The host's /tmp and /var/tmp.
-    #[default]
-    No,
-    /// Directories of the unit's own below the host's, shared by all its commands and removed by a janitor.
-    Connected {
-        /// Part of their names: a number that nobody can guess, the same for all commands of one activation and
-        /// another one after every cleaning, so that nobody can have made them before.
-        token: u64,
-    },
-    /// A tmpfs of the process's own, gone with its namespace.
-    Disconnected,
+/// One mount of a [`View`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mount<'a> {
+    /// Where: an absolute path below the view's root.
+    pub path: &'a str,
+    /// What is seen there.
+    pub content: Content,
+    /// Of [`Content::Bind`] the path that is seen, of a new file system its type, a colon and its options; else empty.
+    pub source: &'a str,
+    /// Flags (`raw::mount`) that it gets, and what the view mounts below it as well, unless `clear` says otherwise there.
+    pub set: u8,
+    /// Flags that it alone gets.
+    pub only: u8,
+    /// Flags of what it is below that do not hold from here on.
+    pub clear: u8,
+    /// It is left out if `path` or `source` is missing.
+    pub optional: bool,
 }
 
-/// `ProtectSystem=`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ProtectSystem {
-    /// Nothing.
-    #[default]
-    No,
-    /// /usr, /boot and /efi are read-only.
-    Yes,
-    /// So is /etc.
-    Full,
-    /// Everything is but /proc, /sys, /dev, and the homes unless `ProtectHome=` says so.
-    Strict,
+/// What a [`Mount`] shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What is there anyhow.
+    Itself,
+    /// What is at another path of PID 1's, with all mounts below it.
+    Bind,
+    /// The same without the mounts below it.
+    BindOne,
+    /// A new file system: its type, a colon, and its options separated by commas.
+    New,
+    /// The same for a /dev of its own, with null, zero, full, random, urandom and tty, and with the host's links.
+    Devices,
+    /// A directory of the unit's own below the host's /tmp or /var/tmp, shared by all its commands and removed by a
+    /// janitor.
+    PrivateTmp,
+    /// Nothing that could be opened, listed or entered.
+    Inaccessible,
 }
 
-/// `ProtectHome=`: what becomes of /home, /root and /run/user.
+/// `MountFlags=`: whose mounts show up where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ProtectHome {
-    /// Nothing.
+pub enum Propagation {
+    /// Later mounts of the host show in the namespace, its own in namespaces that its processes make: systemd's default.
     #[default]
-    No,
-    /// They cannot be entered.
-    Yes,
-    /// They are read-only.
-    ReadOnly,
-    /// They look empty.
-    Tmpfs,
+    Shared,
+    /// Later mounts of the host show in the namespace.
+    Slave,
+    /// None do.
+    Private,
 }
 
 /// What the process may do.

@@ -81,6 +81,7 @@ pub(super) enum KillStage {
     /// `FinalKillSignal=`, before `ExecStopPost=`.
     StopSigkill,
     /// `WatchdogSignal=`, after it.
+    #[allow(dead_code, reason = "TimeoutStopFailureMode=abort leads here, and is about to be read")]
     FinalWatchdog,
     /// `KillSignal=`, after it.
     FinalSigterm,

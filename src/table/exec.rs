@@ -35,10 +35,8 @@ record! {
         pub no_new_privileges: bool,
         /// `PrivateTmp=`.
         pub private_tmp: PrivateTmp,
-        /// `ProtectSystem=`.
-        pub protect_system: ProtectSystem,
-        /// `ProtectHome=`.
-        pub protect_home: ProtectHome,
+        /// What the processes see of the file system.
+        pub view: View<'t>,
         /// `RestrictSUIDSGID=`.
         pub restrict_suid_sgid: bool,
         /// `RemoveIPC=`.
@@ -59,6 +57,8 @@ record! {
         pub syslog_identifier: &'t str,
         /// `IgnoreSIGPIPE=`.
         pub ignore_sigpipe: bool,
+        /// The settings that narrow what the processes may do, as a person would write them: `ProtectSystem=strict`.
+        pub posture: StrList<'t>,
     }
 }
 
@@ -87,25 +87,81 @@ choice! {
     }
 }
 
+record! {
+    /// The mount namespace: everything that `PrivateTmp=`, `ProtectSystem=`, `BindPaths=` and their kind ask for, put
+    /// together by the baker.
+    pub struct View<'t> {
+        /// There is a namespace, even if nothing is mounted in it.
+        pub own: bool,
+        /// `RootDirectory=`, or empty for `/`.
+        pub root: &'t str,
+        /// `MountFlags=`.
+        pub propagation: Propagation,
+        /// What is mounted, sorted by path: what is below something comes after it.
+        pub mounts: List<'t, Mount<'t>>,
+    }
+}
+
+record! {
+    /// One mount of a [`View`].
+    pub struct Mount<'t> {
+        /// Where: an absolute path below the view's root.
+        pub path: &'t str,
+        /// What is seen there.
+        pub content: Content,
+        /// Of [`Content::Bind`] the path that is seen, of a new file system its type, a colon and its options; else empty.
+        pub source: &'t str,
+        /// Flags that it gets, and what the view mounts below it as well, unless `clear` says otherwise there.
+        pub set: u8,
+        /// Flags that it alone gets.
+        pub only: u8,
+        /// Flags of what it is below that do not hold from here on.
+        pub clear: u8,
+        /// It is left out if `path` or `source` is missing.
+        pub optional: bool,
+    }
+}
+
+impl Mount<'_> {
+    /// Flag: nothing can be written. The numbers are the kernel's, of mount(2) and mount_setattr(2).
+    pub const RDONLY: u8 = 1;
+    /// Flag: SUID and SGID bits and file capabilities have no effect.
+    pub const NOSUID: u8 = 2;
+    /// Flag: device nodes cannot be opened.
+    pub const NODEV: u8 = 4;
+    /// Flag: nothing can be executed.
+    pub const NOEXEC: u8 = 8;
+    /// All of them.
+    pub const FLAGS: u8 = Self::RDONLY | Self::NOSUID | Self::NODEV | Self::NOEXEC;
+}
+
 choice! {
-    /// `ProtectSystem=`.
-    #[expect(missing_docs, reason = "systemd.exec(5) names them")]
-    pub enum ProtectSystem {
-        No,
-        Yes,
-        Full,
-        Strict,
+    /// What a [`Mount`] shows.
+    pub enum Content {
+        /// What is there anyhow.
+        Itself,
+        /// What is at another path of PID 1's, with all mounts below it.
+        Bind,
+        /// The same without the mounts below it.
+        BindOne,
+        /// A new file system.
+        New,
+        /// A new file system with the devices that every program expects.
+        Devices,
+        /// A directory of the unit's own below the host's /tmp or /var/tmp.
+        PrivateTmp,
+        /// Nothing that could be opened, listed or entered.
+        Inaccessible,
     }
 }
 
 choice! {
-    /// `ProtectHome=`.
+    /// `MountFlags=`.
     #[expect(missing_docs, reason = "systemd.exec(5) names them")]
-    pub enum ProtectHome {
-        No,
-        Yes,
-        ReadOnly,
-        Tmpfs,
+    pub enum Propagation {
+        Shared,
+        Slave,
+        Private,
     }
 }
 

@@ -4,11 +4,12 @@
 //! whole and within its limit, and no text that becomes a C string has a NUL in it.
 
 use super::{
-    Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Service,
-    StrList, Unit, UnitId,
+    Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Mount, Service,
+    StrList, Unit, UnitId, View,
     limits::{
         COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX,
-        PATH_BYTES_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX,
+        WORDS_MAX,
     },
 };
 
@@ -83,6 +84,24 @@ impl Exec<'_> {
             && self.rlimits.iter().all(|limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.count().is_some_and(|count| count <= DirectoryKind::ALL.len())
             && self.directories.iter().all(|directories| directories.is_sound())
+            && self.view.is_sound()
+            && holds(self.posture, POSTURE_MAX)
+    }
+}
+
+impl View<'_> {
+    fn is_sound(&self) -> bool {
+        let sorted =
+            self.mounts.iter().zip(self.mounts.iter().skip(1)).all(|(one, next)| one.path < next.path);
+        let sound = |mount: Mount<'_>| {
+            is_place(mount.path)
+                && is_path(mount.source)
+                && (mount.set | mount.only | mount.clear) & !Mount::FLAGS == 0
+        };
+        (self.root.is_empty() || is_place(self.root))
+            && self.mounts.count().is_some_and(|count| count <= MOUNTS_MAX)
+            && sorted
+            && self.mounts.iter().all(sound)
     }
 }
 
@@ -94,6 +113,12 @@ impl Directories<'_> {
             && holds(self.names, DIRECTORIES_MAX)
             && self.names.iter().all(|name| is_path(name) && inside(name))
     }
+}
+
+/// Whether `path` is absolute and leads straight down.
+fn is_place(path: &str) -> bool {
+    let straight = |below: &str| below.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    is_path(path) && (path == "/" || path.strip_prefix('/').is_some_and(straight))
 }
 
 fn is_c_string(text: &str) -> bool {

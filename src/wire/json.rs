@@ -47,7 +47,7 @@ impl<'w> Object<'w> {
         self.out.write_str("null")
     }
 
-    fn texts(&mut self, key: &str, values: &mut dyn Iterator<Item = &'static str>) -> fmt::Result {
+    fn texts(&mut self, key: &str, values: &mut dyn Iterator<Item = &str>) -> fmt::Result {
         self.key(key)?;
         self.out.write_char('[')?;
         for (at, value) in values.enumerate() {
@@ -83,11 +83,7 @@ impl UnitStatus<'_> {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write_json(
-        &self,
-        out: &mut dyn Write,
-        posture: &mut dyn Iterator<Item = &'static str>,
-    ) -> fmt::Result {
+    pub fn write_json(&self, out: &mut dyn Write, posture: &mut dyn Iterator<Item = &str>) -> fmt::Result {
         let mut object = Object::open(out)?;
         object.text("name", self.name)?;
         object.text("description", self.description)?;

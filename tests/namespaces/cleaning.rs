@@ -21,10 +21,13 @@ use tomte::linux::{
     clean::{self, CleanPlan},
     directory::{Directory, DirectoryKind},
     ipc,
-    plan::{Dynamic, Identity, PrivateTmp, Words},
+    plan::{Content, Dynamic, Identity, Words},
 };
 
-use super::harness::{enter_small_world, plan, run_script, script};
+use super::{
+    harness::{enter_small_world, plan, run_script, script},
+    views,
+};
 
 /// The janitor's exit code.
 fn clean<'a>(change: impl FnOnce(&mut CleanPlan<'a>)) -> i32 {
@@ -111,14 +114,23 @@ fn runtime_directories_and_private_tmp_are_removed_without_following_links() {
         Dynamic { uid: Some(61420), gid: None, check: false, suggest: false, range: (61184, 65519) };
     fs::create_dir("/etc/victim").expect("mkdir");
     fs::write("/etc/victim/file", "").expect("write");
+    let boundary = [
+        views::mount("/run/private", Content::New, "tmpfs:mode=0755"),
+        views::bind("/run/private/pd", "/run/private/pd"),
+    ];
     for preserved in [false, true] {
+        let mounts = if preserved {
+            [&boundary[..], &views::CONNECTED_TMP].concat()
+        } else {
+            views::CONNECTED_TMP.to_vec()
+        };
         let outcome = run_script(
             "cd /run/pd; mkdir -p x/y/z; touch x/y/z/f /tmp/f; ln -s /etc/victim x/link",
             |plan| {
                 plan.identity = Identity { user: "pd", dynamic: Some(dynamic), ..Identity::default() };
                 plan.directories = &directories;
                 plan.runtime_directory_preserved = preserved;
-                plan.sandbox.private_tmp = PrivateTmp::Connected { token: 7 };
+                (plan.view.mounts, plan.view.tmp_token) = (&mounts, 7);
             },
         );
         assert_eq!((outcome.code, &outcome.output[..]), (Some(0), ""), "{outcome:?}");

@@ -16,7 +16,7 @@ use rustix::{
     thread::{UnshareFlags, unshare_unsafe},
 };
 use tomte::linux::{
-    plan::{Command, Environment, Identity, Limits, Output, Plan, Privilege, Sandbox, Stdio, Words},
+    plan::{Command, Environment, Identity, Limits, Output, Plan, Privilege, Stdio, View, Words},
     raw::seccomp::{self, Instruction},
     report::{self, Reading, Report},
     spawn::{self, spawn},
@@ -97,7 +97,7 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         privilege: Privilege::Restricted,
         directories: &[],
         runtime_directory_preserved: false,
-        sandbox: Sandbox::default(),
+        view: View::default(),
         limits: Limits::default(),
         working_directory: "",
         working_directory_optional: false,

@@ -1,14 +1,27 @@
 //! The mount namespace, as golden/sandbox has it from systemd (with 257's corrections).
 
-use std::{collections::BTreeMap, fs, os::unix::fs::chown, path::Path};
-
-use rustix::mount::{MountFlags, mount_remount};
-use tomte::linux::{
-    directory::{Directory, DirectoryKind},
-    plan::{Dynamic, Identity, Plan, PrivateTmp, ProtectHome, ProtectSystem, Sandbox, Words},
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{chown, symlink},
+    path::Path,
 };
 
-use super::harness::{Outcome, enter_small_world, owner_and_mode, run_script, take_away_call};
+use rustix::{
+    io::Errno,
+    mount::{MountFlags, mount_remount},
+};
+use tomte::linux::{
+    directory::{Directory, DirectoryKind},
+    plan::{Content, Dynamic, Identity, Mount, Plan, Words},
+    report::Report,
+    step::Step,
+};
+
+use super::{
+    harness::{Outcome, enter_small_world, owner_and_mode, run_script, take_away_call},
+    views::{NOEXEC, RDONLY, bind, connect_tmp, dynamic_users, inaccessible, itself, leak, mount, strict},
+};
 
 const UID: u32 = 61310;
 const MOUNTS: &str = "cat /proc/self/mountinfo";
@@ -16,7 +29,7 @@ const MOUNTS: &str = "cat /proc/self/mountinfo";
 const WRITABLE: &str = "for path in \"$@\"; do touch $path/probe 2>/dev/null && echo $path; done; true";
 
 /// The last mount at each place, with its own options.
-fn mounts(outcome: &Outcome) -> BTreeMap<String, Vec<String>> {
+fn mounts_of(outcome: &Outcome) -> BTreeMap<String, Vec<String>> {
     let mut mounts = BTreeMap::new();
     for line in outcome.lines() {
         let fields: Vec<_> = line.split(' ').collect();
@@ -35,11 +48,7 @@ fn as_dynamic_user<'a>(plan: &mut Plan<'a>, directories: &'a [Directory<'a>]) {
     let dynamic = Dynamic { uid: Some(UID), gid: None, check: true, suggest: true, range: (61184, 65519) };
     plan.identity = Identity { user: "pd", dynamic: Some(dynamic), ..Identity::default() };
     plan.directories = directories;
-    plan.sandbox = Sandbox {
-        private_tmp: PrivateTmp::Disconnected,
-        protect_system: ProtectSystem::Strict,
-        protect_home: ProtectHome::ReadOnly,
-    };
+    plan.view.mounts = leak(dynamic_users(directories));
     plan.limits.no_new_privileges = true;
     plan.limits.restrict_suid_sgid = true;
 }
@@ -71,7 +80,7 @@ fn check_dynamic_users_view() {
     let directories = own_directories();
     let outcome = run_script(MOUNTS, |plan| as_dynamic_user(plan, &directories));
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    let mounts = mounts(&outcome);
+    let mounts = mounts_of(&outcome);
     for path in ["/", "/run", "/etc", "/var", "/home", "/root"] {
         assert!(has(&mounts, path, &["ro", "nosuid"]), "{path}: {mounts:?}");
     }
@@ -149,7 +158,7 @@ fn what_is_read_only_below_dev_stays_so_under_strict() {
         return;
     }
     mount_remount("/dev/shm", MountFlags::RDONLY, c"").expect("read-only");
-    let mounts = mounts(&run_script(MOUNTS, |plan| plan.sandbox.protect_system = ProtectSystem::Strict));
+    let mounts = mounts_of(&run_script(MOUNTS, |plan| plan.view.mounts = leak(strict())));
     assert!(has(&mounts, "/dev/shm", &["ro"]) && has(&mounts, "/dev", &["rw"]), "{mounts:?}");
     assert!(
         has(&mounts, "/home", &["rw"]) && has(&mounts, "/root", &["rw"]),
@@ -164,7 +173,7 @@ fn a_connected_tmp_is_shared_by_the_units_commands_alone() {
         return;
     }
     fs::write("/tmp/hosts", "").expect("write");
-    let connected = |plan: &mut Plan<'_>| plan.sandbox.private_tmp = PrivateTmp::Connected { token: 0xabc };
+    let connected = |plan: &mut Plan<'_>| connect_tmp(plan, 0xabc);
     let first = run_script("ls /tmp; touch /tmp/mine /var/tmp/mine; stat -c %a /tmp /var/tmp", connected);
     assert_eq!(first.lines(), ["1777", "1777"], "{first:?}");
     assert_eq!(run_script("ls /tmp /var/tmp", connected).lines(), ["/tmp:", "mine", "", "/var/tmp:", "mine"]);
@@ -174,8 +183,7 @@ fn a_connected_tmp_is_shared_by_the_units_commands_alone() {
         assert_eq!(owner_and_mode(format!("{outer}/tmp")), (0, 0, 0o1777));
         assert!(Path::new(&format!("{outer}/tmp/mine")).exists());
     }
-    let other =
-        run_script("ls /tmp", |plan| plan.sandbox.private_tmp = PrivateTmp::Connected { token: 0xdef });
+    let other = run_script("ls /tmp", |plan| connect_tmp(plan, 0xdef));
     assert_eq!(other.output, "", "another activation starts empty");
 }
 
@@ -187,8 +195,7 @@ fn a_connected_tmp_that_somebody_else_made_is_refused() {
     let outer = "/tmp/systemd-private-0000000000000abc-test.service";
     fs::create_dir(outer).expect("mkdir");
     chown(outer, Some(1001), Some(1001)).expect("chown");
-    let outcome =
-        run_script("true", |plan| plan.sandbox.private_tmp = PrivateTmp::Connected { token: 0xabc });
+    let outcome = run_script("true", |plan| connect_tmp(plan, 0xabc));
     assert_eq!(outcome.code, Some(226), "{outcome:?}");
 }
 
@@ -202,48 +209,242 @@ fn a_tmp_that_cannot_be_made_looks_empty_and_read_only() {
     let outcome = run_script(
         "ls /tmp; touch /tmp/x 2>/dev/null || echo refused; touch /var/tmp/x && echo made",
         |plan| {
-            plan.sandbox.private_tmp = PrivateTmp::Connected { token: 1 };
+            connect_tmp(plan, 1);
         },
     );
     assert_eq!(outcome.lines(), ["refused", "made"]);
 }
 
 #[test]
-fn protect_system_makes_more_and_more_read_only() {
+fn what_is_read_only_stays_so_below_and_what_is_not_is_put_on_top() {
     if !enter_small_world() {
         return;
     }
-    let options = |protect_system| {
-        let outcome = run_script(MOUNTS, |plan| plan.sandbox.protect_system = protect_system);
-        let mounts = mounts(&outcome);
-        ["/usr", "/etc", "/run"].map(|path| mounts.contains_key(path) && has(&mounts, path, &["ro"]))
-    };
-    assert_eq!(options(ProtectSystem::Yes), [true, false, false]);
-    assert_eq!(options(ProtectSystem::Full), [true, true, false]);
-    assert_eq!(options(ProtectSystem::Strict)[1..], [true, true]);
+    for path in ["/var/a", "/var/a/b", "/var/a/b/c"] {
+        fs::create_dir(path).expect(path);
+    }
+    let mounts = [
+        itself("/var", RDONLY, 0),
+        itself("/var/a", NOEXEC, 0),
+        itself("/var/a/b", 0, RDONLY),
+        itself("/var/a/b/c", RDONLY, NOEXEC),
+    ];
+    let seen = mounts_of(&run_script(MOUNTS, |plan| plan.view.mounts = &mounts));
+    assert!(has(&seen, "/var", &["ro"]) && !has(&seen, "/var", &["noexec"]), "{seen:?}");
+    assert!(has(&seen, "/var/a", &["ro", "noexec"]), "{seen:?}");
+    assert!(has(&seen, "/var/a/b", &["rw", "noexec"]), "{seen:?}");
+    assert!(has(&seen, "/var/a/b/c", &["ro"]) && !has(&seen, "/var/a/b/c", &["noexec"]), "{seen:?}");
 }
 
 #[test]
-fn protect_home_hides_or_protects_homes() {
+fn homes_can_be_out_of_reach_or_look_empty() {
     if !enter_small_world() {
         return;
     }
     fs::write("/home/svc/file", "").expect("write");
-    fs::create_dir_all("/run/user").expect("mkdir");
-    let view = |protect_home| {
-        let outcome = run_script(
-            "stat -c '%n %a' /home /root /run/user; ls /home; touch /home/x 2>/dev/null && echo rw",
-            |plan| {
-                plan.sandbox.protect_home = protect_home;
-            },
-        );
-        outcome.lines().join(" ")
+    let view = |mounts: &[Mount<'static>]| {
+        let mounts = leak(mounts.to_vec());
+        let script = "stat -c '%n %a' /home /root; ls /home; touch /home/x 2>/dev/null && echo rw";
+        run_script(script, |plan| plan.view.mounts = mounts).lines().join(" ")
     };
-    assert_eq!(view(ProtectHome::No), "/home 755 /root 755 /run/user 755 svc rw");
+    assert_eq!(view(&[]), "/home 755 /root 755 svc rw");
     fs::remove_file("/home/x").expect("it is the host's");
-    assert_eq!(view(ProtectHome::ReadOnly), "/home 755 /root 755 /run/user 755 svc");
-    assert_eq!(view(ProtectHome::Yes), "/home 0 /root 0 /run/user 0");
-    assert_eq!(view(ProtectHome::Tmpfs), "/home 755 /root 700 /run/user 755");
+    assert_eq!(view(&[inaccessible("/home"), inaccessible("/root")]), "/home 0 /root 0");
+    let cover = |path, source| Mount { only: RDONLY, ..mount(path, Content::New, source) };
+    let covers = [cover("/home", "tmpfs:mode=0755,size=4m"), cover("/root", "tmpfs:mode=0700,size=4m")];
+    assert_eq!(view(&covers), "/home 755 /root 700");
+}
+
+#[test]
+fn files_and_directories_that_are_missing_end_the_start_unless_they_may() {
+    if !enter_small_world() {
+        return;
+    }
+    for mount in [itself("/var/none", RDONLY, 0), inaccessible("/var/none"), bind("/var/none", "/home")] {
+        let mounts = leak(vec![mount]);
+        let outcome = run_script("true", |plan| plan.view.mounts = mounts);
+        assert_eq!(outcome.code, Some(226), "{mounts:?}");
+        let mounts = leak(vec![Mount { optional: true, ..mount }]);
+        let outcome = run_script("true", |plan| plan.view.mounts = mounts);
+        assert_eq!(outcome.code, Some(0), "{mounts:?}");
+    }
+}
+
+#[test]
+fn a_file_can_be_out_of_reach_or_another_one() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::write("/var/lib/secret", "secret").expect("write");
+    fs::write("/var/lib/other", "other").expect("write");
+    let mounts = [inaccessible("/var/lib/secret")];
+    let outcome = run_script("stat -c '%a %s' /var/lib/secret", |plan| plan.view.mounts = &mounts);
+    assert_eq!(outcome.lines(), ["0 0"], "{outcome:?}");
+    let mounts = [bind("/var/lib/other", "/var/lib/secret")];
+    let outcome = run_script("cat /var/lib/secret", |plan| plan.view.mounts = &mounts);
+    assert_eq!(outcome.output, "other");
+    assert_eq!(fs::read_to_string("/var/lib/secret").expect("the host's"), "secret");
+}
+
+#[test]
+fn a_bind_makes_the_place_it_needs() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::write("/var/lib/file", "here").expect("write");
+    let mounts = [bind("/var/lib", "/var/a/b"), bind("/var/lib/file", "/var/c/file")];
+    let outcome = run_script("cat /var/a/b/file /var/c/file", |plan| plan.view.mounts = &mounts);
+    assert_eq!(outcome.output, "herehere");
+    assert_eq!(owner_and_mode("/var/a"), (0, 0, 0o755));
+}
+
+#[test]
+fn a_new_file_system_has_places_for_what_is_mounted_in_it() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::write("/home/svc/file", "here").expect("write");
+    let cover = Mount { only: RDONLY, ..mount("/var", Content::New, "tmpfs:mode=0755") };
+    let mounts = [cover, bind("/home/svc", "/var/a/b"), bind("/home/svc/file", "/var/c")];
+    let outcome = run_script("ls /var /var/a/b; cat /var/c; touch /var/x 2>/dev/null || echo ro", |plan| {
+        plan.view.mounts = &mounts;
+    });
+    assert_eq!(outcome.lines(), ["/var:", "a", "c", "", "/var/a/b:", "file", "herero"]);
+    assert!(!Path::new("/var/a").exists(), "nothing is made on the host for it");
+}
+
+#[test]
+fn what_is_in_a_bind_can_be_narrowed_and_widened() {
+    if !enter_small_world() {
+        return;
+    }
+    for path in ["/home/svc/ro", "/home/svc/rw", "/home/svc/secret"] {
+        fs::create_dir(path).expect(path);
+    }
+    let mounts = [
+        Mount { only: RDONLY, ..bind("/home/svc", "/var/svc") },
+        itself("/var/svc/ro", RDONLY, 0),
+        Mount { clear: RDONLY, ..bind("/home/svc/rw", "/var/svc/rw") },
+        inaccessible("/var/svc/secret"),
+    ];
+    let places = "/var/svc /var/svc/ro /var/svc/rw /var/svc/secret";
+    let written = write_with(places, |plan| plan.view.mounts = &mounts);
+    assert_eq!(written, ["/var/svc/rw"]);
+}
+
+#[test]
+fn roots_links_are_followed_and_the_order_is_that_of_where_they_lead() {
+    if !enter_small_world() {
+        return;
+    }
+    for path in ["/var/real", "/var/real/secret", "/var/real/open"] {
+        fs::create_dir(path).expect(path);
+    }
+    symlink("real", "/var/a").expect("link");
+    // In the order of the paths, what is read-only would come before its parent and be covered by it.
+    let mounts = [
+        itself("/var/a", 0, RDONLY),
+        inaccessible("/var/a/secret"),
+        itself("/var/real", RDONLY, 0),
+        itself("/var/real/open", 0, RDONLY),
+    ];
+    let written = write_with("/var/real /var/real/secret /var/real/open", |plan| plan.view.mounts = &mounts);
+    assert_eq!(written, ["/var/real/open"]);
+    let modes = run_script("stat -c %a /var/a/secret", |plan| plan.view.mounts = &mounts);
+    assert_eq!(modes.lines(), ["0"]);
+}
+
+#[test]
+fn a_link_that_a_service_could_have_made_ends_the_start() {
+    if !enter_small_world() {
+        return;
+    }
+    chown("/home/svc", Some(1001), Some(1001)).expect("chown");
+    symlink("/etc", "/home/svc/data").expect("link");
+    for mount in [itself("/home/svc/data", 0, RDONLY), bind("/home/svc/data", "/var/lib")] {
+        let mounts = leak(vec![mount]);
+        let outcome = run_script("true", |plan| plan.view.mounts = mounts);
+        assert_eq!(outcome.code, Some(226), "{mount:?}");
+        assert_eq!(outcome.reports, [Report::Failed { step: Step::Namespace, errno: Errno::LOOP }]);
+    }
+}
+
+#[test]
+fn a_root_of_its_own_holds_what_the_view_puts_there_and_nothing_else() {
+    if !enter_small_world() {
+        return;
+    }
+    let root = "/var/root";
+    for directory in ["", "/usr", "/bin", "/lib", "/lib64", "/proc", "/tmp", "/etc"] {
+        fs::create_dir(format!("{root}{directory}")).expect("mkdir");
+    }
+    let kept = |path| Mount { optional: true, ..bind(path, path) };
+    let mounts = [
+        kept("/bin"),
+        itself("/etc", RDONLY, 0),
+        kept("/lib"),
+        kept("/lib64"),
+        mount("/proc", Content::New, "proc:"),
+        kept("/usr"),
+    ];
+    let outcome = run_script("ls /; touch /etc/x 2>&- || echo ro; touch /tmp/x && echo rw", |plan| {
+        (plan.view.root, plan.view.mounts) = (root, &mounts);
+    });
+    let names = ["bin", "etc", "lib", "lib64", "proc", "tmp", "usr", "ro", "rw"];
+    assert_eq!(outcome.lines(), names, "{outcome:?}");
+    assert!(Path::new("/var/root/tmp/x").exists());
+    let script = "grep -c . /proc/self/mountinfo; grep /home /proc/self/mountinfo || echo none";
+    let outcome = run_script(script, |plan| (plan.view.root, plan.view.mounts) = (root, &mounts));
+    assert_eq!(outcome.lines().last(), Some(&"none"), "the host's mounts are gone: {outcome:?}");
+}
+
+#[test]
+fn an_empty_root_can_be_filled() {
+    if !enter_small_world() {
+        return;
+    }
+    let kept = |path| Mount { optional: true, only: RDONLY, ..bind(path, path) };
+    let new_root = Mount { only: RDONLY, ..mount("/", Content::New, "tmpfs:mode=0755") };
+    let mounts = [new_root, kept("/bin"), kept("/lib"), kept("/lib64"), kept("/usr")];
+    let outcome = run_script("ls /; touch /x 2>&- || echo ro", |plan| plan.view.mounts = &mounts);
+    assert_eq!(outcome.lines(), ["bin", "lib", "lib64", "usr", "ro"], "{outcome:?}");
+}
+
+#[test]
+fn devices_of_its_own_are_the_usual_ones_alone() {
+    if !enter_small_world() {
+        return;
+    }
+    let own = Mount { only: RDONLY, ..mount("/dev", Content::Devices, "tmpfs:mode=0755,size=4m") };
+    let mounts = [own, bind("/dev/shm", "/dev/shm")];
+    let script = "ls /dev; echo x >/dev/null; head -c 1 /dev/zero | wc -c; touch /dev/x 2>/dev/null || echo ro; \
+                  touch /dev/shm/x && echo rw";
+    let outcome = run_script(script, |plan| plan.view.mounts = &mounts);
+    assert_eq!(outcome.lines(), ["full", "null", "shm", "urandom", "zero", "1", "ro", "rw"], "{outcome:?}");
+}
+
+#[test]
+fn processes_of_others_can_be_hidden() {
+    if !enter_small_world() {
+        return;
+    }
+    let proc = [mount("/proc", Content::New, "proc:hidepid=invisible,subset=pid")];
+    let outcome = run_script("test -e /proc/1 || echo hidden; test -e /proc/sys || echo only", |plan| {
+        plan.view.mounts = &proc;
+        plan.identity.user = "svc";
+    });
+    assert_eq!(outcome.lines(), ["hidden", "only"], "{outcome:?}");
+}
+
+#[test]
+fn a_view_without_mounts_is_a_namespace_all_the_same() {
+    if !enter_small_world() {
+        return;
+    }
+    let own = fs::read_link("/proc/thread-self/ns/mnt").expect("a namespace").display().to_string();
+    let outcome = run_script("readlink /proc/self/ns/mnt", |plan| plan.view.own = true);
+    assert_ne!(outcome.output.trim(), own);
+    assert_eq!(run_script("readlink /proc/self/ns/mnt", |_| ()).output.trim(), own);
 }
 
 #[test]

@@ -7,9 +7,13 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 use tomte::table::{
     Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
     IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name, NotifyAccess,
-    PanicAction, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem, Restart, Service, ServiceType,
-    StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, encode, ids, list, strings,
+    PanicAction, Preserve, PrivateTmp, Privilege, Propagation, Restart, Service, ServiceType, StartLimit,
+    Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
+
+/// PID 1's own.
+const VIEW: View<'_> =
+    View { own: false, root: "", propagation: Propagation::Shared, mounts: List::new(&[]) };
 
 /// A unit to be: ids are places in the list that it is part of.
 #[derive(Clone, Debug)]
@@ -253,8 +257,7 @@ impl Lists {
             ambient_capabilities: 0,
             no_new_privileges: false,
             private_tmp: plan.private_tmp,
-            protect_system: ProtectSystem::No,
-            protect_home: ProtectHome::No,
+            view: VIEW,
             restrict_suid_sgid: false,
             remove_ipc: false,
             directories: List::new(&self.directories),
@@ -265,6 +268,7 @@ impl Lists {
             tty_path: "",
             syslog_identifier: "",
             ignore_sigpipe: true,
+            posture: StrList::default(),
         }
     }
 }

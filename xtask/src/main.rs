@@ -7,6 +7,7 @@
 //! | `order` | names to ids, the graph, cycles |
 //! | `bake` | the table and `uids.lock` |
 //! | `build` | the target binary |
+//! | `import` | what other inits read, as unit files |
 //! | `host`, `qemu` | running it |
 //! | `bench` | how long things take |
 //! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
@@ -30,7 +31,9 @@ mod explain;
 mod fuzz;
 mod golden;
 mod host;
+mod import;
 mod model;
+mod mounts;
 mod order;
 mod progress;
 mod qemu;
@@ -66,6 +69,8 @@ enum Verb {
     Check(check::verb::Args),
     /// Print every directive of unit files and what becomes of it here.
     Directives(check::directives::Args),
+    /// Write unit files as a start, from what another init reads, and say what could not be kept.
+    Import(import::Args),
     /// Build a board, run it, and show its units: the host board here, others in QEMU.
     Run(run::Args),
     /// Build the target binary of a board; its path goes to stdout.
@@ -166,6 +171,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Explain(args) => return explain::run(&args),
         Verb::Check(args) => return check::verb::run(&args),
         Verb::Directives(args) => return check::directives::run(&args),
+        Verb::Import(args) => return import::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,

@@ -15,7 +15,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::Work;
+use super::{Work, place::is_roots_own};
 use crate::linux::{
     directory::{Directory, DirectoryKind},
     path::{PATH_BYTES_MAX, PathBuffer},
@@ -54,12 +54,12 @@ pub(super) fn make_configuration(work: &mut Work<'_>) -> Result<(), Errno> {
 }
 
 /// Whether `directory` has the private layout.
-pub(super) fn is_private(plan: &Plan<'_>, directory: &Directory<'_>) -> bool {
+fn is_private(plan: &Plan<'_>, directory: &Directory<'_>) -> bool {
     plan.identity.dynamic.is_some() && directory.kind.is_private(plan.runtime_directory_preserved)
 }
 
 /// Whether another name of the list is a parent of `name`: such a name has no link and no mount of its own.
-pub(super) fn is_below_another(directory: &Directory<'_>, name: &CStr) -> bool {
+fn is_below_another(directory: &Directory<'_>, name: &CStr) -> bool {
     let below = |other: &CStr| {
         name.to_bytes().strip_prefix(other.to_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
     };
@@ -137,9 +137,7 @@ fn make_parents(root: &OwnedFd, name: &CStr) -> Result<(OwnedFd, PathBuffer), Er
 fn open_trusted(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
     match open_directory(parent, name) {
         Err(Errno::LOOP | Errno::NOTDIR) => {
-            let (holder, link) = (fstat(parent)?, statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?);
-            let roots_own = holder.st_uid == 0 && holder.st_mode & 0o022 == 0 && link.st_uid == 0;
-            if !roots_own {
+            if !is_roots_own(&fstat(parent)?, &statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?) {
                 return Err(Errno::LOOP);
             }
             openat(parent, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
@@ -225,15 +223,6 @@ fn links_to(parent: impl AsFd, name: &CStr, target: &PathBuffer) -> Result<bool,
         Err(Errno::INVAL | Errno::NOENT) => Ok(false), // no link
         Err(errno) => Err(errno),
     }
-}
-
-/// Opens a directory that [`make`] has made, as the mount namespace shows it now.
-pub(super) fn open_made(plan: &Plan<'_>, directory: &Directory<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
-    let root =
-        if is_private(plan, directory) { directory.private_root()? } else { directory.public_root()? };
-    let root = tree::open_if_there(root.as_c_str())?.ok_or(Errno::NOENT)?;
-    let (parent, last) = tree::open_parent(&root, name)?;
-    open_trusted(&parent, last.as_c_str())
 }
 
 #[cfg(test)]

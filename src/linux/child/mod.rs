@@ -5,17 +5,20 @@
 //! ends the child with systemd's exit code for it: what narrows privilege is done, or the program does not run.
 
 mod arena;
+mod devices;
 mod directories;
 mod environment;
 mod exec;
 mod identity;
 mod mounts;
+mod place;
 mod privileges;
 mod remount;
 mod session;
 mod stdio;
 
 pub(crate) use arena::Arena;
+pub use mounts::MOUNTS_MAX;
 use rustix::{fd::BorrowedFd, io::Errno};
 
 use self::{environment::Variables, identity::Who};

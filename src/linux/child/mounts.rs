@@ -1,75 +1,84 @@
 //! The mount namespace: what a unit sees of the file system, and what of it it can write to (systemd-semantics.md
-//! §3.1).
+//! §3.1). The plan says what goes where; nothing is decided here.
 //!
-//! What must stay as it is under a read-only root is first copied to detached trees (open_tree), then the whole tree is
-//! made read-only at once, then the copies are put back on top. mount_setattr does a tree in one call; kernels before
-//! 5.12 get a walk over mountinfo (`remount`). Whatever fails ends the child: half a sandbox is none.
+//! First every place is found, and what has to stay as the host has it is copied to detached trees (open_tree). Then the
+//! mounts are made, parents first: flags hold for a whole tree (mount_setattr; kernels before 5.12 get a walk over
+//! mountinfo, `remount`), and what is below with other flags is put on top afterwards. Whatever fails ends the child:
+//! half a sandbox is none.
 
 use core::ffi::CStr;
 
 use heapless::Vec;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{CWD, Mode, fstat, mkdirat, stat},
+    fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, mknodat, openat},
     io::Errno,
     mount::{
-        MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change,
-        move_mount, open_tree, unmount,
+        FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
+        UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change,
+        mount_move, move_mount, open_tree, unmount,
     },
-    process::umask,
+    process::{chdir, chroot, fchdir, pivot_root, umask},
     thread::{UnshareFlags, unshare_unsafe},
 };
 
 use super::{
-    Work,
-    directories::{is_below_another, is_private, open_made},
-    remount,
+    Work, devices,
+    place::{Missing, find, open_plain, path_of},
+    remount::{self, is_at_or_below},
 };
 use crate::linux::{
-    directory::Directory,
-    plan::{Plan, PrivateTmp, Privilege, ProtectHome, ProtectSystem},
-    private_tmp::{self, PrivateTmpName},
-    raw::mount::{NOSUID, RDONLY},
+    path::PathBuffer,
+    plan::{Content, Mount, Plan, Privilege, Propagation},
+    private_tmp::PrivateTmpName,
+    raw::mount::{NODEV, NOEXEC, NOSUID, RDONLY, set_attributes_recursive},
     tree,
 };
 
-/// Directories of one unit that get a mount of their own. More fail with E2BIG.
-const DIRECTORIES_MAX: usize = 80;
+/// Mounts of one view. More fail with E2BIG.
+pub const MOUNTS_MAX: usize = 128;
 
-/// What `ProtectSystem=strict` leaves alone.
-const KERNEL_TREES: [&CStr; 3] = [c"/proc", c"/sys", c"/dev"];
-/// What `ProtectHome=` is about.
-const HOMES: [&CStr; 3] = [c"/home", c"/root", c"/run/user"];
-/// What `ProtectSystem=yes` and, with the last one, `full` make read-only.
-const SYSTEM: [&CStr; 4] = [c"/usr", c"/boot", c"/efi", c"/etc"];
+/// The nodes that nobody can open stand here, made when they are first needed: a directory and a file.
+const NOWHERE: &CStr = c"/run/tomte/inaccessible";
 
-/// An own /tmp. The sizes are systemd's, so that one unit cannot eat all memory.
-const TMP_OPTIONS: &CStr = c"mode=1777,size=50%,nr_inodes=1m";
-/// What covers the other units' private directories.
-const COVER_OPTIONS: &CStr = c"mode=0755,size=4m,nr_inodes=1k";
-
-/// Detached copies, to be put back.
-struct Kept<'p> {
-    /// Of whole trees, with the path of each.
-    trees: Vec<(&'p CStr, OwnedFd), 6>,
-    /// Of the unit's own directories, in the plan's order.
-    directories: Vec<OwnedFd, DIRECTORIES_MAX>,
-    /// Of the unit's own /tmp and /var/tmp; nothing where they could not be made.
-    tmp: [Option<OwnedFd>; 2],
+/// One mount of the plan on its way.
+struct Place<'a> {
+    mount: &'a Mount<'a>,
+    /// Where it goes once links are followed.
+    path: &'a str,
+    /// What is seen there, if it was copied beforehand.
+    tree: Option<OwnedFd>,
 }
 
-/// Of what leads to the unit's own directories.
-const PLACE_MODE: Mode = Mode::from_raw_mode(0o755);
+type Places<'a> = Vec<Place<'a>, MOUNTS_MAX>;
 
-/// Makes the namespace, if the plan asks for anything that needs one.
+/// Where the view's `/` is.
+struct Root<'a> {
+    /// PID 1's.
+    host: OwnedFd,
+    /// The view's, unless it is the same.
+    own: Option<OwnedFd>,
+    /// The view's path on the host; empty for the host's own.
+    path: &'a str,
+    /// The host's /proc/self/fd, to learn what links lead to.
+    links: OwnedFd,
+    /// [`open_nothing`], once something has to be out of reach.
+    nothing: Option<[OwnedFd; 2]>,
+}
+
+impl Root<'_> {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.own.as_ref().unwrap_or(&self.host).as_fd()
+    }
+}
+
+/// Makes the namespace, if the plan asks for one.
 pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
     let plan = work.plan;
-    if plan.privilege == Privilege::Full || !is_wanted(plan) {
+    if plan.privilege == Privilege::Full || !plan.view.own && plan.view.mounts.is_empty() {
         return Ok(());
     }
     umask(Mode::empty()); // `Limits` sets the unit's
-    let strict = plan.sandbox.protect_system == ProtectSystem::Strict;
-    let mut kept = Kept { trees: Vec::new(), directories: Vec::new(), tmp: [None, None] };
     #[expect(unsafe_code, reason = "unshare could take memory or descriptors away from other threads")]
     // SAFETY: NEWNS takes neither, and this process has one thread.
     unsafe {
@@ -78,204 +87,297 @@ pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
     // What the host mounts later still shows; nothing that is done here goes back.
     mount_change(c"/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
 
-    if let PrivateTmp::Connected { token } = plan.sandbox.private_tmp {
-        make_connected_tmp(&mut kept, &PrivateTmpName::new(token, plan.unit)?)?;
+    let mut root = open_root(work)?;
+    let mut places = Places::new();
+    for mount in plan.view.mounts {
+        if let Some(place) = prepare(work, &mut root, mount, &places)? {
+            places.push(place).map_err(|_| Errno::TOOBIG)?;
+        }
     }
-    keep_own_directories(plan, &mut kept)?;
-    if strict {
-        make_all_read_only(plan, &mut kept)?;
+    sort(&mut places);
+    for number in 0..places.len() {
+        put(&mut root, &mut places, number)?;
     }
-    protect_system(plan.sandbox.protect_system)?;
-    protect_home(plan.sandbox.protect_home, strict)?;
-    replace_tmp(plan.sandbox.private_tmp, kept.tmp)?;
-    put_back_directories(plan, kept.directories)?;
     if plan.limits.no_new_privileges {
-        remount::set_attributes(c"/", NOSUID)?;
+        set_flags(&root, root.fd(), "/", NOSUID)?;
+    }
+    change_root(&root)?;
+    let propagation = match plan.view.propagation {
+        Propagation::Shared => MountPropagationFlags::SHARED,
+        Propagation::Slave => return Ok(()),
+        Propagation::Private => MountPropagationFlags::PRIVATE,
+    };
+    mount_change(c"/", propagation | MountPropagationFlags::REC)
+}
+
+/// `RootDirectory=` becomes a mount of its own, on itself.
+fn open_root<'a>(work: &mut Work<'a>) -> Result<Root<'a>, Errno> {
+    let open =
+        |path: &CStr| openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let (host, links) = (open(c"/")?, open(c"/proc/self/fd")?);
+    if work.plan.view.root.is_empty() {
+        return Ok(Root { host, own: None, path: "", links, nothing: None });
+    }
+    let (directory, _) = find(host.as_fd(), work.plan.view.root, Missing::Fails)?;
+    let path = path_of(&directory, links.as_fd(), "", &mut work.arena)?;
+    let own = copy(&directory, true)?;
+    attach(&own, &directory)?;
+    Ok(Root { host, own: Some(own), path, links, nothing: None })
+}
+
+/// Finds the place of `mount` and what is to be seen there. `None` if it is left out.
+fn prepare<'a>(
+    work: &mut Work<'a>,
+    root: &mut Root<'_>,
+    mount: &'a Mount<'a>,
+    earlier: &[Place<'a>],
+) -> Result<Option<Place<'a>>, Errno> {
+    match prepare_tree(work.plan, root, mount)
+        .and_then(|tree| prepare_place(work, root, mount, tree, earlier))
+    {
+        Ok(place) => Ok(Some(place)),
+        Err(Errno::NOENT | Errno::NOTDIR) if mount.optional => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// What comes from elsewhere on the host.
+fn prepare_tree(plan: &Plan<'_>, root: &mut Root<'_>, mount: &Mount<'_>) -> Result<Option<OwnedFd>, Errno> {
+    match mount.content {
+        Content::Bind | Content::BindOne => {
+            let (source, _) = find(root.host.as_fd(), mount.source, Missing::Fails)?;
+            copy(&source, mount.content == Content::Bind).map(Some)
+        }
+        Content::PrivateTmp => make_private_tmp(plan, mount.path),
+        Content::Inaccessible if root.nothing.is_none() => {
+            root.nothing = Some(open_nothing()?);
+            Ok(None)
+        }
+        Content::Itself | Content::New | Content::Devices | Content::Inaccessible => Ok(None),
+    }
+}
+
+fn prepare_place<'a>(
+    work: &mut Work<'a>,
+    root: &Root<'_>,
+    mount: &'a Mount<'a>,
+    mut tree: Option<OwnedFd>,
+    earlier: &[Place<'a>],
+) -> Result<Place<'a>, Errno> {
+    // Below something that the view mounts itself, the host knows nothing of what will be there.
+    if earlier.iter().any(|place| place.mount.content != Content::Itself && is_below(mount.path, place.path))
+    {
+        return Ok(Place { mount, path: mount.path, tree });
+    }
+    let missing = match mount.content {
+        Content::Bind | Content::BindOne => what_it_takes(tree.as_ref())?,
+        Content::New | Content::Devices if !mount.optional => Missing::BecomesDirectory,
+        Content::Itself | Content::Inaccessible | Content::PrivateTmp | Content::New | Content::Devices => {
+            Missing::Fails
+        }
+    };
+    let (found, linked) = find(root.fd(), mount.path, missing)?;
+    if mount.content == Content::Itself && mount.path != "/" {
+        tree = Some(copy(&found, true)?);
+    }
+    let path =
+        if linked { path_of(&found, root.links.as_fd(), root.path, &mut work.arena)? } else { mount.path };
+    Ok(Place { mount, path, tree })
+}
+
+fn is_below(path: &str, above: &str) -> bool {
+    is_at_or_below(path.as_bytes(), above.as_bytes())
+}
+
+/// What has to be made for `tree` to be mounted on.
+fn what_it_takes(tree: Option<&OwnedFd>) -> Result<Missing, Errno> {
+    Ok(match tree {
+        Some(tree) if !is_directory(tree)? => Missing::BecomesFile,
+        Some(_) | None => Missing::BecomesDirectory,
+    })
+}
+
+fn is_directory(held: &OwnedFd) -> Result<bool, Errno> {
+    Ok(FileType::from_raw_mode(fstat(held)?.st_mode).is_dir())
+}
+
+/// By path. They come sorted: only what links have led elsewhere has to move.
+fn sort(places: &mut [Place<'_>]) {
+    for end in 1..places.len() {
+        let mut at = end;
+        while let Some([before, here]) = places.get_mut(at.saturating_sub(1)..=at)
+            && before.path > here.path
+        {
+            core::mem::swap(before, here);
+            at = at.saturating_sub(1);
+        }
+    }
+}
+
+/// Makes one mount. All that it is below are made.
+fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(), Errno> {
+    let Some((made, [place, later @ ..])) = places.split_at_mut_checked(number) else { return Ok(()) };
+    let (mount, path) = (place.mount, place.path);
+    let above = || made.iter().filter(|above| is_below(path, above.path));
+    if above().any(|above| above.mount.content == Content::Inaccessible) {
+        return Ok(());
+    }
+    let inherited = above().fold(0, |flags, above| flags & !above.mount.clear | above.mount.set);
+    if above().any(|above| above.path == path) {
+        // Another name of the same place. It can only narrow what is there.
+        return set_flags(root, open_plain(root.fd(), path)?.as_fd(), path, (mount.set | mount.only).into());
+    }
+    let flags = inherited & !mount.clear | mount.set | mount.only;
+    if path == "/" && mount.content == Content::Itself {
+        return set_flags(root, root.fd(), path, flags.into());
+    }
+    let target = match open_plain(root.fd(), path) {
+        Err(Errno::NOENT | Errno::NOTDIR) if mount.optional => return Ok(()),
+        answer => answer?,
+    };
+    let mut clear = 0;
+    let tree = match (place.tree.take(), mount.content) {
+        (Some(tree), _) => tree,
+        (None, Content::New) => new_file_system(mount.source)?,
+        (None, Content::Devices) => {
+            let tree = new_file_system(mount.source)?;
+            devices::make(&target, &tree)?;
+            tree
+        }
+        (None, Content::Inaccessible) => {
+            let [directory, file] = root.nothing.as_ref().ok_or(Errno::NOENT)?;
+            copy(if is_directory(&target)? { directory } else { file }, false)?
+        }
+        (None, Content::PrivateTmp) => {
+            return attach_with(root, &empty()?, &target, path, (RDONLY | NOEXEC | NOSUID | NODEV, 0));
+        }
+        (None, Content::Itself | Content::Bind | Content::BindOne) => {
+            clear = inherited & mount.clear;
+            copy(&target, true)?
+        }
+    };
+    if matches!(mount.content, Content::New | Content::Devices) {
+        make_places(&tree, path, later)?;
+    }
+    attach_with(root, &tree, &target, path, (flags.into(), clear.into()))?;
+    if mount.content == Content::Devices {
+        devices::bind(&target, &tree)?;
+    }
+    if path == "/" {
+        root.own = Some(tree);
     }
     Ok(())
 }
 
-fn is_wanted(plan: &Plan<'_>) -> bool {
-    plan.sandbox.private_tmp != PrivateTmp::No
-        || plan.sandbox.protect_system != ProtectSystem::No
-        || plan.sandbox.protect_home != ProtectHome::No
-        || plan.directories.iter().any(|directory| is_private(plan, directory))
+/// Makes what the mounts below a new file system are put on.
+fn make_places(tree: &OwnedFd, path: &str, later: &[Place<'_>]) -> Result<(), Errno> {
+    for place in later {
+        let below = if path == "/" { Some(place.path) } else { place.path.strip_prefix(path) };
+        let Some(below) = below.filter(|below| below.starts_with('/')) else { continue };
+        let missing = match place.mount.content {
+            Content::Itself | Content::Inaccessible => continue,
+            Content::Bind | Content::BindOne => what_it_takes(place.tree.as_ref())?,
+            Content::New | Content::Devices | Content::PrivateTmp => Missing::BecomesDirectory,
+        };
+        find(tree.as_fd(), below, missing)?;
+    }
+    Ok(())
 }
 
-/// A detached copy of what is at `path`, mounts below included.
-fn copy_tree(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+/// A detached copy of what is held, with the mounts below it or without.
+fn copy(held: &OwnedFd, recursive: bool) -> Result<OwnedFd, Errno> {
     let mut flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-    flags.set(OpenTreeFlags::AT_EMPTY_PATH, path.is_empty());
-    open_tree(directory, path, flags)
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
+    open_tree(held, c"", flags)
 }
 
-/// Mounts a detached tree on a directory.
-fn attach(copy: &OwnedFd, directory: &OwnedFd) -> Result<(), Errno> {
+/// Mounts a detached tree.
+pub(super) fn attach(tree: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(copy, c"", directory, c"", flags)
+    move_mount(tree, c"", target, c"", flags)
 }
 
-/// What is missing needs no protection.
-fn copy_if_there(path: &CStr) -> Result<Option<OwnedFd>, Errno> {
-    match copy_tree(CWD, path) {
-        Ok(copy) => Ok(Some(copy)),
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// The unit's own directories that need a mount: all where the rest is read-only, else those that get covered.
-fn own_directories<'p>(plan: &'p Plan<'p>) -> impl Iterator<Item = (&'p Directory<'p>, &'p CStr)> {
-    let strict = plan.sandbox.protect_system == ProtectSystem::Strict;
-    plan.directories
-        .iter()
-        .filter(move |directory| strict || is_private(plan, directory))
-        .flat_map(|directory| directory.names.iter().map(move |name| (directory, name)))
-        .filter(|(directory, name)| !is_below_another(directory, name))
-}
-
-fn keep_own_directories(plan: &Plan<'_>, kept: &mut Kept<'_>) -> Result<(), Errno> {
-    for (directory, name) in own_directories(plan) {
-        let copy = copy_tree(open_made(plan, directory, name)?.as_fd(), c"")?;
-        kept.directories.push(copy).map_err(|_| Errno::TOOBIG)?;
-    }
-    Ok(())
-}
-
-fn put_back_directories(plan: &Plan<'_>, copies: Vec<OwnedFd, DIRECTORIES_MAX>) -> Result<(), Errno> {
-    for directory in plan.directories.iter().filter(|directory| is_private(plan, directory)) {
-        cover(directory)?;
-    }
-    for ((directory, name), copy) in own_directories(plan).zip(copies) {
-        attach(&copy, &open_made(plan, directory, name)?)?;
-    }
-    Ok(())
-}
-
-/// Hides the other units' directories: an empty read-only file system with places for this unit's own.
-fn cover(directory: &Directory<'_>) -> Result<(), Errno> {
-    let root = directory.private_root()?;
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    mount(c"tmpfs", root.as_c_str(), c"tmpfs", flags, Some(COVER_OPTIONS))?;
-    let cover = tree::open_if_there(root.as_c_str())?.ok_or(Errno::NOENT)?;
-    for name in directory.names.iter().filter(|name| !is_below_another(directory, name)) {
-        make_place(&cover, name)?;
-    }
-    remount::set_attributes(root.as_c_str(), RDONLY)
-}
-
-fn make_place(cover: &OwnedFd, name: &CStr) -> Result<(), Errno> {
-    let make = |parent: &OwnedFd, component: &CStr| match mkdirat(parent, component, PLACE_MODE) {
-        Ok(()) | Err(Errno::EXIST) => tree::open_directory(parent, component),
-        Err(errno) => Err(errno),
-    };
-    let (parent, last) = tree::walk(cover.as_fd(), name, &mut { make })?;
-    make(&parent, last.as_c_str()).map(drop)
-}
-
-/// `ProtectSystem=strict`.
-fn make_all_read_only(plan: &Plan<'_>, kept: &mut Kept<'_>) -> Result<(), Errno> {
-    let homes = if plan.sandbox.protect_home == ProtectHome::No { &HOMES[..] } else { &[] };
-    for path in KERNEL_TREES.iter().chain(homes) {
-        if let Some(copy) = copy_if_there(path)? {
-            kept.trees.push((path, copy)).map_err(|_| Errno::TOOBIG)?;
-        }
-    }
-    remount::set_attributes(c"/", RDONLY)?;
-    for (path, copy) in &kept.trees {
-        // Not to leave a second one underneath; where it is no mount of its own (EINVAL) there is none.
-        match unmount(*path, UnmountFlags::DETACH) {
-            Ok(()) | Err(Errno::INVAL) => {}
-            Err(errno) => return Err(errno),
-        }
-        attach(copy, &tree::open_if_there(path)?.ok_or(Errno::NOENT)?)?;
-    }
-    Ok(())
-}
-
-/// `ProtectSystem=yes` and `full`.
-fn protect_system(wanted: ProtectSystem) -> Result<(), Errno> {
-    let paths = match wanted {
-        ProtectSystem::No | ProtectSystem::Strict => &[],
-        ProtectSystem::Yes => SYSTEM.get(..3).unwrap_or_default(),
-        ProtectSystem::Full => &SYSTEM[..],
-    };
-    paths.iter().try_for_each(|path| make_read_only(path))
-}
-
-/// `ProtectHome=`.
-fn protect_home(wanted: ProtectHome, strict: bool) -> Result<(), Errno> {
-    for path in HOMES {
-        match wanted {
-            ProtectHome::No => {}
-            ProtectHome::ReadOnly if strict => {} // it is already
-            ProtectHome::ReadOnly => make_read_only(path)?,
-            ProtectHome::Yes => cover_home(path, c"mode=0,size=4k,nr_inodes=2", MountFlags::NOEXEC)?,
-            ProtectHome::Tmpfs if path == c"/root" => {
-                cover_home(path, c"mode=0700,size=4m", MountFlags::empty())?
-            }
-            ProtectHome::Tmpfs => cover_home(path, c"mode=0755,size=4m", MountFlags::empty())?,
-        }
-    }
-    Ok(())
-}
-
-fn cover_home(path: &CStr, options: &CStr, flags: MountFlags) -> Result<(), Errno> {
-    let flags = flags | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
-    match mount(c"tmpfs", path, c"tmpfs", flags, Some(options)) {
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
+/// Mounts a detached tree with flags set and cleared on all of it.
+fn attach_with(
+    root: &Root<'_>,
+    tree: &OwnedFd,
+    target: &OwnedFd,
+    path: &str,
+    (set, clear): (u32, u32),
+) -> Result<(), Errno> {
+    let set_before = set_attributes_recursive(tree.as_fd(), set, clear);
+    attach(tree, target)?;
+    match set_before {
+        Err(Errno::NOSYS) => remount::walk(PathBuffer::new(&[root.path, path])?.as_c_str(), set, clear),
         answer => answer,
     }
 }
 
-/// A copy over itself, read-only with all that is mounted below.
-fn make_read_only(path: &CStr) -> Result<(), Errno> {
-    let Some(copy) = copy_if_there(path)? else { return Ok(()) };
-    attach(&copy, &tree::open_if_there(path)?.ok_or(Errno::NOENT)?)?;
-    remount::set_attributes(path, RDONLY)
+/// Sets flags on what is mounted at `path`, which is held, and on all below it.
+fn set_flags(root: &Root<'_>, held: BorrowedFd<'_>, path: &str, set: u32) -> Result<(), Errno> {
+    match set_attributes_recursive(held, set, 0) {
+        Err(Errno::NOSYS) => remount::walk(PathBuffer::new(&[root.path, path])?.as_c_str(), set, 0),
+        answer => answer,
+    }
 }
 
-/// Makes the unit's directories on the host and copies them. What cannot be made (a read-only or full file system) is
-/// replaced by something empty and read-only later, as systemd does.
-fn make_connected_tmp(kept: &mut Kept<'_>, name: &PrivateTmpName) -> Result<(), Errno> {
-    for (path, copy) in private_tmp::PLACES.into_iter().zip(&mut kept.tmp) {
-        let Some(place) = tree::open_if_there(path)? else { continue };
-        *copy = match name.make(&place) {
-            Ok(inner) => Some(copy_tree(inner.as_fd(), c"")?),
-            Err(Errno::ROFS | Errno::NOSPC) => None,
+/// A new file system, mounted nowhere yet: `TYPE:OPTION,OPTION=VALUE`.
+fn new_file_system(source: &str) -> Result<OwnedFd, Errno> {
+    let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        match option.split_once('=') {
+            Some((key, value)) => fsconfig_set_string(context.as_fd(), key, value)?,
+            None => fsconfig_set_flag(context.as_fd(), option)?,
+        }
+    }
+    fsconfig_create(context.as_fd())?;
+    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+}
+
+fn empty() -> Result<OwnedFd, Errno> {
+    new_file_system("tmpfs:mode=0755,size=4k")
+}
+
+/// Nodes that nobody without all privileges can use: a directory and a file.
+fn open_nothing() -> Result<[OwnedFd; 2], Errno> {
+    let _there = mkdirat(CWD, c"/run/tomte", Mode::from_raw_mode(0o755));
+    let _there = mkdirat(CWD, NOWHERE, Mode::from_raw_mode(0o755));
+    let nowhere = tree::open_if_there(NOWHERE)?.ok_or(Errno::NOENT)?;
+    let _there = mkdirat(&nowhere, c"directory", Mode::empty());
+    let _there = mknodat(&nowhere, c"file", FileType::RegularFile, Mode::empty(), 0);
+    let open = |name: &CStr| {
+        openat(&nowhere, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+    };
+    Ok([open(c"directory")?, open(c"file")?])
+}
+
+/// The unit's directory below the host's `path`. None where it cannot be made (a read-only or full file system): it is
+/// replaced by something empty and read-only then, as systemd does.
+fn make_private_tmp(plan: &Plan<'_>, path: &str) -> Result<Option<OwnedFd>, Errno> {
+    let place = tree::open_if_there(PathBuffer::new(&[path])?.as_c_str())?.ok_or(Errno::NOENT)?;
+    match PrivateTmpName::new(plan.view.tmp_token, plan.unit)?.make(&place) {
+        Ok(inner) => copy(&inner, true).map(Some),
+        Err(Errno::ROFS | Errno::NOSPC) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Makes the view's root `/` and lets go of the host's.
+fn change_root(root: &Root<'_>) -> Result<(), Errno> {
+    if let Some(own) = &root.own {
+        fchdir(own)?;
+        match pivot_root(c".", c".") {
+            // The old root is on top of the new one now.
+            Ok(()) => unmount(c".", UnmountFlags::DETACH)?,
+            // The initial file system of the kernel cannot be turned: it stays below.
+            Err(Errno::INVAL) => {
+                mount_move(c".", c"/")?;
+                chroot(c".")?;
+            }
             Err(errno) => return Err(errno),
-        };
-    }
-    Ok(())
-}
-
-/// `PrivateTmp=`.
-fn replace_tmp(wanted: PrivateTmp, copies: [Option<OwnedFd>; 2]) -> Result<(), Errno> {
-    if wanted == PrivateTmp::No {
-        return Ok(());
-    }
-    let mut first = None;
-    for (path, copy) in private_tmp::PLACES.into_iter().zip(copies) {
-        let Some(place) = tree::open_if_there(path)? else { continue };
-        let found = fstat(&place)?;
-        let identity = (found.st_dev, found.st_ino);
-        if first == Some(identity) {
-            continue; // one of the two is a link to the other
         }
-        let flags = MountFlags::NOSUID | MountFlags::NODEV;
-        match (wanted, copy) {
-            (PrivateTmp::Connected { .. }, Some(copy)) => attach(&copy, &place)?,
-            (PrivateTmp::Connected { .. }, None) => {
-                let flags = flags | MountFlags::NOEXEC | MountFlags::RDONLY;
-                mount(c"tmpfs", path, c"tmpfs", flags, Some(c"mode=0755,size=4k"))?;
-            }
-            (PrivateTmp::Disconnected | PrivateTmp::No, _) => {
-                mount(c"tmpfs", path, c"tmpfs", flags, Some(TMP_OPTIONS))?;
-            }
-        }
-        let mounted = stat(path)?;
-        first = Some((mounted.st_dev, mounted.st_ino));
     }
-    Ok(())
+    chdir(c"/")
 }

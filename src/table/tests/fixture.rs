@@ -150,6 +150,9 @@ impl Parts {
 
     fn exec(&self) -> Exec<'_> {
         let directories = |kind, mode, names| Directories { kind, mode, names: StrList::new(names).unwrap() };
+        let (set, clear) = (Mount::RDONLY, Mount::NOEXEC);
+        let mount =
+            |path, content, source| Mount { path, content, source, set, only: 0, clear, optional: false };
         Exec {
             user: "app",
             group: "app-group",
@@ -166,8 +169,15 @@ impl Parts {
             ambient_capabilities: 1 << 10,
             no_new_privileges: true,
             private_tmp: PrivateTmp::Disconnected,
-            protect_system: ProtectSystem::Strict,
-            protect_home: ProtectHome::ReadOnly,
+            view: View {
+                own: true,
+                root: "",
+                propagation: Propagation::Slave,
+                mounts: List::new(kept(list(&[
+                    mount("/", Content::Itself, ""),
+                    mount("/srv", Content::Bind, "/data"),
+                ]))),
+            },
             restrict_suid_sgid: true,
             remove_ipc: true,
             directories: List::new(kept(list(&[
@@ -181,6 +191,7 @@ impl Parts {
             tty_path: "/dev/console",
             syslog_identifier: "app",
             ignore_sigpipe: true,
+            posture: StrList::new(b"DynamicUser=yes\0").unwrap(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use tomte::table::{
     CommandKind, Name,
     limits::{
-        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, PATH_BYTES_MAX, RLIMITS_MAX,
+        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX,
         UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
@@ -12,6 +12,7 @@ use crate::{
     board::Board,
     diag::{Code, Diagnostic, Diagnostics},
     model::{Command, Place, Service, Unit},
+    mounts,
     order::Graph,
 };
 
@@ -116,6 +117,7 @@ impl Limits<'_> {
         let first_group = exec.supplementary_groups.first().and_then(|group| group.place.as_ref());
         self.words("SupplementaryGroups", &groups, ("GROUPS_MAX", GROUPS_MAX), first_group.or(place));
         self.at_most("Limit", exec.rlimits.len(), ("RLIMITS_MAX", RLIMITS_MAX), place);
+        self.at_most("mounts", mounts::view(exec).mounts.len(), ("MOUNTS_MAX", MOUNTS_MAX), place);
         for directories in &exec.directories {
             let what = directories.kind.setting();
             self.words(what, &directories.names, ("DIRECTORIES_MAX", DIRECTORIES_MAX), place);

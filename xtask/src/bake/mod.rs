@@ -5,6 +5,7 @@ pub mod conditions;
 mod identities;
 mod inputs;
 mod limits;
+mod posture;
 mod record;
 pub mod verb;
 mod verify;

@@ -7,16 +7,17 @@ use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Name, Service, StrList, Unit, UnitId,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Service, StrList, Unit, UnitId, View,
 };
 
 use super::{
     conditions,
     identities::{Identity, dynamic_name},
+    posture,
 };
 use crate::{
     board::Board,
-    model,
+    model, mounts,
     order::{Graph, Node},
 };
 
@@ -158,8 +159,7 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, identities: &[Identity]) -> 
         ambient_capabilities: exec.ambient_capabilities,
         no_new_privileges: exec.no_new_privileges,
         private_tmp: exec.private_tmp,
-        protect_system: exec.protect_system,
-        protect_home: exec.protect_home,
+        view: view(arena, exec)?,
         restrict_suid_sgid: exec.restrict_suid_sgid,
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
@@ -170,7 +170,28 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, identities: &[Identity]) -> 
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
+        posture: strings(arena, posture::of(exec))?,
     })
+}
+
+/// The record of what the processes see of the file system.
+fn view<'a>(arena: &'a Bump, exec: &'a model::Exec) -> Result<View<'a>> {
+    let view = mounts::view(exec);
+    let records: Vec<Mount<'a>> = view
+        .mounts
+        .iter()
+        .map(|one| Mount {
+            path: arena.alloc_str(&one.path),
+            content: one.content,
+            source: arena.alloc_str(&one.source),
+            set: one.set,
+            only: one.only,
+            clear: one.clear,
+            optional: one.optional,
+        })
+        .collect();
+    let root = arena.alloc_str(&view.root);
+    Ok(View { own: view.own, root, propagation: view.propagation, mounts: list(arena, &records) })
 }
 
 /// The record of one directory setting.

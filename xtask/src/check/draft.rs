@@ -4,13 +4,16 @@
 use std::{collections::BTreeMap, path::Path};
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, ProtectHome,
-    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
+    StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::{Exec, Kind, Located, Mount, Service, Socket, Swap, Unit},
+    model::{
+        Exec, Kind, Located, Mount, Namespaces, Protect, ProtectHome, ProtectSystem, Service, Socket, Swap,
+        Unit, View,
+    },
     read::{Assignment, Text},
     values::{specifier::Specifiers, unit_name::UnitName},
 };
@@ -65,6 +68,8 @@ pub struct Draft {
     pub default_instance: String,
     /// `Type=`, if written: the default depends on `ExecStart=`.
     pub service_type: Option<ServiceType>,
+    /// `PermissionsStartOnly=`, which is about commands that may follow it.
+    pub permissions_start_only: bool,
     /// `TimeoutStartSec=`, if written: the default depends on the type.
     pub timeout_start: Option<Micros>,
     /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
@@ -81,6 +86,7 @@ impl Draft {
             unit: Unit { file: Some(file.to_owned()), ..unit },
             default_instance: String::new(),
             service_type: None,
+            permissions_start_only: false,
             timeout_start: None,
             timeout_abort: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
@@ -172,6 +178,9 @@ fn exec() -> Exec {
         private_tmp: PrivateTmp::No,
         protect_system: ProtectSystem::No,
         protect_home: ProtectHome::No,
+        protect: Protect::default(),
+        view: View::default(),
+        namespaces: Namespaces::default(),
         restrict_suid_sgid: false,
         remove_ipc: false,
         directories: Vec::new(),

@@ -1,14 +1,14 @@
 //! What the directives of systemd.exec(5) do.
 
 use tomte::table::{
-    DirectoryKind, Preserve, PrivateTmp, ProtectHome, ProtectSystem, Stdin, Stdout,
+    DirectoryKind, Preserve, PrivateTmp,
     limits::{DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, WORDS_BYTES_MAX},
 };
 
 use super::draft::{Cx, Draft};
 use crate::{
     diag::{Code, Diagnostic},
-    model::Located,
+    model::{Located, ProtectHome, ProtectSystem},
     read::{Assignment, Text},
     values::{capability, directory, environment, path, rlimit, scalar, user, word, wrong},
 };
@@ -127,7 +127,7 @@ pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 }
 
 /// `ProtectSystem=`.
-pub fn protect_system(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+pub fn protect_system(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.exec().protect_system = match a.value.as_str() {
         "strict" => ProtectSystem::Strict,
         "full" => ProtectSystem::Full,
@@ -136,14 +136,11 @@ pub fn protect_system(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             false => ProtectSystem::No,
         },
     };
-    let lacking = matches!(d.exec().protect_system, ProtectSystem::Full | ProtectSystem::Yes);
-    let help = "ProtectSystem=strict is enforced, and protects more";
-    cx.later(a, lacking.then(|| not_enforced(a).help(help)));
     Ok(())
 }
 
 /// `ProtectHome=`.
-pub fn protect_home(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+pub fn protect_home(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.exec().protect_home = match a.value.as_str() {
         "read-only" => ProtectHome::ReadOnly,
         "tmpfs" => ProtectHome::Tmpfs,
@@ -152,21 +149,11 @@ pub fn protect_home(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             false => ProtectHome::No,
         },
     };
-    let lacking = matches!(d.exec().protect_home, ProtectHome::Tmpfs | ProtectHome::Yes);
-    let help = "ProtectHome=read-only is enforced, but protects less";
-    cx.later(a, lacking.then(|| not_enforced(a).help(help)));
     Ok(())
 }
 
 fn boolean_or(value: &Text, words: &[&str]) -> Result<bool, Diagnostic> {
     scalar::boolean(value).map_err(|_| scalar::expected(value, &[&["yes", "no"], words].concat()))
-}
-
-fn not_enforced(a: &Assignment) -> Diagnostic {
-    let (key, value) = (a.key.as_str(), a.value.as_str());
-    let message =
-        format!("{key}={value:?} is not enforced by this tomte, so the service could do more than it may");
-    wrong(&a.value, Code::ProtectionNotYet, message)
 }
 
 /// The index in [`DirectoryKind::ALL`] of the setting that `key` belongs to.
@@ -215,48 +202,6 @@ pub fn runtime_directory_preserve(d: &mut Draft, a: &Assignment, _: &mut Cx) -> 
         },
     };
     Ok(())
-}
-
-/// `StandardInput=`.
-pub fn standard_input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    if a.value.as_str() == "tty-force" {
-        let problem = Diagnostic::warning(
-            Code::TakenAs,
-            "\"tty-force\" is taken as tty: nobody is thrown off the terminal",
-        );
-        cx.problems.push(problem.on(&a.value, 0..a.value.len()));
-        d.exec().stdin = Stdin::Tty;
-        return Ok(());
-    }
-    d.exec().stdin = scalar::choice(&a.value, &[("null", Stdin::Null), ("tty", Stdin::Tty)])?;
-    Ok(())
-}
-
-/// `StandardOutput=`.
-pub fn standard_output(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.exec().stdout = output(a, cx)?;
-    Ok(())
-}
-
-/// `StandardError=`.
-pub fn standard_error(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    d.exec().stderr = output(a, cx)?;
-    Ok(())
-}
-
-fn output(a: &Assignment, cx: &mut Cx) -> Result<Stdout, Diagnostic> {
-    if let "syslog" | "kmsg" | "syslog+console" | "kmsg+console" | "journal+console" = a.value.as_str() {
-        let message = format!("{:?} goes to tomte's log, as journal does", a.value.as_str());
-        cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
-        return Ok(Stdout::Journal);
-    }
-    let choices = [
-        ("inherit", Stdout::Inherit),
-        ("null", Stdout::Null),
-        ("tty", Stdout::Tty),
-        ("journal", Stdout::Journal),
-    ];
-    scalar::choice(&a.value, &choices)
 }
 
 /// `TTYPath=`.

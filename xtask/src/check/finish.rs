@@ -3,8 +3,7 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, ProtectHome, ProtectSystem, Restart,
-    ServiceType,
+    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, Restart, ServiceType,
 };
 
 use super::{
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    model::{Directories, Exec, Unit},
+    model::{Directories, Exec, ProtectHome, ProtectSystem, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
 
@@ -30,6 +29,8 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         directories(&mut draft);
         capabilities(draft.exec(), cx);
         dynamic_user(draft.exec(), name, cx);
+        protect(draft.exec());
+        root_directory(draft.exec(), cx);
     }
     draft.unit
 }
@@ -38,7 +39,12 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
     let written_abort = draft.timeout_abort;
+    let permissions_start_only = draft.permissions_start_only;
     let service = draft.service();
+    if permissions_start_only {
+        let others = service.commands.iter_mut().filter(|(kind, _)| *kind != CommandKind::Start);
+        others.for_each(|(_, command)| command.privilege = Privilege::Full);
+    }
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
     let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
@@ -52,7 +58,8 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     if speaks && service.notify_access == NotifyAccess::None {
         service.notify_access = NotifyAccess::Main;
     }
-    if starts == 0 && stops == 0 {
+    let success_action = cx.written.get("SuccessAction").is_some_and(|a| a.value.as_str() != "none");
+    if starts == 0 && stops == 0 && !success_action {
         // What seems to be missing may be what was refused, and that has been said.
         if !cx.failed {
             nothing_to_run(draft, cx);
@@ -73,7 +80,7 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
             "add ExecStart= to [Service]",
             cx,
         );
-    } else if starts == 0 && !service.remain_after_exit {
+    } else if starts == 0 && !service.remain_after_exit && !success_action {
         let message = "without ExecStart= the service has to stay active to be stopped";
         refuse(Code::StopWithoutStart, "ExecStop", message, "add RemainAfterExit=yes", cx);
     } else if starts > 1 && !oneshot {
@@ -126,6 +133,40 @@ fn capabilities(exec: &Exec, cx: &mut Cx) {
             "allow it in CapabilityBoundingSet= too",
             cx,
         );
+    }
+}
+
+/// `RootDirectoryStartOnly=yes` is nothing without `RootDirectory=`, and cannot be done yet with it.
+fn root_directory(exec: &Exec, cx: &mut Cx) {
+    let Some(a) = cx.written.get("RootDirectoryStartOnly").cloned() else { return };
+    if !exec.view.root.is_empty() && scalar::boolean(&a.value) == Ok(true) {
+        let message =
+            "RootDirectoryStartOnly= is not supported by this tomte: every command has RootDirectory=";
+        let problem = Diagnostic::error(Code::ProtectionNotYet, message).on(&a.key, 0..a.key.len());
+        cx.later(
+            &a,
+            Some(problem.help("remove it, and put + before the commands that need the image's own /")),
+        );
+    }
+}
+
+/// What `ProtectKernelModules=` and its kind take away for good.
+fn protect(exec: &mut Exec) {
+    const SYS_MODULE: u64 = 1 << 16;
+    const SYS_RAWIO: u64 = 1 << 17;
+    const SYS_TIME: u64 = 1 << 25;
+    const MKNOD: u64 = 1 << 27;
+    const SYSLOG: u64 = 1 << 34;
+    const WAKE_ALARM: u64 = 1 << 35;
+    let protect = exec.protect;
+    let lost = [
+        (protect.devices, MKNOD | SYS_RAWIO),
+        (protect.kernel_modules, SYS_MODULE),
+        (protect.kernel_logs, SYSLOG),
+        (protect.clock, SYS_TIME | WAKE_ALARM),
+    ];
+    for (_, capabilities) in lost.into_iter().filter(|(wanted, _)| *wanted) {
+        exec.capability_bounding_set &= !capabilities;
     }
 }
 

@@ -12,7 +12,9 @@ mod instances;
 mod known;
 mod relations;
 mod service;
+mod streams;
 pub mod verb;
+mod view;
 
 use std::path::PathBuf;
 

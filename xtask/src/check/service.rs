@@ -46,16 +46,15 @@ pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
-/// `PermissionsStartOnly=`: only what it is without.
-pub fn permissions_start_only(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    if scalar::boolean(&a.value)? {
-        let problem = wrong(
-            &a.value,
-            Code::Refused,
-            "\"yes\" is not supported by this tomte; systemd has deprecated it",
-        );
-        return Err(problem.help("put + or ! before the program of the commands that need full privileges"));
+/// `PermissionsStartOnly=`: every command but ExecStart= runs as behind the prefix `+`.
+pub fn permissions_start_only(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    d.permissions_start_only = scalar::boolean(&a.value)?;
+    if !d.permissions_start_only {
+        return Ok(());
     }
+    let problem = Diagnostic::note(Code::OldSpelling, "systemd has deprecated it").on(&a.key, 0..a.key.len());
+    cx.problems
+        .push(problem.help("today + stands before the program of each command that needs full privileges"));
     Ok(())
 }
 
@@ -205,13 +204,15 @@ pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         return Ok(());
     }
     let parsed = command::parse(&a.value, &cx.specifiers, &mut cx.problems)?;
+    let added = parsed.len();
     commands.extend(parsed.into_iter().map(|command| (kind, command)));
     let count = commands.iter().filter(|(other, _)| *other == kind).count();
-    if count > COMMANDS_MAX {
+    let before = count - added;
+    if before <= COMMANDS_MAX && count > COMMANDS_MAX {
         return Err(wrong(
             &a.value,
             Code::TableLimit,
-            format!("{count} commands; at most {COMMANDS_MAX} of one kind"),
+            format!("more than {COMMANDS_MAX} commands of one kind"),
         ));
     }
     Ok(())

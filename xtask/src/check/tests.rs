@@ -7,12 +7,12 @@ mod golden;
 mod hostile;
 
 use tomte::table::{
-    CommandKind, DirectoryKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege, ProtectHome,
-    ProtectSystem, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    CommandKind, DirectoryKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege, Restart,
+    ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use super::*;
-use crate::model::{Kind, Located, Relation, Service};
+use crate::model::{Kind, Located, ProtectHome, ProtectSystem, Relation, Service};
 
 /// The unit called `name` with the text `text`, and what was said about it.
 pub(super) fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
@@ -108,13 +108,44 @@ fn settings_that_exclude_each_other_are_refused() {
         ("ExecStart=", "no ExecStart= and no ExecStop="),
         ("ExecStart=\nExecStop=/bin/true\nType=exec", "Type=: without ExecStart="),
         ("ExecStart=\nExecStop=/bin/true", "ExecStop=: without ExecStart="),
-        ("PermissionsStartOnly=yes", "PermissionsStartOnly=\"yes\" is not supported"),
     ] {
         let said = complaint(lines);
         assert!(said.starts_with(&format!("Error {message}")), "{lines}: {said}");
     }
     clean("Type=oneshot\nExecStart=/bin/false\nRestart=on-failure");
     clean("ExecStart=\nExecStart=/bin/false");
+}
+
+#[test]
+fn permissions_start_only_frees_all_commands_but_the_service_itself() {
+    let lines = "PermissionsStartOnly=yes\nExecStartPre=!/bin/mkdir /run/a\nExecStop=/bin/false";
+    let (service, _) = service_of(&format!("ExecStart=/bin/true\n{lines}"));
+    let privileges: Vec<_> =
+        service.commands.iter().map(|(kind, command)| (*kind, command.privilege)).collect();
+    let expected = [
+        (CommandKind::Start, Privilege::Restricted),
+        (CommandKind::StartPre, Privilege::Full),
+        (CommandKind::Stop, Privilege::Full),
+    ];
+    assert_eq!(privileges, expected);
+}
+
+#[test]
+fn an_action_on_success_is_something_to_do() {
+    let (unit, sink) = unit_of("a.service", "[Unit]\nSuccessAction=poweroff");
+    let said: Vec<_> = sink.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(said, ["SuccessAction= is not supported by this tomte"], "bake's, not check's");
+    assert_eq!(unit.kind.service().map(|service| service.service_type), Some(ServiceType::Oneshot));
+    let (_, sink) = unit_of("a.service", "[Unit]\nSuccessAction=none");
+    assert!(sink.has_errors());
+}
+
+#[test]
+fn too_many_commands_are_said_once() {
+    let lines = "ExecStart=/bin/true\n".repeat(40);
+    let (_, sink) = service_of(&format!("Type=oneshot\n{lines}"));
+    let said: Vec<_> = sink.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(said, ["ExecStart=: more than 32 commands of one kind"]);
 }
 
 #[test]
@@ -218,9 +249,7 @@ fn what_would_narrow_and_does_not_is_an_error() {
     for (lines, message) in [
         ("PrivateDevices=yes", "Error PrivateDevices= is not enforced"),
         ("SystemCallFilter=@system-service", "Error SystemCallFilter= is not enforced"),
-        ("ReadOnlyPaths=/etc", "Error ReadOnlyPaths= is not enforced"),
-        ("ProtectSystem=full", "Error ProtectSystem=\"full\" is not enforced"),
-        ("ProtectHome=yes", "Error ProtectHome=\"yes\" is not enforced"),
+        ("PrivateUsers=yes", "Error PrivateUsers= is not enforced"),
         ("NoNewPrivilege=yes", "Error unknown key NoNewPrivilege= in [Service]"),
         ("nonewprivileges=yes", "Error unknown key nonewprivileges= in [Service]"),
         ("PrivateDevice=yes", "Error unknown key PrivateDevice= in [Service]"),

@@ -13,6 +13,7 @@
 //! | T07xx | board.toml and uids.lock |
 //! | T08xx | legal, and hardly meant |
 //! | T09xx | what this tomte's PID 1 cannot do yet |
+//! | T10xx | files of other inits |
 
 macro_rules! codes {
     ($($number:ident $name:ident $title:literal;)*) => {
@@ -134,6 +135,12 @@ codes! {
     T0902 ProtectionNotYet "a protection that PID 1 cannot give yet";
     T0903 WithoutEffect "a directive without effect yet";
     T0904 KindNotYet "a kind of unit that PID 1 cannot start yet";
+
+    T1001 NotKept "something of another init that a unit does not have";
+    T1002 KeptOtherwise "something of another init that is done in another way";
+    T1003 NoEntry "a line that the other init could not read either";
+    T1004 NothingToImport "a file in which nothing is started";
+    T1005 TooMuchToImport "more than one run imports";
 }
 
 impl std::fmt::Display for Code {

@@ -13,13 +13,18 @@ use crate::{
 };
 
 /// Codes whose explanations show nothing, as it cannot be shown in a few lines; other tests provoke them.
-const WITHOUT_EXAMPLE: [Code; 6] = [
+const WITHOUT_EXAMPLE: [Code; 11] = [
     Code::FileTooLarge,
     Code::TooMuchToRead,
     Code::NoSuchPath, // is about a command line
     Code::NotShown,
     Code::UnitTwice,   // is a mistake of the caller: a folder holds each name once
     Code::LockChanged, // is about what was done
+    Code::NotKept,     // these are about files of other inits
+    Code::KeptOtherwise,
+    Code::NoEntry,
+    Code::NothingToImport,
+    Code::TooMuchToImport,
 ];
 
 /// What PID 1 cannot do yet may come along: it is less every month.

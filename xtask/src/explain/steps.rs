@@ -2,7 +2,7 @@
 //! A command with the prefix `+` or `!` leaves out what narrows its privilege; [Commands] says which have one.
 //! Only those that have something to do for the service are said.
 
-use tomte::table::{DirectoryKind, Exec, PrivateTmp, ProtectHome, ProtectSystem};
+use tomte::table::{DirectoryKind, Exec};
 
 use super::{
     Row,
@@ -104,27 +104,11 @@ fn directories(exec: &Exec<'_>, kind: DirectoryKind) -> Option<String> {
 }
 
 fn namespace(exec: &Exec<'_>) -> Option<String> {
-    let mut parts = Vec::new();
-    match exec.private_tmp {
-        PrivateTmp::No => {}
-        PrivateTmp::Connected => parts.push("a /tmp and a /var/tmp of the service's own".to_owned()),
-        PrivateTmp::Disconnected => parts.push("an empty /tmp and /var/tmp in memory".to_owned()),
-    }
-    match exec.protect_system {
-        ProtectSystem::No => {}
-        ProtectSystem::Yes => parts.push("/usr, /boot and /efi read-only".to_owned()),
-        ProtectSystem::Full => parts.push("/usr, /boot, /efi and /etc read-only".to_owned()),
-        ProtectSystem::Strict => {
-            parts.push("everything read-only but its own directories, /proc, /sys and /dev".to_owned());
-        }
-    }
-    match exec.protect_home {
-        ProtectHome::No => {}
-        ProtectHome::Yes => parts.push("the homes out of reach".to_owned()),
-        ProtectHome::ReadOnly => parts.push("the homes read-only".to_owned()),
-        ProtectHome::Tmpfs => parts.push("empty homes".to_owned()),
-    }
-    (!parts.is_empty()).then(|| format!("enters a mount namespace with {}", parts.join("; ")))
+    let mounts = exec.view.mounts.count().unwrap_or_default();
+    exec.view.own.then(|| match mounts {
+        0 => "enters a mount namespace, so that no mount of its own is seen outside".to_owned(),
+        _ => format!("enters a mount namespace and makes the {mounts} mounts above"),
+    })
 }
 
 fn limits(exec: &Exec<'_>) -> String {

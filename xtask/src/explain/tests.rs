@@ -125,10 +125,7 @@ fn a_step_says_what_it_does_and_how_its_failure_looks() {
             "state-directory",
             "makes /var/lib/x, /var/lib/y, mode 0700, owned by the user   # exit 238 if it fails",
         ),
-        (
-            "namespace",
-            "enters a mount namespace with a /tmp and a /var/tmp of the service's own; the homes read-only   # exit 226 if it fails",
-        ),
+        ("namespace", "enters a mount namespace and makes the 5 mounts above   # exit 226 if it fails"),
         ("limits", "sets the umask 0077 and LimitNOFILE   # exit 205 if it fails"),
         (
             "working-directory",

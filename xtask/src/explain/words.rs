@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use tomte::table::{
-    Board, Command, CommandKind, Exec, ExitSet, IdentityId, Micros, Preserve, PrivateTmp, Privilege, Service,
-    ServiceType, StrList, Unit,
+    Board, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Micros, Mount, Preserve, Privilege,
+    Service, ServiceType, StrList, Unit,
 };
 
 use super::Row;
@@ -136,17 +136,13 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         rows.list("CapabilityBoundingSet", [capabilities(exec.capability_bounding_set)]);
     }
     rows.unless("none", "AmbientCapabilities", capabilities(exec.ambient_capabilities));
-    rows.unless("no", "NoNewPrivileges", yes(exec.no_new_privileges));
-    let private_tmp = match exec.private_tmp {
-        PrivateTmp::No => "no",
-        PrivateTmp::Connected => "yes",
-        PrivateTmp::Disconnected => "disconnected",
-    };
-    rows.unless("no", "PrivateTmp", private_tmp);
-    rows.unless("no", "ProtectSystem", word(exec.protect_system));
-    rows.unless("no", "ProtectHome", word(exec.protect_home));
-    rows.unless("no", "RestrictSUIDSGID", yes(exec.restrict_suid_sgid));
-    rows.unless("no", "RemoveIPC", yes(exec.remove_ipc));
+    for (setting, value) in exec.posture.iter().filter_map(|setting| setting.split_once('=')) {
+        // Those without a value have rows of their own, DynamicUser= is part of the identity.
+        if !value.is_empty() && setting != "DynamicUser" {
+            rows.list(setting, [value.to_owned()]);
+        }
+    }
+    rows.list("Mounts", exec.view.mounts.iter().map(mount));
     for directories in exec.directories.iter() {
         let setting = directories.kind.setting();
         let path = |name: &str| format!("{}/{name}", directories.kind.prefix());
@@ -166,6 +162,31 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     rows.unless("", "SyslogIdentifier", exec.syslog_identifier);
     rows.unless("yes", "IgnoreSIGPIPE", yes(exec.ignore_sigpipe));
     rows.0
+}
+
+/// One mount of the unit's view.
+fn mount(mount: Mount<'_>) -> String {
+    let what = match mount.content {
+        Content::Itself => "as it is".to_owned(),
+        Content::Bind if mount.source == mount.path => "the host's own".to_owned(),
+        Content::Bind => format!("the host's {}", mount.source),
+        Content::BindOne => format!("the host's {} without what is mounted below", mount.source),
+        Content::New => format!("new, {}", mount.source),
+        Content::Devices => "the devices that every program expects".to_owned(),
+        Content::PrivateTmp => "a directory of the unit's own".to_owned(),
+        Content::Inaccessible => "out of reach".to_owned(),
+    };
+    let names = [
+        (Mount::RDONLY, "read-only"),
+        (Mount::NOSUID, "nosuid"),
+        (Mount::NODEV, "nodev"),
+        (Mount::NOEXEC, "noexec"),
+    ];
+    let flags = names.into_iter().filter(|(flag, _)| (mount.set | mount.only) & flag != 0);
+    let optional = mount.optional.then_some("if it is there");
+    let words: Vec<&str> = flags.map(|(_, name)| name).chain(optional).collect();
+    let words = if words.is_empty() { String::new() } else { format!(", {}", words.join(", ")) };
+    format!("{}: {what}{words}", mount.path)
 }
 
 const fn yes(value: bool) -> &'static str {

@@ -1,10 +1,8 @@
 //! What systemd.exec(5) says of a process, for every kind of unit that has processes.
 
-use tomte::table::{
-    DirectoryKind, Preserve, PrivateTmp, Privilege, ProtectHome, ProtectSystem, Rlimit, Stdin, Stdout,
-};
+use tomte::table::{DirectoryKind, Preserve, PrivateTmp, Privilege, Rlimit, Stdin, Stdout};
 
-use super::{Located, Place};
+use super::{Located, Place, Protect, ProtectHome, ProtectSystem, View};
 
 /// One command line, as `tomte::table::Command`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +35,10 @@ pub struct Exec {
     pub private_tmp: PrivateTmp,
     pub protect_system: ProtectSystem,
     pub protect_home: ProtectHome,
+    pub protect: Protect,
+    /// The settings that are about the file system alone.
+    pub view: View,
+    pub namespaces: Namespaces,
     pub restrict_suid_sgid: bool,
     pub remove_ipc: bool,
     pub directories: Vec<Directories>,
@@ -47,6 +49,23 @@ pub struct Exec {
     pub tty_path: String,
     pub syslog_identifier: String,
     pub ignore_sigpipe: bool,
+}
+
+/// Namespaces of the unit's own besides that of mounts.
+#[derive(Clone, Debug, Default)]
+pub struct Namespaces {
+    /// `PrivateNetwork=`.
+    pub network: bool,
+    /// `PrivateIPC=`.
+    pub ipc: bool,
+    /// `PrivatePIDs=`.
+    pub pids: bool,
+    /// `PrivateUsers=`.
+    pub users: bool,
+    /// `NetworkNamespacePath=`, or empty.
+    pub network_path: String,
+    /// `IPCNamespacePath=`, or empty.
+    pub ipc_path: String,
 }
 
 /// As `tomte::table::Directories`: names normalised, sorted, relative to the prefix.

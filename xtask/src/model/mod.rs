@@ -6,6 +6,7 @@
 mod exec;
 mod kinds;
 mod relations;
+mod view;
 
 use std::path::PathBuf;
 
@@ -13,9 +14,12 @@ use tomte::table::StartLimit;
 
 use crate::diag::Diagnostic;
 
-pub use exec::{Command, Directories, Exec};
+pub use exec::{Command, Directories, Exec, Namespaces};
 pub use kinds::{Kind, Mount, Service, Socket, Swap};
 pub use relations::{Relation, Relations};
+pub use view::{
+    Access, AccessPath, BindPath, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem, View,
+};
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -13,7 +13,7 @@ use std::{path::Path, sync::Arc};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 
 pub use file::{Reader, bytes, code_of};
-pub use text::{Builder, Source, Text, is_blank};
+pub use text::{Builder, Source, Text, is_blank, lines};
 
 /// Bytes of one file: systemd's limit for one line (LONG_LINE_MAX).
 pub const FILE_BYTES_MAX: usize = 1 << 20;
@@ -60,22 +60,29 @@ pub fn parse(path: &Path, bytes: Vec<u8>, sink: &mut Diagnostics) -> UnitFile {
         sink.push(Diagnostic::error(Code::FileTooLarge, message));
         return UnitFile::unreadable();
     }
-    let (text, broken) = decode(&bytes);
-    let source = Arc::new(Source::new(path, text));
-    sink.add_source(&source);
-    if let Some(at) = broken.into_iter().find(|at| !is_in_comment(source.text(), *at)) {
-        sink.push(Diagnostic::error(Code::NotUtf8, "not UTF-8").at(source.place(at)));
-        return UnitFile::unreadable();
-    }
-    if let Some(at) = source.text().find('\0') {
-        sink.push(Diagnostic::error(Code::NulByte, "a NUL byte").at(source.place(at)));
-        return UnitFile::unreadable();
-    }
+    let Some(source) = source(path, &bytes, sink) else { return UnitFile::unreadable() };
     let mut parser = Parser { file: UnitFile::default(), homeless: false, sink };
     for line in logical_lines(&source) {
         parser.line(&line);
     }
     parser.file
+}
+
+/// `bytes` as the text of the file called `path`, remembered by `sink`. `None` if they are no text, which is said;
+/// what stands in comment lines may be in any encoding.
+pub fn source(path: &Path, bytes: &[u8], sink: &mut Diagnostics) -> Option<Arc<Source>> {
+    let (text, broken) = decode(bytes);
+    let source = Arc::new(Source::new(path, text));
+    sink.add_source(&source);
+    if let Some(at) = broken.into_iter().find(|at| !is_in_comment(source.text(), *at)) {
+        sink.push(Diagnostic::error(Code::NotUtf8, "not UTF-8").at(source.place(at)));
+        return None;
+    }
+    if let Some(at) = source.text().find('\0') {
+        sink.push(Diagnostic::error(Code::NulByte, "a NUL byte").at(source.place(at)));
+        return None;
+    }
+    Some(source)
 }
 
 /// `bytes` as text, and where in it a replacement character stands for something that is no UTF-8.
@@ -106,7 +113,7 @@ fn is_comment(line: &str) -> bool {
 fn logical_lines(source: &Arc<Source>) -> Vec<Text> {
     let mut done = Vec::new();
     let mut pending: Option<Text> = None;
-    for (mut start, mut line) in text::lines(source.text()) {
+    for (mut start, mut line) in lines(source.text()) {
         if start == 0 && line.starts_with('\u{feff}') {
             (start, line) = ('\u{feff}'.len_utf8(), &line['\u{feff}'.len_utf8()..]);
         }

@@ -78,6 +78,7 @@ impl Specifiers {
             'u' | 'g' => "root".to_owned(),
             'U' | 'G' => "0".to_owned(),
             'h' => "/root".to_owned(),
+            'd' => format!("/run/credentials/{}", unit.full),
             's' => self.root_shell.clone().ok_or("is root's shell, which is known only with the image")?,
             'b' => return Err("is the boot ID, known only when the machine runs"),
             'm' => return Err("is the machine ID, known only when the machine runs"),
@@ -87,7 +88,6 @@ impl Specifiers {
             'A' | 'B' | 'M' | 'o' | 'w' | 'W' => {
                 return Err("is out of os-release, known only when the machine runs");
             }
-            'd' => return Err("is the credentials directory; credentials are not supported by this tomte"),
             'c' | 'r' | 'R' => return Err("is a control group path, which systemd has dropped too"),
             'y' | 'Y' => return Err("is the unit file's path, which does not exist on the target"),
             _ => return Err(NO_SPECIFIER),
@@ -130,6 +130,7 @@ mod tests {
             ("%I %f", "dev/a-b /dev/a-b"),
             ("%t %S %C %L %E %D %T %V", "/run /var/lib /var/cache /var/log /etc /usr/share /tmp /var/tmp"),
             ("%u %U %g %G %h %s", "root 0 root 0 /root /bin/sh"),
+            ("%d/key", r"/run/credentials/foo-bar@dev-a\x2db.service/key"),
             ("100%% %%n", "100% %n"),
             ("100% %- %", "100% %- %"),
         ] {
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn unknown_and_boot_time_specifiers_are_refused_by_name() {
-        for letter in "bvHmlqaABMowWdcrRyYZkx0".chars() {
+        for letter in "bvHmlqaABMowWcrRyYZkx0".chars() {
             let problem = expand("a.service", &format!("x%{letter}")).expect_err("refused");
             assert!(problem.starts_with(&format!("%{letter} is ")), "{problem}");
         }

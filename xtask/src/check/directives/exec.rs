@@ -1,21 +1,25 @@
 //! systemd.exec(5): what a process is given and kept from.
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
-use crate::{check::exec as e, values::scalar};
+use crate::{
+    check::{exec as e, streams, view as v},
+    values::scalar,
+};
 
 pub const PAGE: Page = Page { manual: "systemd.exec(5)", directives: DIRECTIVES };
 
 const IMAGES: &str = "images are not mounted for one service; `RootDirectory=` takes a directory";
 const LSM: &str = "no policy of a security module is loaded at boot; the other directives narrow without one";
 const NUMA: &str = "boards have one memory node; nothing is lost";
+const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
 const UTMP: &str = "there is no utmp to write to";
 
 const DIRECTIVES: &[Directive] = &[
     supported("AmbientCapabilities", e::ambient_capabilities),
     refused("AppArmorProfile", Off::Empty, LSM).narrowing(),
     extra("BindLogSockets", boolean),
-    needed("BindPaths", Off::Empty, text).narrowing(),
-    needed("BindReadOnlyPaths", Off::Empty, text).narrowing(),
+    supported("BindPaths", v::bind).narrowing(),
+    supported("BindReadOnlyPaths", v::bind).narrowing(),
     extra("CPUAffinity", text).unless(Off::Empty),
     extra("CPUSchedulingPolicy", text).unless(Off::Empty),
     extra("CPUSchedulingPriority", text).unless(Off::Empty),
@@ -34,7 +38,7 @@ const DIRECTIVES: &[Directive] = &[
         .narrowing(),
     supported("Environment", e::environment),
     needed("EnvironmentFile", Off::Empty, text).note("write the variables into Environment="),
-    needed("ExecPaths", Off::Empty, text).narrowing(),
+    supported("ExecPaths", v::exec).narrowing(),
     needed("ExecSearchPath", Off::Empty, text).note("write absolute paths into the command lines"),
     refused("ExtensionDirectories", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImagePolicy", Off::Empty, IMAGES).narrowing(),
@@ -46,8 +50,8 @@ const DIRECTIVES: &[Directive] = &[
     supported("IgnoreSIGPIPE", |d, a, _| put(&mut d.exec().ignore_sigpipe, scalar::boolean(&a.value))),
     needed("ImportCredential", Off::Empty, text)
         .note("credentials are files that the service expects to find"),
-    needed("InaccessibleDirectories", Off::Empty, text).narrowing(),
-    needed("InaccessiblePaths", Off::Empty, text).narrowing(),
+    supported("InaccessibleDirectories", v::inaccessible).narrowing(),
+    supported("InaccessiblePaths", v::inaccessible).narrowing(),
     needed("KeyringMode", Off::Word("inherit"), |_, a, _| {
         scalar::choice(&a.value, &[("inherit", ()), ("private", ()), ("shared", ())])
     })
@@ -85,46 +89,65 @@ const DIRECTIVES: &[Directive] = &[
     supported("LogsDirectoryMode", e::directory_mode),
     needed("MemoryDenyWriteExecute", Off::No, boolean).narrowing(),
     extra("MemoryKSM", boolean),
-    extra("MountAPIVFS", boolean),
-    extra("MountFlags", text).unless(Off::Empty),
+    supported("MountAPIVFS", v::mount_api),
+    supported("MountFlags", v::mount_flags),
     refused("MountImagePolicy", Off::Empty, IMAGES).narrowing(),
     refused("MountImages", Off::Empty, IMAGES).narrowing(),
     inert("NUMAMask", NUMA),
     inert("NUMAPolicy", NUMA),
     needed("NetworkNamespacePath", Off::Empty, text).narrowing(),
     extra("Nice", text).unless(Off::Empty),
-    needed("NoExecPaths", Off::Empty, text).narrowing(),
+    supported("NoExecPaths", v::no_exec).narrowing(),
     supported("NoNewPrivileges", |d, a, _| put(&mut d.exec().no_new_privileges, scalar::boolean(&a.value)))
         .narrowing(),
     extra("OOMScoreAdjust", text).unless(Off::Empty),
     refused("PAMName", Off::Empty, "no PAM session is opened; `User=` sets the user without one"),
     extra("PassEnvironment", text).unless(Off::Empty),
     extra("Personality", text).unless(Off::Empty),
-    needed("PrivateDevices", Off::No, boolean).narrowing(),
+    needed("PrivateDevices", Off::No, |d, a, _| {
+        put(&mut d.exec().protect.devices, scalar::boolean(&a.value))
+    })
+    .narrowing(),
     needed("PrivateIPC", Off::No, boolean).narrowing(),
-    needed("PrivateMounts", Off::No, text).narrowing(),
+    supported("PrivateMounts", |d, a, _| put(&mut d.exec().view.private_mounts, scalar::boolean(&a.value)))
+        .narrowing(),
     needed("PrivateNetwork", Off::No, boolean).narrowing(),
     needed("PrivatePIDs", Off::No, text).narrowing(),
     supported("PrivateTmp", e::private_tmp).narrowing(),
     needed("PrivateUsers", Off::No, text).narrowing(),
-    needed("ProcSubset", Off::Word("all"), |_, a, _| scalar::choice(&a.value, &[("all", ()), ("pid", ())]))
-        .narrowing(),
-    needed("ProtectClock", Off::No, boolean).narrowing(),
-    needed("ProtectControlGroups", Off::No, text).narrowing(),
-    supported("ProtectHome", e::protect_home).narrowing(),
-    needed("ProtectHostname", Off::No, boolean).narrowing(),
-    needed("ProtectKernelLogs", Off::No, boolean).narrowing(),
-    needed("ProtectKernelModules", Off::No, boolean).narrowing(),
-    needed("ProtectKernelTunables", Off::No, boolean).narrowing(),
-    needed("ProtectProc", Off::Word("default"), |_, a, _| {
-        scalar::choice(&a.value, &[("default", ()), ("noaccess", ()), ("invisible", ()), ("ptraceable", ())])
+    supported("ProcSubset", |d, a, _| {
+        put(&mut d.exec().view.processes_only, scalar::choice(&a.value, &[("all", false), ("pid", true)]))
     })
     .narrowing(),
+    needed("ProtectClock", Off::No, |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
+        .narrowing(),
+    supported("ProtectControlGroups", |d, a, _| {
+        put(&mut d.exec().protect.control_groups, scalar::boolean(&a.value))
+    })
+    .narrowing(),
+    supported("ProtectHome", e::protect_home).narrowing(),
+    needed("ProtectHostname", Off::No, |d, a, _| {
+        put(&mut d.exec().protect.hostname, scalar::boolean(&a.value))
+    })
+    .narrowing(),
+    needed("ProtectKernelLogs", Off::No, |d, a, _| {
+        put(&mut d.exec().protect.kernel_logs, scalar::boolean(&a.value))
+    })
+    .narrowing(),
+    needed("ProtectKernelModules", Off::No, |d, a, _| {
+        put(&mut d.exec().protect.kernel_modules, scalar::boolean(&a.value))
+    })
+    .narrowing(),
+    needed("ProtectKernelTunables", Off::No, |d, a, _| {
+        put(&mut d.exec().protect.kernel_tunables, scalar::boolean(&a.value))
+    })
+    .narrowing(),
+    supported("ProtectProc", v::protect_proc).narrowing(),
     supported("ProtectSystem", e::protect_system).narrowing(),
-    needed("ReadOnlyDirectories", Off::Empty, text).narrowing(),
-    needed("ReadOnlyPaths", Off::Empty, text).narrowing(),
-    needed("ReadWriteDirectories", Off::Empty, text).narrowing(),
-    needed("ReadWritePaths", Off::Empty, text).narrowing(),
+    supported("ReadOnlyDirectories", v::read_only).narrowing(),
+    supported("ReadOnlyPaths", v::read_only).narrowing(),
+    supported("ReadWriteDirectories", v::read_write).narrowing(),
+    supported("ReadWritePaths", v::read_write).narrowing(),
     supported("RemoveIPC", |d, a, _| put(&mut d.exec().remove_ipc, scalar::boolean(&a.value))).narrowing(),
     needed("RestrictAddressFamilies", Off::Empty, text).narrowing(),
     refused(
@@ -137,7 +160,7 @@ const DIRECTIVES: &[Directive] = &[
     needed("RestrictRealtime", Off::No, boolean).narrowing(),
     supported("RestrictSUIDSGID", |d, a, _| put(&mut d.exec().restrict_suid_sgid, scalar::boolean(&a.value)))
         .narrowing(),
-    needed("RootDirectory", Off::Empty, text).narrowing(),
+    supported("RootDirectory", v::root_directory).narrowing(),
     refused("RootEphemeral", Off::No, IMAGES).narrowing(),
     refused("RootHash", Off::Empty, IMAGES).narrowing(),
     refused("RootHashSignature", Off::Empty, IMAGES).narrowing(),
@@ -158,11 +181,11 @@ const DIRECTIVES: &[Directive] = &[
     ),
     extra("SetLoginEnvironment", boolean),
     refused("SmackProcessLabel", Off::Empty, LSM).narrowing(),
-    supported("StandardError", e::standard_error),
-    supported("StandardInput", e::standard_input),
+    supported("StandardError", streams::error).note(STREAMS),
+    supported("StandardInput", streams::input).note(STREAMS),
     needed("StandardInputData", Off::Empty, text).note("the service would read nothing"),
     needed("StandardInputText", Off::Empty, text).note("the service would read nothing"),
-    supported("StandardOutput", e::standard_output),
+    supported("StandardOutput", streams::output).note(STREAMS),
     supported("StateDirectory", e::directory),
     supported("StateDirectoryMode", e::directory_mode),
     supported("SupplementaryGroups", e::supplementary_groups),
@@ -179,7 +202,7 @@ const DIRECTIVES: &[Directive] = &[
     extra("TTYRows", text).unless(Off::Empty),
     extra("TTYVHangup", boolean).unless(Off::No),
     extra("TTYVTDisallocate", boolean).unless(Off::No),
-    needed("TemporaryFileSystem", Off::Empty, text).narrowing(),
+    supported("TemporaryFileSystem", v::temporary).narrowing(),
     extra("TimeoutCleanSec", span),
     extra("TimerSlackNSec", text).unless(Off::Empty),
     supported("UMask", |d, a, _| put(&mut d.exec().umask, scalar::mode(&a.value, 0o777))).narrowing(),

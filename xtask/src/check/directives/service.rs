@@ -40,7 +40,7 @@ const DIRECTIVES: &[Directive] = &[
     needed("PIDFile", Off::Empty, text)
         .note("it goes with Type=forking; run the program in the foreground instead"),
     supported("PermissionsStartOnly", s::permissions_start_only)
-        .note("only what it is without; systemd has deprecated it"),
+        .note("systemd has deprecated it: put + before the programs that it is about"),
     extra("RebootArgument", text),
     supported("ReloadSignal", |d, a, _| put(&mut d.service().reload_signal, s::signal(a))),
     supported("RemainAfterExit", |d, a, _| {
@@ -60,7 +60,7 @@ const DIRECTIVES: &[Directive] = &[
     }),
     supported("RestartSec", s::restart_sec),
     extra("RestartSteps", number),
-    needed("RootDirectoryStartOnly", Off::No, boolean).narrowing(),
+    supported("RootDirectoryStartOnly", boolean).narrowing(),
     extra("RuntimeMaxSec", span),
     extra("RuntimeRandomizedExtraSec", span),
     needed("Sockets", Off::Empty, text).note("the service would not be given the sockets it expects"),

@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Kill, KillMode, Micros, Preserve, PrivateTmp, ProtectHome, ProtectSystem,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    CommandKind, DirectoryKind, Kill, KillMode, Micros, Preserve, PrivateTmp, Restart, ServiceType,
+    StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     check::{Image, beyond, load_for},
     diag::Diagnostics,
-    model::{Exec, Install, Kind, Located, Relation, Relations, Service},
+    model::{Exec, Install, Kind, Located, ProtectHome, ProtectSystem, Relation, Relations, Service},
 };
 
 /// Relative, so that messages are the same on every machine; tests run in xtask/.

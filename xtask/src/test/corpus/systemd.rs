@@ -25,8 +25,12 @@ pub const PACKAGE: &str = "systemd";
 /// The folders below the root of the tree that have unit files in them, or folders with unit files.
 const FOLDERS: [&str; 2] = ["units", "test"];
 
-/// Unit files that are not meant to be valid, each with what its author made it for.
+/// What looks like a unit file and is not meant to be a valid one, each with what its author made it for: beginnings of
+/// paths.
 const MEANT_TO_BE_WRONG: &[(&str, &str)] = &[
+    ("test/integration-tests/TEST-54-CREDS/systemd.", "credentials, which are called like units"),
+    ("test/integration-tests/TEST-55-OOMD/systemd.", "credentials, which are called like units"),
+    ("test/test.service.in", "a template that each integration test fills in"),
     ("test/units/sched_idle_bad.service", "its CPUSchedulingPriority= is out of bounds"),
     ("test/units/sched_rr_bad.service", "its CPUSchedulingPriority= is out of bounds"),
 ];
@@ -95,7 +99,7 @@ fn tree(package: &Package, archive: &Path) -> Result<PathBuf> {
 fn place_of(path: &Path) -> Option<PathBuf> {
     let filled_in = if path.extension()? == "in" { path.with_extension("") } else { path.to_owned() };
     let is_ours = FOLDERS.iter().any(|folder| path.starts_with(folder)) && !path.starts_with("test/fuzz");
-    let is_meant = MEANT_TO_BE_WRONG.iter().all(|(wrong, _)| Path::new(wrong) != path);
+    let is_meant = MEANT_TO_BE_WRONG.iter().all(|(wrong, _)| !path.to_string_lossy().starts_with(wrong));
     (is_ours && is_meant && is_unit_file(&filled_in)).then_some(filled_in)
 }
 
@@ -134,6 +138,7 @@ mod tests {
             ("units/basic.target", Some("units/basic.target")),
             ("units/user@.service.d/10-x.conf", Some("units/user@.service.d/10-x.conf")),
             ("units/meson.build", None),
+            ("test/integration-tests/TEST-54-CREDS/systemd.extra-unit.my-service.service", None),
             ("test/units/sched_rr_bad.service", None),
             ("test/fuzz/fuzz-unit-file/x.service", None),
             ("src/home/org.freedesktop.home1.service", None),

@@ -1,0 +1,59 @@
+//! `PrivateDevices=`: a /dev with what every program expects and no hardware.
+
+use rustix::{
+    fd::OwnedFd,
+    fs::{AtFlags, FileType, Mode, OFlags, mknodat, openat, readlinkat_raw, statat, symlinkat},
+    io::Errno,
+    mount::{OpenTreeFlags, open_tree},
+};
+
+use core::ffi::CStr;
+
+use super::mounts::attach;
+use crate::linux::path::PATH_BYTES_MAX;
+
+/// Nodes and links that are as in the host's /dev.
+const NAMES: [&CStr; 13] = [
+    c"null", c"zero", c"full", c"random", c"urandom", c"tty", c"ptmx", c"fd", c"stdin", c"stdout", c"stderr",
+    c"core", c"log",
+];
+
+/// Fills the empty file system `tree`, which is not mounted yet, from the host's /dev. Where nodes cannot be made, there
+/// is an empty file for [`bind`].
+pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
+    for name in NAMES {
+        let found = match statat(host, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => continue,
+            answer => answer?,
+        };
+        let kind = FileType::from_raw_mode(found.st_mode);
+        if kind.is_symlink() {
+            let mut target = [0; PATH_BYTES_MAX];
+            let length = readlinkat_raw(host, name, &mut target[..])?;
+            symlinkat(target.get(..length).ok_or(Errno::NAMETOOLONG)?, tree, name)?;
+        } else if kind.is_char_device() {
+            let mode = Mode::from_raw_mode(found.st_mode);
+            match mknodat(tree, name, kind, mode, found.st_rdev) {
+                Err(Errno::PERM) => mknodat(tree, name, FileType::RegularFile, Mode::empty(), 0)?,
+                answer => answer?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts the host's nodes where none could be made. `tree` is mounted now.
+pub(super) fn bind(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
+    for name in NAMES {
+        let made = match statat(tree, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => continue,
+            answer => answer?,
+        };
+        if FileType::from_raw_mode(made.st_mode).is_file() {
+            let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+            let node = open_tree(host, name, flags)?;
+            attach(&node, &openat(tree, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! `StandardInput=`, `StandardOutput=` and `StandardError=` (systemd.exec(5), "Logging and Standard Input/Output").
+
+use tomte::table::{Stdin, Stdout};
+
+use super::draft::{Cx, Draft};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::{Assignment, Text},
+    values::{path, scalar, wrong},
+};
+
+type Done = Result<(), Diagnostic>;
+
+/// The words of `StandardInput=`, and what the target makes of each.
+const INPUTS: [(&str, Option<Stdin>); 7] = [
+    ("null", Some(Stdin::Null)),
+    ("tty", Some(Stdin::Tty)),
+    ("tty-force", Some(Stdin::Tty)),
+    ("tty-fail", Some(Stdin::Tty)),
+    ("data", None),
+    ("socket", None),
+    ("fd", None),
+];
+
+/// The words of the other two.
+const OUTPUTS: [(&str, Option<Stdout>); 11] = [
+    ("inherit", Some(Stdout::Inherit)),
+    ("null", Some(Stdout::Null)),
+    ("tty", Some(Stdout::Tty)),
+    ("journal", Some(Stdout::Journal)),
+    ("journal+console", Some(Stdout::Journal)),
+    ("kmsg", Some(Stdout::Journal)),
+    ("kmsg+console", Some(Stdout::Journal)),
+    ("syslog", Some(Stdout::Journal)),
+    ("syslog+console", Some(Stdout::Journal)),
+    ("socket", None),
+    ("fd", None),
+];
+
+/// `StandardInput=`.
+pub fn input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let written = a.value.as_str();
+    if is_path(&a.value, &["file:"], cx)? || is_descriptor(&a.value)? {
+        return later(a, cx);
+    }
+    let Some(stdin) = scalar::choice(&a.value, &INPUTS)? else { return later(a, cx) };
+    if let "tty-force" | "tty-fail" = written {
+        let message = format!("{written:?} is taken as tty: nobody is thrown off the terminal");
+        cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
+    }
+    d.exec().stdin = stdin;
+    cx.later(a, None);
+    Ok(())
+}
+
+/// `StandardOutput=`.
+pub fn output(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    if let Some(stdout) = parse_output(a, cx)? {
+        d.exec().stdout = stdout;
+    }
+    Ok(())
+}
+
+/// `StandardError=`.
+pub fn error(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    if let Some(stderr) = parse_output(a, cx)? {
+        d.exec().stderr = stderr;
+    }
+    Ok(())
+}
+
+fn parse_output(a: &Assignment, cx: &mut Cx) -> Result<Option<Stdout>, Diagnostic> {
+    let to_file = ["file:", "append:", "truncate:"];
+    if is_path(&a.value, &to_file, cx)? || is_descriptor(&a.value)? {
+        return later(a, cx).map(|()| None);
+    }
+    let Some(output) = scalar::choice(&a.value, &OUTPUTS)? else { return later(a, cx).map(|()| None) };
+    let written = a.value.as_str();
+    if output == Stdout::Journal && written != "journal" {
+        let message = format!("{written:?} goes to tomte's log, as journal does");
+        cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
+    }
+    cx.later(a, None);
+    Ok(Some(output))
+}
+
+/// What PID 1 cannot open yet: `bake` makes no table.
+fn later(a: &Assignment, cx: &mut Cx) -> Done {
+    let message = format!("{}={:?} is not supported by this tomte", a.key.as_str(), a.value.as_str());
+    let help = match a.key.as_str() {
+        "StandardInput" => "null and tty are supported; a program can open its input itself",
+        _ => "inherit, null, tty and journal are supported; a program can open its output itself",
+    };
+    cx.later(a, Some(wrong(&a.value, Code::NotYet, message).help(help)));
+    Ok(())
+}
+
+/// Whether `value` is a path behind one of `kinds`, which has to be absolute.
+fn is_path(value: &Text, kinds: &[&str], cx: &Cx) -> Result<bool, Diagnostic> {
+    let kind = kinds.iter().find(|kind| value.as_str().starts_with(**kind));
+    if let Some(kind) = kind {
+        path::absolute(&cx.specifiers.expand(&value.slice(kind.len()..value.len()))?)?;
+    }
+    Ok(kind.is_some())
+}
+
+/// Whether `value` is a file descriptor by its name (systemd's fd-util.c, `fdname_is_valid`).
+fn is_descriptor(value: &Text) -> Result<bool, Diagnostic> {
+    let Some(name) = value.as_str().strip_prefix("fd:") else { return Ok(false) };
+    let plain = |c: char| (' '..='~').contains(&c) && c != ':';
+    if name.is_empty() || name.len() > 255 || !name.chars().all(plain) {
+        let message = format!("{name:?} is no name of a descriptor: 1 to 255 printable characters but \":\"");
+        return Err(wrong(&value.slice(3..value.len()), Code::Word, message));
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::tests::unit_of;
+
+    /// What `check` and then `bake` say about `line`.
+    fn said(line: &str) -> (Vec<String>, Vec<String>) {
+        let (unit, sink) = unit_of("a.service", &format!("[Service]\nExecStart=/bin/true\n{line}"));
+        let later: Vec<_> = unit.later.into_iter().map(|problem| problem.message).collect();
+        let all = sink.iter().map(|problem| problem.message.clone());
+        (all.filter(|message| !later.contains(message)).collect(), later)
+    }
+
+    #[test]
+    fn every_word_of_systemd_is_known_and_what_cannot_be_opened_is_for_bake_to_refuse() {
+        for line in ["StandardInput=tty", "StandardOutput=inherit", "StandardError=null"] {
+            assert_eq!(said(line), (Vec::new(), Vec::new()), "{line}");
+        }
+        for line in [
+            "StandardInput=socket",
+            "StandardInput=data",
+            "StandardInput=fd:stdin",
+            "StandardInput=file:/etc/x",
+            "StandardOutput=append:/var/log/%p",
+            "StandardOutput=truncate:/x",
+            "StandardError=fd",
+        ] {
+            let (now, later) = said(line);
+            assert_eq!((now.len(), later.len()), (0, 1), "{line}: {now:?} {later:?}");
+        }
+        assert_eq!(said("StandardInput=socket\nStandardInput=null"), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused() {
+        for (line, message) in [
+            ("StandardInput=journal", "StandardInput=\"journal\": expected"),
+            ("StandardInput=append:/x", "StandardInput=\"append:/x\": expected"),
+            ("StandardOutput=file:x", "StandardOutput=\"x\" is not absolute"),
+            ("StandardOutput=fd:a:b", "StandardOutput=\"a:b\" is no name"),
+        ] {
+            let (now, _) = said(line);
+            assert!(now.len() == 1 && now[0].starts_with(message), "{line}: {now:?}");
+        }
+    }
+}

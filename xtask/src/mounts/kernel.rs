@@ -1,0 +1,58 @@
+//! What `ProtectKernelTunables=` and its kind, `ProtectControlGroups=` and `PrivateDevices=` do to the kernel's file
+//! systems (namespace.c's tables).
+
+use tomte::table::Content;
+
+use super::{DEVICES, Mount, NODEV, NOEXEC, NOSUID, Plan, RDONLY};
+use crate::model::Exec;
+
+/// Made read-only by `ProtectKernelTunables=`.
+const TUNABLES: [&str; 15] = [
+    "/proc/acpi",
+    "/proc/apm",
+    "/proc/asound",
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/latency_stats",
+    "/proc/mtrr",
+    "/proc/scsi",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+    "/proc/timer_stats",
+    "/sys/fs/bpf",
+    "/sys/kernel/debug",
+    "/sys/kernel/tracing",
+];
+/// Hidden by it.
+const SECRETS: [&str; 2] = ["/proc/kallsyms", "/proc/kcore"];
+/// Left alone by it below /sys.
+const LEFT: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/selinux"];
+/// Hidden by `ProtectKernelModules=`.
+const MODULES: [&str; 2] = ["/lib/modules", "/usr/lib/modules"];
+/// Hidden by `ProtectKernelLogs=`.
+const LOGS: [&str; 2] = ["/dev/kmsg", "/proc/kmsg"];
+/// Of the host's /dev in that of `PrivateDevices=`, besides the devices.
+const DEVICE_DIRECTORIES: [&str; 4] = ["/dev/hugepages", "/dev/mqueue", "/dev/pts", "/dev/shm"];
+/// Adds them all.
+pub(super) fn protect(plan: &mut Plan, exec: &Exec) {
+    let protect = exec.protect;
+    let mut add = |wanted: bool, paths: &[&str], mount: &dyn Fn(&str) -> Mount| {
+        paths.iter().filter(|_| wanted).for_each(|path| plan.add(mount(path).optional()));
+    };
+    let read_only = |path: &str| Mount::itself(path, RDONLY, 0);
+    add(protect.kernel_tunables, &TUNABLES, &read_only);
+    add(protect.kernel_tunables, &["/sys"], &read_only);
+    add(protect.kernel_tunables, &LEFT, &|path| Mount::itself(path, 0, RDONLY));
+    add(protect.kernel_tunables, &SECRETS, &Mount::inaccessible);
+    add(protect.kernel_modules, &MODULES, &Mount::inaccessible);
+    add(protect.kernel_logs, &LOGS, &Mount::inaccessible);
+    add(protect.control_groups, &["/sys/fs/cgroup"], &read_only);
+    add(exec.namespaces.ipc, &["/dev/mqueue"], &|path| {
+        Mount::new(path, Content::New, "mqueue:").only(NODEV | NOSUID | NOEXEC)
+    });
+    if protect.devices {
+        plan.add(Mount::new("/dev", Content::Devices, DEVICES).only(RDONLY | NOSUID | NOEXEC));
+        DEVICE_DIRECTORIES.iter().for_each(|path| plan.add(Mount::kept(path).optional()));
+    }
+}

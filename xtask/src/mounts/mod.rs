@@ -1,0 +1,313 @@
+//! The mount plan: everything that a unit's settings say of the file system, as one list of mounts for the child to make
+//! (systemd-semantics.md §3.1; namespace.c). Sorted by path, one mount for each, parents before what is below them.
+//!
+//! Pure. What a path is on the target (a link, missing) is the child's business.
+
+mod kernel;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use tomte::table::{Content, DirectoryKind, Mount as Flags, Preserve, PrivateTmp, Propagation};
+
+use crate::model::{Access, BindPath, Directories, Exec, ProtectHome, ProtectSystem};
+
+const RDONLY: u8 = Flags::RDONLY;
+const NOSUID: u8 = Flags::NOSUID;
+const NODEV: u8 = Flags::NODEV;
+const NOEXEC: u8 = Flags::NOEXEC;
+
+/// What `ProtectSystem=strict` leaves alone.
+const KERNEL_TREES: [&str; 3] = ["/dev", "/proc", "/sys"];
+/// What `ProtectHome=` is about.
+const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
+/// What `ProtectSystem=yes` and, with the last one, `full` make read-only.
+const SYSTEM: [&str; 4] = ["/usr", "/boot", "/efi", "/etc"];
+/// Where temporary files are.
+const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
+
+/// An own /tmp. The sizes are systemd's, so that one unit cannot eat all memory.
+const TMP: &str = "tmpfs:mode=1777,size=50%,nr_inodes=1m";
+/// What covers homes and other units' private directories.
+const COVER: &str = "tmpfs:mode=0755,size=4m,nr_inodes=1k";
+const COVER_CLOSED: &str = "tmpfs:mode=0700,size=4m,nr_inodes=1k";
+/// `PrivateDevices=`.
+const DEVICES: &str = "tmpfs:mode=0755,size=4m,nr_inodes=64k";
+/// /run of a `RootDirectory=`.
+const RUN: &str = "tmpfs:mode=0755,size=20%,nr_inodes=800k";
+
+/// As `tomte::table::Mount`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    pub path: String,
+    pub content: Content,
+    pub source: String,
+    pub set: u8,
+    pub only: u8,
+    pub clear: u8,
+    pub optional: bool,
+}
+
+impl Mount {
+    fn new(path: &str, content: Content, source: &str) -> Self {
+        // Nothing that is put somewhere is read-only only because its surroundings are.
+        let clear = if content == Content::Itself { 0 } else { RDONLY };
+        Self {
+            path: path.to_owned(),
+            content,
+            source: source.to_owned(),
+            set: 0,
+            only: 0,
+            clear,
+            optional: false,
+        }
+    }
+
+    /// What is there anyhow, with other flags.
+    fn itself(path: &str, set: u8, clear: u8) -> Self {
+        Self { set, clear, ..Self::new(path, Content::Itself, "") }
+    }
+
+    fn inaccessible(path: &str) -> Self {
+        Self { only: Flags::FLAGS, ..Self::new(path, Content::Inaccessible, "") }
+    }
+
+    /// The host's own, where something else would be.
+    fn kept(path: &str) -> Self {
+        Self::new(path, Content::Bind, path)
+    }
+
+    fn only(self, only: u8) -> Self {
+        Self { only, ..self }
+    }
+
+    fn optional(self) -> Self {
+        Self { optional: true, ..self }
+    }
+}
+
+/// As `tomte::table::View`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    pub own: bool,
+    pub root: String,
+    pub propagation: Propagation,
+    pub mounts: Vec<Mount>,
+}
+
+/// What a process of `exec` sees of the file system.
+pub fn view(exec: &Exec) -> View {
+    let mut plan = Plan::default();
+    plan.api_file_systems(exec);
+    plan.protect_system(exec);
+    plan.protect_home(exec);
+    plan.private_tmp(exec);
+    plan.directories(exec);
+    kernel::protect(&mut plan, exec);
+    plan.access(exec);
+    // Of several binds to one path the last one is meant.
+    let binds: BTreeMap<&str, &BindPath> =
+        exec.view.binds.iter().map(|bind| (bind.path.as_str(), bind)).collect();
+    binds.into_values().for_each(|bind| plan.bind(bind));
+    for one in &exec.view.temporary {
+        plan.add(Mount::new(&one.path, Content::New, &format!("tmpfs:{}", one.options)).only(one.flags));
+    }
+    let mounts: Vec<Mount> = plan.0.into_values().collect();
+    let propagation = exec.view.propagation;
+    View {
+        own: !mounts.is_empty()
+            || exec.view.private_mounts
+            || propagation.is_some()
+            || !exec.view.root.is_empty(),
+        root: exec.view.root.clone(),
+        propagation: propagation.unwrap_or(Propagation::Shared),
+        mounts,
+    }
+}
+
+/// What one path is to show, strongest first (systemd's `MountMode`).
+const fn strength(content: Content) -> u8 {
+    match content {
+        Content::Inaccessible => 0,
+        Content::Bind | Content::BindOne => 1,
+        Content::PrivateTmp => 2,
+        Content::Devices => 3,
+        Content::New => 4,
+        Content::Itself => 5,
+    }
+}
+
+/// Mounts by path.
+#[derive(Default)]
+struct Plan(BTreeMap<String, Mount>);
+
+impl Plan {
+    /// Adds a wish. Of several about one path the strongest decides what is there; what any of them narrows is narrowed.
+    fn add(&mut self, wish: Mount) {
+        let Some(other) = self.0.remove(&wish.path) else {
+            self.0.insert(wish.path.clone(), wish);
+            return;
+        };
+        let (winner, loser) = match strength(other.content) <= strength(wish.content) {
+            true => (other, wish),
+            false => (wish, other),
+        };
+        let same = winner.content == loser.content;
+        let set = winner.set | loser.set;
+        let merged = Mount {
+            set,
+            only: if same { winner.only | loser.only } else { winner.only },
+            clear: (winner.clear | loser.clear) & !set,
+            optional: winner.optional && loser.optional,
+            ..winner
+        };
+        self.0.insert(merged.path.clone(), merged);
+    }
+
+    /// `MountAPIVFS=`, and what needs a view of the processes of its own.
+    fn api_file_systems(&mut self, exec: &Exec) {
+        let (view, protect) = (&exec.view, &exec.protect);
+        let rooted = !view.root.is_empty();
+        let asked = view.api_file_systems.unwrap_or(rooted);
+        let hidden = view.protect_proc.is_some() || view.processes_only || exec.namespaces.pids;
+        if asked || hidden || protect.control_groups || protect.kernel_tunables {
+            let hide = view.protect_proc.map(|how| format!("hidepid={how}"));
+            let subset = view.processes_only.then(|| "subset=pid".to_owned());
+            let options: Vec<String> = hide.into_iter().chain(subset).collect();
+            let source = format!("proc:{}", options.join(","));
+            self.add(Mount::new("/proc", Content::New, &source).only(NOSUID | NODEV | NOEXEC));
+            match rooted {
+                true => self.add(Mount::kept("/sys").only(NOSUID | NODEV | NOEXEC)),
+                false => self.add(Mount::itself("/sys", NOEXEC, 0).optional()),
+            }
+        }
+        if asked && rooted {
+            self.add(Mount::kept("/dev"));
+            self.add(Mount::new("/run", Content::New, RUN).only(NOSUID | NODEV));
+        }
+    }
+
+    fn protect_system(&mut self, exec: &Exec) {
+        let paths = match exec.protect_system {
+            ProtectSystem::No => &[][..],
+            ProtectSystem::Yes => &SYSTEM[..3],
+            ProtectSystem::Full => &SYSTEM[..],
+            ProtectSystem::Strict => {
+                self.add(Mount::itself("/", RDONLY, 0));
+                let homes = if exec.protect_home == ProtectHome::No { &HOMES[..] } else { &[] };
+                for path in KERNEL_TREES.iter().chain(homes) {
+                    self.add(Mount::itself(path, 0, RDONLY).optional());
+                }
+                &[]
+            }
+        };
+        for path in paths {
+            self.add(Mount::itself(path, RDONLY, 0).optional());
+        }
+    }
+
+    fn protect_home(&mut self, exec: &Exec) {
+        let strict = exec.protect_system == ProtectSystem::Strict;
+        for path in HOMES {
+            let mount = match exec.protect_home {
+                ProtectHome::No => continue,
+                ProtectHome::ReadOnly if strict => continue, // it is already
+                ProtectHome::ReadOnly => Mount::itself(path, RDONLY, 0),
+                ProtectHome::Yes => Mount::inaccessible(path),
+                ProtectHome::Tmpfs => {
+                    let cover = if path == "/root" { COVER_CLOSED } else { COVER };
+                    Mount::new(path, Content::New, cover).only(RDONLY | NOSUID | NODEV)
+                }
+            };
+            self.add(mount.optional());
+        }
+    }
+
+    fn private_tmp(&mut self, exec: &Exec) {
+        for path in TEMPORARY {
+            let mount = match exec.private_tmp {
+                PrivateTmp::No => continue,
+                PrivateTmp::Connected => Mount::new(path, Content::PrivateTmp, ""),
+                PrivateTmp::Disconnected => Mount::new(path, Content::New, TMP).only(NOSUID | NODEV),
+            };
+            self.add(mount.optional());
+        }
+    }
+
+    /// The unit's own directories, where the rest is read-only or elsewhere; a dynamic user's, and nobody else's.
+    fn directories(&mut self, exec: &Exec) {
+        let strict = exec.protect_system == ProtectSystem::Strict;
+        for setting in &exec.directories {
+            let private = exec.dynamic_user && is_private(setting.kind, exec.runtime_directory_preserve);
+            let prefix = match private {
+                true => format!("{}/private", setting.kind.prefix()),
+                false => setting.kind.prefix().to_owned(),
+            };
+            if private {
+                let cover = Mount::new(&prefix, Content::New, COVER);
+                self.add(cover.only(RDONLY | NOSUID | NODEV | NOEXEC));
+            }
+            for name in setting.names.iter().filter(|name| !is_below_another(name, setting)) {
+                let path = format!("{prefix}/{name}");
+                match private || !exec.view.root.is_empty() {
+                    true => self.add(Mount::kept(&path)),
+                    false if strict => self.add(Mount::itself(&path, 0, RDONLY)),
+                    false => {}
+                }
+            }
+        }
+    }
+
+    /// `ReadOnlyPaths=` and its kind.
+    fn access(&mut self, exec: &Exec) {
+        for one in &exec.view.access {
+            let path = match one.in_root {
+                true => one.path.as_str(),
+                false => match below(&one.path, &exec.view.root) {
+                    Some(path) => path,
+                    None => continue, // not seen anyhow
+                },
+            };
+            let mount = match one.access {
+                Access::ReadOnly => Mount::itself(path, RDONLY, 0),
+                Access::ReadWrite => Mount::itself(path, 0, RDONLY),
+                Access::NoExec => Mount::itself(path, NOEXEC, 0),
+                Access::Exec => Mount::itself(path, 0, NOEXEC),
+                Access::Inaccessible => Mount::inaccessible(path),
+            };
+            self.add(Mount { optional: one.optional, ..mount });
+        }
+    }
+
+    fn bind(&mut self, bind: &BindPath) {
+        let content = if bind.recursive { Content::Bind } else { Content::BindOne };
+        let mount = Mount::new(&bind.path, content, &bind.source);
+        let only = if bind.read_only { RDONLY } else { 0 };
+        self.add(Mount { optional: bind.optional, ..mount.only(only) });
+    }
+}
+
+/// `path` as seen from `root`, if it is there or below.
+fn below<'p>(path: &'p str, root: &str) -> Option<&'p str> {
+    match path.strip_prefix(root) {
+        Some("") => Some("/"),
+        Some(rest) if rest.starts_with('/') => Some(rest),
+        Some(_) | None => None,
+    }
+}
+
+/// Whether a dynamic user's directories of this kind stand below `private` (execute.c, `exec_directory_is_private`).
+const fn is_private(kind: DirectoryKind, preserve: Preserve) -> bool {
+    match kind {
+        DirectoryKind::Runtime => !matches!(preserve, Preserve::No),
+        DirectoryKind::State | DirectoryKind::Cache | DirectoryKind::Logs => true,
+        DirectoryKind::Configuration => false,
+    }
+}
+
+/// Whether another name of the setting is a parent: such a name needs no mount of its own.
+fn is_below_another(name: &str, setting: &Directories) -> bool {
+    let parent = |other: &String| name.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    setting.names.iter().any(parent)
+}

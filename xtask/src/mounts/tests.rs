@@ -1,0 +1,173 @@
+//! The plans of settings, one line a mount.
+
+use tomte::table::{Content, DirectoryKind, Mount as Flags, PrivateTmp};
+
+use super::view;
+use crate::{
+    check::default_service,
+    model::{
+        Access, AccessPath, BindPath, Directories, Exec, ProtectHome, ProtectSystem, TemporaryFileSystem,
+    },
+};
+
+/// `PATH CONTENT[=SOURCE] [+SET] [!ONLY] [-CLEAR] [?]`, flags as the first letters of their names.
+fn plan(change: impl FnOnce(&mut Exec)) -> Vec<String> {
+    let mut exec = default_service().exec;
+    change(&mut exec);
+    let flags = |mark: char, flags: u8| {
+        let names = [(Flags::RDONLY, 'r'), (Flags::NOSUID, 's'), (Flags::NODEV, 'd'), (Flags::NOEXEC, 'x')];
+        let letters: String =
+            names.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, letter)| *letter).collect();
+        if letters.is_empty() { String::new() } else { format!(" {mark}{letters}") }
+    };
+    let line = |mount: &super::Mount| {
+        let content = match mount.content {
+            Content::Itself => "itself",
+            Content::Bind => "bind",
+            Content::BindOne => "bind-one",
+            Content::New => "new",
+            Content::Devices => "devices",
+            Content::PrivateTmp => "tmp",
+            Content::Inaccessible => "nothing",
+        };
+        let source =
+            if mount.content == Content::Bind { format!("={}", mount.source) } else { String::new() };
+        let (set, only, clear) = (flags('+', mount.set), flags('!', mount.only), flags('-', mount.clear));
+        let optional = if mount.optional { " ?" } else { "" };
+        format!("{} {content}{source}{set}{only}{clear}{optional}", mount.path)
+    };
+    view(&exec).mounts.iter().map(line).collect()
+}
+
+fn path(access: Access, path: &str) -> AccessPath {
+    AccessPath { access, path: path.into(), optional: false, in_root: false }
+}
+
+#[test]
+fn nothing_is_mounted_for_a_unit_that_asks_for_nothing() {
+    assert!(plan(|_| ()).is_empty());
+    assert!(!view(&default_service().exec).own);
+}
+
+#[test]
+fn a_dynamic_users_plan_is_systemds() {
+    let lines = plan(|exec| {
+        exec.dynamic_user = true;
+        exec.protect_system = ProtectSystem::Strict;
+        exec.protect_home = ProtectHome::ReadOnly;
+        exec.private_tmp = PrivateTmp::Disconnected;
+        let of = |kind, names: &[&str]| Directories {
+            kind,
+            mode: 0o755,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        exec.directories =
+            vec![of(DirectoryKind::Runtime, &["a"]), of(DirectoryKind::State, &["a", "a/below", "b"])];
+    });
+    assert_eq!(
+        lines,
+        [
+            "/ itself +r",
+            "/dev itself -r ?",
+            "/proc itself -r ?",
+            "/run/a itself -r",
+            "/sys itself -r ?",
+            "/tmp new !sd -r ?",
+            "/var/lib/private new !rsdx -r",
+            "/var/lib/private/a bind=/var/lib/private/a -r",
+            "/var/lib/private/b bind=/var/lib/private/b -r",
+            "/var/tmp new !sd -r ?",
+        ]
+    );
+}
+
+#[test]
+fn of_several_wishes_about_a_path_the_narrowest_wins() {
+    let lines = plan(|exec| {
+        exec.view.access = vec![
+            path(Access::ReadWrite, "/a"),
+            path(Access::ReadOnly, "/a"),
+            path(Access::NoExec, "/a"),
+            path(Access::Inaccessible, "/b"),
+            path(Access::ReadWrite, "/b"),
+            path(Access::ReadOnly, "/t"),
+            path(Access::Exec, "/x"),
+        ];
+        let options = "mode=0755".to_owned();
+        exec.view.temporary = vec![TemporaryFileSystem { path: "/t".into(), flags: Flags::NODEV, options }];
+    });
+    assert_eq!(lines, ["/a itself +rx", "/b nothing !rsdx -r", "/t new +r !d", "/x itself -x"]);
+}
+
+#[test]
+fn the_last_bind_to_a_path_is_the_one() {
+    let bind = |source: &str, read_only| BindPath {
+        source: source.into(),
+        path: "/b".into(),
+        read_only,
+        recursive: true,
+        optional: false,
+    };
+    let lines = plan(|exec| {
+        exec.view.access = vec![path(Access::NoExec, "/b")];
+        exec.view.binds = vec![bind("/one", false), bind("/two", true)];
+    });
+    assert_eq!(lines, ["/b bind=/two +x !r -r"]);
+}
+
+#[test]
+fn home_and_system_narrow_as_far_as_they_say() {
+    let home = |home| plan(|exec| exec.protect_home = home);
+    assert_eq!(home(ProtectHome::Yes)[0], "/home nothing !rsdx -r ?");
+    assert_eq!(home(ProtectHome::ReadOnly)[1], "/root itself +r ?");
+    assert_eq!(home(ProtectHome::Tmpfs)[2], "/run/user new !rsd -r ?");
+    let system = |system| plan(|exec| exec.protect_system = system).len();
+    let counts =
+        [ProtectSystem::No, ProtectSystem::Yes, ProtectSystem::Full, ProtectSystem::Strict].map(system);
+    assert_eq!(counts, [0, 3, 4, 7]);
+}
+
+#[test]
+fn paths_are_seen_from_the_units_own_root() {
+    let lines = plan(|exec| {
+        exec.view.root = "/srv/root".into();
+        exec.view.access = vec![
+            path(Access::ReadOnly, "/srv/root/etc"),
+            path(Access::ReadOnly, "/etc"),
+            path(Access::ReadOnly, "/srv/root"),
+            AccessPath { in_root: true, ..path(Access::ReadWrite, "/var") },
+        ];
+    });
+    assert_eq!(
+        lines,
+        [
+            "/ itself +r",
+            "/dev bind=/dev -r",
+            "/etc itself +r",
+            "/proc new !sdx -r",
+            "/run new !sd -r",
+            "/sys bind=/sys !sdx -r",
+            "/var itself -r",
+        ]
+    );
+}
+
+#[test]
+fn the_kernels_files_are_narrowed_and_the_rest_of_them_left() {
+    let lines = plan(|exec| {
+        exec.protect.kernel_tunables = true;
+        exec.protect.control_groups = true;
+    });
+    for line in [
+        "/proc new !sdx -r",
+        "/proc/sys itself +r ?",
+        "/proc/kcore nothing !rsdx -r ?",
+        "/sys itself +rx ?",
+        "/sys/fs/cgroup itself +r ?",
+    ] {
+        assert!(lines.iter().any(|one| one == line), "{line}: {lines:?}");
+    }
+    let lines = plan(|exec| exec.protect.devices = true);
+    assert_eq!(lines[0], "/dev devices !rsx -r");
+    assert_eq!(lines[4], "/dev/shm bind=/dev/shm -r ?");
+}
