@@ -12,7 +12,7 @@ use super::{
     material::{self, Units},
 };
 use crate::{
-    bake::{self, LockFile, Options},
+    bake::{self, Baked, LockFile, Options},
     board::Board,
     build::root_dir,
     check,
@@ -60,12 +60,13 @@ pub const OPEN: Bench = Bench {
     floor: "hash the same bytes",
     target: Target::Time(Duration::from_millis(1)),
     prepare: || {
-        let table = Rc::new(bake_all(&material::good_services(64)?)?);
+        let Baked { table, arch, .. } = bake_all(&material::good_services(64)?)?;
+        let table = Rc::new(table);
         let floor = Rc::clone(&table);
         Ok(Prepared {
             input: format!("{} bytes", table.len()),
             round: Box::new(move || {
-                let table = Table::open(&table, None).map_err(|error| anyhow::anyhow!("{error}"))?;
+                let table = Table::open(&table, Some(arch)).map_err(|error| anyhow::anyhow!("{error}"))?;
                 ensure!(table.ids().all(|id| table.unit(id).is_some()), "a record is missing");
                 Ok(())
             }),
@@ -82,7 +83,7 @@ fn check_all(units: &Units) -> Result<()> {
     Ok(())
 }
 
-fn bake_all(units: &Units) -> Result<Vec<u8>> {
+fn bake_all(units: &Units) -> Result<Baked> {
     let board = Board::load("host")?;
     let options = Options {
         units: vec![units.path().to_owned()],
@@ -93,7 +94,7 @@ fn bake_all(units: &Units) -> Result<Vec<u8>> {
     let mut sink = Diagnostics::default();
     let baked = bake::bake(&board, &options, &mut sink);
     ensure!(!sink.has_errors(), "{}", sink.render(false));
-    Ok(baked?.table)
+    baked
 }
 
 fn hash_all(files: &[PathBuf]) -> Result<()> {

@@ -73,15 +73,18 @@ fn report(graph: &Graph, path: &[UnitId], diagnostics: &mut Diagnostics) {
     text.push_str(name(path[0]));
     let mut problem = Diagnostic::error(Code::OrderingCycle, text);
     for (from, to) in edges {
-        let why = match &graph.node(from).after[&to] {
-            Origin::Written(assignment, None) => assignment.clone(),
+        let edge = format!("{} starts after {}", name(from), name(to));
+        problem = match &graph.node(from).after[&to] {
+            Origin::Written(assignment, None) => problem.help(format!("{edge}: {assignment}")),
+            Origin::Implied(why) => problem.help(format!("{edge}: {why}")),
             Origin::Written(assignment, Some(place)) => {
-                problem.place = problem.place.or_else(|| Some(place.clone()));
-                format!("{}:{}:{}: {assignment}", place.file.display(), place.line, place.column)
+                let written = assignment.split('=').nth(1).unwrap_or_default().chars().count();
+                match problem.place {
+                    None => problem.at(place.clone()).wide(written).saying(edge),
+                    Some(_) => problem.also(place.clone(), written, edge),
+                }
             }
-            Origin::Implied(why) => (*why).to_owned(),
         };
-        problem = problem.help(format!("{} starts after {}: {why}", name(from), name(to)));
     }
     if implied {
         problem = problem.help("a unit that early boot needs says DefaultDependencies=no");
