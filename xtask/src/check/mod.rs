@@ -7,12 +7,14 @@ mod draft;
 mod exec;
 mod files;
 mod finish;
+mod folders;
 mod image;
 mod instances;
 mod known;
 mod relations;
 mod service;
 mod streams;
+mod summary;
 pub mod verb;
 mod view;
 
@@ -20,7 +22,7 @@ use std::path::PathBuf;
 
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
-    model::{Located, Unit},
+    model::{Located, Unit, Written},
     read::{self, Assignment, Section},
     values::{specifier::Specifiers, unit_name::UnitName},
 };
@@ -63,7 +65,7 @@ pub fn beyond(units: &[Unit], sink: &mut Diagnostics) {
 }
 
 /// The same, every problem as bad as `severity` says.
-fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics) {
+pub fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics) {
     let mut say = |problem: Diagnostic| {
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
@@ -159,6 +161,12 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             cx.problems.extend(known::unknown(name, unit.suffix, assignment));
             continue;
         };
+        draft.unit.written.push(Written {
+            key: key.to_owned(),
+            value: assignment.value.as_str().to_owned(),
+            place: assignment.key.place(0),
+            inert: matches!(directive.standing, Standing::Inert).then_some(directive.note),
+        });
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {

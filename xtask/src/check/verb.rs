@@ -8,8 +8,14 @@ use std::{
 
 use anyhow::Result;
 
-use super::{Image, beyond_as, load_for};
-use crate::diag::{Diagnostics, Severity};
+use super::{
+    Image, beyond_as, folders, load_for,
+    summary::{self, plural},
+};
+use crate::{
+    diag::{Code, Diagnostic, Diagnostics, Severity},
+    model::Unit,
+};
 
 /// `cargo xtask check`.
 #[derive(clap::Args, Debug)]
@@ -17,11 +23,15 @@ pub struct Args {
     /// Print the problems as JSON, on stdout.
     #[arg(long)]
     json: bool,
-    /// The image's root directory, or several that lie on each other: programs, users and groups that it lacks are errors.
+    /// Show every note at its place, not only how many there are of each kind.
+    #[arg(long)]
+    notes: bool,
+    /// The image's root directory, or several that lie on each other: programs, users and groups that it lacks are
+    /// errors. Without PATH its own unit files are checked.
     #[arg(long, value_name = "DIR")]
     rootfs: Vec<PathBuf>,
     /// Unit files, or directories of them.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "rootfs", value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
@@ -29,15 +39,45 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut sink = Diagnostics::default();
     let image = Image { roots: args.rootfs.clone(), ..Image::default() };
-    let units = load_for(&args.paths, &image, &mut sink);
+    let of_image = folders::of_image(&args.rootfs);
+    let paths = if args.paths.is_empty() { &of_image } else { &args.paths };
+    let units = load_for(paths, &image, &mut sink);
     beyond_as(Some(Severity::Note), &units, &mut sink);
+    if units.is_empty() && !sink.has_errors() {
+        sink.push(nothing(args));
+    }
     if args.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&sink.to_json())?)?;
     } else {
-        sink.emit(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-        if !sink.has_errors() {
-            eprintln!("{} {} checked", units.len(), if units.len() == 1 { "unit" } else { "units" });
-        }
+        tell(&units, &sink, args.notes);
     }
     Ok(if sink.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says on stderr what was found.
+fn tell(units: &[Unit], sink: &Diagnostics, every_note: bool) {
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let least = if every_note { Severity::Note } else { Severity::Warning };
+    sink.at_least(least).emit(color);
+    let notes = summary::notes(sink);
+    if !notes.is_empty() && !every_note {
+        eprint!(
+            "\nnotes, by kind (--notes shows their places, explain T0901 what is behind one):\n{notes}\n"
+        );
+    }
+    let bakeable = summary::bakeable(units, sink);
+    let bakeable = if bakeable == units.len() { "all".to_owned() } else { bakeable.to_string() };
+    eprintln!("{} checked; this tomte can run {bakeable} of them", plural(units.len(), "unit"));
+}
+
+/// There is no unit in what was given.
+fn nothing(args: &Args) -> Diagnostic {
+    let shown =
+        |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
+    let given = if args.paths.is_empty() { &args.rootfs } else { &args.paths };
+    let problem = Diagnostic::error(Code::NoUnits, format!("no unit files in {}", shown(given)));
+    match args.paths.iter().find(|path| folders::is_root(path)) {
+        Some(root) => problem.help(format!("for a whole image: --rootfs {}", root.display())),
+        None => problem,
+    }
 }
