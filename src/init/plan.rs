@@ -9,15 +9,15 @@ use crate::{
         BorrowedFd,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Stdio, View,
-            Words,
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Stdio, Users,
+            View, Words,
         },
         signals,
     },
     supervisor::{Pid, Slot, Spawn},
     table::{
-        Board, Command, Content, Directories, DirectoryKind, Exec, Micros, Mount, NotifyAccess, Preserve,
-        Privilege, Propagation, Service, Stdin, Stdout, Unit,
+        Board, Command, Content, Directories, DirectoryKind, Exec, Micros, Mount, Namespaces, NotifyAccess,
+        Preserve, PrivateUsers, Privilege, Propagation, Service, Stdin, Stdout, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -148,13 +148,17 @@ impl<'t> Parts<'t> {
                 propagation: propagation(exec.view.propagation),
                 tmp_token,
             },
+            namespaces: namespaces(exec),
+            scheduling: scheduling(exec),
+            inherit_keyring: exec.inherit_keyring,
             limits: Limits {
                 umask: exec.umask,
                 rlimits: &self.rlimits,
                 bounding_set: exec.capability_bounding_set,
                 ambient: exec.ambient_capabilities,
                 no_new_privileges: exec.no_new_privileges,
-                restrict_suid_sgid: exec.restrict_suid_sgid,
+                filter: exec.filter.and_then(|id| board.filter(id)).map_or(&[], |filter| filter.program),
+                secure_bits: exec.secure_bits,
             },
             working_directory: exec.working_directory,
             working_directory_optional: exec.working_directory_optional,
@@ -215,6 +219,32 @@ const fn propagation(propagation: Propagation) -> linux_plan::Propagation {
         Propagation::Shared => linux_plan::Propagation::Shared,
         Propagation::Slave => linux_plan::Propagation::Slave,
         Propagation::Private => linux_plan::Propagation::Private,
+    }
+}
+
+const fn namespaces<'a>(exec: &Exec<'a>) -> linux_plan::Namespaces<'a> {
+    let Namespaces { network, ipc, processes, hostname, users, network_path, ipc_path } = exec.namespaces;
+    let users = match users {
+        PrivateUsers::No => Users::Host,
+        PrivateUsers::Own => Users::Own,
+        PrivateUsers::Identity => Users::Identity,
+    };
+    linux_plan::Namespaces { network, ipc, processes, hostname, users, network_path, ipc_path }
+}
+
+const fn scheduling<'a>(exec: &Exec<'a>) -> linux_plan::Scheduling<'a> {
+    let wanted = exec.scheduling;
+    linux_plan::Scheduling {
+        nice: wanted.nice,
+        policy: wanted.policy,
+        priority: wanted.priority,
+        reset_on_fork: wanted.reset_on_fork,
+        affinity: wanted.affinity,
+        io_priority: wanted.io_priority,
+        personality: wanted.personality,
+        oom_score_adjust: wanted.oom_score_adjust,
+        coredump_filter: wanted.coredump_filter,
+        timer_slack: wanted.timer_slack,
     }
 }
 

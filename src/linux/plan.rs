@@ -49,6 +49,12 @@ pub struct Plan<'a> {
     pub runtime_directory_preserved: bool,
     /// What it sees of the file system.
     pub view: View<'a>,
+    /// What else it shares with nobody.
+    pub namespaces: Namespaces<'a>,
+    /// How much of the machine it gets.
+    pub scheduling: Scheduling<'a>,
+    /// `KeyringMode=`: whether it has PID 1's session keyring instead of an empty one.
+    pub inherit_keyring: bool,
     /// What it may do.
     pub limits: Limits<'a>,
     /// `WorkingDirectory=`: a path, `~` for the user's home, or empty for `/`.
@@ -207,6 +213,62 @@ pub enum Propagation {
     Private,
 }
 
+/// Namespaces besides that of mounts. With [`Namespaces::default`] all are PID 1's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Namespaces<'a> {
+    /// `PrivateNetwork=`: a network with nothing but `lo`.
+    pub network: bool,
+    /// `PrivateIPC=`.
+    pub ipc: bool,
+    /// `PrivatePIDs=`: it is the first process of its own.
+    pub processes: bool,
+    /// `ProtectHostname=`.
+    pub hostname: bool,
+    /// `PrivateUsers=`.
+    pub users: Users,
+    /// `NetworkNamespacePath=`, or empty.
+    pub network_path: &'a str,
+    /// `IPCNamespacePath=`, or empty.
+    pub ipc_path: &'a str,
+}
+
+/// `PrivateUsers=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Users {
+    /// The host's.
+    #[default]
+    Host,
+    /// Root and the unit's own user.
+    Own,
+    /// The first 65536, as themselves.
+    Identity,
+}
+
+/// What a process can say about its share of the machine. What is `None` or empty stays as PID 1 has it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scheduling<'a> {
+    /// `Nice=`, plus 20.
+    pub nice: Option<u8>,
+    /// `CPUSchedulingPolicy=`: the kernel's SCHED number.
+    pub policy: Option<u8>,
+    /// `CPUSchedulingPriority=`.
+    pub priority: u8,
+    /// `CPUSchedulingResetOnFork=`.
+    pub reset_on_fork: bool,
+    /// `CPUAffinity=`: bit n of byte m is processor 8 m + n.
+    pub affinity: &'a [u8],
+    /// `IOSchedulingClass=` in the top three bits, `IOSchedulingPriority=` in the rest.
+    pub io_priority: Option<u16>,
+    /// `Personality=`: the kernel's PER number.
+    pub personality: Option<u32>,
+    /// `OOMScoreAdjust=`, as the kernel's file takes it.
+    pub oom_score_adjust: &'a str,
+    /// `CoredumpFilter=`, likewise.
+    pub coredump_filter: &'a str,
+    /// `TimerSlackNSec=`, likewise.
+    pub timer_slack: &'a str,
+}
+
 /// What the process may do.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
@@ -220,8 +282,10 @@ pub struct Limits<'a> {
     pub ambient: u64,
     /// `NoNewPrivileges=`.
     pub no_new_privileges: bool,
-    /// `RestrictSUIDSGID=`.
-    pub restrict_suid_sgid: bool,
+    /// The filter of its system calls: struct sock_filter of linux/filter.h, one after the other. Empty for none.
+    pub filter: &'a [u8],
+    /// `SecureBits=`: the kernel's SECBIT flags.
+    pub secure_bits: u8,
 }
 
 impl Default for Limits<'_> {
@@ -233,7 +297,8 @@ impl Default for Limits<'_> {
             bounding_set: u64::MAX,
             ambient: 0,
             no_new_privileges: false,
-            restrict_suid_sgid: false,
+            filter: &[],
+            secure_bits: 0,
         }
     }
 }

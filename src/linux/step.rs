@@ -24,6 +24,22 @@ pub enum Step {
     Stdout,
     /// `StandardError=`.
     Stderr,
+    /// `OOMScoreAdjust=`.
+    OomScore,
+    /// `CoredumpFilter=`.
+    CoreDumps,
+    /// `CPUSchedulingPolicy=`.
+    Policy,
+    /// `Nice=`.
+    Nice,
+    /// `CPUAffinity=`.
+    Affinity,
+    /// `IOSchedulingClass=`.
+    IoPriority,
+    /// `TimerSlackNSec=`.
+    TimerSlack,
+    /// `Personality=`.
+    Personality,
     /// `RuntimeDirectory=`.
     RuntimeDirectory,
     /// `StateDirectory=`.
@@ -38,35 +54,41 @@ pub enum Step {
     Environment,
     /// A session keyring of its own.
     Keyring,
-    /// The mount namespace.
+    /// The network namespace.
+    Network,
+    /// The mount namespace, and those of IPC and the hostname.
     Namespace,
     /// `UMask=` and `Limit*=`.
     Limits,
     /// The supplementary groups and the group.
     Groups,
+    /// The user namespace.
+    PrivateUsers,
     /// `CapabilityBoundingSet=`.
     BoundingSet,
     /// The user.
     Ids,
+    /// `SecureBits=`.
+    SecureBits,
     /// `AmbientCapabilities=`.
     AmbientCapabilities,
     /// `WorkingDirectory=`.
     WorkingDirectory,
     /// `NoNewPrivileges=`.
     NoNewPrivileges,
-    /// `RestrictSUIDSGID=`.
-    Seccomp,
     /// Every descriptor but the first three will close.
     CloseDescriptors,
     /// Signals come through again.
     SignalMask,
+    /// `SystemCallFilter=` and its kind. The last step before the program, so that they need not allow the others.
+    Seccomp,
     /// `$` expansion, the search of the program, and execve.
     Exec,
 }
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 40] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -77,6 +99,14 @@ impl Step {
         Self::Stdin,
         Self::Stdout,
         Self::Stderr,
+        Self::OomScore,
+        Self::CoreDumps,
+        Self::Policy,
+        Self::Nice,
+        Self::Affinity,
+        Self::IoPriority,
+        Self::TimerSlack,
+        Self::Personality,
         Self::RuntimeDirectory,
         Self::StateDirectory,
         Self::CacheDirectory,
@@ -84,17 +114,20 @@ impl Step {
         Self::ConfigurationDirectory,
         Self::Environment,
         Self::Keyring,
+        Self::Network,
         Self::Namespace,
         Self::Limits,
         Self::Groups,
+        Self::PrivateUsers,
         Self::BoundingSet,
         Self::Ids,
+        Self::SecureBits,
         Self::AmbientCapabilities,
         Self::WorkingDirectory,
         Self::NoNewPrivileges,
-        Self::Seccomp,
         Self::CloseDescriptors,
         Self::SignalMask,
+        Self::Seccomp,
         Self::Exec,
     ];
 
@@ -121,6 +154,14 @@ impl Step {
             Self::Stdin => "stdin",
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
+            Self::OomScore => "oom-score",
+            Self::CoreDumps => "core-dumps",
+            Self::Policy => "scheduling-policy",
+            Self::Nice => "nice",
+            Self::Affinity => "cpu-affinity",
+            Self::IoPriority => "io-priority",
+            Self::TimerSlack => "timer-slack",
+            Self::Personality => "personality",
             Self::RuntimeDirectory => "runtime-directory",
             Self::StateDirectory => "state-directory",
             Self::CacheDirectory => "cache-directory",
@@ -128,11 +169,14 @@ impl Step {
             Self::ConfigurationDirectory => "configuration-directory",
             Self::Environment => "environment",
             Self::Keyring => "keyring",
+            Self::Network => "network",
             Self::Namespace => "namespace",
             Self::Limits => "limits",
             Self::Groups => "groups",
+            Self::PrivateUsers => "private-users",
             Self::BoundingSet => "bounding-set",
             Self::Ids => "ids",
+            Self::SecureBits => "secure-bits",
             Self::AmbientCapabilities => "ambient-capabilities",
             Self::WorkingDirectory => "working-directory",
             Self::NoNewPrivileges => "no-new-privileges",
@@ -150,7 +194,7 @@ impl Step {
             Self::Clone | Self::Pipe | Self::Environment => 204, // MEMORY
             Self::Signals | Self::SignalMask => 207,
             Self::Session => 220,
-            Self::User | Self::Identity | Self::Ids => 217,
+            Self::User | Self::Identity | Self::PrivateUsers | Self::Ids => 217,
             Self::Group | Self::Groups => 216,
             Self::Stdin => 208,
             Self::Stdout => 209,
@@ -162,7 +206,16 @@ impl Step {
             Self::ConfigurationDirectory => 241,
             Self::Keyring => 237,
             Self::Namespace => 226,
-            Self::Limits => 205,
+            Self::Network => 225,
+            Self::Limits | Self::CoreDumps => 205,
+            Self::OomScore => 206,
+            Self::Policy => 214,
+            Self::Nice => 201,
+            Self::Affinity => 215,
+            Self::IoPriority => 211,
+            Self::TimerSlack => 212,
+            Self::Personality => 230,
+            Self::SecureBits => 213,
             Self::BoundingSet | Self::AmbientCapabilities => 218,
             Self::WorkingDirectory => 200,
             Self::NoNewPrivileges => 227,
@@ -185,7 +238,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(29), None);
+        assert_eq!(Step::from_index(40), None);
     }
 
     #[test]

@@ -8,6 +8,12 @@ pub const TABLE_BYTES_MAX: usize = 1 << 20;
 pub const UNITS_MAX: usize = 256;
 /// Names that may get a dynamic UID or GID.
 pub const IDENTITIES_MAX: usize = 256;
+/// Different filters of system calls.
+pub const FILTERS_MAX: usize = UNITS_MAX;
+/// One filter, of instructions of eight bytes: the kernel's BPF_MAXINSNS.
+pub const FILTER_BYTES_MAX: usize = 4096 * FILTER_INSTRUCTION_BYTES;
+/// struct sock_filter.
+pub const FILTER_INSTRUCTION_BYTES: usize = 8;
 /// A unit name, as systemd's UNIT_NAME_MAX.
 pub const UNIT_NAME_BYTES_MAX: usize = 255;
 /// A user or group name (utmp's 32 bytes less the NUL, as systemd's strict names).
@@ -24,18 +30,21 @@ pub const ENVIRONMENT_MAX: usize = 128;
 pub const DIRECTORIES_MAX: usize = 16;
 /// `SupplementaryGroups=` of one unit.
 pub const GROUPS_MAX: usize = 32;
-/// Conditions of one unit. A child tells by its exit status which one did not hold.
-pub const CONDITIONS_MAX: usize = 64;
+/// Bytes of `CPUAffinity=`: 8192 processors, the kernel's most.
+pub const AFFINITY_BYTES_MAX: usize = 1024;
 /// Mounts of one unit's view of the file system.
 pub const MOUNTS_MAX: usize = 128;
 /// Settings in one unit's posture.
 pub const POSTURE_MAX: usize = 64;
+/// Conditions of one unit. A child tells by its exit status which one did not hold.
+pub const CONDITIONS_MAX: usize = 64;
 /// A path, NUL included: the kernel's PATH_MAX.
 pub const PATH_BYTES_MAX: usize = 4096;
 /// Resource limits of one unit: the kernel's RLIM_NLIMITS.
 pub const RLIMITS_MAX: usize = 16;
 
 const _: () = assert!(UNITS_MAX <= u16::MAX as usize, "unit ids are 16 bits");
+const _: () = assert!(FILTERS_MAX <= u16::MAX as usize, "filter ids are 16 bits");
 const _: () = assert!(IDENTITIES_MAX <= u16::MAX as usize, "identity ids are 16 bits");
 const _: () = assert!(
     IDENTITIES_MAX <= super::UidRange::DYNAMIC.len() as usize,

@@ -5,7 +5,7 @@
     reason = "unshare is unsafe in rustix: here it moves one test thread to namespaces of its own"
 )]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::mpsc, thread};
 
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -13,11 +13,14 @@ use rustix::{
     mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_move},
     pipe::{PipeFlags, pipe_with},
     process::{WaitId, WaitIdOptions, geteuid, waitid},
-    thread::{UnshareFlags, unshare_unsafe},
+    thread::{UnshareFlags, gettid, unshare_unsafe},
 };
 use tomte::linux::{
-    plan::{Command, Environment, Identity, Limits, Output, Plan, Privilege, Stdio, View, Words},
-    raw::seccomp::{self, Instruction},
+    plan::{
+        Command, Environment, Identity, Limits, Namespaces, Output, Plan, Privilege, Scheduling, Stdio, View,
+        Words,
+    },
+    raw::seccomp,
     report::{self, Reading, Report},
     spawn::{self, spawn},
 };
@@ -75,16 +78,39 @@ fn own_devices() {
     fs::remove_dir("/tmp/dev").expect("/tmp/dev");
 }
 
+/// Calls `act` with the path of a network namespace that is nobody's but a thread's.
+pub(super) fn with_other_network(act: impl FnOnce(&'static str)) {
+    let (told, tell) = mpsc::channel();
+    let (stop, stopped) = mpsc::channel::<()>();
+    let holder = thread::spawn(move || {
+        // SAFETY: a network separates neither descriptors nor memory from the other threads.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("a network");
+        let (process, thread) = (std::process::id(), gettid().as_raw_nonzero());
+        told.send(format!("/proc/{process}/task/{thread}/ns/net")).expect("somebody listens");
+        stopped.recv().expect_err("nothing is sent");
+    });
+    act(tell.recv().expect("a path").leak());
+    drop(stop);
+    holder.join().expect("a thread that ends");
+}
+
 /// Makes system call `number` answer ENOSYS to this thread and its children, as an older kernel would.
 pub(super) fn take_away_call(number: u32) {
-    let instruction = |code, if_true, if_false, operand| Instruction { code, if_true, if_false, operand };
-    seccomp::load(&[
-        instruction(0x20, 0, 0, 0), // load the number
-        instruction(0x15, 0, 1, number),
-        instruction(0x06, 0, 0, 0x0005_0000 | 38), // ENOSYS
-        instruction(0x06, 0, 0, 0x7FFF_0000),      // allow
-    ])
-    .expect("a filter for this thread");
+    seccomp::load(&filter_without(number)).expect("a filter for this thread");
+}
+
+/// A filter under which system call `number` answers ENOSYS.
+pub(super) fn filter_without(number: u32) -> Vec<u8> {
+    let instructions: [(u16, u8, u8, u32); 4] = [
+        (0x20, 0, 0, 0), // load the number
+        (0x15, 0, 1, number),
+        (0x06, 0, 0, 0x0005_0000 | 38), // ENOSYS
+        (0x06, 0, 0, 0x7FFF_0000),      // allow
+    ];
+    let bytes = |(code, if_true, if_false, operand): (u16, u8, u8, u32)| {
+        [&code.to_le_bytes()[..], &[if_true, if_false], &operand.to_le_bytes()].concat()
+    };
+    instructions.into_iter().flat_map(bytes).collect()
 }
 
 /// A plan for `sh -c SCRIPT` that a test can change before it is carried out.
@@ -98,6 +124,9 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         directories: &[],
         runtime_directory_preserved: false,
         view: View::default(),
+        namespaces: Namespaces::default(),
+        scheduling: Scheduling::default(),
+        inherit_keyring: false,
         limits: Limits::default(),
         working_directory: "",
         working_directory_optional: false,

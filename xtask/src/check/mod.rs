@@ -10,11 +10,19 @@ mod finish;
 mod folders;
 mod image;
 mod instances;
+mod kinds;
 mod known;
+mod mount;
 mod relations;
+mod resource;
+mod scheduling;
 mod service;
+mod socket;
 mod streams;
 mod summary;
+mod system_calls;
+mod trigger;
+mod triggered;
 pub mod verb;
 mod view;
 
@@ -33,6 +41,8 @@ pub use draft::START_LIMIT;
 pub use draft::service as default_service;
 use draft::{Cx, Draft};
 use files::{Files, Found};
+#[cfg(test)]
+pub use kinds::kind as default_kind;
 
 pub use image::Image;
 
@@ -56,6 +66,9 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     }
     units.sort_by(|one, other| one.name.cmp(&other.name));
     image.check(&units, sink);
+    if paths.iter().any(|path| path.is_dir()) {
+        triggered::check(&units, &files, sink);
+    }
     units
 }
 
@@ -70,8 +83,9 @@ pub fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnost
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
     for unit in units {
-        unit.later.iter().cloned().for_each(&mut say);
-        if let (false, Some(file)) = (unit.kind.is_started(), &unit.file) {
+        if unit.kind.is_started() {
+            unit.later.iter().cloned().for_each(&mut say);
+        } else if let Some(file) = &unit.file {
             let kind = unit.kind.suffix();
             let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
             say(Diagnostic::warning(Code::KindNotYet, message));
@@ -151,7 +165,7 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
     if !known::sections(unit.suffix).contains(&name) {
         return;
     }
-    if name == "Service" {
+    if !["Unit", "Install"].contains(&name) {
         cx.header = Some(section.name.clone());
     }
     draft.unit.install.present |= name == "Install";

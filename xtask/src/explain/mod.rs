@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, io::Write as _, path::PathBuf, process::ExitCod
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tomte::table::{Kind, Table, UnitId};
+use tomte::table::{FilterId, Kind, Table, UnitId};
 
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
@@ -23,6 +23,7 @@ use crate::{
     diag::{Code, Diagnostics, Severity, closest},
     model,
     order::{Edge, Node, Origin},
+    seccomp,
 };
 use origins::Origins;
 
@@ -106,6 +107,7 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         explanation.add_settings("Commands", words::commands(service), &node.unit);
         explanation.add_settings("Service", words::service(&unit, service), &node.unit);
         explanation.add_settings("Processes", words::exec(&service.exec), &node.unit);
+        explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
     }
     explanation.add("Without effect here", origins::inert(&node.unit));
@@ -131,6 +133,14 @@ fn about(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
     ];
     rows.retain(|(_, values)| values.iter().any(|value| !value.is_empty()));
     rows
+}
+
+/// What its filter does. The model has the settings, the table only what came of them.
+fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row> {
+    let program = filter.and_then(|id| baked.filters.programs.get(id.index()));
+    let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
+    let policy = &service.exec.system_calls;
+    [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
 }
 
 /// Each related unit with the reason: the line that says so, or what implies it.

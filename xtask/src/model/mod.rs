@@ -5,7 +5,11 @@
 
 mod exec;
 mod kinds;
+mod mount;
 mod relations;
+mod resource;
+mod socket;
+mod trigger;
 mod view;
 
 use std::path::PathBuf;
@@ -14,9 +18,13 @@ use tomte::table::StartLimit;
 
 use crate::diag::Diagnostic;
 
-pub use exec::{Command, Directories, Exec, Namespaces};
-pub use kinds::{Kind, Mount, Service, Socket, Swap};
+pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
+pub use kinds::{Kind, Service};
+pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};
+pub use resource::{Controller, CpuWeight, Delegate, DevicePolicy, Interfaces, PressureWatch, Resources};
+pub use socket::{BindIpv6Only, Listen, Socket, SocketCommand, Timestamping};
+pub use trigger::{Elapse, Path, PathEvent, Timer, TimerBase};
 pub use view::{
     Access, AccessPath, BindPath, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem, View,
 };
@@ -30,10 +38,19 @@ pub struct Place {
 }
 
 /// A value and where it was written; `None` for defaults and implied values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
 pub struct Located<T> {
     pub value: T,
+    #[serde(skip)]
     pub place: Option<Place>,
+}
+
+impl<T> Located<T> {
+    /// A value that stands in no file.
+    pub const fn implied(value: T) -> Self {
+        Self { value, place: None }
+    }
 }
 
 /// One unit.

@@ -64,7 +64,7 @@ fn report(graph: &Graph, path: &[UnitId], diagnostics: &mut Diagnostics) {
     let edges: Vec<(UnitId, UnitId)> =
         path.iter().copied().zip(path.iter().copied().cycle().skip(1)).collect();
     let implied = edges.iter().any(|(from, to)| {
-        matches!(graph.node(*from).after[to], Origin::Implied(why) if why == super::DEFAULT_DEPENDENCIES)
+        matches!(graph.node(*from).after[to], Origin::Implied(why) if why == super::implied::DEFAULT)
     });
     let mut text = String::from("ordering cycle: ");
     for id in path {

@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{exec as e, streams, view as v},
+    check::{exec as e, scheduling, streams, system_calls as s, view as v},
     values::scalar,
 };
 
@@ -11,6 +11,7 @@ pub const PAGE: Page = Page { manual: "systemd.exec(5)", directives: DIRECTIVES 
 const IMAGES: &str = "images are not mounted for one service; `RootDirectory=` takes a directory";
 const LSM: &str = "no policy of a security module is loaded at boot; the other directives narrow without one";
 const NUMA: &str = "boards have one memory node; nothing is lost";
+const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
 const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
 const UTMP: &str = "there is no utmp to write to";
 
@@ -20,10 +21,10 @@ const DIRECTIVES: &[Directive] = &[
     extra("BindLogSockets", boolean),
     supported("BindPaths", v::bind).narrowing(),
     supported("BindReadOnlyPaths", v::bind).narrowing(),
-    extra("CPUAffinity", text).unless(Off::Empty),
-    extra("CPUSchedulingPolicy", text).unless(Off::Empty),
-    extra("CPUSchedulingPriority", text).unless(Off::Empty),
-    extra("CPUSchedulingResetOnFork", boolean).unless(Off::No),
+    supported("CPUAffinity", scheduling::affinity),
+    supported("CPUSchedulingPolicy", scheduling::policy),
+    supported("CPUSchedulingPriority", scheduling::priority),
+    supported("CPUSchedulingResetOnFork", scheduling::reset_on_fork),
     supported("CacheDirectory", e::directory),
     supported("CacheDirectoryMode", e::directory_mode),
     inert(
@@ -33,7 +34,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("CapabilityBoundingSet", e::capability_bounding_set).narrowing(),
     supported("ConfigurationDirectory", e::directory),
     supported("ConfigurationDirectoryMode", e::directory_mode),
-    extra("CoredumpFilter", text).unless(Off::Empty),
+    supported("CoredumpFilter", scheduling::coredump_filter),
     supported("DynamicUser", |d, a, _| put(&mut d.exec().dynamic_user, scalar::boolean(&a.value)))
         .narrowing(),
     supported("Environment", e::environment),
@@ -44,18 +45,16 @@ const DIRECTIVES: &[Directive] = &[
     refused("ExtensionImagePolicy", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImages", Off::Empty, IMAGES).narrowing(),
     supported("Group", |d, a, cx| put(&mut d.exec().group, e::user(a, cx))).narrowing(),
-    extra("IOSchedulingClass", text).unless(Off::Empty),
-    extra("IOSchedulingPriority", text).unless(Off::Empty),
-    needed("IPCNamespacePath", Off::Empty, text).narrowing(),
+    supported("IOSchedulingClass", scheduling::io_class),
+    supported("IOSchedulingPriority", scheduling::io_priority),
+    supported("IPCNamespacePath", |d, a, cx| put(&mut d.exec().namespaces.ipc_path, v::namespace(a, cx)))
+        .narrowing(),
     supported("IgnoreSIGPIPE", |d, a, _| put(&mut d.exec().ignore_sigpipe, scalar::boolean(&a.value))),
     needed("ImportCredential", Off::Empty, text)
         .note("credentials are files that the service expects to find"),
     supported("InaccessibleDirectories", v::inaccessible).narrowing(),
     supported("InaccessiblePaths", v::inaccessible).narrowing(),
-    needed("KeyringMode", Off::Word("inherit"), |_, a, _| {
-        scalar::choice(&a.value, &[("inherit", ()), ("private", ()), ("shared", ())])
-    })
-    .narrowing(),
+    supported("KeyringMode", e::keyring_mode).narrowing(),
     supported("LimitAS", e::rlimit),
     supported("LimitCORE", e::rlimit).narrowing(),
     supported("LimitCPU", e::rlimit),
@@ -78,7 +77,7 @@ const DIRECTIVES: &[Directive] = &[
         Off::Empty,
         "there is no key of the machine to decrypt them with; `LoadCredential=` takes a file",
     ),
-    needed("LockPersonality", Off::No, boolean).narrowing(),
+    supported("LockPersonality", |d, a, _| s::lock_personality(d, a)).narrowing(),
     extra("LogExtraFields", text).unless(Off::Empty),
     extra("LogFilterPatterns", text).unless(Off::Empty),
     extra("LogLevelMax", text).unless(Off::Empty),
@@ -87,7 +86,8 @@ const DIRECTIVES: &[Directive] = &[
     extra("LogRateLimitIntervalSec", span),
     supported("LogsDirectory", e::directory),
     supported("LogsDirectoryMode", e::directory_mode),
-    needed("MemoryDenyWriteExecute", Off::No, boolean).narrowing(),
+    supported("MemoryDenyWriteExecute", |d, a, _| s::switch(d, a, |policy| &mut policy.write_execute))
+        .narrowing(),
     extra("MemoryKSM", boolean),
     supported("MountAPIVFS", v::mount_api),
     supported("MountFlags", v::mount_flags),
@@ -95,32 +95,39 @@ const DIRECTIVES: &[Directive] = &[
     refused("MountImages", Off::Empty, IMAGES).narrowing(),
     inert("NUMAMask", NUMA),
     inert("NUMAPolicy", NUMA),
-    needed("NetworkNamespacePath", Off::Empty, text).narrowing(),
-    extra("Nice", text).unless(Off::Empty),
+    supported("NetworkNamespacePath", |d, a, cx| {
+        put(&mut d.exec().namespaces.network_path, v::namespace(a, cx))
+    })
+    .narrowing(),
+    supported("Nice", scheduling::nice),
     supported("NoExecPaths", v::no_exec).narrowing(),
     supported("NoNewPrivileges", |d, a, _| put(&mut d.exec().no_new_privileges, scalar::boolean(&a.value)))
         .narrowing(),
-    extra("OOMScoreAdjust", text).unless(Off::Empty),
+    supported("OOMScoreAdjust", scheduling::oom_score),
     refused("PAMName", Off::Empty, "no PAM session is opened; `User=` sets the user without one"),
     extra("PassEnvironment", text).unless(Off::Empty),
-    extra("Personality", text).unless(Off::Empty),
+    supported("Personality", scheduling::personality),
     needed("PrivateDevices", Off::No, |d, a, _| {
         put(&mut d.exec().protect.devices, scalar::boolean(&a.value))
     })
     .narrowing(),
-    needed("PrivateIPC", Off::No, boolean).narrowing(),
+    supported("PrivateIPC", |d, a, _| put(&mut d.exec().namespaces.ipc, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("PrivateMounts", |d, a, _| put(&mut d.exec().view.private_mounts, scalar::boolean(&a.value)))
         .narrowing(),
-    needed("PrivateNetwork", Off::No, boolean).narrowing(),
-    needed("PrivatePIDs", Off::No, text).narrowing(),
+    supported("PrivateNetwork", |d, a, _| put(&mut d.exec().namespaces.network, scalar::boolean(&a.value)))
+        .narrowing(),
+    supported("PrivatePIDs", |d, a, _| put(&mut d.exec().namespaces.pids, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("PrivateTmp", e::private_tmp).narrowing(),
-    needed("PrivateUsers", Off::No, text).narrowing(),
+    supported("PrivateUsers", v::private_users).narrowing(),
     supported("ProcSubset", |d, a, _| {
         put(&mut d.exec().view.processes_only, scalar::choice(&a.value, &[("all", false), ("pid", true)]))
     })
     .narrowing(),
-    needed("ProtectClock", Off::No, |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
-        .narrowing(),
+    supported("ProtectClock", |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
+        .narrowing()
+        .note("the clock's device can be read; setting it needs the capability that is gone"),
     supported("ProtectControlGroups", |d, a, _| {
         put(&mut d.exec().protect.control_groups, scalar::boolean(&a.value))
     })
@@ -130,15 +137,15 @@ const DIRECTIVES: &[Directive] = &[
         put(&mut d.exec().protect.hostname, scalar::boolean(&a.value))
     })
     .narrowing(),
-    needed("ProtectKernelLogs", Off::No, |d, a, _| {
+    supported("ProtectKernelLogs", |d, a, _| {
         put(&mut d.exec().protect.kernel_logs, scalar::boolean(&a.value))
     })
     .narrowing(),
-    needed("ProtectKernelModules", Off::No, |d, a, _| {
+    supported("ProtectKernelModules", |d, a, _| {
         put(&mut d.exec().protect.kernel_modules, scalar::boolean(&a.value))
     })
     .narrowing(),
-    needed("ProtectKernelTunables", Off::No, |d, a, _| {
+    supported("ProtectKernelTunables", |d, a, _| {
         put(&mut d.exec().protect.kernel_tunables, scalar::boolean(&a.value))
     })
     .narrowing(),
@@ -149,17 +156,20 @@ const DIRECTIVES: &[Directive] = &[
     supported("ReadWriteDirectories", v::read_write).narrowing(),
     supported("ReadWritePaths", v::read_write).narrowing(),
     supported("RemoveIPC", |d, a, _| put(&mut d.exec().remove_ipc, scalar::boolean(&a.value))).narrowing(),
-    needed("RestrictAddressFamilies", Off::Empty, text).narrowing(),
+    supported("RestrictAddressFamilies", s::address_families).narrowing().note(NO_WAY_ROUND),
     refused(
         "RestrictFileSystems",
         Off::Empty,
         "it needs the BPF LSM; `NoExecPaths=`, `InaccessiblePaths=` and `PrivateDevices=` narrow too",
     )
     .narrowing(),
-    needed("RestrictNamespaces", Off::No, text).narrowing(),
-    needed("RestrictRealtime", Off::No, boolean).narrowing(),
-    supported("RestrictSUIDSGID", |d, a, _| put(&mut d.exec().restrict_suid_sgid, scalar::boolean(&a.value)))
-        .narrowing(),
+    supported("RestrictNamespaces", s::namespaces).narrowing(),
+    supported("RestrictRealtime", |d, a, _| s::switch(d, a, |policy| &mut policy.realtime))
+        .narrowing()
+        .note("sched_setattr answers ENOSYS, too: it has the policy in memory"),
+    supported("RestrictSUIDSGID", |d, a, _| s::switch(d, a, |policy| &mut policy.suid_sgid))
+        .narrowing()
+        .note(NO_WAY_ROUND),
     supported("RootDirectory", v::root_directory).narrowing(),
     refused("RootEphemeral", Off::No, IMAGES).narrowing(),
     refused("RootHash", Off::Empty, IMAGES).narrowing(),
@@ -172,7 +182,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("RuntimeDirectoryMode", e::directory_mode),
     supported("RuntimeDirectoryPreserve", e::runtime_directory_preserve),
     refused("SELinuxContext", Off::Empty, LSM).narrowing(),
-    needed("SecureBits", Off::Empty, text).narrowing(),
+    supported("SecureBits", e::secure_bits).narrowing(),
     needed("SetCredential", Off::Empty, text).note("credentials are files that the service expects to find"),
     refused(
         "SetCredentialEncrypted",
@@ -193,9 +203,12 @@ const DIRECTIVES: &[Directive] = &[
     supported("SyslogIdentifier", e::syslog_identifier),
     extra("SyslogLevel", text).unless(Off::Empty),
     extra("SyslogLevelPrefix", boolean),
-    needed("SystemCallArchitectures", Off::Empty, text).narrowing(),
-    needed("SystemCallErrorNumber", Off::Empty, text).narrowing(),
-    needed("SystemCallFilter", Off::Empty, text).narrowing(),
+    supported("SystemCallArchitectures", s::architectures).narrowing(),
+    supported("SystemCallErrorNumber", s::error_number).narrowing(),
+    supported("SystemCallFilter", s::filter)
+        .narrowing()
+        .note("with a list of what is allowed, calls newer than systemd 257 answer ENOSYS"),
+    supported("SystemCallLog", s::log),
     extra("TTYColumns", text).unless(Off::Empty),
     supported("TTYPath", e::tty_path),
     extra("TTYReset", boolean).unless(Off::No),
@@ -204,7 +217,7 @@ const DIRECTIVES: &[Directive] = &[
     extra("TTYVTDisallocate", boolean).unless(Off::No),
     supported("TemporaryFileSystem", v::temporary).narrowing(),
     extra("TimeoutCleanSec", span),
-    extra("TimerSlackNSec", text).unless(Off::Empty),
+    supported("TimerSlackNSec", scheduling::timer_slack),
     supported("UMask", |d, a, _| put(&mut d.exec().umask, scalar::mode(&a.value, 0o777))).narrowing(),
     needed("UnsetEnvironment", Off::Empty, text).narrowing(),
     supported("User", |d, a, cx| put(&mut d.exec().user, e::user(a, cx))).narrowing(),
