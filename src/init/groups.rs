@@ -112,6 +112,23 @@ impl Groups {
         self.units.iter().position(is_here).and_then(|place| u16::try_from(place).ok()).map(UnitId)
     }
 
+    /// The only process of `unit` that is a child of PID 1.
+    pub(super) fn only_child(&self, unit: UnitId) -> Option<Pid> {
+        match self.units.get(unit.index())? {
+            Members::Cgroup(group) => group.only_child().map(Pid),
+            Members::Nobody | Members::Sessions(_) => None,
+        }
+    }
+
+    /// Takes note of `unit`'s new main process, which somebody else has made.
+    pub(super) fn adopted(&mut self, unit: UnitId, pid: Pid) {
+        if let Some(Members::Sessions(_)) = self.units.get(unit.index())
+            && let Some(leader) = linux::process::session_of(pid.0)
+        {
+            self.entered(unit, Pid(leader));
+        }
+    }
+
     /// Whether `unit` had processes and has none any more. Counts only what the kernel still has, reaped or not.
     pub(super) fn is_empty(&self, unit: UnitId, processes: &Processes) -> bool {
         match self.units.get(unit.index()) {

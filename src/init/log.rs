@@ -185,6 +185,12 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::NotAdopted(id) => {
             warn(format_args!("{}: The new main process is gone or none of its own, refused.", name(id)));
         }
+        Log::RuntimeOver(id) => {
+            warn(format_args!("{}: Service reached runtime time limit. Stopping.", name(id)));
+        }
+        Log::NoPidFile(id) => {
+            warn(format_args!("{}: PIDFile= names no process of its own yet, waiting for it.", name(id)));
+        }
         Log::ReloadFailed(id) => error(format_args!("Reload failed for {}.", unit(id))),
         Log::Reloaded(id) => info(format_args!("Reloaded {}.", unit(id))),
         Log::NoUidLeft(id) => {

@@ -110,7 +110,7 @@ impl Kernel {
 
     /// Takes another process for `unit`'s main process, if there is one that may be.
     fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Pid> {
-        let Which::Named { pid, trusted } = which;
+        let (pid, trusted) = self.candidate(unit, which)?;
         let place = self.processes.free_place()?;
         let pidfd = linux::process::open(pid.0).ok()?;
         // Asked when the descriptor is open: if its process ends meanwhile, the descriptor tells.
@@ -127,9 +127,23 @@ impl Kernel {
             log::warn(format_args!("cannot watch process {}: {}", pid.0, Text(errno)));
         }
         self.processes.demote_main(unit);
+        self.groups.adopted(unit, pid);
         let role = Role::Service { unit, slot: Slot::Main };
         self.processes.put(place, Process::helper(pid.0, pidfd, role));
         Some(pid)
+    }
+
+    /// Who may be `unit`'s main process, and whether he may be a stranger.
+    fn candidate(&self, unit: UnitId, which: Which) -> Option<(Pid, bool)> {
+        match which {
+            Which::Named { pid, trusted } => Some((pid, trusted)),
+            Which::Only => self.groups.only_child(unit).map(|pid| (pid, false)),
+            Which::InFile => {
+                let record = self.table.unit(unit)?;
+                let (pid, trusted) = linux::pid_file::read(record.service()?.pid_file).ok()?;
+                Some((Pid(pid), trusted))
+            }
+        }
     }
 
     fn kill(&self, unit: UnitId, whom: Whom, signal: u8) {

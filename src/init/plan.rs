@@ -154,7 +154,7 @@ impl<'t> Parts<'t> {
                 bounding_set: exec.capability_bounding_set,
                 ambient: exec.ambient_capabilities,
                 no_new_privileges: exec.no_new_privileges,
-                restrict_suid_sgid: exec.restrict_suid_sgid,
+                filter: exec.filter.and_then(|id| board.filter(id)).map_or(&[], |filter| filter.program),
             },
             working_directory: exec.working_directory,
             working_directory_optional: exec.working_directory_optional,

@@ -102,6 +102,22 @@ impl Group {
         }
     }
 
+    /// The only process of the group itself that is a child of this one; `None` if there are several or none.
+    pub fn only_child(&self) -> Option<u32> {
+        let list = openat(&self.directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let list = list.ok()?;
+        let lines = Lines::new(move |buffer: &mut [u8]| retry_on_intr(|| io::read(&list, &mut *buffer)));
+        let mut only = None;
+        let second = search(lines, |line| {
+            let pid = core::str::from_utf8(line).ok()?.parse().ok()?;
+            if !super::process::is_own_child(pid) {
+                return None;
+            }
+            only.replace(pid).map(drop)
+        });
+        second.ok()?.map_or(only, |()| None)
+    }
+
     /// Sends `signal` to every process in the group and in those that root's services made below it. With SIGKILL nobody
     /// gets away by forking.
     ///

@@ -220,8 +220,8 @@ pub struct Limits<'a> {
     pub ambient: u64,
     /// `NoNewPrivileges=`.
     pub no_new_privileges: bool,
-    /// `RestrictSUIDSGID=`.
-    pub restrict_suid_sgid: bool,
+    /// The filter of its system calls: struct sock_filter of linux/filter.h, one after the other. Empty for none.
+    pub filter: &'a [u8],
 }
 
 impl Default for Limits<'_> {
@@ -233,7 +233,7 @@ impl Default for Limits<'_> {
             bounding_set: u64::MAX,
             ambient: 0,
             no_new_privileges: false,
-            restrict_suid_sgid: false,
+            filter: &[],
         }
     }
 }

@@ -44,6 +44,12 @@ pub fn is_child(pidfd: impl AsFd) -> bool {
     waitid(WaitId::PidFd(pidfd.as_fd()), look).is_ok()
 }
 
+/// Whether process `pid` is a child of this one, ended or not.
+pub fn is_own_child(number: u32) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    pid(number).is_ok_and(|pid| waitid(WaitId::Pid(pid), look).is_ok())
+}
+
 /// The leader of the session that process `pid` is in.
 pub fn session_of(number: u32) -> Option<u32> {
     getsid(Some(pid(number).ok()?)).ok().map(|leader| leader.as_raw_nonzero().get().unsigned_abs())

@@ -54,12 +54,12 @@ pub enum Step {
     WorkingDirectory,
     /// `NoNewPrivileges=`.
     NoNewPrivileges,
-    /// `RestrictSUIDSGID=`.
-    Seccomp,
     /// Every descriptor but the first three will close.
     CloseDescriptors,
     /// Signals come through again.
     SignalMask,
+    /// `SystemCallFilter=` and its kind. The last step before the program, so that they need not allow the others.
+    Seccomp,
     /// `$` expansion, the search of the program, and execve.
     Exec,
 }
@@ -92,9 +92,9 @@ impl Step {
         Self::AmbientCapabilities,
         Self::WorkingDirectory,
         Self::NoNewPrivileges,
-        Self::Seccomp,
         Self::CloseDescriptors,
         Self::SignalMask,
+        Self::Seccomp,
         Self::Exec,
     ];
 

@@ -77,6 +77,13 @@ impl Supervisor<'_> {
     }
 
     fn main_exited(&mut self, id: UnitId, service: &Service<'_>, status: ExitStatus) {
+        if !self.asks_for_successor(id, service, status) {
+            self.main_ended(id, service, status);
+        }
+    }
+
+    /// The main process has ended, and no other has taken its place.
+    pub(super) fn main_ended(&mut self, id: UnitId, service: &Service<'_>, status: ExitStatus) {
         let record = self.at(id);
         record.main_exit = Some(status);
         let index = record.main_index;
@@ -94,7 +101,11 @@ impl Supervisor<'_> {
                     self.command_done(id, service, CommandKind::Start, index);
                 }
                 ServiceType::Oneshot => self.enter_kill(id, service, KillStage::StopSigterm, result),
-                ServiceType::Simple | ServiceType::Exec => self.enter_running(id, service, result),
+                ServiceType::Simple
+                | ServiceType::Exec
+                | ServiceType::Forking
+                | ServiceType::Dbus
+                | ServiceType::Idle => self.enter_running(id, service, result),
                 // It has never been up; somebody else may still say that it is.
                 ServiceType::Notify | ServiceType::NotifyReload
                     if result == ServiceResult::Success
@@ -126,7 +137,10 @@ impl Supervisor<'_> {
         let State::Command { kind, index, .. } = state else { return self.check_stage(id, service) };
         let role = if kind == CommandKind::Condition { Role::Condition } else { Role::Command };
         let result = restart::judge(status, role, service);
-        if result == ServiceResult::Success || is_ignored(service, kind, index) {
+        let well = result == ServiceResult::Success || is_ignored(service, kind, index);
+        if well && kind == CommandKind::Start {
+            self.forked(id, service);
+        } else if well {
             self.command_done(id, service, kind, index);
         } else {
             self.command_failed(id, service, kind, result);
@@ -159,7 +173,22 @@ impl Supervisor<'_> {
             return; // said before the newest process was made: its own end brings another
         }
         record.populated = false;
-        self.check_stage(id, service);
+        match record.state {
+            State::Running if !record.main.is_taken() && record.succession.is_none() => {
+                self.enter_running(id, service, ServiceResult::Success);
+            }
+            State::Command { .. } => self.emptied_without_pid_file(id, service),
+            State::Dead
+            | State::Failed
+            | State::Running
+            | State::Exited
+            | State::Reloading { .. }
+            | State::Kill { .. }
+            | State::Clean { .. }
+            | State::AutoRestart { .. }
+            | State::RestartDue
+            | State::Active => self.check_stage(id, service),
+        }
     }
 }
 

@@ -110,6 +110,9 @@ impl<'t> Supervisor<'t> {
             (record.uid, record.gid) = (Some(uid), Some(gid));
             Slot::Main
         } else if record.control.pid() == Some(pid) {
+            if record.state.is_command(CommandKind::Start) {
+                (record.uid, record.gid) = (Some(uid), Some(gid)); // the main process will be its child
+            }
             Slot::Control
         } else {
             return;

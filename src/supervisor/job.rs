@@ -5,7 +5,7 @@
 //! stop waits for the stops of the units that come after it (systemd.unit(5), `Before=`). A stop never waits for a
 //! start, and the baker has refused cycles, so somebody can always go on.
 
-use super::{State, Supervisor, set::UnitSet, state::Rest, unit::Note};
+use super::{State, Supervisor, restart, set::UnitSet, state::Rest, unit::Note};
 use crate::{
     table::{CommandKind, Kind, Unit, UnitId},
     wire::JobResult,
@@ -332,7 +332,8 @@ impl Supervisor<'_> {
     pub(super) fn came_to_rest(&mut self, id: UnitId, rest: Rest) {
         let unit = self.unit(id);
         let service = unit.as_ref().and_then(Unit::service);
-        let restart_at = service.and_then(|service| self.now.after(service.restart_delay));
+        let restarts = self.peek(id).restarts;
+        let restart_at = service.and_then(|service| self.now.after(restart::delay(service, restarts)));
         let record = self.at(id);
         record.state = match rest {
             Rest::Dead => State::Dead,

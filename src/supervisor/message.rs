@@ -227,6 +227,10 @@ pub enum Which {
         /// Root says so: it may be any process. If not, it has to be one of the unit's.
         trusted: bool,
     },
+    /// The one in `PIDFile=`: any process if only root can have written that, else one of the unit's.
+    InFile,
+    /// The unit's only process that is a child of PID 1, if there is but one.
+    Only,
 }
 
 /// Who gets a signal.
@@ -351,6 +355,10 @@ pub enum Log {
     NoticeRefused(UnitId, Pid),
     /// The service named a main process that is none of its own, or gone.
     NotAdopted(UnitId),
+    /// The service was up for as long as it may be.
+    RuntimeOver(UnitId),
+    /// `PIDFile=` names no process that may be the main one: it is waited for. Said once for each start.
+    NoPidFile(UnitId),
     /// A reload has failed.
     ReloadFailed(UnitId),
     /// A reload has ended well.

@@ -11,6 +11,7 @@
 //! | `condition` | what comes of `Condition*=` and `Assert*=` |
 //! | `start`, `stop`, `end` | a service's way up, its way down, and what the end of a process means |
 //! | `notice`, `reload` | what a service says of itself, and its silence; a reload |
+//! | `fork` | services that fork and leave a daemon behind: which process is the main one |
 //! | `restart`, `limit` | the Restart= table; the start limit |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
@@ -32,6 +33,7 @@
 mod condition;
 mod control;
 mod end;
+mod fork;
 mod hold;
 mod job;
 mod limit;
@@ -171,7 +173,7 @@ impl<'t> Supervisor<'t> {
             Event::Notified { unit, pid, uid, notice } => {
                 self.for_service(unit, &mut |s, sv| s.notified(unit, sv, pid, uid, &notice));
             }
-            Event::Adopted { unit, pid } => self.adopted(unit, pid),
+            Event::Adopted { unit, pid } => self.for_service(unit, &mut |s, sv| s.adopted(unit, sv, pid)),
             Event::Exited { unit, pid, status } => {
                 self.for_service(unit, &mut |s, sv| s.exited(unit, sv, pid, status))
             }
@@ -316,8 +318,8 @@ impl<'t> Supervisor<'t> {
             if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) {
                 self.for_service(id, &mut |supervisor, service| supervisor.timed_out(id, service));
             }
-            if self.peek(id).watchdog_at.is_some_and(|at| at <= self.now) {
-                self.for_service(id, &mut |supervisor, service| supervisor.watchdog_expired(id, service));
+            if self.peek(id).deadline().is_some_and(|at| at <= self.now) {
+                self.for_service(id, &mut |supervisor, service| supervisor.time_is_up(id, service));
             }
         }
         self.run_deadline();

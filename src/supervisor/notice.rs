@@ -3,8 +3,8 @@
 use heapless::String;
 
 use super::{
-    Action, Due, Pid, State, Supervisor, Which,
-    state::{KillStage, Process, Reload, Signals},
+    Pid, State, Supervisor, Which,
+    state::{KillStage, Reload, Signals},
     unit::{Announced, Note, Record},
 };
 use crate::{
@@ -19,7 +19,12 @@ pub(super) type Text = String<STATUS_BYTES_MAX>;
 pub(super) const fn says_ready(service_type: ServiceType) -> bool {
     match service_type {
         ServiceType::Notify | ServiceType::NotifyReload => true,
-        ServiceType::Simple | ServiceType::Exec | ServiceType::Oneshot => false,
+        ServiceType::Simple
+        | ServiceType::Exec
+        | ServiceType::Oneshot
+        | ServiceType::Forking
+        | ServiceType::Dbus
+        | ServiceType::Idle => false,
     }
 }
 
@@ -79,8 +84,10 @@ impl Supervisor<'_> {
             let until = self.now.after(Micros(span));
             let record = self.at(id);
             record.state = record.state.extended(until);
-            if record.watchdog_at.is_some_and(|at| until.is_none_or(|until| until > at)) {
-                record.watchdog_at = until;
+            for at in [&mut record.watchdog_at, &mut record.runtime_at] {
+                if at.is_some_and(|at| until.is_none_or(|until| until > at)) {
+                    *at = until;
+                }
             }
         }
         if let Some(span) = notice.watchdog_us {
@@ -162,25 +169,6 @@ impl Supervisor<'_> {
         record.timeout_signal = service.kill.watchdog_signal;
         record.notes.add(Note::WatchdogExpired);
         self.enter_kill(id, service, KillStage::StopWatchdog, ServiceResult::Watchdog);
-    }
-
-    /// Has the shell take another process for the main one.
-    pub(super) fn due_adoption(&mut self, id: UnitId) -> Due {
-        let which = if self.peek(id).adopt.is_some() { self.at(id).adopt.take() } else { None };
-        which.map_or(Due::Nothing, |which| Due::Act(Action::Adopt { unit: id, which }))
-    }
-
-    /// The shell has done so, or there was no such process.
-    pub(super) fn adopted(&mut self, id: UnitId, pid: Option<Pid>) {
-        let record = self.at(id);
-        match pid {
-            Some(pid) => {
-                record.main = Process::Alive(pid);
-                (record.main_unexecuted, record.main_unidentified) = (false, false);
-                record.populated = true;
-            }
-            None => record.notes.add(Note::NotAdopted),
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the end of a process means, and which ends lead to a new start (systemd-semantics.md §5).
 
 use crate::{
-    table::{ExitSet, Restart, Service, ServiceType},
+    table::{ExitSet, Micros, Restart, Service, ServiceType},
     wire::{ExitStatus, ServiceResult},
 };
 
@@ -47,6 +47,28 @@ pub(super) fn wanted(service: &Service<'_>, result: ServiceResult, exit: Option<
         return service.service_type != ServiceType::Oneshot || result != ServiceResult::Success;
     }
     follows(service.restart, result)
+}
+
+/// How long the restart after `restarts` others is waited for: it grows from `RestartSec=` by the same factor in each of
+/// `RestartSteps=` steps.
+pub(super) fn delay(service: &Service<'_>, restarts: u32) -> Micros {
+    if service.restart_steps == 0 {
+        return service.restart_delay;
+    }
+    if restarts >= service.restart_steps {
+        return service.restart_delay_max;
+    }
+    let mut delay = service.restart_delay.0 as f64;
+    let mut factor = f64::from_bits(service.restart_growth);
+    let mut left = restarts;
+    while left > 0 {
+        if left & 1 == 1 {
+            delay *= factor;
+        }
+        factor *= factor;
+        left >>= 1;
+    }
+    Micros(delay as u64).min(service.restart_delay_max)
 }
 
 fn matches(set: &ExitSet, status: ExitStatus) -> bool {
@@ -120,6 +142,25 @@ mod tests {
                 assert_eq!(follows(setting, result), expected, "{setting:?} after {result}");
             }
         }
+    }
+
+    #[test]
+    fn the_delay_grows_by_the_same_factor_up_to_the_most() {
+        let change = |s: &mut crate::supervisor::tests::ServicePlan| {
+            s.restart_delay = Micros::from_millis(100);
+            (s.restart_steps, s.restart_growth) = (4, 10_f64);
+            s.restart_delay_max = Micros::from_secs(1000);
+        };
+        some_service(change, |service| {
+            let delays: std::vec::Vec<u64> = (0..6).map(|n| delay(service, n).0 / 1000).collect();
+            assert_eq!(delays, [100, 1_000, 10_000, 100_000, 1_000_000, 1_000_000]);
+            assert_eq!(delay(service, u32::MAX), service.restart_delay_max);
+        });
+        let endless = |s: &mut crate::supervisor::tests::ServicePlan| {
+            (s.restart_steps, s.restart_growth, s.restart_delay_max) = (u32::MAX, f64::MAX, Micros::FOREVER);
+        };
+        some_service(endless, |service| assert_eq!(delay(service, u32::MAX - 1), Micros::FOREVER));
+        some_service(|_| {}, |service| assert_eq!(delay(service, 9), service.restart_delay));
     }
 
     #[test]

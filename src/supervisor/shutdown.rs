@@ -204,6 +204,9 @@ impl Supervisor<'_> {
         if core::mem::take(&mut self.run.boot_log) {
             return Some(Action::Log(Log::BootFinished));
         }
+        if self.release_idle() {
+            return self.next_action();
+        }
         if self.run.report == Report::WhenIdle && self.is_idle() {
             self.run.report = Report::Due(Ended::Idle, Power::PowerOff);
         }

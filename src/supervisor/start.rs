@@ -1,15 +1,19 @@
 //! A service's way up: condition, start-pre, start, start-post, running. And the making of its processes, on any way.
 
 use super::{
-    Action, Due, Outcome, Pid, Slot, Spawn, State, Supervisor,
+    Action, Due, Instant, Outcome, Pid, Slot, Spawn, State, Supervisor,
     hold::Numbers,
+    job::Phase,
     state::{KillStage, Process, Rest},
-    unit::{Announced, Note},
+    unit::{Announced, Note, Record},
 };
 use crate::{
     table::{CommandKind, Micros, Service, ServiceType, StartLimit, Unit, UnitId},
     wire::{Failure, ServiceResult},
 };
+
+/// How long `Type=idle` waits for other units' jobs.
+const IDLE_MAX: Micros = Micros::from_secs(5);
 
 impl Supervisor<'_> {
     /// Begins a start: counted, then the first command.
@@ -39,6 +43,7 @@ impl Supervisor<'_> {
         record.started = Some(now);
         (record.watchdog, record.watchdog_at) = (service.watchdog, None);
         (record.announced, record.adopt, record.refused) = (Announced::Nothing, None, None);
+        (record.main_known, record.succession, record.runtime_at) = (false, None, None);
         record.errno = 0;
         if let Some(text) = self.texts.get_mut(id.index()) {
             text.clear();
@@ -57,16 +62,21 @@ impl Supervisor<'_> {
 
     fn run_command(&mut self, id: UnitId, service: &Service<'_>, kind: CommandKind, index: u8) {
         let deadline = self.now.after(timeout_of(service, kind));
+        let idle_until = self.now.after(IDLE_MAX);
         let record = self.at(id);
-        if slot_of(kind) == Slot::Control && record.control.is_taken() {
+        let slot = slot_of(kind, service);
+        if slot == Slot::Control && record.control.is_taken() {
             // A command before it can be ended by nothing. Its slot stays taken, so this one cannot run.
             return self.command_failed(id, service, kind, ServiceResult::Resources);
         }
         record.state = State::Command { kind, index, deadline };
-        match slot_of(kind) {
+        match slot {
             Slot::Main => {
                 record.main = Process::Wanted;
                 record.main_index = index;
+                if service.service_type == ServiceType::Idle {
+                    record.idle_until = idle_until;
+                }
             }
             Slot::Control => record.control = Process::Wanted,
         }
@@ -90,6 +100,7 @@ impl Supervisor<'_> {
                 self.run_commands(id, service, CommandKind::StartPost);
                 self.arm_watchdog(id);
             }
+            CommandKind::StartPost if self.misses_pid_file(id, service) => {}
             CommandKind::StartPost => self.enter_running(id, service, ServiceResult::Success),
             CommandKind::Reload => self.reload_done(id, service, true),
             CommandKind::Stop => self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Success),
@@ -101,6 +112,7 @@ impl Supervisor<'_> {
 
     /// Up, if what makes it so is there; otherwise down, through `ExecStop=` if nothing has failed.
     pub(super) fn enter_running(&mut self, id: UnitId, service: &Service<'_>, result: ServiceResult) {
+        let runtime_at = self.runtime_end(service);
         let record = self.at(id);
         record.note_result(result);
         let rising = match record.state {
@@ -116,8 +128,12 @@ impl Supervisor<'_> {
             | State::RestartDue
             | State::Active => false,
         };
-        if record.main.is_taken() {
+        let unknown = !record.main_known || service.exit_with_last;
+        if record.main.is_taken() || (unknown && record.populated) {
             record.state = State::Running;
+            if rising {
+                record.runtime_at = runtime_at;
+            }
         } else if record.result != ServiceResult::Success {
             return self.enter_kill(id, service, KillStage::StopSigterm, result);
         } else if service.remain_after_exit {
@@ -138,13 +154,33 @@ impl Supervisor<'_> {
         }
     }
 
+    /// When a service that comes up now has been up for as long as it may.
+    fn runtime_end(&mut self, service: &Service<'_>) -> Option<Instant> {
+        let extra = self.pool.chance().checked_rem(service.runtime_extra.0).unwrap_or(0);
+        self.now.after(Micros(service.runtime_max.0.saturating_add(extra)))
+    }
+
+    /// Lets services that wait for others to be done begin, if nobody else is busy any more.
+    pub(super) fn release_idle(&mut self) -> bool {
+        let waits = |record: &Record| record.idle_until.is_some();
+        let busy =
+            |record: &Record| !waits(record) && record.job.is_some_and(|job| job.phase == Phase::Running);
+        if !self.units.iter().any(waits) || self.units.iter().any(busy) {
+            return false;
+        }
+        for id in self.ids() {
+            self.at(id).idle_until = None;
+        }
+        true
+    }
+
     /// Makes the process that a slot waits for.
     #[inline(never)]
     pub(super) fn due_spawn(&mut self, id: UnitId) -> Due {
         let record = self.peek(id);
         let slot = match (record.control, record.main) {
             (Process::Wanted, _) => Slot::Control,
-            (_, Process::Wanted) => Slot::Main,
+            (_, Process::Wanted) if record.idle_until.is_none() => Slot::Main,
             _ => return Due::Nothing,
         };
         let unit = self.unit(id);
@@ -199,7 +235,8 @@ impl Supervisor<'_> {
         }
         record.populated = true;
         record.touched = true;
-        if slot == Slot::Main && service.service_type == ServiceType::Simple {
+        record.main_known |= slot == Slot::Main;
+        if slot == Slot::Main && matches!(service.service_type, ServiceType::Simple | ServiceType::Idle) {
             self.main_started(id, service);
         }
     }
@@ -212,7 +249,9 @@ impl Supervisor<'_> {
         }
         self.end_probe(id, &service.exec, slot);
         self.mark_numbers_used(id, &service.exec);
-        if self.peek(id).main == Process::Alive(pid) && service.service_type == ServiceType::Exec {
+        if self.peek(id).main == Process::Alive(pid)
+            && matches!(service.service_type, ServiceType::Exec | ServiceType::Dbus)
+        {
             self.main_started(id, service);
         }
     }
@@ -285,10 +324,11 @@ impl Supervisor<'_> {
 }
 
 /// Where the commands of `kind` run.
-const fn slot_of(kind: CommandKind) -> Slot {
+fn slot_of(kind: CommandKind, service: &Service<'_>) -> Slot {
     match kind {
-        CommandKind::Start => Slot::Main,
-        CommandKind::Condition
+        CommandKind::Start if service.service_type != ServiceType::Forking => Slot::Main,
+        CommandKind::Start
+        | CommandKind::Condition
         | CommandKind::StartPre
         | CommandKind::StartPost
         | CommandKind::Reload

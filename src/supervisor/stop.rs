@@ -3,12 +3,14 @@
 //! systemd-semantics.md §6.
 
 use super::{
-    Action, Due, State, Supervisor, Whom, restart,
+    Action, Due, Instant, State, Supervisor, Whom,
+    job::JobKind,
+    restart,
     state::{KillStage, Process, Rest, Signals},
     unit::{Note, Record},
 };
 use crate::{
-    table::{CommandKind, Kill, KillMode, Micros, Service, Unit, UnitId},
+    table::{CommandKind, FailureMode, Kill, KillMode, Micros, Service, Unit, UnitId},
     wire::ServiceResult,
 };
 
@@ -27,9 +29,10 @@ impl KillStage {
         matches!(self, Self::StopSigterm | Self::FinalSigterm)
     }
 
-    /// The signal of the stage.
-    const fn signal(self, kill: &Kill) -> u8 {
+    /// The signal of the stage; `again` if the unit is to start again.
+    const fn signal(self, kill: &Kill, again: bool) -> u8 {
         match self {
+            Self::StopSigterm if again => kill.restart_signal,
             Self::StopWatchdog | Self::FinalWatchdog => kill.watchdog_signal,
             Self::StopSigterm | Self::FinalSigterm => kill.signal,
             Self::StopSigkill | Self::FinalSigkill => kill.final_signal,
@@ -46,7 +49,19 @@ impl KillStage {
         }
     }
 
-    /// The stage that follows one whose time is up, unless nobody is to be killed for good.
+    /// The stage before or after `ExecStopPost=` that a time begins that is up; `None` if nobody is to be killed.
+    const fn first(mode: FailureMode, post: bool, kill: &Kill) -> Option<Self> {
+        match mode {
+            FailureMode::Terminate => Some(if post { Self::FinalSigterm } else { Self::StopSigterm }),
+            FailureMode::Abort => Some(if post { Self::FinalWatchdog } else { Self::StopWatchdog }),
+            FailureMode::Kill if kill.send_sigkill => {
+                Some(if post { Self::FinalSigkill } else { Self::StopSigkill })
+            }
+            FailureMode::Kill => None,
+        }
+    }
+
+    /// The stage that follows one after whose end nobody whom it was after is left.
     const fn next(self, kill: &Kill) -> Option<Self> {
         match self {
             Self::StopWatchdog | Self::StopSigterm if kill.send_sigkill => Some(Self::StopSigkill),
@@ -130,7 +145,8 @@ impl Supervisor<'_> {
         let deadline = self.now.after(stage.timeout(service));
         let record = self.at(id);
         record.note_result(result);
-        record.watchdog_at = None;
+        (record.watchdog_at, record.runtime_at) = (None, None);
+        (record.pid_file_at, record.idle_until) = (None, None);
         for process in [&mut record.main, &mut record.control] {
             if *process == Process::Wanted {
                 *process = Process::None;
@@ -194,8 +210,9 @@ impl Supervisor<'_> {
         let record = self.at(id);
         let (main, control) = (record.main.pid().is_some(), record.control.pid().is_some());
         let populated = record.populated || main || control;
+        let again = record.job.is_some_and(|job| job.kind == JobKind::Restart);
         let State::Kill { stage, ref mut signals, .. } = record.state else { return Due::Nothing };
-        let first = stage.signal(&service.kill);
+        let first = stage.signal(&service.kill, again);
         while let Some(one) = signals.pop() {
             let (there, whom, signal) = match one {
                 Signals::MAIN => (main, Whom::Main, first),
@@ -251,31 +268,63 @@ impl Supervisor<'_> {
         }
     }
 
+    /// One of the times of `id` that do not belong to its state has come.
+    pub(super) fn time_is_up(&mut self, id: UnitId, service: &Service<'_>) {
+        let now = self.now;
+        let over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if over(self.peek(id).watchdog_at) {
+            self.watchdog_expired(id, service);
+        }
+        if over(self.peek(id).pid_file_at) {
+            self.look_for_pid_file(id);
+        }
+        if over(self.peek(id).idle_until) {
+            self.at(id).idle_until = None;
+        }
+        if over(self.peek(id).runtime_at) {
+            let record = self.at(id);
+            record.runtime_at = None;
+            record.notes.add(Note::RuntimeOver);
+            record.note_result(ServiceResult::Timeout);
+            self.run_commands(id, service, CommandKind::Stop);
+        }
+    }
+
     /// The state of `id` has lasted too long.
     pub(super) fn timed_out(&mut self, id: UnitId, service: &Service<'_>) {
         let timeout = ServiceResult::Timeout;
         let kill = service.kill;
+        let again = self.peek(id).job.is_some_and(|job| job.kind == JobKind::Restart);
         match self.peek(id).state {
             State::Command { kind: CommandKind::Reload, .. } | State::Reloading { .. } => {
                 self.note_timeout(id, 0);
                 self.reload_timed_out(id, service);
             }
             State::Command { kind, .. } => {
-                self.note_timeout(id, kill.signal);
-                let stage = match kind {
+                let mode = match kind {
                     CommandKind::Condition
                     | CommandKind::StartPre
                     | CommandKind::Start
                     | CommandKind::StartPost
-                    | CommandKind::Reload
-                    | CommandKind::Stop => KillStage::StopSigterm,
-                    CommandKind::StopPost => KillStage::FinalSigterm,
+                    | CommandKind::Reload => service.start_failure_mode,
+                    CommandKind::Stop | CommandKind::StopPost => service.stop_failure_mode,
                 };
-                self.enter_kill(id, service, stage, timeout);
+                let post = kind == CommandKind::StopPost;
+                let next = KillStage::first(mode, post, &kill);
+                self.note_timeout(id, next.map_or(0, |next| next.signal(&kill, again)));
+                let given_up = if post { KillStage::FinalSigkill } else { KillStage::StopSigkill };
+                match next {
+                    Some(next) => self.enter_kill(id, service, next, timeout),
+                    None => self.after_stage(id, service, given_up, timeout),
+                }
             }
             State::Kill { stage, .. } => {
-                let next = stage.next(&kill);
-                self.note_timeout(id, if next.is_some() { kill.final_signal } else { 0 });
+                let next = match (stage, service.stop_failure_mode) {
+                    (KillStage::StopSigterm, FailureMode::Abort) => Some(KillStage::StopWatchdog),
+                    (KillStage::FinalSigterm, FailureMode::Abort) => Some(KillStage::FinalWatchdog),
+                    (stage, _) => stage.next(&kill),
+                };
+                self.note_timeout(id, next.map_or(0, |next| next.signal(&kill, again)));
                 match next {
                     Some(next) => self.enter_kill(id, service, next, timeout),
                     None => self.after_stage(id, service, stage, timeout),

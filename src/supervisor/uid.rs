@@ -279,16 +279,20 @@ impl Pool {
         self.quarantine.iter().any(|other| *other == number)
     }
 
+    /// A random number.
+    pub(super) const fn chance(&mut self) -> u64 {
+        // SplitMix64 (Steele, Lea, Flood 2014): good enough to spread, and small.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
     /// Any free number that is not resting, if chance finds one.
     fn random(&mut self) -> Option<u32> {
         (0..TRIES_MAX).find_map(|_| {
-            self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            // SplitMix64 (Steele, Lea, Flood 2014): good enough to spread, and small.
-            let mut mixed = self.random;
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^= mixed >> 31;
-            let offset = mixed.checked_rem(u64::from(self.range.len()))?;
+            let offset = self.chance().checked_rem(u64::from(self.range.len()))?;
             let number = self.range.first.saturating_add(u32::try_from(offset).ok()?);
             (self.is_free(number) && !self.is_resting(number)).then_some(number)
         })

@@ -54,6 +54,17 @@ pub(super) struct Record {
     pub(super) announced: Announced,
     /// The process to be taken for the main one.
     pub(super) adopt: Option<Which>,
+    /// Whether it is known which process is the main one, or that there is none.
+    pub(super) main_known: bool,
+    /// The main process has ended so; whether another one has taken its place is being asked.
+    pub(super) succession: Option<ExitStatus>,
+    /// When `PIDFile=` is looked at again, and how long is waited after that: it grows.
+    pub(super) pid_file_at: Option<Instant>,
+    pub(super) pid_file_pause: Micros,
+    /// Until when `Type=idle` waits for others.
+    pub(super) idle_until: Option<Instant>,
+    /// When the service has been up for as long as it may.
+    pub(super) runtime_at: Option<Instant>,
     /// The process in the control slot has taken too long for a reload: it is to be killed.
     pub(super) kill_control: bool,
     /// Somebody spoke for the unit who may not: it has been said.
@@ -114,6 +125,12 @@ impl Record {
             watchdog_at: None,
             announced: Announced::Nothing,
             adopt: None,
+            main_known: false,
+            succession: None,
+            pid_file_at: None,
+            pid_file_pause: Micros::ZERO,
+            idle_until: None,
+            runtime_at: None,
             kill_control: false,
             refused: None,
             errno: 0,
@@ -136,7 +153,9 @@ impl Record {
 
     /// When something is due although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.state.deadline(), self.watchdog_at].into_iter().flatten().min()
+        let times =
+            [self.state.deadline(), self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until];
+        times.into_iter().flatten().min()
     }
 
     /// Whether the unit stays as it is unless something happens to it.
@@ -160,6 +179,8 @@ impl Record {
             Note::WatchdogExpired => Log::WatchdogExpired(id, self.timeout_signal),
             Note::NoticeRefused => Log::NoticeRefused(id, self.refused.unwrap_or(nobody)),
             Note::NotAdopted => Log::NotAdopted(id),
+            Note::RuntimeOver => Log::RuntimeOver(id),
+            Note::NoPidFile => Log::NoPidFile(id),
             Note::ReloadFailed => Log::ReloadFailed(id),
             Note::Reloaded => Log::Reloaded(id),
             Note::DependencyFailed => Log::DependencyFailed(id, self.blame.unwrap_or(id)),
@@ -194,12 +215,14 @@ pub(super) enum Announced {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     DependencyFailed,
-    ConditionUnmet,
-    AssertFailed,
-    NotExamined,
     NoticeRefused,
     NotAdopted,
     WatchdogExpired,
+    RuntimeOver,
+    NoPidFile,
+    ConditionUnmet,
+    AssertFailed,
+    NotExamined,
     TimedOut,
     ReloadFailed,
     Reloaded,
@@ -215,14 +238,16 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::DependencyFailed,
-        Self::ConditionUnmet,
-        Self::AssertFailed,
-        Self::NotExamined,
         Self::NoticeRefused,
         Self::NotAdopted,
         Self::WatchdogExpired,
+        Self::RuntimeOver,
+        Self::NoPidFile,
+        Self::ConditionUnmet,
+        Self::AssertFailed,
+        Self::NotExamined,
         Self::TimedOut,
         Self::ReloadFailed,
         Self::Reloaded,
@@ -258,6 +283,6 @@ impl Notes {
 }
 
 /// Bytes of one record: 256 of them are in PID 1's memory when an image has that many units.
-const RECORD_BYTES_MAX: usize = 256;
+const RECORD_BYTES_MAX: usize = 320;
 
 const _: () = assert!(size_of::<Record>() <= RECORD_BYTES_MAX, "PID 1 has 256 KiB for everything");

@@ -1,6 +1,6 @@
 //! The board record: what holds for the whole image.
 
-use super::{IdentityId, List, Micros, StrList, UidRange, UnitId};
+use super::{FilterId, IdentityId, List, Micros, StrList, UidRange, UnitId};
 
 record! {
     /// The board a table was baked for.
@@ -13,6 +13,8 @@ record! {
         pub uids: UidRange,
         /// Names that may get one of them.
         pub identities: List<'t, Identity<'t>>,
+        /// Filters of system calls; units with the same settings share one.
+        pub filters: List<'t, Filter<'t>>,
         /// The hostname to set, or empty to leave it.
         pub hostname: &'t str,
         /// What every process of every unit finds in its environment first.
@@ -35,6 +37,27 @@ impl Board<'_> {
     /// One identity.
     pub fn identity(&self, id: IdentityId) -> Option<Identity<'_>> {
         self.identities.iter().nth(id.index())
+    }
+
+    /// How many filters there are.
+    pub fn filter_count(&self) -> usize {
+        self.filters.count().unwrap_or(0)
+    }
+}
+
+impl<'t> Board<'t> {
+    /// One filter.
+    pub fn filter(&self, id: FilterId) -> Option<Filter<'t>> {
+        self.filters.iter().nth(id.index())
+    }
+}
+
+record! {
+    /// A filter of system calls.
+    #[derive(Eq)]
+    pub struct Filter<'t> {
+        /// The kernel's program: struct sock_filter of linux/filter.h, one after the other.
+        pub program: &'t [u8],
     }
 }
 

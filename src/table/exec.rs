@@ -1,6 +1,6 @@
 //! What a unit's processes are to be: systemd.exec(5), as a record.
 
-use super::{IdentityId, List, StrList};
+use super::{FilterId, IdentityId, List, StrList};
 
 record! {
     /// Everything about a service's processes: systemd.exec(5).
@@ -37,8 +37,8 @@ record! {
         pub private_tmp: PrivateTmp,
         /// What the processes see of the file system.
         pub view: View<'t>,
-        /// `RestrictSUIDSGID=`.
-        pub restrict_suid_sgid: bool,
+        /// What `SystemCallFilter=` and its kind let through, all in one.
+        pub filter: Option<FilterId>,
         /// `RemoveIPC=`.
         pub remove_ipc: bool,
         /// `RuntimeDirectory=` and its kind, in the order of [`DirectoryKind::ALL`], kinds without names left out.

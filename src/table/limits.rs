@@ -8,6 +8,12 @@ pub const TABLE_BYTES_MAX: usize = 1 << 20;
 pub const UNITS_MAX: usize = 256;
 /// Names that may get a dynamic UID or GID.
 pub const IDENTITIES_MAX: usize = 256;
+/// Different filters of system calls.
+pub const FILTERS_MAX: usize = UNITS_MAX;
+/// One filter, of instructions of eight bytes: the kernel's BPF_MAXINSNS.
+pub const FILTER_BYTES_MAX: usize = 4096 * FILTER_INSTRUCTION_BYTES;
+/// struct sock_filter.
+pub const FILTER_INSTRUCTION_BYTES: usize = 8;
 /// A unit name, as systemd's UNIT_NAME_MAX.
 pub const UNIT_NAME_BYTES_MAX: usize = 255;
 /// A user or group name (utmp's 32 bytes less the NUL, as systemd's strict names).
@@ -36,6 +42,7 @@ pub const PATH_BYTES_MAX: usize = 4096;
 pub const RLIMITS_MAX: usize = 16;
 
 const _: () = assert!(UNITS_MAX <= u16::MAX as usize, "unit ids are 16 bits");
+const _: () = assert!(FILTERS_MAX <= u16::MAX as usize, "filter ids are 16 bits");
 const _: () = assert!(IDENTITIES_MAX <= u16::MAX as usize, "identity ids are 16 bits");
 const _: () = assert!(
     IDENTITIES_MAX <= super::UidRange::DYNAMIC.len() as usize,

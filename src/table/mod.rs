@@ -21,6 +21,7 @@
 pub mod limits;
 
 mod board;
+mod calendar;
 mod condition;
 #[cfg(any(test, feature = "encode"))]
 mod encode;
@@ -38,7 +39,8 @@ use core::fmt;
 use crate::record::{Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
-pub use board::{Board, Identity, LogTarget, PanicAction};
+pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
+pub use calendar::{Calendar, Steps, YEARS, month_length};
 pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};
@@ -48,13 +50,13 @@ pub use exec::{
 };
 pub use list::{IdList, List, StrList};
 pub use unit::{
-    Command, CommandKind, Commands, Kill, KillMode, Kind, NotifyAccess, Privilege, Restart, Service,
-    ServiceType, StartLimit, Unit,
+    Command, CommandKind, Commands, FailureMode, Kill, KillMode, Kind, NotifyAccess, Privilege, Restart,
+    Service, ServiceType, StartLimit, Unit,
 };
-pub use values::{ExitSet, IdentityId, Micros, Name, UidRange, UnitId};
+pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
-pub const SCHEMA: u16 = 4;
+pub const SCHEMA: u16 = 6;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
 const LENGTH_AT: usize = 16;
@@ -213,8 +215,10 @@ impl<'t> Table<'t> {
             return Err(OpenError::Record(0));
         }
         let identities = board.identity_count();
+        let filters = board.filter_count();
         for n in 1..=count {
-            let sound = self.record::<Unit<'_>>(n).is_some_and(|unit| unit.is_sound(count, identities));
+            let sound =
+                self.record::<Unit<'_>>(n).is_some_and(|unit| unit.is_sound(count, identities, filters));
             if !sound {
                 return Err(OpenError::Record(n));
             }
@@ -240,6 +244,7 @@ impl<'t> Table<'t> {
             default_target: UnitId(0),
             uids: UidRange::DYNAMIC,
             identities: List::default(),
+            filters: List::default(),
             hostname: "",
             environment: StrList::default(),
             log: LogTarget::Console,

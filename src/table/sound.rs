@@ -4,12 +4,12 @@
 //! whole and within its limit, and no text that becomes a C string has a NUL in it.
 
 use super::{
-    Board, CommandKind, Directories, DirectoryKind, Exec, IdList, Identity, IdentityId, Kind, Mount, Service,
-    StrList, Unit, UnitId, View,
+    Board, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity, IdentityId,
+    Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
     limits::{
-        COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, IDENTITIES_MAX,
-        MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX,
-        WORDS_MAX,
+        COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX,
+        FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX,
+        POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -29,14 +29,25 @@ impl Board<'_> {
             && self.uids.is_valid()
             && self.identities.count().is_some_and(|count| count <= IDENTITIES_MAX)
             && self.identities.iter().all(one)
+            && self.filters.count().is_some_and(|count| count <= FILTERS_MAX)
+            && self.filters.iter().all(|filter| filter.is_sound())
             && is_c_string(self.hostname)
             && holds(self.environment, ENVIRONMENT_MAX)
     }
 }
 
+impl Filter<'_> {
+    /// What the program does is the kernel's to check.
+    fn is_sound(&self) -> bool {
+        !self.program.is_empty()
+            && self.program.len() <= FILTER_BYTES_MAX
+            && self.program.len().is_multiple_of(FILTER_INSTRUCTION_BYTES)
+    }
+}
+
 impl Unit<'_> {
     /// Whether every reference points into tables of the given sizes and every list is whole and within its limit.
-    pub fn is_sound(&self, units: usize, identities: usize) -> bool {
+    pub fn is_sound(&self, units: usize, identities: usize, filters: usize) -> bool {
         let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
         let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
         let conditions = self.conditions;
@@ -45,18 +56,21 @@ impl Unit<'_> {
             && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
                 Kind::Target => true,
-                Kind::Service(service) => service.is_sound(identities),
+                Kind::Service(service) => service.is_sound(identities, filters),
             }
     }
 }
 
 impl Service<'_> {
-    fn is_sound(&self, identities: usize) -> bool {
+    fn is_sound(&self, identities: usize, filters: usize) -> bool {
         let is_signal = |signal: u8| (1..=SIGNAL_MAX).contains(&signal);
-        let kill = self.kill;
-        [kill.signal, kill.final_signal, kill.watchdog_signal, self.reload_signal].into_iter().all(is_signal)
+        let Kill { signal, restart_signal, final_signal, watchdog_signal, .. } = self.kill;
+        let signals = [signal, restart_signal, final_signal, watchdog_signal, self.reload_signal];
+        signals.into_iter().all(is_signal)
+            && is_path(self.pid_file)
+            && f64::from_bits(self.restart_growth) >= 1.0
             && CommandKind::ALL.into_iter().all(|kind| self.has_sound_commands(kind))
-            && self.exec.is_sound(identities)
+            && self.exec.is_sound(identities, filters)
     }
 
     fn has_sound_commands(&self, kind: CommandKind) -> bool {
@@ -71,11 +85,12 @@ impl Service<'_> {
 }
 
 impl Exec<'_> {
-    fn is_sound(&self, identities: usize) -> bool {
+    fn is_sound(&self, identities: usize, filters: usize) -> bool {
         let known = |id: Option<IdentityId>| id.is_none_or(|id| id.index() < identities);
         let paths = [self.user, self.group, self.working_directory, self.tty_path, self.syslog_identifier];
         known(self.user_identity)
             && known(self.group_identity)
+            && self.filter.is_none_or(|FilterId(id)| usize::from(id) < filters)
             && paths.into_iter().all(is_path)
             && self.umask <= 0o777
             && holds(self.environment, ENVIRONMENT_MAX)

@@ -97,6 +97,26 @@ record! {
         pub timeout_stop: Micros,
         /// `TimeoutAbortSec=`: after `Kill::watchdog_signal`.
         pub timeout_abort: Micros,
+        /// `TimeoutStartFailureMode=`.
+        pub start_failure_mode: FailureMode,
+        /// `TimeoutStopFailureMode=`.
+        pub stop_failure_mode: FailureMode,
+        /// `RuntimeMaxSec=`: how long the service may be up.
+        pub runtime_max: Micros,
+        /// `RuntimeRandomizedExtraSec=`: up to so much more.
+        pub runtime_extra: Micros,
+        /// `RestartSteps=`: how many restarts it takes from `restart_delay` to `restart_delay_max`; 0 for none.
+        pub restart_steps: u32,
+        /// `RestartMaxDelaySec=`.
+        pub restart_delay_max: Micros,
+        /// By how much the delay grows with each step: the bits of an `f64`.
+        pub restart_growth: u64,
+        /// `ExitType=cgroup`: the service is up as long as any of its processes lives.
+        pub exit_with_last: bool,
+        /// `PIDFile=`: a path below / or empty.
+        pub pid_file: &'t str,
+        /// `GuessMainPID=`.
+        pub guess_main_pid: bool,
         /// `NotifyAccess=`, what the type implies included.
         pub notify_access: NotifyAccess,
         /// `WatchdogSec=`: how long the service may stay silent; zero switches the watchdog off.
@@ -125,6 +145,24 @@ choice! {
         Notify,
         /// Like `Notify`; a reload is a signal, and over when it says so.
         NotifyReload,
+        /// When `ExecStart=` has ended well and left a daemon behind.
+        Forking,
+        /// With no message bus to ask for its name: as `Exec`.
+        Dbus,
+        /// As `Simple`, but not before all other jobs that run have ended, or five seconds have passed.
+        Idle,
+    }
+}
+
+choice! {
+    /// `TimeoutStartFailureMode=`, `TimeoutStopFailureMode=`: what comes first when a time is up.
+    pub enum FailureMode {
+        /// `KillSignal=`.
+        Terminate,
+        /// `WatchdogSignal=`.
+        Abort,
+        /// `FinalKillSignal=`.
+        Kill,
     }
 }
 
@@ -167,6 +205,8 @@ record! {
         pub mode: KillMode,
         /// `KillSignal=`: the first try.
         pub signal: u8,
+        /// `RestartKillSignal=`: the first try when the unit is to start again.
+        pub restart_signal: u8,
         /// `FinalKillSignal=`: the last one.
         pub final_signal: u8,
         /// `WatchdogSignal=`: in place of the first one for a service that is silent or is to be aborted.

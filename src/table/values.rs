@@ -41,6 +41,23 @@ impl IdentityId {
     }
 }
 
+/// A filter's place in the board's list of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct FilterId(pub u16);
+
+impl Read<'_> for FilterId {
+    fn read(from: &mut Reader<'_>) -> Self {
+        Self(Read::read(from))
+    }
+}
+
+impl FilterId {
+    /// The id as an array index.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A unit name with its suffix, such as `sshd.service`: 1 to 255 bytes of `[A-Za-z0-9:_.\-@]` and backslash
 /// (systemd's unit-name.c, `VALID_CHARS`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -17,7 +17,7 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{Command, Environment, Identity, Limits, Output, Plan, Privilege, Stdio, View, Words},
-    raw::seccomp::{self, Instruction},
+    raw::seccomp,
     report::{self, Reading, Report},
     spawn::{self, spawn},
 };
@@ -77,14 +77,21 @@ fn own_devices() {
 
 /// Makes system call `number` answer ENOSYS to this thread and its children, as an older kernel would.
 pub(super) fn take_away_call(number: u32) {
-    let instruction = |code, if_true, if_false, operand| Instruction { code, if_true, if_false, operand };
-    seccomp::load(&[
-        instruction(0x20, 0, 0, 0), // load the number
-        instruction(0x15, 0, 1, number),
-        instruction(0x06, 0, 0, 0x0005_0000 | 38), // ENOSYS
-        instruction(0x06, 0, 0, 0x7FFF_0000),      // allow
-    ])
-    .expect("a filter for this thread");
+    seccomp::load(&filter_without(number)).expect("a filter for this thread");
+}
+
+/// A filter under which system call `number` answers ENOSYS.
+pub(super) fn filter_without(number: u32) -> Vec<u8> {
+    let instructions: [(u16, u8, u8, u32); 4] = [
+        (0x20, 0, 0, 0), // load the number
+        (0x15, 0, 1, number),
+        (0x06, 0, 0, 0x0005_0000 | 38), // ENOSYS
+        (0x06, 0, 0, 0x7FFF_0000),      // allow
+    ];
+    let bytes = |(code, if_true, if_false, operand): (u16, u8, u8, u32)| {
+        [&code.to_le_bytes()[..], &[if_true, if_false], &operand.to_le_bytes()].concat()
+    };
+    instructions.into_iter().flat_map(bytes).collect()
 }
 
 /// A plan for `sh -c SCRIPT` that a test can change before it is carried out.

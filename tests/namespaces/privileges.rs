@@ -1,8 +1,13 @@
-//! Capabilities, no_new_privs, and the filter against SUID files.
+//! Capabilities, no_new_privs, and filters of system calls.
 
-use tomte::linux::plan::{Dynamic, Identity, Plan};
+use rustix::io::Errno;
+use tomte::linux::{
+    plan::{Dynamic, Identity, Plan, Privilege},
+    report::Report,
+    step::Step,
+};
 
-use super::harness::{enter_small_world, run_script};
+use super::harness::{enter_small_world, filter_without, run_script};
 
 const STATUS: &str = "cat /proc/self/status";
 const NET_BIND_SERVICE: u64 = 1 << 10;
@@ -67,34 +72,52 @@ fn an_ambient_capability_outside_the_bounding_set_is_refused() {
     assert_ne!(outcome.code, Some(0), "{outcome:?}");
 }
 
+/// getpriority, which no program here asks for.
+const SPARE: u32 = if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
+    141
+} else if cfg!(target_arch = "arm") {
+    96
+} else {
+    140
+};
+const CAPSET: u32 = if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
+    91
+} else if cfg!(target_arch = "arm") {
+    185
+} else {
+    126
+};
+
 #[test]
-fn nobody_makes_a_suid_file_under_the_filter() {
+fn a_filter_is_loaded_with_and_without_no_new_privs_and_not_for_a_command_with_full_privileges() {
     if !enter_small_world() {
         return;
     }
-    const SCRIPT: &str = "cd /run; mkdir -p d; touch f; chmod 755 f && echo plain; \
-                          chmod 4755 f 2>/dev/null || echo suid; chmod 2755 d 2>/dev/null || echo sgid; \
-                          cat /proc/self/status; stat -c 'mode:%a' f d";
+    let filter = filter_without(SPARE);
     for no_new_privileges in [false, true] {
-        let outcome = run_script(SCRIPT, |plan| {
-            plan.limits.restrict_suid_sgid = true;
+        let outcome = run_script(STATUS, |plan| {
+            plan.limits.filter = &filter;
             plan.limits.no_new_privileges = no_new_privileges;
         });
-        assert_eq!(outcome.lines()[..3], ["plain", "suid", "sgid"], "{outcome:?}");
-        assert!(outcome.output.ends_with("mode:755\nmode:755\n"));
-        assert_eq!(outcome.status("Seccomp"), "2");
+        assert_eq!((outcome.status("Seccomp"), outcome.status("Seccomp_filters")), ("2", "1"), "{outcome:?}");
         assert_eq!(outcome.status("NoNewPrivs"), if no_new_privileges { "1" } else { "0" });
     }
+    let outcome = run_script(STATUS, |plan| {
+        plan.limits.filter = &filter;
+        plan.privilege = Privilege::Full;
+    });
+    assert_eq!(outcome.status("Seccomp"), "0");
 }
 
 #[test]
-fn the_filter_can_be_loaded_for_a_user_without_no_new_privs_and_leaves_no_capability() {
+fn a_filter_can_be_loaded_for_a_user_without_no_new_privs_and_leaves_no_capability() {
     if !enter_small_world() {
         return;
     }
+    let filter = filter_without(SPARE);
     let outcome = run_script(STATUS, |plan| {
         plan.identity.user = "svc";
-        plan.limits.restrict_suid_sgid = true;
+        plan.limits.filter = &filter;
         plan.limits.ambient = NET_BIND_SERVICE;
     });
     assert_eq!(outcome.status("Seccomp"), "2");
@@ -102,9 +125,40 @@ fn the_filter_can_be_loaded_for_a_user_without_no_new_privs_and_leaves_no_capabi
     assert_eq!((outcome.status("CapPrm"), outcome.status("CapEff")), (BIND, BIND));
     let outcome = run_script(STATUS, |plan| {
         plan.identity.user = "svc";
-        plan.limits.restrict_suid_sgid = true;
+        plan.limits.filter = &filter;
     });
     assert_eq!((outcome.status("CapPrm"), outcome.status("Seccomp")), (NONE, "2"));
+}
+
+#[test]
+fn a_filter_that_forbids_giving_up_capabilities_goes_with_no_new_privs_only() {
+    if !enter_small_world() {
+        return;
+    }
+    let filter = filter_without(CAPSET);
+    let run = |no_new_privileges| {
+        run_script(STATUS, |plan| {
+            plan.identity.user = "svc";
+            plan.limits.filter = &filter;
+            plan.limits.no_new_privileges = no_new_privileges;
+        })
+    };
+    let outcome = run(true);
+    assert_eq!((outcome.status("CapPrm"), outcome.status("Seccomp")), (NONE, "2"), "{outcome:?}");
+    let outcome = run(false);
+    let failed = Report::Failed { step: Step::Seccomp, errno: Errno::NOSYS };
+    assert_eq!((outcome.reports.last(), outcome.code), (Some(&failed), Some(228)));
+}
+
+#[test]
+fn a_filter_that_the_kernel_does_not_take_keeps_the_program_from_running() {
+    if !enter_small_world() {
+        return;
+    }
+    let broken = filter_without(SPARE)[..24].to_vec(); // the last instruction, which the first jump goes to, is gone
+    let outcome = run_script(STATUS, |plan| plan.limits.filter = &broken);
+    let failed = Report::Failed { step: Step::Seccomp, errno: Errno::INVAL };
+    assert_eq!((outcome.reports.last(), outcome.code), (Some(&failed), Some(228)));
 }
 
 #[test]

@@ -50,7 +50,6 @@ fn as_dynamic_user<'a>(plan: &mut Plan<'a>, directories: &'a [Directory<'a>]) {
     plan.directories = directories;
     plan.view.mounts = leak(dynamic_users(directories));
     plan.limits.no_new_privileges = true;
-    plan.limits.restrict_suid_sgid = true;
 }
 
 fn own_directories() -> [Directory<'static>; 5] {

@@ -50,6 +50,7 @@ fn the_steps_stand_in_the_order_of_their_numbers() {
     assert!(at(Step::BoundingSet) < at(Step::Ids), "so does the bounding set");
     assert!(at(Step::Ids) < at(Step::AmbientCapabilities), "a change of user clears the ambient set");
     assert!(at(Step::NoNewPrivileges) < at(Step::Seccomp), "a filter needs one or the other");
+    assert_eq!(at(Step::Seccomp) + 1, at(Step::Exec), "a filter need not allow what the other steps do");
 }
 
 #[test]

@@ -192,6 +192,9 @@ impl Kernel {
     /// What a program does after its execve.
     fn live(&mut self, spawn: &Spawn, pid: u32, birth: u64, begin: u64) {
         let Some(service) = self.services[spawn.unit.index()].clone() else { return };
+        if spawn.kind == CommandKind::Start && service.service_type == ServiceType::Forking {
+            return self.leave_daemon(pid, birth, begin);
+        }
         let daemon = spawn.kind == CommandKind::Start && service.service_type != ServiceType::Oneshot;
         if daemon {
             self.talk(&service, pid, birth, begin);
@@ -218,6 +221,19 @@ impl Kernel {
         }
     }
 
+    /// A program forks and ends; what it leaves behind is the daemon, or nothing.
+    fn leave_daemon(&mut self, pid: u32, birth: u64, begin: u64) {
+        if self.strikes(self.faults.hang) {
+            return;
+        }
+        let daemons = if self.strikes(self.faults.silent) { self.rng.u64(0..3) } else { 1 };
+        for _ in 0..daemons {
+            self.schedule(begin, Later::Fork { pid, birth });
+        }
+        let code = if self.strikes(self.faults.crash) { self.rng.u8(1..) } else { 0 };
+        self.end_after(begin + 1_000, pid, birth, 0, code);
+    }
+
     /// What a daemon says after its execve.
     fn talk(&mut self, service: &ServicePlan, pid: u32, birth: u64, begin: u64) {
         let says_ready = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload);
@@ -240,12 +256,24 @@ impl Kernel {
         }
     }
 
+    /// The process that a unit's pid file names, or a guess finds.
+    pub(crate) fn daemon(&mut self, unit: UnitId, in_file: bool) -> Option<u32> {
+        if in_file && self.strikes(self.faults.silent) {
+            return Some(self.rng.u32(0..40));
+        }
+        let mut daemons = self.of(unit).filter(|process| process.slot.is_none() && !process.killed);
+        let first = daemons.next()?.pid.0;
+        if in_file || daemons.next().is_none() { Some(first) } else { None }
+    }
+
     /// A process becomes its unit's main process, the one before it nobody; whether it may.
     pub(crate) fn adopt(&mut self, unit: UnitId, pid: u32) -> bool {
         let may = |p: &Process| p.pid.0 == pid && p.unit == unit && p.slot.is_none() && p.executed;
-        if !self.processes.iter().any(|(_, process)| may(process)) {
+        let Some(birth) = self.processes.iter().find(|(_, process)| may(process)).map(|(birth, _)| *birth)
+        else {
             return false;
-        }
+        };
+        self.schedule(1, Later::Say { pid, birth, what: Saying::Alive });
         for (_, process) in self.processes.iter_mut().filter(|(_, process)| process.unit == unit) {
             if process.slot == Some(Slot::Main) {
                 process.slot = None;

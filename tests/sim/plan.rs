@@ -4,8 +4,8 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, Condition, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
-    StartLimit, Subject, UidRange,
+    CommandKind, Condition, FailureMode, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart,
+    ServiceType, StartLimit, Subject, UidRange,
 };
 
 use super::fixture::{ServicePlan, UnitPlan, service, target};
@@ -128,27 +128,7 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16) -> UnitPlan {
 }
 
 fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
-    plan.service_type = *pick(
-        rng,
-        &[
-            ServiceType::Simple,
-            ServiceType::Exec,
-            ServiceType::Oneshot,
-            ServiceType::Notify,
-            ServiceType::NotifyReload,
-        ],
-    );
-    plan.notify_access = match plan.service_type {
-        ServiceType::Notify | ServiceType::NotifyReload => {
-            *pick(rng, &[NotifyAccess::Main, NotifyAccess::Exec, NotifyAccess::All])
-        }
-        ServiceType::Simple | ServiceType::Exec | ServiceType::Oneshot => {
-            *pick(rng, &[NotifyAccess::None, NotifyAccess::None, NotifyAccess::All])
-        }
-    };
-    if plan.notify_access != NotifyAccess::None {
-        plan.watchdog = Micros::from_secs(*pick(rng, &[0, 0, 1, 30]));
-    }
+    readiness(rng, plan);
     plan.remain_after_exit = rng.u8(..3) == 0;
     let oneshot = plan.service_type == ServiceType::Oneshot;
     let restarts: &[Restart] = if oneshot {
@@ -164,10 +144,7 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
         ]
     };
     plan.restart = *pick(rng, restarts);
-    plan.restart_delay = Micros::from_millis(*pick(rng, &[0, 1, 100, 5_000]));
-    plan.timeout_start = Micros::from_secs(rng.u64(1..=90));
-    plan.timeout_stop = Micros::from_secs(rng.u64(1..=90));
-    plan.timeout_abort = Micros::from_secs(rng.u64(1..=90));
+    times(rng, plan);
     plan.kill.mode = *pick(
         rng,
         &[KillMode::ControlGroup, KillMode::ControlGroup, KillMode::Mixed, KillMode::Process, KillMode::None],
@@ -194,6 +171,60 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
     plan.runtime_directory = rng.u8(..3) == 0;
     plan.preserve = *pick(rng, &[Preserve::No, Preserve::Restart, Preserve::Yes]);
     plan.private_tmp = *pick(rng, &[PrivateTmp::No, PrivateTmp::Connected, PrivateTmp::Disconnected]);
+}
+
+/// When it counts as up, and what it may say of itself.
+fn readiness(rng: &mut Rng, plan: &mut ServicePlan) {
+    plan.service_type = *pick(
+        rng,
+        &[
+            ServiceType::Simple,
+            ServiceType::Exec,
+            ServiceType::Oneshot,
+            ServiceType::Notify,
+            ServiceType::NotifyReload,
+            ServiceType::Forking,
+            ServiceType::Dbus,
+            ServiceType::Idle,
+        ],
+    );
+    if rng.bool() {
+        plan.pid_file = "/run/pid";
+    }
+    plan.guess_main_pid = rng.u8(..4) != 0;
+    plan.exit_with_last = rng.u8(..8) == 0;
+    let modes = [FailureMode::Terminate, FailureMode::Terminate, FailureMode::Abort, FailureMode::Kill];
+    (plan.start_failure_mode, plan.stop_failure_mode) = (*pick(rng, &modes), *pick(rng, &modes));
+    if rng.u8(..8) == 0 {
+        plan.runtime_max = Micros::from_secs(rng.u64(1..=300));
+        plan.runtime_extra = Micros::from_secs(rng.u64(0..=60));
+    }
+    plan.notify_access = match plan.service_type {
+        ServiceType::Notify | ServiceType::NotifyReload => {
+            *pick(rng, &[NotifyAccess::Main, NotifyAccess::Exec, NotifyAccess::All])
+        }
+        ServiceType::Simple
+        | ServiceType::Exec
+        | ServiceType::Oneshot
+        | ServiceType::Forking
+        | ServiceType::Dbus
+        | ServiceType::Idle => *pick(rng, &[NotifyAccess::None, NotifyAccess::None, NotifyAccess::All]),
+    };
+    if plan.notify_access != NotifyAccess::None {
+        plan.watchdog = Micros::from_secs(*pick(rng, &[0, 0, 1, 30]));
+    }
+}
+
+/// How long things may take.
+fn times(rng: &mut Rng, plan: &mut ServicePlan) {
+    if rng.u8(..4) == 0 {
+        (plan.restart_steps, plan.restart_growth) = (rng.u32(1..5), 2.0);
+        plan.restart_delay_max = Micros::from_secs(20);
+    }
+    plan.restart_delay = Micros::from_millis(*pick(rng, &[0, 1, 100, 5_000]));
+    plan.timeout_start = Micros::from_secs(rng.u64(1..=90));
+    plan.timeout_stop = Micros::from_secs(rng.u64(1..=90));
+    plan.timeout_abort = Micros::from_secs(rng.u64(1..=90));
 }
 
 /// One of `choices`.

@@ -297,8 +297,13 @@ impl<'w> World<'w> {
                 }
                 return Ok(Some(answer));
             }
-            Action::Adopt { unit, which: Which::Named { pid, .. } } => {
-                let pid = Some(pid).filter(|pid| self.kernel.adopt(unit, pid.0));
+            Action::Adopt { unit, which } => {
+                let pid = match which {
+                    Which::Named { pid, .. } => Some(pid),
+                    Which::InFile => self.kernel.daemon(unit, true).map(Pid),
+                    Which::Only => self.kernel.daemon(unit, false).map(Pid),
+                };
+                let pid = pid.filter(|pid| self.kernel.adopt(unit, pid.0));
                 return Ok(Some(Event::Adopted { unit, pid }));
             }
             Action::Kill { unit, whom, signal } => {
@@ -371,6 +376,8 @@ impl<'w> World<'w> {
             | Log::TimedOut(..)
             | Log::NotCleaned(_)
             | Log::WatchdogExpired(..)
+            | Log::RuntimeOver(_)
+            | Log::NoPidFile(_)
             | Log::NoticeRefused(..)
             | Log::NotAdopted(_)
             | Log::ReloadFailed(_)

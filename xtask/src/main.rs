@@ -38,6 +38,7 @@ mod qemu;
 mod read;
 mod report;
 mod run;
+mod seccomp;
 mod setup;
 mod sim;
 mod size;

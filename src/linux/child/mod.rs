@@ -66,9 +66,9 @@ pub const STEPS: [(Step, Act); 27] = [
     (Step::AmbientCapabilities, privileges::raise_ambient),
     (Step::WorkingDirectory, session::change_directory),
     (Step::NoNewPrivileges, privileges::forbid_new_privileges),
-    (Step::Seccomp, privileges::load_filter),
     (Step::CloseDescriptors, session::close_descriptors),
     (Step::SignalMask, session::unblock_signals),
+    (Step::Seccomp, privileges::load_filter),
     (Step::Exec, exec::execute),
 ];
 

@@ -13,7 +13,6 @@ use rustix::{
 
 use super::Work;
 use crate::linux::{
-    filter,
     plan::{self, Privilege},
     raw::seccomp,
 };
@@ -140,14 +139,15 @@ pub(super) fn forbid_new_privileges(work: &mut Work<'_>) -> Result<(), Errno> {
     if wanted { set_no_new_privs(true) } else { Ok(()) }
 }
 
-/// `RestrictSUIDSGID=`. What was kept for loading the filter goes away with it.
+/// `SystemCallFilter=` and its kind. What was kept for loading the filter goes away with it.
 pub(super) fn load_filter(work: &mut Work<'_>) -> Result<(), Errno> {
     if !needs_filter(work) {
         return Ok(());
     }
-    seccomp::load(filter::RESTRICT_SUID_SGID)?;
+    seccomp::load(work.plan.limits.filter)?;
     let left_root = work.plan.privilege == Privilege::Restricted && work.who.uid.is_some_and(|uid| uid != 0);
-    if left_root {
+    // With no_new_privs nothing was kept, and the filter need not allow capset.
+    if left_root && !work.plan.limits.no_new_privileges {
         let ambient = CapabilitySet::from_bits_retain(work.plan.limits.ambient);
         hold(ambient, ambient)?;
     }
@@ -155,5 +155,5 @@ pub(super) fn load_filter(work: &mut Work<'_>) -> Result<(), Errno> {
 }
 
 fn needs_filter(work: &Work<'_>) -> bool {
-    work.plan.limits.restrict_suid_sgid && work.plan.privilege != Privilege::Full
+    !work.plan.limits.filter.is_empty() && work.plan.privilege != Privilege::Full
 }

@@ -5,6 +5,7 @@ mod fixture;
 mod play;
 
 mod conditions;
+mod fork;
 mod golden;
 mod graph;
 mod killing;
@@ -13,6 +14,7 @@ mod notify;
 mod numbers;
 mod reload;
 mod requests;
+mod types;
 
 use crate::table::{Arch, Kind, Service, Table, UnitId};
 

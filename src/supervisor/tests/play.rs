@@ -27,6 +27,8 @@ pub(super) struct Play {
     pub(super) spawns: Vec<Spawn>,
     /// Units whose processes leave children behind: no `Empty` follows by itself.
     pub(super) leaves_children: bool,
+    /// The daemon that was left behind, as `PIDFile=` or a guess finds it once.
+    pub(super) daemon: Option<u32>,
     /// Whoever is named as a main process is one of the unit's.
     pub(super) adopts: bool,
     /// Janitors answer at once.
@@ -50,6 +52,7 @@ impl Play {
             logs: Vec::new(),
             spawns: Vec::new(),
             leaves_children: false,
+            daemon: None,
             adopts: true,
             cleans: true,
             examines: None,
@@ -104,6 +107,9 @@ impl Play {
             }
             Action::Adopt { unit, which: Which::Named { pid, .. } } => {
                 Event::Adopted { unit, pid: self.adopts.then_some(pid) }
+            }
+            Action::Adopt { unit, which: Which::InFile | Which::Only } => {
+                Event::Adopted { unit, pid: self.daemon.take().map(Pid) }
             }
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
             Action::Examine { unit } if self.examines.is_some() => {
@@ -239,6 +245,8 @@ impl Play {
                 };
                 format!("kill {signal} {} {whom}", self.name(unit))
             }
+            Action::Adopt { unit, which: Which::InFile } => format!("pid file {}", self.name(unit)),
+            Action::Adopt { unit, which: Which::Only } => format!("guess {}", self.name(unit)),
             Action::Adopt { unit, which: Which::Named { pid, trusted } } => {
                 let trusted = if trusted { " trusted" } else { "" };
                 format!("adopt {} {}{trusted}", self.name(unit), pid.0)
@@ -288,6 +296,8 @@ impl Play {
             Log::WatchdogExpired(id, signal) => format!("watchdog {} {signal}", self.name(id)),
             Log::NoticeRefused(id, pid) => format!("refused {} {}", self.name(id), pid.0),
             Log::NotAdopted(id) => format!("not adopted {}", self.name(id)),
+            Log::RuntimeOver(id) => format!("runtime over {}", self.name(id)),
+            Log::NoPidFile(id) => format!("no pid file {}", self.name(id)),
             Log::ReloadFailed(id) => format!("reload failed {}", self.name(id)),
             Log::Reloaded(id) => format!("reloaded {}", self.name(id)),
             Log::NotCleaned(id) => format!("not cleaned {}", self.name(id)),

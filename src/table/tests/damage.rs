@@ -90,6 +90,8 @@ fn walk(bytes: &[u8]) -> bool {
     assert!(table.unit(board.default_target).is_some());
     assert_eq!(board.identities.iter().count(), board.identity_count());
     assert_eq!(Some(board.identity_count()), board.identities.count());
+    assert_eq!(Some(board.filter_count()), board.filters.count());
+    assert!(board.filters.iter().all(|filter| filter.program.len().is_multiple_of(8)));
     assert!(board.environment.iter().all(|one| !one.contains('\0')));
     for id in table.ids() {
         let unit = table.unit(id).expect("open has decoded every unit");
@@ -106,6 +108,7 @@ fn walk(bytes: &[u8]) -> bool {
 }
 
 fn walk_service(board: &Board<'_>, service: &Service<'_>) {
+    assert!(service.exec.filter.is_none_or(|id| board.filter(id).is_some()));
     for kind in CommandKind::ALL {
         let list = service.commands.of(kind);
         assert_eq!(Some(list.iter().count()), list.count());

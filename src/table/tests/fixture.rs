@@ -7,9 +7,14 @@ use super::super::*;
 pub(super) const ARCH: Arch = Arch::X86_64;
 pub(super) const INPUTS: [u8; 16] = *b"sixteen of these";
 
+/// One instruction: the program ends and the call is made.
+const ALLOW_ALL: &[u8] = &[0x06, 0, 0, 0, 0, 0, 0xff, 0x7f];
+const ALLOW_TWICE: &[u8] = &[0x06, 0, 0, 0, 0, 0, 0xff, 0x7f, 0x06, 0, 0, 0, 0, 0, 0xff, 0x7f];
+
 /// The bytes of the lists that the records borrow.
 pub(super) struct Parts {
     identities: Vec<u8>,
+    filters: Vec<u8>,
     words: Vec<u8>,
     groups: Vec<u8>,
     environment: Vec<u8>,
@@ -24,6 +29,7 @@ impl Default for Parts {
                 Identity { name: "app", baked: 63016, hashed: 63016 },
                 Identity { name: "app-group", baked: 61184, hashed: 65519 },
             ]),
+            filters: list(&[Filter { program: ALLOW_ALL }, Filter { program: ALLOW_TWICE }]),
             words: strings(["app", "", "with blank", "ünïcode"]),
             groups: strings(["audio", "video"]),
             environment: strings(["LANG=C.UTF-8", "EMPTY="]),
@@ -48,6 +54,7 @@ impl Parts {
             default_target: UnitId(2),
             uids: UidRange::DYNAMIC,
             identities: List::new(&self.identities),
+            filters: List::new(&self.filters),
             hostname: "tomte",
             environment: StrList::new(&self.environment).unwrap(),
             log: LogTarget::Kmsg,
@@ -117,12 +124,23 @@ impl Parts {
             timeout_start: Micros::from_secs(90),
             timeout_stop: Micros::FOREVER,
             timeout_abort: Micros::from_secs(20),
+            start_failure_mode: FailureMode::Terminate,
+            stop_failure_mode: FailureMode::Abort,
+            runtime_max: Micros::from_secs(3600),
+            runtime_extra: Micros::from_secs(60),
+            restart_steps: 3,
+            restart_delay_max: Micros::from_secs(60),
+            restart_growth: 2.5_f64.to_bits(),
+            exit_with_last: false,
+            pid_file: "/run/app.pid",
+            guess_main_pid: true,
             notify_access: NotifyAccess::Exec,
             watchdog: Micros::from_secs(30),
             reload_signal: 1,
             kill: Kill {
                 mode: KillMode::Mixed,
                 signal: 15,
+                restart_signal: 10,
                 final_signal: 9,
                 watchdog_signal: 6,
                 send_sighup: false,
@@ -178,7 +196,7 @@ impl Parts {
                     mount("/srv", Content::Bind, "/data"),
                 ]))),
             },
-            restrict_suid_sgid: true,
+            filter: Some(FilterId(1)),
             remove_ipc: true,
             directories: List::new(kept(list(&[
                 directories(DirectoryKind::Runtime, 0o750, b"app\0"),

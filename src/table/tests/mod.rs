@@ -26,6 +26,8 @@ fn what_is_written_reads_back() {
     let identities: Vec<_> =
         (0..3).map(|id| table.board().identity(IdentityId(id)).map(|one| one.baked)).collect();
     assert_eq!(identities, [Some(63016), Some(61184), None]);
+    let filter = |id| table.board().filter(FilterId(id)).map(|one| one.program.len());
+    assert_eq!([0, 1, 2].map(filter), [Some(8), Some(16), None]);
 }
 
 #[test]

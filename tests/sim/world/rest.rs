@@ -15,10 +15,11 @@ impl World<'_> {
         let numberless = self.numberless.iter().any(|unit| *unit);
         let settled = |status: &UnitStatus<'_>| {
             // A main process that is being replaced, because its number did not fit, is none for a moment.
-            let moving = matches!(
-                status.active,
-                ActiveState::Activating | ActiveState::Reloading | ActiveState::Deactivating
-            ) || (status.sub == SubState::Running && status.main_pid == 0);
+            let moving =
+                matches!(
+                    status.active,
+                    ActiveState::Activating | ActiveState::Reloading | ActiveState::Deactivating
+                ) || (status.sub == SubState::Running && status.main_pid == 0 && !self.needs_no_main(status));
             !moving || self.numberless[usize::from(status.id)]
         };
         let on_the_way =
@@ -26,6 +27,14 @@ impl World<'_> {
         !on_the_way
             && (numberless || self.supervisor.manager().jobs == 0)
             && self.statuses().all(|status| settled(&status))
+    }
+
+    /// Whether a unit may be up although nobody knows its main process: as long as any of its processes lives, or nobody
+    /// has told that none does.
+    fn needs_no_main(&self, status: &UnitStatus<'_>) -> bool {
+        let service = self.plan.units[usize::from(status.id)].service.as_ref();
+        let any = service.is_some_and(|s| s.exit_with_last || s.service_type == ServiceType::Forking);
+        any && (self.plan.faults.lost_empty > 0 || self.kernel.of(UnitId(status.id)).next().is_some())
     }
 
     /// Everything is up, or there is a reason why it is not.
@@ -53,7 +62,11 @@ impl World<'_> {
                         return Err(format!("{id:?} is down and nobody asked for that"));
                     }
                 }
-                ActiveState::Active if status.sub == SubState::Running && status.main_pid == 0 => {
+                ActiveState::Active
+                    if status.sub == SubState::Running
+                        && status.main_pid == 0
+                        && !self.needs_no_main(&status) =>
+                {
                     return Err(format!("{id:?} runs without a process"));
                 }
                 ActiveState::Inactive

@@ -2,6 +2,7 @@
 //! diagnostics; the bytes are opened with the target's own code and compared before anybody gets them.
 
 pub mod conditions;
+mod filters;
 mod identities;
 mod inputs;
 pub mod limits;
@@ -27,6 +28,7 @@ use crate::{
     order::{self, Graph, Wanted},
 };
 
+pub use filters::Filters;
 pub use identities::{Identity, LockFile};
 
 /// What may differ from the board's own ways.
@@ -53,6 +55,7 @@ pub struct Baked {
     pub graph: Graph,
     /// The dynamic names by id.
     pub identities: Vec<Identity>,
+    pub filters: Filters,
 }
 
 /// Bakes the table of `board`.
@@ -128,19 +131,18 @@ fn bake_units(
     stop_at_errors(board, diagnostics)?;
     let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
 
-    let arena = Bump::new();
     let arch = board.arch();
-    let meant_board = record::board(&arena, board, &graph, &identities)?;
-    let meant: Vec<table::Unit<'_>> = graph
-        .nodes
-        .iter()
-        .map(|node| record::unit(&arena, node, &identities, arch))
-        .collect::<Result<_>>()?;
+    let filters = Filters::new(&graph, arch)?;
+    let shared = record::Shared { arch, identities: &identities, filters: &filters };
+    let arena = Bump::new();
+    let meant_board = record::board(&arena, board, &graph, shared)?;
+    let meant: Vec<table::Unit<'_>> =
+        graph.nodes.iter().map(|node| record::unit(&arena, node, shared)).collect::<Result<_>>()?;
     let table = table::encode(arch, inputs.finish(&lock_text), &meant_board, &meant)
         .map_err(|error| anyhow::anyhow!("{}: the table is {error}", board.name))?;
     verify::verify(&table, arch, &meant_board, &meant, &graph)
         .with_context(|| format!("{}: the table", board.name))?;
-    Ok(Baked { table, arch, graph, identities })
+    Ok(Baked { table, arch, graph, identities, filters })
 }
 
 /// Writes the table to `file`, whole or not at all.

@@ -8,6 +8,7 @@ use crate::model::{Exec, ProtectHome, ProtectSystem};
 /// Those of `exec`.
 pub(super) fn of(exec: &Exec) -> Vec<String> {
     let (protect, namespaces, view) = (exec.protect, &exec.namespaces, &exec.view);
+    let calls = &exec.system_calls;
     let settings = [
         (exec.dynamic_user, "DynamicUser=yes"),
         (!exec.dynamic_user && !exec.user.value.is_empty(), "User="),
@@ -20,7 +21,14 @@ pub(super) fn of(exec: &Exec) -> Vec<String> {
         (exec.protect_home == ProtectHome::Yes, "ProtectHome=yes"),
         (exec.protect_home == ProtectHome::ReadOnly, "ProtectHome=read-only"),
         (exec.protect_home == ProtectHome::Tmpfs, "ProtectHome=tmpfs"),
-        (exec.restrict_suid_sgid, "RestrictSUIDSGID=yes"),
+        (calls.calls.is_some(), "SystemCallFilter="),
+        (calls.architectures.is_some(), "SystemCallArchitectures="),
+        (calls.families.is_some(), "RestrictAddressFamilies="),
+        (calls.namespaces.is_some(), "RestrictNamespaces="),
+        (calls.realtime, "RestrictRealtime=yes"),
+        (calls.suid_sgid, "RestrictSUIDSGID=yes"),
+        (calls.write_execute, "MemoryDenyWriteExecute=yes"),
+        (calls.personality.is_some(), "LockPersonality=yes"),
         (exec.capability_bounding_set != u64::MAX, "CapabilityBoundingSet="),
         (exec.remove_ipc, "RemoveIPC=yes"),
         (protect.devices, "PrivateDevices=yes"),

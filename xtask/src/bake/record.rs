@@ -6,12 +6,13 @@ use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
-    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, IdList,
+    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
     Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Service, StrList, Unit, UnitId, View,
 };
 
 use super::{
     conditions,
+    filters::Filters,
     identities::{Identity, dynamic_name},
     posture,
 };
@@ -19,25 +20,38 @@ use crate::{
     board::Board,
     model, mounts,
     order::{Graph, Node},
+    seccomp::Program,
 };
+
+/// What units have in common, and name by a number.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'a> {
+    pub(super) arch: Arch,
+    pub(super) identities: &'a [Identity],
+    pub(super) filters: &'a Filters,
+}
 
 /// The board's record.
 pub(super) fn board<'a>(
     arena: &'a Bump,
     board: &'a Board,
     graph: &Graph,
-    identities: &'a [Identity],
+    shared: Shared<'a>,
 ) -> Result<BoardRecord<'a>> {
     let config = &board.config;
-    let records: Vec<IdentityRecord<'_>> = identities
+    let records: Vec<IdentityRecord<'_>> = shared
+        .identities
         .iter()
         .map(|one| IdentityRecord { name: &one.name, baked: one.baked, hashed: one.hashed })
         .collect();
+    let filter = |program: &Program| Filter { program: arena.alloc_slice_copy(&program.bytes()) };
+    let filters: Vec<Filter<'_>> = shared.filters.programs.iter().map(filter).collect();
     Ok(BoardRecord {
         name: &board.name,
         default_target: graph.default_target,
         uids: board.uids(),
         identities: list(arena, &records),
+        filters: list(arena, &filters),
         hostname: &config.hostname,
         environment: strings(
             arena,
@@ -50,12 +64,7 @@ pub(super) fn board<'a>(
 }
 
 /// A unit's record.
-pub(super) fn unit<'a>(
-    arena: &'a Bump,
-    node: &'a Node,
-    identities: &[Identity],
-    arch: Arch,
-) -> Result<Unit<'a>> {
+pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> Result<Unit<'a>> {
     let unit = &node.unit;
     let after: BTreeSet<UnitId> = node.after.keys().copied().collect();
     Ok(Unit {
@@ -66,24 +75,24 @@ pub(super) fn unit<'a>(
         required_by: ids(arena, &node.required_by)?,
         after: ids(arena, &after)?,
         before: ids(arena, &node.before)?,
-        conditions: conditions::records(arena, &unit.conditions, arch),
+        conditions: conditions::records(arena, &unit.conditions, shared.arch),
         start_limit: unit.start_limit,
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
             model::Kind::Socket(_)
-            | model::Kind::Timer
-            | model::Kind::Path
+            | model::Kind::Timer(_)
+            | model::Kind::Path(_)
             | model::Kind::Mount(_)
             | model::Kind::Swap(_)
-            | model::Kind::Slice => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
+            | model::Kind::Slice(_) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
             model::Kind::Service(one) => {
-                Kind::Service(service(arena, one, identities).with_context(|| unit.name.clone())?)
+                Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?)
             }
         },
     })
 }
 
-fn service<'a>(arena: &'a Bump, service: &'a model::Service, identities: &[Identity]) -> Result<Service<'a>> {
+fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>) -> Result<Service<'a>> {
     let of = |kind: CommandKind| commands(arena, service, kind);
     Ok(Service {
         service_type: service.service_type,
@@ -96,6 +105,16 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, identities: &[Ident
         timeout_start: service.timeout_start,
         timeout_stop: service.timeout_stop,
         timeout_abort: service.timeout_abort,
+        start_failure_mode: service.start_failure_mode,
+        stop_failure_mode: service.stop_failure_mode,
+        runtime_max: service.runtime_max,
+        runtime_extra: service.runtime_extra,
+        restart_steps: service.restart_steps,
+        restart_delay_max: service.restart_delay_max,
+        restart_growth: growth(service).to_bits(),
+        exit_with_last: service.exit_with_last,
+        pid_file: &service.pid_file,
+        guess_main_pid: service.guess_main_pid,
         notify_access: service.notify_access,
         watchdog: service.watchdog,
         reload_signal: service.reload_signal,
@@ -109,8 +128,17 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, identities: &[Ident
             stop: of(CommandKind::Stop)?,
             stop_post: of(CommandKind::StopPost)?,
         },
-        exec: exec(arena, &service.exec, identities)?,
+        exec: exec(arena, &service.exec, shared)?,
     })
+}
+
+/// By how much the delay of a restart grows with each of its steps.
+fn growth(service: &model::Service) -> f64 {
+    if service.restart_steps == 0 {
+        return 1.0;
+    }
+    let whole = service.restart_delay_max.0 as f64 / service.restart_delay.0 as f64;
+    whole.powf(1.0 / f64::from(service.restart_steps))
 }
 
 fn commands<'a>(
@@ -134,10 +162,10 @@ pub(super) fn command<'a>(arena: &'a Bump, command: &'a model::Command) -> Resul
     })
 }
 
-fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, identities: &[Identity]) -> Result<Exec<'a>> {
+fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Result<Exec<'a>> {
     let identity = |name: &str| {
         let name = dynamic_name(name).filter(|_| exec.dynamic_user)?;
-        let place = identities.iter().position(|identity| identity.name == name)?;
+        let place = shared.identities.iter().position(|identity| identity.name == name)?;
         u16::try_from(place).ok().map(IdentityId)
     };
     let (user, group) = (exec.user.value.as_str(), exec.group.value.as_str());
@@ -160,7 +188,7 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, identities: &[Identity]) -> 
         no_new_privileges: exec.no_new_privileges,
         private_tmp: exec.private_tmp,
         view: view(arena, exec)?,
-        restrict_suid_sgid: exec.restrict_suid_sgid,
+        filter: shared.filters.of(&exec.system_calls),
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
         runtime_directory_preserve: exec.runtime_directory_preserve,

@@ -1,20 +1,21 @@
 //! A unit while its files are being read: the model with systemd's defaults, and what has to be known besides until
 //! the last line. Owns the defaults.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart, ServiceType,
-    StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart,
+    ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{
-        Exec, Kind, Located, Mount, Namespaces, Protect, ProtectHome, ProtectSystem, Service, Socket, Swap,
-        Unit, View,
+        Exec, Kind, Located, Mount, Namespaces, Path, Protect, ProtectHome, ProtectSystem, Resources,
+        Service, Socket, Swap, Timer, Unit, View,
     },
     read::{Assignment, Text},
+    seccomp::policy::Policy,
     values::{specifier::Specifiers, unit_name::UnitName},
 };
 
@@ -26,7 +27,7 @@ pub struct Cx {
     pub problems: Vec<Diagnostic>,
     /// The last assignment of every known key, for messages about several of them.
     pub written: BTreeMap<String, Assignment>,
-    /// The last `[Service]` header.
+    /// The last header of the kind's own section, such as `[Service]`.
     pub header: Option<Text>,
     /// Whether an assignment or a line was refused: what is missing then may be what it should have said.
     pub failed: bool,
@@ -74,13 +75,15 @@ pub struct Draft {
     pub timeout_start: Option<Micros>,
     /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
     pub timeout_abort: Option<Micros>,
+    /// `RestartKillSignal=`, if written: the default is `KillSignal=`.
+    pub restart_signal: Option<u8>,
     /// Mode and names of each directory setting, in the order of [`DirectoryKind::ALL`].
     pub directories: [(u16, Vec<String>); DirectoryKind::ALL.len()],
 }
 
 impl Draft {
     /// A unit of which nothing has been read.
-    pub fn new(name: &UnitName, file: &Path) -> Self {
+    pub fn new(name: &UnitName, file: &std::path::Path) -> Self {
         let unit = Unit::new(&name.full, kind(name.suffix), START_LIMIT);
         Self {
             unit: Unit { file: Some(file.to_owned()), ..unit },
@@ -89,6 +92,7 @@ impl Draft {
             permissions_start_only: false,
             timeout_start: None,
             timeout_abort: None,
+            restart_signal: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
         }
     }
@@ -97,6 +101,41 @@ impl Draft {
     pub fn service(&mut self) -> &mut Service {
         let Kind::Service(service) = &mut self.unit.kind else { unreachable!("a directive of [Service]") };
         service
+    }
+
+    /// [Socket]. Its directives are looked up for sockets only; likewise below.
+    pub fn socket(&mut self) -> &mut Socket {
+        let Kind::Socket(socket) = &mut self.unit.kind else { unreachable!("a directive of [Socket]") };
+        socket
+    }
+
+    /// [Timer].
+    pub fn timer(&mut self) -> &mut Timer {
+        let Kind::Timer(timer) = &mut self.unit.kind else { unreachable!("a directive of [Timer]") };
+        timer
+    }
+
+    /// [Path].
+    pub fn path(&mut self) -> &mut Path {
+        let Kind::Path(path) = &mut self.unit.kind else { unreachable!("a directive of [Path]") };
+        path
+    }
+
+    /// [Mount].
+    pub fn mount(&mut self) -> &mut Mount {
+        let Kind::Mount(mount) = &mut self.unit.kind else { unreachable!("a directive of [Mount]") };
+        mount
+    }
+
+    /// [Swap].
+    pub fn swap(&mut self) -> &mut Swap {
+        let Kind::Swap(swap) = &mut self.unit.kind else { unreachable!("a directive of [Swap]") };
+        swap
+    }
+
+    /// What systemd.resource-control(5) says. Its directives are looked up for kinds with a cgroup only.
+    pub fn resources(&mut self) -> &mut Resources {
+        self.unit.kind.resources_mut().expect("a directive of systemd.resource-control(5)")
     }
 
     /// What systemd.exec(5) says. Its directives are looked up for kinds with processes only.
@@ -117,13 +156,7 @@ pub const START_LIMIT: StartLimit = StartLimit { interval: Micros::from_secs(10)
 fn kind(suffix: &str) -> Kind {
     match suffix {
         "service" => Kind::Service(Box::new(service())),
-        "socket" => Kind::Socket(Box::new(Socket { kill: kill(), exec: exec() })),
-        "timer" => Kind::Timer,
-        "path" => Kind::Path,
-        "mount" => Kind::Mount(Box::new(Mount { kill: kill(), exec: exec() })),
-        "swap" => Kind::Swap(Box::new(Swap { kill: kill(), exec: exec() })),
-        "slice" => Kind::Slice,
-        _ => Kind::Target,
+        other => super::kinds::kind(other).unwrap_or(Kind::Target),
     }
 }
 
@@ -140,19 +173,31 @@ pub fn service() -> Service {
         timeout_start: Micros::from_secs(90),
         timeout_stop: Micros::from_secs(90),
         timeout_abort: Micros::from_secs(90),
+        start_failure_mode: FailureMode::Terminate,
+        stop_failure_mode: FailureMode::Terminate,
+        runtime_max: Micros::FOREVER,
+        runtime_extra: Micros::ZERO,
+        restart_steps: 0,
+        restart_delay_max: Micros::FOREVER,
+        exit_with_last: false,
+        pid_file: String::new(),
+        guess_main_pid: true,
         notify_access: NotifyAccess::None,
         watchdog: Micros::ZERO,
         reload_signal: 1,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),
+        resources: Resources::default(),
     }
 }
 
-const fn kill() -> Kill {
+/// How processes are ended when nothing is said of it.
+pub const fn kill() -> Kill {
     Kill {
         mode: KillMode::ControlGroup,
         signal: 15,
+        restart_signal: 15,
         final_signal: 9,
         watchdog_signal: 6,
         send_sighup: false,
@@ -160,7 +205,8 @@ const fn kill() -> Kill {
     }
 }
 
-fn exec() -> Exec {
+/// A process of which nothing is said.
+pub fn exec() -> Exec {
     let unset = || Located { value: String::new(), place: None };
     Exec {
         user: unset(),
@@ -181,7 +227,7 @@ fn exec() -> Exec {
         protect: Protect::default(),
         view: View::default(),
         namespaces: Namespaces::default(),
-        restrict_suid_sgid: false,
+        system_calls: Policy::default(),
         remove_ipc: false,
         directories: Vec::new(),
         runtime_directory_preserve: Preserve::No,

@@ -3,13 +3,13 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, Restart, ServiceType,
+    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, Restart, Rlimit, ServiceType,
 };
 
 use super::{
     blame,
     draft::{Cx, Draft},
-    under,
+    mount, socket, trigger, under,
 };
 use crate::{
     diag::{Code, Diagnostic},
@@ -17,13 +17,22 @@ use crate::{
     values::{capability, scalar, unit_name::UnitName, user},
 };
 
+/// RLIMIT_RTPRIO.
+const RTPRIO: u8 = 14;
+
 /// The finished unit.
 pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     if draft.unit.start_limit.burst == 0 {
         draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
     }
-    if name.suffix == "service" {
-        service(&mut draft, cx);
+    match name.suffix {
+        "service" => service(&mut draft, cx),
+        "socket" => socket::finish(&mut draft, name, cx),
+        "timer" | "path" => trigger::finish(&mut draft, name, cx),
+        "mount" => mount::finish_mount(&mut draft, name, cx),
+        "swap" => mount::finish_swap(&mut draft, name, cx),
+        "slice" => mount::finish_slice(&draft, name, cx),
+        _ => {}
     }
     if draft.unit.kind.exec_mut().is_some() {
         directories(&mut draft);
@@ -31,6 +40,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         dynamic_user(draft.exec(), name, cx);
         protect(draft.exec());
         root_directory(draft.exec(), cx);
+        system_calls(draft.exec(), cx);
     }
     draft.unit
 }
@@ -38,7 +48,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 /// Fills in the defaults that depend on other settings and refuses what cannot run.
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
-    let written_abort = draft.timeout_abort;
+    let (written_abort, written_signal) = (draft.timeout_abort, draft.restart_signal);
     let permissions_start_only = draft.permissions_start_only;
     let service = draft.service();
     if permissions_start_only {
@@ -53,6 +63,14 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
     service.timeout_start = written_timeout.unwrap_or(default);
     service.timeout_abort = written_abort.unwrap_or(service.timeout_stop);
+    service.kill.restart_signal = written_signal.unwrap_or(service.kill.signal);
+    // Without an end that is further away than the beginning there is nothing to grow to.
+    let grows = service.restart_delay != Micros::ZERO
+        && service.restart_delay_max != Micros::FOREVER
+        && service.restart_delay < service.restart_delay_max;
+    if !grows {
+        service.restart_steps = 0;
+    }
     let speaks = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload)
         || service.watchdog != Micros::ZERO;
     if speaks && service.notify_access == NotifyAccess::None {
@@ -91,18 +109,24 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
 }
 
 fn nothing_to_run(draft: &Draft, cx: &mut Cx) {
-    let code = Code::NothingToRun;
     let message = "no ExecStart= and no ExecStop=, so there is nothing to run";
-    let problem = match (&cx.header, &draft.unit.file) {
-        (Some(header), _) => Diagnostic::error(code, message).on(header, 0..header.len()),
-        (None, Some(file)) => Diagnostic::error(code, format!("{}: {message}", file.display())),
-        (None, None) => Diagnostic::error(code, message),
-    };
+    let problem = on_header(Diagnostic::error(Code::NothingToRun, message), draft, cx);
     cx.problems.push(problem.help("add ExecStart= to [Service]"));
 }
 
+/// Points at the header of the kind's own section, or names the file that has none.
+pub fn on_header(problem: Diagnostic, draft: &Draft, cx: &Cx) -> Diagnostic {
+    match (&cx.header, &draft.unit.file) {
+        (Some(header), _) => problem.on(header, 0..header.len()),
+        (None, Some(file)) => {
+            Diagnostic { message: format!("{}: {}", file.display(), problem.message), ..problem }
+        }
+        (None, None) => problem,
+    }
+}
+
 /// An error about the last assignment of `key`.
-fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
+pub fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
     let problem = blame(Diagnostic::error(code, under(key, message)), key, cx);
     cx.problems.push(problem.help(help));
 }
@@ -168,6 +192,13 @@ fn protect(exec: &mut Exec) {
     for (_, capabilities) in lost.into_iter().filter(|(wanted, _)| *wanted) {
         exec.capability_bounding_set &= !capabilities;
     }
+    let calls = &mut exec.system_calls;
+    calls.raw_io = protect.devices;
+    calls.tunables = protect.kernel_tunables;
+    calls.modules = protect.kernel_modules;
+    calls.kernel_logs = protect.kernel_logs;
+    calls.clock = protect.clock;
+    calls.hostname = protect.hostname;
 }
 
 /// Fills in what `DynamicUser=yes` implies, and checks the names it needs.
@@ -219,6 +250,29 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
         exec.protect_home = ProtectHome::ReadOnly;
     }
     exec.no_new_privileges = true;
-    exec.restrict_suid_sgid = true;
+    exec.system_calls.suid_sgid = true;
     exec.remove_ipc = true;
+}
+
+/// What the filter of system calls asks of other settings (exec-invoke.c, `seccomp_allows_drop_privileges`).
+fn system_calls(exec: &mut Exec, cx: &mut Cx) {
+    if !exec.system_calls.allows("execve") {
+        let help = "allow execve: every program is started with it";
+        refuse(
+            Code::NothingStarts,
+            "SystemCallFilter",
+            "execve is refused, so nothing could be started",
+            help,
+            cx,
+        );
+    }
+    // The capability to load a filter is given up afterwards; where that is refused, it must not have been needed.
+    let leaves_root = !matches!(exec.user.value.as_str(), "" | "0" | "root");
+    if leaves_root && !exec.system_calls.allows("capset") {
+        exec.no_new_privileges = true;
+    }
+    // Otherwise a program could have what sched_setscheduler(2) may not give it from a limit of PID 1's.
+    if exec.system_calls.realtime && exec.rlimits.iter().all(|limit| limit.resource != RTPRIO) {
+        exec.rlimits.push(Rlimit { resource: RTPRIO, soft: 0, hard: 0 });
+    }
 }

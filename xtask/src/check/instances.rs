@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{
     Image, assemble, cx_of,
     files::{Files, Found},
+    triggered::template_of,
 };
 use crate::{
     diag::{Code, Diagnostic, Diagnostics},
@@ -47,7 +48,8 @@ pub fn units(files: &Files, image: &Image, sink: &mut Diagnostics) -> Vec<Unit> 
 
 /// The units that `unit` names and that may be instances.
 fn named(unit: &Unit) -> impl Iterator<Item = Located<String>> + use<'_> {
-    unit.relations.iter().map(|(_, name)| name).chain(&unit.install.also).cloned()
+    let started = unit.kind.triggers();
+    unit.relations.iter().map(|(_, name)| name).chain(&unit.install.also).chain(started).cloned()
 }
 
 struct Loader<'f> {
@@ -93,14 +95,15 @@ impl Loader<'_> {
     fn instances(&mut self, mut asked: VecDeque<Asked>) {
         let files = self.files;
         let mut known: BTreeSet<String> = self.units.iter().map(|unit| unit.name.clone()).collect();
-        let mut used = BTreeSet::new();
+        let mut used: BTreeSet<String> =
+            self.units.iter().filter_map(template_of).map(str::to_owned).collect();
         let mut made = 0;
         while let Some(Asked { name, depth }) = asked.pop_front() {
             let Ok(unit_name) = UnitName::new(&name.value) else { continue };
             let Some(template) = unit_name.template().and_then(|full| template(files, &full)) else {
                 continue;
             };
-            used.insert(&template.name.full);
+            used.insert(template.name.full.clone());
             if !known.insert(unit_name.full.clone()) {
                 continue;
             }
@@ -115,6 +118,7 @@ impl Loader<'_> {
             else {
                 return;
             };
+            used.extend(template_of(&unit).map(str::to_owned));
             asked.extend(named(&unit).map(|name| Asked { name, depth: depth + 1 }));
             self.units.push(unit);
         }

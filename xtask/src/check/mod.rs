@@ -9,12 +9,19 @@ mod files;
 mod finish;
 mod image;
 mod instances;
+mod kinds;
 mod known;
+mod mount;
 mod owners;
 mod relations;
+mod resource;
 mod service;
+mod socket;
 mod streams;
 mod suspicious;
+mod system_calls;
+mod trigger;
+mod triggered;
 pub mod verb;
 mod view;
 
@@ -33,6 +40,8 @@ pub use draft::START_LIMIT;
 pub use draft::service as default_service;
 use draft::{Cx, Draft};
 use files::{Files, Found};
+#[cfg(test)]
+pub use kinds::kind as default_kind;
 
 pub use image::Image;
 
@@ -57,6 +66,9 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     units.sort_by(|one, other| one.name.cmp(&other.name));
     image.check(&units, sink);
     owners::check(&units, sink);
+    if paths.iter().any(|path| path.is_dir()) {
+        triggered::check(&units, &files, sink);
+    }
     units
 }
 
@@ -71,8 +83,9 @@ fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics)
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
     for unit in units {
-        unit.later.iter().cloned().for_each(&mut say);
-        if let (false, Some(file)) = (unit.kind.is_started(), &unit.file) {
+        if unit.kind.is_started() {
+            unit.later.iter().cloned().for_each(&mut say);
+        } else if let Some(file) = &unit.file {
             let kind = unit.kind.suffix();
             let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
             say(Diagnostic::warning(Code::KindNotYet, message));
@@ -137,7 +150,7 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
     if !known::sections(unit.suffix).contains(&name) {
         return;
     }
-    if name == "Service" {
+    if !["Unit", "Install"].contains(&name) {
         cx.header = Some(section.name.clone());
     }
     draft.unit.install.present |= name == "Install";
@@ -148,9 +161,6 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             continue;
         };
         suspicious::line(assignment, cx);
-        if name == "Socket" {
-            owners::listen(assignment, &mut draft.unit.claims, cx);
-        }
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {

@@ -1,48 +1,31 @@
 //! What the directives of systemd.service(5), systemd.kill(5) and the start limit do.
 
 use tomte::table::{
-    CommandKind, ExitSet, KillMode, Micros, NotifyAccess, Restart, ServiceType, limits::COMMANDS_MAX,
+    CommandKind, ExitSet, FailureMode, KillMode, NotifyAccess, Restart, ServiceType, limits::COMMANDS_MAX,
 };
 
 use super::draft::{Cx, Draft};
 use crate::{
     diag::{Code, Diagnostic},
     read::Assignment,
-    values::{command, exit_status, scalar, signal, time, wrong},
+    values::{command, exit_status, path, scalar, signal, time, wrong},
 };
 
 type Done = Result<(), Diagnostic>;
 
 /// `Type=`.
-pub fn service_type(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+pub fn service_type(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let choices = [
         ("simple", ServiceType::Simple),
         ("exec", ServiceType::Exec),
         ("oneshot", ServiceType::Oneshot),
-        ("forking", ServiceType::Simple),
+        ("forking", ServiceType::Forking),
         ("notify", ServiceType::Notify),
         ("notify-reload", ServiceType::NotifyReload),
-        ("dbus", ServiceType::Exec),
-        ("idle", ServiceType::Simple),
+        ("dbus", ServiceType::Dbus),
+        ("idle", ServiceType::Idle),
     ];
     d.service_type = Some(scalar::choice(&a.value, &choices)?);
-    let help = match a.value.as_str() {
-        "forking" => {
-            "run the program in the foreground (most have an option for it) with Type=simple or Type=exec"
-        }
-        "dbus" => "Type=exec starts the program and does not wait for its bus name",
-        "idle" => {
-            let message = "Type=\"idle\" is taken as simple: it does not wait for other units";
-            cx.later(a, Some(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len())));
-            return Ok(());
-        }
-        _ => {
-            cx.later(a, None);
-            return Ok(());
-        }
-    };
-    let message = format!("Type={:?} is not supported by this tomte", a.value.as_str());
-    cx.later(a, Some(wrong(&a.value, Code::NotYet, message).help(help)));
     Ok(())
 }
 
@@ -79,27 +62,46 @@ pub fn restart_sec(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
-/// A timeout: 0 means none, as it always has (load-fragment.c, `config_parse_service_timeout`).
-fn timeout_of(a: &Assignment) -> Result<Micros, Diagnostic> {
-    let span = time::span(&a.value)?;
-    Ok(if span == Micros::ZERO { Micros::FOREVER } else { span })
-}
-
 /// `TimeoutStartSec=`.
 pub fn timeout_start(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.timeout_start = Some(timeout_of(a)?);
+    d.timeout_start = Some(time::timeout(&a.value)?);
     Ok(())
 }
 
 /// `TimeoutStopSec=`.
 pub fn timeout_stop(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.service().timeout_stop = timeout_of(a)?;
+    d.service().timeout_stop = time::timeout(&a.value)?;
     Ok(())
 }
 
 /// `TimeoutAbortSec=`; empty takes it back.
 pub fn timeout_abort(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    d.timeout_abort = if a.value.is_empty() { None } else { Some(timeout_of(a)?) };
+    d.timeout_abort = if a.value.is_empty() { None } else { Some(time::timeout(&a.value)?) };
+    Ok(())
+}
+
+/// `PIDFile=`: below /run if it is relative, as systemd has it. /var/run is an old name of /run.
+pub fn pid_file(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let path = path::normal(&cx.specifiers.expand(&a.value)?)?;
+    d.service().pid_file = match (path.strip_prefix("/var/run/"), path.as_str()) {
+        (_, "") => path,
+        (Some(name), _) => format!("/run/{name}"),
+        (None, absolute) if absolute.starts_with('/') => path,
+        (None, relative) => format!("/run/{relative}"),
+    };
+    Ok(())
+}
+
+/// `TimeoutStartFailureMode=` and `TimeoutStopFailureMode=`.
+pub fn failure_mode(a: &Assignment) -> Result<FailureMode, Diagnostic> {
+    let choices =
+        [("terminate", FailureMode::Terminate), ("abort", FailureMode::Abort), ("kill", FailureMode::Kill)];
+    scalar::choice(&a.value, &choices)
+}
+
+/// `RestartKillSignal=`.
+pub fn restart_kill_signal(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.restart_signal = Some(signal(a)?);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod configs;
 mod files;
 mod golden;
 mod hostile;
+mod system_calls;
 
 use tomte::table::{
     CommandKind, DirectoryKind, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Privilege, Restart,
@@ -62,7 +63,7 @@ fn an_empty_service_has_systemds_defaults() {
         (exec.private_tmp, exec.protect_system, exec.protect_home),
         (PrivateTmp::No, ProtectSystem::No, ProtectHome::No)
     );
-    assert!(!exec.no_new_privileges && !exec.restrict_suid_sgid && !exec.remove_ipc);
+    assert!(!exec.no_new_privileges && !exec.system_calls.suid_sgid && !exec.remove_ipc);
     assert!(exec.user.value.is_empty() && exec.group.value.is_empty() && exec.directories.is_empty());
     assert_eq!((exec.runtime_directory_preserve, exec.working_directory.as_str()), (Preserve::No, ""));
     let (unit, _) = unit_of("a.service", "[Service]\nExecStart=/bin/true");
@@ -159,7 +160,7 @@ fn dynamic_user_brings_its_restrictions_along() {
         assert_eq!((exec.user.value.as_str(), exec.group.value.as_str()), ("a", "a"));
         assert_eq!(exec.private_tmp, PrivateTmp::Disconnected);
         assert_eq!((exec.protect_system, exec.protect_home), (ProtectSystem::Strict, ProtectHome::ReadOnly));
-        assert!(exec.no_new_privileges && exec.restrict_suid_sgid && exec.remove_ipc);
+        assert!(exec.no_new_privileges && exec.system_calls.suid_sgid && exec.remove_ipc);
     }
     let exec = clean("DynamicUser=yes\nUser=foo\nGroup=bar").exec;
     assert_eq!((exec.user.value.as_str(), exec.group.value.as_str()), ("foo", "bar"));
@@ -248,8 +249,8 @@ fn prefixes_say_how_a_command_runs() {
 fn what_would_narrow_and_does_not_is_an_error() {
     for (lines, message) in [
         ("PrivateDevices=yes", "Error PrivateDevices= is not enforced"),
-        ("SystemCallFilter=@system-service", "Error SystemCallFilter= is not enforced"),
         ("PrivateUsers=yes", "Error PrivateUsers= is not enforced"),
+        ("PrivatePIDs=yes", "Error PrivatePIDs= is not enforced"),
         ("NoNewPrivilege=yes", "Error unknown key NoNewPrivilege= in [Service]"),
         ("nonewprivileges=yes", "Error unknown key nonewprivileges= in [Service]"),
         ("PrivateDevice=yes", "Error unknown key PrivateDevice= in [Service]"),

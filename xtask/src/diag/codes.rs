@@ -94,6 +94,13 @@ codes! {
     T0118 CommandPrefix "prefixes of a command that do not go together";
     T0119 ResourceLimit "no resource limit";
     T0120 ConditionParameter "a condition without a parameter";
+    T0121 Size "no size, share or rate";
+    T0122 CalendarEvent "no calendar expression";
+    T0123 Address "no address of a socket";
+    T0124 Network "no IP prefix, network interface or rule for binding";
+    T0125 Device "no device, or nothing that goes with one";
+    T0130 SystemCall "no system call, and no group of them";
+    T0131 AllowedWithError "an error for a system call that is allowed";
 
     T0201 UnknownKey "an unknown key";
     T0202 UnknownSection "an unknown section";
@@ -112,6 +119,13 @@ codes! {
     T0306 AmbientCapability "a capability that is given and taken away";
     T0307 DynamicUserName "a name that no dynamic user can have";
     T0308 DynamicUserImplies "a setting that DynamicUser= overrides";
+    T0309 NothingToWaitFor "a socket, timer or path unit that nothing can start";
+    T0310 Trigger "a unit that cannot be started by this one";
+    T0311 Accept "what Accept=yes does not go with";
+    T0312 SocketLinks "links to a socket that has not exactly one node";
+    T0313 MountName "a mount or swap unit of another name than its path";
+    T0314 NothingToMount "a mount unit without What=";
+    T0320 NothingStarts "a filter of system calls that lets no program start";
 
     T0401 OrderingCycle "units that wait for each other";
     T0402 MissingUnit "a unit that is not there";
@@ -137,6 +151,8 @@ codes! {
     T0702 LockChanged "uids.lock was updated";
 
     T0801 VanishingVariable "a word that vanishes when the command runs";
+    T0802 NeverElapses "a calendar expression that no moment fits";
+    T0803 BlankOption "a blank between mount options";
     T0804 UnexpandedTemplate "a word that a build was to replace";
     T0805 LimitNeverReached "a limit of starts that is never reached";
     T0806 WorldWritable "a mode that lets everybody write";

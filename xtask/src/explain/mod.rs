@@ -14,13 +14,14 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tomte::table::{Kind, Table, UnitId};
+use tomte::table::{FilterId, Kind, Table, UnitId};
 
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
     board::Board,
     diag::{Code, Diagnostics, Severity, closest},
     order::{self, Node, Origin},
+    seccomp,
     values::time,
 };
 
@@ -97,6 +98,7 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         explanation.add("Commands", words::commands(service));
         explanation.add("Service", words::service(&unit, service));
         explanation.add("Processes", words::exec(&service.exec));
+        explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
     }
     Ok(explanation)
@@ -128,6 +130,14 @@ fn longest(baked: &Baked, id: UnitId) -> Vec<String> {
     let bound = order::bound::of(&baked.graph, id);
     let time = time::shown(bound.time);
     if bound.way.len() < 2 { vec![time] } else { vec![time, order::way(&baked.graph, &bound.way)] }
+}
+
+/// What its filter does. The model has the settings, the table only what came of them.
+fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row> {
+    let program = filter.and_then(|id| baked.filters.programs.get(id.index()));
+    let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
+    let policy = &service.exec.system_calls;
+    [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
 }
 
 fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {

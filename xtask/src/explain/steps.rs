@@ -64,9 +64,10 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::NoNewPrivileges => {
             exec.no_new_privileges.then(|| "forbids privileges through set-user-ID programs, for good".into())
         }
-        Step::Seccomp => {
-            exec.restrict_suid_sgid.then(|| "loads the filter against making set-user-ID files".into())
-        }
+        Step::Seccomp => exec
+            .filter
+            .is_some()
+            .then(|| "loads the filter of system calls; what it refuses is refused from here on".into()),
         Step::CloseDescriptors => said("sees to it that only the three standard streams stay open"),
         Step::SignalMask => said("lets signals through"),
         Step::Exec => said("expands $, finds the program and becomes it"),

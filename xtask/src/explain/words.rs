@@ -8,7 +8,7 @@ use tomte::table::{
 };
 
 use super::Row;
-use crate::values::{capability, rlimit, signal, time};
+use crate::values::{capability, rlimit, signal, time::shown as span};
 
 /// Collects the settings that differ from their default.
 #[derive(Default)]
@@ -95,30 +95,52 @@ fn command(command: Command<'_>) -> String {
 /// What makes and ends the service's processes.
 pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     let mut rows = Rows::default();
-    rows.list("Type", [word(service.service_type)]);
+    let note = match service.service_type {
+        ServiceType::Dbus => "   # ready as soon as its program runs: nobody watches the bus for its name",
+        ServiceType::Simple
+        | ServiceType::Exec
+        | ServiceType::Oneshot
+        | ServiceType::Notify
+        | ServiceType::NotifyReload
+        | ServiceType::Forking
+        | ServiceType::Idle => "",
+    };
+    rows.list("Type", [word(service.service_type) + note]);
+    rows.unless("", "PIDFile", service.pid_file);
+    rows.unless("yes", "GuessMainPID", yes(service.guess_main_pid));
+    rows.unless("main", "ExitType", if service.exit_with_last { "cgroup" } else { "main" });
     rows.unless("no", "RemainAfterExit", yes(service.remain_after_exit));
     rows.unless("no", "Restart", word(service.restart));
-    rows.unless("100ms", "RestartSec", time::shown(service.restart_delay));
-    rows.unless("10s", "StartLimitIntervalSec", time::shown(unit.start_limit.interval));
+    rows.unless("100ms", "RestartSec", span(service.restart_delay));
+    if service.restart_steps > 0 {
+        rows.list("RestartSteps", [service.restart_steps.to_string()]);
+        rows.list("RestartMaxDelaySec", [span(service.restart_delay_max)]);
+    }
+    rows.unless("10s", "StartLimitIntervalSec", span(unit.start_limit.interval));
     rows.unless("5", "StartLimitBurst", unit.start_limit.burst.to_string());
     rows.unless("", "SuccessExitStatus", exits(&service.success_exit_status));
     rows.unless("", "RestartPreventExitStatus", exits(&service.restart_prevent_exit_status));
     rows.unless("", "RestartForceExitStatus", exits(&service.restart_force_exit_status));
     let oneshot = service.service_type == ServiceType::Oneshot;
-    rows.unless(
-        if oneshot { "infinity" } else { "90s" },
-        "TimeoutStartSec",
-        time::shown(service.timeout_start),
-    );
-    rows.unless("90s", "TimeoutStopSec", time::shown(service.timeout_stop));
-    rows.unless(&time::shown(service.timeout_stop), "TimeoutAbortSec", time::shown(service.timeout_abort));
+    rows.unless(if oneshot { "infinity" } else { "90s" }, "TimeoutStartSec", span(service.timeout_start));
+    rows.unless("90s", "TimeoutStopSec", span(service.timeout_stop));
+    rows.unless(&span(service.timeout_stop), "TimeoutAbortSec", span(service.timeout_abort));
+    rows.unless("terminate", "TimeoutStartFailureMode", word(service.start_failure_mode));
+    rows.unless("terminate", "TimeoutStopFailureMode", word(service.stop_failure_mode));
+    rows.unless("infinity", "RuntimeMaxSec", span(service.runtime_max));
+    rows.unless(&span(Micros::ZERO), "RuntimeRandomizedExtraSec", span(service.runtime_extra));
     rows.unless("none", "NotifyAccess", word(service.notify_access));
-    rows.unless(&time::shown(Micros::ZERO), "WatchdogSec", time::shown(service.watchdog));
+    rows.unless(&span(Micros::ZERO), "WatchdogSec", span(service.watchdog));
     if service.service_type == ServiceType::NotifyReload {
         rows.unless("HUP", "ReloadSignal", signal::name(service.reload_signal));
     }
     rows.unless("control-group", "KillMode", word(service.kill.mode));
     rows.unless("TERM", "KillSignal", signal::name(service.kill.signal));
+    rows.unless(
+        &signal::name(service.kill.signal),
+        "RestartKillSignal",
+        signal::name(service.kill.restart_signal),
+    );
     rows.unless("KILL", "FinalKillSignal", signal::name(service.kill.final_signal));
     rows.unless("ABRT", "WatchdogSignal", signal::name(service.kill.watchdog_signal));
     rows.unless("no", "SendSIGHUP", yes(service.kill.send_sighup));

@@ -3,6 +3,7 @@
 use tomte::table::{DirectoryKind, Preserve, PrivateTmp, Privilege, Rlimit, Stdin, Stdout};
 
 use super::{Located, Place, Protect, ProtectHome, ProtectSystem, View};
+use crate::seccomp::policy::Policy;
 
 /// One command line, as `tomte::table::Command`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,8 @@ pub struct Exec {
     /// The settings that are about the file system alone.
     pub view: View,
     pub namespaces: Namespaces,
-    pub restrict_suid_sgid: bool,
+    /// What the filter of system calls enforces.
+    pub system_calls: Policy,
     pub remove_ipc: bool,
     pub directories: Vec<Directories>,
     pub runtime_directory_preserve: Preserve,

@@ -1,8 +1,8 @@
 //! The kinds of units, and what each has of its own.
 
-use tomte::table::{CommandKind, ExitSet, Kill, Micros, NotifyAccess, Restart, ServiceType};
+use tomte::table::{CommandKind, ExitSet, FailureMode, Kill, Micros, NotifyAccess, Restart, ServiceType};
 
-use super::{Command, Exec};
+use super::{Command, Exec, Located, Mount, Path, Resources, Socket, Swap, Timer};
 
 /// What a unit is.
 #[derive(Clone, Debug)]
@@ -10,11 +10,11 @@ pub enum Kind {
     Target,
     Service(Box<Service>),
     Socket(Box<Socket>),
-    Timer,
-    Path,
+    Timer(Box<Timer>),
+    Path(Box<Path>),
     Mount(Box<Mount>),
     Swap(Box<Swap>),
-    Slice,
+    Slice(Box<Resources>),
 }
 
 impl Kind {
@@ -24,11 +24,11 @@ impl Kind {
             Self::Target => "target",
             Self::Service(_) => "service",
             Self::Socket(_) => "socket",
-            Self::Timer => "timer",
-            Self::Path => "path",
+            Self::Timer(_) => "timer",
+            Self::Path(_) => "path",
             Self::Mount(_) => "mount",
             Self::Swap(_) => "swap",
-            Self::Slice => "slice",
+            Self::Slice(_) => "slice",
         }
     }
 
@@ -49,7 +49,29 @@ impl Kind {
             Self::Socket(unit) => Some(&mut unit.exec),
             Self::Mount(unit) => Some(&mut unit.exec),
             Self::Swap(unit) => Some(&mut unit.exec),
-            Self::Target | Self::Timer | Self::Path | Self::Slice => None,
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
+        }
+    }
+
+    /// What its cgroup may use, if it has one.
+    pub fn resources_mut(&mut self) -> Option<&mut Resources> {
+        match self {
+            Self::Service(unit) => Some(&mut unit.resources),
+            Self::Socket(unit) => Some(&mut unit.resources),
+            Self::Mount(unit) => Some(&mut unit.resources),
+            Self::Swap(unit) => Some(&mut unit.resources),
+            Self::Slice(resources) => Some(resources),
+            Self::Target | Self::Timer(_) | Self::Path(_) => None,
+        }
+    }
+
+    /// The unit that it starts, if that is what it is for: a name, or a template of names.
+    pub fn triggers(&self) -> Option<&Located<String>> {
+        match self {
+            Self::Socket(unit) => Some(&unit.service),
+            Self::Timer(unit) => Some(&unit.unit),
+            Self::Path(unit) => Some(&unit.unit),
+            Self::Target | Self::Service(_) | Self::Mount(_) | Self::Swap(_) | Self::Slice(_) => None,
         }
     }
 
@@ -60,7 +82,7 @@ impl Kind {
             Self::Socket(unit) => Some(&mut unit.kill),
             Self::Mount(unit) => Some(&mut unit.kill),
             Self::Swap(unit) => Some(&mut unit.kill),
-            Self::Target | Self::Timer | Self::Path | Self::Slice => None,
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
         }
     }
 }
@@ -78,6 +100,16 @@ pub struct Service {
     pub timeout_start: Micros,
     pub timeout_stop: Micros,
     pub timeout_abort: Micros,
+    pub start_failure_mode: FailureMode,
+    pub stop_failure_mode: FailureMode,
+    pub runtime_max: Micros,
+    pub runtime_extra: Micros,
+    pub restart_steps: u32,
+    /// `RestartMaxDelaySec=`; without steps it means nothing.
+    pub restart_delay_max: Micros,
+    pub exit_with_last: bool,
+    pub pid_file: String,
+    pub guess_main_pid: bool,
     pub notify_access: NotifyAccess,
     pub watchdog: Micros,
     pub reload_signal: u8,
@@ -85,25 +117,5 @@ pub struct Service {
     /// All command lines, in the order of the file within each kind.
     pub commands: Vec<(CommandKind, Command)>,
     pub exec: Exec,
-}
-
-/// [Socket].
-#[derive(Clone, Debug)]
-pub struct Socket {
-    pub kill: Kill,
-    pub exec: Exec,
-}
-
-/// [Mount].
-#[derive(Clone, Debug)]
-pub struct Mount {
-    pub kill: Kill,
-    pub exec: Exec,
-}
-
-/// [Swap].
-#[derive(Clone, Debug)]
-pub struct Swap {
-    pub kill: Kill,
-    pub exec: Exec,
+    pub resources: Resources,
 }

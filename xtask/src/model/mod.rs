@@ -6,7 +6,11 @@
 mod claims;
 mod exec;
 mod kinds;
+mod mount;
 mod relations;
+mod resource;
+mod socket;
+mod trigger;
 mod view;
 
 use std::path::PathBuf;
@@ -17,8 +21,12 @@ use crate::diag::Diagnostic;
 
 pub use claims::{Claim, Owned};
 pub use exec::{Command, Directories, Exec, Namespaces};
-pub use kinds::{Kind, Mount, Service, Socket, Swap};
+pub use kinds::{Kind, Service};
+pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};
+pub use resource::{Controller, CpuWeight, Delegate, DevicePolicy, Interfaces, PressureWatch, Resources};
+pub use socket::{BindIpv6Only, Listen, Socket, SocketCommand, Timestamping};
+pub use trigger::{Elapse, Path, PathEvent, Timer, TimerBase};
 pub use view::{
     Access, AccessPath, BindPath, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem, View,
 };
@@ -32,10 +40,19 @@ pub struct Place {
 }
 
 /// A value and where it was written; `None` for defaults and implied values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
 pub struct Located<T> {
     pub value: T,
+    #[serde(skip)]
     pub place: Option<Place>,
+}
+
+impl<T> Located<T> {
+    /// A value that stands in no file.
+    pub const fn implied(value: T) -> Self {
+        Self { value, place: None }
+    }
 }
 
 /// One unit.

@@ -163,7 +163,7 @@ fn report(graph: &Graph, path: &[UnitId], diagnostics: &mut Diagnostics) {
     let name = |id: UnitId| graph.node(id).unit.name.as_str();
     let (text, edges) = shown(path, name);
     let implied = edges.iter().any(|(from, to)| {
-        matches!(graph.node(*from).after[to], Origin::Implied(why) if why == super::DEFAULT_DEPENDENCIES)
+        matches!(graph.node(*from).after[to], Origin::Implied(why) if why == super::implied::DEFAULT)
     });
     let mut problem = Diagnostic::error(Code::OrderingCycle, format!("ordering cycle: {text}"));
     for (from, to) in edges {

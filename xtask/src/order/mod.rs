@@ -5,7 +5,7 @@
 
 pub mod bound;
 mod cycle;
-mod defaults;
+mod implied;
 mod known_units;
 mod missing;
 mod needs;
@@ -26,9 +26,6 @@ use crate::{
     model::{Kind, Place, Relation, Unit},
     targets::{self, Target},
 };
-
-/// The reason given for default dependencies.
-const DEFAULT_DEPENDENCIES: &str = "DefaultDependencies=yes";
 
 /// What the board wants of its units.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +91,7 @@ impl Graph {
         let default_target = &*resolve(default_target);
         let mut mentions = Vec::new();
         for unit in units.values() {
-            mentioned(unit, enabled.contains(&unit.name), default_target, &mut mentions);
+            mentioned(unit, &units, enabled.contains(&unit.name), default_target, &mut mentions);
         }
         for mention in &mut mentions {
             mention.other = resolve(&mention.other);
@@ -104,7 +101,7 @@ impl Graph {
             mentions.iter().map(|mention| mention.other.clone()).chain([default_target.to_owned()]);
         for target in bring_along(asked_for.collect(), &units) {
             let unit = own_unit(target);
-            mentioned(&unit, false, default_target, &mut mentions);
+            mentioned(&unit, &units, false, default_target, &mut mentions);
             units.insert(unit.name.clone(), unit);
         }
 
@@ -355,7 +352,13 @@ fn start_at_boot(
 }
 
 /// Adds what `unit` says of others, its default dependencies included.
-fn mentioned(unit: &Unit, enabled: bool, default_target: &str, mentions: &mut Vec<Mention>) {
+fn mentioned(
+    unit: &Unit,
+    units: &BTreeMap<String, Unit>,
+    enabled: bool,
+    default_target: &str,
+    mentions: &mut Vec<Mention>,
+) {
     let installed = unit.install.relations.iter().filter(|_| enabled);
     let written = unit
         .relations
@@ -370,9 +373,9 @@ fn mentioned(unit: &Unit, enabled: bool, default_target: &str, mentions: &mut Ve
         let other = targets::resolve(&name.value, default_target).to_owned();
         mentions.push(Mention { unit: unit.name.clone(), relation, other, origin });
     }
-    for (relation, other) in defaults::of(unit) {
-        let origin = Origin::Implied(DEFAULT_DEPENDENCIES);
-        mentions.push(Mention { unit: unit.name.clone(), relation, other: other.to_owned(), origin });
+    for implied::Implied { relation, other, why } in implied::of(unit, units) {
+        let origin = Origin::Implied(why);
+        mentions.push(Mention { unit: unit.name.clone(), relation, other, origin });
     }
 }
 

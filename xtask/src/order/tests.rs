@@ -233,19 +233,19 @@ fn what_only_hardware_would_start_is_enabled_in_vain_unless_its_target_is_enable
 
 #[test]
 fn each_kind_has_its_default_dependencies() {
-    for (name, kind, expected) in [
-        ("a.timer", Kind::Timer, "a.timer: wants ; requires sysinit; after sysinit; wave 2"),
-        ("a.path", Kind::Path, "a.path: wants ; requires sysinit; after sysinit; wave 2"),
-        ("a.slice", Kind::Slice, "a.slice: wants ; requires ; after ; wave 1"),
+    for (name, expected) in [
+        ("a.timer", "a.timer: wants ; requires sysinit; after sysinit; wave 2"),
+        ("a.path", "a.path: wants ; requires sysinit; after sysinit; wave 2"),
+        ("a.slice", "a.slice: wants ; requires ; after ; wave 1"),
     ] {
         let mut unit = target(name).with_default_dependencies();
-        unit.kind = kind;
+        unit.kind = check::default_kind(name.trim_start_matches("a.")).expect("a kind");
         let (graph, said) = graph_of(vec![unit], &MULTI_USER);
         assert_eq!(line(&graph, name), expected);
         assert_eq!(said, [""; 0]);
     }
     let mut timer = target("a.timer").with_default_dependencies().with(9, "WantedBy", &["timers.target"]);
-    timer.kind = Kind::Timer;
+    timer.kind = check::default_kind("timer").expect("a kind");
     let (graph, _) = graph_of(vec![timer], &MULTI_USER);
     assert_eq!(line(&graph, "timers.target"), "timers.target: wants a; requires ; after a; wave 3");
     assert!(line(&graph, "basic.target").starts_with("basic.target: wants timers;"));

@@ -11,7 +11,7 @@ use super::{
 use crate::{build, host::copy_folder};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 7] = [
+const ENDS: [(&str, &str, &str, &str); 12] = [
     ("ready", "active", "running", "success"),
     ("unready", "failed", "failed", "protocol"),
     ("forged", "failed", "failed", "timeout"),
@@ -19,16 +19,25 @@ const ENDS: [(&str, &str, &str, &str); 7] = [
     ("handover", "failed", "failed", "exit-code"),
     ("silent", "failed", "failed", "watchdog"),
     ("reloader", "active", "running", "success"),
+    ("forker", "active", "running", "success"),
+    ("liar", "failed", "failed", "timeout"),
+    ("limited", "failed", "failed", "timeout"),
+    ("idler", "active", "running", "success"),
+    ("named", "active", "running", "success"),
 ];
 
 /// Pieces of lines that have to be there.
-const LINES: [&[&str]; 9] = [
+const LINES: [&[&str]; 13] = [
     &["     Status: \"Serving\""],
     &["servant passed the barrier"],
     &["forged.service: Process ", "may not speak for it"],
     &["handover.service: Main process exited, code=exited, status=7"],
     &["servant WATCHDOG_USEC=500000"],
     &["silent.service: Watchdog timeout! Killing with ABRT."],
+    &["servant SERVICE_RESULT=watchdog"],
+    &["servant EXIT_CODE=killed"],
+    &["servant EXIT_STATUS=ABRT"],
+    &["limited.service: Service reached runtime time limit."],
     &["Reloaded reloader.service"],
     &["     Status: \"Reloaded\""],
     &["tomte: the unit is not active, or has no way to reload"],
@@ -53,5 +62,11 @@ pub fn run(words: &[&str]) -> Result<()> {
     for pieces in LINES {
         has_line(&finished, pieces)?;
     }
+    let main = report.unit("forker.service").and_then(|unit| unit.main_pid);
+    ensure!(main.is_some_and(|pid| pid != 0), "forker's daemon is not known");
+    let guessed = report.unit("guessed.service").context("no guessed.service in the report")?;
+    // Only a cgroup tells whose a process is that nobody has named.
+    let result = if words.is_empty() { "exit-code" } else { "success" };
+    ensure!(guessed.result.as_deref() == Some(result), "{guessed:?}");
     Ok(())
 }

@@ -2,15 +2,27 @@
 //! places and gives the value or a diagnostic that points at the offending characters. They know no key by name; the
 //! caller puts the key in front of the message.
 
+#![cfg_attr(not(test), allow(dead_code, unused_imports, reason = "the handlers of some come after them"))]
+
+pub mod address;
+pub mod calendar;
 pub mod capability;
 pub mod command;
+pub mod cpu_list;
+pub mod device;
 pub mod directory;
 pub mod environment;
+pub mod errno;
 pub mod exit_status;
+pub mod family;
+pub mod namespace;
+pub mod network;
 pub mod path;
 pub mod rlimit;
 pub mod scalar;
+pub mod scheduling;
 pub mod signal;
+pub mod size;
 pub mod specifier;
 pub mod time;
 pub mod unit_name;

@@ -2,7 +2,7 @@
 
 use tomte::table::Rlimit;
 
-use super::{scalar::decimal, time, wrong};
+use super::{scalar::decimal, size, time, wrong};
 use crate::{
     diag::{Code, Diagnostic},
     read::Text,
@@ -74,7 +74,7 @@ fn value(text: &Text, unit: Unit) -> Result<u64, Diagnostic> {
     }
     let (parsed, example) = match unit {
         Unit::Number => (decimal(text.as_str()).filter(|number| *number < u64::MAX), "a number"),
-        Unit::Bytes => (bytes(text.as_str()), "a number of bytes such as 4096 or 64M"),
+        Unit::Bytes => return size::bytes(text),
         Unit::Nice => {
             (nice(text.as_str()), "a nice level from -20 to +19 with its sign, or a raw limit from 0 to 40")
         }
@@ -84,32 +84,6 @@ fn value(text: &Text, unit: Unit) -> Result<u64, Diagnostic> {
     parsed.ok_or_else(|| {
         wrong(text, Code::ResourceLimit, format!("{:?}: expected {example}, or infinity", text.as_str()))
     })
-}
-
-fn digits(text: &str) -> Option<u64> {
-    let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    all.then(|| text.parse().ok()).flatten()
-}
-
-/// A size to the base of 1024, fractions allowed.
-fn bytes(text: &str) -> Option<u64> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, suffix) = text.split_at(end);
-    let shift = match suffix.trim_start_matches(' ') {
-        "" | "B" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        "T" => 40,
-        "P" => 50,
-        "E" => 60,
-        _ => return None,
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let parts = fraction.get(..fraction.len().min(9))?;
-    let scale = 10_u128.pow(u32::try_from(parts.len()).ok()?);
-    let units = u128::from(digits(whole)?) * scale + u128::from(digits(parts)?);
-    u64::try_from((units << shift) / scale).ok().filter(|bytes| *bytes < u64::MAX)
 }
 
 fn nice(text: &str) -> Option<u64> {

@@ -44,6 +44,19 @@ pub fn number(text: &Text) -> Result<u32, Diagnostic> {
     })
 }
 
+/// A boolean, or nothing: `None`, the default of the kernel or of something else.
+pub fn tristate(text: &Text) -> Result<Option<bool>, Diagnostic> {
+    if text.is_empty() { Ok(None) } else { boolean(text).map(Some) }
+}
+
+/// A share among neighbours, 1 to 10000 (cgroup-v2, "Weights").
+pub fn weight(text: &Text) -> Result<u64, Diagnostic> {
+    let weight = decimal(text.as_str()).filter(|weight| (1..=10_000).contains(weight));
+    weight.ok_or_else(|| {
+        wrong(text, Code::Number, format!("{:?}: expected a weight from 1 to 10000", text.as_str()))
+    })
+}
+
 /// An access mode in octal, at most `max`.
 pub fn mode(text: &Text, max: u16) -> Result<u16, Diagnostic> {
     let octal = !text.is_empty() && text.as_str().bytes().all(|byte| matches!(byte, b'0'..=b'7'));
@@ -78,6 +91,20 @@ mod tests {
             [("5", Some(5)), ("4294967295", Some(u32::MAX)), ("4294967296", None), ("-1", None), ("+1", None)]
         {
             assert_eq!(number(&text(word)).ok(), value, "{word}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_a_third_boolean_and_weights_have_bounds() {
+        for (word, value) in
+            [("", Some(None)), ("yes", Some(Some(true))), ("0", Some(Some(false))), ("x", None)]
+        {
+            assert_eq!(tristate(&text(word)).ok(), value, "{word}");
+        }
+        for (word, value) in
+            [("1", Some(1)), ("10000", Some(10_000)), ("0", None), ("10001", None), ("idle", None)]
+        {
+            assert_eq!(weight(&text(word)).ok(), value, "{word}");
         }
     }
 

@@ -50,6 +50,12 @@ pub fn span(text: &Text) -> Result<Micros, Diagnostic> {
     span_in(text, SECOND)
 }
 
+/// A timeout: 0 means none, as it always has (load-fragment.c, `config_parse_sec_fix_0`).
+pub fn timeout(text: &Text) -> Result<Micros, Diagnostic> {
+    let span = span(text)?;
+    Ok(if span == Micros::ZERO { Micros::FOREVER } else { span })
+}
+
 /// The same, where a bare number counts `bare` microseconds.
 pub fn span_in(text: &Text, bare: u64) -> Result<Micros, Diagnostic> {
     let written = text.as_str().trim_matches(is_blank);
@@ -127,6 +133,12 @@ pub fn shown(span: Micros) -> String {
 mod tests {
     use super::*;
     use crate::values::tests::text;
+
+    #[test]
+    fn a_timeout_of_nothing_is_none() {
+        assert_eq!(timeout(&text("0")), Ok(Micros::FOREVER));
+        assert_eq!(timeout(&text("1min")), Ok(Micros::from_secs(60)));
+    }
 
     #[test]
     fn spans_add_up() {

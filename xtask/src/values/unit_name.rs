@@ -2,7 +2,7 @@
 
 use tomte::table::Name;
 
-use super::wrong;
+use super::{path, wrong};
 use crate::{
     diag::{Code, Diagnostic},
     read::Text,
@@ -82,6 +82,44 @@ pub fn parse(text: &Text) -> Result<UnitName, Diagnostic> {
     UnitName::new(text.as_str()).map_err(|message| wrong(text, Code::UnitName, message))
 }
 
+/// What systemd-escape(1) makes of `text`: `/` becomes `-`, and what no unit name can hold, `\xHH`.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'/' => escaped.push('-'),
+            b'.' if at > 0 => escaped.push('.'),
+            b':' | b'_' => escaped.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    escaped
+}
+
+/// What `systemd-escape --path` makes of `path`, which has no `..`: slashes that say nothing are dropped.
+pub fn escape_path(path: &str) -> String {
+    let simple = path::simplify(path);
+    match simple.trim_start_matches('/') {
+        "" => "-".to_owned(),
+        relative => escape(relative),
+    }
+}
+
+/// The unit of the kind `suffix` that stands for `path`: `/dev/sda` and `swap` are `dev-sda.swap`.
+pub fn of_path(path: &str, suffix: &str) -> String {
+    format!("{}.{suffix}", escape_path(path))
+}
+
+/// The path that such a unit stands for; `None` if its name is no escaped path.
+pub fn path_of(name: &UnitName) -> Option<String> {
+    let path = match name.stem() {
+        "-" => "/".to_owned(),
+        stem => format!("/{}", unescape(stem)?),
+    };
+    (escape_path(&path) == name.stem()).then_some(path)
+}
+
 /// Undoes systemd-escape(1): `-` is `/`, `\xHH` a byte. `None` if it is no such escape or no UTF-8.
 pub fn unescape(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -127,6 +165,47 @@ mod tests {
         }
         for bad in ["", "a", "a.", ".service", "@a.service", "a.svc", "a b.service", "ä.service"] {
             assert!(UnitName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_escaped_as_systemd_does() {
+        for (text, escaped) in [
+            ("a/b", "a-b"),
+            ("-x", r"\x2dx"),
+            (".a", r"\x2ea"),
+            ("a.b", "a.b"),
+            ("ä", r"\xc3\xa4"),
+            ("/", "-"),
+            ("a@b", r"a\x40b"),
+            ("hello world\\", r"hello\x20world\x5c"),
+        ] {
+            assert_eq!(escape(text), escaped, "{text}");
+            assert_eq!(unescape(escaped).as_deref(), Some(text));
+        }
+        for (path, escaped) in [
+            ("/", "-"),
+            ("/home", "home"),
+            ("//home//lead/./x/", "home-lead-x"),
+            ("/.hidden", r"\x2ehidden"),
+            ("/a-b_c:d.e", r"a\x2db_c:d.e"),
+            ("/dev/disk/by-uuid/x", r"dev-disk-by\x2duuid-x"),
+        ] {
+            assert_eq!(escape_path(path), escaped, "{path}");
+            let name = UnitName::new(&of_path(path, "mount")).expect("a name");
+            assert_eq!(path_of(&name), Some(path::simplify(path)));
+        }
+        let none = UnitName::new(r"a--b.mount").expect("a name");
+        assert_eq!(path_of(&none), None, "no simplified path has two slashes in a row");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_escaped_is_a_name_and_comes_back(text in "\\PC{1,20}") {
+            let escaped = escape(&text);
+            proptest::prop_assert_eq!(unescape(&escaped), Some(text));
+            let name = UnitName::new(&format!("{escaped}.mount"));
+            proptest::prop_assert!(name.is_ok());
         }
     }
 

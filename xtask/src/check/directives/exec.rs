@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{exec as e, streams, view as v},
+    check::{exec as e, streams, system_calls as s, view as v},
     values::scalar,
 };
 
@@ -11,6 +11,7 @@ pub const PAGE: Page = Page { manual: "systemd.exec(5)", directives: DIRECTIVES 
 const IMAGES: &str = "images are not mounted for one service; `RootDirectory=` takes a directory";
 const LSM: &str = "no policy of a security module is loaded at boot; the other directives narrow without one";
 const NUMA: &str = "boards have one memory node; nothing is lost";
+const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
 const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
 const UTMP: &str = "there is no utmp to write to";
 
@@ -78,7 +79,7 @@ const DIRECTIVES: &[Directive] = &[
         Off::Empty,
         "there is no key of the machine to decrypt them with; `LoadCredential=` takes a file",
     ),
-    needed("LockPersonality", Off::No, boolean).narrowing(),
+    supported("LockPersonality", |d, a, _| s::lock_personality(d, a)).narrowing(),
     extra("LogExtraFields", text).unless(Off::Empty),
     extra("LogFilterPatterns", text).unless(Off::Empty),
     extra("LogLevelMax", text).unless(Off::Empty),
@@ -87,7 +88,8 @@ const DIRECTIVES: &[Directive] = &[
     extra("LogRateLimitIntervalSec", span),
     supported("LogsDirectory", e::directory),
     supported("LogsDirectoryMode", e::directory_mode),
-    needed("MemoryDenyWriteExecute", Off::No, boolean).narrowing(),
+    supported("MemoryDenyWriteExecute", |d, a, _| s::switch(d, a, |policy| &mut policy.write_execute))
+        .narrowing(),
     extra("MemoryKSM", boolean),
     supported("MountAPIVFS", v::mount_api),
     supported("MountFlags", v::mount_flags),
@@ -119,8 +121,9 @@ const DIRECTIVES: &[Directive] = &[
         put(&mut d.exec().view.processes_only, scalar::choice(&a.value, &[("all", false), ("pid", true)]))
     })
     .narrowing(),
-    needed("ProtectClock", Off::No, |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
-        .narrowing(),
+    supported("ProtectClock", |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
+        .narrowing()
+        .note("the clock's device can be read; setting it needs the capability that is gone"),
     supported("ProtectControlGroups", |d, a, _| {
         put(&mut d.exec().protect.control_groups, scalar::boolean(&a.value))
     })
@@ -130,15 +133,15 @@ const DIRECTIVES: &[Directive] = &[
         put(&mut d.exec().protect.hostname, scalar::boolean(&a.value))
     })
     .narrowing(),
-    needed("ProtectKernelLogs", Off::No, |d, a, _| {
+    supported("ProtectKernelLogs", |d, a, _| {
         put(&mut d.exec().protect.kernel_logs, scalar::boolean(&a.value))
     })
     .narrowing(),
-    needed("ProtectKernelModules", Off::No, |d, a, _| {
+    supported("ProtectKernelModules", |d, a, _| {
         put(&mut d.exec().protect.kernel_modules, scalar::boolean(&a.value))
     })
     .narrowing(),
-    needed("ProtectKernelTunables", Off::No, |d, a, _| {
+    supported("ProtectKernelTunables", |d, a, _| {
         put(&mut d.exec().protect.kernel_tunables, scalar::boolean(&a.value))
     })
     .narrowing(),
@@ -149,17 +152,20 @@ const DIRECTIVES: &[Directive] = &[
     supported("ReadWriteDirectories", v::read_write).narrowing(),
     supported("ReadWritePaths", v::read_write).narrowing(),
     supported("RemoveIPC", |d, a, _| put(&mut d.exec().remove_ipc, scalar::boolean(&a.value))).narrowing(),
-    needed("RestrictAddressFamilies", Off::Empty, text).narrowing(),
+    supported("RestrictAddressFamilies", s::address_families).narrowing().note(NO_WAY_ROUND),
     refused(
         "RestrictFileSystems",
         Off::Empty,
         "it needs the BPF LSM; `NoExecPaths=`, `InaccessiblePaths=` and `PrivateDevices=` narrow too",
     )
     .narrowing(),
-    needed("RestrictNamespaces", Off::No, text).narrowing(),
-    needed("RestrictRealtime", Off::No, boolean).narrowing(),
-    supported("RestrictSUIDSGID", |d, a, _| put(&mut d.exec().restrict_suid_sgid, scalar::boolean(&a.value)))
-        .narrowing(),
+    supported("RestrictNamespaces", s::namespaces).narrowing(),
+    supported("RestrictRealtime", |d, a, _| s::switch(d, a, |policy| &mut policy.realtime))
+        .narrowing()
+        .note("sched_setattr answers ENOSYS, too: it has the policy in memory"),
+    supported("RestrictSUIDSGID", |d, a, _| s::switch(d, a, |policy| &mut policy.suid_sgid))
+        .narrowing()
+        .note(NO_WAY_ROUND),
     supported("RootDirectory", v::root_directory).narrowing(),
     refused("RootEphemeral", Off::No, IMAGES).narrowing(),
     refused("RootHash", Off::Empty, IMAGES).narrowing(),
@@ -193,9 +199,12 @@ const DIRECTIVES: &[Directive] = &[
     supported("SyslogIdentifier", e::syslog_identifier),
     extra("SyslogLevel", text).unless(Off::Empty),
     extra("SyslogLevelPrefix", boolean),
-    needed("SystemCallArchitectures", Off::Empty, text).narrowing(),
-    needed("SystemCallErrorNumber", Off::Empty, text).narrowing(),
-    needed("SystemCallFilter", Off::Empty, text).narrowing(),
+    supported("SystemCallArchitectures", s::architectures).narrowing(),
+    supported("SystemCallErrorNumber", s::error_number).narrowing(),
+    supported("SystemCallFilter", s::filter)
+        .narrowing()
+        .note("with a list of what is allowed, calls newer than systemd 257 answer ENOSYS"),
+    supported("SystemCallLog", s::log),
     extra("TTYColumns", text).unless(Off::Empty),
     supported("TTYPath", e::tty_path),
     extra("TTYReset", boolean).unless(Off::No),

@@ -1,8 +1,6 @@
 //! systemd.service(5): [Service].
 
-use super::{
-    Directive, Off, Page, boolean, extra, inert, needed, number, put, refused, span, supported, text,
-};
+use super::{Directive, Off, Page, boolean, extra, inert, needed, number, put, refused, supported, text};
 use crate::{
     check::{relations::action, service as s},
     values::{scalar, time},
@@ -24,21 +22,21 @@ const DIRECTIVES: &[Directive] = &[
     supported("ExecStartPre", s::command),
     supported("ExecStop", s::command),
     supported("ExecStopPost", s::command),
-    extra("ExitType", |_, a, _| scalar::choice(&a.value, &[("main", ()), ("cgroup", ())]))
-        .unless(Off::Word("main")),
+    supported("ExitType", |d, a, _| {
+        put(&mut d.service().exit_with_last, scalar::choice(&a.value, &[("main", false), ("cgroup", true)]))
+    }),
     extra("FailureAction", action).unless(Off::Word("none")),
     extra("FileDescriptorStoreMax", number),
     extra("FileDescriptorStorePreserve", |_, a, _| {
         scalar::choice(&a.value, &[("no", ()), ("yes", ()), ("restart", ())])
     })
     .unless(Off::Word("no")),
-    extra("GuessMainPID", boolean),
+    supported("GuessMainPID", |d, a, _| put(&mut d.service().guess_main_pid, scalar::boolean(&a.value))),
     extra("NonBlocking", boolean).unless(Off::No),
     supported("NotifyAccess", s::notify_access),
     extra("OOMPolicy", |_, a, _| scalar::choice(&a.value, &[("continue", ()), ("stop", ()), ("kill", ())])),
     extra("OpenFile", text).unless(Off::Empty),
-    needed("PIDFile", Off::Empty, text)
-        .note("it goes with Type=forking; run the program in the foreground instead"),
+    supported("PIDFile", s::pid_file),
     supported("PermissionsStartOnly", s::permissions_start_only)
         .note("systemd has deprecated it: put + before the programs that it is about"),
     extra("RebootArgument", text),
@@ -50,7 +48,9 @@ const DIRECTIVES: &[Directive] = &[
     supported("RestartForceExitStatus", |d, a, _| {
         s::exit_status(&mut d.service().restart_force_exit_status, a)
     }),
-    extra("RestartMaxDelaySec", span),
+    supported("RestartMaxDelaySec", |d, a, _| {
+        put(&mut d.service().restart_delay_max, time::timeout(&a.value))
+    }),
     extra("RestartMode", |_, a, _| {
         scalar::choice(&a.value, &[("normal", ()), ("direct", ()), ("debug", ())])
     })
@@ -59,10 +59,12 @@ const DIRECTIVES: &[Directive] = &[
         s::exit_status(&mut d.service().restart_prevent_exit_status, a)
     }),
     supported("RestartSec", s::restart_sec),
-    extra("RestartSteps", number),
+    supported("RestartSteps", |d, a, _| put(&mut d.service().restart_steps, scalar::number(&a.value))),
     supported("RootDirectoryStartOnly", boolean).narrowing(),
-    extra("RuntimeMaxSec", span),
-    extra("RuntimeRandomizedExtraSec", span),
+    supported("RuntimeMaxSec", |d, a, _| put(&mut d.service().runtime_max, time::timeout(&a.value))),
+    supported("RuntimeRandomizedExtraSec", |d, a, _| {
+        put(&mut d.service().runtime_extra, time::span(&a.value))
+    }),
     needed("Sockets", Off::Empty, text).note("the service would not be given the sockets it expects"),
     extra("StartLimitAction", action).unless(Off::Word("none")),
     supported("StartLimitBurst", s::start_limit_burst_legacy),
@@ -71,15 +73,13 @@ const DIRECTIVES: &[Directive] = &[
     inert("SysVStartPriority", OBSOLETE),
     supported("TimeoutAbortSec", s::timeout_abort),
     supported("TimeoutSec", s::timeout),
-    extra("TimeoutStartFailureMode", |_, a, _| {
-        scalar::choice(&a.value, &[("terminate", ()), ("abort", ()), ("kill", ())])
-    })
-    .unless(Off::Word("terminate")),
+    supported("TimeoutStartFailureMode", |d, a, _| {
+        put(&mut d.service().start_failure_mode, s::failure_mode(a))
+    }),
     supported("TimeoutStartSec", s::timeout_start),
-    extra("TimeoutStopFailureMode", |_, a, _| {
-        scalar::choice(&a.value, &[("terminate", ()), ("abort", ()), ("kill", ())])
-    })
-    .unless(Off::Word("terminate")),
+    supported("TimeoutStopFailureMode", |d, a, _| {
+        put(&mut d.service().stop_failure_mode, s::failure_mode(a))
+    }),
     supported("TimeoutStopSec", s::timeout_stop),
     supported("Type", s::service_type),
     refused("USBFunctionDescriptors", Off::Empty, USB),

@@ -119,6 +119,7 @@ fn everything_of_the_service(service: &Service) {
     let kill = Kill {
         mode: KillMode::Mixed,
         signal: 3,
+        restart_signal: 3,
         final_signal: 9,
         watchdog_signal: 6,
         send_sighup: false,
@@ -147,7 +148,7 @@ fn everything_of_exec(exec: &Exec) {
         (exec.user.value.as_str(), exec.group.value.as_str(), groups),
         ("myappuser", "myappgroup", vec!["video"])
     );
-    assert!(!exec.dynamic_user && exec.no_new_privileges && exec.restrict_suid_sgid && exec.remove_ipc);
+    assert!(!exec.dynamic_user && exec.no_new_privileges && exec.system_calls.suid_sgid && exec.remove_ipc);
     assert_eq!(exec.environment, ["A=1", "B=two words", "C=everything"]);
     assert_eq!((exec.working_directory.as_str(), exec.working_directory_optional), ("/srv/everything", true));
     assert_eq!(exec.umask, 0o027);

@@ -1,0 +1,158 @@
+//! What the other types and times do: idle, dbus, `ExitType=`, `RuntimeMaxSec=`, failure modes, growing delays.
+
+use std::vec;
+
+use super::{
+    fixture::{service, target},
+    play::{Exited, Killed, Play},
+};
+use crate::{
+    supervisor::Until,
+    table::{CommandKind, FailureMode, Micros, Restart, ServiceType},
+    wire::Request,
+};
+
+const A: &str = "a.service";
+
+fn one(change: impl FnOnce(&mut super::ServicePlan)) -> Play {
+    Play::new(&[service(A).with(|s| {
+        s.timeout_start = Micros::from_secs(2);
+        s.timeout_stop = Micros::from_secs(3);
+        s.timeout_abort = Micros::from_secs(4);
+        change(s);
+    })])
+}
+
+fn with_idle(slow: ServiceType) -> Play {
+    let mut boot = target("multi-user.target");
+    (boot.wants, boot.after) = (vec![1, 2], vec![1, 2]);
+    let idle = service(A).with(|s| s.service_type = ServiceType::Idle);
+    let other = service("b.service").with(|s| (s.service_type, s.timeout_start) = (slow, Micros::FOREVER));
+    Play::new(&[boot, idle, other])
+}
+
+#[test]
+fn idle_waits_until_nobody_else_is_busy() {
+    let mut t = with_idle(ServiceType::Oneshot);
+    t.boot().at(4_000).expect("start b.service");
+    assert_eq!(t.state(A), "activating/start/success");
+    t.main("b.service", Exited(0)).expect("kill 15 b.service all; start a.service");
+    t.expect_log("started b.service; started a.service; started multi-user.target; boot");
+    let mut t = with_idle(ServiceType::Simple);
+    t.boot().expect("start b.service; start a.service");
+}
+
+#[test]
+fn idle_waits_five_seconds_at_most() {
+    let mut t = with_idle(ServiceType::Oneshot);
+    t.boot_until(Until::Idle).at(4_999).expect("start b.service").at(5_000).expect("start a.service");
+    let mut t = with_idle(ServiceType::Oneshot);
+    t.boot().ask(1, Request::Stop { name: A }).at(60_000).expect("start b.service; reply 1 done");
+}
+
+#[test]
+fn dbus_is_ready_when_its_program_runs() {
+    let mut t = one(|s| s.service_type = ServiceType::Dbus);
+    t.boot();
+    assert_eq!(t.state(A), "activating/start/success");
+    t.executed(A);
+    assert_eq!(t.state(A), "active/running/success");
+}
+
+#[test]
+fn a_service_that_exits_with_its_last_process_outlives_its_main_one() {
+    let mut t = one(|s| s.exit_with_last = true);
+    t.leaves_children = true;
+    t.boot().main(A, Exited(1)).expect("start a.service");
+    assert_eq!(t.state(A), "active/running/exit-code");
+    t.empty(A).expect("");
+    assert_eq!(t.state(A), "failed/failed/exit-code");
+}
+
+#[test]
+fn a_service_is_up_for_as_long_as_it_may() {
+    let limited = |s: &mut super::ServicePlan| {
+        s.runtime_max = Micros::from_secs(60);
+        s.commands.push((CommandKind::Stop, false));
+    };
+    let mut t = one(limited);
+    t.boot().at(59_999).expect("start a.service").at(60_000).expect("stop a.service");
+    t.control(A, Exited(0)).expect("kill 15 a.service all").main(A, Killed(15));
+    assert_eq!(t.state(A), "failed/failed/timeout");
+    let mut t = one(|s| {
+        limited(s);
+        s.runtime_extra = Micros::from_secs(1000);
+    });
+    let first = t.boot().at(60_000).expect("start a.service").supervisor.next_deadline().expect("an end").0;
+    assert!((60_000_000..1_060_000_000).contains(&first), "{first}");
+}
+
+#[test]
+fn what_comes_first_when_a_time_is_up_can_be_chosen() {
+    let hang = |mode| {
+        one(move |s| {
+            s.service_type = ServiceType::Exec;
+            s.start_failure_mode = mode;
+        })
+    };
+    for (mode, kill, sub) in [
+        (FailureMode::Terminate, "kill 15 a.service all", "stop-sigterm"),
+        (FailureMode::Abort, "kill 6 a.service all", "stop-watchdog"),
+        (FailureMode::Kill, "kill 9 a.service all", "stop-sigkill"),
+    ] {
+        let mut t = hang(mode);
+        t.boot().expect("start a.service").at(2_000).expect(kill);
+        assert_eq!(t.state(A), std::format!("deactivating/{sub}/timeout"));
+    }
+    let mut t = hang(FailureMode::Abort);
+    t.boot()
+        .at(5_999)
+        .expect("start a.service; kill 6 a.service all")
+        .at(6_000)
+        .expect("kill 9 a.service all");
+    // On the way down an abort follows a signal that is not heeded.
+    let mut t = one(|s| s.stop_failure_mode = FailureMode::Abort);
+    t.boot().ask(1, Request::Stop { name: A }).at(2_999).expect("start a.service; kill 15 a.service all");
+    t.at(3_000).expect("kill 6 a.service all").at(7_000).expect("kill 9 a.service all");
+    let mut t = one(|s| {
+        s.stop_failure_mode = FailureMode::Abort;
+        s.commands.push((CommandKind::StopPost, false));
+    });
+    t.boot().main(A, Exited(1)).expect("start a.service; kill 15 a.service all; stoppost a.service");
+    t.at(3_000).expect("kill 6 a.service all");
+    assert_eq!(t.state(A), "deactivating/final-watchdog/exit-code");
+    t.at(7_000).expect("kill 9 a.service all");
+    // Nobody is killed for good if nobody is to be.
+    let mut t = one(|s| {
+        s.service_type = ServiceType::Exec;
+        (s.start_failure_mode, s.kill.send_sigkill) = (FailureMode::Kill, false);
+    });
+    t.boot().at(2_000).expect("start a.service; kill 15 a.service all");
+    assert_eq!(t.state(A), "deactivating/final-sigterm/timeout");
+}
+
+#[test]
+fn a_restart_may_have_a_signal_of_its_own() {
+    let mut t = one(|s| s.kill.restart_signal = 10);
+    t.boot().ask(1, Request::Restart { name: A }).expect("start a.service; kill 10 a.service all");
+    t.main(A, Killed(10)).expect("start a.service; reply 1 done");
+    t.ask(1, Request::Stop { name: A }).expect("kill 15 a.service all");
+}
+
+#[test]
+fn restarts_come_slower_and_slower() {
+    let mut t = one(|s| {
+        s.restart = Restart::Always;
+        (s.restart_steps, s.restart_growth) = (2, 3.0);
+        (s.restart_delay, s.restart_delay_max) = (Micros::from_secs(10), Micros::from_secs(90));
+    });
+    t.boot().expect("start a.service");
+    for at in [10_000, 40_000, 130_000, 220_000] {
+        t.main(A, Exited(0))
+            .expect("kill 15 a.service all")
+            .at(at - 1)
+            .expect("")
+            .at(at)
+            .expect("start a.service");
+    }
+}
