@@ -8,6 +8,7 @@ mod namespaces {
     mod directories;
     mod harness;
     mod identity;
+    mod isolation;
     mod privileges;
     mod process;
     mod sandbox;

@@ -5,7 +5,6 @@ use heapless::Deque;
 use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd,
-        errno::Text,
         poll::{Poll, READY_MAX},
         raw::process::Ending,
         report::{self, Reading, Report},
@@ -230,7 +229,7 @@ impl Kernel {
             Ok(count) => self.ready_count = count,
             Err(errno) => {
                 // Cannot happen with descriptors of one's own; if it does, PID 1 goes on at a pace that burns nothing.
-                log::error(format_args!("cannot wait: {}", Text(errno)));
+                log::error_of(errno, format_args!("cannot wait"));
                 linux::clock::sleep_us(100_000);
                 self.unreaped = true;
             }

@@ -44,7 +44,7 @@ pub(super) fn prepare() {
 pub(super) fn to_kmsg() {
     match console::open_kmsg() {
         Ok(()) => TO_KMSG.store(true, Ordering::Relaxed),
-        Err(errno) => warn(format_args!("cannot open /dev/kmsg, logging to the console: {}", Text(errno))),
+        Err(errno) => warn_of(errno, format_args!("cannot open /dev/kmsg, logging to the console")),
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn output() -> Option<OwnedFd> {
     match console::duplicate(is_kmsg()) {
         Ok(output) => Some(output),
         Err(errno) => {
-            warn(format_args!("no log for services, their output goes to /dev/null: {}", Text(errno)));
+            warn_of(errno, format_args!("no log for services, their output goes to /dev/null"));
             None
         }
     }
@@ -76,6 +76,18 @@ pub(super) fn warn(text: fmt::Arguments<'_>) {
     ::log::warn!("{text}");
 }
 
+/// Logs an error of the kernel's: what could not be done, and why.
+#[inline(never)]
+pub(super) fn error_of(errno: Errno, what: fmt::Arguments<'_>) {
+    error(format_args!("{what}: {}", Text(errno)));
+}
+
+/// Logs a warning of that sort.
+#[inline(never)]
+pub(super) fn warn_of(errno: Errno, what: fmt::Arguments<'_>) {
+    warn(format_args!("{what}: {}", Text(errno)));
+}
+
 /// Logs what happened.
 #[inline(never)]
 pub(super) fn info(text: fmt::Arguments<'_>) {
@@ -84,7 +96,7 @@ pub(super) fn info(text: fmt::Arguments<'_>) {
 
 /// Writes one line where messages go.
 pub(super) fn line(level: Level, text: fmt::Arguments<'_>) {
-    let priority = match level {
+    let priority: u64 = match level {
         Level::Error => 3,
         Level::Warn => 4,
         Level::Info => 6,
@@ -105,7 +117,7 @@ pub(super) fn emergency(text: fmt::Arguments<'_>, machine: bool) {
     }
 }
 
-fn write_kmsg(priority: u8, text: fmt::Arguments<'_>) -> bool {
+fn write_kmsg(priority: u64, text: fmt::Arguments<'_>) -> bool {
     let mut line = Line::default();
     let _ = write!(line, "<{priority}>tomte: {text}");
     console::write_kmsg(line.bytes())
@@ -170,6 +182,7 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         }
         Log::MainExited(id, exit) => warn(format_args!("{}: Main process exited, {}.", name(id), Exit(exit))),
         Log::RestartScheduled(id, count) => {
+            let count = u64::from(count);
             info(format_args!("{}: Scheduled restart job, restart counter is at {count}.", name(id)));
         }
         Log::StartLimitHit(id) => error(format_args!("{}: Start request repeated too quickly.", name(id))),
@@ -223,7 +236,7 @@ impl fmt::Display for Named<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.unit(self.1) {
             Some(unit) => unit.name.fmt(f),
-            None => write!(f, "unit {}", self.1.0),
+            None => write!(f, "unit {}", u64::from(self.1.0)),
         }
     }
 }
@@ -235,7 +248,7 @@ impl fmt::Display for Described<'_, '_> {
         match self.0.unit(self.1) {
             Some(unit) if unit.description.is_empty() => unit.name.fmt(f),
             Some(unit) => write!(f, "{} - {}", unit.name, unit.description),
-            None => write!(f, "unit {}", self.1.0),
+            None => write!(f, "unit {}", u64::from(self.1.0)),
         }
     }
 }
@@ -260,7 +273,7 @@ struct Exit(ExitStatus);
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            ExitStatus::Exited(code) => write!(f, "code=exited, status={code}"),
+            ExitStatus::Exited(code) => write!(f, "code=exited, status={}", u64::from(code)),
             ExitStatus::Killed(signal) | ExitStatus::Dumped(signal) => {
                 write!(f, "code={}, status={}", self.0.code(), SignalName(signal))
             }

@@ -9,15 +9,15 @@ use crate::{
         BorrowedFd,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Stdio, View,
-            Words,
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Stdio, Users,
+            View, Words,
         },
         signals,
     },
     supervisor::{Pid, Slot, Spawn},
     table::{
-        Board, Command, Content, Directories, DirectoryKind, Exec, Micros, Mount, NotifyAccess, Preserve,
-        Privilege, Propagation, Service, Stdin, Stdout, Unit,
+        Board, Command, Content, Directories, DirectoryKind, Exec, Micros, Mount, Namespaces, NotifyAccess,
+        Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Service, Stdin, Stdout, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -39,35 +39,41 @@ pub(super) struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
+    #[inline(never)] // a frame of its own
     pub(super) fn new(service: &Service<'t>, spawn: &Spawn) -> Self {
         let exec = &service.exec;
-        let directories = exec.directories.iter().map(directory);
-        let rlimits = exec.rlimits.iter().map(|limit| linux_plan::Rlimit {
-            resource: limit.resource,
-            soft: limit.soft,
-            hard: limit.hard,
-        });
+        let mut parts = Self {
+            directories: Vec::new(),
+            rlimits: Vec::new(),
+            mounts: Vec::new(),
+            main_pid: String::new(),
+            watchdog: String::new(),
+            exit_status: String::new(),
+        };
         // `Table::open` has checked the counts against the capacities.
-        let directories = directories.take(DirectoryKind::ALL.len()).collect();
-        let rlimits = rlimits.take(RLIMITS_MAX).collect();
-        let mounts = exec.view.mounts.iter().map(mount).take(MOUNTS_MAX).collect();
-        let mut main_pid = String::new();
+        for setting in exec.directories.iter() {
+            let _ = parts.directories.push(directory(setting));
+        }
+        for Rlimit { resource, soft, hard } in exec.rlimits.iter() {
+            let _ = parts.rlimits.push(linux_plan::Rlimit { resource, soft, hard });
+        }
+        for setting in exec.view.mounts.iter() {
+            let _ = parts.mounts.push(mount(setting));
+        }
         if let Some(Pid(pid)) = spawn.main_pid {
-            let _ = write!(main_pid, "{pid}");
+            let _ = write!(parts.main_pid, "{}", u64::from(pid));
         }
-        let mut watchdog = String::new();
         if let Some(Micros(span)) = watched(service, spawn) {
-            let _ = write!(watchdog, "{span}");
+            let _ = write!(parts.watchdog, "{span}");
         }
-        let mut exit_status = String::new();
         let _ = match spawn.outcome.and_then(|outcome| outcome.exit) {
-            Some(ExitStatus::Exited(code)) => write!(exit_status, "{code}"),
+            Some(ExitStatus::Exited(code)) => write!(parts.exit_status, "{}", u64::from(code)),
             Some(ExitStatus::Killed(signal) | ExitStatus::Dumped(signal)) => {
-                write!(exit_status, "{}", signals::Name(signal))
+                write!(parts.exit_status, "{}", signals::Name(signal))
             }
             None => Ok(()),
         };
-        Self { directories, rlimits, mounts, main_pid, watchdog, exit_status }
+        parts
     }
 
     /// Variables about this start.
@@ -101,6 +107,7 @@ impl<'t> Parts<'t> {
     }
 
     /// The whole plan.
+    #[inline(never)] // a frame of its own
     pub(super) fn plan<'a>(
         &'a self,
         board: &Board<'a>,
@@ -109,23 +116,24 @@ impl<'t> Parts<'t> {
         start: Start<'a>,
     ) -> Plan<'a> {
         let Start { command, spawn, extra, tmp_token, log, cgroup } = start;
+        // What takes a call comes first: all else would wait for it on the stack.
+        let argv = words(command.argv.as_bytes());
+        let environment = Environment {
+            manager: words(board.environment.as_bytes()),
+            extra,
+            own_pid: if self.watchdog.is_empty() { &[] } else { &["WATCHDOG_PID"] },
+            unit: words(exec.environment.as_bytes()),
+        };
+        let supplementary = words(exec.supplementary_groups.as_bytes());
+        let (stdout, stderr) = (output(exec.stdout, log), output(exec.stderr, log));
         Plan {
             unit: unit.name.as_str(),
-            command: linux_plan::Command {
-                path: command.path,
-                argv: words(command.argv.as_bytes()),
-                expand: command.expand,
-            },
-            environment: Environment {
-                manager: words(board.environment.as_bytes()),
-                extra,
-                own_pid: if self.watchdog.is_empty() { &[] } else { &["WATCHDOG_PID"] },
-                unit: words(exec.environment.as_bytes()),
-            },
+            command: linux_plan::Command { path: command.path, argv, expand: command.expand },
+            environment,
             identity: Identity {
                 user: exec.user,
                 group: exec.group,
-                supplementary: words(exec.supplementary_groups.as_bytes()),
+                supplementary,
                 dynamic: exec.dynamic_user.then_some(Dynamic {
                     uid: spawn.uid,
                     gid: if exec.group_identity == exec.user_identity { None } else { spawn.gid },
@@ -148,6 +156,9 @@ impl<'t> Parts<'t> {
                 propagation: propagation(exec.view.propagation),
                 tmp_token,
             },
+            namespaces: namespaces(exec),
+            scheduling: scheduling(exec),
+            inherit_keyring: exec.inherit_keyring,
             limits: Limits {
                 umask: exec.umask,
                 rlimits: &self.rlimits,
@@ -155,6 +166,7 @@ impl<'t> Parts<'t> {
                 ambient: exec.ambient_capabilities,
                 no_new_privileges: exec.no_new_privileges,
                 filter: exec.filter.and_then(|id| board.filter(id)).map_or(&[], |filter| filter.program),
+                secure_bits: exec.secure_bits,
             },
             working_directory: exec.working_directory,
             working_directory_optional: exec.working_directory_optional,
@@ -163,8 +175,8 @@ impl<'t> Parts<'t> {
                     Stdin::Null => Input::Null,
                     Stdin::Tty => Input::Tty,
                 },
-                output: output(exec.stdout, log),
-                error: output(exec.stderr, log),
+                output: stdout,
+                error: stderr,
                 tty_path: exec.tty_path,
             },
             ignore_sigpipe: exec.ignore_sigpipe,
@@ -218,6 +230,32 @@ const fn propagation(propagation: Propagation) -> linux_plan::Propagation {
     }
 }
 
+const fn namespaces<'a>(exec: &Exec<'a>) -> linux_plan::Namespaces<'a> {
+    let Namespaces { network, ipc, processes, hostname, users, network_path, ipc_path } = exec.namespaces;
+    let users = match users {
+        PrivateUsers::No => Users::Host,
+        PrivateUsers::Own => Users::Own,
+        PrivateUsers::Identity => Users::Identity,
+    };
+    linux_plan::Namespaces { network, ipc, processes, hostname, users, network_path, ipc_path }
+}
+
+const fn scheduling<'a>(exec: &Exec<'a>) -> linux_plan::Scheduling<'a> {
+    let wanted = exec.scheduling;
+    linux_plan::Scheduling {
+        nice: wanted.nice,
+        policy: wanted.policy,
+        priority: wanted.priority,
+        reset_on_fork: wanted.reset_on_fork,
+        affinity: wanted.affinity,
+        io_priority: wanted.io_priority,
+        personality: wanted.personality,
+        oom_score_adjust: wanted.oom_score_adjust,
+        coredump_filter: wanted.coredump_filter,
+        timer_slack: wanted.timer_slack,
+    }
+}
+
 const fn output(kind: Stdout, log: Option<BorrowedFd<'_>>) -> Output<'_> {
     match (kind, log) {
         (Stdout::Inherit, _) => Output::Inherit,
@@ -228,12 +266,8 @@ const fn output(kind: Stdout, log: Option<BorrowedFd<'_>>) -> Output<'_> {
 }
 
 /// `RuntimeDirectory=`: one setting at most.
-pub(super) fn runtime_directories_of<'t>(exec: &Exec<'t>) -> impl Iterator<Item = Directory<'t>> + use<'t> {
-    exec.directories
-        .iter()
-        .map(directory)
-        .filter(|setting| setting.kind == LinuxDirectoryKind::Runtime)
-        .take(1)
+pub(super) fn runtime_directory_of<'t>(exec: &Exec<'t>) -> Option<Directory<'t>> {
+    exec.directories.iter().map(directory).find(|setting| setting.kind == LinuxDirectoryKind::Runtime)
 }
 
 fn directory(setting: Directories<'_>) -> Directory<'_> {

@@ -21,12 +21,27 @@ impl<'a> Words<'a> {
 
     /// The strings, in order.
     pub fn iter(self) -> impl Iterator<Item = &'a CStr> + Clone {
-        self.0.split_inclusive(|&byte| byte == 0).filter_map(|word| CStr::from_bytes_with_nul(word).ok())
+        Strings(self.0)
     }
 
     /// Whether there are none.
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// The strings of [`Words`] that are not handed out yet.
+#[derive(Clone)]
+struct Strings<'a>(&'a [u8]);
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = &'a CStr;
+
+    #[inline(never)] // every list is walked
+    fn next(&mut self) -> Option<Self::Item> {
+        let string = CStr::from_bytes_until_nul(self.0).ok()?;
+        self.0 = self.0.get(string.count_bytes().saturating_add(1)..).unwrap_or_default();
+        Some(string)
     }
 }
 
@@ -49,6 +64,12 @@ pub struct Plan<'a> {
     pub runtime_directory_preserved: bool,
     /// What it sees of the file system.
     pub view: View<'a>,
+    /// What else it shares with nobody.
+    pub namespaces: Namespaces<'a>,
+    /// How much of the machine it gets.
+    pub scheduling: Scheduling<'a>,
+    /// `KeyringMode=`: whether it has PID 1's session keyring instead of an empty one.
+    pub inherit_keyring: bool,
     /// What it may do.
     pub limits: Limits<'a>,
     /// `WorkingDirectory=`: a path, `~` for the user's home, or empty for `/`.
@@ -207,6 +228,62 @@ pub enum Propagation {
     Private,
 }
 
+/// Namespaces besides that of mounts. With [`Namespaces::default`] all are PID 1's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Namespaces<'a> {
+    /// `PrivateNetwork=`: a network with nothing but `lo`.
+    pub network: bool,
+    /// `PrivateIPC=`.
+    pub ipc: bool,
+    /// `PrivatePIDs=`: it is the first process of its own.
+    pub processes: bool,
+    /// `ProtectHostname=`.
+    pub hostname: bool,
+    /// `PrivateUsers=`.
+    pub users: Users,
+    /// `NetworkNamespacePath=`, or empty.
+    pub network_path: &'a str,
+    /// `IPCNamespacePath=`, or empty.
+    pub ipc_path: &'a str,
+}
+
+/// `PrivateUsers=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Users {
+    /// The host's.
+    #[default]
+    Host,
+    /// Root and the unit's own user.
+    Own,
+    /// The first 65536, as themselves.
+    Identity,
+}
+
+/// What a process can say about its share of the machine. What is `None` or empty stays as PID 1 has it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scheduling<'a> {
+    /// `Nice=`, plus 20.
+    pub nice: Option<u8>,
+    /// `CPUSchedulingPolicy=`: the kernel's SCHED number.
+    pub policy: Option<u8>,
+    /// `CPUSchedulingPriority=`.
+    pub priority: u8,
+    /// `CPUSchedulingResetOnFork=`.
+    pub reset_on_fork: bool,
+    /// `CPUAffinity=`: bit n of byte m is processor 8 m + n.
+    pub affinity: &'a [u8],
+    /// `IOSchedulingClass=` in the top three bits, `IOSchedulingPriority=` in the rest.
+    pub io_priority: Option<u16>,
+    /// `Personality=`: the kernel's PER number.
+    pub personality: Option<u32>,
+    /// `OOMScoreAdjust=`, as the kernel's file takes it.
+    pub oom_score_adjust: &'a str,
+    /// `CoredumpFilter=`, likewise.
+    pub coredump_filter: &'a str,
+    /// `TimerSlackNSec=`, likewise.
+    pub timer_slack: &'a str,
+}
+
 /// What the process may do.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
@@ -222,6 +299,8 @@ pub struct Limits<'a> {
     pub no_new_privileges: bool,
     /// The filter of its system calls: struct sock_filter of linux/filter.h, one after the other. Empty for none.
     pub filter: &'a [u8],
+    /// `SecureBits=`: the kernel's SECBIT flags.
+    pub secure_bits: u8,
 }
 
 impl Default for Limits<'_> {
@@ -234,6 +313,7 @@ impl Default for Limits<'_> {
             ambient: 0,
             no_new_privileges: false,
             filter: &[],
+            secure_bits: 0,
         }
     }
 }

@@ -8,7 +8,7 @@ use rustix::{
 
 use super::{
     child,
-    plan::Plan,
+    plan::{Plan, Privilege},
     raw::{
         process::{self, Forked},
         signal,
@@ -41,7 +41,8 @@ pub fn spawn(plan: &Plan<'_>) -> Result<Child, Failure> {
     let (report, reporter) = step(plan, Step::Pipe, report_pipe)?;
     // No signal may find the child with the parent's handlers; the child unblocks them just before it executes.
     let mask = step(plan, Step::Clone, || signal::set_mask(u64::MAX))?;
-    let forked = process::fork(plan.cgroup);
+    let processes = plan.namespaces.processes && plan.privilege != Privilege::Full;
+    let forked = process::fork_into(plan.cgroup, processes);
     if matches!(forked, Ok(Forked::Child)) {
         child::run(plan, reporter.as_fd());
     }

@@ -24,6 +24,22 @@ pub enum Step {
     Stdout,
     /// `StandardError=`.
     Stderr,
+    /// `OOMScoreAdjust=`.
+    OomScore,
+    /// `CoredumpFilter=`.
+    CoreDumps,
+    /// `CPUSchedulingPolicy=`.
+    Policy,
+    /// `Nice=`.
+    Nice,
+    /// `CPUAffinity=`.
+    Affinity,
+    /// `IOSchedulingClass=`.
+    IoPriority,
+    /// `TimerSlackNSec=`.
+    TimerSlack,
+    /// `Personality=`.
+    Personality,
     /// `RuntimeDirectory=`.
     RuntimeDirectory,
     /// `StateDirectory=`.
@@ -38,16 +54,22 @@ pub enum Step {
     Environment,
     /// A session keyring of its own.
     Keyring,
-    /// The mount namespace.
+    /// The network namespace.
+    Network,
+    /// The mount namespace, and those of IPC and the hostname.
     Namespace,
     /// `UMask=` and `Limit*=`.
     Limits,
     /// The supplementary groups and the group.
     Groups,
+    /// The user namespace.
+    PrivateUsers,
     /// `CapabilityBoundingSet=`.
     BoundingSet,
     /// The user.
     Ids,
+    /// `SecureBits=`.
+    SecureBits,
     /// `AmbientCapabilities=`.
     AmbientCapabilities,
     /// `WorkingDirectory=`.
@@ -64,9 +86,17 @@ pub enum Step {
     Exec,
 }
 
+/// The words for them, in their order: one string is smaller than a table of strings.
+const NAMES: &str = "\
+    pipe clone signals session user group identity stdin stdout stderr oom-score core-dumps scheduling- \
+    policy nice cpu-affinity io-priority timer-slack personality runtime-directory state-directory \
+    cache-directory logs-directory configuration-directory environment keyring network namespace limits \
+    groups private-users bounding-set ids secure-bits ambient-capabilities working-directory no-new- \
+    privileges seccomp close-descriptors signal-mask exec";
+
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 40] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -77,6 +107,14 @@ impl Step {
         Self::Stdin,
         Self::Stdout,
         Self::Stderr,
+        Self::OomScore,
+        Self::CoreDumps,
+        Self::Policy,
+        Self::Nice,
+        Self::Affinity,
+        Self::IoPriority,
+        Self::TimerSlack,
+        Self::Personality,
         Self::RuntimeDirectory,
         Self::StateDirectory,
         Self::CacheDirectory,
@@ -84,11 +122,14 @@ impl Step {
         Self::ConfigurationDirectory,
         Self::Environment,
         Self::Keyring,
+        Self::Network,
         Self::Namespace,
         Self::Limits,
         Self::Groups,
+        Self::PrivateUsers,
         Self::BoundingSet,
         Self::Ids,
+        Self::SecureBits,
         Self::AmbientCapabilities,
         Self::WorkingDirectory,
         Self::NoNewPrivileges,
@@ -109,38 +150,8 @@ impl Step {
     }
 
     /// The word for it in messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pipe => "pipe",
-            Self::Clone => "clone",
-            Self::Signals => "signals",
-            Self::Session => "session",
-            Self::User => "user",
-            Self::Group => "group",
-            Self::Identity => "identity",
-            Self::Stdin => "stdin",
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-            Self::RuntimeDirectory => "runtime-directory",
-            Self::StateDirectory => "state-directory",
-            Self::CacheDirectory => "cache-directory",
-            Self::LogsDirectory => "logs-directory",
-            Self::ConfigurationDirectory => "configuration-directory",
-            Self::Environment => "environment",
-            Self::Keyring => "keyring",
-            Self::Namespace => "namespace",
-            Self::Limits => "limits",
-            Self::Groups => "groups",
-            Self::BoundingSet => "bounding-set",
-            Self::Ids => "ids",
-            Self::AmbientCapabilities => "ambient-capabilities",
-            Self::WorkingDirectory => "working-directory",
-            Self::NoNewPrivileges => "no-new-privileges",
-            Self::Seccomp => "seccomp",
-            Self::CloseDescriptors => "close-descriptors",
-            Self::SignalMask => "signal-mask",
-            Self::Exec => "exec",
-        }
+    pub fn name(self) -> &'static str {
+        NAMES.split(' ').nth(usize::from(self.index())).unwrap_or_default()
     }
 
     /// The exit code of a child that failed here: systemd.exec(5), "Process Exit Codes". The parent's steps have no
@@ -150,7 +161,7 @@ impl Step {
             Self::Clone | Self::Pipe | Self::Environment => 204, // MEMORY
             Self::Signals | Self::SignalMask => 207,
             Self::Session => 220,
-            Self::User | Self::Identity | Self::Ids => 217,
+            Self::User | Self::Identity | Self::PrivateUsers | Self::Ids => 217,
             Self::Group | Self::Groups => 216,
             Self::Stdin => 208,
             Self::Stdout => 209,
@@ -162,7 +173,16 @@ impl Step {
             Self::ConfigurationDirectory => 241,
             Self::Keyring => 237,
             Self::Namespace => 226,
-            Self::Limits => 205,
+            Self::Network => 225,
+            Self::Limits | Self::CoreDumps => 205,
+            Self::OomScore => 206,
+            Self::Policy => 214,
+            Self::Nice => 201,
+            Self::Affinity => 215,
+            Self::IoPriority => 211,
+            Self::TimerSlack => 212,
+            Self::Personality => 230,
+            Self::SecureBits => 213,
             Self::BoundingSet | Self::AmbientCapabilities => 218,
             Self::WorkingDirectory => 200,
             Self::NoNewPrivileges => 227,
@@ -185,7 +205,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(29), None);
+        assert_eq!(Step::from_index(40), None);
     }
 
     #[test]

@@ -17,6 +17,14 @@ impl Instant {
             None => None,
         }
     }
+
+    /// The earlier of two moments that may never come.
+    pub(super) fn earlier(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
 }
 
 /// A process id. Never 0 or 1.

@@ -74,24 +74,25 @@ pub use shutdown::SHUTDOWN_TIMEOUT;
 /// (handing in each answer as it comes), wait for the next event or [`Supervisor::next_deadline`]. When the deadline
 /// has passed, [`Event::Deadline`] gets its turn among the other events.
 #[derive(Debug)]
+#[repr(C)] // small fields first: what is within 128 bytes of the beginning takes three bytes less at every use
 pub struct Supervisor<'t> {
-    table: Option<Table<'t>>,
-    units: Vec<Record, UNITS_MAX>,
-    /// What the units say of themselves, by unit.
-    texts: Vec<notice::Text, UNITS_MAX>,
-    /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
-    nowhere: Record,
-    /// Units about which something may be due.
-    dirty: UnitSet,
-    /// Whose turn it is.
-    turn: u16,
     now: Instant,
-    pool: Pool,
-    clients: Clients,
-    run: Run,
+    table: Option<Table<'t>>,
     /// What happened that cannot, and where; told once for each.
     impossible: Option<(&'static str, UnitId)>,
     impossible_count: u32,
+    /// Whose turn it is.
+    turn: u16,
+    run: Run,
+    /// Units about which something may be due.
+    dirty: UnitSet,
+    /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
+    nowhere: Record,
+    clients: Clients,
+    pool: Pool,
+    units: Vec<Record, UNITS_MAX>,
+    /// What the units say of themselves, by unit.
+    texts: Vec<notice::Text, UNITS_MAX>,
 }
 
 /// What looking at a unit has led to.
@@ -131,7 +132,8 @@ impl<'t> Supervisor<'t> {
         self.units.clear();
         self.texts.clear();
         for _ in 0..table.unit_count() {
-            if self.units.push(Record::new()).is_err() || self.texts.push(notice::Text::new()).is_err() {
+            if self.units.push(self.nowhere.clone()).is_err() || self.texts.push(notice::Text::new()).is_err()
+            {
                 break; // `Table::open` refuses more than UNITS_MAX
             }
         }
@@ -228,8 +230,8 @@ impl<'t> Supervisor<'t> {
         if self.run.has_left() {
             return None;
         }
-        let units = self.units.iter().filter_map(Record::deadline).min();
-        [units, self.run.deadline()].into_iter().flatten().min()
+        let first = self.run.deadline();
+        self.units.iter().fold(first, |first, unit| Instant::earlier(first, unit.deadline()))
     }
 
     /// How often something happened that cannot.

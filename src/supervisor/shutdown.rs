@@ -119,7 +119,7 @@ impl Run {
             Exit::Stopping { deadline, late: false, .. } => deadline,
             Exit::None | Exit::Stopping { .. } | Exit::Left => None,
         };
-        [report, exit].into_iter().flatten().min()
+        Instant::earlier(report, exit)
     }
 }
 

@@ -35,8 +35,16 @@ record! {
         pub no_new_privileges: bool,
         /// `PrivateTmp=`.
         pub private_tmp: PrivateTmp,
+        /// `SecureBits=`: the kernel's SECBIT flags.
+        pub secure_bits: u8,
+        /// `KeyringMode=inherit`.
+        pub inherit_keyring: bool,
         /// What the processes see of the file system.
         pub view: View<'t>,
+        /// What else they share with nobody.
+        pub namespaces: Namespaces<'t>,
+        /// How much of the machine they get.
+        pub scheduling: Scheduling<'t>,
         /// What `SystemCallFilter=` and its kind let through, all in one.
         pub filter: Option<FilterId>,
         /// `RemoveIPC=`.
@@ -163,6 +171,93 @@ choice! {
         Slave,
         Private,
     }
+}
+
+record! {
+    /// Namespaces besides that of mounts.
+    pub struct Namespaces<'t> {
+        /// `PrivateNetwork=`.
+        pub network: bool,
+        /// `PrivateIPC=`.
+        pub ipc: bool,
+        /// `PrivatePIDs=`.
+        pub processes: bool,
+        /// `ProtectHostname=`.
+        pub hostname: bool,
+        /// `PrivateUsers=`.
+        pub users: PrivateUsers,
+        /// `NetworkNamespacePath=`, or empty.
+        pub network_path: &'t str,
+        /// `IPCNamespacePath=`, or empty.
+        pub ipc_path: &'t str,
+    }
+}
+
+impl Namespaces<'_> {
+    /// PID 1's.
+    pub const HOST: Self = Self {
+        network: false,
+        ipc: false,
+        processes: false,
+        hostname: false,
+        users: PrivateUsers::No,
+        network_path: "",
+        ipc_path: "",
+    };
+}
+
+choice! {
+    /// `PrivateUsers=`.
+    pub enum PrivateUsers {
+        /// The host's.
+        No,
+        /// Root and the unit's own user.
+        Own,
+        /// The first 65536, as themselves.
+        Identity,
+    }
+}
+
+record! {
+    /// What a process can say about its share of the machine. What is `None` or empty stays as PID 1 has it.
+    pub struct Scheduling<'t> {
+        /// `Nice=`, plus 20.
+        pub nice: Option<u8>,
+        /// `CPUSchedulingPolicy=`: the kernel's SCHED number.
+        pub policy: Option<u8>,
+        /// `CPUSchedulingPriority=`.
+        pub priority: u8,
+        /// `CPUSchedulingResetOnFork=`.
+        pub reset_on_fork: bool,
+        /// `CPUAffinity=`: bit n of byte m is processor 8 m + n.
+        pub affinity: &'t [u8],
+        /// `IOSchedulingClass=` in the top three bits, `IOSchedulingPriority=` in the rest.
+        pub io_priority: Option<u16>,
+        /// `Personality=`: the kernel's PER number.
+        pub personality: Option<u32>,
+        /// `OOMScoreAdjust=`, as the kernel's file takes it.
+        pub oom_score_adjust: &'t str,
+        /// `CoredumpFilter=`, likewise.
+        pub coredump_filter: &'t str,
+        /// `TimerSlackNSec=`, likewise.
+        pub timer_slack: &'t str,
+    }
+}
+
+impl Scheduling<'_> {
+    /// As PID 1 has it.
+    pub const UNSET: Self = Self {
+        nice: None,
+        policy: None,
+        priority: 0,
+        reset_on_fork: false,
+        affinity: &[],
+        io_priority: None,
+        personality: None,
+        oom_score_adjust: "",
+        coredump_filter: "",
+        timer_slack: "",
+    };
 }
 
 record! {

@@ -30,12 +30,14 @@ pub const ENVIRONMENT_MAX: usize = 128;
 pub const DIRECTORIES_MAX: usize = 16;
 /// `SupplementaryGroups=` of one unit.
 pub const GROUPS_MAX: usize = 32;
-/// Conditions of one unit. A child tells by its exit status which one did not hold.
-pub const CONDITIONS_MAX: usize = 64;
+/// Bytes of `CPUAffinity=`: 8192 processors, the kernel's most.
+pub const AFFINITY_BYTES_MAX: usize = 1024;
 /// Mounts of one unit's view of the file system.
 pub const MOUNTS_MAX: usize = 128;
 /// Settings in one unit's posture.
 pub const POSTURE_MAX: usize = 64;
+/// Conditions of one unit. A child tells by its exit status which one did not hold.
+pub const CONDITIONS_MAX: usize = 64;
 /// A path, NUL included: the kernel's PATH_MAX.
 pub const PATH_BYTES_MAX: usize = 4096;
 /// Resource limits of one unit: the kernel's RLIM_NLIMITS.

@@ -45,8 +45,8 @@ pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};
 pub use exec::{
-    Content, Directories, DirectoryKind, Exec, Mount, Preserve, PrivateTmp, Propagation, Rlimit, Stdin,
-    Stdout, View,
+    Content, Directories, DirectoryKind, Exec, Mount, Namespaces, Preserve, PrivateTmp, PrivateUsers,
+    Propagation, Rlimit, Scheduling, Stdin, Stdout, View,
 };
 pub use list::{IdList, List, StrList};
 pub use unit::{
@@ -140,7 +140,9 @@ impl fmt::Display for OpenError {
             Self::NotATable => f.write_str("not a table"),
             Self::Truncated => f.write_str("truncated"),
             Self::TooLarge(limit) => write!(f, "larger than {limit} allows"),
-            Self::Schema(found) => write!(f, "schema {found}, this tomte reads {SCHEMA}"),
+            Self::Schema(found) => {
+                write!(f, "schema {}, this tomte reads {}", u64::from(found), u64::from(SCHEMA))
+            }
             Self::Arch(found) => {
                 let name = |arch: Option<Arch>| arch.map_or("an unknown architecture", Arch::as_str);
                 write!(f, "made for {}, this is {}", name(found), name(Arch::NATIVE))

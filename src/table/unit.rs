@@ -58,6 +58,11 @@ pub enum Kind<'t> {
 }
 
 impl<'t> Read<'t> for Kind<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Target
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         if bool::read(from) { Self::Service(Service::read(from)) } else { Self::Target }
     }

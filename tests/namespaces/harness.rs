@@ -5,7 +5,7 @@
     reason = "unshare is unsafe in rustix: here it moves one test thread to namespaces of its own"
 )]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::mpsc, thread};
 
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -13,10 +13,13 @@ use rustix::{
     mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_move},
     pipe::{PipeFlags, pipe_with},
     process::{WaitId, WaitIdOptions, geteuid, waitid},
-    thread::{UnshareFlags, unshare_unsafe},
+    thread::{UnshareFlags, gettid, unshare_unsafe},
 };
 use tomte::linux::{
-    plan::{Command, Environment, Identity, Limits, Output, Plan, Privilege, Stdio, View, Words},
+    plan::{
+        Command, Environment, Identity, Limits, Namespaces, Output, Plan, Privilege, Scheduling, Stdio, View,
+        Words,
+    },
     raw::seccomp,
     report::{self, Reading, Report},
     spawn::{self, spawn},
@@ -75,6 +78,22 @@ fn own_devices() {
     fs::remove_dir("/tmp/dev").expect("/tmp/dev");
 }
 
+/// Calls `act` with the path of a network namespace that is nobody's but a thread's.
+pub(super) fn with_other_network(act: impl FnOnce(&'static str)) {
+    let (told, tell) = mpsc::channel();
+    let (stop, stopped) = mpsc::channel::<()>();
+    let holder = thread::spawn(move || {
+        // SAFETY: a network separates neither descriptors nor memory from the other threads.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("a network");
+        let (process, thread) = (std::process::id(), gettid().as_raw_nonzero());
+        told.send(format!("/proc/{process}/task/{thread}/ns/net")).expect("somebody listens");
+        stopped.recv().expect_err("nothing is sent");
+    });
+    act(tell.recv().expect("a path").leak());
+    drop(stop);
+    holder.join().expect("a thread that ends");
+}
+
 /// Makes system call `number` answer ENOSYS to this thread and its children, as an older kernel would.
 pub(super) fn take_away_call(number: u32) {
     seccomp::load(&filter_without(number)).expect("a filter for this thread");
@@ -105,6 +124,9 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         directories: &[],
         runtime_directory_preserved: false,
         view: View::default(),
+        namespaces: Namespaces::default(),
+        scheduling: Scheduling::default(),
+        inherit_keyring: false,
         limits: Limits::default(),
         working_directory: "",
         working_directory_optional: false,

@@ -7,8 +7,9 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 use tomte::table::{
     Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
     FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name,
-    NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege, Propagation, Restart, Service, ServiceType,
-    StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    Namespaces, NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege, Propagation, Restart, Scheduling,
+    Service, ServiceType, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids,
+    list, strings,
 };
 
 /// PID 1's own.
@@ -289,7 +290,11 @@ impl Lists {
             ambient_capabilities: 0,
             no_new_privileges: false,
             private_tmp: plan.private_tmp,
+            secure_bits: 0,
+            inherit_keyring: false,
             view: VIEW,
+            namespaces: Namespaces::HOST,
+            scheduling: Scheduling::UNSET,
             filter: None,
             remove_ipc: false,
             directories: List::new(&self.directories),

@@ -11,9 +11,11 @@ mod environment;
 mod exec;
 mod identity;
 mod mounts;
+mod namespaces;
 mod place;
 mod privileges;
 mod remount;
+mod scheduling;
 mod session;
 mod stdio;
 
@@ -42,7 +44,7 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 27] = [
+pub const STEPS: [(Step, Act); 38] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -51,6 +53,14 @@ pub const STEPS: [(Step, Act); 27] = [
     (Step::Stdin, stdio::connect_input),
     (Step::Stdout, stdio::connect_output),
     (Step::Stderr, stdio::connect_error),
+    (Step::OomScore, scheduling::adjust_oom_score),
+    (Step::CoreDumps, scheduling::filter_core_dumps),
+    (Step::Policy, scheduling::set_policy),
+    (Step::Nice, scheduling::set_nice),
+    (Step::Affinity, scheduling::set_affinity),
+    (Step::IoPriority, scheduling::set_io_priority),
+    (Step::TimerSlack, scheduling::set_timer_slack),
+    (Step::Personality, scheduling::set_personality),
     (Step::RuntimeDirectory, directories::make_runtime),
     (Step::StateDirectory, directories::make_state),
     (Step::CacheDirectory, directories::make_cache),
@@ -58,11 +68,14 @@ pub const STEPS: [(Step, Act); 27] = [
     (Step::ConfigurationDirectory, directories::make_configuration),
     (Step::Environment, environment::gather),
     (Step::Keyring, session::join_keyring),
-    (Step::Namespace, mounts::enter),
+    (Step::Network, namespaces::enter_network),
+    (Step::Namespace, namespaces::enter),
     (Step::Limits, privileges::limit),
     (Step::Groups, privileges::change_groups),
+    (Step::PrivateUsers, namespaces::enter_users),
     (Step::BoundingSet, privileges::drop_bounding_set),
     (Step::Ids, privileges::change_user),
+    (Step::SecureBits, privileges::set_secure_bits),
     (Step::AmbientCapabilities, privileges::raise_ambient),
     (Step::WorkingDirectory, session::change_directory),
     (Step::NoNewPrivileges, privileges::forbid_new_privileges),

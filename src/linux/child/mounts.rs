@@ -19,7 +19,6 @@ use rustix::{
         mount_move, move_mount, open_tree, unmount,
     },
     process::{chdir, chroot, fchdir, pivot_root, umask},
-    thread::{UnshareFlags, unshare_unsafe},
 };
 
 use super::{
@@ -29,7 +28,7 @@ use super::{
 };
 use crate::linux::{
     path::PathBuffer,
-    plan::{Content, Mount, Plan, Privilege, Propagation},
+    plan::{Content, Mount, Plan, Propagation},
     private_tmp::PrivateTmpName,
     raw::mount::{NODEV, NOEXEC, NOSUID, RDONLY, set_attributes_recursive},
     tree,
@@ -72,18 +71,10 @@ impl Root<'_> {
     }
 }
 
-/// Makes the namespace, if the plan asks for one.
-pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
+/// Makes the mounts of the plan in a namespace that was entered just now.
+pub(super) fn make(work: &mut Work<'_>) -> Result<(), Errno> {
     let plan = work.plan;
-    if plan.privilege == Privilege::Full || !plan.view.own && plan.view.mounts.is_empty() {
-        return Ok(());
-    }
     umask(Mode::empty()); // `Limits` sets the unit's
-    #[expect(unsafe_code, reason = "unshare could take memory or descriptors away from other threads")]
-    // SAFETY: NEWNS takes neither, and this process has one thread.
-    unsafe {
-        unshare_unsafe(UnshareFlags::NEWNS)?;
-    }
     // What the host mounts later still shows; nothing that is done here goes back.
     mount_change(c"/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
 

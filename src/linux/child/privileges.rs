@@ -5,9 +5,10 @@ use rustix::{
     io::Errno,
     process::{Resource, Rlimit, getrlimit, setrlimit, umask},
     thread::{
-        CapabilitySet, CapabilitySets, capabilities, configure_capability_in_ambient_set,
-        remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
-        set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+        CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities,
+        configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
+        set_capabilities_secure_bits, set_keep_capabilities, set_no_new_privs, set_thread_groups,
+        set_thread_res_gid, set_thread_res_uid,
     },
 };
 
@@ -98,6 +99,10 @@ pub(super) fn change_user(work: &mut Work<'_>) -> Result<(), Errno> {
     // Without no_new_privs a filter can only be loaded with CAP_SYS_ADMIN, and it is loaded later.
     kept.set(CapabilitySet::SYS_ADMIN, needs_filter(work) && !work.plan.limits.no_new_privileges);
     kept |= ambient;
+    kept.set(
+        CapabilitySet::SETPCAP,
+        work.plan.limits.secure_bits != 0 || kept.contains(CapabilitySet::SETPCAP),
+    );
     let uid = work.who.uid.map(Uid::from_raw);
     let leaving_root = uid.is_some_and(|uid| !uid.is_root());
     if leaving_root {
@@ -114,6 +119,16 @@ pub(super) fn change_user(work: &mut Work<'_>) -> Result<(), Errno> {
         set_capabilities(None, CapabilitySets { inheritable: sets.inheritable | ambient, ..sets })?;
     }
     Ok(())
+}
+
+/// `SecureBits=`.
+pub(super) fn set_secure_bits(work: &mut Work<'_>) -> Result<(), Errno> {
+    if work.plan.limits.secure_bits == 0 || work.plan.privilege == Privilege::Full {
+        return Ok(());
+    }
+    set_capabilities_secure_bits(CapabilitiesSecureBits::from_bits_retain(
+        work.plan.limits.secure_bits.into(),
+    ))
 }
 
 fn hold(kept: CapabilitySet, inheritable: CapabilitySet) -> Result<(), Errno> {

@@ -36,8 +36,11 @@ pub(super) fn start(_work: &mut Work<'_>) -> Result<(), Errno> {
     setsid().map(|_| ())
 }
 
-/// An empty keyring instead of PID 1's: systemd's `KeyringMode=private`, its default.
-pub(super) fn join_keyring(_work: &mut Work<'_>) -> Result<(), Errno> {
+/// `KeyringMode=`: an empty keyring instead of PID 1's, unless it is to be PID 1's.
+pub(super) fn join_keyring(work: &mut Work<'_>) -> Result<(), Errno> {
+    if work.plan.inherit_keyring {
+        return Ok(());
+    }
     match keyring::join_new_session() {
         // A kernel without keys, or a container whose filter denies them to everybody in it.
         Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => Ok(()),

@@ -5,8 +5,8 @@
 use core::{ffi::CStr, mem};
 
 use linux_raw_sys::general::{
-    __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_waitid, CLONE_INTO_CGROUP, CLONE_PIDFD,
-    P_ALL, WEXITED, WNOHANG, clone_args,
+    __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_waitid, CLONE_INTO_CGROUP,
+    CLONE_NEWPID, CLONE_PIDFD, P_ALL, WEXITED, WNOHANG, clone_args,
 };
 use rustix::{
     fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
@@ -50,10 +50,19 @@ pub enum Forked {
 /// The parent goes on at once: kernel-costs.md says why this is no vfork. The child of a program with several threads
 /// has one: it may not wait for locks that another thread held, so it uses no heap and no libc; nothing here does.
 pub fn fork(cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errno> {
+    fork_with(cgroup, 0)
+}
+
+/// The same; with `new_processes` the child is the first of a namespace of its own.
+pub fn fork_into(cgroup: Option<BorrowedFd<'_>>, new_processes: bool) -> Result<Forked, Errno> {
+    fork_with(cgroup, if new_processes { CLONE_NEWPID } else { 0 })
+}
+
+fn fork_with(cgroup: Option<BorrowedFd<'_>>, flags: u32) -> Result<Forked, Errno> {
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args is plain numbers, and all zeroes is the documented "nothing special".
     let mut args: clone_args = unsafe { mem::zeroed() };
-    args.flags = u64::from(CLONE_PIDFD);
+    args.flags = u64::from(CLONE_PIDFD | flags);
     args.pidfd = (&raw mut pidfd).expose_provenance() as u64;
     args.exit_signal = SIGCHLD;
     if let Some(cgroup) = cgroup {

@@ -187,6 +187,15 @@ impl Parts {
             ambient_capabilities: 1 << 10,
             no_new_privileges: true,
             private_tmp: PrivateTmp::Disconnected,
+            secure_bits: 3,
+            inherit_keyring: true,
+            namespaces: Namespaces { network: true, users: PrivateUsers::Own, ..Namespaces::HOST },
+            scheduling: Scheduling {
+                nice: Some(25),
+                affinity: &[5],
+                oom_score_adjust: "-5",
+                ..Scheduling::UNSET
+            },
             view: View {
                 own: true,
                 root: "",

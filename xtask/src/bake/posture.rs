@@ -1,7 +1,7 @@
 //! The settings that narrow what a unit's processes may do, as `tomte posture` and the report name them. A service runs
 //! only if every one of them was applied.
 
-use tomte::table::PrivateTmp;
+use tomte::table::{PrivateTmp, PrivateUsers};
 
 use crate::model::{Exec, ProtectHome, ProtectSystem};
 
@@ -41,7 +41,9 @@ pub(super) fn of(exec: &Exec) -> Vec<String> {
         (namespaces.network, "PrivateNetwork=yes"),
         (namespaces.ipc, "PrivateIPC=yes"),
         (namespaces.pids, "PrivatePIDs=yes"),
-        (namespaces.users, "PrivateUsers=yes"),
+        (namespaces.users == PrivateUsers::Own, "PrivateUsers=yes"),
+        (namespaces.users == PrivateUsers::Identity, "PrivateUsers=identity"),
+        (exec.secure_bits != 0, "SecureBits="),
         (!namespaces.network_path.is_empty(), "NetworkNamespacePath="),
         (!namespaces.ipc_path.is_empty(), "IPCNamespacePath="),
         (view.private_mounts, "PrivateMounts=yes"),

@@ -7,7 +7,8 @@ use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Service, StrList, Unit, UnitId, View,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Scheduling, Service,
+    StrList, Unit, UnitId, View,
 };
 
 use super::{
@@ -21,6 +22,7 @@ use crate::{
     model, mounts,
     order::{Graph, Node},
     seccomp::Program,
+    values,
 };
 
 /// What units have in common, and name by a number.
@@ -187,7 +189,11 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         ambient_capabilities: exec.ambient_capabilities,
         no_new_privileges: exec.no_new_privileges,
         private_tmp: exec.private_tmp,
+        secure_bits: exec.secure_bits,
+        inherit_keyring: exec.inherit_keyring,
         view: view(arena, exec)?,
+        namespaces: namespaces(exec),
+        scheduling: scheduling(arena, &exec.scheduling),
         filter: shared.filters.of(&exec.system_calls),
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
@@ -200,6 +206,51 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         ignore_sigpipe: exec.ignore_sigpipe,
         posture: strings(arena, posture::of(exec))?,
     })
+}
+
+/// The record of the namespaces besides that of mounts.
+fn namespaces(exec: &model::Exec) -> Namespaces<'_> {
+    let wanted = &exec.namespaces;
+    Namespaces {
+        network: wanted.network,
+        ipc: wanted.ipc,
+        processes: wanted.pids,
+        hostname: exec.protect.hostname,
+        users: wanted.users,
+        network_path: &wanted.network_path,
+        ipc_path: &wanted.ipc_path,
+    }
+}
+
+/// The record of the share of the machine.
+fn scheduling<'a>(arena: &'a Bump, wanted: &model::Scheduling) -> Scheduling<'a> {
+    /// Without a level: the kernel's default.
+    const IO_LEVEL: u8 = 4;
+    let mut affinity = vec![0_u8; wanted.affinity.last().map_or(0, |last| usize::from(*last) / 8 + 1)];
+    for processor in &wanted.affinity {
+        affinity[usize::from(*processor) / 8] |= 1 << (processor % 8);
+    }
+    let io = wanted.io_class.is_some() || wanted.io_priority.is_some();
+    // A level without a class is of the class that has levels (load-fragment.c).
+    let (class, level) = (wanted.io_class.unwrap_or(2), wanted.io_priority.unwrap_or(IO_LEVEL));
+    // A priority counts for policies that have them; setting any of the three sets all (exec-invoke.c).
+    let asked = wanted.policy.is_some() || wanted.priority.is_some() || wanted.reset_on_fork;
+    let policy = asked.then(|| wanted.policy.unwrap_or(0));
+    let realtime = policy.is_some_and(values::scheduling::is_realtime);
+    let priority = if realtime { wanted.priority.unwrap_or(1).max(1) } else { 0 };
+    let text = |number: Option<String>| arena.alloc_str(&number.unwrap_or_default());
+    Scheduling {
+        nice: wanted.nice.map(|nice| (i16::from(nice) + 20) as u8),
+        policy,
+        priority,
+        reset_on_fork: wanted.reset_on_fork,
+        affinity: arena.alloc_slice_copy(&affinity),
+        io_priority: io.then(|| u16::from(class) << 13 | u16::from(level)),
+        personality: wanted.personality,
+        oom_score_adjust: text(wanted.oom_score_adjust.map(|score| score.to_string())),
+        coredump_filter: text(wanted.coredump_filter.map(|filter| format!("{filter:#x}"))),
+        timer_slack: text(wanted.timer_slack.map(|slack| slack.to_string())),
+    }
 }
 
 /// The record of what the processes see of the file system.

@@ -113,6 +113,37 @@ pub fn ambient_capabilities(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `KeyringMode=`.
+pub fn keyring_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let choices = [("inherit", true), ("private", false), ("shared", false)];
+    d.exec().inherit_keyring = scalar::choice(&a.value, &choices)?;
+    let shared = a.value.as_str() == "shared";
+    let message = "KeyringMode=\"shared\" is not supported by this tomte";
+    let problem = || wrong(&a.value, Code::NotYet, message);
+    cx.later(a, shared.then(|| problem().help("KeyringMode=private gives the service an empty keyring")));
+    Ok(())
+}
+
+/// `SecureBits=`: adds, or takes all back.
+pub fn secure_bits(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    const BITS: [(&str, u8); 6] = [
+        ("noroot", 1 << 0),
+        ("noroot-locked", 1 << 1),
+        ("no-setuid-fixup", 1 << 2),
+        ("no-setuid-fixup-locked", 1 << 3),
+        ("keep-caps", 1 << 4),
+        ("keep-caps-locked", 1 << 5),
+    ];
+    let bits = &mut d.exec().secure_bits;
+    if a.value.is_empty() {
+        *bits = 0;
+    }
+    for word in word::list(&a.value)? {
+        *bits |= scalar::choice(&word, &BITS)?;
+    }
+    Ok(())
+}
+
 /// `PrivateTmp=`.
 pub fn private_tmp(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.exec().private_tmp = match a.value.as_str() {

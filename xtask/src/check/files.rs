@@ -39,6 +39,17 @@ pub struct Link {
     pub relation: Relation,
 }
 
+/// A drop-in of no unit.
+#[derive(Clone, Debug)]
+pub struct Loose {
+    /// The drop-in as if it were a unit's file.
+    pub found: Found,
+    /// What its directory is called after.
+    pub unit: String,
+    /// Whether that stands for any number of units.
+    pub of_many: bool,
+}
+
 /// All that was found.
 #[derive(Debug, Default)]
 pub struct Files {
@@ -52,6 +63,8 @@ pub struct Files {
     pub links: Vec<Link>,
     /// The drop-ins in each `.d` directory, by its name.
     drop_ins: BTreeMap<String, Vec<PathBuf>>,
+    /// Those among them that lie in a directory that was given: each should belong to a unit.
+    given_drop_ins: Vec<(String, PathBuf)>,
 }
 
 /// What a name stands for.
@@ -66,22 +79,22 @@ enum Entry {
 /// Looks at `paths`: unit files, and directories of unit files. A later file of the same name replaces an earlier one.
 pub fn collect(paths: &[PathBuf], sink: &mut Diagnostics) -> Files {
     let mut search = Search { files: Files::default(), entries: BTreeMap::new(), sink };
-    let mut roots: Vec<&Path> = Vec::new();
+    let mut roots: Vec<(&Path, bool)> = Vec::new();
     for path in paths {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !path.exists() && !path.is_symlink() {
             search.error(Code::NoSuchPath, format!("{}: no such file or directory", path.display()));
         } else if path.is_dir() {
-            roots.push(path);
+            roots.push((path, true));
             search.directory(path);
         } else {
-            roots.push(parent);
+            roots.push((parent, false));
             search.file(path, true);
         }
     }
     let mut seen = BTreeSet::new();
-    for root in roots.into_iter().filter(|root| seen.insert(*root)) {
-        search.drop_in_folders(root);
+    for (root, given) in roots.into_iter().filter(|root| seen.insert(*root)) {
+        search.drop_in_folders(root, given);
     }
     search.finish()
 }
@@ -187,7 +200,7 @@ impl Search<'_> {
         let found = path.metadata();
         let is_null = target.as_deref() == Some(Path::new("/dev/null"));
         if is_null || found.as_ref().is_ok_and(|found| found.is_file() && found.len() == 0) {
-            self.warning(Code::Masked, format!("{}: masked", path.display()));
+            self.sink.push(Diagnostic::note(Code::Masked, format!("{}: masked", path.display())));
             return Some(Entry::Masked);
         }
         let target_name =
@@ -220,8 +233,8 @@ impl Search<'_> {
         }
     }
 
-    /// Remembers the drop-ins in the `.d` directories of `root`.
-    fn drop_in_folders(&mut self, root: &Path) {
+    /// Remembers the drop-ins in the `.d` directories of `root`, which was `given` as a whole.
+    fn drop_in_folders(&mut self, root: &Path, given: bool) {
         for folder in self.list(root) {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let of_units = name
@@ -230,7 +243,12 @@ impl Search<'_> {
             if of_units && self.is_directory(&folder) {
                 let files = self.list(&folder).into_iter();
                 let files = files.filter(|file| file.extension().is_some_and(|end| end == "conf"));
-                self.files.drop_ins.entry(name).or_default().extend(files);
+                for file in files {
+                    if given {
+                        self.files.given_drop_ins.push((name.clone(), file.clone()));
+                    }
+                    self.files.drop_ins.entry(name.clone()).or_default().push(file);
+                }
             }
         }
     }
@@ -269,7 +287,31 @@ impl Search<'_> {
 }
 
 impl Files {
-    /// The drop-ins of a unit: of its kind, of its dashed prefixes, of its template, of itself; by file name, whatever
+    /// The drop-ins that `is_used` by no unit, each with a name that its unit could have, and whether it is meant for
+    /// that unit alone.
+    pub fn loose_drop_ins(&self, is_used: impl Fn(&Path) -> bool) -> Vec<Loose> {
+        let loose = |(folder, file): &(String, PathBuf)| {
+            let stem = folder.strip_suffix(".d")?;
+            let (prefix, suffix) = stem.rsplit_once('.').unwrap_or(("", stem));
+            let of_many = prefix.is_empty() || prefix.ends_with('-');
+            // What stands for the rest of the name, or for the instance, is nobody's.
+            let name = match prefix.strip_suffix('@') {
+                Some(prefix) => format!("{prefix}@instance.{suffix}"),
+                None if of_many => format!("{prefix}unit.{suffix}"),
+                None => stem.to_owned(),
+            };
+            let name = UnitName::new(&name).ok().filter(|name| KINDS.contains(&name.suffix))?;
+            Some(Loose {
+                found: Found { name, file: file.clone(), drop_ins: Vec::new() },
+                unit: stem.to_owned(),
+                of_many,
+            })
+        };
+        self.given_drop_ins.iter().filter(|(_, file)| !is_used(file)).filter_map(loose).collect()
+    }
+
+    /// The drop-ins of a unit: of its kind, of its dashed prefixes, of its template, of other names that links give it,
+    /// of itself; by file name, whatever
     /// directory they are in, and one of the same name closer to the unit replaces one farther off.
     pub fn drop_ins(&self, name: &UnitName) -> Vec<PathBuf> {
         let mut folders = vec![format!("{}.d", name.suffix)];
@@ -280,6 +322,8 @@ impl Files {
                 .map(|prefix| format!("{prefix}.{}.d", name.suffix)),
         );
         folders.extend(name.template().map(|template| format!("{template}.d")));
+        let aliases = self.aliases.iter().filter(|(_, unit)| *unit == name.full);
+        folders.extend(aliases.map(|(alias, _)| format!("{alias}.d")));
         folders.push(format!("{}.d", name.full));
         let mut found: BTreeMap<Option<&OsStr>, &PathBuf> = BTreeMap::new();
         for file in folders.iter().filter_map(|folder| self.drop_ins.get(folder)).flatten() {

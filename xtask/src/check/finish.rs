@@ -25,6 +25,10 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
     if draft.unit.start_limit.burst == 0 {
         draft.unit.start_limit.interval = Micros::ZERO; // either zero means no limit (ratelimit.h)
     }
+    if draft.permissions_start_only {
+        let others = draft.service().commands.iter_mut().filter(|(kind, _)| *kind != CommandKind::Start);
+        others.for_each(|(_, command)| command.privilege = Privilege::Full);
+    }
     match name.suffix {
         "service" => service(&mut draft, cx),
         "socket" => socket::finish(&mut draft, name, cx),
@@ -49,12 +53,7 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
     let (written_abort, written_signal) = (draft.timeout_abort, draft.restart_signal);
-    let permissions_start_only = draft.permissions_start_only;
     let service = draft.service();
-    if permissions_start_only {
-        let others = service.commands.iter_mut().filter(|(kind, _)| *kind != CommandKind::Start);
-        others.for_each(|(_, command)| command.privilege = Privilege::Full);
-    }
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
     let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{
     Image, assemble, cx_of,
     files::{Files, Found},
+    fragment,
     triggered::template_of,
 };
 use crate::{
@@ -43,6 +44,7 @@ pub fn units(files: &Files, image: &Image, sink: &mut Diagnostics) -> Vec<Unit> 
         asked.extend(loader.default_instance(template).iter().map(at_once));
     }
     loader.instances(asked);
+    loader.loose_drop_ins();
     loader.units
 }
 
@@ -79,6 +81,25 @@ impl Loader<'_> {
         cx.failed = files.iter().any(|file| file.damaged);
         let sections = files.iter().flat_map(|file| &file.sections);
         Some(assemble(found, sections, cx, self.sink))
+    }
+
+    /// Looks at the drop-ins of units that are not there: what they say may be wrong all the same.
+    fn loose_drop_ins(&mut self) {
+        let files = self.files;
+        let sink = &*self.sink;
+        for loose in files.loose_drop_ins(|file| sink.has_read(file)) {
+            let file = self.reader.file(&loose.found.file, self.sink);
+            if self.reader.is_exhausted() {
+                return;
+            }
+            fragment(&loose.found, &file.sections, cx_of(&loose.found, self.shell), self.sink);
+            let known = |unit: &Unit| unit.name == loose.unit;
+            if !loose.of_many && !self.units.iter().any(known) {
+                let message =
+                    format!("{}: there is no {} to add this to", loose.found.file.display(), loose.unit);
+                self.sink.push(Diagnostic::warning(Code::LooseDropIn, message));
+            }
+        }
     }
 
     /// The instance that the template itself names. Its own problems count even if nobody uses it.
@@ -124,7 +145,7 @@ impl Loader<'_> {
         }
         for template in files.templates.iter().filter(|template| !used.contains(&template.name.full)) {
             let message = format!("{}: no unit names an instance of this template", template.file.display());
-            self.sink.push(Diagnostic::warning(Code::UnusedTemplate, message));
+            self.sink.push(Diagnostic::note(Code::UnusedTemplate, message));
         }
     }
 }

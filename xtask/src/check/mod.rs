@@ -15,6 +15,7 @@ mod mount;
 mod owners;
 mod relations;
 mod resource;
+mod scheduling;
 mod service;
 mod socket;
 mod streams;
@@ -65,10 +66,10 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     }
     units.sort_by(|one, other| one.name.cmp(&other.name));
     image.check(&units, sink);
-    owners::check(&units, sink);
     if paths.iter().any(|path| path.is_dir()) {
         triggered::check(&units, &files, sink);
     }
+    owners::check(&units, sink);
     units
 }
 
@@ -130,11 +131,7 @@ fn assemble<'s>(
     mut cx: Cx,
     sink: &mut Diagnostics,
 ) -> (Unit, String) {
-    let mut draft = Draft::new(&found.name, &found.file);
-    for section in sections {
-        known::section(&section.name, found.name.suffix, &mut cx);
-        take(section, &found.name, &mut draft, &mut cx);
-    }
+    let mut draft = draft(found, sections, &mut cx);
     let default_instance = std::mem::take(&mut draft.default_instance);
     let mut unit = finish::unit(draft, &found.name, &mut cx);
     suspicious::unit(&unit, &mut cx);
@@ -142,6 +139,27 @@ fn assemble<'s>(
     unit.later = cx.lacking.drain(..).map(|(_, problem)| problem).collect();
     cx.drain(sink);
     (unit, default_instance)
+}
+
+/// Checks sections that make no whole unit.
+fn fragment<'s>(
+    found: &Found,
+    sections: impl IntoIterator<Item = &'s Section>,
+    mut cx: Cx,
+    sink: &mut Diagnostics,
+) {
+    draft(found, sections, &mut cx);
+    cx.drain(sink);
+}
+
+/// What all the sections say.
+fn draft<'s>(found: &Found, sections: impl IntoIterator<Item = &'s Section>, cx: &mut Cx) -> Draft {
+    let mut draft = Draft::new(&found.name, &found.file);
+    for section in sections {
+        known::section(&section.name, found.name.suffix, cx);
+        take(section, &found.name, &mut draft, cx);
+    }
+    draft
 }
 
 /// Applies every assignment of one section.

@@ -249,8 +249,7 @@ fn prefixes_say_how_a_command_runs() {
 fn what_would_narrow_and_does_not_is_an_error() {
     for (lines, message) in [
         ("PrivateDevices=yes", "Error PrivateDevices= is not enforced"),
-        ("PrivateUsers=yes", "Error PrivateUsers= is not enforced"),
-        ("PrivatePIDs=yes", "Error PrivatePIDs= is not enforced"),
+        ("IPAddressDeny=any", "Error IPAddressDeny= is not enforced"),
         ("NoNewPrivilege=yes", "Error unknown key NoNewPrivilege= in [Service]"),
         ("nonewprivileges=yes", "Error unknown key nonewprivileges= in [Service]"),
         ("PrivateDevice=yes", "Error unknown key PrivateDevice= in [Service]"),
@@ -260,7 +259,7 @@ fn what_would_narrow_and_does_not_is_an_error() {
         ),
         ("PrivateBananas=yes", "Error unknown key PrivateBananas= in [Service]"),
         ("EnvironmentFile=/etc/default/x", "Error EnvironmentFile= is not supported"),
-        ("Nice=5", "Warning Nice= has no effect"),
+        ("LogLevelMax=5", "Warning LogLevelMax= has no effect"),
         ("RestartSek=5", "Warning unknown key RestartSek= in [Service] is ignored"),
         ("Banana=5", "Warning unknown key Banana= in [Service] is ignored"),
         ("StartLimitInterval=5", "Note StartLimitInterval=: an old spelling"),

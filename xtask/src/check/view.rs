@@ -1,6 +1,6 @@
 //! What the directives of systemd.exec(5) do that are about the file system and other namespaces.
 
-use tomte::table::{Mount as Flags, Propagation, limits::MOUNTS_MAX};
+use tomte::table::{Mount as Flags, PrivateUsers, Propagation, limits::MOUNTS_MAX};
 
 use super::draft::{Cx, Draft};
 use crate::{
@@ -211,5 +211,27 @@ pub fn protect_proc(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
         ("ptraceable", Some("ptraceable")),
     ];
     d.exec().view.protect_proc = scalar::choice(&a.value, &choices)?;
+    Ok(())
+}
+
+/// A file that stands for a namespace; an empty value takes an earlier one back.
+pub fn namespace(a: &Assignment, cx: &mut Cx) -> Result<String, Diagnostic> {
+    match a.value.is_empty() {
+        true => Ok(String::new()),
+        false => path::absolute(&cx.specifiers.expand(&a.value)?),
+    }
+}
+
+/// `PrivateUsers=`.
+pub fn private_users(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.exec().namespaces.users = match a.value.as_str() {
+        "self" => PrivateUsers::Own,
+        "identity" => PrivateUsers::Identity,
+        _ => match scalar::boolean(&a.value) {
+            Ok(true) => PrivateUsers::Own,
+            Ok(false) => PrivateUsers::No,
+            Err(_) => return Err(scalar::expected(&a.value, &["yes", "no", "self", "identity"])),
+        },
+    };
     Ok(())
 }

@@ -73,6 +73,7 @@ codes! {
     T0018 UnusedTemplate "a template that nobody uses";
     T0019 LooseLink "a link that belongs to no unit";
     T0020 NotShown "more problems than are shown";
+    T0021 LooseDropIn "a drop-in without a unit";
 
     T0101 Word "a word that is none of those expected";
     T0102 Number "no number";

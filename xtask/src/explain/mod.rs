@@ -125,19 +125,19 @@ fn about(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
     rows
 }
 
-/// How long it may take until the unit has started, and the units that it may wait for.
-fn longest(baked: &Baked, id: UnitId) -> Vec<String> {
-    let bound = order::bound::of(&baked.graph, id);
-    let time = time::shown(bound.time);
-    if bound.way.len() < 2 { vec![time] } else { vec![time, order::way(&baked.graph, &bound.way)] }
-}
-
 /// What its filter does. The model has the settings, the table only what came of them.
 fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row> {
     let program = filter.and_then(|id| baked.filters.programs.get(id.index()));
     let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
     let policy = &service.exec.system_calls;
     [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
+}
+
+/// How long it may take until the unit has started, and the units that it may wait for.
+fn longest(baked: &Baked, id: UnitId) -> Vec<String> {
+    let bound = order::bound::of(&baked.graph, id);
+    let time = time::shown(bound.time);
+    if bound.way.len() < 2 { vec![time] } else { vec![time, order::way(&baked.graph, &bound.way)] }
 }
 
 fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {

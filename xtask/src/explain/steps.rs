@@ -2,7 +2,7 @@
 //! A command with the prefix `+` or `!` leaves out what narrows its privilege; [Commands] says which have one.
 //! Only those that have something to do for the service are said.
 
-use tomte::table::{DirectoryKind, Exec};
+use tomte::table::{DirectoryKind, Exec, PrivateUsers, Scheduling};
 
 use super::{
     Row,
@@ -43,21 +43,42 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::Stdin => Some(format!("opens standard input: {}", word(exec.stdin))),
         Step::Stdout => Some(format!("opens standard output: {}", word(exec.stdout))),
         Step::Stderr => Some(format!("opens standard error: {}", word(exec.stderr))),
+        Step::OomScore
+        | Step::CoreDumps
+        | Step::Policy
+        | Step::Nice
+        | Step::Affinity
+        | Step::IoPriority
+        | Step::TimerSlack
+        | Step::Personality => share(step, &exec.scheduling),
         Step::RuntimeDirectory => directories(exec, DirectoryKind::Runtime),
         Step::StateDirectory => directories(exec, DirectoryKind::State),
         Step::CacheDirectory => directories(exec, DirectoryKind::Cache),
         Step::LogsDirectory => directories(exec, DirectoryKind::Logs),
         Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
         Step::Environment => said("gathers the environment variables"),
-        Step::Keyring => said("starts with an empty session keyring of its own"),
+        Step::Keyring => {
+            (!exec.inherit_keyring).then(|| "starts with an empty session keyring of its own".to_owned())
+        }
+        Step::Network => network(exec),
         Step::Namespace => namespace(exec),
         Step::Limits => Some(limits(exec)),
         Step::Groups => {
             has_groups(exec).then(|| "takes the group, and the supplementary groups instead of root's".into())
         }
+        Step::PrivateUsers => match exec.namespaces.users {
+            PrivateUsers::No => None,
+            PrivateUsers::Own => {
+                said("enters a user namespace in which all but root and its user are nobody")
+            }
+            PrivateUsers::Identity => said("enters a user namespace with the first 65536 users"),
+        },
         Step::BoundingSet => (exec.capability_bounding_set != u64::MAX)
             .then(|| format!("gives up for good all but {}", capabilities(exec.capability_bounding_set))),
         Step::Ids => (!exec.user.is_empty()).then(|| "becomes the user; root's capabilities end here".into()),
+        Step::SecureBits => {
+            (exec.secure_bits != 0).then(|| format!("sets the secure bits {:#x}", exec.secure_bits))
+        }
         Step::AmbientCapabilities => (exec.ambient_capabilities != 0)
             .then(|| format!("keeps {} over the exec", capabilities(exec.ambient_capabilities))),
         Step::WorkingDirectory => Some(working_directory(exec)),
@@ -104,12 +125,51 @@ fn directories(exec: &Exec<'_>, kind: DirectoryKind) -> Option<String> {
     Some(format!("makes {}, mode {:04o}, owned by {owner}", paths.join(", "), setting.mode))
 }
 
+/// What a step says of the process's share of the machine.
+fn share(step: Step, wanted: &Scheduling<'_>) -> Option<String> {
+    let when = |asked: bool, what: &str| asked.then(|| what.to_owned());
+    match step {
+        Step::OomScore => written(wanted.oom_score_adjust, "the out-of-memory score"),
+        Step::CoreDumps => written(wanted.coredump_filter, "what a core dump has"),
+        Step::Policy => when(wanted.policy.is_some(), "sets the scheduling policy"),
+        Step::Nice => wanted.nice.map(|nice| format!("sets the nice level {}", i16::from(nice) - 20)),
+        Step::Affinity => when(!wanted.affinity.is_empty(), "keeps to some of the processors"),
+        Step::IoPriority => when(wanted.io_priority.is_some(), "sets the priority of input and output"),
+        Step::TimerSlack => written(wanted.timer_slack, "the timer slack in nanoseconds"),
+        Step::Personality => when(wanted.personality.is_some(), "sets the personality"),
+        _ => None,
+    }
+}
+
+fn written(value: &str, what: &str) -> Option<String> {
+    (!value.is_empty()).then(|| format!("sets {what} to {value}"))
+}
+
+fn network(exec: &Exec<'_>) -> Option<String> {
+    match (exec.namespaces.network_path, exec.namespaces.network) {
+        ("", false) => None,
+        ("", true) => Some("enters a network namespace with nothing but lo".to_owned()),
+        (path, _) => Some(format!("enters the network namespace {path}")),
+    }
+}
+
 fn namespace(exec: &Exec<'_>) -> Option<String> {
-    let mounts = exec.view.mounts.count().unwrap_or_default();
-    exec.view.own.then(|| match mounts {
-        0 => "enters a mount namespace, so that no mount of its own is seen outside".to_owned(),
-        _ => format!("enters a mount namespace and makes the {mounts} mounts above"),
-    })
+    let (wanted, mounts) = (exec.namespaces, exec.view.mounts.count().unwrap_or_default());
+    let mut parts = Vec::new();
+    match wanted.ipc_path {
+        "" if wanted.ipc => parts.push("an IPC namespace".to_owned()),
+        "" => {}
+        path => parts.push(format!("the IPC namespace {path}")),
+    }
+    if wanted.hostname {
+        parts.push("a namespace for the hostname".to_owned());
+    }
+    match (exec.view.own, mounts) {
+        (false, _) => {}
+        (true, 0) => parts.push("a mount namespace, so that no mount of its own is seen outside".to_owned()),
+        (true, _) => parts.push(format!("a mount namespace and makes the {mounts} mounts above")),
+    }
+    (!parts.is_empty()).then(|| format!("enters {}", parts.join(", ")))
 }
 
 fn limits(exec: &Exec<'_>) -> String {

@@ -8,7 +8,7 @@ use tomte::table::{
 };
 
 use super::Row;
-use crate::values::{capability, rlimit, signal, time::shown as span};
+use crate::values::{capability, rlimit, signal, time};
 
 /// Collects the settings that differ from their default.
 #[derive(Default)]
@@ -111,26 +111,27 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     rows.unless("main", "ExitType", if service.exit_with_last { "cgroup" } else { "main" });
     rows.unless("no", "RemainAfterExit", yes(service.remain_after_exit));
     rows.unless("no", "Restart", word(service.restart));
-    rows.unless("100ms", "RestartSec", span(service.restart_delay));
+    rows.unless("100ms", "RestartSec", time::shown(service.restart_delay));
     if service.restart_steps > 0 {
         rows.list("RestartSteps", [service.restart_steps.to_string()]);
-        rows.list("RestartMaxDelaySec", [span(service.restart_delay_max)]);
+        rows.list("RestartMaxDelaySec", [time::shown(service.restart_delay_max)]);
     }
-    rows.unless("10s", "StartLimitIntervalSec", span(unit.start_limit.interval));
+    rows.unless("10s", "StartLimitIntervalSec", time::shown(unit.start_limit.interval));
     rows.unless("5", "StartLimitBurst", unit.start_limit.burst.to_string());
     rows.unless("", "SuccessExitStatus", exits(&service.success_exit_status));
     rows.unless("", "RestartPreventExitStatus", exits(&service.restart_prevent_exit_status));
     rows.unless("", "RestartForceExitStatus", exits(&service.restart_force_exit_status));
     let oneshot = service.service_type == ServiceType::Oneshot;
-    rows.unless(if oneshot { "infinity" } else { "90s" }, "TimeoutStartSec", span(service.timeout_start));
-    rows.unless("90s", "TimeoutStopSec", span(service.timeout_stop));
-    rows.unless(&span(service.timeout_stop), "TimeoutAbortSec", span(service.timeout_abort));
+    let default = if oneshot { "infinity" } else { "90s" };
+    rows.unless(default, "TimeoutStartSec", time::shown(service.timeout_start));
+    rows.unless("90s", "TimeoutStopSec", time::shown(service.timeout_stop));
+    rows.unless(&time::shown(service.timeout_stop), "TimeoutAbortSec", time::shown(service.timeout_abort));
     rows.unless("terminate", "TimeoutStartFailureMode", word(service.start_failure_mode));
     rows.unless("terminate", "TimeoutStopFailureMode", word(service.stop_failure_mode));
-    rows.unless("infinity", "RuntimeMaxSec", span(service.runtime_max));
-    rows.unless(&span(Micros::ZERO), "RuntimeRandomizedExtraSec", span(service.runtime_extra));
+    rows.unless("infinity", "RuntimeMaxSec", time::shown(service.runtime_max));
+    rows.unless(&time::shown(Micros::ZERO), "RuntimeRandomizedExtraSec", time::shown(service.runtime_extra));
     rows.unless("none", "NotifyAccess", word(service.notify_access));
-    rows.unless(&span(Micros::ZERO), "WatchdogSec", span(service.watchdog));
+    rows.unless(&time::shown(Micros::ZERO), "WatchdogSec", time::shown(service.watchdog));
     if service.service_type == ServiceType::NotifyReload {
         rows.unless("HUP", "ReloadSignal", signal::name(service.reload_signal));
     }

@@ -1,6 +1,8 @@
 //! What systemd.exec(5) says of a process, for every kind of unit that has processes.
 
-use tomte::table::{DirectoryKind, Preserve, PrivateTmp, Privilege, Rlimit, Stdin, Stdout};
+use std::collections::BTreeSet;
+
+use tomte::table::{DirectoryKind, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit, Stdin, Stdout};
 
 use super::{Located, Place, Protect, ProtectHome, ProtectSystem, View};
 use crate::seccomp::policy::Policy;
@@ -40,6 +42,9 @@ pub struct Exec {
     /// The settings that are about the file system alone.
     pub view: View,
     pub namespaces: Namespaces,
+    pub scheduling: Scheduling,
+    pub secure_bits: u8,
+    pub inherit_keyring: bool,
     /// What the filter of system calls enforces.
     pub system_calls: Policy,
     pub remove_ipc: bool,
@@ -54,7 +59,7 @@ pub struct Exec {
 }
 
 /// Namespaces of the unit's own besides that of mounts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Namespaces {
     /// `PrivateNetwork=`.
     pub network: bool,
@@ -63,11 +68,44 @@ pub struct Namespaces {
     /// `PrivatePIDs=`.
     pub pids: bool,
     /// `PrivateUsers=`.
-    pub users: bool,
+    pub users: PrivateUsers,
     /// `NetworkNamespacePath=`, or empty.
     pub network_path: String,
     /// `IPCNamespacePath=`, or empty.
     pub ipc_path: String,
+}
+
+impl Namespaces {
+    /// PID 1's.
+    pub const fn host() -> Self {
+        Self {
+            network: false,
+            ipc: false,
+            pids: false,
+            users: PrivateUsers::No,
+            network_path: String::new(),
+            ipc_path: String::new(),
+        }
+    }
+}
+
+/// As `tomte::table::Scheduling`.
+#[derive(Clone, Debug, Default)]
+pub struct Scheduling {
+    pub nice: Option<i8>,
+    pub policy: Option<u8>,
+    pub priority: Option<u8>,
+    pub reset_on_fork: bool,
+    /// The processors' numbers.
+    pub affinity: BTreeSet<u16>,
+    pub io_class: Option<u8>,
+    pub io_priority: Option<u8>,
+    pub personality: Option<u32>,
+    pub oom_score_adjust: Option<i16>,
+    /// The kernel's MMF_DUMP bits.
+    pub coredump_filter: Option<u32>,
+    /// Nanoseconds.
+    pub timer_slack: Option<u64>,
 }
 
 /// As `tomte::table::Directories`: names normalised, sorted, relative to the prefix.

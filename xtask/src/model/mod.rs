@@ -20,7 +20,7 @@ use tomte::table::StartLimit;
 use crate::diag::Diagnostic;
 
 pub use claims::{Claim, Owned};
-pub use exec::{Command, Directories, Exec, Namespaces};
+pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
 pub use kinds::{Kind, Service};
 pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};

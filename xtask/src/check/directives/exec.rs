@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{exec as e, streams, system_calls as s, view as v},
+    check::{exec as e, scheduling, streams, system_calls as s, view as v},
     values::scalar,
 };
 
@@ -21,10 +21,10 @@ const DIRECTIVES: &[Directive] = &[
     extra("BindLogSockets", boolean),
     supported("BindPaths", v::bind).narrowing(),
     supported("BindReadOnlyPaths", v::bind).narrowing(),
-    extra("CPUAffinity", text).unless(Off::Empty),
-    extra("CPUSchedulingPolicy", text).unless(Off::Empty),
-    extra("CPUSchedulingPriority", text).unless(Off::Empty),
-    extra("CPUSchedulingResetOnFork", boolean).unless(Off::No),
+    supported("CPUAffinity", scheduling::affinity),
+    supported("CPUSchedulingPolicy", scheduling::policy),
+    supported("CPUSchedulingPriority", scheduling::priority),
+    supported("CPUSchedulingResetOnFork", scheduling::reset_on_fork),
     supported("CacheDirectory", e::directory),
     supported("CacheDirectoryMode", e::directory_mode),
     inert(
@@ -34,7 +34,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("CapabilityBoundingSet", e::capability_bounding_set).narrowing(),
     supported("ConfigurationDirectory", e::directory),
     supported("ConfigurationDirectoryMode", e::directory_mode),
-    extra("CoredumpFilter", text).unless(Off::Empty),
+    supported("CoredumpFilter", scheduling::coredump_filter),
     supported("DynamicUser", |d, a, _| put(&mut d.exec().dynamic_user, scalar::boolean(&a.value)))
         .narrowing(),
     supported("Environment", e::environment),
@@ -45,18 +45,16 @@ const DIRECTIVES: &[Directive] = &[
     refused("ExtensionImagePolicy", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImages", Off::Empty, IMAGES).narrowing(),
     supported("Group", |d, a, cx| put(&mut d.exec().group, e::user(a, cx))).narrowing(),
-    extra("IOSchedulingClass", text).unless(Off::Empty),
-    extra("IOSchedulingPriority", text).unless(Off::Empty),
-    needed("IPCNamespacePath", Off::Empty, text).narrowing(),
+    supported("IOSchedulingClass", scheduling::io_class),
+    supported("IOSchedulingPriority", scheduling::io_priority),
+    supported("IPCNamespacePath", |d, a, cx| put(&mut d.exec().namespaces.ipc_path, v::namespace(a, cx)))
+        .narrowing(),
     supported("IgnoreSIGPIPE", |d, a, _| put(&mut d.exec().ignore_sigpipe, scalar::boolean(&a.value))),
     needed("ImportCredential", Off::Empty, text)
         .note("credentials are files that the service expects to find"),
     supported("InaccessibleDirectories", v::inaccessible).narrowing(),
     supported("InaccessiblePaths", v::inaccessible).narrowing(),
-    needed("KeyringMode", Off::Word("inherit"), |_, a, _| {
-        scalar::choice(&a.value, &[("inherit", ()), ("private", ()), ("shared", ())])
-    })
-    .narrowing(),
+    supported("KeyringMode", e::keyring_mode).narrowing(),
     supported("LimitAS", e::rlimit),
     supported("LimitCORE", e::rlimit).narrowing(),
     supported("LimitCPU", e::rlimit),
@@ -97,26 +95,30 @@ const DIRECTIVES: &[Directive] = &[
     refused("MountImages", Off::Empty, IMAGES).narrowing(),
     inert("NUMAMask", NUMA),
     inert("NUMAPolicy", NUMA),
-    needed("NetworkNamespacePath", Off::Empty, text).narrowing(),
-    extra("Nice", text).unless(Off::Empty),
+    supported("NetworkNamespacePath", |d, a, cx| {
+        put(&mut d.exec().namespaces.network_path, v::namespace(a, cx))
+    })
+    .narrowing(),
+    supported("Nice", scheduling::nice),
     supported("NoExecPaths", v::no_exec).narrowing(),
     supported("NoNewPrivileges", |d, a, _| put(&mut d.exec().no_new_privileges, scalar::boolean(&a.value)))
         .narrowing(),
-    extra("OOMScoreAdjust", text).unless(Off::Empty),
+    supported("OOMScoreAdjust", scheduling::oom_score),
     refused("PAMName", Off::Empty, "no PAM session is opened; `User=` sets the user without one"),
     extra("PassEnvironment", text).unless(Off::Empty),
-    extra("Personality", text).unless(Off::Empty),
-    needed("PrivateDevices", Off::No, |d, a, _| {
-        put(&mut d.exec().protect.devices, scalar::boolean(&a.value))
-    })
-    .narrowing(),
-    needed("PrivateIPC", Off::No, boolean).narrowing(),
+    supported("Personality", scheduling::personality),
+    supported("PrivateDevices", |d, a, _| put(&mut d.exec().protect.devices, scalar::boolean(&a.value)))
+        .narrowing(),
+    supported("PrivateIPC", |d, a, _| put(&mut d.exec().namespaces.ipc, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("PrivateMounts", |d, a, _| put(&mut d.exec().view.private_mounts, scalar::boolean(&a.value)))
         .narrowing(),
-    needed("PrivateNetwork", Off::No, boolean).narrowing(),
-    needed("PrivatePIDs", Off::No, text).narrowing(),
+    supported("PrivateNetwork", |d, a, _| put(&mut d.exec().namespaces.network, scalar::boolean(&a.value)))
+        .narrowing(),
+    supported("PrivatePIDs", |d, a, _| put(&mut d.exec().namespaces.pids, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("PrivateTmp", e::private_tmp).narrowing(),
-    needed("PrivateUsers", Off::No, text).narrowing(),
+    supported("PrivateUsers", v::private_users).narrowing(),
     supported("ProcSubset", |d, a, _| {
         put(&mut d.exec().view.processes_only, scalar::choice(&a.value, &[("all", false), ("pid", true)]))
     })
@@ -129,10 +131,8 @@ const DIRECTIVES: &[Directive] = &[
     })
     .narrowing(),
     supported("ProtectHome", e::protect_home).narrowing(),
-    needed("ProtectHostname", Off::No, |d, a, _| {
-        put(&mut d.exec().protect.hostname, scalar::boolean(&a.value))
-    })
-    .narrowing(),
+    supported("ProtectHostname", |d, a, _| put(&mut d.exec().protect.hostname, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("ProtectKernelLogs", |d, a, _| {
         put(&mut d.exec().protect.kernel_logs, scalar::boolean(&a.value))
     })
@@ -178,7 +178,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("RuntimeDirectoryMode", e::directory_mode),
     supported("RuntimeDirectoryPreserve", e::runtime_directory_preserve),
     refused("SELinuxContext", Off::Empty, LSM).narrowing(),
-    needed("SecureBits", Off::Empty, text).narrowing(),
+    supported("SecureBits", e::secure_bits).narrowing(),
     needed("SetCredential", Off::Empty, text).note("credentials are files that the service expects to find"),
     refused(
         "SetCredentialEncrypted",
@@ -213,7 +213,7 @@ const DIRECTIVES: &[Directive] = &[
     extra("TTYVTDisallocate", boolean).unless(Off::No),
     supported("TemporaryFileSystem", v::temporary).narrowing(),
     extra("TimeoutCleanSec", span),
-    extra("TimerSlackNSec", text).unless(Off::Empty),
+    supported("TimerSlackNSec", scheduling::timer_slack),
     supported("UMask", |d, a, _| put(&mut d.exec().umask, scalar::mode(&a.value, 0o777))).narrowing(),
     needed("UnsetEnvironment", Off::Empty, text).narrowing(),
     supported("User", |d, a, cx| put(&mut d.exec().user, e::user(a, cx))).narrowing(),

@@ -56,6 +56,46 @@ fn drop_ins_are_applied_by_file_name_and_the_closest_of_a_name_wins() {
 }
 
 #[test]
+fn drop_ins_of_no_unit_are_checked_and_said() {
+    let (units, sink) = load_folder(
+        &[
+            ("a.service", RUN),
+            ("b.service", "-> a.service"),
+            ("b.service.d/of-the-alias.conf", "[Service]\nUser=bee"),
+            ("nginx.service.d/x.conf", "[Service]\nPrivateTmp=maybe"),
+            ("t@.service.d/x.conf", "[Service]\nUser=%i"),
+            ("mount.d/x.conf", "[Mount]\nLazyUnmount=yes"),
+            ("pre-.service.d/x.conf", "[Unit]\nDescription=%p"),
+            ("readme.d/x.conf", "nonsense"),
+        ],
+        &Image::default(),
+    );
+    assert_eq!((names(&units), user(&units[0])), (vec!["a.service"], "bee"));
+    let ends = |problem: &Diagnostic, end: &str| problem.message.ends_with(end);
+    let said: Vec<_> = sink.iter().collect();
+    assert_eq!(said.len(), 3, "{}", sink.render(false));
+    assert!(said[0].message.starts_with("PrivateTmp=\"maybe\""));
+    assert!(ends(said[1], "nginx.service.d/x.conf: there is no nginx.service to add this to"));
+    assert!(ends(said[2], "t@.service.d/x.conf: there is no t@.service to add this to"));
+}
+
+#[test]
+fn a_drop_in_that_another_one_replaces_has_a_unit_all_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let roots = ["vendor", "local"].map(|root| folder.path().join(root));
+    for root in &roots {
+        std::fs::create_dir_all(root.join("a.service.d")).expect("writable");
+        std::fs::write(root.join("a.service.d/x.conf"), "[Service]\nUser=a").expect("writable");
+    }
+    std::fs::write(roots[0].join("a.service"), RUN).expect("writable");
+    let mut sink = Diagnostics::default();
+    load_for(&roots, &Image::default(), &mut sink);
+    assert_eq!(sink.render(false), "");
+    load_for(&[roots[0].join("a.service")], &Image::default(), &mut sink);
+    assert_eq!(sink.render(false), "", "a folder that was not given is not looked through");
+}
+
+#[test]
 fn templates_become_the_instances_that_somebody_names() {
     let template = format!("{RUN}User=%i\n[Install]\nDefaultInstance=d");
     let (units, sink) = load_folder(

@@ -30,6 +30,7 @@ const FOLDERS: [&str; 2] = ["units", "test"];
 const MEANT_TO_BE_WRONG: &[(&str, &str)] = &[
     ("test/integration-tests/TEST-54-CREDS/systemd.", "credentials, which are called like units"),
     ("test/integration-tests/TEST-55-OOMD/systemd.", "credentials, which are called like units"),
+    ("test/test-execute/exec-mount-apivfs-no.service", "the test adds what to run in a drop-in"),
     ("test/test.service.in", "a template that each integration test fills in"),
     ("test/units/sched_idle_bad.service", "its CPUSchedulingPriority= is out of bounds"),
     ("test/units/sched_rr_bad.service", "its CPUSchedulingPriority= is out of bounds"),
