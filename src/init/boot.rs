@@ -20,6 +20,8 @@ pub(super) struct Boot {
     pub(super) started_us: u64,
     /// Seed of the supervisor's random numbers.
     pub(super) random: u64,
+    /// What the kernel or the container manager gave this PID 1.
+    pub(super) arguments: Arguments,
     /// Whether a container manager started this PID 1: `$container`, as systemd has it.
     pub(super) container: bool,
 }
@@ -56,7 +58,7 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
         log::warn_of(errno, format_args!("cannot set the hostname {}", board.hostname));
     }
     let words = words(arguments, container);
-    Boot { table, words, started_us, random: linux::random::seed(), container }
+    Boot { table, words, started_us, random: linux::random::seed(), arguments, container }
 }
 
 #[inline(never)] // for a small frame

@@ -189,6 +189,16 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::TimedOut(id, signal) => {
             warn(format_args!("{}: Timed out. Killing with {}.", name(id), SignalName(signal)));
         }
+        Log::Contradiction(id, other) => {
+            error(format_args!(
+                "{}: Conflicting jobs: what it requires conflicts with {}.",
+                name(id),
+                name(other)
+            ));
+        }
+        Log::Acting(id) => {
+            warn(format_args!("{}: The machine ends, as it asks for at such an end.", name(id)))
+        }
         Log::WatchdogExpired(id, signal) => {
             error(format_args!("{}: Watchdog timeout! Killing with {}.", name(id), SignalName(signal)));
         }
@@ -196,13 +206,13 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
             warn(format_args!("{}: Process {pid} may not speak for it (NotifyAccess=).", name(id)));
         }
         Log::NotAdopted(id) => {
-            warn(format_args!("{}: The new main process is gone or none of its own, refused.", name(id)));
+            warn(format_args!("{}: The new main process is none of its own.", name(id)));
         }
         Log::RuntimeOver(id) => {
-            warn(format_args!("{}: Service reached runtime time limit. Stopping.", name(id)));
+            warn(format_args!("{}: Service reached runtime time limit.", name(id)));
         }
         Log::NoPidFile(id) => {
-            warn(format_args!("{}: PIDFile= names no process of its own yet, waiting for it.", name(id)));
+            warn(format_args!("{}: PIDFile= names no process of its own yet.", name(id)));
         }
         Log::ReloadFailed(id) => error(format_args!("Reload failed for {}.", unit(id))),
         Log::Reloaded(id) => info(format_args!("Reloaded {}.", unit(id))),
@@ -216,10 +226,16 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
             ));
         }
         Log::BootFinished => info(format_args!("Startup finished.")),
-        Log::ShuttingDown(Power::PowerOff) => info(format_args!("Powering off.")),
-        Log::ShuttingDown(Power::Reboot) => info(format_args!("Rebooting.")),
-        Log::ShuttingDown(Power::Halt) => info(format_args!("Halting.")),
+        Log::ShuttingDown(power) => info(format_args!("{}.", end_in_words(power))),
         Log::Impossible(what, id) => error(format_args!("{}: Impossible: {what}. Ignored.", name(id))),
+    }
+}
+
+const fn end_in_words(power: Power) -> &'static str {
+    match power {
+        Power::PowerOff => "Powering off",
+        Power::Reboot => "Rebooting",
+        Power::Halt => "Halting",
     }
 }
 

@@ -57,7 +57,7 @@ impl Kernel {
                     Some(Event::Reported)
                 }
             },
-            Action::Leave(power) => shutdown::leave(self, power),
+            Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
     }
 
@@ -85,11 +85,13 @@ impl Kernel {
 
         let board = self.table.board();
         let parts = Parts::new(service, spawn);
-        let extra = parts.extra(service, spawn);
+        let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
+        let extra = parts.extra(service, spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
         let tmp_token = self.tmp_token(spawn.unit);
         let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
-        let start = Start { command, spawn, extra: &extra, tmp_token, log, cgroup };
+        let inherited = self.arguments;
+        let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup };
         let plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
         let child = linux::spawn::spawn(&plan)?;
 

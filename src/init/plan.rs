@@ -7,17 +7,19 @@ use heapless::{String, Vec};
 use crate::{
     linux::{
         BorrowedFd,
+        arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Stdio, Users,
-            View, Words,
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Login, Output, Plan, Stdio,
+            Users, View, Words,
         },
         signals,
     },
-    supervisor::{Pid, Slot, Spawn},
+    supervisor::{Outcome, Pid, Slot, Spawn},
     table::{
-        Board, Command, Content, Directories, DirectoryKind, Exec, Micros, Mount, Namespaces, NotifyAccess,
-        Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Service, Stdin, Stdout, Unit,
+        Board, Command, Content, Directories, DirectoryKind, Exec, LoginEnvironment, Micros, Mount,
+        Namespaces, NotifyAccess, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Service, Stdin,
+        Stdout, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -25,8 +27,12 @@ use crate::{
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
-/// `MAINPID`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`.
-const EXTRA_MAX: usize = 6;
+/// `MAINPID`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`; the last three of the unit
+/// that is monitored, and its name.
+const EXTRA_MAX: usize = 10;
+/// The variables of an end: of the unit's own main process, and of the unit that it was started for.
+const OWN_END: [&str; 3] = ["SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"];
+const MONITORED_END: [&str; 3] = ["MONITOR_SERVICE_RESULT", "MONITOR_EXIT_CODE", "MONITOR_EXIT_STATUS"];
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
@@ -36,6 +42,7 @@ pub(super) struct Parts<'t> {
     main_pid: String<NUMBER_BYTES>,
     watchdog: String<NUMBER_BYTES>,
     exit_status: String<NUMBER_BYTES>,
+    monitored_status: String<NUMBER_BYTES>,
 }
 
 impl<'t> Parts<'t> {
@@ -49,6 +56,7 @@ impl<'t> Parts<'t> {
             main_pid: String::new(),
             watchdog: String::new(),
             exit_status: String::new(),
+            monitored_status: String::new(),
         };
         // `Table::open` has checked the counts against the capacities.
         for setting in exec.directories.iter() {
@@ -66,18 +74,18 @@ impl<'t> Parts<'t> {
         if let Some(Micros(span)) = watched(service, spawn) {
             let _ = write!(parts.watchdog, "{span}");
         }
-        let _ = match spawn.outcome.and_then(|outcome| outcome.exit) {
-            Some(ExitStatus::Exited(code)) => write!(parts.exit_status, "{}", u64::from(code)),
-            Some(ExitStatus::Killed(signal) | ExitStatus::Dumped(signal)) => {
-                write!(parts.exit_status, "{}", signals::Name(signal))
-            }
-            None => Ok(()),
-        };
+        parts.exit_status = status_of(spawn.outcome);
+        parts.monitored_status = status_of(spawn.monitor.map(|(_, outcome)| outcome));
         parts
     }
 
     /// Variables about this start.
-    pub(super) fn extra(&self, service: &Service<'_>, spawn: &Spawn) -> Vec<(&'static str, &str), EXTRA_MAX> {
+    pub(super) fn extra<'a>(
+        &'a self,
+        service: &Service<'_>,
+        spawn: &Spawn,
+        monitored_unit: &'a str,
+    ) -> Vec<(&'static str, &'a str), EXTRA_MAX> {
         let mut extra = Vec::new();
         let mut add = |name, value| {
             let _ = extra.push((name, value)); // EXTRA_MAX counts them
@@ -96,12 +104,19 @@ impl<'t> Parts<'t> {
         if !self.watchdog.is_empty() {
             add("WATCHDOG_USEC", self.watchdog.as_str());
         }
-        if let Some(outcome) = spawn.outcome {
-            add("SERVICE_RESULT", outcome.result.as_str());
+        let monitored = spawn.monitor.map(|(_, outcome)| outcome);
+        for (outcome, [result, code, status], text) in
+            [(spawn.outcome, OWN_END, &self.exit_status), (monitored, MONITORED_END, &self.monitored_status)]
+        {
+            let Some(outcome) = outcome else { continue };
+            add(result, outcome.result.as_str());
             if let Some(exit) = outcome.exit {
-                add("EXIT_CODE", exit.code());
-                add("EXIT_STATUS", self.exit_status.as_str());
+                add(code, exit.code());
+                add(status, text.as_str());
             }
+        }
+        if !monitored_unit.is_empty() {
+            add("MONITOR_UNIT", monitored_unit);
         }
         extra
     }
@@ -115,14 +130,15 @@ impl<'t> Parts<'t> {
         exec: &Exec<'a>,
         start: Start<'a>,
     ) -> Plan<'a> {
-        let Start { command, spawn, extra, tmp_token, log, cgroup } = start;
+        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup } = start;
         // What takes a call comes first: all else would wait for it on the stack.
         let argv = words(command.argv.as_bytes());
         let environment = Environment {
             manager: words(board.environment.as_bytes()),
             extra,
             own_pid: if self.watchdog.is_empty() { &[] } else { &["WATCHDOG_PID"] },
-            unit: words(exec.environment.as_bytes()),
+            inherited: Some(inherited),
+            ..environment(exec)
         };
         let supplementary = words(exec.supplementary_groups.as_bytes());
         let (stdout, stderr) = (output(exec.stdout, log), output(exec.stderr, log));
@@ -186,10 +202,40 @@ impl<'t> Parts<'t> {
     }
 }
 
+/// What the unit says of its variables.
+fn environment<'a>(exec: &Exec<'a>) -> Environment<'a> {
+    Environment {
+        unit: words(exec.environment.as_bytes()),
+        files: words(exec.environment_files.as_bytes()),
+        pass: words(exec.pass_environment.as_bytes()),
+        unset: words(exec.unset_environment.as_bytes()),
+        search_path: exec.search_path,
+        login: match exec.login_environment {
+            LoginEnvironment::IfUser => Login::IfUser,
+            LoginEnvironment::Always => Login::Always,
+            LoginEnvironment::Never => Login::Never,
+        },
+        ..Environment::default()
+    }
+}
+
 /// How long the process may be silent, if that counts.
 fn watched(service: &Service<'_>, spawn: &Spawn) -> Option<Micros> {
     let watched = spawn.slot == Slot::Main && service.watchdog != Micros::ZERO;
     Some(service.watchdog).filter(|span| watched && *span != Micros::FOREVER)
+}
+
+/// An exit code as a number, a signal by its name.
+fn status_of(outcome: Option<Outcome>) -> String<NUMBER_BYTES> {
+    let mut text = String::new();
+    let _ = match outcome.and_then(|outcome| outcome.exit) {
+        Some(ExitStatus::Exited(code)) => write!(text, "{code}"),
+        Some(ExitStatus::Killed(signal) | ExitStatus::Dumped(signal)) => {
+            write!(text, "{}", signals::Name(signal))
+        }
+        None => Ok(()),
+    };
+    text
 }
 
 /// What only this start knows.
@@ -198,6 +244,8 @@ pub(super) struct Start<'a> {
     pub(super) spawn: &'a Spawn,
     /// [`Parts::extra`].
     pub(super) extra: &'a [(&'a str, &'a str)],
+    /// What PID 1 was started with.
+    pub(super) inherited: Arguments,
     /// Part of the private /tmp's name.
     pub(super) tmp_token: u64,
     /// Where `StandardOutput=journal` goes.

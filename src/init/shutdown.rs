@@ -29,14 +29,18 @@ const ROUNDS: usize = 4;
 /// File systems that hold nothing and that the end itself needs.
 const KEPT: [&[u8]; 5] = [b"/", b"/proc", b"/sys", b"/dev", b"/run"];
 
-/// Ends the machine, or the container.
-pub(super) fn leave(kernel: &mut Kernel, how: Power) -> ! {
-    end_everybody(kernel, signals::TERM, TERM_US);
-    end_everybody(kernel, signals::KILL, KILL_US);
-    if kernel.container {
-        exit(if how == Power::Reboot { CONTAINER_REBOOT } else { 0 });
+/// Ends the machine, or the container, with `status`. If it is to be `immediate`, nothing is done first.
+pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8) -> ! {
+    if !immediate {
+        end_everybody(kernel, signals::TERM, TERM_US);
+        end_everybody(kernel, signals::KILL, KILL_US);
     }
-    put_disks_to_rest(kernel);
+    if kernel.container {
+        exit(if how == Power::Reboot { CONTAINER_REBOOT } else { status });
+    }
+    if !immediate {
+        put_disks_to_rest(kernel);
+    }
     let end = match how {
         Power::PowerOff => MachineEnd::PowerOff,
         Power::Reboot => MachineEnd::Restart,

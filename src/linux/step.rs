@@ -52,6 +52,8 @@ pub enum Step {
     ConfigurationDirectory,
     /// The environment variables.
     Environment,
+    /// `EnvironmentFile=` and `UnsetEnvironment=`.
+    EnvironmentFile,
     /// A session keyring of its own.
     Keyring,
     /// The network namespace.
@@ -88,15 +90,15 @@ pub enum Step {
 
 /// The words for them, in their order: one string is smaller than a table of strings.
 const NAMES: &str = "\
-    pipe clone signals session user group identity stdin stdout stderr oom-score core-dumps scheduling- \
-    policy nice cpu-affinity io-priority timer-slack personality runtime-directory state-directory \
-    cache-directory logs-directory configuration-directory environment keyring network namespace limits \
-    groups private-users bounding-set ids secure-bits ambient-capabilities working-directory no-new- \
-    privileges seccomp close-descriptors signal-mask exec";
+    pipe clone signals session user group identity stdin stdout stderr oom-score core-dumps \
+    scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
+    state-directory cache-directory logs-directory configuration-directory environment environment-file \
+    keyring network namespace limits groups private-users bounding-set ids secure-bits \
+    ambient-capabilities working-directory no-new-privileges seccomp close-descriptors signal-mask exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -121,6 +123,7 @@ impl Step {
         Self::LogsDirectory,
         Self::ConfigurationDirectory,
         Self::Environment,
+        Self::EnvironmentFile,
         Self::Keyring,
         Self::Network,
         Self::Namespace,
@@ -158,7 +161,7 @@ impl Step {
     /// child; theirs is what systemd's result `resources` comes closest to.
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Clone | Self::Pipe | Self::Environment => 204, // MEMORY
+            Self::Clone | Self::Pipe | Self::EnvironmentFile | Self::Environment => 204, // MEMORY
             Self::Signals | Self::SignalMask => 207,
             Self::Session => 220,
             Self::User | Self::Identity | Self::PrivateUsers | Self::Ids => 217,
@@ -205,7 +208,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(40), None);
+        assert_eq!(Step::from_index(41), None);
     }
 
     #[test]

@@ -13,6 +13,8 @@
 //! | `notice`, `reload` | what a service says of itself, and its silence; a reload |
 //! | `fork` | services that fork and leave a daemon behind: which process is the main one |
 //! | `restart`, `limit` | the Restart= table; the start limit |
+//! | `relation` | what follows for other units; contradictions |
+//! | `emergency` | what ends the machine |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
 //!
@@ -32,6 +34,7 @@
 
 mod condition;
 mod control;
+mod emergency;
 mod end;
 mod fork;
 mod hold;
@@ -39,6 +42,7 @@ mod job;
 mod limit;
 mod message;
 mod notice;
+mod relation;
 mod reload;
 mod restart;
 mod set;
@@ -78,6 +82,8 @@ pub use shutdown::SHUTDOWN_TIMEOUT;
 pub struct Supervisor<'t> {
     now: Instant,
     table: Option<Table<'t>>,
+    /// Whether to look for units that nobody needs any more.
+    unneeded_due: bool,
     /// What happened that cannot, and where; told once for each.
     impossible: Option<(&'static str, UnitId)>,
     impossible_count: u32,
@@ -121,6 +127,7 @@ impl<'t> Supervisor<'t> {
             pool: Pool::empty(),
             clients: Clients::NONE,
             run: Run::new(),
+            unneeded_due: false,
             impossible: None,
             impossible_count: 0,
         }
@@ -156,7 +163,7 @@ impl<'t> Supervisor<'t> {
             Event::Deadline => self.deadline(),
             Event::Request { client, peer_uid, request } => self.request(client, peer_uid, request),
             Event::ClientGone { client } => self.clients.gone(client),
-            Event::Shutdown(power) => self.shutdown_asked(power),
+            Event::Signal { signal, container } => self.signalled(signal, container),
             Event::Reported => self.reported(),
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
@@ -319,6 +326,9 @@ impl<'t> Supervisor<'t> {
         for id in self.ids() {
             if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) {
                 self.for_service(id, &mut |supervisor, service| supervisor.timed_out(id, service));
+            }
+            if self.peek(id).uphold_at.is_some_and(|at| at <= self.now) {
+                self.start_upheld(id);
             }
             if self.peek(id).deadline().is_some_and(|at| at <= self.now) {
                 self.for_service(id, &mut |supervisor, service| supervisor.time_is_up(id, service));

@@ -7,9 +7,10 @@ use super::{
     Board, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity, IdentityId,
     Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX,
-        FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX,
-        POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX,
+        ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX,
+        MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX,
+        WORDS_MAX,
     },
 };
 
@@ -47,9 +48,11 @@ impl Unit<'_> {
     /// Whether every reference points into tables of the given sizes and every list is whole and within its limit.
     pub fn is_sound(&self, units: usize, identities: usize, filters: usize) -> bool {
         let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
+        let related = self.related.count().is_some() && self.related.iter().all(|one| known(one.units));
         let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
         let conditions = self.conditions;
-        lists.into_iter().all(known)
+        related
+            && lists.into_iter().all(known)
             && conditions.count().is_some_and(|count| count <= CONDITIONS_MAX)
             && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
@@ -88,11 +91,16 @@ impl Exec<'_> {
             && paths.into_iter().all(is_path)
             && self.umask <= 0o777
             && holds(self.environment, ENVIRONMENT_MAX)
+            && holds(self.environment_files, ENVIRONMENT_FILES_MAX)
+            && holds(self.pass_environment, ENVIRONMENT_MAX)
+            && holds(self.unset_environment, ENVIRONMENT_MAX)
             && holds(self.supplementary_groups, GROUPS_MAX)
             && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
             && self.view.is_sound()
-            && [self.namespaces.network_path, self.namespaces.ipc_path].into_iter().all(is_path)
+            && [self.namespaces.network_path, self.namespaces.ipc_path, self.search_path]
+                .into_iter()
+                .all(is_path)
             && self.scheduling.nice.is_none_or(|nice| nice < 40)
             && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
             && holds(self.posture, POSTURE_MAX)

@@ -77,6 +77,11 @@ pub enum Request<'a> {
         /// Full name.
         name: &'a str,
     },
+    /// Start the unit and stop all that it does not pull in; answered like `Start`.
+    Isolate {
+        /// Full name.
+        name: &'a str,
+    },
 }
 
 impl<'t> Read<'t> for Request<'t> {
@@ -86,7 +91,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(9) {
+        match from.place(10) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -95,7 +100,8 @@ impl<'t> Read<'t> for Request<'t> {
             5 => Self::Restart { name: Read::read(from) },
             6 => Self::ResetFailed { name: Read::read(from) },
             7 => Self::Shutdown(Read::read(from)),
-            _ => Self::Reload { name: Read::read(from) },
+            8 => Self::Reload { name: Read::read(from) },
+            _ => Self::Isolate { name: Read::read(from) },
         }
     }
 }

@@ -3,8 +3,8 @@
 use tomte::table::{
     CommandKind, Name,
     limits::{
-        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX,
-        UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX,
+        PATH_BYTES_MAX, RLIMITS_MAX, UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -118,6 +118,11 @@ impl Limits<'_> {
         }
         let exec = &service.exec;
         self.words("Environment", &exec.environment, ("ENVIRONMENT_MAX", ENVIRONMENT_MAX), place);
+        let files = ("ENVIRONMENT_FILES_MAX", ENVIRONMENT_FILES_MAX);
+        self.words("EnvironmentFile", &exec.environment_files, files, place);
+        self.words("PassEnvironment", &exec.pass_environment, ("ENVIRONMENT_MAX", ENVIRONMENT_MAX), place);
+        self.words("UnsetEnvironment", &exec.unset_environment, ("ENVIRONMENT_MAX", ENVIRONMENT_MAX), place);
+        self.path("ExecSearchPath", &exec.search_path.join(":"), place);
         let groups: Vec<String> = exec.supplementary_groups.iter().map(|group| group.value.clone()).collect();
         let first_group = exec.supplementary_groups.first().and_then(|group| group.place.as_ref());
         self.words("SupplementaryGroups", &groups, ("GROUPS_MAX", GROUPS_MAX), first_group.or(place));

@@ -56,6 +56,8 @@ pub struct Baked {
     /// The dynamic names by id.
     pub identities: Vec<Identity>,
     pub filters: Filters,
+    /// Units of kinds that PID 1 cannot start: read and checked, but in no table.
+    pub unstarted: Vec<Unit>,
 }
 
 /// Bakes the table of `board`.
@@ -84,14 +86,16 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
+        architecture: Some(board.arch()),
         dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
     check::beyond(&units, diagnostics);
-    units.retain(|unit| unit.kind.is_started());
+    let unstarted = units.extract_if(.., |unit| !unit.kind.is_started()).collect();
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
-    bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)
+    let baked = bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
+    Ok(Baked { unstarted, ..baked })
 }
 
 /// Bakes `units` that were not read from the board's folder, and writes no file.
@@ -142,7 +146,7 @@ fn bake_units(
         .map_err(|error| anyhow::anyhow!("{}: the table is {error}", board.name))?;
     verify::verify(&table, arch, &meant_board, &meant, &graph)
         .with_context(|| format!("{}: the table", board.name))?;
-    Ok(Baked { table, arch, graph, identities, filters })
+    Ok(Baked { table, arch, graph, identities, filters, unstarted: Vec::new() })
 }
 
 /// Writes the table to `file`, whole or not at all.

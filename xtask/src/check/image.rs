@@ -6,13 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tomte::table::UidRange;
+use tomte::table::{Arch, UidRange};
 
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Command, Exec, Kind, Located, Place, Unit},
     read,
-    values::user,
+    values::{
+        specifier::{Facts, os_release},
+        user,
+    },
 };
 
 /// Where a program without a slash is looked for (systemd's path-util.h, DEFAULT_PATH).
@@ -36,6 +39,8 @@ pub struct Image {
     pub lack: Severity,
     /// Units that the board names: templates get these instances.
     pub instances: Vec<String>,
+    /// What its programs are made for, if that is known.
+    pub architecture: Option<Arch>,
     /// Numbers that are given to dynamic users.
     pub dynamic: UidRange,
 }
@@ -48,6 +53,7 @@ impl Default for Image {
             groups: Vec::new(),
             lack: Severity::default(),
             instances: Vec::new(),
+            architecture: None,
             dynamic: UidRange::DYNAMIC,
         }
     }
@@ -61,11 +67,19 @@ struct Accounts {
 }
 
 impl Image {
-    /// Root's shell as systemd's user-util.c, `default_root_shell`, has it: bash where there is one. `None` if the
-    /// image is not known.
-    pub fn root_shell(&self) -> Option<&'static str> {
+    /// What specifiers may stand for: nothing if the image is not known. Root's shell is as systemd's user-util.c,
+    /// `default_root_shell`, has it: bash where there is one.
+    pub fn facts(&self) -> Facts {
+        if self.roots.is_empty() {
+            return Facts { architecture: self.architecture, ..Facts::default() };
+        }
         let shell = if self.resolve("/bin/bash").is_some() { "/bin/bash" } else { "/bin/sh" };
-        (!self.roots.is_empty()).then_some(shell)
+        let text = self.read("/etc/os-release").or_else(|| self.read("/usr/lib/os-release"));
+        Facts {
+            root_shell: Some(shell.to_owned()),
+            os_release: Some(os_release(&text.unwrap_or_default())),
+            architecture: self.architecture,
+        }
     }
 
     /// Complains about everything the services need and the image lacks.
@@ -82,12 +96,16 @@ impl Image {
         for unit in units {
             if let Kind::Service(service) = &unit.kind {
                 accounts.check(unit, &service.exec, sink);
-                service.commands.iter().for_each(|(_, command)| self.check_program(command, sink));
+                let own: Vec<&str> = service.exec.search_path.iter().map(String::as_str).collect();
+                let folders = if own.is_empty() { &SEARCH_PATH[..] } else { &own };
+                // What RootDirectory= holds is not the image's.
+                let commands = service.commands.iter().filter(|_| service.exec.view.root.is_empty());
+                commands.for_each(|(_, command)| self.check_program(command, folders, sink));
             }
         }
     }
 
-    fn check_program(&self, command: &Command, sink: &mut Diagnostics) {
+    fn check_program(&self, command: &Command, folders: &[&str], sink: &mut Diagnostics) {
         let Command { path, place, ignore_failure, .. } = command;
         let (code, message) = if path.starts_with('/') {
             match self.resolve(path) {
@@ -98,12 +116,11 @@ impl Image {
                 Some(_) => return,
             }
         } else {
-            let mut places =
-                SEARCH_PATH.iter().filter_map(|folder| self.resolve(&format!("{folder}/{path}")));
+            let mut places = folders.iter().filter_map(|folder| self.resolve(&format!("{folder}/{path}")));
             if places.any(|file| is_executable(&file)) {
                 return;
             }
-            let message = format!("{path} is not in the image, in none of {}", SEARCH_PATH.join(" "));
+            let message = format!("{path} is not in the image, in none of {}", folders.join(" "));
             (Code::MissingProgram, message)
         };
         let severity = if *ignore_failure { self.lack.max(Severity::Warning) } else { self.lack };

@@ -1,9 +1,11 @@
 //! Unit files to typed units: what each directive means, what it defaults to, what it implies, and every check that
 //! looks at one unit alone. Collects all problems of all files. Names of other units are left to `order`.
 
+mod checked;
 mod conditions;
 pub mod directives;
 mod draft;
+mod environment;
 mod exec;
 mod files;
 mod finish;
@@ -26,13 +28,16 @@ mod triggered;
 pub mod verb;
 mod view;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Located, Unit},
     read::{self, Assignment, Section},
-    values::{specifier::Specifiers, unit_name::UnitName},
+    values::{
+        specifier::{Facts, Specifiers},
+        unit_name::UnitName,
+    },
 };
 
 use directives::{Set, Standing};
@@ -112,16 +117,16 @@ fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
 }
 
 /// The unit called `name` whose file holds `bytes`, without any drop-in.
-pub fn unit_of(name: UnitName, bytes: Vec<u8>, shell: Option<&str>, sink: &mut Diagnostics) -> Unit {
+pub fn unit_of(name: UnitName, bytes: Vec<u8>, facts: Facts, sink: &mut Diagnostics) -> Unit {
     let found = Found { file: PathBuf::from(&name.full), name, drop_ins: Vec::new() };
     let file = read::parse(&found.file, bytes, sink);
-    let mut cx = cx_of(&found, shell);
+    let mut cx = cx_of(&found, &Arc::new(facts));
     cx.failed = file.damaged;
     assemble(&found, &file.sections, cx, sink).0
 }
 
-fn cx_of(found: &Found, shell: Option<&str>) -> Cx {
-    Cx::new(Specifiers { unit: found.name.clone(), root_shell: shell.map(str::to_owned) })
+fn cx_of(found: &Found, image: &Arc<Facts>) -> Cx {
+    Cx::new(Specifiers { unit: found.name.clone(), image: Arc::clone(image) })
 }
 
 /// One unit out of its sections, and its `DefaultInstance=`.

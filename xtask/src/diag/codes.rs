@@ -100,6 +100,7 @@ codes! {
     T0123 Address "no address of a socket";
     T0124 Network "no IP prefix, network interface or rule for binding";
     T0125 Device "no device, or nothing that goes with one";
+    T0126 CredentialName "no name of a credential";
     T0130 SystemCall "no system call, and no group of them";
     T0131 AllowedWithError "an error for a system call that is allowed";
 

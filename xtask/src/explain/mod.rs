@@ -1,6 +1,7 @@
 //! `cargo xtask explain BOARD UNIT`: what the table has on one unit, in words. Reads the baked record, so that it tells
 //! what the target will see, the graph for the reasons behind the order, and the target's own list of steps.
 
+mod kinds;
 #[path = "../../../src/linux/step.rs"]
 #[allow(dead_code, reason = "what the target does with a step's index is not xtask's business")]
 mod step;
@@ -14,7 +15,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tomte::table::{FilterId, Kind, Table, UnitId};
+use tomte::table::{FilterId, Kind, Relation, Table, UnitId};
 
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
@@ -82,7 +83,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
     let table = Table::open(&baked.table, Some(baked.arch)).map_err(|error| anyhow::anyhow!("{error}"))?;
     let Some(id) = table.find(name).or_else(|| table.find(&format!("{name}.service"))) else {
-        let names = baked.graph.nodes.iter().map(|node| node.unit.name.as_str());
+        if let Some(unit) = baked.unstarted.iter().find(|unit| unit.name == name) {
+            return Ok(kinds::explain(unit));
+        }
+        let units = baked.graph.nodes.iter().map(|node| &node.unit).chain(&baked.unstarted);
+        let names = units.map(|unit| unit.name.as_str());
         let with_stems = names.flat_map(|name| [name, name.strip_suffix(".service").unwrap_or(name)]);
         let meant =
             closest(name, with_stems).map_or_else(String::new, |meant| format!(" (did you mean {meant}?)"));
@@ -98,6 +103,9 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         explanation.add("Commands", words::commands(service));
         explanation.add("Service", words::service(&unit, service));
         explanation.add("Processes", words::exec(&service.exec));
+        if let Some(service) = node.unit.kind.service() {
+            explanation.add("Resources", kinds::rows(&service.resources));
+        }
         explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
     }
@@ -130,7 +138,7 @@ fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row
     let program = filter.and_then(|id| baked.filters.programs.get(id.index()));
     let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
     let policy = &service.exec.system_calls;
-    [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
+    [seccomp::words::lists(policy), seccomp::words::views(policy, baked.arch, program)].concat()
 }
 
 /// How long it may take until the unit has started, and the units that it may wait for.
@@ -156,6 +164,21 @@ fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {
         row("After", node.after.iter().map(|(id, origin)| name(id) + &why(origin)).collect()),
         row("Before", node.before.iter().map(name).collect()),
     ];
+    let follows = |relation: Relation| match relation {
+        Relation::Requisite => "Requisite",
+        Relation::BoundBy => "BindsTo of",
+        Relation::Parts => "PartOf of",
+        Relation::StoppedAlong => "stopped along",
+        Relation::ReloadedAlong => "reloaded along",
+        Relation::Conflicts => "Conflicts",
+        Relation::Upholds => "Upholds",
+        Relation::UpheldBy => "UpheldBy",
+        Relation::OnFailure => "OnFailure",
+        Relation::OnSuccess => "OnSuccess",
+    };
+    rows.extend(
+        node.related.values().map(|(relation, ids)| row(follows(*relation), ids.iter().map(name).collect())),
+    );
     rows.retain(|(_, values)| !values.is_empty());
     rows
 }

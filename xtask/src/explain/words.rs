@@ -107,11 +107,28 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     };
     rows.list("Type", [word(service.service_type) + note]);
     rows.unless("", "PIDFile", service.pid_file);
+    let manners = unit.manners;
+    for (setting, on) in [
+        ("RefuseManualStart", manners.refuse_manual_start),
+        ("RefuseManualStop", manners.refuse_manual_stop),
+        ("StopWhenUnneeded", manners.stop_when_unneeded),
+        ("IgnoreOnIsolate", manners.ignore_on_isolate),
+    ] {
+        rows.unless("no", setting, yes(on));
+    }
+    for (setting, action) in [
+        ("StartLimitAction", manners.start_limit_action),
+        ("FailureAction", manners.failure_action),
+        ("SuccessAction", manners.success_action),
+    ] {
+        rows.unless("none", setting, word(action));
+    }
     rows.unless("yes", "GuessMainPID", yes(service.guess_main_pid));
     rows.unless("main", "ExitType", if service.exit_with_last { "cgroup" } else { "main" });
     rows.unless("no", "RemainAfterExit", yes(service.remain_after_exit));
     rows.unless("no", "Restart", word(service.restart));
     rows.unless("100ms", "RestartSec", time::shown(service.restart_delay));
+    rows.unless("normal", "RestartMode", if service.restart_direct { "direct" } else { "normal" });
     if service.restart_steps > 0 {
         rows.list("RestartSteps", [service.restart_steps.to_string()]);
         rows.list("RestartMaxDelaySec", [time::shown(service.restart_delay_max)]);
@@ -153,6 +170,11 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
 pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     let mut rows = Rows::default();
     rows.list("Environment", exec.environment.iter().map(quoted));
+    rows.list("EnvironmentFile", strings(exec.environment_files));
+    rows.list("PassEnvironment", strings(exec.pass_environment));
+    rows.list("UnsetEnvironment", strings(exec.unset_environment));
+    rows.unless("", "ExecSearchPath", exec.search_path);
+    rows.unless("if-user", "SetLoginEnvironment", word(exec.login_environment));
     let optional = if exec.working_directory_optional { "-" } else { "" };
     rows.unless("", "WorkingDirectory", format!("{optional}{}", exec.working_directory));
     rows.unless("0022", "UMask", format!("{:04o}", exec.umask));

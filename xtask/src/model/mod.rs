@@ -9,13 +9,14 @@ mod kinds;
 mod mount;
 mod relations;
 mod resource;
+pub mod show;
 mod socket;
 mod trigger;
 mod view;
 
 use std::path::PathBuf;
 
-use tomte::table::StartLimit;
+use tomte::table::{Manners, StartLimit};
 
 use crate::diag::Diagnostic;
 
@@ -69,6 +70,7 @@ pub struct Unit {
     /// `Condition*=` and `Assert*=`, in the order of the file.
     pub conditions: Vec<Condition>,
     pub start_limit: StartLimit,
+    pub manners: Manners,
     pub install: Install,
     pub kind: Kind,
     /// What only one unit can have for its own.
@@ -88,6 +90,7 @@ impl Unit {
             relations: Relations::default(),
             conditions: Vec::new(),
             start_limit,
+            manners: Manners::DEFAULT,
             install: Install::default(),
             kind,
             claims: Vec::new(),

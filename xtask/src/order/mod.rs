@@ -18,7 +18,7 @@ pub use set::{check_set, too_long, way};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tomte::table::UnitId;
+use tomte::table::{self, UnitId};
 
 use crate::{
     check,
@@ -58,6 +58,8 @@ pub struct Node {
     /// What this unit starts after, and why.
     pub after: BTreeMap<UnitId, Origin>,
     pub before: BTreeSet<UnitId>,
+    /// What follows for others from what becomes of this unit, by what it is.
+    pub related: BTreeMap<u8, (table::Relation, BTreeSet<UnitId>)>,
     /// 1 for units that start after nothing, else one more than the highest of `after`.
     pub wave: usize,
 }
@@ -168,6 +170,11 @@ impl Graph {
     }
 
     fn add(&mut self, unit: UnitId, relation: Relation, other: UnitId, origin: Origin) {
+        for (follows, inverse) in followers(relation) {
+            let (from, to) = if *inverse { (other, unit) } else { (unit, other) };
+            let place = self.nodes[from.index()].related.entry(*follows as u8);
+            place.or_insert_with(|| (*follows, BTreeSet::new())).1.insert(to);
+        }
         let Some((edge, inverse)) = edge(relation) else { return };
         let (from, to) = if inverse { (other, unit) } else { (unit, other) };
         match edge {
@@ -240,6 +247,7 @@ impl Node {
             required_by: BTreeSet::new(),
             after: BTreeMap::new(),
             before: BTreeSet::new(),
+            related: BTreeMap::new(),
             wave: 0,
         }
     }
@@ -364,7 +372,7 @@ fn mentioned(
         .relations
         .iter()
         .chain(installed)
-        .filter(|(relation, _)| edge(*relation).is_some() || starts(*relation));
+        .filter(|(relation, _)| edge(*relation).is_some() || !followers(*relation).is_empty());
     for (relation, name) in written {
         let origin = match unit.file {
             Some(_) => Origin::Written(format!("{}={}", relation.setting(), name.value), name.place.clone()),
@@ -414,13 +422,35 @@ enum Edge {
     After,
 }
 
-/// Whether the other unit is to be there, though the table does not have the relation.
-const fn starts(relation: Relation) -> bool {
-    matches!(relation, Relation::OnFailure | Relation::OnSuccess | Relation::Upholds | Relation::Requisite)
+/// What follows for others from what becomes of a unit because of `relation`, and whether it is the other unit that it
+/// follows from.
+const fn followers(relation: Relation) -> &'static [(table::Relation, bool)] {
+    use table::Relation as Follows;
+    match relation {
+        Relation::Requisite => &[(Follows::Requisite, false)],
+        Relation::BindsTo => &[(Follows::BoundBy, true)],
+        Relation::PartOf => &[(Follows::Parts, true)],
+        Relation::Upholds => &[(Follows::Upholds, false), (Follows::UpheldBy, true)],
+        Relation::UpheldBy => &[(Follows::Upholds, true), (Follows::UpheldBy, false)],
+        Relation::Conflicts => &[(Follows::Conflicts, false), (Follows::Conflicts, true)],
+        Relation::OnFailure => &[(Follows::OnFailure, false)],
+        Relation::OnSuccess => &[(Follows::OnSuccess, false)],
+        Relation::PropagatesReloadTo => &[(Follows::ReloadedAlong, false)],
+        Relation::ReloadPropagatedFrom => &[(Follows::ReloadedAlong, true)],
+        Relation::PropagatesStopTo => &[(Follows::StoppedAlong, false)],
+        Relation::StopPropagatedFrom => &[(Follows::StoppedAlong, true)],
+        Relation::Wants
+        | Relation::WantedBy
+        | Relation::Requires
+        | Relation::RequiredBy
+        | Relation::Before
+        | Relation::After
+        | Relation::JoinsNamespaceOf => &[],
+    }
 }
 
-/// The edge that a relation is, and whether it runs the other way; `None` for relations that the table has not.
-/// `BindsTo=` is taken as `Requires=`, which is the part of it that PID 1 has.
+/// The edge that a relation is, and whether it runs the other way; `None` for relations that are none. `BindsTo=` is
+/// `Requires=` and more.
 const fn edge(relation: Relation) -> Option<(Edge, bool)> {
     match relation {
         Relation::Wants => Some((Edge::Wants, false)),
