@@ -192,9 +192,6 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             continue;
         };
         suspicious::line(assignment, cx);
-        if name == "Socket" {
-            owners::listen(assignment, &mut draft.unit.claims, cx);
-        }
         draft.unit.written.push(Written {
             key: key.to_owned(),
             value: assignment.value.as_str().to_owned(),
