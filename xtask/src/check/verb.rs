@@ -7,18 +7,34 @@ use std::{
 };
 
 use anyhow::Result;
+use serde_json::{Map, Value, json};
 
-use super::{Image, beyond_as, load_for};
+use super::{Image, beyond_as, known::KINDS, load_for};
 use crate::{
     bake::limits,
     diag::{Diagnostics, Severity},
+    model::Unit,
     order,
 };
 
+/// What `check --help` says about `--json`.
+const JSON_HELP: &str = "\
+With --json, one object goes to stdout:
+  schema       1; raised when a field changes its meaning or goes
+  units        of each unit: name, kind, file (null for what has none)
+  diagnostics  of each problem: severity (error, warning, note), code, message, file, line, column, width,
+               labels (file, line, column, width, text), help (a list of lines); lines and columns count from 1,
+               columns and widths in characters; file, line and column are null for problems of no place
+  summary      errors, warnings, notes, and units: a number for each kind of unit
+
+A code never changes its meaning: cargo xtask explain CODE.
+Exit status: 0 without errors, 1 with errors, 2 if the command line is wrong.";
+
 /// `cargo xtask check`.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = JSON_HELP)]
 pub struct Args {
-    /// Print the problems as JSON, on stdout.
+    /// Print units and problems as JSON, on stdout.
     #[arg(long)]
     json: bool,
     /// The image's root directory, or several that lie on each other: programs, users, groups and units that it lacks
@@ -39,12 +55,114 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     units.iter().for_each(|unit| limits::of_unit(unit, &mut sink));
     order::check_set(&units, !args.rootfs.is_empty(), &mut sink);
     if args.json {
-        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&sink.to_json())?)?;
+        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&to_json(&units, &sink))?)?;
     } else {
-        sink.emit(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-        if !sink.has_errors() {
-            eprintln!("{} {} checked", units.len(), if units.len() == 1 { "unit" } else { "units" });
-        }
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        eprint!("{}{}", sink.render(color), summary(&units, &sink));
     }
     Ok(if sink.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// How many units there are of each kind that there is, in the order of [`KINDS`].
+fn kinds(units: &[Unit]) -> Vec<(&'static str, usize)> {
+    let count = |kind: &'static str| (kind, units.iter().filter(|unit| unit.kind.suffix() == kind).count());
+    KINDS.into_iter().map(count).filter(|(_, count)| *count > 0).collect()
+}
+
+const SEVERITIES: [Severity; 3] = [Severity::Error, Severity::Warning, Severity::Note];
+
+/// The last lines: what was checked, what was found, and where to read more about it.
+fn summary(units: &[Unit], sink: &Diagnostics) -> String {
+    let counted =
+        |(what, count): (&str, usize)| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let list = |counts: Vec<(&'static str, usize)>, none: &str| {
+        let words: Vec<String> = counts.into_iter().filter(|(_, count)| *count > 0).map(counted).collect();
+        if words.is_empty() { none.to_owned() } else { words.join(", ") }
+    };
+    let severities = SEVERITIES.map(|severity| (severity.as_str(), sink.count(severity)));
+    let mut text = format!(
+        "checked {}: {}\n",
+        list(kinds(units), "no units"),
+        list(severities.to_vec(), "nothing to say")
+    );
+    if let Some(problem) = sink.iter().find(|problem| problem.severity == Severity::Error) {
+        text.push_str(&format!("more about a problem: cargo xtask explain CODE, such as {}\n", problem.code));
+    }
+    text
+}
+
+fn to_json(units: &[Unit], sink: &Diagnostics) -> Value {
+    let unit = |unit: &Unit| {
+        json!({
+            "name": unit.name,
+            "kind": unit.kind.suffix(),
+            "file": unit.file.as_ref().map(|file| file.to_string_lossy()),
+        })
+    };
+    let mut summary: Map<String, Value> = SEVERITIES
+        .into_iter()
+        .map(|severity| (format!("{}s", severity.as_str()), sink.count(severity).into()))
+        .collect();
+    let kinds: Map<String, Value> =
+        kinds(units).into_iter().map(|(kind, count)| (kind.to_owned(), count.into())).collect();
+    summary.insert("units".to_owned(), kinds.into());
+    json!({
+        "schema": 1,
+        "units": units.iter().map(unit).collect::<Vec<_>>(),
+        "diagnostics": sink.to_json(),
+        "summary": summary,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::{Code, Diagnostic};
+
+    fn some() -> (Vec<Unit>, Diagnostics) {
+        let mut sink = Diagnostics::default();
+        let units = super::super::load(&["../tests/configs/good".into()], &mut sink);
+        (units, sink)
+    }
+
+    #[test]
+    fn the_last_line_counts_units_by_kind_and_problems_by_severity() {
+        let (units, mut sink) = some();
+        let last = summary(&units, &sink);
+        assert!(
+            last.starts_with("checked ") && last.ends_with(" services, 1 target: nothing to say\n"),
+            "{last}"
+        );
+        assert_eq!(summary(&[], &sink), "checked no units: nothing to say\n");
+        sink.push(Diagnostic::note(Code::Masked, "a"));
+        sink.push(Diagnostic::note(Code::Masked, "b"));
+        assert_eq!(summary(&[], &sink), "checked no units: 2 notes\n");
+        sink.push(Diagnostic::error(Code::Word, "c"));
+        let expected = "checked no units: 1 error, 2 notes\n\
+            more about a problem: cargo xtask explain CODE, such as T0101\n";
+        assert_eq!(summary(&[], &sink), expected);
+    }
+
+    #[test]
+    fn programs_get_units_problems_and_counts_in_one_object() {
+        let (units, mut sink) = some();
+        sink.push(Diagnostic::warning(Code::Masked, "a"));
+        let json = to_json(&units, &sink);
+        assert_eq!(json["schema"], 1);
+        assert_eq!(json["units"][0]["name"], "app.target");
+        assert_eq!(
+            (&json["units"][0]["kind"], &json["diagnostics"][0]["code"]),
+            (&"target".into(), &"T0016".into())
+        );
+        assert_eq!(
+            (&json["summary"]["warnings"], &json["summary"]["units"]["target"]),
+            (&1.into(), &1.into())
+        );
+        for field in ["schema", "units", "diagnostics", "summary"] {
+            assert!(JSON_HELP.contains(field) && json.get(field).is_some(), "{field}");
+        }
+        for field in json["diagnostics"][0].as_object().expect("an object").keys() {
+            assert!(JSON_HELP.contains(field.as_str()), "{field} is not documented");
+        }
+    }
 }
