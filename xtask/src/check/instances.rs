@@ -95,7 +95,7 @@ impl Loader<'_> {
             if self.reader.is_exhausted() {
                 return;
             }
-            fragment(&loose.found, &file.sections, cx_of(&loose.found, self.shell), self.sink);
+            fragment(&loose.found, &file.sections, cx_of(&loose.found, &self.facts), self.sink);
             let known = |unit: &Unit| unit.name == loose.unit;
             if !loose.of_many && !self.units.iter().any(known) {
                 let message =

@@ -300,7 +300,7 @@ fn log(value: &str, option: &Text, unit: &mut UnitText) {
                     Some(("prio" | "priority", priority)) => {
                         let (facility, level) = priority.split_once('.').unwrap_or((priority, "info"));
                         unit.service("SyslogFacility", unit::text(facility));
-                        unit.service("SyslogLevel", unit::text(level));
+                        unit.service("SyslogLevel", level_name(level));
                     }
                     Some(("tag" | "ident", tag)) => unit.service("SyslogIdentifier", unit::text(tag)),
                     Some(_) | None => {
@@ -310,6 +310,16 @@ fn log(value: &str, option: &Text, unit: &mut UnitText) {
                 }
             }
         }
+    }
+}
+
+/// systemd's word for a level of syslog(3), which has older ones, too.
+fn level_name(level: &str) -> String {
+    match level {
+        "warn" => "warning".to_owned(),
+        "error" => "err".to_owned(),
+        "panic" => "emerg".to_owned(),
+        other => unit::text(other),
     }
 }
 
