@@ -11,7 +11,6 @@ use crate::{
 /// Those of `exec`.
 pub(super) fn of(exec: &Exec) -> Vec<String> {
     let (protect, namespaces, view) = (exec.protect, &exec.namespaces, &exec.view);
-    let calls = &exec.system_calls;
     let settings = [
         (exec.dynamic_user, "DynamicUser=yes"),
         (!exec.dynamic_user && !exec.user.value.is_empty(), "User="),

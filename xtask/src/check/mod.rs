@@ -9,6 +9,7 @@ mod environment;
 mod exec;
 mod files;
 mod finish;
+mod folders;
 mod image;
 mod instances;
 mod kinds;
@@ -21,6 +22,7 @@ mod scheduling;
 mod service;
 mod socket;
 mod streams;
+mod summary;
 mod suspicious;
 mod system_calls;
 mod trigger;
@@ -32,7 +34,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
-    model::{Located, Unit},
+    model::{Located, Unit, Written},
     read::{self, Assignment, Section},
     values::{
         specifier::{Facts, Specifiers},
@@ -63,13 +65,13 @@ pub fn load(paths: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit> {
 pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec<Unit> {
     let files = files::collect(paths, sink);
     let mut units = instances::units(&files, image, sink);
+    units.sort_by(|one, other| one.name.cmp(&other.name));
     link(&files, &mut units, sink);
     for (alias, name) in &files.aliases {
-        if let Some(unit) = units.iter_mut().find(|unit| unit.name == *name) {
+        if let Some(unit) = find(&mut units, name) {
             unit.install.aliases.push(Located { value: alias.clone(), place: None });
         }
     }
-    units.sort_by(|one, other| one.name.cmp(&other.name));
     image.check(&units, sink);
     if paths.iter().any(|path| path.is_dir()) {
         triggered::check(&units, &files, sink);
@@ -84,7 +86,7 @@ pub fn beyond(units: &[Unit], sink: &mut Diagnostics) {
 }
 
 /// The same, every problem as bad as `severity` says.
-fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics) {
+pub fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics) {
     let mut say = |problem: Diagnostic| {
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
@@ -99,13 +101,19 @@ fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics)
     }
 }
 
+/// The unit called `name`; `units` are sorted by name.
+fn find<'u>(units: &'u mut [Unit], name: &str) -> Option<&'u mut Unit> {
+    let found = units.binary_search_by(|unit| unit.name.as_str().cmp(name)).ok()?;
+    units.get_mut(found)
+}
+
 /// Enters the links of `X.wants/` and `X.requires/` directories: at X if it is among the units, else as if `[Install]`
 /// said so.
 fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
     for link in &files.links {
-        if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.from) {
+        if let Some(unit) = find(units, &link.from) {
             unit.relations.imply(link.relation, &link.to);
-        } else if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.to) {
+        } else if let Some(unit) = find(units, &link.to) {
             let install = &mut unit.install;
             install.present = true;
             install.relations.imply(link.relation.installed(), &link.from);
@@ -184,6 +192,12 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             continue;
         };
         suspicious::line(assignment, cx);
+        draft.unit.written.push(Written {
+            key: key.to_owned(),
+            value: assignment.value.as_str().to_owned(),
+            place: assignment.key.place(0),
+            inert: matches!(directive.standing, Standing::Inert).then_some(directive.note),
+        });
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {

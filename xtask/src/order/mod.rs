@@ -55,6 +55,8 @@ pub struct Node {
     pub wanted_by: BTreeSet<UnitId>,
     pub requires: BTreeSet<UnitId>,
     pub required_by: BTreeSet<UnitId>,
+    /// Why it has each of [`Node::wants`] and [`Node::requires`].
+    pub reasons: BTreeMap<(Edge, UnitId), Origin>,
     /// What this unit starts after, and why.
     pub after: BTreeMap<UnitId, Origin>,
     pub before: BTreeSet<UnitId>,
@@ -177,6 +179,9 @@ impl Graph {
         }
         let Some((edge, inverse)) = edge(relation) else { return };
         let (from, to) = if inverse { (other, unit) } else { (unit, other) };
+        if edge != Edge::After {
+            self.nodes[from.index()].reasons.entry((edge, to)).or_insert_with(|| origin.clone());
+        }
         match edge {
             Edge::Wants => {
                 self.nodes[from.index()].wants.insert(to);
@@ -245,6 +250,7 @@ impl Node {
             wanted_by: BTreeSet::new(),
             requires: BTreeSet::new(),
             required_by: BTreeSet::new(),
+            reasons: BTreeMap::new(),
             after: BTreeMap::new(),
             before: BTreeSet::new(),
             related: BTreeMap::new(),
@@ -278,19 +284,23 @@ fn by_name(units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<S
 
 /// Other names of units, and whose they are. A unit of that name wins over an alias.
 fn aliases(units: &BTreeMap<String, Unit>, diagnostics: &mut Diagnostics) -> BTreeMap<String, String> {
-    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
+    let mut aliases: BTreeMap<String, (String, Option<Place>)> = BTreeMap::new();
     for unit in units.values() {
         for alias in unit.install.aliases.iter().filter(|alias| alias.value != unit.name) {
             if units.contains_key(&alias.value) {
                 continue;
             }
-            if let Some(other) = aliases.insert(alias.value.clone(), unit.name.clone()) {
+            let owner = (unit.name.clone(), alias.place.clone());
+            if let Some((other, first)) = aliases.insert(alias.value.clone(), owner) {
                 let message = format!("{} and {} both have the alias {}", other, unit.name, alias.value);
-                diagnostics.push(Diagnostic::error(Code::AliasTwice, message).at(alias.place.clone()));
+                let width = alias.value.chars().count();
+                let problem =
+                    Diagnostic::error(Code::AliasTwice, message).at(alias.place.clone()).wide(width);
+                diagnostics.push(problem.also(first, width, "first written here"));
             }
         }
     }
-    aliases
+    aliases.into_iter().map(|(alias, (name, _))| (alias, name)).collect()
 }
 
 /// The names of the units whose `[Install]` counts.
@@ -415,8 +425,8 @@ fn own_unit(target: &Target) -> Unit {
 }
 
 /// What the graph is made of. Each has its inverse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edge {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Edge {
     Wants,
     Requires,
     After,
