@@ -81,47 +81,85 @@ impl<'t> Reader<'t> {
 
 /// What records are made of.
 pub trait Read<'t>: Sized {
+    /// What a field holds before it is read.
+    fn empty() -> Self;
+
     /// The next value of this type. After [`Reader::fail`], any value.
     fn read(from: &mut Reader<'t>) -> Self;
 }
 
 impl Read<'_> for bool {
+    #[inline(always)]
+    fn empty() -> Self {
+        false
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         from.place(2) == 1
     }
 }
 
 impl Read<'_> for u8 {
+    #[inline(always)]
+    fn empty() -> Self {
+        0
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         from.byte()
     }
 }
 
 impl Read<'_> for u16 {
+    #[inline(always)]
+    fn empty() -> Self {
+        0
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         from.number(u64::from(Self::MAX)) as Self
     }
 }
 
 impl Read<'_> for u32 {
+    #[inline(always)]
+    fn empty() -> Self {
+        0
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         from.number(u64::from(Self::MAX)) as Self
     }
 }
 
 impl Read<'_> for u64 {
+    #[inline(always)]
+    fn empty() -> Self {
+        0
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         from.number(Self::MAX)
     }
 }
 
 impl<'t> Read<'t> for &'t [u8] {
+    #[inline(always)]
+    fn empty() -> Self {
+        &[]
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         from.bytes()
     }
 }
 
 impl<'t> Read<'t> for &'t str {
+    #[inline(always)]
+    fn empty() -> Self {
+        ""
+    }
+
     #[inline(never)]
     fn read(from: &mut Reader<'t>) -> Self {
         core::str::from_utf8(from.bytes()).unwrap_or_else(|_| {
@@ -132,12 +170,22 @@ impl<'t> Read<'t> for &'t str {
 }
 
 impl<'t, T: Read<'t>> Read<'t> for Option<T> {
+    #[inline(always)]
+    fn empty() -> Self {
+        None
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         if bool::read(from) { Some(T::read(from)) } else { None }
     }
 }
 
 impl<'t, T: Read<'t>, const N: usize> Read<'t> for [T; N] {
+    #[inline(always)]
+    fn empty() -> Self {
+        core::array::from_fn(|_| T::empty())
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         core::array::from_fn(|_| T::read(from))
     }
@@ -151,9 +199,18 @@ macro_rules! record {
         pub struct $name $(<$life>)? { $($(#[$doc])* pub $field: $type,)+ }
 
         impl<'t> crate::record::Read<'t> for $name $(<$life>)? {
+            #[inline(always)]
+fn empty() -> Self {
+ Self { $($field: crate::record::Read::empty(),)+ }
+}
+
+            // Field by field into the place where the record will be: as one expression, all of them would first lie on
+            // the stack.
             #[inline(never)]
             fn read(from: &mut crate::record::Reader<'t>) -> Self {
-                Self { $($field: crate::record::Read::read(from),)+ }
+                let mut record = Self { $($field: crate::record::Read::empty(),)+ };
+                $(record.$field = crate::record::Read::read(from);)+
+                record
             }
         }
     };
@@ -167,9 +224,16 @@ macro_rules! choice {
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
         impl crate::record::Read<'_> for $name {
+            #[inline(always)]
+fn empty() -> Self {
+ [$(Self::$variant,)+][0]
+}
+
             fn read(from: &mut crate::record::Reader<'_>) -> Self {
-                const VALUES: &[$name] = &[$($name::$variant,)+];
-                VALUES.get(from.place(VALUES.len())).copied().unwrap_or(VALUES[0])
+                match from.place([$(Self::$variant,)+].len()) {
+                    $(place if place == Self::$variant as usize => Self::$variant,)+
+                    _ => Self::empty(),
+                }
             }
         }
     };

@@ -17,6 +17,7 @@ usage: tomte VERB [--json] [UNIT]
   list-units                  every unit and its state
   status [UNIT]               one unit in full, or the whole system
   start | stop | restart | reload UNIT
+  isolate UNIT                start it and stop what it does not need
   reset-failed UNIT           forget a failure and the start limit
   poweroff | reboot | halt
 ";
@@ -82,6 +83,7 @@ fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
         ["start", name] => Verb::Job { make: |name| Request::Start { name }, name },
         ["stop", name] => Verb::Job { make: |name| Request::Stop { name }, name },
         ["restart", name] => Verb::Job { make: |name| Request::Restart { name }, name },
+        ["isolate", name] => Verb::Job { make: |name| Request::Isolate { name }, name },
         ["reload", name] => Verb::Job { make: |name| Request::Reload { name }, name },
         ["reset-failed", name] => Verb::Job { make: |name| Request::ResetFailed { name }, name },
         ["poweroff"] => Verb::Shutdown(Power::PowerOff),

@@ -32,7 +32,7 @@ impl<'o> List<'o> {
             }
             return unit.write_json(self.out, &mut core::iter::empty());
         }
-        let mark = if unit.active == ActiveState::Failed { '*' } else { ' ' };
+        let mark = if unit.active == ActiveState::Failed { "*" } else { " " };
         writeln!(
             self.out,
             "{mark} {:<32} {:<6} {:<12} {:<14} {}",
@@ -45,11 +45,12 @@ impl<'o> List<'o> {
     }
 }
 
+#[inline(never)] // for a small frame
 pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Result {
     writeln!(out, "  Board: {} ({})", manager.board, manager.arch)?;
     writeln!(out, "  State: {}", manager.state)?;
-    writeln!(out, "  Units: {} loaded, {} failed", manager.units, manager.failed)?;
-    writeln!(out, "   Jobs: {} queued", manager.jobs)?;
+    writeln!(out, "  Units: {} loaded, {} failed", u64::from(manager.units), u64::from(manager.failed))?;
+    writeln!(out, "   Jobs: {} queued", u64::from(manager.jobs))?;
     if manager.boot_us > 0 {
         writeln!(out, "   Boot: {} after PID 1's start", Span(manager.boot_us))?;
     }
@@ -61,6 +62,7 @@ pub(super) fn manager_json(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt
     out.write_char('\n')
 }
 
+#[inline(never)] // for a small frame
 pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
     write!(out, "{}", unit.name)?;
     if !unit.description.is_empty() {
@@ -76,7 +78,7 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
     }
     out.write_char('\n')?;
     if unit.main_pid != 0 {
-        writeln!(out, "   Main PID: {}", unit.main_pid)?;
+        writeln!(out, "   Main PID: {}", u64::from(unit.main_pid))?;
     }
     if !unit.status.is_empty() {
         writeln!(out, "     Status: \"{}\"", unit.status)?;
@@ -94,10 +96,10 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
         writeln!(out, "     Failed: at step {name}: {cause}")?;
     }
     if let (Some(uid), Some(gid)) = (unit.uid, unit.gid) {
-        writeln!(out, "    UID:GID: {uid}:{gid}")?;
+        writeln!(out, "    UID:GID: {}:{}", u64::from(uid), u64::from(gid))?;
     }
     if unit.restarts > 0 {
-        writeln!(out, "   Restarts: {}", unit.restarts)?;
+        writeln!(out, "   Restarts: {}", u64::from(unit.restarts))?;
     }
     Ok(())
 }
@@ -117,7 +119,7 @@ struct Status(ExitStatus);
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            ExitStatus::Exited(code) => write!(f, "{code}"),
+            ExitStatus::Exited(code) => write!(f, "{}", u64::from(code)),
             ExitStatus::Killed(signal) | ExitStatus::Dumped(signal) => linux::signals::Name(signal).fmt(f),
         }
     }

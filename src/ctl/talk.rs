@@ -5,7 +5,7 @@ use core::fmt;
 use crate::{
     linux::{self, AsFd, Errno, OwnedFd, socket},
     table::limits::UNIT_NAME_BYTES_MAX,
-    wire::{self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH, UnitStatus},
+    wire::{self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH, UnitStatus},
 };
 
 /// Why a command could not be carried out.
@@ -51,7 +51,8 @@ impl fmt::Display for TalkError {
             Self::Connection(errno) => write!(f, "{SOCKET_PATH}: {}", linux::errno::Text(errno)),
             Self::Closed => write!(f, "{SOCKET_PATH}: closed without an answer"),
             Self::Version(theirs) => {
-                write!(f, "PID 1 speaks version {theirs} of the protocol, this tomte {}", wire::VERSION)
+                let (theirs, ours) = (u64::from(theirs), u64::from(wire::VERSION));
+                write!(f, "PID 1 speaks version {theirs} of the protocol, this tomte {ours}")
             }
             Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
             Self::Refused(why) => f.write_str(why),
@@ -100,7 +101,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn open() -> Result<Self, TalkError> {
-        let socket = socket::connect_to(SOCKET_PATH).map_err(TalkError::Connect)?;
+        let socket = socket::connect_to(SOCKET).map_err(TalkError::Connect)?;
         Ok(Self { socket, buffer: [0; PACKET_BYTES_MAX] })
     }
 

@@ -1,7 +1,7 @@
 //! From exec to the first decision: streams, file systems, the table, the words.
 
 use crate::{
-    linux::{self, arguments::Arguments, boot::API_MOUNTS, errno::Text},
+    linux::{self, arguments::Arguments, boot::API_MOUNTS},
     table::{Arch, LogTarget, Table},
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Boot {
     pub(super) started_us: u64,
     /// Seed of the supervisor's random numbers.
     pub(super) random: u64,
+    /// What the kernel or the container manager gave this PID 1.
+    pub(super) arguments: Arguments,
     /// Whether a container manager started this PID 1: `$container`, as systemd has it.
     pub(super) container: bool,
 }
@@ -33,16 +35,16 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     crash::prepare(container);
     log::prepare();
     if let Err(errno) = streams {
-        log::warn(format_args!("no console and no /dev/null for the standard streams: {}", Text(errno)));
+        log::warn_of(errno, format_args!("no console and no /dev/null for the standard streams"));
     }
     if let Err(errno) = linux::boot::set_own_credentials_and_limits() {
-        ::log::warn!("cannot drop PID 1's groups or raise its limit of descriptors: {}", Text(errno));
+        log::warn_of(errno, format_args!("cannot drop PID 1's groups or raise its limit of descriptors"));
     }
     for api in &API_MOUNTS {
         mount(api);
     }
     if let Err(errno) = linux::console::stop_blocking() {
-        ::log::warn!("a console that stops can hold PID 1 up: {}", Text(errno));
+        log::warn_of(errno, format_args!("a console that stops can hold PID 1 up"));
     }
     let table = open_table(linked);
     let board = table.board();
@@ -53,10 +55,10 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     if !board.hostname.is_empty()
         && let Err(errno) = linux::boot::set_hostname(board.hostname)
     {
-        log::warn(format_args!("cannot set the hostname {}: {}", board.hostname, Text(errno)));
+        log::warn_of(errno, format_args!("cannot set the hostname {}", board.hostname));
     }
     let words = words(arguments, container);
-    Boot { table, words, started_us, random: linux::random::seed(), container }
+    Boot { table, words, started_us, random: linux::random::seed(), arguments, container }
 }
 
 #[inline(never)] // for a small frame
@@ -64,8 +66,8 @@ fn mount(api: &linux::boot::ApiMount) {
     let target = api.target.to_str().unwrap_or_default();
     match linux::boot::mount_api(api) {
         Ok(_) => {}
-        Err(errno) if api.vital => log::error(format_args!("cannot mount {target}: {}", Text(errno))),
-        Err(errno) => log::warn(format_args!("cannot mount {target}, going on without: {}", Text(errno))),
+        Err(errno) if api.vital => log::error_of(errno, format_args!("cannot mount {target}")),
+        Err(errno) => log::warn_of(errno, format_args!("cannot mount {target}, going on without")),
     }
 }
 
@@ -99,7 +101,7 @@ fn words(arguments: Arguments, container: bool) -> Words {
                     not_understood(word);
                 }
             }
-            Err(errno) => log::warn(format_args!("cannot read /proc/cmdline: {}", Text(errno))),
+            Err(errno) => log::warn_of(errno, format_args!("cannot read /proc/cmdline")),
         }
     }
     words

@@ -1,11 +1,13 @@
 //! The control socket: connections in, packets to requests, answers to packets. Whether a request is granted is the
 //! supervisor's business; whether it is one at all is decided here.
 
+use core::ffi::CStr;
+
 use crate::{
-    linux::{AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket},
+    linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll, socket},
     supervisor::{Answer, ClientId, Supervisor},
     table::{Table, UnitId},
-    wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET_PATH},
+    wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH},
 };
 
 use super::{kernel::Token, log};
@@ -14,7 +16,7 @@ use super::{kernel::Token, log};
 const CLIENTS_MAX: usize = 16;
 /// Unit packets in one answer; the client asks for the rest. Small enough to fit any socket buffer.
 const UNITS_PER_ANSWER: usize = 32;
-pub(super) const SOCKET_DIRECTORY: &str = "/run/tomte";
+pub(super) const SOCKET_DIRECTORY: &CStr = c"/run/tomte";
 
 struct Client {
     socket: OwnedFd,
@@ -48,7 +50,7 @@ impl Control {
         let listener = match listen(poll) {
             Ok(listener) => Some(listener),
             Err(errno) => {
-                log::error(format_args!("cannot listen at {SOCKET_PATH}, going on without: {}", Text(errno)));
+                log::error_of(errno, format_args!("cannot listen at {SOCKET_PATH}, going on without"));
                 None
             }
         };
@@ -178,7 +180,7 @@ impl Control {
 }
 
 fn listen(poll: &Poll) -> Result<OwnedFd, Errno> {
-    let listener = socket::listen_at(SOCKET_DIRECTORY, SOCKET_PATH)?;
+    let listener = socket::listen_at(SOCKET_DIRECTORY, SOCKET)?;
     poll.add(listener.as_fd(), Token::Listener.into(), Interest::Readable)?;
     Ok(listener)
 }

@@ -9,7 +9,6 @@ use core::{
 use crate::{
     linux::{
         self,
-        errno::Text,
         power::{MachineEnd, end_machine},
         raw::process::{Forked, exit, fork},
     },
@@ -31,7 +30,7 @@ const PANIC_EXIT: u8 = 101;
 pub(super) fn prepare(container: bool) {
     CONTAINER.store(container, Ordering::Relaxed);
     if let Err(errno) = linux::signals::on_fatal(faulted) {
-        log::warn(format_args!("cannot catch faults: {}", Text(errno)));
+        log::warn_of(errno, format_args!("cannot catch faults"));
     }
 }
 
@@ -48,7 +47,7 @@ pub(super) fn set_action(action: PanicAction, delay: Micros) {
 /// The panic handler. Processes other than PID 1 just exit.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
     let message = info.message();
-    let (file, line) = info.location().map_or(("?", 0), |place| (place.file(), place.line()));
+    let (file, line) = info.location().map_or(("?", 0), |place| (place.file(), u64::from(place.line())));
     if linux::process::id() == 1 {
         give_up(format_args!("panic at {file}:{line}: {message}"));
     }

@@ -7,7 +7,6 @@ use crate::{
     linux::{
         self, BorrowedFd,
         cgroup::{Group, Tree},
-        errno::Text,
         poll::{Interest, Poll},
     },
     supervisor::{Event, Pid},
@@ -48,10 +47,10 @@ impl Groups {
                 None
             }
             Err(errno) => {
-                log::warn(format_args!(
-                    "cannot use cgroup2, a service's processes are known by its session only: {}",
-                    Text(errno)
-                ));
+                log::warn_of(
+                    errno,
+                    format_args!("cannot use cgroup2, a service's processes are known by its session only"),
+                );
                 None
             }
         };
@@ -66,14 +65,13 @@ impl Groups {
                 Ok(group) => {
                     let token = Token::Group(unit.0);
                     if let Err(errno) = poll.add(group.events(), token.into(), Interest::Changed) {
-                        log::warn(format_args!("cannot watch the cgroup of {name}: {}", Text(errno)));
+                        log::warn_of(errno, format_args!("cannot watch the cgroup of {name}"));
                     }
                     *members = Members::Cgroup(group);
                 }
-                Err(errno) => log::warn(format_args!(
-                    "cannot make a cgroup for {name}, going on without: {}",
-                    Text(errno)
-                )),
+                Err(errno) => {
+                    log::warn_of(errno, format_args!("cannot make a cgroup for {name}, going on without"))
+                }
             }
         }
         match members {
@@ -148,7 +146,7 @@ impl Groups {
         if let Members::Cgroup(group) = core::mem::replace(members, Members::Nobody)
             && let Err(errno) = group.remove()
         {
-            log::warn(format_args!("cannot remove the cgroup {SLICE}/unit {}: {}", unit.0, Text(errno)));
+            log::warn_of(errno, format_args!("cannot remove the cgroup {SLICE}/unit {}", u64::from(unit.0)));
         }
     }
 
@@ -159,7 +157,10 @@ impl Groups {
             Some(Members::Cgroup(group)) => match group.kill(signal) {
                 Ok(()) => true,
                 Err(errno) => {
-                    log::warn(format_args!("cannot signal the cgroup of unit {}: {}", unit.0, Text(errno)));
+                    log::warn_of(
+                        errno,
+                        format_args!("cannot signal the cgroup of unit {}", u64::from(unit.0)),
+                    );
                     false
                 }
             },

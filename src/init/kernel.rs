@@ -5,7 +5,7 @@ use heapless::Deque;
 use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd,
-        errno::Text,
+        arguments::Arguments,
         poll::{Poll, READY_MAX},
         raw::process::Ending,
         report::{self, Reading, Report},
@@ -13,7 +13,7 @@ use crate::{
     },
     supervisor::{ClientId, Event, Instant, Pid},
     table::{Table, UnitId, limits::UNITS_MAX},
-    wire::{ExitStatus, Notice, Power},
+    wire::{ExitStatus, Notice},
 };
 
 use super::{
@@ -87,6 +87,8 @@ impl Token {
 pub(super) struct Kernel {
     pub(super) table: Table<'static>,
     pub(super) words: Words,
+    /// What PID 1 was started with.
+    pub(super) arguments: Arguments,
     pub(super) container: bool,
     pub(super) control: Control,
     notify: Notify,
@@ -131,6 +133,7 @@ impl Kernel {
         Ok(Self {
             table: boot.table,
             words: boot.words.clone(),
+            arguments: boot.arguments,
             container: boot.container,
             control: Control::new(&poll),
             notify: Notify::new(&boot.table, &poll),
@@ -230,7 +233,7 @@ impl Kernel {
             Ok(count) => self.ready_count = count,
             Err(errno) => {
                 // Cannot happen with descriptors of one's own; if it does, PID 1 goes on at a pace that burns nothing.
-                log::error(format_args!("cannot wait: {}", Text(errno)));
+                log::error_of(errno, format_args!("cannot wait"));
                 linux::clock::sleep_us(100_000);
                 self.unreaped = true;
             }
@@ -279,10 +282,7 @@ impl Kernel {
                 self.unreaped = true;
                 Step::Again
             }
-            Some(signal) => match shutdown_asked_by(signal, self.container) {
-                Some(power) => Step::Event(Event::Shutdown(power)),
-                None => Step::Again,
-            },
+            Some(signal) => Step::Event(Event::Signal { signal, container: self.container }),
             None => Step::Again,
         }
     }
@@ -421,21 +421,5 @@ const fn exit_status(ending: Ending) -> ExitStatus {
         Ending::Exited(code) => ExitStatus::Exited(code),
         Ending::Killed(signal) => ExitStatus::Killed(signal),
         Ending::Dumped(signal) => ExitStatus::Dumped(signal),
-    }
-}
-
-/// Which end a signal to PID 1 asks for: systemd(1) SIGNALS, BusyBox's and sysvinit's tools. A container's manager
-/// sends what it would send anybody to end it.
-fn shutdown_asked_by(signal: u8, container: bool) -> Option<Power> {
-    use linux::signals::{INT, PWR, RTMIN, TERM, USR1, USR2};
-    match signal {
-        INT | TERM if container => Some(Power::PowerOff),
-        INT | TERM => Some(Power::Reboot), // Ctrl-Alt-Del; BusyBox reboot
-        USR1 => Some(Power::Halt),
-        USR2 | PWR => Some(Power::PowerOff),
-        _ if signal == RTMIN + 3 => Some(Power::Halt),
-        _ if signal == RTMIN + 4 => Some(Power::PowerOff),
-        _ if signal == RTMIN + 5 => Some(Power::Reboot),
-        _ => None,
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn prepare() {
 pub(super) fn to_kmsg() {
     match console::open_kmsg() {
         Ok(()) => TO_KMSG.store(true, Ordering::Relaxed),
-        Err(errno) => warn(format_args!("cannot open /dev/kmsg, logging to the console: {}", Text(errno))),
+        Err(errno) => warn_of(errno, format_args!("cannot open /dev/kmsg, logging to the console")),
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn output() -> Option<OwnedFd> {
     match console::duplicate(is_kmsg()) {
         Ok(output) => Some(output),
         Err(errno) => {
-            warn(format_args!("no log for services, their output goes to /dev/null: {}", Text(errno)));
+            warn_of(errno, format_args!("no log for services, their output goes to /dev/null"));
             None
         }
     }
@@ -76,6 +76,18 @@ pub(super) fn warn(text: fmt::Arguments<'_>) {
     ::log::warn!("{text}");
 }
 
+/// Logs an error of the kernel's: what could not be done, and why.
+#[inline(never)]
+pub(super) fn error_of(errno: Errno, what: fmt::Arguments<'_>) {
+    error(format_args!("{what}: {}", Text(errno)));
+}
+
+/// Logs a warning of that sort.
+#[inline(never)]
+pub(super) fn warn_of(errno: Errno, what: fmt::Arguments<'_>) {
+    warn(format_args!("{what}: {}", Text(errno)));
+}
+
 /// Logs what happened.
 #[inline(never)]
 pub(super) fn info(text: fmt::Arguments<'_>) {
@@ -84,7 +96,7 @@ pub(super) fn info(text: fmt::Arguments<'_>) {
 
 /// Writes one line where messages go.
 pub(super) fn line(level: Level, text: fmt::Arguments<'_>) {
-    let priority = match level {
+    let priority: u64 = match level {
         Level::Error => 3,
         Level::Warn => 4,
         Level::Info => 6,
@@ -105,7 +117,7 @@ pub(super) fn emergency(text: fmt::Arguments<'_>, machine: bool) {
     }
 }
 
-fn write_kmsg(priority: u8, text: fmt::Arguments<'_>) -> bool {
+fn write_kmsg(priority: u64, text: fmt::Arguments<'_>) -> bool {
     let mut line = Line::default();
     let _ = write!(line, "<{priority}>tomte: {text}");
     console::write_kmsg(line.bytes())
@@ -170,11 +182,22 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         }
         Log::MainExited(id, exit) => warn(format_args!("{}: Main process exited, {}.", name(id), Exit(exit))),
         Log::RestartScheduled(id, count) => {
+            let count = u64::from(count);
             info(format_args!("{}: Scheduled restart job, restart counter is at {count}.", name(id)));
         }
         Log::StartLimitHit(id) => error(format_args!("{}: Start request repeated too quickly.", name(id))),
         Log::TimedOut(id, signal) => {
             warn(format_args!("{}: Timed out. Killing with {}.", name(id), SignalName(signal)));
+        }
+        Log::Contradiction(id, other) => {
+            error(format_args!(
+                "{}: Conflicting jobs: what it requires conflicts with {}.",
+                name(id),
+                name(other)
+            ));
+        }
+        Log::Acting(id) => {
+            warn(format_args!("{}: The machine ends, as it asks for at such an end.", name(id)))
         }
         Log::WatchdogExpired(id, signal) => {
             error(format_args!("{}: Watchdog timeout! Killing with {}.", name(id), SignalName(signal)));
@@ -183,13 +206,13 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
             warn(format_args!("{}: Process {pid} may not speak for it (NotifyAccess=).", name(id)));
         }
         Log::NotAdopted(id) => {
-            warn(format_args!("{}: The new main process is gone or none of its own, refused.", name(id)));
+            warn(format_args!("{}: The new main process is none of its own.", name(id)));
         }
         Log::RuntimeOver(id) => {
-            warn(format_args!("{}: Service reached runtime time limit. Stopping.", name(id)));
+            warn(format_args!("{}: Service reached runtime time limit.", name(id)));
         }
         Log::NoPidFile(id) => {
-            warn(format_args!("{}: PIDFile= names no process of its own yet, waiting for it.", name(id)));
+            warn(format_args!("{}: PIDFile= names no process of its own yet.", name(id)));
         }
         Log::ReloadFailed(id) => error(format_args!("Reload failed for {}.", unit(id))),
         Log::Reloaded(id) => info(format_args!("Reloaded {}.", unit(id))),
@@ -203,10 +226,16 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
             ));
         }
         Log::BootFinished => info(format_args!("Startup finished.")),
-        Log::ShuttingDown(Power::PowerOff) => info(format_args!("Powering off.")),
-        Log::ShuttingDown(Power::Reboot) => info(format_args!("Rebooting.")),
-        Log::ShuttingDown(Power::Halt) => info(format_args!("Halting.")),
+        Log::ShuttingDown(power) => info(format_args!("{}.", end_in_words(power))),
         Log::Impossible(what, id) => error(format_args!("{}: Impossible: {what}. Ignored.", name(id))),
+    }
+}
+
+const fn end_in_words(power: Power) -> &'static str {
+    match power {
+        Power::PowerOff => "Powering off",
+        Power::Reboot => "Rebooting",
+        Power::Halt => "Halting",
     }
 }
 
@@ -223,7 +252,7 @@ impl fmt::Display for Named<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.unit(self.1) {
             Some(unit) => unit.name.fmt(f),
-            None => write!(f, "unit {}", self.1.0),
+            None => write!(f, "unit {}", u64::from(self.1.0)),
         }
     }
 }
@@ -235,7 +264,7 @@ impl fmt::Display for Described<'_, '_> {
         match self.0.unit(self.1) {
             Some(unit) if unit.description.is_empty() => unit.name.fmt(f),
             Some(unit) => write!(f, "{} - {}", unit.name, unit.description),
-            None => write!(f, "unit {}", self.1.0),
+            None => write!(f, "unit {}", u64::from(self.1.0)),
         }
     }
 }
@@ -260,7 +289,7 @@ struct Exit(ExitStatus);
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            ExitStatus::Exited(code) => write!(f, "code=exited, status={code}"),
+            ExitStatus::Exited(code) => write!(f, "code=exited, status={}", u64::from(code)),
             ExitStatus::Killed(signal) | ExitStatus::Dumped(signal) => {
                 write!(f, "code={}, status={}", self.0.code(), SignalName(signal))
             }

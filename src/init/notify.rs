@@ -5,7 +5,7 @@ use crate::{
         AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket, socket::Fds, socket::Sender,
     },
     table::{NotifyAccess, Table, Unit},
-    wire::{NOTICE_BYTES_MAX, NOTIFY_PATH, Notice},
+    wire::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice},
 };
 
 use super::{control::SOCKET_DIRECTORY, kernel::Token, log};
@@ -81,17 +81,14 @@ impl Notify {
 }
 
 fn listen(poll: &Poll) -> Option<OwnedFd> {
-    let socket = socket::hear_at(SOCKET_DIRECTORY, NOTIFY_PATH).and_then(|socket| {
+    let socket = socket::hear_at(SOCKET_DIRECTORY, NOTIFY).and_then(|socket| {
         poll.add(socket.as_fd(), Token::Notify.into(), Interest::Readable)?;
         Ok(socket)
     });
     match socket {
         Ok(socket) => Some(socket),
         Err(errno) => {
-            log::error(format_args!(
-                "cannot listen at {NOTIFY_PATH}, nobody can say he is ready: {}",
-                Text(errno)
-            ));
+            log::error_of(errno, format_args!("cannot listen at {NOTIFY_PATH}, nobody can say he is ready"));
             None
         }
     }

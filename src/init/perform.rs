@@ -2,8 +2,7 @@
 
 use crate::{
     linux::{
-        self, AsFd, Errno, clean::CleanPlan, directory::Directory, errno::Text, plan, poll::Interest,
-        process::signal_by_pidfd, report::Report,
+        self, AsFd, Errno, clean::CleanPlan, plan, poll::Interest, process::signal_by_pidfd, report::Report,
     },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
     table::{CommandKind, Table, Unit, UnitId},
@@ -14,7 +13,7 @@ use super::{
     conditions,
     kernel::{Kernel, Token},
     log,
-    plan::{Parts, Start, runtime_directories_of},
+    plan::{Parts, Start, runtime_directory_of},
     processes::{Process, Role},
     report, shutdown,
 };
@@ -36,7 +35,7 @@ impl Kernel {
                 Ok(()) => None,
                 Err(errno) => {
                     let name = self.table.unit(unit)?.name;
-                    log::error(format_args!("cannot look at the conditions of {name}: {}", Text(errno)));
+                    log::error_of(errno, format_args!("cannot look at the conditions of {name}"));
                     Some(Event::Examined { unit, verdict: None })
                 }
             },
@@ -53,12 +52,12 @@ impl Kernel {
                 Ok(()) => None,
                 Err(errno) => {
                     if self.words.report.is_some() {
-                        log::error(format_args!("cannot start writing the report: {}", Text(errno)));
+                        log::error_of(errno, format_args!("cannot start writing the report"));
                     }
                     Some(Event::Reported)
                 }
             },
-            Action::Leave(power) => shutdown::leave(self, power),
+            Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
     }
 
@@ -86,11 +85,13 @@ impl Kernel {
 
         let board = self.table.board();
         let parts = Parts::new(service, spawn);
-        let extra = parts.extra(service, spawn);
+        let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
+        let extra = parts.extra(service, spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
         let tmp_token = self.tmp_token(spawn.unit);
         let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
-        let start = Start { command, spawn, extra: &extra, tmp_token, log, cgroup };
+        let inherited = self.arguments;
+        let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup };
         let plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
         let child = linux::spawn::spawn(&plan)?;
 
@@ -98,7 +99,7 @@ impl Kernel {
         let token = Token::Report(place as u16); // PROCESSES_MAX is far below
         if let Err(errno) = self.poll.add(child.report.as_fd(), token.into(), Interest::Readable) {
             // The report is read when the process has ended, at the latest.
-            log::warn(format_args!("cannot watch the report of {}: {}", record.name, Text(errno)));
+            log::warn_of(errno, format_args!("cannot watch the report of {}", record.name));
         }
         self.groups.entered(spawn.unit, pid);
         let role = Role::Service { unit: spawn.unit, slot: spawn.slot };
@@ -124,7 +125,7 @@ impl Kernel {
         if let Err(errno) =
             self.poll.add(pidfd.as_fd(), Token::Ended(place as u16).into(), Interest::Readable)
         {
-            log::warn(format_args!("cannot watch process {}: {}", pid.0, Text(errno)));
+            log::warn_of(errno, format_args!("cannot watch process {}", u64::from(pid.0)));
         }
         self.processes.demote_main(unit);
         self.groups.adopted(unit, pid);
@@ -175,11 +176,7 @@ impl Kernel {
         match self.start_janitor(unit, runtime_directories, uid, gid) {
             Ok(()) => None,
             Err(errno) => {
-                log::error(format_args!(
-                    "cannot clean up after {}: {}",
-                    self.table.unit(unit)?.name,
-                    Text(errno)
-                ));
+                log::error_of(errno, format_args!("cannot clean up after {}", self.table.unit(unit)?.name));
                 Some(Event::Cleaned { unit, clean: false })
             }
         }
@@ -197,15 +194,13 @@ impl Kernel {
     ) -> Result<(), Errno> {
         let record = self.table.unit(unit).ok_or(Errno::NOENT)?;
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
-        let directories: heapless::Vec<Directory<'_>, 1> = match record.service() {
-            Some(service) if runtime_directories => runtime_directories_of(&service.exec).collect(),
-            Some(_) | None => heapless::Vec::new(),
-        };
+        let service = record.service().filter(|_| runtime_directories);
+        let directory = service.and_then(|service| runtime_directory_of(&service.exec));
         let janitor = linux::clean::spawn(&CleanPlan {
             unit: record.name.as_str(),
             uid,
             gid,
-            directories: &directories,
+            directories: directory.as_slice(),
             private_tmp: self.take_tmp_token(unit),
         })?;
         self.processes.put(place, Process::helper(janitor.pid, janitor.pidfd, Role::Janitor { unit }));

@@ -7,17 +7,19 @@ use heapless::{String, Vec};
 use crate::{
     linux::{
         BorrowedFd,
+        arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Output, Plan, Stdio, Users,
-            View, Words,
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Login, Output, Plan, Stdio,
+            Users, View, Words,
         },
         signals,
     },
-    supervisor::{Pid, Slot, Spawn},
+    supervisor::{Outcome, Pid, Slot, Spawn},
     table::{
-        Board, Command, Content, Directories, DirectoryKind, Exec, Micros, Mount, Namespaces, NotifyAccess,
-        Preserve, PrivateUsers, Privilege, Propagation, Service, Stdin, Stdout, Unit,
+        Board, Command, Content, Directories, DirectoryKind, Exec, LoginEnvironment, Micros, Mount,
+        Namespaces, NotifyAccess, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Service, Stdin,
+        Stdout, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -25,8 +27,12 @@ use crate::{
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
-/// `MAINPID`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`.
-const EXTRA_MAX: usize = 6;
+/// `MAINPID`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`; the last three of the unit
+/// that is monitored, and its name.
+const EXTRA_MAX: usize = 10;
+/// The variables of an end: of the unit's own main process, and of the unit that it was started for.
+const OWN_END: [&str; 3] = ["SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"];
+const MONITORED_END: [&str; 3] = ["MONITOR_SERVICE_RESULT", "MONITOR_EXIT_CODE", "MONITOR_EXIT_STATUS"];
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
@@ -36,42 +42,50 @@ pub(super) struct Parts<'t> {
     main_pid: String<NUMBER_BYTES>,
     watchdog: String<NUMBER_BYTES>,
     exit_status: String<NUMBER_BYTES>,
+    monitored_status: String<NUMBER_BYTES>,
 }
 
 impl<'t> Parts<'t> {
+    #[inline(never)] // a frame of its own
     pub(super) fn new(service: &Service<'t>, spawn: &Spawn) -> Self {
         let exec = &service.exec;
-        let directories = exec.directories.iter().map(directory);
-        let rlimits = exec.rlimits.iter().map(|limit| linux_plan::Rlimit {
-            resource: limit.resource,
-            soft: limit.soft,
-            hard: limit.hard,
-        });
-        // `Table::open` has checked the counts against the capacities.
-        let directories = directories.take(DirectoryKind::ALL.len()).collect();
-        let rlimits = rlimits.take(RLIMITS_MAX).collect();
-        let mounts = exec.view.mounts.iter().map(mount).take(MOUNTS_MAX).collect();
-        let mut main_pid = String::new();
-        if let Some(Pid(pid)) = spawn.main_pid {
-            let _ = write!(main_pid, "{pid}");
-        }
-        let mut watchdog = String::new();
-        if let Some(Micros(span)) = watched(service, spawn) {
-            let _ = write!(watchdog, "{span}");
-        }
-        let mut exit_status = String::new();
-        let _ = match spawn.outcome.and_then(|outcome| outcome.exit) {
-            Some(ExitStatus::Exited(code)) => write!(exit_status, "{code}"),
-            Some(ExitStatus::Killed(signal) | ExitStatus::Dumped(signal)) => {
-                write!(exit_status, "{}", signals::Name(signal))
-            }
-            None => Ok(()),
+        let mut parts = Self {
+            directories: Vec::new(),
+            rlimits: Vec::new(),
+            mounts: Vec::new(),
+            main_pid: String::new(),
+            watchdog: String::new(),
+            exit_status: String::new(),
+            monitored_status: String::new(),
         };
-        Self { directories, rlimits, mounts, main_pid, watchdog, exit_status }
+        // `Table::open` has checked the counts against the capacities.
+        for setting in exec.directories.iter() {
+            let _ = parts.directories.push(directory(setting));
+        }
+        for Rlimit { resource, soft, hard } in exec.rlimits.iter() {
+            let _ = parts.rlimits.push(linux_plan::Rlimit { resource, soft, hard });
+        }
+        for setting in exec.view.mounts.iter() {
+            let _ = parts.mounts.push(mount(setting));
+        }
+        if let Some(Pid(pid)) = spawn.main_pid {
+            let _ = write!(parts.main_pid, "{}", u64::from(pid));
+        }
+        if let Some(Micros(span)) = watched(service, spawn) {
+            let _ = write!(parts.watchdog, "{span}");
+        }
+        parts.exit_status = status_of(spawn.outcome);
+        parts.monitored_status = status_of(spawn.monitor.map(|(_, outcome)| outcome));
+        parts
     }
 
     /// Variables about this start.
-    pub(super) fn extra(&self, service: &Service<'_>, spawn: &Spawn) -> Vec<(&'static str, &str), EXTRA_MAX> {
+    pub(super) fn extra<'a>(
+        &'a self,
+        service: &Service<'_>,
+        spawn: &Spawn,
+        monitored_unit: &'a str,
+    ) -> Vec<(&'static str, &'a str), EXTRA_MAX> {
         let mut extra = Vec::new();
         let mut add = |name, value| {
             let _ = extra.push((name, value)); // EXTRA_MAX counts them
@@ -90,17 +104,25 @@ impl<'t> Parts<'t> {
         if !self.watchdog.is_empty() {
             add("WATCHDOG_USEC", self.watchdog.as_str());
         }
-        if let Some(outcome) = spawn.outcome {
-            add("SERVICE_RESULT", outcome.result.as_str());
+        let monitored = spawn.monitor.map(|(_, outcome)| outcome);
+        for (outcome, [result, code, status], text) in
+            [(spawn.outcome, OWN_END, &self.exit_status), (monitored, MONITORED_END, &self.monitored_status)]
+        {
+            let Some(outcome) = outcome else { continue };
+            add(result, outcome.result.as_str());
             if let Some(exit) = outcome.exit {
-                add("EXIT_CODE", exit.code());
-                add("EXIT_STATUS", self.exit_status.as_str());
+                add(code, exit.code());
+                add(status, text.as_str());
             }
+        }
+        if !monitored_unit.is_empty() {
+            add("MONITOR_UNIT", monitored_unit);
         }
         extra
     }
 
     /// The whole plan.
+    #[inline(never)] // a frame of its own
     pub(super) fn plan<'a>(
         &'a self,
         board: &Board<'a>,
@@ -108,24 +130,26 @@ impl<'t> Parts<'t> {
         exec: &Exec<'a>,
         start: Start<'a>,
     ) -> Plan<'a> {
-        let Start { command, spawn, extra, tmp_token, log, cgroup } = start;
+        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup } = start;
+        // What takes a call comes first: all else would wait for it on the stack.
+        let argv = words(command.argv.as_bytes());
+        let environment = Environment {
+            manager: words(board.environment.as_bytes()),
+            extra,
+            own_pid: if self.watchdog.is_empty() { &[] } else { &["WATCHDOG_PID"] },
+            inherited: Some(inherited),
+            ..environment(exec)
+        };
+        let supplementary = words(exec.supplementary_groups.as_bytes());
+        let (stdout, stderr) = (output(exec.stdout, log), output(exec.stderr, log));
         Plan {
             unit: unit.name.as_str(),
-            command: linux_plan::Command {
-                path: command.path,
-                argv: words(command.argv.as_bytes()),
-                expand: command.expand,
-            },
-            environment: Environment {
-                manager: words(board.environment.as_bytes()),
-                extra,
-                own_pid: if self.watchdog.is_empty() { &[] } else { &["WATCHDOG_PID"] },
-                unit: words(exec.environment.as_bytes()),
-            },
+            command: linux_plan::Command { path: command.path, argv, expand: command.expand },
+            environment,
             identity: Identity {
                 user: exec.user,
                 group: exec.group,
-                supplementary: words(exec.supplementary_groups.as_bytes()),
+                supplementary,
                 dynamic: exec.dynamic_user.then_some(Dynamic {
                     uid: spawn.uid,
                     gid: if exec.group_identity == exec.user_identity { None } else { spawn.gid },
@@ -167,8 +191,8 @@ impl<'t> Parts<'t> {
                     Stdin::Null => Input::Null,
                     Stdin::Tty => Input::Tty,
                 },
-                output: output(exec.stdout, log),
-                error: output(exec.stderr, log),
+                output: stdout,
+                error: stderr,
                 tty_path: exec.tty_path,
             },
             ignore_sigpipe: exec.ignore_sigpipe,
@@ -178,10 +202,40 @@ impl<'t> Parts<'t> {
     }
 }
 
+/// What the unit says of its variables.
+fn environment<'a>(exec: &Exec<'a>) -> Environment<'a> {
+    Environment {
+        unit: words(exec.environment.as_bytes()),
+        files: words(exec.environment_files.as_bytes()),
+        pass: words(exec.pass_environment.as_bytes()),
+        unset: words(exec.unset_environment.as_bytes()),
+        search_path: exec.search_path,
+        login: match exec.login_environment {
+            LoginEnvironment::IfUser => Login::IfUser,
+            LoginEnvironment::Always => Login::Always,
+            LoginEnvironment::Never => Login::Never,
+        },
+        ..Environment::default()
+    }
+}
+
 /// How long the process may be silent, if that counts.
 fn watched(service: &Service<'_>, spawn: &Spawn) -> Option<Micros> {
     let watched = spawn.slot == Slot::Main && service.watchdog != Micros::ZERO;
     Some(service.watchdog).filter(|span| watched && *span != Micros::FOREVER)
+}
+
+/// An exit code as a number, a signal by its name.
+fn status_of(outcome: Option<Outcome>) -> String<NUMBER_BYTES> {
+    let mut text = String::new();
+    let _ = match outcome.and_then(|outcome| outcome.exit) {
+        Some(ExitStatus::Exited(code)) => write!(text, "{code}"),
+        Some(ExitStatus::Killed(signal) | ExitStatus::Dumped(signal)) => {
+            write!(text, "{}", signals::Name(signal))
+        }
+        None => Ok(()),
+    };
+    text
 }
 
 /// What only this start knows.
@@ -190,6 +244,8 @@ pub(super) struct Start<'a> {
     pub(super) spawn: &'a Spawn,
     /// [`Parts::extra`].
     pub(super) extra: &'a [(&'a str, &'a str)],
+    /// What PID 1 was started with.
+    pub(super) inherited: Arguments,
     /// Part of the private /tmp's name.
     pub(super) tmp_token: u64,
     /// Where `StandardOutput=journal` goes.
@@ -258,12 +314,8 @@ const fn output(kind: Stdout, log: Option<BorrowedFd<'_>>) -> Output<'_> {
 }
 
 /// `RuntimeDirectory=`: one setting at most.
-pub(super) fn runtime_directories_of<'t>(exec: &Exec<'t>) -> impl Iterator<Item = Directory<'t>> + use<'t> {
-    exec.directories
-        .iter()
-        .map(directory)
-        .filter(|setting| setting.kind == LinuxDirectoryKind::Runtime)
-        .take(1)
+pub(super) fn runtime_directory_of<'t>(exec: &Exec<'t>) -> Option<Directory<'t>> {
+    exec.directories.iter().map(directory).find(|setting| setting.kind == LinuxDirectoryKind::Runtime)
 }
 
 fn directory(setting: Directories<'_>) -> Directory<'_> {

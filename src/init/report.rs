@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use crate::{
-    linux::{self, Errno, errno::Text, output::Output, raw::process::Forked},
+    linux::{self, Errno, output::Output, raw::process::Forked},
     supervisor::Supervisor,
     table::{Table, Unit},
     wire::{ActiveState, Ended},
@@ -45,10 +45,7 @@ fn write_to(path: &str, table: &Table<'_>, supervisor: &Supervisor<'_>, ended: E
             write(&mut out, table, supervisor, ended).is_ok() && out.flush()
         }
         Err(errno) => {
-            log::warn(format_args!(
-                "cannot open {path} for the report, writing it to the console: {}",
-                Text(errno)
-            ));
+            log::warn_of(errno, format_args!("cannot open {path} for the report, writing it to the console"));
             let mut out = Output::stderr();
             let written = out.write_str(BEGIN).and_then(|()| write(&mut out, table, supervisor, ended));
             written.and_then(|()| out.write_str(END)).is_ok() && out.flush()

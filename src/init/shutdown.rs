@@ -1,11 +1,10 @@
 //! The end of PID 1's life: every unit is down already; what is left is killed, written out, unmounted, switched off.
 
-use core::ffi::CStr;
-
 use crate::{
     linux::{
         self, Errno,
         errno::Text,
+        mountinfo,
         power::{self, MachineEnd},
         raw::process::{Forked, exit, fork},
         signals,
@@ -30,14 +29,18 @@ const ROUNDS: usize = 4;
 /// File systems that hold nothing and that the end itself needs.
 const KEPT: [&[u8]; 5] = [b"/", b"/proc", b"/sys", b"/dev", b"/run"];
 
-/// Ends the machine, or the container.
-pub(super) fn leave(kernel: &mut Kernel, how: Power) -> ! {
-    end_everybody(kernel, signals::TERM, TERM_US);
-    end_everybody(kernel, signals::KILL, KILL_US);
-    if kernel.container {
-        exit(if how == Power::Reboot { CONTAINER_REBOOT } else { 0 });
+/// Ends the machine, or the container, with `status`. If it is to be `immediate`, nothing is done first.
+pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8) -> ! {
+    if !immediate {
+        end_everybody(kernel, signals::TERM, TERM_US);
+        end_everybody(kernel, signals::KILL, KILL_US);
     }
-    put_disks_to_rest(kernel);
+    if kernel.container {
+        exit(if how == Power::Reboot { CONTAINER_REBOOT } else { status });
+    }
+    if !immediate {
+        put_disks_to_rest(kernel);
+    }
     let end = match how {
         Power::PowerOff => MachineEnd::PowerOff,
         Power::Reboot => MachineEnd::Restart,
@@ -95,7 +98,7 @@ fn put_disks_to_rest(kernel: &Kernel) {
             }
         }
         Err(errno) => {
-            log::warn(format_args!("cannot unmount in a child, only writing out: {}", Text(errno)));
+            log::warn_of(errno, format_args!("cannot unmount in a child, only writing out"));
             power::sync();
         }
     }
@@ -107,10 +110,7 @@ fn unmount_all() {
         let text = match linux::boot::read_file(c"/proc/self/mountinfo", &mut mountinfo) {
             Ok(text) => text,
             Err(errno) => {
-                log::warn(format_args!(
-                    "cannot read /proc/self/mountinfo, nothing is unmounted: {}",
-                    Text(errno)
-                ));
+                log::warn_of(errno, format_args!("cannot read /proc/self/mountinfo, nothing is unmounted"));
                 break;
             }
         };
@@ -118,7 +118,7 @@ fn unmount_all() {
         // Later mounts may lie on earlier ones.
         for line in text.rsplit(|byte| *byte == b'\n') {
             let mut path = [0; 4096];
-            let Some(path) = mount_point(line, &mut path) else { continue };
+            let Some((path, _)) = mountinfo::parse(line, &mut path) else { continue };
             if KEPT.contains(&path.to_bytes()) || is_below_kernel_trees(path.to_bytes()) {
                 continue;
             }
@@ -126,11 +126,7 @@ fn unmount_all() {
                 left = true;
                 if round + 1 == ROUNDS {
                     let _ = power::remount_read_only(path);
-                    log::warn(format_args!(
-                        "cannot unmount {}: {}",
-                        path.to_str().unwrap_or("?"),
-                        Text(errno)
-                    ));
+                    log::warn_of(errno, format_args!("cannot unmount {}", path.to_str().unwrap_or("?")));
                 }
             }
         }
@@ -144,43 +140,4 @@ fn unmount_all() {
 
 fn is_below_kernel_trees(path: &[u8]) -> bool {
     [b"/proc/".as_slice(), b"/sys/", b"/dev/"].iter().any(|tree| path.starts_with(tree))
-}
-
-/// The fifth field of a mountinfo line, unescaped (proc_pid_mountinfo(5): space, tab, newline and backslash are octal).
-fn mount_point<'b>(line: &[u8], buffer: &'b mut [u8]) -> Option<&'b CStr> {
-    let field = line.split(|byte| *byte == b' ').nth(4)?;
-    let mut bytes = field.iter().copied();
-    let mut used = 0;
-    while let Some(byte) = bytes.next() {
-        let byte = if byte == b'\\' {
-            let mut octal =
-                || bytes.next().filter(|digit| (b'0'..=b'7').contains(digit)).map(|digit| digit - b'0');
-            octal()?.wrapping_mul(64).wrapping_add(octal()? * 8).wrapping_add(octal()?)
-        } else {
-            byte
-        };
-        *buffer.get_mut(used)? = byte;
-        used += 1;
-    }
-    *buffer.get_mut(used)? = 0;
-    CStr::from_bytes_with_nul(buffer.get(..=used)?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_point_with_a_space_is_unescaped() {
-        let line = br"36 35 98:0 / /mnt/my\040disk rw,noatime master:1 - ext4 /dev/vda rw";
-        assert_eq!(mount_point(line, &mut [0; 64]), Some(c"/mnt/my disk"));
-    }
-
-    #[test]
-    fn a_line_that_is_none_names_nothing() {
-        assert_eq!(mount_point(b"", &mut [0; 64]), None);
-        assert_eq!(mount_point(b"36 35 98:0 /", &mut [0; 64]), None);
-        assert_eq!(mount_point(br"36 35 98:0 / /a\0", &mut [0; 64]), None);
-        assert_eq!(mount_point(b"36 35 98:0 / /long", &mut [0; 4]), None);
-    }
 }

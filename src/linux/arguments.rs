@@ -8,7 +8,7 @@
 use core::ffi::{CStr, c_char};
 
 /// argv and envp as the kernel laid them out. They live as long as the process.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Arguments {
     argv: *const *const c_char,
     envp: *const *const c_char,

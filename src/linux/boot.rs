@@ -9,6 +9,8 @@ use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 
+use super::path::PathBuffer;
+
 /// A file system that every Linux system has.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiMount {
@@ -74,14 +76,8 @@ pub(super) fn is_mount_point(path: &CStr, links: AtFlags) -> Result<bool, Errno>
         Ok(_) | Err(Errno::NOSYS) => {}
         Err(errno) => return Err(errno),
     }
-    let mut parent = [0; 64];
-    let path_bytes = path.to_bytes();
-    let up = b"/..";
-    let joined = parent.get_mut(..path_bytes.len() + up.len()).ok_or(Errno::NAMETOOLONG)?;
-    let (head, tail) = joined.split_at_mut(path_bytes.len());
-    head.copy_from_slice(path_bytes);
-    tail.copy_from_slice(up);
-    Ok(stat(path)?.st_dev != stat(&*joined)?.st_dev)
+    let parent = PathBuffer::new(&[path.to_str().map_err(|_| Errno::ILSEQ)?, "/.."])?;
+    Ok(stat(path)?.st_dev != stat(parent.as_c_str())?.st_dev)
 }
 
 /// Sees to it that descriptors 0, 1 and 2 are open, on /dev/console if it is there, else on /dev/null, so that no later
@@ -146,5 +142,5 @@ pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errn
 /// open(2)'s.
 pub fn create_file(path: &str) -> Result<rustix::fd::OwnedFd, Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
-    open(path, flags, Mode::from_raw_mode(0o644))
+    open(PathBuffer::new(&[path])?.as_c_str(), flags, Mode::from_raw_mode(0o644))
 }

@@ -13,7 +13,7 @@ use rustix::{
 };
 
 use super::{
-    passwd::{Lines, search},
+    passwd::{file_number, search},
     path::{PATH_BYTES_MAX, PathBuffer},
     tree::{self, open_if_there},
 };
@@ -106,16 +106,14 @@ impl Group {
     pub fn only_child(&self) -> Option<u32> {
         let list = openat(&self.directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         let list = list.ok()?;
-        let lines = Lines::new(move |buffer: &mut [u8]| retry_on_intr(|| io::read(&list, &mut *buffer)));
         let mut only = None;
-        let second = search(lines, |line| {
-            let pid = core::str::from_utf8(line).ok()?.parse().ok()?;
-            if !super::process::is_own_child(pid) {
-                return None;
-            }
-            only.replace(pid).map(drop)
+        let several = search(&list, &mut |line| {
+            let Some(pid) = file_number(line).filter(|pid| super::process::is_own_child(*pid)) else {
+                return Ok(false);
+            };
+            Ok(only.replace(pid).is_some())
         });
-        second.ok()?.map_or(only, |()| None)
+        only.filter(|_| several == Ok(false))
     }
 
     /// Sends `signal` to every process in the group and in those that root's services made below it. With SIGKILL nobody
@@ -184,17 +182,16 @@ fn signal_tree(
     depth: u32,
 ) -> Result<i32, Errno> {
     let list = openat(directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let lines = Lines::new(move |buffer: &mut [u8]| retry_on_intr(|| io::read(&list, &mut *buffer)));
-    let failure = search(lines, |line| {
+    search(&list, &mut |line| {
         // 0 is a process of another pid namespace: out of reach.
-        let pid = core::str::from_utf8(line).ok()?.parse().ok().and_then(Pid::from_raw)?;
+        let number = file_number(line).and_then(|number| i32::try_from(number).ok());
+        let Some(pid) = number.and_then(Pid::from_raw) else { return Ok(false) };
         highest = highest.max(pid.as_raw_nonzero().get());
         match kill_process(pid, signal) {
-            Ok(()) | Err(Errno::SRCH) => None,
-            Err(errno) => Some(errno),
+            Ok(()) | Err(Errno::SRCH) => Ok(false),
+            Err(errno) => Err(errno),
         }
     })?;
-    failure.map_or(Ok(()), Err)?;
     each_group_below(directory, depth, &mut |group, _, depth| {
         highest = signal_tree(group, signal, highest, depth)?;
         Ok(())

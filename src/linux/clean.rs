@@ -14,7 +14,7 @@ use super::{
     directory::Directory,
     errno::Text,
     ipc,
-    passwd::{Lines, Read, open_lines, search},
+    passwd::{columns, file_number, open_lines, search},
     path::PathBuffer,
     private_tmp::PrivateTmpName,
     raw::{
@@ -71,15 +71,15 @@ fn clean(plan: &CleanPlan<'_>) -> bool {
         }
         result.is_ok()
     };
-    // A dynamic user's number is its group's as well unless the group has one of its own.
-    let owners = [
-        plan.uid.map(|uid| Owner { uid: Some(uid), gid: Some(uid) }),
-        plan.gid.map(|gid| Owner { uid: None, gid: Some(gid) }),
-    ];
-    let mut clean = plan.uid.is_none_or(|uid| done("processes", kill_all_of(uid)));
-    clean &= plan.uid.is_none_or(|uid| done("keys", clear_keys_of(uid)));
-    for owner in owners.into_iter().flatten() {
-        clean &= done("IPC objects", remove_ipc(owner));
+    let mut clean = true;
+    if let Some(uid) = plan.uid {
+        clean &= done("processes", kill_all_of(uid));
+        clean &= done("keys", clear_keys_of(uid));
+        // A dynamic user's number is its group's as well unless the group has one of its own.
+        clean &= done("IPC objects", remove_ipc(Owner { uid: Some(uid), gid: Some(uid) }));
+    }
+    if let Some(gid) = plan.gid {
+        clean &= done("IPC objects", remove_ipc(Owner { uid: None, gid: Some(gid) }));
     }
     for directory in plan.directories {
         clean &= done("runtime directories", remove_directory(directory));
@@ -147,15 +147,14 @@ fn clear_keys_of(uid: u32) -> Result<(), Errno> {
 
 /// Whether the kernel counts any key or keyring of user `uid`: `  UID: usage …` in /proc/key-users.
 fn has_keys(uid: u32) -> Result<bool, Errno> {
-    let lines = match open_lines(c"/proc/key-users") {
+    let file = match open_lines(c"/proc/key-users") {
         Err(Errno::NOENT) => return Ok(false), // a kernel without keys
         answer => answer?,
     };
-    let found = search(lines, |line| {
-        let (number, _) = core::str::from_utf8(line).ok()?.split_once(':')?;
-        (number.trim_ascii().parse() == Ok(uid)).then_some(())
-    })?;
-    Ok(found.is_some())
+    search(&file, &mut |line| {
+        let number = columns(line).next().and_then(|number| number.strip_suffix(b":"));
+        Ok(number.and_then(file_number) == Some(uid))
+    })
 }
 
 /// Whether /proc shows a process of user `uid` that is more than a zombie.
@@ -164,12 +163,17 @@ fn is_anybody_alive(uid: u32) -> Result<bool, Errno> {
     let processes = tree::open_directory(CWD, c"/proc")?;
     tree::each_entry(processes.as_fd(), &mut |entry| {
         let name = entry.to_str().unwrap_or_default();
-        if found || !name.bytes().all(|byte| byte.is_ascii_digit()) {
+        if found || file_number(name.as_bytes()).is_none() {
             return Ok(());
         }
         let status = PathBuffer::new(&["/proc/", name, "/status"])?;
-        match open_lines(status.as_c_str()).and_then(|lines| is_alive_as(lines, uid)) {
-            Ok(alive) => found = alive,
+        let mut look = |line: &[u8]| {
+            let answer = is_alive_as(line, uid);
+            found = answer == Some(true);
+            Ok(answer.is_some())
+        };
+        match open_lines(status.as_c_str()).and_then(|file| search(&file, &mut look)) {
+            Ok(_) => {}
             Err(Errno::NOENT | Errno::SRCH) => {} // gone meanwhile
             Err(errno) => return Err(errno),
         }
@@ -178,17 +182,14 @@ fn is_anybody_alive(uid: u32) -> Result<bool, Errno> {
     Ok(found)
 }
 
-/// Whether /proc/PID/status tells of a living process of which `uid` is the real, effective, saved or file system user.
-fn is_alive_as(lines: Lines<impl Read>, uid: u32) -> Result<bool, Errno> {
-    let answer = search(lines, |line| {
-        let line = core::str::from_utf8(line).ok()?;
-        if let Some(state) = line.strip_prefix("State:\t") {
-            return state.starts_with(['Z', 'X']).then_some(false);
-        }
-        let mut uids = line.strip_prefix("Uid:\t")?.split_ascii_whitespace();
-        Some(uids.any(|number| number.parse() == Ok(uid)))
-    })?;
-    Ok(answer.unwrap_or(false))
+/// Whether a line of /proc/PID/status tells of a living process of which `uid` is the real, effective, saved or file
+/// system user; `None` if it tells of something else.
+fn is_alive_as(line: &[u8], uid: u32) -> Option<bool> {
+    if let Some(state) = line.strip_prefix(b"State:\t") {
+        return matches!(state, [b'Z' | b'X', ..]).then_some(false);
+    }
+    let uids = line.strip_prefix(b"Uid:\t")?;
+    Some(columns(uids).any(|number| file_number(number) == Some(uid)))
 }
 
 fn remove_ipc(owner: Owner) -> Result<(), Errno> {
@@ -217,14 +218,7 @@ mod tests {
     use super::*;
 
     fn alive(status: &str, uid: u32) -> bool {
-        let mut rest = status.as_bytes();
-        let lines = Lines::new(move |buffer: &mut [u8]| {
-            let count = rest.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&rest[..count]);
-            rest = &rest[count..];
-            Ok(count)
-        });
-        is_alive_as(lines, uid).expect("short")
+        status.lines().find_map(|line| is_alive_as(line.as_bytes(), uid)).unwrap_or(false)
     }
 
     #[test]

@@ -53,7 +53,7 @@ const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 /// open(2)'s, such as ENXIO for a socket; lines are then written as before.
 pub fn stop_blocking() -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let fd = fcntl_dupfd_cloexec(open("/proc/self/fd/2", flags, Mode::empty())?, 3)?;
+    let fd = fcntl_dupfd_cloexec(open(c"/proc/self/fd/2", flags, Mode::empty())?, 3)?;
     OWN.store(fd.into_raw_fd(), Ordering::Relaxed);
     Ok(())
 }
@@ -93,7 +93,7 @@ pub fn duplicate(of_kmsg: bool) -> Result<OwnedFd, Errno> {
         return fcntl_dupfd_cloexec(kmsg, 3);
     }
     let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match open("/proc/self/fd/2", flags, Mode::empty()) {
+    match open(c"/proc/self/fd/2", flags, Mode::empty()) {
         Ok(fd) => fcntl_dupfd_cloexec(fd, 3),
         // SAFETY: as in `write_stderr`. A socket cannot be opened; it has nothing to type at.
         Err(Errno::NXIO) => fcntl_dupfd_cloexec(unsafe { stderr() }, 3),

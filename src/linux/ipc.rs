@@ -10,7 +10,7 @@ use rustix::{
 };
 
 use super::{
-    passwd::{open_lines, search},
+    passwd::{columns, file_number, open_lines, search},
     raw::ipc::{SysV, remove, unlink_queue},
     tree::{self, Owner},
 };
@@ -36,8 +36,10 @@ pub fn anything_of(owner: Owner) -> Result<bool, Errno> {
             return Ok(true);
         }
     }
-    for directory in [shared_memory()?, queues()?].into_iter().flatten() {
-        if tree::holds_owned(directory.as_fd(), owner)? {
+    for open in [shared_memory, queues] {
+        if let Some(directory) = open()?
+            && tree::holds_owned(directory.as_fd(), owner)?
+        {
             return Ok(true);
         }
     }
@@ -84,22 +86,21 @@ fn list_objects(kind: SysV, owner: Owner) -> Result<Vec<u32, BATCH>, Errno> {
         SysV::MessageQueue => (c"/proc/sysvipc/msg", 7),
     };
     let mut ids = Vec::new();
-    let lines = match open_lines(list) {
+    let file = match open_lines(list) {
         // A kernel without System V IPC; but without /proc nothing is known.
         Err(Errno::NOENT) => return access(c"/proc/self/status", Access::EXISTS).map(|()| ids),
         answer => answer?,
     };
-    search(lines, |line| {
-        let id = object_of(line, owner_column, owner)?;
-        ids.push(id).is_err().then_some(())
+    search(&file, &mut |line| {
+        let full = object_of(line, owner_column, owner).is_some_and(|id| ids.push(id).is_err());
+        Ok(full)
     })?;
     Ok(ids)
 }
 
 /// The id in a line of /proc/sysvipc, if owner or creator is meant. The heading has no numbers.
 fn object_of(line: &[u8], owner_column: usize, owner: Owner) -> Option<u32> {
-    let line = core::str::from_utf8(line).ok()?;
-    let number = |column| line.split_ascii_whitespace().nth(column)?.parse::<u32>().ok();
+    let number = |column| columns(line).nth(column).and_then(file_number);
     let (uid, gid) = (number(owner_column)?, number(owner_column.checked_add(1)?)?);
     let (creator_uid, creator_gid) =
         (number(owner_column.checked_add(2)?)?, number(owner_column.checked_add(3)?)?);

@@ -17,6 +17,7 @@ pub mod errno;
 mod expand;
 mod glob;
 pub mod ipc;
+pub mod mountinfo;
 pub mod output;
 pub mod passwd;
 mod path;

@@ -8,6 +8,7 @@ use core::ffi::CStr;
 
 use heapless::Vec;
 use rustix::{
+    fd::OwnedFd,
     fs::{Mode, OFlags, open},
     io::{self, Errno},
 };
@@ -70,49 +71,55 @@ impl<'a> Key<'a> {
 
 /// `root` and `nobody` are known without any file, so that a system without files can name them.
 pub fn well_known(key: Key<'_>) -> Option<User> {
-    let known =
-        [(&b"root"[..], 0, &b"/root"[..], &b"/bin/sh"[..]), (b"nobody", NOBODY, b"/", b"/sbin/nologin")];
-    known.into_iter().find(|(name, number, ..)| key.fits(name, *number)).and_then(
-        |(name, number, home, shell)| {
-            Some(User { name: keep(name)?, uid: number, gid: number, home: keep(home)?, shell: keep(shell)? })
-        },
-    )
+    const KNOWN: [UserLine<'_>; 2] = [
+        UserLine { name: b"root", uid: 0, gid: 0, home: b"/root", shell: b"/bin/sh" },
+        UserLine { name: b"nobody", uid: NOBODY, gid: NOBODY, home: b"/", shell: b"/sbin/nologin" },
+    ];
+    KNOWN.iter().find(|user| key.fits(user.name, user.uid)).and_then(UserLine::to_user)
 }
 
 /// The user of /etc/passwd. ENOENT if there is no such file, ENAMETOOLONG if a field is too long.
 pub fn find_user(key: Key<'_>) -> Result<Option<User>, Errno> {
-    search(open_lines(PASSWD)?, |line| {
-        let entry = UserLine::parse(line).filter(|entry| key.fits(entry.name, entry.uid))?;
-        Some(entry.to_user().ok_or(Errno::NAMETOOLONG))
-    })?
-    .transpose()
+    let mut user = None;
+    search(&open_lines(PASSWD)?, &mut |line| {
+        match UserLine::parse(line).filter(|entry| key.fits(entry.name, entry.uid)) {
+            Some(entry) => user = Some(entry.to_user().ok_or(Errno::NAMETOOLONG)?),
+            None => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok(user)
 }
 
 /// The number of a group of /etc/group. ENOENT if there is no such file.
 pub fn find_group(key: Key<'_>) -> Result<Option<u32>, Errno> {
-    search(open_lines(GROUP)?, |line| {
-        GroupLine::parse(line).filter(|entry| key.fits(entry.name, entry.gid)).map(|entry| entry.gid)
-    })
+    let mut gid = None;
+    search(&open_lines(GROUP)?, &mut |line| {
+        gid = GroupLine::parse(line).filter(|entry| key.fits(entry.name, entry.gid)).map(|entry| entry.gid);
+        Ok(gid.is_some())
+    })?;
+    Ok(gid)
 }
 
 /// Calls `found` with every group that lists `user` as a member. A missing file lists nobody.
-pub fn each_membership(user: &[u8], mut found: impl FnMut(u32) -> Result<(), Errno>) -> Result<(), Errno> {
-    let lines = match open_lines(GROUP) {
+pub fn each_membership(user: &[u8], found: &mut dyn FnMut(u32) -> Result<(), Errno>) -> Result<(), Errno> {
+    let file = match open_lines(GROUP) {
         Err(Errno::NOENT) => return Ok(()),
         answer => answer?,
     };
-    search(lines, |line| {
-        let entry = GroupLine::parse(line).filter(|entry| entry.has_member(user))?;
-        found(entry.gid).err()
-    })?
-    .map_or(Ok(()), Err)
+    search(&file, &mut |line| {
+        if let Some(entry) = GroupLine::parse(line).filter(|entry| entry.has_member(user)) {
+            found(entry.gid)?;
+        }
+        Ok(false)
+    })
+    .map(drop)
 }
 
 /// Decimal digits as systemd takes them for a UID: no sign, no blank, no leading zero, and not one of the two numbers
 /// that mean "none" (CVE-2020-13776).
 pub fn parse_number(text: &[u8]) -> Option<u32> {
-    let digits = matches!(text, [b'0'] | [b'1'..=b'9', ..]) && text.iter().all(u8::is_ascii_digit);
-    let number = core::str::from_utf8(text).ok().filter(|_| digits)?.parse().ok()?;
+    let number = file_number(text).filter(|_| matches!(text, [b'0'] | [b'1'..=b'9', ..]))?;
     (number != u32::MAX && number != 65535).then_some(number)
 }
 
@@ -138,6 +145,7 @@ impl<'l> UserLine<'l> {
         Some(Self { name, uid: file_number(uid)?, gid: file_number(gid)?, home, shell })
     }
 
+    #[inline(never)]
     fn to_user(&self) -> Option<User> {
         let (name, home, shell) = (keep(self.name)?, keep(self.home)?, keep(self.shell)?);
         Some(User { name, uid: self.uid, gid: self.gid, home, shell })
@@ -170,15 +178,24 @@ fn entry_name(name: &[u8]) -> Option<&[u8]> {
     (!matches!(name, [] | [b'+' | b'-' | b'#', ..])).then_some(name)
 }
 
-/// A number in a file: leading zeroes are fine there.
-fn file_number(text: &[u8]) -> Option<u32> {
-    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    core::str::from_utf8(text).ok().filter(|_| digits)?.parse().ok()
+/// A number in a file: decimal digits; leading zeroes are fine there.
+#[inline(never)]
+pub(super) fn file_number(text: &[u8]) -> Option<u32> {
+    let shifted = |number: u32, byte: &u8| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    text.iter().try_fold(0, shifted).filter(|_| !text.is_empty())
+}
+
+/// What stands between a line's blanks.
+pub(super) fn columns(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace).filter(|column| !column.is_empty())
 }
 
 /// Lines of a source of bytes, without their newlines.
-pub(super) struct Lines<R> {
-    read: R,
+struct Lines<'r> {
+    read: Read<'r>,
     buffer: [u8; LINE_BYTES_MAX],
     /// The bytes of `buffer` that are not handed out yet.
     start: usize,
@@ -189,18 +206,16 @@ pub(super) struct Lines<R> {
 }
 
 /// Fills a buffer and says how far; 0 at the end.
-pub(super) trait Read: FnMut(&mut [u8]) -> Result<usize, Errno> {}
+pub(super) type Read<'r> = &'r mut dyn FnMut(&mut [u8]) -> Result<usize, Errno>;
 
-impl<F: FnMut(&mut [u8]) -> Result<usize, Errno>> Read for F {}
-
-impl<R: Read> Lines<R> {
+impl<'r> Lines<'r> {
     /// Lines of what `read` gives, until it gives nothing.
-    pub(super) const fn new(read: R) -> Self {
+    const fn new(read: Read<'r>) -> Self {
         Self { read, buffer: [0; LINE_BYTES_MAX], start: 0, end: 0, total: 0, finished: false }
     }
 
     /// The next line. EFBIG above [`FILE_BYTES_MAX`], EMSGSIZE above [`LINE_BYTES_MAX`].
-    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, Errno> {
+    fn next(&mut self) -> Result<Option<&[u8]>, Errno> {
         let length = loop {
             let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
             if let Some(length) = unread.iter().position(|&byte| byte == b'\n') {
@@ -232,23 +247,28 @@ impl<R: Read> Lines<R> {
     }
 }
 
-/// The lines of a file.
-pub(super) fn open_lines(path: &CStr) -> Result<Lines<impl Read>, Errno> {
-    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())?;
-    Ok(Lines::new(move |buffer: &mut [u8]| io::retry_on_intr(|| io::read(&file, &mut *buffer))))
+/// A file of lines.
+pub(super) fn open_lines(path: &CStr) -> Result<OwnedFd, Errno> {
+    open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
 }
 
-/// The first line that `pick` takes.
-pub(super) fn search<T>(
-    mut lines: Lines<impl Read>,
-    mut pick: impl FnMut(&[u8]) -> Option<T>,
-) -> Result<Option<T>, Errno> {
+/// What looks at a line and says whether it was looked for.
+pub(super) type Pick<'p> = &'p mut dyn FnMut(&[u8]) -> Result<bool, Errno>;
+
+/// Shows the file's lines to `pick` until it takes one. Answers whether it did.
+pub(super) fn search(file: &OwnedFd, pick: Pick<'_>) -> Result<bool, Errno> {
+    search_lines(&mut |buffer| io::retry_on_intr(|| io::read(file, &mut *buffer)), pick)
+}
+
+/// The same, of any source of bytes.
+pub(super) fn search_lines(read: Read<'_>, pick: Pick<'_>) -> Result<bool, Errno> {
+    let mut lines = Lines::new(read);
     while let Some(line) = lines.next()? {
-        if let Some(found) = pick(line) {
-            return Ok(Some(found));
+        if pick(line)? {
+            return Ok(true);
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -262,16 +282,17 @@ mod tests {
     /// Lines of `bytes`, read in pieces of `step`.
     fn lines_of(bytes: &[u8], step: usize) -> Result<Vec<Vec<u8>>, Errno> {
         let mut rest = bytes;
-        let mut lines = Lines::new(move |buffer: &mut [u8]| {
+        let mut read = |buffer: &mut [u8]| {
             let count = rest.len().min(step).min(buffer.len());
             buffer[..count].copy_from_slice(&rest[..count]);
             rest = &rest[count..];
             Ok(count)
-        });
+        };
         let mut all = Vec::new();
-        while let Some(line) = lines.next()? {
+        search_lines(&mut read, &mut |line| {
             all.push(line.to_vec());
-        }
+            Ok(false)
+        })?;
         Ok(all)
     }
 

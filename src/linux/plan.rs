@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use rustix::{fd::BorrowedFd, io::Errno};
 
-use super::{directory::Directory, step::Step};
+use super::{arguments::Arguments, directory::Directory, step::Step};
 
 /// Strings one after the other, each ended by NUL: argv and envp pointers aim straight into them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,12 +21,27 @@ impl<'a> Words<'a> {
 
     /// The strings, in order.
     pub fn iter(self) -> impl Iterator<Item = &'a CStr> + Clone {
-        self.0.split_inclusive(|&byte| byte == 0).filter_map(|word| CStr::from_bytes_with_nul(word).ok())
+        Strings(self.0)
     }
 
     /// Whether there are none.
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// The strings of [`Words`] that are not handed out yet.
+#[derive(Clone)]
+struct Strings<'a>(&'a [u8]);
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = &'a CStr;
+
+    #[inline(never)] // every list is walked
+    fn next(&mut self) -> Option<Self::Item> {
+        let string = CStr::from_bytes_until_nul(self.0).ok()?;
+        self.0 = self.0.get(string.count_bytes().saturating_add(1)..).unwrap_or_default();
+        Some(string)
     }
 }
 
@@ -101,6 +116,30 @@ pub struct Environment<'a> {
     pub own_pid: &'a [&'a str],
     /// `Environment=`.
     pub unit: Words<'a>,
+    /// `EnvironmentFile=`: paths, each with a `-` in front if it may be missing.
+    pub files: Words<'a>,
+    /// What PID 1 was started with.
+    pub inherited: Option<Arguments>,
+    /// `PassEnvironment=`: names that are taken from there.
+    pub pass: Words<'a>,
+    /// `UnsetEnvironment=`: names, or whole assignments.
+    pub unset: Words<'a>,
+    /// `ExecSearchPath=`, joined by colons; empty for the default.
+    pub search_path: &'a str,
+    /// `SetLoginEnvironment=`.
+    pub login: Login,
+}
+
+/// `SetLoginEnvironment=`: whether `USER`, `LOGNAME`, `HOME` and `SHELL` are set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Login {
+    /// If there is a user.
+    #[default]
+    IfUser,
+    /// For root without a user as well.
+    Always,
+    /// Not at all.
+    Never,
 }
 
 /// As whom the process runs.

@@ -22,31 +22,27 @@ pub(super) struct PrivateTmpName(PathBuffer);
 impl PrivateTmpName {
     /// For `unit`, whose name is cut where the whole would be longer than a file name may be.
     pub(super) fn new(token: u64, unit: &str) -> Result<Self, Errno> {
-        const DIGITS: &str = "0123456789abcdef";
-        let digit = |at: u32| {
-            let value = (token >> at.saturating_mul(4)) as usize & 0xf;
-            DIGITS.get(value..value.saturating_add(1)).unwrap_or_default()
-        };
-        let digits: [&str; 16] = core::array::from_fn(|place| digit(15_u32.saturating_sub(place as u32)));
+        let mut rest = token;
+        let digits: [u8; 16] = core::array::from_fn(|_| {
+            rest = rest.rotate_left(4);
+            let digit = rest as u8 & 0xf;
+            if digit < 10 { b'0' | digit } else { b'a'.saturating_add(digit.saturating_sub(10)) }
+        });
+        let digits = core::str::from_utf8(&digits).unwrap_or_default();
         // A file name has 255 bytes; systemd-private- and the token take 33 of them, and a dash.
         let unit = unit.get(..unit.len().min(200)).unwrap_or_default();
-        let mut parts = [""; 19];
-        for (to, from) in
-            parts.iter_mut().zip(["systemd-private-"].into_iter().chain(digits).chain(["-", unit]))
-        {
-            *to = from;
-        }
-        PathBuffer::new(&parts).map(Self)
+        PathBuffer::new(&["systemd-private-", digits, "-", unit]).map(Self)
     }
 
     /// Makes the directories below `place` if they are missing, and opens the inner one. EEXIST if somebody else's is
     /// in the way.
     pub(super) fn make(&self, place: &OwnedFd) -> Result<OwnedFd, Errno> {
-        match mkdirat(place, self.0.as_c_str(), Mode::RWXU) {
+        let (place, name) = (place.as_fd(), self.0.as_c_str());
+        match mkdirat(place, name, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno),
         }
-        let outer = tree::open_directory(place, self.0.as_c_str())?;
+        let outer = tree::open_directory(place, name)?;
         let found = fstat(&outer)?;
         if found.st_uid != 0 || found.st_mode & 0o7777 != 0o700 {
             return Err(Errno::EXIST);

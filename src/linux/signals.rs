@@ -48,8 +48,8 @@ impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match usize::from(self.0).checked_sub(1).and_then(|at| NAMES.split(' ').nth(at)) {
             Some(name) => f.write_str(name),
-            None if self.0 >= RTMIN => write!(f, "RTMIN+{}", self.0 - RTMIN),
-            None => write!(f, "{}", self.0),
+            None if self.0 >= RTMIN => write!(f, "RTMIN+{}", u64::from(self.0 - RTMIN)),
+            None => write!(f, "{}", u64::from(self.0)),
         }
     }
 }

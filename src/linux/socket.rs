@@ -1,5 +1,7 @@
 //! The control socket's system calls: sequenced packets with the kernel's word on who is at the other end.
 
+use core::ffi::CStr;
+
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, CWD, Mode, chmodat, mkdirat, unlink},
@@ -29,7 +31,7 @@ pub struct Sender {
 ///
 /// # Errors
 /// mkdir(2)'s, socket(2)'s, bind(2)'s, chmod(2)'s and setsockopt(2)'s.
-pub fn hear_at(directory: &str, path: &str) -> Result<OwnedFd, Errno> {
+pub fn hear_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     set_socket_passcred(&socket, true)?;
@@ -48,7 +50,7 @@ pub fn receive_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize,
     if received.cut { Err(Errno::MSGSIZE) } else { Ok((received.bytes, sender, received.fds)) }
 }
 
-fn bind_at(socket: &OwnedFd, directory: &str, path: &str, mode: u32) -> Result<(), Errno> {
+fn bind_at(socket: &OwnedFd, directory: &CStr, path: &CStr, mode: u32) -> Result<(), Errno> {
     match mkdirat(CWD, directory, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno),
@@ -65,7 +67,7 @@ fn bind_at(socket: &OwnedFd, directory: &str, path: &str, mode: u32) -> Result<(
 ///
 /// # Errors
 /// mkdir(2)'s, socket(2)'s, bind(2)'s, chmod(2)'s and listen(2)'s.
-pub fn listen_at(directory: &str, path: &str) -> Result<OwnedFd, Errno> {
+pub fn listen_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
     let socket = packet_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     bind_at(&socket, directory, path, 0o600)?;
     listen(&socket, BACKLOG)?;
@@ -76,7 +78,7 @@ pub fn listen_at(directory: &str, path: &str) -> Result<OwnedFd, Errno> {
 ///
 /// # Errors
 /// socket(2)'s and connect(2)'s: ENOENT and ECONNREFUSED when nobody listens.
-pub fn connect_to(path: &str) -> Result<OwnedFd, Errno> {
+pub fn connect_to(path: &CStr) -> Result<OwnedFd, Errno> {
     let socket = packet_socket(SocketFlags::CLOEXEC)?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket)

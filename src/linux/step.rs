@@ -52,6 +52,8 @@ pub enum Step {
     ConfigurationDirectory,
     /// The environment variables.
     Environment,
+    /// `EnvironmentFile=` and `UnsetEnvironment=`.
+    EnvironmentFile,
     /// A session keyring of its own.
     Keyring,
     /// The network namespace.
@@ -86,9 +88,17 @@ pub enum Step {
     Exec,
 }
 
+/// The words for them, in their order: one string is smaller than a table of strings.
+const NAMES: &str = "\
+    pipe clone signals session user group identity stdin stdout stderr oom-score core-dumps \
+    scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
+    state-directory cache-directory logs-directory configuration-directory environment environment-file \
+    keyring network namespace limits groups private-users bounding-set ids secure-bits \
+    ambient-capabilities working-directory no-new-privileges seccomp close-descriptors signal-mask exec";
+
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -113,6 +123,7 @@ impl Step {
         Self::LogsDirectory,
         Self::ConfigurationDirectory,
         Self::Environment,
+        Self::EnvironmentFile,
         Self::Keyring,
         Self::Network,
         Self::Namespace,
@@ -142,56 +153,15 @@ impl Step {
     }
 
     /// The word for it in messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pipe => "pipe",
-            Self::Clone => "clone",
-            Self::Signals => "signals",
-            Self::Session => "session",
-            Self::User => "user",
-            Self::Group => "group",
-            Self::Identity => "identity",
-            Self::Stdin => "stdin",
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-            Self::OomScore => "oom-score",
-            Self::CoreDumps => "core-dumps",
-            Self::Policy => "scheduling-policy",
-            Self::Nice => "nice",
-            Self::Affinity => "cpu-affinity",
-            Self::IoPriority => "io-priority",
-            Self::TimerSlack => "timer-slack",
-            Self::Personality => "personality",
-            Self::RuntimeDirectory => "runtime-directory",
-            Self::StateDirectory => "state-directory",
-            Self::CacheDirectory => "cache-directory",
-            Self::LogsDirectory => "logs-directory",
-            Self::ConfigurationDirectory => "configuration-directory",
-            Self::Environment => "environment",
-            Self::Keyring => "keyring",
-            Self::Network => "network",
-            Self::Namespace => "namespace",
-            Self::Limits => "limits",
-            Self::Groups => "groups",
-            Self::PrivateUsers => "private-users",
-            Self::BoundingSet => "bounding-set",
-            Self::Ids => "ids",
-            Self::SecureBits => "secure-bits",
-            Self::AmbientCapabilities => "ambient-capabilities",
-            Self::WorkingDirectory => "working-directory",
-            Self::NoNewPrivileges => "no-new-privileges",
-            Self::Seccomp => "seccomp",
-            Self::CloseDescriptors => "close-descriptors",
-            Self::SignalMask => "signal-mask",
-            Self::Exec => "exec",
-        }
+    pub fn name(self) -> &'static str {
+        NAMES.split(' ').nth(usize::from(self.index())).unwrap_or_default()
     }
 
     /// The exit code of a child that failed here: systemd.exec(5), "Process Exit Codes". The parent's steps have no
     /// child; theirs is what systemd's result `resources` comes closest to.
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Clone | Self::Pipe | Self::Environment => 204, // MEMORY
+            Self::Clone | Self::Pipe | Self::EnvironmentFile | Self::Environment => 204, // MEMORY
             Self::Signals | Self::SignalMask => 207,
             Self::Session => 220,
             Self::User | Self::Identity | Self::PrivateUsers | Self::Ids => 217,
@@ -238,7 +208,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(40), None);
+        assert_eq!(Step::from_index(41), None);
     }
 
     #[test]

@@ -263,12 +263,12 @@ pub(super) fn open_parent(root: impl AsFd, name: &CStr) -> Result<(OwnedFd, Path
 pub(super) fn walk(
     root: BorrowedFd<'_>,
     name: &CStr,
-    step: &mut dyn FnMut(&OwnedFd, &CStr) -> Result<OwnedFd, Errno>,
+    step: &mut dyn FnMut(BorrowedFd<'_>, &CStr) -> Result<OwnedFd, Errno>,
 ) -> Result<(OwnedFd, PathBuffer), Errno> {
     let mut parent = open_directory(root, c".")?;
     let mut rest = name.to_str().map_err(|_| Errno::ILSEQ)?;
     while let Some((component, after)) = rest.split_once('/') {
-        parent = step(&parent, one_component(component)?.as_c_str())?;
+        parent = step(parent.as_fd(), one_component(component)?.as_c_str())?;
         rest = after;
     }
     Ok((parent, one_component(rest)?))

@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use super::{Answer, ClientId, Supervisor, limit::Window, state::State};
 use crate::{
-    table::UnitId,
+    table::{Manners, UnitId},
     wire::{JobResult, Request, ServiceResult},
 };
 
@@ -94,6 +94,17 @@ impl Supervisor<'_> {
             Request::Manager => Answer::Manager,
             Request::Units { from } => Answer::Units { from },
             Request::Unit { name } => self.find(name).map_or(Answer::NoSuchUnit, Answer::Unit),
+            Request::Start { name } | Request::Restart { name } | Request::Isolate { name }
+                if self.refuses(name, |manners| manners.refuse_manual_start) =>
+            {
+                Answer::Denied
+            }
+            Request::Stop { name } | Request::Restart { name }
+                if self.refuses(name, |manners| manners.refuse_manual_stop) =>
+            {
+                Answer::Denied
+            }
+            Request::Isolate { name } => return self.ask_job(client, name, true, Self::isolate),
             Request::Start { name } => {
                 return self.ask_job(client, name, true, |s, id| s.enqueue_start(id, true));
             }
@@ -116,6 +127,11 @@ impl Supervisor<'_> {
             }
         };
         self.clients.add(client, For::Turn(answer));
+    }
+
+    /// Whether the unit says that only other units may do so.
+    fn refuses(&self, name: &str, says: fn(&Manners) -> bool) -> bool {
+        self.find(name).and_then(|id| self.unit(id)).is_some_and(|unit| says(&unit.manners))
     }
 
     fn find(&self, name: &str) -> Option<UnitId> {

@@ -26,6 +26,11 @@ pub(super) enum Numbers {
     NoneLeft,
 }
 
+/// The names whose numbers a unit holds.
+fn identities(exec: &Exec<'_>) -> [Option<IdentityId>; 2] {
+    [exec.user_identity, own_group(exec)]
+}
+
 /// The group's identity if it is not the user's.
 fn own_group(exec: &Exec<'_>) -> Option<IdentityId> {
     exec.group_identity.filter(|group| exec.user_identity != Some(*group))
@@ -49,8 +54,7 @@ impl<'t> Supervisor<'t> {
             }
         }
         let number = |identity: Option<IdentityId>| identity.and_then(|identity| self.pool.number(identity));
-        if exec.user_identity.into_iter().chain(own_group(exec)).any(|identity| self.pool.is_probed(identity))
-        {
+        if identities(exec).iter().flatten().any(|identity| self.pool.is_probed(*identity)) {
             return Numbers::Wait;
         }
         let used =
@@ -61,7 +65,7 @@ impl<'t> Supervisor<'t> {
 
     /// The process for `slot` is on its way under numbers that may turn out to be unfit.
     pub(super) fn begin_probe(&mut self, id: UnitId, exec: &Exec<'_>, slot: Slot) {
-        for identity in exec.user_identity.into_iter().chain(own_group(exec)) {
+        for identity in identities(exec).into_iter().flatten() {
             if !self.pool.is_used(identity) {
                 self.pool.set_probed(identity, true);
                 self.at(id).probe = Some(slot);
@@ -80,7 +84,7 @@ impl<'t> Supervisor<'t> {
             return;
         }
         record.probe = None;
-        for identity in exec.user_identity.into_iter().chain(own_group(exec)) {
+        for identity in identities(exec).into_iter().flatten() {
             self.pool.set_probed(identity, false);
         }
         self.look_at_all();
@@ -149,7 +153,9 @@ impl<'t> Supervisor<'t> {
         let record = self.peek(id);
         let user = exec.user_identity.filter(|_| record.holds_user);
         let group = own_group(exec).filter(|_| record.holds_group);
-        user.into_iter().chain(group).for_each(|identity| self.pool.mark_used(identity));
+        for identity in [user, group].into_iter().flatten() {
+            self.pool.mark_used(identity);
+        }
     }
 
     /// Which command the process `pid` of `id` is.
@@ -259,7 +265,9 @@ impl<'t> Supervisor<'t> {
         let user = exec.user_identity;
         let group = own_group(exec);
         if !clean {
-            user.into_iter().chain(group).for_each(|identity| self.pool.taint(identity));
+            for identity in [user, group].into_iter().flatten() {
+                self.pool.taint(identity);
+            }
         }
         if let Some(user) = user.filter(|user| self.peek(id).holds_user && self.pool.is_leaving(*user)) {
             self.pool.left(user);

@@ -7,8 +7,8 @@
 
 use super::{State, Supervisor, restart, set::UnitSet, state::Rest, unit::Note};
 use crate::{
-    table::{CommandKind, Kind, Unit, UnitId},
-    wire::JobResult,
+    table::{CommandKind, Kind, Micros, Relation, Unit, UnitId},
+    wire::{JobResult, ServiceResult},
 };
 
 /// What is to be done with a unit.
@@ -81,6 +81,7 @@ impl Supervisor<'_> {
     /// Starts `root` and all that it pulls in. With `forced`, stops that are under way for `root` and what it requires
     /// are called off; without, whoever is being stopped stays so.
     pub(super) fn enqueue_start(&mut self, root: UnitId, forced: bool) {
+        let Some(banned) = self.transaction(root) else { return self.refuse_start(root) };
         let mut seen = UnitSet::EMPTY;
         let mut wanted = UnitSet::EMPTY;
         let mut required = UnitSet::EMPTY;
@@ -95,10 +96,16 @@ impl Supervisor<'_> {
                     None => break,
                 },
             };
-            if !self.add_start(id, forced) {
-                continue;
+            if banned.contains(id) || !self.add_start(id, forced) {
+                continue; // what is only wanted gives way to what is required
             }
             let Some(unit) = self.unit(id) else { continue };
+            if !unit.related.is_empty() {
+                self.stop_conflicting(id);
+                unit.related(Relation::Upholds).filter(|id| seen.insert(*id)).for_each(|id| {
+                    wanted.insert(id);
+                });
+            }
             let pulled = if forced { &mut required } else { &mut wanted };
             unit.requires.iter().filter(|id| seen.insert(*id)).for_each(|id| {
                 pulled.insert(id);
@@ -141,12 +148,12 @@ impl Supervisor<'_> {
 
     /// Stops `root` and all that requires it.
     pub(super) fn enqueue_stop(&mut self, root: UnitId) {
-        self.for_dependents(root, Self::add_stop);
+        self.for_dependents(root, true, Self::add_stop);
     }
 
     /// Restarts `root` and whoever requires it and is up. What is down and was not named stays down.
     pub(super) fn enqueue_restart(&mut self, root: UnitId) {
-        self.for_dependents(root, |supervisor, id| {
+        self.for_dependents(root, false, |supervisor, id| {
             if id == root || !supervisor.peek(id).state.is_down() {
                 supervisor.add_restart(id);
             }
@@ -156,7 +163,8 @@ impl Supervisor<'_> {
         }
     }
 
-    fn for_dependents(&mut self, root: UnitId, mut add: impl FnMut(&mut Self, UnitId)) {
+    /// Calls `add` for `root` and whoever goes down with it when a job says so, in a `stop` or in a restart.
+    fn for_dependents(&mut self, root: UnitId, stop: bool, mut add: impl FnMut(&mut Self, UnitId)) {
         let mut seen = UnitSet::EMPTY;
         let mut pending = UnitSet::EMPTY;
         seen.insert(root);
@@ -164,7 +172,9 @@ impl Supervisor<'_> {
         while let Some(id) = pending.pop() {
             add(self, id);
             let Some(unit) = self.unit(id) else { continue };
-            unit.required_by.iter().filter(|id| seen.insert(*id)).for_each(|id| {
+            let along = unit.related(Relation::StoppedAlong).filter(|_| stop);
+            let parts = unit.related(Relation::Parts).chain(along);
+            unit.required_by.iter().chain(parts).filter(|id| seen.insert(*id)).for_each(|id| {
                 pending.insert(id);
             });
         }
@@ -198,7 +208,7 @@ impl Supervisor<'_> {
     }
 
     /// Calls the job of `id` off in favour of another or none.
-    fn replace_job(&mut self, id: UnitId, kind: Option<JobKind>) {
+    pub(super) fn replace_job(&mut self, id: UnitId, kind: Option<JobKind>) {
         self.clients.job_ended(id, JobResult::Canceled);
         self.boot_job_ended(id, JobResult::Canceled);
         self.at(id).job = kind.map(Job::waiting);
@@ -273,7 +283,11 @@ impl Supervisor<'_> {
                 if !self.may_start(id) {
                     return false;
                 }
-                self.begin_with_conditions(id, met);
+                if self.has_requisites(id) {
+                    self.begin_with_conditions(id, met);
+                } else {
+                    self.at(id).job = Some(Job { kind: JobKind::Start, phase: Phase::Doomed });
+                }
                 true
             }
         }
@@ -323,6 +337,9 @@ impl Supervisor<'_> {
         let record = self.at(id);
         record.ready = Some(now);
         record.notes.add(Note::Started);
+        (record.uphold_at, record.uphold_pause) = (None, Micros::ZERO);
+        self.look_for_upheld(id);
+        let record = self.at(id);
         if record.job.is_some_and(|job| job.kind == JobKind::Start) {
             self.finish_job(id, JobResult::Done);
         }
@@ -362,6 +379,16 @@ impl Supervisor<'_> {
             })
             | None => {}
         }
+        self.consequences(id, rest, service.is_some_and(|service| service.restart_direct));
+        let Some(unit) = unit else { return };
+        let manners = unit.manners;
+        match rest {
+            Rest::Failed => self.act(id, manners.failure_action, manners.failure_status.unwrap_or(u8::MAX)),
+            Rest::Dead if self.peek(id).result == ServiceResult::Success => {
+                self.act(id, manners.success_action, manners.success_status.unwrap_or(0));
+            }
+            Rest::Dead | Rest::Restart => {}
+        }
     }
 
     /// The job of `id` has ended with `result`.
@@ -378,6 +405,7 @@ impl Supervisor<'_> {
             self.boot_job_ended(id, result);
             if result != JobResult::Done {
                 self.fail_dependents(id);
+                self.look_for_unneeded();
             }
         }
         self.wake_neighbours(id);

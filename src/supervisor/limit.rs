@@ -14,6 +14,12 @@ impl Window {
     /// No window is open.
     pub(super) const CLOSED: Self = Self { opened: None, starts: 0 };
 
+    /// Whether a start at `now` would not be allowed.
+    pub(super) fn is_spent(self, limit: StartLimit, now: Instant) -> bool {
+        let mut copy = self;
+        !copy.admit(limit, now)
+    }
+
     /// Whether a start at `now` is allowed; if so, it is counted.
     pub(super) fn admit(&mut self, limit: StartLimit, now: Instant) -> bool {
         if limit.interval.0 == 0 || limit.burst == 0 {

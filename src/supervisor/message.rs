@@ -17,6 +17,14 @@ impl Instant {
             None => None,
         }
     }
+
+    /// The earlier of two moments that may never come.
+    pub(super) fn earlier(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
 }
 
 /// A process id. Never 0 or 1.
@@ -175,8 +183,13 @@ pub enum Event<'a> {
         #[expect(missing_docs, reason = "the client this is about")]
         client: ClientId,
     },
-    /// A signal or key asks for the end.
-    Shutdown(Power),
+    /// PID 1 got a signal: most ask for the end.
+    Signal {
+        /// Its number.
+        signal: u8,
+        /// Whether this is the PID 1 of a container.
+        container: bool,
+    },
     /// Answers [`Action::Report`].
     Reported,
 }
@@ -204,6 +217,8 @@ pub struct Spawn {
     pub fresh: bool,
     /// `$MAINPID`.
     pub main_pid: Option<Pid>,
+    /// The unit for whose end this one was started: `$MONITOR_UNIT`, `$MONITOR_SERVICE_RESULT` and so on.
+    pub monitor: Option<(UnitId, Outcome)>,
     /// `$SERVICE_RESULT`, `$EXIT_CODE`, `$EXIT_STATUS` for `ExecStop=` and `ExecStopPost=`.
     pub outcome: Option<Outcome>,
 }
@@ -296,8 +311,15 @@ pub enum Action {
         /// Why it ends.
         ended: Ended,
     },
-    /// Every unit is down: end the rest, sync, unmount, leave. Never answered.
-    Leave(Power),
+    /// Every unit is down, or nobody waits for that: end the rest, sync, unmount, leave. Never answered.
+    Leave {
+        /// What comes then.
+        power: Power,
+        /// Whether even the rest is left as it is.
+        immediate: bool,
+        /// The exit status of a container's PID 1.
+        status: u8,
+    },
 }
 
 /// An answer whose text the shell makes, from [`super::Supervisor::status`] where it is about units.
@@ -349,6 +371,10 @@ pub enum Log {
     StartLimitHit(UnitId),
     /// A step's timeout has passed; the signal that follows, or 0 when what is left is given up.
     TimedOut(UnitId, u8),
+    /// A start is refused: it requires a unit that conflicts with another one that it requires.
+    Contradiction(UnitId, UnitId),
+    /// What follows is what the unit asks for at such an end (`FailureAction=` and its kind).
+    Acting(UnitId),
     /// The service was silent for too long; the signal that follows.
     WatchdogExpired(UnitId, u8),
     /// A message came from a process that may not speak for the unit: said once for each start.

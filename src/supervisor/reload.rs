@@ -27,7 +27,13 @@ impl Supervisor<'_> {
     /// Has `id` read its configuration again. A reload that has begun does not count: it may have read before.
     pub(super) fn enqueue_reload(&mut self, id: UnitId) {
         match self.peek(id).job.map(|job| job.kind) {
-            None | Some(JobKind::Reload) => self.at(id).job = Some(Job::waiting(JobKind::Reload)),
+            None | Some(JobKind::Reload) => {
+                let again = self.peek(id).job == Some(Job::waiting(JobKind::Reload));
+                self.at(id).job = Some(Job::waiting(JobKind::Reload));
+                if !again {
+                    self.reload_along(id); // ends: who waits already passes nothing on
+                }
+            }
             // It reads its configuration when it starts.
             Some(JobKind::Start | JobKind::Stop | JobKind::Restart) => {}
         }

@@ -21,6 +21,11 @@ impl UnitSet {
         new
     }
 
+    /// Whether `id` is in it.
+    pub(super) fn contains(&self, id: UnitId) -> bool {
+        self.0.get(id.index() / 64).is_some_and(|word| word & (1 << (id.index() % 64)) != 0)
+    }
+
     /// Takes `id` out.
     pub(super) fn remove(&mut self, id: UnitId) {
         if let Some(word) = self.0.get_mut(id.index() / 64) {

@@ -1,6 +1,6 @@
 //! The run as a whole: boot, the report of a test run, and the way out.
 
-use super::{Action, Instant, Log, Supervisor, Until, unit::Record};
+use super::{Action, Instant, Log, Supervisor, Until, emergency::Haste, unit::Record};
 use crate::{
     table::{Micros, UnitId},
     wire::{Ended, JobResult, Power},
@@ -18,6 +18,10 @@ pub(super) struct Run {
     boot_log: bool,
     report: Report,
     exit: Exit,
+    /// How much time the end takes.
+    haste: Haste,
+    /// What a container's PID 1 exits with.
+    status: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +70,25 @@ enum Exit {
 
 impl Run {
     pub(super) const fn new() -> Self {
-        Self { boot: Boot::Running, boot_log: false, report: Report::Settled, exit: Exit::None }
+        Self {
+            boot: Boot::Running,
+            boot_log: false,
+            report: Report::Settled,
+            exit: Exit::None,
+            haste: Haste::Orderly,
+            status: 0,
+        }
     }
 
     /// Whether the last action is out.
     pub(super) const fn has_left(&self) -> bool {
         matches!(self.exit, Exit::Left)
+    }
+
+    /// The end that is asked for next is in such haste, and has `status` if it has one of its own.
+    pub(super) fn hurry(&mut self, haste: Haste, status: Option<u8>) {
+        self.haste = self.haste.max(haste);
+        self.status = status.unwrap_or(self.status);
     }
 
     /// Whether no start is accepted any more.
@@ -119,7 +136,7 @@ impl Run {
             Exit::Stopping { deadline, late: false, .. } => deadline,
             Exit::None | Exit::Stopping { .. } | Exit::Left => None,
         };
-        [report, exit].into_iter().flatten().min()
+        Instant::earlier(report, exit)
     }
 }
 
@@ -172,7 +189,8 @@ impl Supervisor<'_> {
         match &mut self.run.exit {
             Exit::None => {
                 let deadline = self.now.after(SHUTDOWN_TIMEOUT);
-                self.run.exit = Exit::Stopping { power, deadline, told: false, late: false };
+                let late = self.run.haste != Haste::Orderly;
+                self.run.exit = Exit::Stopping { power, deadline, told: false, late };
                 self.cancel_starts();
                 for id in self.ids() {
                     self.add_stop(id);
@@ -204,7 +222,7 @@ impl Supervisor<'_> {
         if core::mem::take(&mut self.run.boot_log) {
             return Some(Action::Log(Log::BootFinished));
         }
-        if self.release_idle() {
+        if self.release_idle() || self.stop_unneeded() {
             return self.next_action();
         }
         if self.run.report == Report::WhenIdle && self.is_idle() {
@@ -228,7 +246,8 @@ impl Supervisor<'_> {
             return Some(Action::Reply { client, answer });
         }
         self.run.exit = Exit::Left;
-        Some(Action::Leave(power))
+        let immediate = self.run.haste == Haste::Immediate;
+        Some(Action::Leave { power, immediate, status: self.run.status })
     }
 
     /// Whether nothing moves any more, and nothing will by itself.

@@ -8,7 +8,7 @@ use super::{
     unit::{Announced, Note, Record},
 };
 use crate::{
-    table::{CommandKind, Micros, Service, ServiceType, StartLimit, Unit, UnitId},
+    table::{CommandKind, Micros, Service, ServiceType, StartLimit, Unit, UnitAction, UnitId},
     wire::{Failure, ServiceResult},
 };
 
@@ -29,6 +29,8 @@ impl Supervisor<'_> {
         if !record.window.admit(limit, now) {
             record.notes.add(Note::StartLimitHit);
             record.forbid_restart = true;
+            let action = self.unit(id).map_or(UnitAction::None, |unit| unit.manners.start_limit_action);
+            self.act(id, action, u8::MAX);
             return self.enter_down(id, service, ServiceResult::StartLimitHit);
         }
         if record.state != State::RestartDue {
@@ -214,8 +216,21 @@ impl Supervisor<'_> {
         }
         let stopping = matches!(kind, CommandKind::Stop | CommandKind::StopPost);
         let outcome = stopping.then_some(Outcome { result: record.result, exit: record.main_exit });
+        let monitor = record.monitor;
         let main_pid = if slot == Slot::Control { record.main.pid() } else { None };
-        Spawn { unit: id, slot, kind, index, uid, gid, suggest: record.suggest, fresh, main_pid, outcome }
+        Spawn {
+            unit: id,
+            slot,
+            kind,
+            index,
+            uid,
+            gid,
+            suggest: record.suggest,
+            fresh,
+            main_pid,
+            monitor,
+            outcome,
+        }
     }
 
     /// The process exists.

@@ -1,7 +1,7 @@
 //! What the supervisor remembers of one unit. Kept small: there are up to 256 of these in PID 1's memory.
 
 use super::{
-    Instant, Log, Pid, Slot, Which,
+    Instant, Log, Outcome, Pid, Slot, Which,
     job::Job,
     limit::Window,
     state::{Process, State},
@@ -54,6 +54,12 @@ pub(super) struct Record {
     pub(super) announced: Announced,
     /// The process to be taken for the main one.
     pub(super) adopt: Option<Which>,
+    /// Whose end this unit was started for, and how that was: `$MONITOR_*`.
+    pub(super) monitor: Option<(UnitId, Outcome)>,
+    /// When it is started again because somebody upholds it.
+    pub(super) uphold_at: Option<Instant>,
+    /// How long it stayed down before that: it grows as long as the unit does not come up.
+    pub(super) uphold_pause: Micros,
     /// Whether it is known which process is the main one, or that there is none.
     pub(super) main_known: bool,
     /// The main process has ended so; whether another one has taken its place is being asked.
@@ -125,6 +131,9 @@ impl Record {
             watchdog_at: None,
             announced: Announced::Nothing,
             adopt: None,
+            monitor: None,
+            uphold_at: None,
+            uphold_pause: Micros::ZERO,
             main_known: false,
             succession: None,
             pid_file_at: None,
@@ -153,15 +162,18 @@ impl Record {
 
     /// When something is due although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let times =
-            [self.state.deadline(), self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until];
-        times.into_iter().flatten().min()
+        let times = [self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until, self.uphold_at];
+        times.into_iter().chain([self.state.deadline()]).flatten().min()
     }
 
     /// Whether the unit stays as it is unless something happens to it.
     pub(super) const fn is_settled(&self) -> bool {
         let replaced = matches!(self.main, Process::Wanted | Process::Asked | Process::Unfit { .. });
-        self.job.is_none() && self.state.is_settled() && !replaced && !self.main_unexecuted
+        self.job.is_none()
+            && self.state.is_settled()
+            && !replaced
+            && !self.main_unexecuted
+            && self.uphold_at.is_none()
     }
 
     /// Keeps the first failure: later ones are its consequences.
@@ -180,6 +192,8 @@ impl Record {
             Note::NoticeRefused => Log::NoticeRefused(id, self.refused.unwrap_or(nobody)),
             Note::NotAdopted => Log::NotAdopted(id),
             Note::RuntimeOver => Log::RuntimeOver(id),
+            Note::Contradiction => Log::Contradiction(id, self.blame.unwrap_or(id)),
+            Note::Acting => Log::Acting(id),
             Note::NoPidFile => Log::NoPidFile(id),
             Note::ReloadFailed => Log::ReloadFailed(id),
             Note::Reloaded => Log::Reloaded(id),
@@ -215,6 +229,7 @@ pub(super) enum Announced {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     DependencyFailed,
+    Contradiction,
     NoticeRefused,
     NotAdopted,
     WatchdogExpired,
@@ -234,12 +249,14 @@ pub(super) enum Note {
     Stopped,
     RestartScheduled,
     Started,
+    Acting,
 }
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 22] = [
         Self::DependencyFailed,
+        Self::Contradiction,
         Self::NoticeRefused,
         Self::NotAdopted,
         Self::WatchdogExpired,
@@ -259,6 +276,7 @@ impl Note {
         Self::Failed,
         Self::Stopped,
         Self::Started,
+        Self::Acting,
     ];
 }
 

@@ -19,6 +19,16 @@ record! {
         pub group_identity: Option<IdentityId>,
         /// `Environment=`, merged: each name once, the last assignment won.
         pub environment: StrList<'t>,
+        /// `EnvironmentFile=`: paths, each with a `-` in front if it may be missing.
+        pub environment_files: StrList<'t>,
+        /// `PassEnvironment=`: names of PID 1's own variables.
+        pub pass_environment: StrList<'t>,
+        /// `UnsetEnvironment=`: names, or whole assignments.
+        pub unset_environment: StrList<'t>,
+        /// `ExecSearchPath=`, joined by colons; empty for the default.
+        pub search_path: &'t str,
+        /// `SetLoginEnvironment=`.
+        pub login_environment: LoginEnvironment,
         /// `WorkingDirectory=`: a path, `~` for the user's home, or empty for `/`.
         pub working_directory: &'t str,
         /// Its `-` prefix: may be missing.
@@ -80,6 +90,18 @@ record! {
         pub soft: u64,
         /// Hard limit.
         pub hard: u64,
+    }
+}
+
+choice! {
+    /// `SetLoginEnvironment=`: whether `USER`, `LOGNAME`, `HOME` and `SHELL` are set.
+    pub enum LoginEnvironment {
+        /// If there is a user.
+        IfUser,
+        /// For root without a user as well.
+        Always,
+        /// Not at all.
+        Never,
     }
 }
 

@@ -28,6 +28,11 @@ impl<'t> StrList<'t> {
         self.0.is_empty()
     }
 
+    /// How many strings there are.
+    pub fn count(self) -> usize {
+        self.0.iter().filter(|byte| **byte == 0).count()
+    }
+
     /// The strings without their NULs, in order.
     pub fn iter(self) -> impl Iterator<Item = &'t str> + Clone {
         // `new` checked the bytes, so the fallback is never taken.
@@ -49,6 +54,11 @@ impl Serialize for StrList<'_> {
 }
 
 impl<'t> Read<'t> for StrList<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(&[])
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(Read::read(from)).unwrap_or_else(|| {
             from.fail();
@@ -99,6 +109,11 @@ impl Serialize for IdList<'_> {
 }
 
 impl<'t> Read<'t> for IdList<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(&[])
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(Read::read(from)).unwrap_or_else(|| {
             from.fail();
@@ -143,6 +158,22 @@ impl<'t, T: Read<'t>> List<'t, T> {
         let record = T::read(&mut reader);
         let after = reader.rest()?;
         if after.len() < bytes.len() { Some((record, after)) } else { None }
+    }
+
+    /// Whether the bytes are a whole number of records, `most` at most, and `sound` takes each.
+    pub fn are_all(&self, most: usize, mut sound: impl FnMut(&T) -> bool) -> bool {
+        let mut rest = self.bytes;
+        let mut room = most;
+        while !rest.is_empty() {
+            let (Some((record, after)), Some(less)) = (Self::first(rest), room.checked_sub(1)) else {
+                return false;
+            };
+            if !sound(&record) {
+                return false;
+            }
+            (rest, room) = (after, less);
+        }
+        true
     }
 
     /// How many records there are, or `None` if the bytes are not a whole number of them.
@@ -190,6 +221,11 @@ impl<T> Serialize for List<'_, T> {
 }
 
 impl<'t, T> Read<'t> for List<'t, T> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::new(&[])
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(Read::read(from))
     }

@@ -7,9 +7,10 @@ use super::{
     Board, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity, IdentityId,
     Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX,
-        FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX,
-        POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX,
+        ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX,
+        MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX,
+        WORDS_MAX,
     },
 };
 
@@ -19,7 +20,7 @@ const SIGNAL_MAX: u8 = 64;
 impl Board<'_> {
     /// Whether the board's references and lists fit a table of `units` units.
     pub fn is_sound(&self, units: usize) -> bool {
-        let one = |identity: Identity<'_>| {
+        let one = |identity: &Identity<'_>| {
             (1..=USER_NAME_BYTES_MAX).contains(&identity.name.len())
                 && is_c_string(identity.name)
                 && self.uids.contains(identity.baked)
@@ -27,10 +28,8 @@ impl Board<'_> {
         };
         self.default_target.index() < units
             && self.uids.is_valid()
-            && self.identities.count().is_some_and(|count| count <= IDENTITIES_MAX)
-            && self.identities.iter().all(one)
-            && self.filters.count().is_some_and(|count| count <= FILTERS_MAX)
-            && self.filters.iter().all(|filter| filter.is_sound())
+            && self.identities.are_all(IDENTITIES_MAX, one)
+            && self.filters.are_all(FILTERS_MAX, Filter::is_sound)
             && is_c_string(self.hostname)
             && holds(self.environment, ENVIRONMENT_MAX)
     }
@@ -49,9 +48,11 @@ impl Unit<'_> {
     /// Whether every reference points into tables of the given sizes and every list is whole and within its limit.
     pub fn is_sound(&self, units: usize, identities: usize, filters: usize) -> bool {
         let known = |ids: IdList<'_>| ids.iter().all(|UnitId(id)| usize::from(id) < units);
+        let related = self.related.count().is_some() && self.related.iter().all(|one| known(one.units));
         let lists = [self.wants, self.requires, self.required_by, self.after, self.before];
         let conditions = self.conditions;
-        lists.into_iter().all(known)
+        related
+            && lists.into_iter().all(known)
             && conditions.count().is_some_and(|count| count <= CONDITIONS_MAX)
             && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
@@ -74,13 +75,9 @@ impl Service<'_> {
     }
 
     fn has_sound_commands(&self, kind: CommandKind) -> bool {
-        let list = self.commands.of(kind);
-        list.count().is_some_and(|count| count <= COMMANDS_MAX)
-            && list.iter().all(|command| {
-                is_path(command.path)
-                    && holds(command.argv, WORDS_MAX)
-                    && command.argv.iter().next().is_some()
-            })
+        self.commands.of(kind).are_all(COMMANDS_MAX, |command| {
+            is_path(command.path) && holds(command.argv, WORDS_MAX) && !command.argv.is_empty()
+        })
     }
 }
 
@@ -94,13 +91,16 @@ impl Exec<'_> {
             && paths.into_iter().all(is_path)
             && self.umask <= 0o777
             && holds(self.environment, ENVIRONMENT_MAX)
+            && holds(self.environment_files, ENVIRONMENT_FILES_MAX)
+            && holds(self.pass_environment, ENVIRONMENT_MAX)
+            && holds(self.unset_environment, ENVIRONMENT_MAX)
             && holds(self.supplementary_groups, GROUPS_MAX)
-            && self.rlimits.count().is_some_and(|count| count <= RLIMITS_MAX)
-            && self.rlimits.iter().all(|limit| usize::from(limit.resource) < RLIMITS_MAX)
-            && self.directories.count().is_some_and(|count| count <= DirectoryKind::ALL.len())
-            && self.directories.iter().all(|directories| directories.is_sound())
+            && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
+            && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
             && self.view.is_sound()
-            && [self.namespaces.network_path, self.namespaces.ipc_path].into_iter().all(is_path)
+            && [self.namespaces.network_path, self.namespaces.ipc_path, self.search_path]
+                .into_iter()
+                .all(is_path)
             && self.scheduling.nice.is_none_or(|nice| nice < 40)
             && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
             && holds(self.posture, POSTURE_MAX)
@@ -111,15 +111,12 @@ impl View<'_> {
     fn is_sound(&self) -> bool {
         let sorted =
             self.mounts.iter().zip(self.mounts.iter().skip(1)).all(|(one, next)| one.path < next.path);
-        let sound = |mount: Mount<'_>| {
+        let sound = |mount: &Mount<'_>| {
             is_place(mount.path)
                 && is_path(mount.source)
                 && (mount.set | mount.only | mount.clear) & !Mount::FLAGS == 0
         };
-        (self.root.is_empty() || is_place(self.root))
-            && self.mounts.count().is_some_and(|count| count <= MOUNTS_MAX)
-            && sorted
-            && self.mounts.iter().all(sound)
+        (self.root.is_empty() || is_place(self.root)) && self.mounts.are_all(MOUNTS_MAX, sound) && sorted
     }
 }
 
@@ -148,5 +145,5 @@ fn is_path(text: &str) -> bool {
 }
 
 fn holds(list: StrList<'_>, most: usize) -> bool {
-    list.as_bytes().len() <= WORDS_BYTES_MAX && list.iter().count() <= most
+    list.as_bytes().len() <= WORDS_BYTES_MAX && list.count() <= most
 }

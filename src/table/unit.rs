@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{Condition, Exec, ExitSet, IdList, List, Micros, Name, StrList};
+use super::{Condition, Exec, ExitSet, IdList, List, Micros, Name, StrList, UnitId};
 use crate::record::{Read, Reader};
 
 record! {
@@ -27,6 +27,10 @@ record! {
         pub before: IdList<'t>,
         /// `Condition*=` and `Assert*=`, looked at before every start.
         pub conditions: List<'t, Condition<'t>>,
+        /// What follows for other units from what becomes of this one; most have nothing.
+        pub related: List<'t, Related<'t>>,
+        /// Who may do what, and what else follows.
+        pub manners: Manners,
         /// `StartLimitIntervalSec=` and `StartLimitBurst=`.
         pub start_limit: StartLimit,
         /// What the unit does.
@@ -44,6 +48,109 @@ impl<'t> Unit<'t> {
     }
 }
 
+impl<'t> Unit<'t> {
+    /// The units that `relation` names.
+    pub fn related(&self, relation: Relation) -> impl Iterator<Item = UnitId> + use<'t> {
+        self.related.iter().filter(move |one| one.relation == relation).flat_map(|one| one.units.iter())
+    }
+}
+
+record! {
+    /// Units that something follows for.
+    pub struct Related<'t> {
+        /// What.
+        pub relation: Relation,
+        /// Them.
+        pub units: IdList<'t>,
+    }
+}
+
+choice! {
+    /// What follows for other units (systemd.unit(5)). `Wants=` and `Requires=`, with `BindsTo=` among them, have fields of
+    /// their own.
+    pub enum Relation {
+        /// `Requisite=`: if they are not up, this unit does not start.
+        Requisite,
+        /// Those with `BindsTo=` this unit: they go down with it, however that comes.
+        BoundBy,
+        /// `PartOf=` this unit: they are stopped and restarted along with it.
+        Parts,
+        /// `PropagatesStopTo=`, and `StopPropagatedFrom=` this unit: they are stopped along with it.
+        StoppedAlong,
+        /// `PropagatesReloadTo=`, and `ReloadPropagatedFrom=` this unit: they are reloaded along with it.
+        ReloadedAlong,
+        /// `Conflicts=`, in either direction: they are stopped when this unit starts.
+        Conflicts,
+        /// `Upholds=`: they are started again and again as long as this unit is up.
+        Upholds,
+        /// Those with `Upholds=` this unit.
+        UpheldBy,
+        /// `OnFailure=`: started when this unit fails.
+        OnFailure,
+        /// `OnSuccess=`: started when this unit has gone down well.
+        OnSuccess,
+    }
+}
+
+record! {
+    /// Switches and actions of [Unit].
+    #[derive(Eq)]
+    pub struct Manners {
+        /// `RefuseManualStart=`.
+        pub refuse_manual_start: bool,
+        /// `RefuseManualStop=`.
+        pub refuse_manual_stop: bool,
+        /// `StopWhenUnneeded=`.
+        pub stop_when_unneeded: bool,
+        /// `IgnoreOnIsolate=`.
+        pub ignore_on_isolate: bool,
+        /// `StartLimitAction=`.
+        pub start_limit_action: UnitAction,
+        /// `FailureAction=`.
+        pub failure_action: UnitAction,
+        /// `SuccessAction=`.
+        pub success_action: UnitAction,
+        /// `FailureActionExitStatus=`; without it 255.
+        pub failure_status: Option<u8>,
+        /// `SuccessActionExitStatus=`; without it 0.
+        pub success_status: Option<u8>,
+    }
+}
+
+impl Manners {
+    /// systemd's defaults.
+    pub const DEFAULT: Self = Self {
+        refuse_manual_start: false,
+        refuse_manual_stop: false,
+        stop_when_unneeded: false,
+        ignore_on_isolate: false,
+        start_limit_action: UnitAction::None,
+        failure_action: UnitAction::None,
+        success_action: UnitAction::None,
+        failure_status: None,
+        success_status: None,
+    };
+}
+
+choice! {
+    /// `FailureAction=` and its kind. `Force`: nobody is stopped first. `Immediate`: nothing is written out either.
+    #[expect(missing_docs, reason = "systemd.unit(5) names them")]
+    pub enum UnitAction {
+        None,
+        Reboot,
+        RebootForce,
+        RebootImmediate,
+        PowerOff,
+        PowerOffForce,
+        PowerOffImmediate,
+        Halt,
+        HaltForce,
+        HaltImmediate,
+        Exit,
+        ExitForce,
+    }
+}
+
 /// The kinds of unit and what only they have.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[expect(
@@ -58,6 +165,11 @@ pub enum Kind<'t> {
 }
 
 impl<'t> Read<'t> for Kind<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Target
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         if bool::read(from) { Self::Service(Service::read(from)) } else { Self::Target }
     }
@@ -105,6 +217,8 @@ record! {
         pub runtime_max: Micros,
         /// `RuntimeRandomizedExtraSec=`: up to so much more.
         pub runtime_extra: Micros,
+        /// `RestartMode=direct`: no restart counts as a failure or an end to others.
+        pub restart_direct: bool,
         /// `RestartSteps=`: how many restarts it takes from `restart_delay` to `restart_delay_max`; 0 for none.
         pub restart_steps: u32,
         /// `RestartMaxDelaySec=`.

@@ -12,6 +12,11 @@ use crate::record::{Read, Reader};
 pub struct UnitId(pub u16);
 
 impl Read<'_> for UnitId {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(0)
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
     }
@@ -29,6 +34,11 @@ impl UnitId {
 pub struct IdentityId(pub u16);
 
 impl Read<'_> for IdentityId {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(0)
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
     }
@@ -46,6 +56,11 @@ impl IdentityId {
 pub struct FilterId(pub u16);
 
 impl Read<'_> for FilterId {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(0)
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
     }
@@ -96,6 +111,11 @@ impl Serialize for Name<'_> {
 }
 
 impl<'t> Read<'t> for Name<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self("")
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         Self::new(<&str>::read(from)).unwrap_or_else(|| {
             from.fail();
@@ -109,6 +129,11 @@ impl<'t> Read<'t> for Name<'t> {
 pub struct Micros(pub u64);
 
 impl Read<'_> for Micros {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::ZERO
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
     }

@@ -65,6 +65,7 @@ mod tests {
             Request::ResetFailed { name },
             Request::Shutdown(Power::Reboot),
             Request::Reload { name },
+            Request::Isolate { name },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));

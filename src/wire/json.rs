@@ -71,11 +71,18 @@ fn string(out: &mut dyn Write, text: &str) -> fmt::Result {
         match character {
             '"' => out.write_str("\\\"")?,
             '\\' => out.write_str("\\\\")?,
-            control if u32::from(control) < 0x20 => write!(out, "\\u{:04x}", u32::from(control))?,
+            '\0'..'\x10' => escape(out, "\\u000", character)?,
+            '\x10'..' ' => escape(out, "\\u001", character)?,
             other => out.write_char(other)?,
         }
     }
     out.write_char('"')
+}
+
+/// Writes a control character by its number: `begin` and the last of its hexadecimal digits.
+fn escape(out: &mut dyn Write, begin: &str, character: char) -> fmt::Result {
+    out.write_str(begin)?;
+    out.write_char(char::from_digit(u32::from(character) & 0xf, 16).unwrap_or_default())
 }
 
 impl UnitStatus<'_> {

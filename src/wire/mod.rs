@@ -9,12 +9,14 @@ mod json;
 mod notice;
 mod state;
 
+use core::ffi::CStr;
+
 use serde::Serialize;
 
 use crate::record::{Read, Reader};
 
 pub use codec::{DecodeError, decode, encode};
-pub use notice::{NOTICE_BYTES_MAX, NOTIFY_PATH, Notice, Ping};
+pub use notice::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping};
 pub use state::{
     ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
 };
@@ -26,7 +28,12 @@ pub const PACKET_BYTES_MAX: usize = 4096;
 /// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.
 pub const STATUS_BYTES_MAX: usize = 120;
 /// Where PID 1 listens.
-pub const SOCKET_PATH: &str = "/run/tomte/control";
+pub const SOCKET: &CStr = c"/run/tomte/control";
+/// [`SOCKET`] for people.
+pub const SOCKET_PATH: &str = match SOCKET.to_str() {
+    Ok(path) => path,
+    Err(_) => panic!("it is ASCII"),
+};
 
 /// What a client asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -70,11 +77,21 @@ pub enum Request<'a> {
         /// Full name.
         name: &'a str,
     },
+    /// Start the unit and stop all that it does not pull in; answered like `Start`.
+    Isolate {
+        /// Full name.
+        name: &'a str,
+    },
 }
 
 impl<'t> Read<'t> for Request<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Manager
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(9) {
+        match from.place(10) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -83,7 +100,8 @@ impl<'t> Read<'t> for Request<'t> {
             5 => Self::Restart { name: Read::read(from) },
             6 => Self::ResetFailed { name: Read::read(from) },
             7 => Self::Shutdown(Read::read(from)),
-            _ => Self::Reload { name: Read::read(from) },
+            8 => Self::Reload { name: Read::read(from) },
+            _ => Self::Isolate { name: Read::read(from) },
         }
     }
 }
@@ -117,6 +135,11 @@ pub enum Reply<'a> {
 }
 
 impl<'t> Read<'t> for Reply<'t> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Malformed
+    }
+
     fn read(from: &mut Reader<'t>) -> Self {
         match from.place(10) {
             0 => Self::Manager(Read::read(from)),

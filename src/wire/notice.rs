@@ -1,9 +1,16 @@
 //! What services say of themselves: the messages of sd_notify(3). Pure; the bytes are anybody's.
 
+use core::ffi::CStr;
+
 /// Largest message, as systemd has it. A longer one is passed over as a whole.
 pub const NOTICE_BYTES_MAX: usize = 4096;
 /// Where PID 1 listens for such messages: `$NOTIFY_SOCKET`.
-pub const NOTIFY_PATH: &str = "/run/tomte/notify";
+pub const NOTIFY: &CStr = c"/run/tomte/notify";
+/// [`NOTIFY`] for people and for `$NOTIFY_SOCKET`.
+pub const NOTIFY_PATH: &str = match NOTIFY.to_str() {
+    Ok(path) => path,
+    Err(_) => panic!("it is ASCII"),
+};
 
 /// One message: of each key the first assignment. Keys that nobody knows are none of PID 1's business.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -29,8 +29,16 @@ macro_rules! words {
         }
 
         impl Read<'_> for $name {
+            #[inline(always)]
+fn empty() -> Self {
+ Self::ALL[0]
+}
+
             fn read(from: &mut Reader<'_>) -> Self {
-                Self::ALL.get(from.place(Self::ALL.len())).copied().unwrap_or(Self::ALL[0])
+                match from.place(Self::ALL.len()) {
+                    $(place if place == Self::$variant as usize => Self::$variant,)+
+                    _ => Self::empty(),
+                }
             }
         }
 
@@ -140,6 +148,11 @@ pub enum ExitStatus {
 }
 
 impl Read<'_> for ExitStatus {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self::Exited(0)
+    }
+
     fn read(from: &mut Reader<'_>) -> Self {
         match from.place(3) {
             0 => Self::Exited(Read::read(from)),

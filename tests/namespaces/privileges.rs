@@ -7,7 +7,7 @@ use tomte::linux::{
     step::Step,
 };
 
-use super::harness::{enter_small_world, filter_without, run_script};
+use super::harness::{enter_small_world, filter_without, run_script, take_away_call};
 
 const STATUS: &str = "cat /proc/self/status";
 const NET_BIND_SERVICE: u64 = 1 << 10;
@@ -79,6 +79,13 @@ const SPARE: u32 = if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")
     96
 } else {
     140
+};
+const SECCOMP: u32 = if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
+    277
+} else if cfg!(target_arch = "arm") {
+    383
+} else {
+    317
 };
 const CAPSET: u32 = if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
     91
@@ -159,6 +166,20 @@ fn a_filter_that_the_kernel_does_not_take_keeps_the_program_from_running() {
     let outcome = run_script(STATUS, |plan| plan.limits.filter = &broken);
     let failed = Report::Failed { step: Step::Seccomp, errno: Errno::INVAL };
     assert_eq!((outcome.reports.last(), outcome.code), (Some(&failed), Some(228)));
+}
+
+#[test]
+fn without_filters_in_the_kernel_what_needs_one_does_not_run() {
+    if !enter_small_world() {
+        return;
+    }
+    take_away_call(SECCOMP);
+    let filter = filter_without(SPARE);
+    let outcome = run_script(STATUS, |plan| plan.limits.filter = &filter);
+    let failed = Report::Failed { step: Step::Seccomp, errno: Errno::NOSYS };
+    assert_eq!((outcome.reports.last(), outcome.code), (Some(&failed), Some(228)));
+    assert_eq!(outcome.output, "");
+    assert_eq!(run_script("true", |_| {}).code, Some(0));
 }
 
 #[test]

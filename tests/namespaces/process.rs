@@ -1,11 +1,13 @@
 //! What a program finds: descriptors, signals, environment, directory, limits.
 
+use std::fs;
+
 use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,
 };
 use tomte::linux::{
-    plan::{Environment, Identity, Output, Rlimit, Stdio, Words},
+    plan::{Environment, Identity, Login, Output, Rlimit, Stdio, Words},
     raw::signal,
     report::Report,
     step::Step,
@@ -78,6 +80,7 @@ fn the_environment_has_systemds_order_of_precedence() {
             extra: &[("B", "extra"), ("C", "extra")],
             own_pid: &["WATCHDOG_PID"],
             unit: Words::new(b"C=unit\0HOME=/elsewhere\0D=a b\0").expect("NUL"),
+            ..Environment::default()
         };
         plan.identity = Identity { user: "svc", ..Identity::default() };
     });
@@ -187,4 +190,67 @@ fn standard_input_is_empty_and_a_missing_terminal_is_an_error() {
     });
     assert_eq!(outcome.code, Some(208));
     assert_eq!(outcome.reports, [Report::Failed { step: Step::Stdin, errno: Errno::NOENT }]);
+}
+
+#[test]
+fn files_of_variables_beat_the_units_own_and_what_is_unset_beats_them() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::write("/etc/one.env", "A=file\nB=file\nC=file\n").expect("write");
+    fs::write("/etc/two.env", "B=later\n").expect("write");
+    let outcome = run_script("echo $A $B $C $D", |plan| {
+        plan.environment.unit = Words::new(b"A=unit\0D=unit\0").expect("NUL");
+        plan.environment.files = Words::new(b"/etc/*.env\0-/etc/none\0-/none/*\0").expect("NUL");
+        plan.environment.unset = Words::new(b"C\0D=other\0").expect("NUL");
+    });
+    assert_eq!(outcome.output.trim(), "file later unit", "{outcome:?}");
+}
+
+#[test]
+fn a_file_of_variables_that_is_missing_or_endless_ends_the_start() {
+    if !enter_small_world() {
+        return;
+    }
+    for (path, errno) in
+        [("/etc/none", Errno::NOENT), ("/etc/none*", Errno::NOENT), ("/dev/zero", Errno::INVAL)]
+    {
+        let files = format!("{path}\0").leak().as_bytes();
+        let outcome = run_script("true", |plan| plan.environment.files = Words::new(files).expect("NUL"));
+        assert_eq!(outcome.reports, [Report::Failed { step: Step::EnvironmentFile, errno }], "{path}");
+    }
+    let comment = format!("#{}\nA=1\n", "x".repeat(2 << 20));
+    fs::write("/etc/large", comment).expect("write");
+    let outcome =
+        run_script("true", |plan| plan.environment.files = Words::new(b"/etc/large\0").expect("NUL"));
+    let expected = Report::Failed { step: Step::EnvironmentFile, errno: Errno::FBIG };
+    assert_eq!(outcome.reports, [expected]);
+}
+
+#[test]
+fn programs_are_looked_for_in_the_units_own_path() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::create_dir("/var/bin").expect("mkdir");
+    fs::copy("/bin/echo", "/var/bin/only-here").expect("copy");
+    let outcome =
+        run_script("only-here $PATH", |plan| plan.environment.search_path = "/var/bin:/usr/bin:/bin");
+    assert_eq!(outcome.output.trim(), "/var/bin:/usr/bin:/bin", "{outcome:?}");
+    assert_eq!(run_script("only-here", |_| ()).code, Some(127));
+}
+
+#[test]
+fn the_login_variables_are_set_when_they_are_asked_for() {
+    if !enter_small_world() {
+        return;
+    }
+    let names = "echo $USER,$LOGNAME,$HOME,$SHELL";
+    let login = |login, user: &'static str| {
+        run_script(names, |plan| (plan.environment.login, plan.identity.user) = (login, user)).output
+    };
+    assert_eq!(login(Login::IfUser, "").trim(), ",,,");
+    assert_eq!(login(Login::Always, "").trim(), "root,root,/root,/bin/sh");
+    assert_eq!(login(Login::IfUser, "svc").trim(), "svc,svc,/home/svc,/bin/sh");
+    assert_eq!(login(Login::Never, "svc").trim(), ",,,");
 }

@@ -6,10 +6,10 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 
 use tomte::table::{
     Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
-    FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, Micros, Name,
-    Namespaces, NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege, Propagation, Restart, Scheduling,
-    Service, ServiceType, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids,
-    list, strings,
+    FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, LoginEnvironment,
+    Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege,
+    Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, StartLimit, Stdin, Stdout,
+    StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
 
 /// PID 1's own.
@@ -24,6 +24,9 @@ pub(crate) struct UnitPlan {
     pub(crate) requires: Vec<u16>,
     pub(crate) after: Vec<u16>,
     pub(crate) conditions: Vec<Condition<'static>>,
+    /// One direction of each; the inverses are made from it.
+    pub(crate) related: Vec<(Relation, u16)>,
+    pub(crate) manners: Manners,
     pub(crate) start_limit: StartLimit,
     /// `None` is a target.
     pub(crate) service: Option<ServicePlan>,
@@ -46,6 +49,7 @@ pub(crate) struct ServicePlan {
     pub(crate) stop_failure_mode: FailureMode,
     pub(crate) runtime_max: Micros,
     pub(crate) runtime_extra: Micros,
+    pub(crate) restart_direct: bool,
     pub(crate) restart_steps: u32,
     pub(crate) restart_delay_max: Micros,
     pub(crate) restart_growth: f64,
@@ -72,6 +76,8 @@ pub(crate) fn target(name: &str) -> UnitPlan {
         requires: vec![],
         after: vec![],
         conditions: vec![],
+        related: vec![],
+        manners: Manners::DEFAULT,
         start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
         service: None,
     }
@@ -109,6 +115,7 @@ impl Default for ServicePlan {
             stop_failure_mode: FailureMode::Terminate,
             runtime_max: Micros::FOREVER,
             runtime_extra: Micros::ZERO,
+            restart_direct: false,
             restart_steps: 0,
             restart_delay_max: Micros::FOREVER,
             restart_growth: 1.0,
@@ -163,6 +170,34 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
     encode(Arch::X86_64, [0; 16], &board, &units).expect("a plan within the limits")
 }
 
+/// What follows from unit `id` for others, with the inverses of what they say of it.
+fn related(plans: &[UnitPlan], id: u16) -> Vec<u8> {
+    let own = plans[usize::from(id)].related.iter().copied();
+    let others = (0..).zip(plans).flat_map(|(n, other)| other.related.iter().map(move |one| (n, *one)));
+    let inverse = others.filter(|(_, (_, to))| *to == id).filter_map(|(n, (relation, _))| match relation {
+        Relation::Conflicts => Some((Relation::Conflicts, n)),
+        Relation::Upholds => Some((Relation::UpheldBy, n)),
+        Relation::Requisite
+        | Relation::BoundBy
+        | Relation::Parts
+        | Relation::StoppedAlong
+        | Relation::ReloadedAlong
+        | Relation::UpheldBy
+        | Relation::OnFailure
+        | Relation::OnSuccess => None,
+    });
+    let all: Vec<(Vec<u8>, Relation)> =
+        own.chain(inverse).map(|(relation, other)| (ids([UnitId(other)]), relation)).collect();
+    let records: Vec<Related<'_>> = all
+        .iter()
+        .map(|(units, relation)| Related {
+            relation: *relation,
+            units: IdList::new(units).expect("pairs of bytes"),
+        })
+        .collect();
+    list(&records)
+}
+
 /// The bytes that a unit's record borrows.
 struct Lists {
     wants: Vec<u8>,
@@ -170,6 +205,7 @@ struct Lists {
     required_by: Vec<u8>,
     after: Vec<u8>,
     before: Vec<u8>,
+    related: Vec<u8>,
     commands: Vec<Vec<u8>>,
     directories: Vec<u8>,
     conditions: Vec<u8>,
@@ -211,6 +247,7 @@ impl Lists {
             required_by: inverse(|plan| &plan.requires),
             after: own(&plan.after),
             before: inverse(|plan| &plan.after),
+            related: related(plans, id),
             commands,
             directories: list(runtime.as_slice()),
             conditions: list(plan.conditions.as_slice()),
@@ -227,6 +264,8 @@ impl Lists {
             required_by: ids(&self.required_by),
             after: ids(&self.after),
             before: ids(&self.before),
+            related: List::new(&self.related),
+            manners: plan.manners,
             conditions: List::new(&self.conditions),
             start_limit: plan.start_limit,
             kind: plan.service.as_ref().map_or(Kind::Target, |service| Kind::Service(self.service(service))),
@@ -250,6 +289,7 @@ impl Lists {
             stop_failure_mode: plan.stop_failure_mode,
             runtime_max: plan.runtime_max,
             runtime_extra: plan.runtime_extra,
+            restart_direct: plan.restart_direct,
             restart_steps: plan.restart_steps,
             restart_delay_max: plan.restart_delay_max,
             restart_growth: plan.restart_growth.to_bits(),
@@ -282,6 +322,11 @@ impl Lists {
             user_identity: plan.user.map(IdentityId),
             group_identity: plan.group.map(IdentityId),
             environment: StrList::default(),
+            environment_files: StrList::default(),
+            pass_environment: StrList::default(),
+            unset_environment: StrList::default(),
+            search_path: "",
+            login_environment: LoginEnvironment::IfUser,
             working_directory: "",
             working_directory_optional: false,
             umask: 0o022,

@@ -65,12 +65,12 @@ macro_rules! rule {
 }
 
 impl Judge {
-    pub(crate) fn new(units: usize) -> Self {
+    pub(crate) fn new(units: usize, undisturbed: bool) -> Self {
         Self {
             units: vec![Seen { empty: true, ..Seen::default() }; units],
             owners: BTreeMap::new(),
             unanswered: BTreeMap::new(),
-            undisturbed: true,
+            undisturbed,
             shutting_down: false,
             shutdown_began: 0,
         }

@@ -4,8 +4,8 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, Condition, FailureMode, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart,
-    ServiceType, StartLimit, Subject, UidRange,
+    CommandKind, Condition, FailureMode, KillMode, Manners, Micros, NotifyAccess, Preserve, PrivateTmp,
+    Relation, Restart, ServiceType, StartLimit, Subject, UidRange,
 };
 
 use super::fixture::{ServicePlan, UnitPlan, service, target};
@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) identities: u16,
     pub(crate) range: UidRange,
     pub(crate) faults: Faults,
+    /// Whether units stop and start others.
+    pub(crate) related: bool,
     /// Whether the run ends by itself, with a report.
     pub(crate) until_idle: bool,
     /// How long things may go wrong, in microseconds.
@@ -88,12 +90,22 @@ impl Plan {
         let identities = rng.u16(1..=4);
         // Small ranges make numbers meet.
         let size = u32::from(identities) + rng.u32(0..=6);
-        let units = (0..count).map(|id| unit(rng, id, count, identities)).collect();
+        let kinds = *pick(rng, &[QUIET, QUIET, FIGHTING, TOGETHER]);
+        let mut units: Vec<_> = (0..count).map(|id| unit(rng, id, count, identities, kinds)).collect();
+        // A oneshot that is upheld runs for ever and ever.
+        let ends = |plan: &UnitPlan| {
+            plan.service.as_ref().is_some_and(|service| service.service_type == ServiceType::Oneshot)
+        };
+        let ends: Vec<bool> = units.iter().map(ends).collect();
+        for plan in &mut units {
+            plan.related.retain(|(kind, id)| *kind != Relation::Upholds || !ends[usize::from(*id)]);
+        }
         Self {
             units,
             identities,
             range: UidRange { first: 1000, last: 1000 + size },
             faults: Faults::of(rng),
+            related: !kinds.is_empty(),
             until_idle: rng.u8(..8) == 0,
             trouble: rng.u64(1..=600) * 1_000_000,
         }
@@ -101,7 +113,7 @@ impl Plan {
 }
 
 /// Unit `id` of `count`. It comes after units of higher numbers only, so there are no cycles.
-fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16) -> UnitPlan {
+fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation]) -> UnitPlan {
     let mut some = |one_in: u16| (id + 1..count).filter(|_| rng.u16(..one_in) == 0).collect::<Vec<_>>();
     let (wants, requires, mut after) = (some(4), some(6), some(4));
     let wants = if id == 0 { (1..count).collect() } else { wants };
@@ -120,11 +132,50 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16) -> UnitPlan {
         parameter: "/some",
     };
     let conditions = if rng.u8(..6) == 0 { vec![some] } else { vec![] };
+    let related = related(rng, id, count, kinds);
+    let manners = Manners {
+        stop_when_unneeded: id != 0 && !kinds.is_empty() && rng.u8(..8) == 0,
+        refuse_manual_stop: rng.u8(..8) == 0,
+        ..Manners::DEFAULT
+    };
+    let plan =
+        UnitPlan { wants, requires, after, conditions, related, manners, ..target(&format!("u{id}.target")) };
     if id == 0 || rng.u8(..6) == 0 {
-        return UnitPlan { wants, requires, after, conditions, ..target(&format!("u{id}.target")) };
+        return plan;
     }
-    let plan = service(&format!("u{id}.service")).with(|plan| change(rng, plan, identities));
-    UnitPlan { wants, requires, after, conditions, start_limit, ..plan }
+    let name = format!("u{id}.service");
+    let service = service(&name).with(|plan| change(rng, plan, identities)).service;
+    UnitPlan { name, start_limit, service, ..plan }
+}
+
+/// What units of one world have to do with each other. What is upheld comes back, so what conflicts with it would, too:
+/// such worlds never come to rest.
+const QUIET: &[Relation] = &[];
+const FIGHTING: &[Relation] = &[
+    Relation::Requisite,
+    Relation::BoundBy,
+    Relation::Parts,
+    Relation::Conflicts,
+    Relation::Conflicts,
+    Relation::OnFailure,
+    Relation::OnSuccess,
+];
+const TOGETHER: &[Relation] = &[
+    Relation::BoundBy,
+    Relation::Parts,
+    Relation::StoppedAlong,
+    Relation::ReloadedAlong,
+    Relation::Upholds,
+    Relation::OnFailure,
+    Relation::OnSuccess,
+];
+
+/// What follows from unit `id` for others: those with higher numbers only, so that it ends. Boot is left in peace.
+fn related(rng: &mut Rng, id: u16, count: u16, kinds: &[Relation]) -> Vec<(Relation, u16)> {
+    if id == 0 || id + 1 >= count || kinds.is_empty() || rng.u8(..3) != 0 {
+        return vec![];
+    }
+    (0..rng.u8(1..4)).map(|_| (*pick(rng, kinds), rng.u16(id + 1..count))).collect()
 }
 
 fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {

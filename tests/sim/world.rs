@@ -53,7 +53,7 @@ impl<'w> World<'w> {
             plan,
             supervisor: Supervisor::new(table),
             kernel: Kernel::new(rng, plan),
-            judge: Judge::new(plan.units.len()),
+            judge: Judge::new(plan.units.len(), !plan.related),
             log,
             events: 0,
             left_at: None,
@@ -96,7 +96,9 @@ impl<'w> World<'w> {
         )?;
         if self.left_at.is_none() {
             self.judge_rest()?;
-            if self.plan.until_idle && !self.reported && self.numberless.iter().all(|unit| !unit) {
+            // Who is upheld in vain is never idle.
+            let upheld = self.plan.related && self.supervisor.next_deadline().is_some();
+            if self.plan.until_idle && !self.reported && !upheld && self.numberless.iter().all(|unit| !unit) {
                 return Err("idle, and no report".into());
             }
             self.shut_down()?;
@@ -256,7 +258,12 @@ impl<'w> World<'w> {
         self.judge.shutting_down = true;
         self.judge.shutdown_began = self.kernel.now;
         let power = *pick(&mut self.kernel.rng, Power::ALL);
-        self.handle(Event::Shutdown(power))
+        let signal = match power {
+            Power::PowerOff => 12,
+            Power::Reboot => 15,
+            Power::Halt => 10,
+        };
+        self.handle(Event::Signal { signal, container: false })
     }
 
     /// The shell's loop, one turn.
@@ -342,7 +349,7 @@ impl<'w> World<'w> {
                 self.judge.shutdown_began = self.kernel.now;
                 return Ok(Some(Event::Reported));
             }
-            Action::Leave(_) => {
+            Action::Leave { .. } => {
                 self.left_at = Some(self.kernel.now);
                 let waited = self.kernel.now.saturating_sub(self.shutdown_at.unwrap_or(0));
                 if waited < SHUTDOWN_TIMEOUT.0 && self.statuses().any(|status| !is_down(&status)) {
@@ -378,6 +385,8 @@ impl<'w> World<'w> {
             | Log::WatchdogExpired(..)
             | Log::RuntimeOver(_)
             | Log::NoPidFile(_)
+            | Log::Contradiction(..)
+            | Log::Acting(_)
             | Log::NoticeRefused(..)
             | Log::NotAdopted(_)
             | Log::ReloadFailed(_)

@@ -42,6 +42,8 @@ pub struct Config {
     /// What boot starts.
     #[serde(default = "multi_user")]
     pub default_target: String,
+    /// How long boot may take, whatever hangs: `bake` warns if the timeouts of the units allow for more.
+    pub boot_timeout: Option<Delay>,
     /// Where PID 1's messages go.
     #[serde(default)]
     pub log: Log,
@@ -346,7 +348,7 @@ mod tests {
                 "b/board.toml:4:10: unknown word",
                 "(did you mean `poweroff`?)",
             ),
-            ("[panic]\ndelay = \"10x\"", "b/board.toml:4:9: \"10x\": expected a time span", "infinity"),
+            ("[panic]\ndelay = \"10x\"", "b/board.toml:4:9: \"10x\": x is no", "unit of time"),
             ("[uids]\nfirst = 9\nlast = 8", "b/board.toml:3:1: 9-8 is no range for users", "4294967295"),
             ("uids = { first = 1, last = 65534 }", "b/board.toml:3:8: 1-65534 is no range", "4294967295"),
             (

@@ -59,6 +59,16 @@ impl<'a> Arena<'a> {
         Ok(())
     }
 
+    /// Bytes of the string that is being written.
+    pub(crate) const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Takes back what was written behind the first `length` bytes.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+
     /// Ends the string that was written. E2BIG if there is no room for its NUL.
     pub(crate) fn finish(&mut self) -> Result<&'a CStr, Errno> {
         let length = mem::take(&mut self.length);

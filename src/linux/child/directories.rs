@@ -7,7 +7,7 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{
         AtFlags, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, mkdirat, openat, readlinkat_raw,
         renameat, statat, symlinkat, unlinkat,
@@ -69,12 +69,13 @@ fn is_below_another(directory: &Directory<'_>, name: &CStr) -> bool {
 fn make(work: &Work<'_>, kind: DirectoryKind) -> Result<(), Errno> {
     for directory in work.plan.directories.iter().filter(|directory| directory.kind == kind) {
         let public = make_root(kind)?;
+        let public = public.as_fd();
         let private = is_private(work.plan, directory);
         for name in directory.names.iter() {
             let made = if private {
-                make_private(&public, directory, name)?
+                make_private(public, directory, name)?
             } else {
-                make_public(&public, directory, name)?
+                make_public(public, directory, name)?
             };
             settle(work, directory, &made)?;
         }
@@ -96,11 +97,12 @@ fn settle(work: &Work<'_>, directory: &Directory<'_>, made: &Made) -> Result<(),
     }
     let mode_mask = if work.plan.identity.dynamic.is_some() { 0o1777 } else { 0o7777 };
     let (uid, gid) = (work.who.uid.unwrap_or(0), work.who.gid.unwrap_or(0));
-    tree::hand_over(&made.directory, Handover { uid, gid, mode_mask })?;
-    if Mode::from_raw_mode(fstat(&made.directory)?.st_mode) == mode {
+    let held = made.directory.as_fd();
+    tree::hand_over(held, Handover { uid, gid, mode_mask })?;
+    if Mode::from_raw_mode(fstat(held)?.st_mode) == mode {
         return Ok(()); // a read-only file system may hold it as it should be
     }
-    fchmod(&made.directory, mode)
+    fchmod(held, mode)
 }
 
 /// Opens the kind's prefix, made if it is missing. All of it is root's, so links are followed.
@@ -108,7 +110,7 @@ fn make_root(kind: DirectoryKind) -> Result<OwnedFd, Errno> {
     let mut directory = open_directory(rustix::fs::CWD, c"/")?;
     for component in kind.prefix().split('/') {
         let component = one_component(component)?;
-        make_one(&directory, component.as_c_str(), PARENT_MODE)?;
+        make_one(directory.as_fd(), component.as_c_str(), PARENT_MODE)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         directory = openat(&directory, component.as_c_str(), flags, Mode::empty())?;
     }
@@ -116,7 +118,7 @@ fn make_root(kind: DirectoryKind) -> Result<OwnedFd, Errno> {
 }
 
 /// mkdir(2), whatever the umask; answers whether there was none before.
-fn make_one(parent: &OwnedFd, name: &CStr, mode: u32) -> Result<bool, Errno> {
+fn make_one(parent: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<bool, Errno> {
     match mkdirat(parent, name, Mode::from_raw_mode(mode)) {
         Ok(()) => fchmod(open_directory(parent, name)?, Mode::from_raw_mode(mode)).map(|()| true),
         Err(Errno::EXIST) => Ok(false),
@@ -125,8 +127,8 @@ fn make_one(parent: &OwnedFd, name: &CStr, mode: u32) -> Result<bool, Errno> {
 }
 
 /// Opens the directory of `name`'s last component, made if it is missing.
-fn make_parents(root: &OwnedFd, name: &CStr) -> Result<(OwnedFd, PathBuffer), Errno> {
-    tree::walk(root.as_fd(), name, &mut |parent, component| {
+fn make_parents(root: BorrowedFd<'_>, name: &CStr) -> Result<(OwnedFd, PathBuffer), Errno> {
+    tree::walk(root, name, &mut |parent, component| {
         make_one(parent, component, PARENT_MODE)?;
         open_trusted(parent, component)
     })
@@ -134,7 +136,7 @@ fn make_parents(root: &OwnedFd, name: &CStr) -> Result<(OwnedFd, PathBuffer), Er
 
 /// Opens a directory; a link is followed only where nobody but root can have made it (an administrator may keep
 /// /var/lib/NAME on another file system).
-fn open_trusted(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+fn open_trusted(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     match open_directory(parent, name) {
         Err(Errno::LOOP | Errno::NOTDIR) => {
             if !is_roots_own(&fstat(parent)?, &statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?) {
@@ -147,54 +149,56 @@ fn open_trusted(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
 }
 
 /// `PREFIX/NAME`. What `DynamicUser=` had moved to `private` comes back.
-fn make_public(public: &OwnedFd, directory: &Directory<'_>, name: &CStr) -> Result<Made, Errno> {
+fn make_public(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) -> Result<Made, Errno> {
     let (parent, last) = make_parents(public, name)?;
-    let last = last.as_c_str();
-    if directory.kind != DirectoryKind::Configuration && links_to(&parent, last, &link_target(name)?)? {
+    let (parent, last) = (parent.as_fd(), last.as_c_str());
+    if directory.kind != DirectoryKind::Configuration && links_to(parent, last, &link_target(name)?)? {
         let private = open_directory(public, c"private")?;
         let (private_parent, private_last) = tree::open_parent(&private, name)?;
-        unlinkat(&parent, last, AtFlags::empty())?;
-        renameat(&private_parent, private_last.as_c_str(), &parent, last)?;
+        unlinkat(parent, last, AtFlags::empty())?;
+        renameat(&private_parent, private_last.as_c_str(), parent, last)?;
     }
-    let new = make_one(&parent, last, directory.mode.into())?;
-    Ok(Made { directory: open_trusted(&parent, last)?, new })
+    let new = make_one(parent, last, directory.mode.into())?;
+    Ok(Made { directory: open_trusted(parent, last)?, new })
 }
 
 /// `PREFIX/private/NAME`, and a link to it at the public place. A directory that stands there from before
 /// `DynamicUser=` moves in.
-fn make_private(public: &OwnedFd, directory: &Directory<'_>, name: &CStr) -> Result<Made, Errno> {
+fn make_private(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) -> Result<Made, Errno> {
     make_one(public, c"private", BOUNDARY_MODE)?;
     let boundary = open_directory(public, c"private")?;
-    close_boundary(&boundary)?;
-    let (private_parent, private_last) = make_parents(&boundary, name)?;
+    let boundary = boundary.as_fd();
+    close_boundary(boundary)?;
+    let (private_parent, private_last) = make_parents(boundary, name)?;
     let (public_parent, public_last) = make_parents(public, name)?;
     let (private_last, public_last) = (private_last.as_c_str(), public_last.as_c_str());
+    let (private_parent, public_parent) = (private_parent.as_fd(), public_parent.as_fd());
     let linked = !is_below_another(directory, name);
 
-    let public_is_directory = match statat(&public_parent, public_last, AtFlags::SYMLINK_NOFOLLOW) {
+    let public_is_directory = match statat(public_parent, public_last, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(found) => FileType::from_raw_mode(found.st_mode).is_dir(),
         Err(Errno::NOENT) => false,
         Err(errno) => return Err(errno),
     };
     let private_is_missing =
-        statat(&private_parent, private_last, AtFlags::SYMLINK_NOFOLLOW).err() == Some(Errno::NOENT);
+        statat(private_parent, private_last, AtFlags::SYMLINK_NOFOLLOW).err() == Some(Errno::NOENT);
     if linked && public_is_directory && private_is_missing {
-        renameat(&public_parent, public_last, &private_parent, private_last)?;
+        renameat(public_parent, public_last, private_parent, private_last)?;
     }
-    let new = make_one(&private_parent, private_last, directory.mode.into())?;
-    let made = Made { directory: open_directory(&private_parent, private_last)?, new };
+    let new = make_one(private_parent, private_last, directory.mode.into())?;
+    let made = Made { directory: open_directory(private_parent, private_last)?, new };
     if linked {
         let target = link_target(name)?;
-        match symlinkat(target.as_c_str(), &public_parent, public_last) {
+        match symlinkat(target.as_c_str(), public_parent, public_last) {
             Ok(()) => {}
-            Err(Errno::EXIST) if links_to(&public_parent, public_last, &target)? => {}
+            Err(Errno::EXIST) if links_to(public_parent, public_last, &target)? => {}
             Err(errno) => return Err(errno),
         }
     }
     Ok(made)
 }
 
-fn close_boundary(boundary: &OwnedFd) -> Result<(), Errno> {
+fn close_boundary(boundary: BorrowedFd<'_>) -> Result<(), Errno> {
     let found = fstat(boundary)?;
     if found.st_uid != 0 || found.st_gid != 0 {
         fchown(boundary, Some(Uid::ROOT), Some(Gid::ROOT))?;
@@ -216,7 +220,7 @@ fn link_target(name: &CStr) -> Result<PathBuffer, Errno> {
 }
 
 /// Whether `name` is a link that says just `target`.
-fn links_to(parent: impl AsFd, name: &CStr, target: &PathBuffer) -> Result<bool, Errno> {
+fn links_to(parent: BorrowedFd<'_>, name: &CStr, target: &PathBuffer) -> Result<bool, Errno> {
     let mut buffer = [0; PATH_BYTES_MAX];
     match readlinkat_raw(parent, name, &mut buffer[..]) {
         Ok(length) => Ok(buffer.get(..length) == Some(target.as_c_str().to_bytes())),

@@ -6,8 +6,8 @@ use rustix::{io::Errno, path::DecInt, process::getpid};
 
 use super::{Work, arena::Arena, identity::user_name};
 use crate::linux::{
-    passwd::{Field, User},
-    plan::{Input, Output, Stdio},
+    passwd::{self, Field, Key, User},
+    plan::{Input, Login, Output, Stdio},
     raw::CStrings,
 };
 
@@ -50,7 +50,7 @@ impl<'a> Variables<'a> {
 
     /// Adds `assignment`, or replaces an earlier one of the same name. What is no assignment is passed over, as systemd
     /// does.
-    fn set(&mut self, assignment: &'a CStr) -> Result<(), Errno> {
+    pub(super) fn set(&mut self, assignment: &'a CStr) -> Result<(), Errno> {
         let name = assignment.to_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
         if name.is_empty() || name.len() == assignment.count_bytes() {
             return Ok(());
@@ -62,6 +62,16 @@ impl<'a> Variables<'a> {
                 Ok(())
             }
             None => self.0.push(assignment),
+        }
+    }
+
+    /// Takes out the variable of this name, or the one that is just this assignment.
+    pub(super) fn unset(&mut self, what: &CStr) {
+        let what = what.to_bytes();
+        let place =
+            self.0.iter().position(|string| string.to_bytes() == what || value_of(string, what).is_some());
+        if let Some(place) = place {
+            self.0.remove(place);
         }
     }
 
@@ -77,7 +87,8 @@ fn value_of<'a>(string: &'a CStr, name: &[u8]) -> Option<&'a [u8]> {
 /// Fills the variables.
 pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
     let sources = work.plan.environment;
-    work.variables.make(&mut work.arena, "PATH", DEFAULT_PATH.as_bytes())?;
+    let path = search_path(work);
+    work.variables.make(&mut work.arena, "PATH", path.as_bytes())?;
     for assignment in sources.manager.iter() {
         work.variables.set(assignment)?;
     }
@@ -94,16 +105,37 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
     {
         work.variables.make(&mut work.arena, "TERM", terminal)?;
     }
+    if let Some(inherited) = sources.inherited {
+        for name in sources.pass.iter() {
+            let passed = inherited.environment().find(|own| value_of(own, name.to_bytes()).is_some());
+            passed.map_or(Ok(()), |assignment| work.variables.set(assignment))?;
+        }
+    }
     for assignment in sources.unit.iter() {
         work.variables.set(assignment)?;
     }
     Ok(())
 }
 
+/// Where programs are looked for.
+pub(super) fn search_path<'a>(work: &Work<'a>) -> &'a str {
+    match work.plan.environment.search_path {
+        "" => DEFAULT_PATH,
+        path => path,
+    }
+}
+
 fn describe_user(work: &mut Work<'_>) -> Result<(), Errno> {
-    let Some(name) = user_name(work).and_then(passwd_field) else { return Ok(()) };
+    let login = work.plan.environment.login;
+    let root = if login == Login::Always && work.who.uid.is_none() {
+        passwd::find_user(Key::Number(0))?
+    } else {
+        None
+    };
+    let name = user_name(work).or(root.as_ref().map(|root| &root.name[..])).and_then(passwd_field);
+    let Some(name) = name.filter(|_| login != Login::Never) else { return Ok(()) };
     let (arena, variables) = (&mut work.arena, &mut work.variables);
-    if let Some(User { home, shell, .. }) = &work.who.user {
+    if let Some(User { home, shell, .. }) = work.who.user.as_ref().or(root.as_ref()) {
         if home.starts_with(b"/") && &home[..] != b"/" {
             variables.make(arena, "HOME", home)?;
         }

@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 
-use super::{Work, environment::DEFAULT_PATH};
+use super::{Work, environment::search_path};
 use crate::linux::{
     expand::expand,
     path::PathBuffer,
@@ -33,7 +33,7 @@ pub(super) fn execute(work: &mut Work<'_>) -> Result<(), Errno> {
 /// Tries every directory of the default path. The answer is EACCES if there was a program that may not be run.
 fn search(work: &Work<'_>, words: &CStrings<'_, WORD_SLOTS>, name: &str) -> Errno {
     let mut answer = Errno::NOENT;
-    for directory in DEFAULT_PATH.split(':') {
+    for directory in search_path(work).split(':') {
         match run(work, words, &[directory, "/", name]) {
             Errno::NOENT | Errno::NOTDIR => {}
             Errno::ACCESS => answer = Errno::ACCESS,

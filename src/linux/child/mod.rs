@@ -8,6 +8,7 @@ mod arena;
 mod devices;
 mod directories;
 mod environment;
+mod environment_file;
 mod exec;
 mod identity;
 mod mounts;
@@ -44,7 +45,7 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 38] = [
+pub const STEPS: [(Step, Act); 39] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -67,6 +68,7 @@ pub const STEPS: [(Step, Act); 38] = [
     (Step::LogsDirectory, directories::make_logs),
     (Step::ConfigurationDirectory, directories::make_configuration),
     (Step::Environment, environment::gather),
+    (Step::EnvironmentFile, environment_file::read),
     (Step::Keyring, session::join_keyring),
     (Step::Network, namespaces::enter_network),
     (Step::Namespace, namespaces::enter),

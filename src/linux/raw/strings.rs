@@ -40,6 +40,16 @@ impl<'s, const SLOTS: usize> CStrings<'s, SLOTS> {
         }
     }
 
+    /// Takes out the one at `index`; the last one comes to its place.
+    pub fn remove(&mut self, index: usize) {
+        let Some(last) = self.count.checked_sub(1).filter(|&last| index <= last) else { return };
+        self.slots.swap(index, last);
+        if let Some(slot) = self.slots.get_mut(last) {
+            *slot = ptr::null();
+        }
+        self.count = last;
+    }
+
     /// The strings, in order.
     pub fn iter(&self) -> impl Iterator<Item = &'s CStr> {
         #[expect(unsafe_code, reason = "pointers become references again")]

@@ -12,6 +12,7 @@ mod killing;
 mod life;
 mod notify;
 mod numbers;
+mod relations;
 mod reload;
 mod requests;
 mod types;

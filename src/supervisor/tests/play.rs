@@ -121,7 +121,7 @@ impl Play {
             | Action::Reply { .. }
             | Action::Log(_)
             | Action::Report { .. }
-            | Action::Leave(_) => return,
+            | Action::Leave { .. } => return,
         };
         self.supervisor.handle(Instant(self.now), answer);
     }
@@ -208,7 +208,12 @@ impl Play {
     }
 
     pub(super) fn shutdown(&mut self, power: Power) -> &mut Self {
-        self.event(Event::Shutdown(power))
+        let signal = match power {
+            Power::PowerOff => 12,
+            Power::Reboot => 15,
+            Power::Halt => 10,
+        };
+        self.event(Event::Signal { signal, container: false })
     }
 
     /// What was done since the last time, but for what was only said.
@@ -273,7 +278,11 @@ impl Play {
             }
             Action::Log(_) => String::new(),
             Action::Report { ended } => format!("report {ended}"),
-            Action::Leave(power) => format!("leave {power}"),
+            Action::Leave { power, immediate, status } => {
+                let at_once = if immediate { " at once" } else { "" };
+                let status = if status == 0 { String::new() } else { format!(" {status}") };
+                format!("leave {power}{at_once}{status}")
+            }
         }
     }
 
@@ -297,6 +306,8 @@ impl Play {
             Log::NoticeRefused(id, pid) => format!("refused {} {}", self.name(id), pid.0),
             Log::NotAdopted(id) => format!("not adopted {}", self.name(id)),
             Log::RuntimeOver(id) => format!("runtime over {}", self.name(id)),
+            Log::Contradiction(id, other) => format!("contradiction {} {}", self.name(id), self.name(other)),
+            Log::Acting(id) => format!("acting {}", self.name(id)),
             Log::NoPidFile(id) => format!("no pid file {}", self.name(id)),
             Log::ReloadFailed(id) => format!("reload failed {}", self.name(id)),
             Log::Reloaded(id) => format!("reloaded {}", self.name(id)),

@@ -39,6 +39,7 @@ impl World<'_> {
             | Request::Units { .. }
             | Request::Unit { .. }
             | Request::Reload { .. }
+            | Request::Isolate { .. }
             | Request::Shutdown(_) => {}
         }
         // Floods: a hundred at once, now and then.

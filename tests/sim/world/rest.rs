@@ -2,7 +2,7 @@
 
 use tomte::{
     supervisor::Slot,
-    table::{Restart, ServiceType, UnitId},
+    table::{Relation, Restart, ServiceType, UnitId},
     wire::{ActiveState, ServiceResult, SubState, UnitStatus},
 };
 
@@ -24,9 +24,29 @@ impl World<'_> {
         };
         let on_the_way =
             self.kernel.processes.iter().any(|(_, one)| one.slot == Some(Slot::Main) && !one.executed);
+        // Somebody who is upheld may be about to start.
+        let upheld = self.plan.related
+            && self.supervisor.next_deadline().is_some_and(|at| at.0 <= self.kernel.now + 100_000);
         !on_the_way
+            && !upheld
             && (numberless || self.supervisor.manager().jobs == 0)
             && self.statuses().all(|status| settled(&status))
+    }
+
+    /// Nobody is up together with one that it conflicts with.
+    fn judge_peace(&self) -> Verdict {
+        let up = |id: u16| {
+            let active = self.supervisor.status(UnitId(id)).map(|status| status.active);
+            active == Some(ActiveState::Active)
+        };
+        for (id, plan) in (0..).zip(&self.plan.units) {
+            let fights =
+                |(relation, other): &&(Relation, u16)| *relation == Relation::Conflicts && up(*other);
+            if let Some((_, other)) = plan.related.iter().find(fights).filter(|_| up(id)) {
+                return Err(format!("{id} and {other} conflict and are both up"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether a unit may be up although nobody knows its main process: as long as any of its processes lives, or nobody
@@ -40,6 +60,7 @@ impl World<'_> {
     /// Everything is up, or there is a reason why it is not.
     pub(super) fn judge_rest(&self) -> Verdict {
         self.judge.rest(&self.plan.units, &self.kernel, &self.supervisor)?;
+        self.judge_peace()?;
         for status in self.statuses() {
             let plan = &self.plan.units[usize::from(status.id)];
             let id = UnitId(status.id);

@@ -3,8 +3,8 @@
 use tomte::table::{
     CommandKind, Name,
     limits::{
-        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX,
-        UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX,
+        PATH_BYTES_MAX, RLIMITS_MAX, UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -34,6 +34,11 @@ pub(super) fn check(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics)
 pub(super) fn units(board: &Board, count: usize, diagnostics: &mut Diagnostics) {
     let mut limits = Limits { unit: board.name.as_str(), diagnostics };
     limits.at_most("units", count, ("UNITS_MAX", UNITS_MAX), None);
+}
+
+/// Reports everything in `unit` that a table cannot hold.
+pub fn of_unit(unit: &Unit, diagnostics: &mut Diagnostics) {
+    Limits { unit: &unit.name, diagnostics }.unit(unit);
 }
 
 struct Limits<'d> {
@@ -113,6 +118,11 @@ impl Limits<'_> {
         }
         let exec = &service.exec;
         self.words("Environment", &exec.environment, ("ENVIRONMENT_MAX", ENVIRONMENT_MAX), place);
+        let files = ("ENVIRONMENT_FILES_MAX", ENVIRONMENT_FILES_MAX);
+        self.words("EnvironmentFile", &exec.environment_files, files, place);
+        self.words("PassEnvironment", &exec.pass_environment, ("ENVIRONMENT_MAX", ENVIRONMENT_MAX), place);
+        self.words("UnsetEnvironment", &exec.unset_environment, ("ENVIRONMENT_MAX", ENVIRONMENT_MAX), place);
+        self.path("ExecSearchPath", &exec.search_path.join(":"), place);
         let groups: Vec<String> = exec.supplementary_groups.iter().map(|group| group.value.clone()).collect();
         let first_group = exec.supplementary_groups.first().and_then(|group| group.place.as_ref());
         self.words("SupplementaryGroups", &groups, ("GROUPS_MAX", GROUPS_MAX), first_group.or(place));

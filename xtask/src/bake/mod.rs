@@ -5,7 +5,7 @@ pub mod conditions;
 mod filters;
 mod identities;
 mod inputs;
-mod limits;
+pub mod limits;
 mod posture;
 mod record;
 pub mod verb;
@@ -25,7 +25,7 @@ use crate::{
     check::{self, Image},
     diag::{Diagnostics, Severity},
     model::Unit,
-    order::{Graph, Wanted},
+    order::{self, Graph, Wanted},
 };
 
 pub use filters::Filters;
@@ -58,6 +58,8 @@ pub struct Baked {
     /// The dynamic names by id.
     pub identities: Vec<Identity>,
     pub filters: Filters,
+    /// Units of kinds that PID 1 cannot start: read and checked, but in no table.
+    pub unstarted: Vec<Unit>,
 }
 
 /// Bakes the table of `board`.
@@ -86,16 +88,19 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
+        architecture: Some(board.arch()),
+        dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
     match options.only_to_look {
         true => check::beyond_as(Some(Severity::Note), &units, diagnostics),
         false => check::beyond(&units, diagnostics),
     }
-    units.retain(|unit| unit.kind.is_started());
+    let unstarted = units.extract_if(.., |unit| !unit.kind.is_started()).collect();
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
-    bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)
+    let baked = bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
+    Ok(Baked { unstarted, ..baked })
 }
 
 /// Bakes `units` that were not read from the board's folder, and writes no file.
@@ -126,6 +131,11 @@ fn bake_units(
     stop_at_errors(board, diagnostics)?;
     let graph = graph.context("a graph without errors is whole")?;
     limits::check(board, &graph, diagnostics);
+    let limit = board.config.boot_timeout.map(|limit| limit.0);
+    limit
+        .and_then(|limit| order::too_long(&graph, limit))
+        .into_iter()
+        .for_each(|problem| diagnostics.push(problem));
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
     let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
@@ -141,7 +151,7 @@ fn bake_units(
         .map_err(|error| anyhow::anyhow!("{}: the table is {error}", board.name))?;
     verify::verify(&table, arch, &meant_board, &meant, &graph)
         .with_context(|| format!("{}: the table", board.name))?;
-    Ok(Baked { table, arch, graph, identities, filters })
+    Ok(Baked { table, arch, graph, identities, filters, unstarted: Vec::new() })
 }
 
 /// Writes the table to `file`, whole or not at all.

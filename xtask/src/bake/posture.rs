@@ -3,12 +3,14 @@
 
 use tomte::table::{PrivateTmp, PrivateUsers};
 
-use crate::model::{Exec, ProtectHome, ProtectSystem};
+use crate::{
+    model::{Exec, ProtectHome, ProtectSystem},
+    seccomp,
+};
 
 /// Those of `exec`.
 pub(super) fn of(exec: &Exec) -> Vec<String> {
     let (protect, namespaces, view) = (exec.protect, &exec.namespaces, &exec.view);
-    let calls = &exec.system_calls;
     let settings = [
         (exec.dynamic_user, "DynamicUser=yes"),
         (!exec.dynamic_user && !exec.user.value.is_empty(), "User="),
@@ -21,14 +23,6 @@ pub(super) fn of(exec: &Exec) -> Vec<String> {
         (exec.protect_home == ProtectHome::Yes, "ProtectHome=yes"),
         (exec.protect_home == ProtectHome::ReadOnly, "ProtectHome=read-only"),
         (exec.protect_home == ProtectHome::Tmpfs, "ProtectHome=tmpfs"),
-        (calls.calls.is_some(), "SystemCallFilter="),
-        (calls.architectures.is_some(), "SystemCallArchitectures="),
-        (calls.families.is_some(), "RestrictAddressFamilies="),
-        (calls.namespaces.is_some(), "RestrictNamespaces="),
-        (calls.realtime, "RestrictRealtime=yes"),
-        (calls.suid_sgid, "RestrictSUIDSGID=yes"),
-        (calls.write_execute, "MemoryDenyWriteExecute=yes"),
-        (calls.personality.is_some(), "LockPersonality=yes"),
         (exec.capability_bounding_set != u64::MAX, "CapabilityBoundingSet="),
         (exec.remove_ipc, "RemoveIPC=yes"),
         (protect.devices, "PrivateDevices=yes"),
@@ -54,6 +48,7 @@ pub(super) fn of(exec: &Exec) -> Vec<String> {
     ];
     let mut held: Vec<String> =
         settings.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name.to_owned()).collect();
+    held.extend(seccomp::words::posture(&exec.system_calls));
     held.extend(view.protect_proc.map(|how| format!("ProtectProc={how}")));
     held
 }

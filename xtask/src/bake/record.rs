@@ -7,8 +7,8 @@ use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Scheduling, Service,
-    StrList, Unit, UnitId, View,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Related, Scheduling,
+    Service, StrList, Unit, UnitId, View,
 };
 
 use super::{
@@ -78,6 +78,8 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         after: ids(arena, &after)?,
         before: ids(arena, &node.before)?,
         conditions: conditions::records(arena, &unit.conditions, shared.arch),
+        related: related(arena, node)?,
+        manners: unit.manners,
         start_limit: unit.start_limit,
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
@@ -111,6 +113,7 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
         stop_failure_mode: service.stop_failure_mode,
         runtime_max: service.runtime_max,
         runtime_extra: service.runtime_extra,
+        restart_direct: service.restart_direct,
         restart_steps: service.restart_steps,
         restart_delay_max: service.restart_delay_max,
         restart_growth: growth(service).to_bits(),
@@ -132,6 +135,15 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
         },
         exec: exec(arena, &service.exec, shared)?,
     })
+}
+
+/// What follows from the unit for others.
+fn related<'a>(arena: &'a Bump, node: &'a Node) -> Result<List<'a, Related<'a>>> {
+    let one = |(relation, units): &(table::Relation, BTreeSet<UnitId>)| {
+        Ok(Related { relation: *relation, units: ids(arena, units)? })
+    };
+    let records: Vec<Related<'_>> = node.related.values().map(one).collect::<Result<_>>()?;
+    Ok(list(arena, &records))
 }
 
 /// By how much the delay of a restart grows with each of its steps.
@@ -181,6 +193,11 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         user_identity: identity(user),
         group_identity: identity(if group.is_empty() { user } else { group }),
         environment: strings(arena, &exec.environment)?,
+        environment_files: strings(arena, &exec.environment_files)?,
+        pass_environment: strings(arena, &exec.pass_environment)?,
+        unset_environment: strings(arena, &exec.unset_environment)?,
+        search_path: arena.alloc_str(&exec.search_path.join(":")),
+        login_environment: exec.login_environment,
         working_directory: &exec.working_directory,
         working_directory_optional: exec.working_directory_optional,
         umask: exec.umask,

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Micros, NotifyAccess, Preserve, PrivateTmp, Restart,
-    ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, Preserve,
+    PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
@@ -177,6 +177,7 @@ pub fn service() -> Service {
         stop_failure_mode: FailureMode::Terminate,
         runtime_max: Micros::FOREVER,
         runtime_extra: Micros::ZERO,
+        restart_direct: false,
         restart_steps: 0,
         restart_delay_max: Micros::FOREVER,
         exit_with_last: false,
@@ -214,6 +215,11 @@ pub fn exec() -> Exec {
         supplementary_groups: Vec::new(),
         dynamic_user: false,
         environment: Vec::new(),
+        environment_files: Vec::new(),
+        pass_environment: Vec::new(),
+        unset_environment: Vec::new(),
+        search_path: Vec::new(),
+        login_environment: LoginEnvironment::IfUser,
         working_directory: String::new(),
         working_directory_optional: false,
         umask: 0o022,

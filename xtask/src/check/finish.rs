@@ -191,13 +191,6 @@ fn protect(exec: &mut Exec) {
     for (_, capabilities) in lost.into_iter().filter(|(wanted, _)| *wanted) {
         exec.capability_bounding_set &= !capabilities;
     }
-    let calls = &mut exec.system_calls;
-    calls.raw_io = protect.devices;
-    calls.tunables = protect.kernel_tunables;
-    calls.modules = protect.kernel_modules;
-    calls.kernel_logs = protect.kernel_logs;
-    calls.clock = protect.clock;
-    calls.hostname = protect.hostname;
 }
 
 /// Fills in what `DynamicUser=yes` implies, and checks the names it needs.
@@ -253,8 +246,17 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
     exec.remove_ipc = true;
 }
 
-/// What the filter of system calls asks of other settings (exec-invoke.c, `seccomp_allows_drop_privileges`).
+/// What other settings ask of the filter of system calls, and what it asks of them (exec-invoke.c,
+/// `seccomp_allows_drop_privileges`).
 fn system_calls(exec: &mut Exec, cx: &mut Cx) {
+    let protect = exec.protect;
+    let policy = &mut exec.system_calls;
+    policy.raw_io = protect.devices;
+    policy.tunables = protect.kernel_tunables;
+    policy.modules = protect.kernel_modules;
+    policy.kernel_logs = protect.kernel_logs;
+    policy.clock = protect.clock;
+    policy.hostname = protect.hostname;
     if !exec.system_calls.allows("execve") {
         let help = "allow execve: every program is started with it";
         refuse(

@@ -6,11 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tomte::table::{Arch, UidRange};
+
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
-    model::{Command, Exec, Kind, Located, Unit},
+    model::{Command, Exec, Kind, Located, Place, Unit},
     read,
-    values::user,
+    values::{
+        specifier::{Facts, os_release},
+        user,
+    },
 };
 
 /// Where a program without a slash is looked for (systemd's path-util.h, DEFAULT_PATH).
@@ -22,7 +27,7 @@ const ACCOUNTS_BYTES_MAX: usize = 16 << 20;
 const LINKS_MAX: usize = 40;
 
 /// What is known of the image that the units will run in. Without `roots` nothing is checked against it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Image {
     /// Its root directories, each laid over the one before it.
     pub roots: Vec<PathBuf>,
@@ -34,6 +39,24 @@ pub struct Image {
     pub lack: Severity,
     /// Units that the board names: templates get these instances.
     pub instances: Vec<String>,
+    /// What its programs are made for, if that is known.
+    pub architecture: Option<Arch>,
+    /// Numbers that are given to dynamic users.
+    pub dynamic: UidRange,
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            users: Vec::new(),
+            groups: Vec::new(),
+            lack: Severity::default(),
+            instances: Vec::new(),
+            architecture: None,
+            dynamic: UidRange::DYNAMIC,
+        }
+    }
 }
 
 /// The names and numbers of the image.
@@ -44,11 +67,19 @@ struct Accounts {
 }
 
 impl Image {
-    /// Root's shell as systemd's user-util.c, `default_root_shell`, has it: bash where there is one. `None` if the
-    /// image is not known.
-    pub fn root_shell(&self) -> Option<&'static str> {
+    /// What specifiers may stand for: nothing if the image is not known. Root's shell is as systemd's user-util.c,
+    /// `default_root_shell`, has it: bash where there is one.
+    pub fn facts(&self) -> Facts {
+        if self.roots.is_empty() {
+            return Facts { architecture: self.architecture, ..Facts::default() };
+        }
         let shell = if self.resolve("/bin/bash").is_some() { "/bin/bash" } else { "/bin/sh" };
-        (!self.roots.is_empty()).then_some(shell)
+        let text = self.read("/etc/os-release").or_else(|| self.read("/usr/lib/os-release"));
+        Facts {
+            root_shell: Some(shell.to_owned()),
+            os_release: Some(os_release(&text.unwrap_or_default())),
+            architecture: self.architecture,
+        }
     }
 
     /// Complains about everything the services need and the image lacks.
@@ -61,15 +92,20 @@ impl Image {
             users: [self.users.clone(), self.accounts("/etc/passwd")].concat(),
             groups: [self.groups.clone(), self.accounts("/etc/group")].concat(),
         };
+        self.collisions(sink);
         for unit in units {
             if let Kind::Service(service) = &unit.kind {
                 accounts.check(unit, &service.exec, sink);
-                service.commands.iter().for_each(|(_, command)| self.check_program(command, sink));
+                let own: Vec<&str> = service.exec.search_path.iter().map(String::as_str).collect();
+                let folders = if own.is_empty() { &SEARCH_PATH[..] } else { &own };
+                // What RootDirectory= holds is not the image's.
+                let commands = service.commands.iter().filter(|_| service.exec.view.root.is_empty());
+                commands.for_each(|(_, command)| self.check_program(command, folders, sink));
             }
         }
     }
 
-    fn check_program(&self, command: &Command, sink: &mut Diagnostics) {
+    fn check_program(&self, command: &Command, folders: &[&str], sink: &mut Diagnostics) {
         let Command { path, place, ignore_failure, .. } = command;
         let (code, message) = if path.starts_with('/') {
             match self.resolve(path) {
@@ -80,12 +116,11 @@ impl Image {
                 Some(_) => return,
             }
         } else {
-            let mut places =
-                SEARCH_PATH.iter().filter_map(|folder| self.resolve(&format!("{folder}/{path}")));
+            let mut places = folders.iter().filter_map(|folder| self.resolve(&format!("{folder}/{path}")));
             if places.any(|file| is_executable(&file)) {
                 return;
             }
-            let message = format!("{path} is not in the image, in none of {}", SEARCH_PATH.join(" "));
+            let message = format!("{path} is not in the image, in none of {}", folders.join(" "));
             (Code::MissingProgram, message)
         };
         let severity = if *ignore_failure { self.lack.max(Severity::Warning) } else { self.lack };
@@ -135,15 +170,50 @@ impl Image {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// Complains about names and numbers that the image's files and the board give to different users or groups, and
+    /// about those of the files that dynamic users are given.
+    fn collisions(&self, sink: &mut Diagnostics) {
+        for (role, path, board) in
+            [("user", "/etc/passwd", &self.users), ("group", "/etc/group", &self.groups)]
+        {
+            let Some(file) = self.resolve(path) else { continue };
+            let text = self.read(path).unwrap_or_default();
+            for (line, entry) in (1..).zip(text.lines()) {
+                let Some((name, number)) = account(entry) else { continue };
+                let mut say = |severity, code, message: String| {
+                    let place = Place { file: file.clone(), line, column: 1 };
+                    sink.push(Diagnostic::new(severity, code, message).at(place).wide(name.chars().count()));
+                };
+                for (known, other) in board {
+                    if (known == name) != (*other == number) {
+                        let message = format!(
+                            "board.toml has the {role} {known} with the number {other}, the image {name} with {number}"
+                        );
+                        say(self.lack, Code::AccountTwice, message);
+                    }
+                }
+                if (self.dynamic.first..=self.dynamic.last).contains(&number) {
+                    let message = format!(
+                        "the image's {role} {name} has the number {number}, one of those that dynamic users are given ({}-{})",
+                        self.dynamic.first, self.dynamic.last
+                    );
+                    say(Severity::Warning, Code::DynamicRange, message);
+                }
+            }
+        }
+    }
+
     /// Names and numbers of passwd(5) or group(5).
     fn accounts(&self, path: &str) -> Vec<(String, u32)> {
         let text = self.read(path).unwrap_or_default();
-        let entry = |line: &str| {
-            let mut fields = line.split(':');
-            Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
-        };
-        text.lines().filter_map(entry).collect()
+        text.lines().filter_map(account).map(|(name, number)| (name.to_owned(), number)).collect()
     }
+}
+
+/// Name and number of a line of passwd(5) or group(5).
+fn account(line: &str) -> Option<(&str, u32)> {
+    let mut fields = line.split(':');
+    Some((fields.next()?, fields.nth(1)?.parse().ok()?))
 }
 
 impl Accounts {

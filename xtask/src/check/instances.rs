@@ -1,7 +1,10 @@
 //! Units out of files: each unit with its drop-ins, each template as the instances that somebody names. Bounded, as an
 //! instance may name further ones of its own template.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use super::{
     Image, assemble, cx_of,
@@ -13,7 +16,7 @@ use crate::{
     diag::{Code, Diagnostic, Diagnostics},
     model::{Located, Place, Unit},
     read::Reader,
-    values::unit_name::UnitName,
+    values::{specifier::Facts, unit_name::UnitName},
 };
 
 /// Instances of one run: four times what a table holds.
@@ -32,7 +35,7 @@ struct Asked {
 /// name.
 pub fn units(files: &Files, image: &Image, sink: &mut Diagnostics) -> Vec<Unit> {
     let mut loader =
-        Loader { files, shell: image.root_shell(), reader: Reader::default(), sink, units: Vec::new() };
+        Loader { files, facts: Arc::new(image.facts()), reader: Reader::default(), sink, units: Vec::new() };
     for found in &files.units {
         loader.load(found);
     }
@@ -56,7 +59,7 @@ fn named(unit: &Unit) -> impl Iterator<Item = Located<String>> + use<'_> {
 
 struct Loader<'f> {
     files: &'f Files,
-    shell: Option<&'f str>,
+    facts: Arc<Facts>,
     reader: Reader,
     sink: &'f mut Diagnostics,
     units: Vec<Unit>,
@@ -77,7 +80,7 @@ impl Loader<'_> {
         if self.reader.is_exhausted() {
             return None;
         }
-        let mut cx = cx_of(found, self.shell);
+        let mut cx = cx_of(found, &self.facts);
         cx.failed = files.iter().any(|file| file.damaged);
         let sections = files.iter().flat_map(|file| &file.sections);
         Some(assemble(found, sections, cx, self.sink))
@@ -92,7 +95,7 @@ impl Loader<'_> {
             if self.reader.is_exhausted() {
                 return;
             }
-            fragment(&loose.found, &file.sections, cx_of(&loose.found, self.shell), self.sink);
+            fragment(&loose.found, &file.sections, cx_of(&loose.found, &self.facts), self.sink);
             let known = |unit: &Unit| unit.name == loose.unit;
             if !loose.of_many && !self.units.iter().any(known) {
                 let message =

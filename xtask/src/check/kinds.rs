@@ -33,7 +33,7 @@ fn socket() -> Socket {
         service: unset(),
         socket_protocol: None,
         bind_ipv6_only: BindIpv6Only::Default,
-        backlog: u32::MAX,
+        backlog: i32::MAX as u32, // the kernel holds it to net.core.somaxconn
         bind_to_device: None,
         socket_user: unset(),
         socket_group: unset(),

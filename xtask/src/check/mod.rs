@@ -1,9 +1,11 @@
 //! Unit files to typed units: what each directive means, what it defaults to, what it implies, and every check that
 //! looks at one unit alone. Collects all problems of all files. Names of other units are left to `order`.
 
+mod checked;
 mod conditions;
 pub mod directives;
 mod draft;
+mod environment;
 mod exec;
 mod files;
 mod finish;
@@ -13,6 +15,7 @@ mod instances;
 mod kinds;
 mod known;
 mod mount;
+mod owners;
 mod relations;
 mod resource;
 mod scheduling;
@@ -20,19 +23,23 @@ mod service;
 mod socket;
 mod streams;
 mod summary;
+mod suspicious;
 mod system_calls;
 mod trigger;
 mod triggered;
 pub mod verb;
 mod view;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Located, Unit, Written},
     read::{self, Assignment, Section},
-    values::{specifier::Specifiers, unit_name::UnitName},
+    values::{
+        specifier::{Facts, Specifiers},
+        unit_name::UnitName,
+    },
 };
 
 use directives::{Set, Standing};
@@ -69,6 +76,7 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     if paths.iter().any(|path| path.is_dir()) {
         triggered::check(&units, &files, sink);
     }
+    owners::check(&units, sink);
     units
 }
 
@@ -111,16 +119,16 @@ fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
 }
 
 /// The unit called `name` whose file holds `bytes`, without any drop-in.
-pub fn unit_of(name: UnitName, bytes: Vec<u8>, shell: Option<&str>, sink: &mut Diagnostics) -> Unit {
+pub fn unit_of(name: UnitName, bytes: Vec<u8>, facts: Facts, sink: &mut Diagnostics) -> Unit {
     let found = Found { file: PathBuf::from(&name.full), name, drop_ins: Vec::new() };
     let file = read::parse(&found.file, bytes, sink);
-    let mut cx = cx_of(&found, shell);
+    let mut cx = cx_of(&found, &Arc::new(facts));
     cx.failed = file.damaged;
     assemble(&found, &file.sections, cx, sink).0
 }
 
-fn cx_of(found: &Found, shell: Option<&str>) -> Cx {
-    Cx::new(Specifiers { unit: found.name.clone(), root_shell: shell.map(str::to_owned) })
+fn cx_of(found: &Found, image: &Arc<Facts>) -> Cx {
+    Cx::new(Specifiers { unit: found.name.clone(), image: Arc::clone(image) })
 }
 
 /// One unit out of its sections, and its `DefaultInstance=`.
@@ -133,6 +141,8 @@ fn assemble<'s>(
     let mut draft = draft(found, sections, &mut cx);
     let default_instance = std::mem::take(&mut draft.default_instance);
     let mut unit = finish::unit(draft, &found.name, &mut cx);
+    suspicious::unit(&unit, &mut cx);
+    owners::of_unit(&mut unit, &cx);
     unit.later = cx.lacking.drain(..).map(|(_, problem)| problem).collect();
     cx.drain(sink);
     (unit, default_instance)
@@ -181,6 +191,10 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             place: assignment.key.place(0),
             inert: matches!(directive.standing, Standing::Inert).then_some(directive.note),
         });
+        suspicious::line(assignment, cx);
+        if name == "Socket" {
+            owners::listen(assignment, &mut draft.unit.claims, cx);
+        }
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {

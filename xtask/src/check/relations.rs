@@ -1,5 +1,7 @@
 //! What the directives of systemd.unit(5) that speak of other units do, and the actions of [Unit].
 
+use tomte::table::UnitAction;
+
 use super::{
     directives::units,
     draft::{Cx, Draft},
@@ -80,33 +82,43 @@ pub fn job_mode(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     scalar::choice(&a.value, &modes.map(|mode| (mode, ())))
 }
 
-/// `FailureAction=` and its kind.
-pub fn action(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    let actions = [
-        "none",
-        "exit",
-        "exit-force",
-        "reboot",
-        "reboot-force",
-        "reboot-immediate",
-        "poweroff",
-        "poweroff-force",
-        "poweroff-immediate",
-        "soft-reboot",
-        "soft-reboot-force",
-        "kexec",
-        "kexec-force",
-        "halt",
-        "halt-force",
-        "halt-immediate",
+/// `FailureAction=` and its kind. A kexec or a soft reboot is none of this PID 1's yet: `bake` says so.
+pub fn action(slot: &mut UnitAction, a: &Assignment, cx: &mut Cx) -> Done {
+    let choices = [
+        ("none", Some(UnitAction::None)),
+        ("exit", Some(UnitAction::Exit)),
+        ("exit-force", Some(UnitAction::ExitForce)),
+        ("reboot", Some(UnitAction::Reboot)),
+        ("reboot-force", Some(UnitAction::RebootForce)),
+        ("reboot-immediate", Some(UnitAction::RebootImmediate)),
+        ("poweroff", Some(UnitAction::PowerOff)),
+        ("poweroff-force", Some(UnitAction::PowerOffForce)),
+        ("poweroff-immediate", Some(UnitAction::PowerOffImmediate)),
+        ("halt", Some(UnitAction::Halt)),
+        ("halt-force", Some(UnitAction::HaltForce)),
+        ("halt-immediate", Some(UnitAction::HaltImmediate)),
+        ("soft-reboot", None),
+        ("soft-reboot-force", None),
+        ("kexec", None),
+        ("kexec-force", None),
     ];
-    scalar::choice(&a.value, &actions.map(|action| (action, ())))
+    let known = scalar::choice(&a.value, &choices)?;
+    *slot = known.unwrap_or(UnitAction::None);
+    let message = format!("{}={}: PID 1 cannot do that yet", a.key.as_str(), a.value.as_str());
+    cx.later(a, known.is_none().then(|| wrong(&a.value, Code::NotYet, message).help("use reboot")));
+    Ok(())
+}
+
+/// An action that only jobs have: checked, and nothing more.
+pub fn job_action(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    action(&mut UnitAction::None, a, cx)
 }
 
 /// `FailureActionExitStatus=` and `SuccessActionExitStatus=`: 0 to 255, or nothing.
-pub fn action_exit_status(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+pub fn action_exit_status(slot: &mut Option<u8>, a: &Assignment) -> Done {
     let value = a.value.as_str();
-    match value.is_empty() || value.parse::<u8>().is_ok() {
+    *slot = value.parse().ok();
+    match value.is_empty() || slot.is_some() {
         true => Ok(()),
         false => Err(wrong(
             &a.value,

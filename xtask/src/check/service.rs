@@ -99,6 +99,19 @@ pub fn failure_mode(a: &Assignment) -> Result<FailureMode, Diagnostic> {
     scalar::choice(&a.value, &choices)
 }
 
+/// `RestartMode=`. Nobody here has more to say in a second attempt, so debug is normal.
+pub fn restart_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    d.service().restart_direct =
+        scalar::choice(&a.value, &[("normal", false), ("direct", true), ("debug", false)])?;
+    let message = "DEBUG_INVOCATION= is not set";
+    let debug = a.value.as_str() == "debug";
+    cx.later(
+        a,
+        debug.then(|| Diagnostic::warning(Code::WithoutEffect, message).on(&a.value, 0..a.value.len())),
+    );
+    Ok(())
+}
+
 /// `RestartKillSignal=`.
 pub fn restart_kill_signal(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     d.restart_signal = Some(signal(a)?);

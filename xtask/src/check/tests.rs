@@ -19,7 +19,12 @@ use crate::model::{Kind, Located, ProtectHome, ProtectSystem, Relation, Service}
 pub(super) fn unit_of(name: &str, text: &str) -> (Unit, Diagnostics) {
     let mut sink = Diagnostics::default();
     let name = UnitName::new(name).expect("a unit name");
-    let unit = super::unit_of(name, text.into(), Some("/bin/bash"), &mut sink);
+    let unit = super::unit_of(
+        name,
+        text.into(),
+        Facts { root_shell: Some("/bin/bash".to_owned()), ..Facts::default() },
+        &mut sink,
+    );
     beyond(std::slice::from_ref(&unit), &mut sink);
     (unit, sink)
 }
@@ -248,7 +253,6 @@ fn prefixes_say_how_a_command_runs() {
 #[test]
 fn what_would_narrow_and_does_not_is_an_error() {
     for (lines, message) in [
-        ("PrivateDevices=yes", "Error PrivateDevices= is not enforced"),
         ("IPAddressDeny=any", "Error IPAddressDeny= is not enforced"),
         ("NoNewPrivilege=yes", "Error unknown key NoNewPrivilege= in [Service]"),
         ("nonewprivileges=yes", "Error unknown key nonewprivileges= in [Service]"),
@@ -258,7 +262,7 @@ fn what_would_narrow_and_does_not_is_an_error() {
             "Error CapabilityBoundingSet=\"CAP_NET_BIND\" is no capability",
         ),
         ("PrivateBananas=yes", "Error unknown key PrivateBananas= in [Service]"),
-        ("EnvironmentFile=/etc/default/x", "Error EnvironmentFile= is not supported"),
+        ("EnvironmentFile=default/x", "Error EnvironmentFile=\"default/x\" is not absolute"),
         ("LogLevelMax=5", "Warning LogLevelMax= has no effect"),
         ("RestartSek=5", "Warning unknown key RestartSek= in [Service] is ignored"),
         ("Banana=5", "Warning unknown key Banana= in [Service] is ignored"),

@@ -13,8 +13,10 @@ use super::{
     summary::{self, plural},
 };
 use crate::{
+    bake::limits,
     diag::{Code, Diagnostic, Diagnostics, Severity},
     model::Unit,
+    order,
 };
 
 /// `cargo xtask check`.
@@ -26,8 +28,8 @@ pub struct Args {
     /// Show every note at its place, not only how many there are of each kind.
     #[arg(long)]
     notes: bool,
-    /// The image's root directory, or several that lie on each other: programs, users and groups that it lacks are
-    /// errors. Without PATH its own unit files are checked.
+    /// The image's root directory, or several that lie on each other: programs, users, groups and units that it
+    /// lacks are errors. Without PATH its own unit files are checked.
     #[arg(long, value_name = "DIR")]
     rootfs: Vec<PathBuf>,
     /// Unit files, or directories of them.
@@ -46,6 +48,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if units.is_empty() && !sink.has_errors() {
         sink.push(nothing(args));
     }
+    units.iter().for_each(|unit| limits::of_unit(unit, &mut sink));
+    order::check_set(&units, !args.rootfs.is_empty(), &mut sink);
     if args.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&sink.to_json())?)?;
     } else {

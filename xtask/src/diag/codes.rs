@@ -101,6 +101,7 @@ codes! {
     T0123 Address "no address of a socket";
     T0124 Network "no IP prefix, network interface or rule for binding";
     T0125 Device "no device, or nothing that goes with one";
+    T0126 CredentialName "no name of a credential";
     T0130 SystemCall "no system call, and no group of them";
     T0131 AllowedWithError "an error for a system call that is allowed";
 
@@ -134,11 +135,18 @@ codes! {
     T0403 NamesItself "a unit that names itself";
     T0404 UnitTwice "two units of one name";
     T0405 AliasTwice "two units of one alias";
+    T0406 SharedOwner "two units that have the same thing for their own";
+    T0407 NeedEachOther "units that need each other";
+    T0408 NeedsWhatItExcludes "a unit that needs what it excludes";
+    T0409 StartBound "a boot that may take too long";
+    T0410 AliasKind "an alias of another kind";
 
     T0501 MissingProgram "a program that the image lacks";
     T0502 NotExecutable "a file that cannot be executed";
     T0503 MissingUser "a user or group that the image lacks";
     T0504 TakenName "a dynamic user whose name is taken";
+    T0505 AccountTwice "a name or number of two users or groups";
+    T0506 DynamicRange "a user or group with a number for dynamic users";
 
     T0601 TableLimit "more than a table holds";
 
@@ -148,6 +156,11 @@ codes! {
     T0801 VanishingVariable "a word that vanishes when the command runs";
     T0802 NeverElapses "a calendar expression that no moment fits";
     T0803 BlankOption "a blank between mount options";
+    T0804 UnexpandedTemplate "a word that a build was to replace";
+    T0805 LimitNeverReached "a limit of starts that is never reached";
+    T0806 WorldWritable "a mode that lets everybody write";
+    T0807 ForkingWithoutPidFile "a service that forks and does not say which process it is";
+    T0808 UserWithoutNarrowing "a user of its own, and nothing else that narrows";
 
     T0901 NotYet "a directive that PID 1 cannot do yet";
     T0902 ProtectionNotYet "a protection that PID 1 cannot give yet";

@@ -1,6 +1,7 @@
 //! `cargo xtask explain BOARD UNIT`: what the table has on one unit, in words. Reads the baked record, so that it tells
 //! what the target will see, the graph for the reasons behind the order, and the target's own list of steps.
 
+mod kinds;
 mod origins;
 #[path = "../../../src/linux/step.rs"]
 #[allow(dead_code, reason = "what the target does with a step's index is not xtask's business")]
@@ -15,15 +16,16 @@ use std::{collections::BTreeMap, io::Write as _, path::PathBuf, process::ExitCod
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tomte::table::{FilterId, Kind, Table, UnitId};
+use tomte::table::{FilterId, Kind, Relation, Table, UnitId};
 
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
     board::Board,
     diag::{Code, Diagnostics, Severity, closest},
     model,
-    order::{Edge, Node, Origin},
+    order::{self, Edge, Node, Origin},
     seccomp,
+    values::time,
 };
 use origins::Origins;
 
@@ -91,7 +93,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
     let table = Table::open(&baked.table, Some(baked.arch)).map_err(|error| anyhow::anyhow!("{error}"))?;
     let Some(id) = table.find(name).or_else(|| table.find(&format!("{name}.service"))) else {
-        let names = baked.graph.nodes.iter().map(|node| node.unit.name.as_str());
+        if let Some(unit) = baked.unstarted.iter().find(|unit| unit.name == name) {
+            return Ok(kinds::explain(unit));
+        }
+        let units = baked.graph.nodes.iter().map(|node| &node.unit).chain(&baked.unstarted);
+        let names = units.map(|unit| unit.name.as_str());
         let with_stems = names.flat_map(|name| [name, name.strip_suffix(".service").unwrap_or(name)]);
         let meant =
             closest(name, with_stems).map_or_else(String::new, |meant| format!(" (did you mean {meant}?)"));
@@ -107,6 +113,9 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         explanation.add_settings("Commands", words::commands(service), &node.unit);
         explanation.add_settings("Service", words::service(&unit, service), &node.unit);
         explanation.add_settings("Processes", words::exec(&service.exec), &node.unit);
+        if let Some(service) = node.unit.kind.service() {
+            explanation.add_settings("Resources", kinds::rows(&service.resources), &node.unit);
+        }
         explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
     }
@@ -130,6 +139,7 @@ fn about(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
         ("File".to_owned(), vec![file]),
         ("Started at boot".to_owned(), vec![at_boot.to_owned()]),
         ("Place in the order".to_owned(), vec![format!("{} of {waves}", node.wave)]),
+        ("Start takes at most".to_owned(), longest(baked, id)),
     ];
     rows.retain(|(_, values)| values.iter().any(|value| !value.is_empty()));
     rows
@@ -140,7 +150,14 @@ fn system_calls(baked: &Baked, node: &Node, filter: Option<FilterId>) -> Vec<Row
     let program = filter.and_then(|id| baked.filters.programs.get(id.index()));
     let (Some(program), Some(service)) = (program, node.unit.kind.service()) else { return Vec::new() };
     let policy = &service.exec.system_calls;
-    [seccomp::words::settings(policy), seccomp::words::views(policy, baked.arch, program)].concat()
+    [seccomp::words::lists(policy), seccomp::words::views(policy, baked.arch, program)].concat()
+}
+
+/// How long it may take until the unit has started, and the units that it may wait for.
+fn longest(baked: &Baked, id: UnitId) -> Vec<String> {
+    let bound = order::bound::of(&baked.graph, id);
+    let time = time::shown(bound.time);
+    if bound.way.len() < 2 { vec![time] } else { vec![time, order::way(&baked.graph, &bound.way)] }
 }
 
 /// Each related unit with the reason: the line that says so, or what implies it.
@@ -169,6 +186,22 @@ fn dependencies(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
         row("After", node.after.iter().map(|(other, origin)| related(other, Some(origin))).collect()),
         row("Before", node.before.iter().map(before).collect()),
     ];
+    let follows = |relation: Relation| match relation {
+        Relation::Requisite => "Requisite",
+        Relation::BoundBy => "BindsTo of",
+        Relation::Parts => "PartOf of",
+        Relation::StoppedAlong => "stopped along",
+        Relation::ReloadedAlong => "reloaded along",
+        Relation::Conflicts => "Conflicts",
+        Relation::Upholds => "Upholds",
+        Relation::UpheldBy => "UpheldBy",
+        Relation::OnFailure => "OnFailure",
+        Relation::OnSuccess => "OnSuccess",
+    };
+    let name = |other: &UnitId| baked.graph.node(*other).unit.name.clone();
+    rows.extend(
+        node.related.values().map(|(relation, ids)| row(follows(*relation), ids.iter().map(name).collect())),
+    );
     rows.retain(|(_, values)| !values.is_empty());
     rows
 }

@@ -57,6 +57,10 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::LogsDirectory => directories(exec, DirectoryKind::Logs),
         Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
         Step::Environment => said("gathers the environment variables"),
+        Step::EnvironmentFile => {
+            let files: Vec<&str> = exec.environment_files.iter().collect();
+            (!files.is_empty()).then(|| format!("reads {} for more of them", files.join(", ")))
+        }
         Step::Keyring => {
             (!exec.inherit_keyring).then(|| "starts with an empty session keyring of its own".to_owned())
         }

@@ -72,7 +72,7 @@ fn what_differs_from_the_defaults_is_said_in_systemds_words() {
 fn text_and_json_say_the_same() {
     let explanation = explained("app", "[Service]\nExecStart=/bin/true\n").unwrap();
     let (text, json) = (explanation.to_text(), explanation.to_json());
-    assert!(text.contains("\n[Commands]\n  ExecStart           /bin/true   # "), "{text}");
+    assert!(text.contains("\n[Commands]\n  ExecStart            /bin/true   # "), "{text}");
     assert!(text.contains("b/units/app.service:2\n"), "{text}");
     assert_eq!(json["Commands"]["ExecStart"], json!(["/bin/true"]));
     assert!(json["Origins"]["Commands"]["ExecStart"][0].as_str().unwrap().ends_with("app.service:2"));
@@ -93,7 +93,7 @@ fn variants_are_written_with_hyphens() {
     assert_eq!(words::word(Restart::OnWatchdog), "on-watchdog");
     assert_eq!(words::word(KillMode::ControlGroup), "control-group");
     let spans = [Micros(1_500), Micros::from_secs(90), Micros::FOREVER, Micros(1_500_000)];
-    assert_eq!(spans.map(words::span), ["1500us", "90s", "infinity", "1500ms"]);
+    assert_eq!(spans.map(time::shown), ["1500us", "90s", "infinity", "1500ms"]);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
     let all = names(
         "[Service]\nExecStart=/bin/true\nDynamicUser=yes\nRuntimeDirectory=a\nStateDirectory=a\nCacheDirectory=a\n\
          LogsDirectory=a\nConfigurationDirectory=a\nCapabilityBoundingSet=CAP_NET_RAW\n\
-         AmbientCapabilities=CAP_NET_RAW\nPrivateNetwork=yes\nPrivateUsers=yes\nSecureBits=noroot\n\
+         AmbientCapabilities=CAP_NET_RAW\nEnvironmentFile=/e\nPrivateNetwork=yes\nPrivateUsers=yes\nSecureBits=noroot\n\
          OOMScoreAdjust=5\nCoredumpFilter=all\nCPUSchedulingPolicy=batch\nNice=5\nCPUAffinity=0\nIOSchedulingClass=idle\n\
          TimerSlackNSec=1us\nPersonality=x86-64\n",
     );
@@ -162,7 +162,7 @@ fn each_value_says_the_lines_that_make_it_or_what_implies_it() {
         ("Commands", "ExecStop", "5 6"),
         ("Service", "TimeoutStopSec", "8"),
         ("Service", "Restart", "15"),
-        ("Service", "Type", ""),
+        ("Service", "Type", "default"),
         ("Processes", "UMask", "10"),
         ("Processes", "Environment", "13 14"),
         ("Processes", "PrivateTmp", "implied by DynamicUser=, 11"),

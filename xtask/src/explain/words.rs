@@ -8,7 +8,7 @@ use tomte::table::{
 };
 
 use super::Row;
-use crate::values::{capability, rlimit, signal};
+use crate::values::{capability, rlimit, signal, time};
 
 /// Collects the settings that differ from their default.
 #[derive(Default)]
@@ -107,30 +107,48 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     };
     rows.list("Type", [word(service.service_type) + note]);
     rows.unless("", "PIDFile", service.pid_file);
+    let manners = unit.manners;
+    for (setting, on) in [
+        ("RefuseManualStart", manners.refuse_manual_start),
+        ("RefuseManualStop", manners.refuse_manual_stop),
+        ("StopWhenUnneeded", manners.stop_when_unneeded),
+        ("IgnoreOnIsolate", manners.ignore_on_isolate),
+    ] {
+        rows.unless("no", setting, yes(on));
+    }
+    for (setting, action) in [
+        ("StartLimitAction", manners.start_limit_action),
+        ("FailureAction", manners.failure_action),
+        ("SuccessAction", manners.success_action),
+    ] {
+        rows.unless("none", setting, word(action));
+    }
     rows.unless("yes", "GuessMainPID", yes(service.guess_main_pid));
     rows.unless("main", "ExitType", if service.exit_with_last { "cgroup" } else { "main" });
     rows.unless("no", "RemainAfterExit", yes(service.remain_after_exit));
     rows.unless("no", "Restart", word(service.restart));
-    rows.unless("100ms", "RestartSec", span(service.restart_delay));
+    rows.unless("100ms", "RestartSec", time::shown(service.restart_delay));
+    rows.unless("normal", "RestartMode", if service.restart_direct { "direct" } else { "normal" });
     if service.restart_steps > 0 {
         rows.list("RestartSteps", [service.restart_steps.to_string()]);
-        rows.list("RestartMaxDelaySec", [span(service.restart_delay_max)]);
+        rows.list("RestartMaxDelaySec", [time::shown(service.restart_delay_max)]);
     }
-    rows.unless("10s", "StartLimitIntervalSec", span(unit.start_limit.interval));
+    rows.unless("10s", "StartLimitIntervalSec", time::shown(unit.start_limit.interval));
     rows.unless("5", "StartLimitBurst", unit.start_limit.burst.to_string());
     rows.unless("", "SuccessExitStatus", exits(&service.success_exit_status));
     rows.unless("", "RestartPreventExitStatus", exits(&service.restart_prevent_exit_status));
     rows.unless("", "RestartForceExitStatus", exits(&service.restart_force_exit_status));
     let oneshot = service.service_type == ServiceType::Oneshot;
-    rows.unless(if oneshot { "infinity" } else { "90s" }, "TimeoutStartSec", span(service.timeout_start));
-    rows.unless("90s", "TimeoutStopSec", span(service.timeout_stop));
-    rows.unless(&span(service.timeout_stop), "TimeoutAbortSec", span(service.timeout_abort));
+    let default = if oneshot { "infinity" } else { "90s" };
+    rows.unless(default, "TimeoutStartSec", time::shown(service.timeout_start));
+    rows.unless("90s", "TimeoutStopSec", time::shown(service.timeout_stop));
+    rows.unless(&time::shown(service.timeout_stop), "TimeoutAbortSec", time::shown(service.timeout_abort));
     rows.unless("terminate", "TimeoutStartFailureMode", word(service.start_failure_mode));
     rows.unless("terminate", "TimeoutStopFailureMode", word(service.stop_failure_mode));
-    rows.unless("infinity", "RuntimeMaxSec", span(service.runtime_max));
-    rows.unless(&span(Micros::ZERO), "RuntimeRandomizedExtraSec", span(service.runtime_extra));
+    rows.unless("infinity", "RuntimeMaxSec", time::shown(service.runtime_max));
+    rows.unless(&time::shown(Micros::ZERO), "RuntimeRandomizedExtraSec", time::shown(service.runtime_extra));
     rows.unless("none", "NotifyAccess", word(service.notify_access));
-    rows.unless(&span(Micros::ZERO), "WatchdogSec", span(service.watchdog));
+    rows.unless(&time::shown(Micros::ZERO), "WatchdogSec", time::shown(service.watchdog));
     if service.service_type == ServiceType::NotifyReload {
         rows.unless("HUP", "ReloadSignal", signal::name(service.reload_signal));
     }
@@ -152,6 +170,11 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
 pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     let mut rows = Rows::default();
     rows.list("Environment", exec.environment.iter().map(quoted));
+    rows.list("EnvironmentFile", strings(exec.environment_files));
+    rows.list("PassEnvironment", strings(exec.pass_environment));
+    rows.list("UnsetEnvironment", strings(exec.unset_environment));
+    rows.unless("", "ExecSearchPath", exec.search_path);
+    rows.unless("if-user", "SetLoginEnvironment", word(exec.login_environment));
     let optional = if exec.working_directory_optional { "-" } else { "" };
     rows.unless("", "WorkingDirectory", format!("{optional}{}", exec.working_directory));
     rows.unless("0022", "UMask", format!("{:04o}", exec.umask));
@@ -229,16 +252,6 @@ pub(super) fn word(variant: impl Debug) -> String {
         word.push(letter.to_ascii_lowercase());
     }
     word
-}
-
-/// A time span in the largest unit that has no fraction.
-pub(super) fn span(span: Micros) -> String {
-    match span {
-        Micros::FOREVER => "infinity".to_owned(),
-        Micros(micros) if micros.is_multiple_of(1_000_000) => format!("{}s", micros / 1_000_000),
-        Micros(micros) if micros.is_multiple_of(1_000) => format!("{}ms", micros / 1_000),
-        Micros(micros) => format!("{micros}us"),
-    }
 }
 
 fn amount(limit: u64) -> String {

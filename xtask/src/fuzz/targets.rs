@@ -15,7 +15,7 @@ use crate::{
     build, check,
     diag::Diagnostics,
     read::{self, UnitFile},
-    values::unit_name::UnitName,
+    values::{specifier::Facts, unit_name::UnitName},
 };
 
 /// Something that reads bytes.
@@ -85,7 +85,12 @@ fn unit(bytes: &[u8], sink: &mut Diagnostics) -> crate::model::Unit {
         file.sections.iter().find_map(|section| kinds.iter().find(|kind| **kind == section.name.as_str()));
     let suffix = kind.map_or_else(|| "service".to_owned(), |kind| kind.to_ascii_lowercase());
     let name = UnitName::new(&format!(r"fuzz-er@dev-a\x2db.{suffix}")).unwrap_or_else(|why| panic!("{why}"));
-    check::unit_of(name, bytes.to_vec(), Some("/bin/sh"), sink)
+    check::unit_of(
+        name,
+        bytes.to_vec(),
+        Facts { root_shell: Some("/bin/sh".to_owned()), ..Facts::default() },
+        sink,
+    )
 }
 
 fn check_unit(bytes: &[u8]) {

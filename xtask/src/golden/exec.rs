@@ -21,6 +21,8 @@ use crate::{
 struct Case {
     id: String,
     unit: String,
+    /// A file of variables: path and text.
+    file: Option<(String, String)>,
     result: String,
     observed: Vec<Process>,
 }
@@ -57,21 +59,29 @@ fn read(file: &Path) -> Result<Vec<Case>> {
     for line in text.lines().filter(|line| !line.starts_with('#')).skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
         let [id, environment, exec, extra, result, observed, ..] = columns[..] else { continue };
-        // EnvironmentFile= is read on the target, which this tomte does not do yet: it refuses the directive by name.
-        if environment.contains("EnvironmentFile=") || extra.contains("ENVFILE") {
-            continue;
-        }
         let unit = format!("[Service]\nType=oneshot\n{}\n{}\n", unescape(environment), unescape(exec));
         let observed = if observed.is_empty() { "[]" } else { observed };
         cases.push(Case {
             id: id.into(),
             unit,
+            file: variables(environment, extra)?,
             result: result.into(),
             observed: serde_json::from_str(observed).with_context(|| format!("{id}: observed"))?,
         });
     }
     ensure!(cases.len() > 50, "{} has only {} cases", file.display(), cases.len());
     Ok(cases)
+}
+
+/// The file that `EnvironmentFile=` names; its text stands in the last column but three, quoted.
+fn variables(environment: &str, extra: &str) -> Result<Option<(String, String)>> {
+    let Some(text) = extra.strip_prefix("ENVFILE ") else { return Ok(None) };
+    if text == "glob" {
+        // Of `ef[01].conf` another row has made the first.
+        return Ok(Some(("/etc/systemd/system/ef1.conf".into(), "A1=\"b c\"\n".into())));
+    }
+    let path = environment.trim_start_matches("EnvironmentFile=").to_owned();
+    Ok(Some((path, serde_json::from_str(text).with_context(|| text.to_owned())?)))
 }
 
 /// The file writes newline, tab and backslash as `\n`, `\t`, `\\`.
@@ -111,6 +121,9 @@ fn run_all(cases: &[Case]) -> Result<Outcome> {
     let host = crate::board::boards_dir().join("host/board.toml");
     fs::copy(host, board.path().join("board.toml"))?;
     fs::copy(std::env::current_exe()?, programs.join(program::NAME))?;
+    for (path, text) in cases.iter().filter_map(|case| case.file.as_ref()) {
+        fs::write(board.path().join("rootfs").join(path.trim_start_matches('/')), text)?;
+    }
     for case in cases {
         let text = format!("{}\n[Install]\nWantedBy=multi-user.target\n", case.unit);
         fs::write(units.join(format!("{}.service", case.id)), text)?;

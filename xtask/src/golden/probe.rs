@@ -91,6 +91,8 @@ pub struct Seen {
     pub descriptors: Vec<i32>,
     /// SigBlk and SigIgn.
     pub signals: [String; 2],
+    /// `nice`, `sched`, `timerslack`, `ioprio`, `securebits`: as the kernel counts them.
+    pub numbers: BTreeMap<String, i64>,
 }
 
 /// Whether this process is it.
@@ -126,7 +128,29 @@ fn look(directory: &str) -> Seen {
         access: ACCESSED.iter().map(|path| ((*path).to_owned(), rights(path))).collect(),
         descriptors,
         signals,
+        numbers: numbers(),
     }
+}
+
+/// What tells of the process's share of the machine.
+fn numbers() -> BTreeMap<String, i64> {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name in parentheses comes field 3.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3).and_then(|field| field.parse().ok());
+    let slack = fs::read_to_string("/proc/self/timerslack_ns").ok().and_then(|text| text.trim().parse().ok());
+    // SAFETY: the call takes numbers and answers one.
+    let io_priority = unsafe { nix::libc::syscall(nix::libc::SYS_ioprio_get, 1, 0) };
+    // SAFETY: as above.
+    let secure_bits = unsafe { nix::libc::prctl(nix::libc::PR_GET_SECUREBITS) };
+    let found = [
+        ("nice", field(19)),
+        ("sched", field(41)),
+        ("timerslack", slack),
+        ("ioprio", Some(io_priority)),
+        ("securebits", Some(secure_bits.into())),
+    ];
+    found.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 fn open_descriptors() -> Vec<i32> {

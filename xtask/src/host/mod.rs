@@ -23,6 +23,9 @@ pub use launch::launch;
 pub use root::lay_over as copy_folder;
 pub use user_namespace::on_path;
 
+/// `$container` of the host board's PID 1.
+pub const CONTAINER: &str = "tomte-host";
+
 /// Looks whether this board can run here; the error says what is refused and the ways out.
 pub fn probe() -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {

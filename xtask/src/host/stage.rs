@@ -52,7 +52,7 @@ pub fn run(plan: &Plan) -> Result<()> {
         .args(&plan.words)
         .env_clear()
         // What the kernel gives its init, and the container's name as systemd-nspawn(1) and others give it.
-        .envs([("HOME", "/"), ("TERM", "linux"), ("container", "tomte-host")])
+        .envs([("HOME", "/"), ("TERM", "linux"), ("container", super::CONTAINER)])
         .exec();
     Err(error).with_context(|| format!("cannot execute {BINARY}"))
 }

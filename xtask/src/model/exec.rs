@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use tomte::table::{DirectoryKind, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit, Stdin, Stdout};
+use tomte::table::{
+    DirectoryKind, LoginEnvironment, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit, Stdin, Stdout,
+};
 
 use super::{Located, Place, Protect, ProtectHome, ProtectSystem, View};
 use crate::seccomp::policy::Policy;
@@ -28,6 +30,15 @@ pub struct Exec {
     pub dynamic_user: bool,
     /// `NAME=value`, merged: each name once, the last assignment won.
     pub environment: Vec<String>,
+    /// `EnvironmentFile=`: paths, each with a `-` in front if it may be missing.
+    pub environment_files: Vec<String>,
+    /// `PassEnvironment=`: names.
+    pub pass_environment: Vec<String>,
+    /// `UnsetEnvironment=`: names, or whole assignments.
+    pub unset_environment: Vec<String>,
+    /// `ExecSearchPath=`.
+    pub search_path: Vec<String>,
+    pub login_environment: LoginEnvironment,
     pub working_directory: String,
     pub working_directory_optional: bool,
     pub umask: u16,

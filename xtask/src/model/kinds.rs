@@ -104,6 +104,7 @@ pub struct Service {
     pub stop_failure_mode: FailureMode,
     pub runtime_max: Micros,
     pub runtime_extra: Micros,
+    pub restart_direct: bool,
     pub restart_steps: u32,
     /// `RestartMaxDelaySec=`; without steps it means nothing.
     pub restart_delay_max: Micros,

@@ -3,21 +3,24 @@
 //!
 //! Types that the table has are the table's own.
 
+mod claims;
 mod exec;
 mod kinds;
 mod mount;
 mod relations;
 mod resource;
+pub mod show;
 mod socket;
 mod trigger;
 mod view;
 
 use std::path::PathBuf;
 
-use tomte::table::StartLimit;
+use tomte::table::{Manners, StartLimit};
 
 use crate::diag::Diagnostic;
 
+pub use claims::{Claim, Owned};
 pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
 pub use kinds::{Kind, Service};
 pub use mount::{Mount, Swap};
@@ -67,8 +70,11 @@ pub struct Unit {
     /// `Condition*=` and `Assert*=`, in the order of the file.
     pub conditions: Vec<Condition>,
     pub start_limit: StartLimit,
+    pub manners: Manners,
     pub install: Install,
     pub kind: Kind,
+    /// What only one unit can have for its own.
+    pub claims: Vec<Claim>,
     /// What the unit asks for and this tomte's PID 1 cannot do yet: what `bake` has to say about it.
     pub later: Vec<Diagnostic>,
     /// Every assignment of its files that was understood, in their order.
@@ -86,8 +92,10 @@ impl Unit {
             relations: Relations::default(),
             conditions: Vec::new(),
             start_limit,
+            manners: Manners::DEFAULT,
             install: Install::default(),
             kind,
+            claims: Vec::new(),
             later: Vec::new(),
             written: Vec::new(),
         }

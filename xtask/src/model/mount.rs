@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tomte::table::{Kill, Micros};
 
-use super::{Exec, Located, Resources};
+use super::{Exec, Located, Resources, show};
 
 /// [Mount].
 #[derive(Clone, Debug, Serialize)]
@@ -25,7 +25,9 @@ pub struct Mount {
     pub read_write_only: bool,
     pub force_unmount: bool,
     /// Of the directories that are made on the way to the mount point.
+    #[serde(serialize_with = "show::mode")]
     pub directory_mode: u16,
+    #[serde(serialize_with = "show::span")]
     pub timeout: Micros,
     #[serde(skip)]
     pub kill: Kill,
@@ -75,6 +77,7 @@ pub struct Swap {
     pub priority: Option<i16>,
     /// Comma-separated, as written.
     pub options: Located<String>,
+    #[serde(serialize_with = "show::span")]
     pub timeout: Micros,
     #[serde(skip)]
     pub kill: Kill,

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use tomte::table::Micros;
 
-use super::Located;
+use super::{Located, show};
 use crate::values::{
     device::Rule,
     network::{BindRule, Prefix},
     size::{Amount, Permyriad},
+    time,
 };
 
 /// A setting, and what holds instead of it while the machine starts and stops.
@@ -97,7 +98,7 @@ pub struct Interfaces {
 }
 
 /// How a block device's requests are limited. Devices are paths: of the node, or of a file on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IoLimits {
     pub weights: Vec<(String, u64)>,
     pub latencies: Vec<(String, Micros)>,
@@ -109,48 +110,93 @@ pub struct IoLimits {
     pub write_requests: Vec<(String, Option<u64>)>,
 }
 
+impl Serialize for IoLimits {
+    /// A list of the lines of a unit file.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rates = [
+            ("IOReadBandwidthMax", &self.read_bytes),
+            ("IOWriteBandwidthMax", &self.write_bytes),
+            ("IOReadIOPSMax", &self.read_requests),
+            ("IOWriteIOPSMax", &self.write_requests),
+        ];
+        let weights = self.weights.iter().map(|(path, weight)| format!("IODeviceWeight={path} {weight}"));
+        let latencies = self
+            .latencies
+            .iter()
+            .map(|(path, latency)| format!("IODeviceLatencyTargetSec={path} {}", time::shown(*latency)));
+        let rates = rates.into_iter().flat_map(|(key, list)| {
+            list.iter().map(move |(path, rate)| {
+                let rate = rate.map_or_else(|| "infinity".to_owned(), |rate| rate.to_string());
+                format!("{key}={path} {rate}")
+            })
+        });
+        serializer.collect_seq(weights.chain(latencies).chain(rates))
+    }
+}
+
 /// All of systemd.resource-control(5).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Resources {
+    #[serde(skip_serializing_if = "show::is_default")]
     pub slice: Option<Located<String>>,
-    #[serde(rename = "CPUWeight")]
+    #[serde(rename = "CPUWeight", skip_serializing_if = "show::is_default")]
     pub cpu_weight: Phased<CpuWeight>,
-    #[serde(rename = "CPUQuota")]
+    #[serde(rename = "CPUQuota", skip_serializing_if = "show::is_default")]
     pub cpu_quota: Option<Permyriad>,
     #[serde(rename = "CPUQuotaPeriodSec")]
+    #[serde(serialize_with = "show::maybe_span", skip_serializing_if = "Option::is_none")]
     pub cpu_quota_period: Option<Micros>,
-    #[serde(rename = "AllowedCPUs")]
+    #[serde(rename = "AllowedCPUs", skip_serializing_if = "show::is_default")]
     pub allowed_cpus: Phased<BTreeSet<u16>>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub allowed_memory_nodes: Phased<BTreeSet<u16>>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub memory_min: Option<Amount>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub default_memory_min: Option<Amount>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub memory_low: Phased<Amount>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub default_memory_low: Phased<Amount>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub memory_high: Phased<Amount>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub memory_max: Phased<Amount>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub memory_swap_max: Phased<Amount>,
-    #[serde(rename = "MemoryZSwapMax")]
+    #[serde(rename = "MemoryZSwapMax", skip_serializing_if = "show::is_default")]
     pub memory_zswap_max: Phased<Amount>,
-    #[serde(rename = "MemoryZSwapWriteback")]
+    #[serde(rename = "MemoryZSwapWriteback", skip_serializing_if = "show::is_default")]
     pub memory_zswap_writeback: Option<bool>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub tasks_max: Option<Amount>,
-    #[serde(rename = "IOWeight")]
+    #[serde(rename = "IOWeight", skip_serializing_if = "show::is_default")]
     pub io_weight: Phased<u64>,
-    #[serde(rename = "IOLimits")]
+    #[serde(rename = "IOLimits", skip_serializing_if = "show::is_default")]
     pub io: IoLimits,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub device_policy: DevicePolicy,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub device_allow: Vec<Rule>,
-    #[serde(rename = "IPAddressAllow")]
+    #[serde(rename = "IPAddressAllow", skip_serializing_if = "show::is_default")]
     pub ip_address_allow: BTreeSet<Prefix>,
-    #[serde(rename = "IPAddressDeny")]
+    #[serde(rename = "IPAddressDeny", skip_serializing_if = "show::is_default")]
     pub ip_address_deny: BTreeSet<Prefix>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub socket_bind_allow: Vec<BindRule>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub socket_bind_deny: Vec<BindRule>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub restrict_network_interfaces: Option<Interfaces>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub delegate: Delegate,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub delegate_subgroup: String,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub disable_controllers: BTreeSet<Controller>,
+    #[serde(skip_serializing_if = "show::is_default")]
     pub memory_pressure_watch: Option<PressureWatch>,
+    #[serde(serialize_with = "show::maybe_span", skip_serializing_if = "Option::is_none")]
     pub memory_pressure_threshold: Option<Micros>,
 }

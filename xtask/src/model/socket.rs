@@ -1,13 +1,15 @@
 //! [Socket] (systemd.socket(5)).
 
+use std::fmt;
+
 use serde::Serialize;
 use tomte::table::{Kill, Micros, StartLimit};
 
-use super::{Command, Exec, Located, Resources};
+use super::{Command, Exec, Located, Resources, show};
 use crate::values::address::Address;
 
 /// What is listened on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
     Stream(Address),
     Datagram(Address),
@@ -53,6 +55,27 @@ impl Listen {
     }
 }
 
+impl fmt::Display for Listen {
+    /// The line of a unit file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream(address) => write!(f, "ListenStream={address}"),
+            Self::Datagram(address) => write!(f, "ListenDatagram={address}"),
+            Self::SequentialPacket(address) => write!(f, "ListenSequentialPacket={address}"),
+            Self::Fifo(path) => write!(f, "ListenFIFO={path}"),
+            Self::Special(path) => write!(f, "ListenSpecial={path}"),
+            Self::Netlink { family, groups } => write!(f, "ListenNetlink={family} {groups}"),
+            Self::MessageQueue(name) => write!(f, "ListenMessageQueue={name}"),
+        }
+    }
+}
+
+impl Serialize for Listen {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// `BindIPv6Only=`: whether a socket of all addresses takes IPv4 connections too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum BindIpv6Only {
@@ -95,7 +118,9 @@ pub struct Socket {
     pub bind_to_device: Option<String>,
     pub socket_user: Located<String>,
     pub socket_group: Located<String>,
+    #[serde(serialize_with = "show::mode")]
     pub socket_mode: u16,
+    #[serde(serialize_with = "show::mode")]
     pub directory_mode: u16,
     /// Open `Special` files for writing too.
     pub writable: bool,
@@ -104,10 +129,13 @@ pub struct Socket {
     /// `None`: as many as `max_connections`.
     pub max_connections_per_source: Option<u32>,
     pub keep_alive: bool,
+    #[serde(serialize_with = "show::maybe_span")]
     pub keep_alive_time: Option<Micros>,
+    #[serde(serialize_with = "show::maybe_span")]
     pub keep_alive_interval: Option<Micros>,
     pub keep_alive_probes: Option<u32>,
     pub no_delay: bool,
+    #[serde(serialize_with = "show::maybe_span")]
     pub defer_accept: Option<Micros>,
     pub priority: Option<i32>,
     pub receive_buffer: Option<u64>,
@@ -135,11 +163,12 @@ pub struct Socket {
     pub file_descriptor_name: String,
     pub pass_file_descriptors_to_exec: bool,
     /// Starts of the service before the socket fails; an interval of 0 is no limit.
-    #[serde(skip)]
+    #[serde(serialize_with = "show::limit")]
     pub trigger_limit: StartLimit,
     /// Wake-ups before the socket is left alone for a while; an interval of 0 is no limit.
-    #[serde(skip)]
+    #[serde(serialize_with = "show::limit")]
     pub poll_limit: StartLimit,
+    #[serde(serialize_with = "show::span")]
     pub timeout: Micros,
     #[serde(skip)]
     pub commands: Vec<(SocketCommand, Command)>,

@@ -1,10 +1,12 @@
 //! [Timer] and [Path]: units that start another one (systemd.timer(5), systemd.path(5)).
 
+use std::fmt;
+
 use serde::Serialize;
 use tomte::table::{Micros, StartLimit};
 
-use super::Located;
-use crate::values::calendar::Calendar;
+use super::{Located, show};
+use crate::values::{calendar::Calendar, time};
 
 /// What a span of a timer is counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -22,12 +24,28 @@ pub enum TimerBase {
 }
 
 /// When a timer elapses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Elapse {
     /// So long after something happened.
     Span(TimerBase, Micros),
     /// By the clock.
     Calendar(Calendar),
+}
+
+impl fmt::Display for Elapse {
+    /// The line of a unit file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Span(base, span) => write!(f, "On{base:?}Sec={}", time::shown(*span)),
+            Self::Calendar(calendar) => write!(f, "OnCalendar={calendar}"),
+        }
+    }
+}
+
+impl Serialize for Elapse {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// [Timer].
@@ -40,8 +58,10 @@ pub struct Timer {
     pub on_clock_change: bool,
     pub on_timezone_change: bool,
     /// Within this span after the time it may elapse together with others.
+    #[serde(serialize_with = "show::span")]
     pub accuracy: Micros,
     /// Up to this much later, at random each time.
+    #[serde(serialize_with = "show::span")]
     pub randomized_delay: Micros,
     /// The same random delay every time.
     pub fixed_random_delay: bool,
@@ -71,8 +91,9 @@ pub struct Path {
     /// What it starts.
     pub unit: Located<String>,
     pub make_directory: bool,
+    #[serde(serialize_with = "show::mode")]
     pub directory_mode: u16,
     /// Starts of the unit before this one fails; an interval of 0 is no limit.
-    #[serde(skip)]
+    #[serde(serialize_with = "show::limit")]
     pub trigger_limit: StartLimit,
 }

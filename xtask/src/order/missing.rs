@@ -62,7 +62,7 @@ const fn weight(relation: Relation, fate: Fate, slip: bool) -> Option<Severity> 
             Some(Severity::Note)
         }
         (Relation::Requires | Relation::BindsTo, Fate::Device) => Some(Severity::Warning),
-        (Relation::Requires | Relation::BindsTo, _) => Some(Severity::Error),
+        (Relation::Requires | Relation::BindsTo | Relation::Requisite, _) => Some(Severity::Error),
         (_, Fate::Unknown | Fate::Shutdown) => Some(Severity::Warning),
         (_, Fate::Done(_) | Fate::Foreign(_) | Fate::Device | Fate::Kind(_)) => Some(Severity::Note),
     }

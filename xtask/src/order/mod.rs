@@ -3,17 +3,22 @@
 //! Rules: systemd.unit(5) for the settings, systemd.service(5) and systemd.target(5) for default dependencies. Unlike
 //! systemd, which breaks an ordering cycle at run time, a cycle is an error here: the image is not made.
 
+pub mod bound;
 mod cycle;
 mod implied;
 mod known_units;
 mod missing;
+mod needs;
+mod set;
 
 #[cfg(test)]
 mod tests;
 
+pub use set::{check_set, too_long, way};
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use tomte::table::UnitId;
+use tomte::table::{self, UnitId};
 
 use crate::{
     check,
@@ -55,6 +60,8 @@ pub struct Node {
     /// What this unit starts after, and why.
     pub after: BTreeMap<UnitId, Origin>,
     pub before: BTreeSet<UnitId>,
+    /// What follows for others from what becomes of this unit, by what it is.
+    pub related: BTreeMap<u8, (table::Relation, BTreeSet<UnitId>)>,
     /// 1 for units that start after nothing, else one more than the highest of `after`.
     pub wave: usize,
 }
@@ -108,6 +115,8 @@ impl Graph {
             Self { nodes: units.into_values().map(Node::new).collect(), default_target: UnitId(0) };
         let errors_before = diagnostics.count(Severity::Error);
         graph.connect(&mentions, &ids, diagnostics);
+        needs::check(&mentions, &ids, diagnostics);
+        needs::contradictions(graph.nodes.iter().map(|node| &node.unit), diagnostics);
         graph.order_targets();
         match ids.get(default_target) {
             Some(id) => {
@@ -163,6 +172,11 @@ impl Graph {
     }
 
     fn add(&mut self, unit: UnitId, relation: Relation, other: UnitId, origin: Origin) {
+        for (follows, inverse) in followers(relation) {
+            let (from, to) = if *inverse { (other, unit) } else { (unit, other) };
+            let place = self.nodes[from.index()].related.entry(*follows as u8);
+            place.or_insert_with(|| (*follows, BTreeSet::new())).1.insert(to);
+        }
         let Some((edge, inverse)) = edge(relation) else { return };
         let (from, to) = if inverse { (other, unit) } else { (unit, other) };
         if edge != Edge::After {
@@ -239,6 +253,7 @@ impl Node {
             reasons: BTreeMap::new(),
             after: BTreeMap::new(),
             before: BTreeSet::new(),
+            related: BTreeMap::new(),
             wave: 0,
         }
     }
@@ -359,7 +374,11 @@ fn mentioned(
     mentions: &mut Vec<Mention>,
 ) {
     let installed = unit.install.relations.iter().filter(|_| enabled);
-    let written = unit.relations.iter().chain(installed).filter(|(relation, _)| edge(*relation).is_some());
+    let written = unit
+        .relations
+        .iter()
+        .chain(installed)
+        .filter(|(relation, _)| edge(*relation).is_some() || !followers(*relation).is_empty());
     for (relation, name) in written {
         let origin = match unit.file {
             Some(_) => Origin::Written(format!("{}={}", relation.setting(), name.value), name.place.clone()),
@@ -409,8 +428,35 @@ pub enum Edge {
     After,
 }
 
-/// The edge that a relation is, and whether it runs the other way; `None` for relations that the table has not.
-/// `BindsTo=` is taken as `Requires=`, which is the part of it that PID 1 has.
+/// What follows for others from what becomes of a unit because of `relation`, and whether it is the other unit that it
+/// follows from.
+const fn followers(relation: Relation) -> &'static [(table::Relation, bool)] {
+    use table::Relation as Follows;
+    match relation {
+        Relation::Requisite => &[(Follows::Requisite, false)],
+        Relation::BindsTo => &[(Follows::BoundBy, true)],
+        Relation::PartOf => &[(Follows::Parts, true)],
+        Relation::Upholds => &[(Follows::Upholds, false), (Follows::UpheldBy, true)],
+        Relation::UpheldBy => &[(Follows::Upholds, true), (Follows::UpheldBy, false)],
+        Relation::Conflicts => &[(Follows::Conflicts, false), (Follows::Conflicts, true)],
+        Relation::OnFailure => &[(Follows::OnFailure, false)],
+        Relation::OnSuccess => &[(Follows::OnSuccess, false)],
+        Relation::PropagatesReloadTo => &[(Follows::ReloadedAlong, false)],
+        Relation::ReloadPropagatedFrom => &[(Follows::ReloadedAlong, true)],
+        Relation::PropagatesStopTo => &[(Follows::StoppedAlong, false)],
+        Relation::StopPropagatedFrom => &[(Follows::StoppedAlong, true)],
+        Relation::Wants
+        | Relation::WantedBy
+        | Relation::Requires
+        | Relation::RequiredBy
+        | Relation::Before
+        | Relation::After
+        | Relation::JoinsNamespaceOf => &[],
+    }
+}
+
+/// The edge that a relation is, and whether it runs the other way; `None` for relations that are none. `BindsTo=` is
+/// `Requires=` and more.
 const fn edge(relation: Relation) -> Option<(Edge, bool)> {
     match relation {
         Relation::Wants => Some((Edge::Wants, false)),

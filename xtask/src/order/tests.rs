@@ -1,4 +1,5 @@
 mod missing;
+mod start_time;
 
 use super::*;
 use crate::model::Located;
@@ -321,14 +322,19 @@ fn two_cycles_are_both_reported() {
 }
 
 #[test]
-fn a_cycle_of_requirements_alone_is_fine() {
+fn a_cycle_of_requirements_alone_is_told_and_fine() {
     let units = vec![
         target("a.target").with(2, "Requires", &["b.target"]),
         target("b.target").with(2, "Requires", &["a.target"]),
     ];
     let (graph, said) = graph_of(units, &MULTI_USER);
     assert!(line(&graph, "a.target").contains("requires b;"));
-    assert_eq!(said, [""; 0]);
+    assert_eq!(said.len(), 1);
+    assert!(
+        said[0].contains("Note: units that need each other: a.target -> b.target -> a.target")
+            && said[0].contains("units/b.target:2:10: Requires=a.target"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tomte::table::Arch;
 use super::{
     Abi, Program,
     filters::filters,
-    policy::{Denial, Policy},
+    policy::{Denial, Families, Policy},
     program::{GO, IF_ANY_BIT, IF_AT_LEAST, IF_EQUAL, Instruction, RETURN},
     rule::{Action, merge},
 };
@@ -16,8 +16,8 @@ use crate::values::{errno, family, namespace};
 /// A name, and what is to be said of it.
 pub type Row = (String, Vec<String>);
 
-/// The settings of `policy`, as a unit file would have them.
-pub fn settings(policy: &Policy) -> Vec<Row> {
+/// What the lists of calls of `policy` are.
+pub fn lists(policy: &Policy) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut row = |name: &str, value: String| rows.push((name.to_owned(), vec![value]));
     if let Some(list) = &policy.calls {
@@ -29,41 +29,41 @@ pub fn settings(policy: &Policy) -> Vec<Row> {
         let kind = if list.allow { "the" } else { "all but the" };
         row("SystemCallLog", format!("{kind} {} calls named", list.calls.len()));
     }
+    rows
+}
+
+/// The settings of `policy` that narrow and that nothing but the filter enforces, as a unit file would have them.
+pub fn posture(policy: &Policy) -> Vec<String> {
+    let mut settings = Vec::new();
+    settings.extend(policy.calls.as_ref().map(|_| "SystemCallFilter=".to_owned()));
     if let Some(open) = &policy.architectures {
-        row(
-            "SystemCallArchitectures",
-            joined(["native"].into_iter().chain(open.iter().map(|abi| abi.name()))),
-        );
+        let names = joined(["native"].into_iter().chain(open.iter().map(|abi| abi.name())));
+        settings.push(format!("SystemCallArchitectures={names}"));
     }
-    if let Some(list) = &policy.families {
-        let names = list
-            .families
-            .iter()
-            .map(|family| u8::try_from(*family).ok().and_then(family::name).unwrap_or("?"));
-        let names = joined(names);
-        row(
-            "RestrictAddressFamilies",
-            match (list.allow, names.as_str()) {
-                (true, "") => "none".to_owned(),
-                (true, _) => names,
-                (false, _) => format!("~{names}"),
-            },
-        );
-    }
+    settings.extend(policy.families.as_ref().map(families));
     if let Some(kept) = policy.namespaces.filter(|kept| kept & namespace::ALL != namespace::ALL) {
         let names = joined(namespace::names(kept));
-        row("RestrictNamespaces", if names.is_empty() { "yes".to_owned() } else { names });
+        settings.push(format!("RestrictNamespaces={}", if names.is_empty() { "yes" } else { &names }));
     }
     let switches = [
-        (policy.realtime, "RestrictRealtime"),
-        (policy.suid_sgid, "RestrictSUIDSGID"),
-        (policy.write_execute, "MemoryDenyWriteExecute"),
-        (policy.personality.is_some(), "LockPersonality"),
+        (policy.realtime, "RestrictRealtime=yes"),
+        (policy.suid_sgid, "RestrictSUIDSGID=yes"),
+        (policy.write_execute, "MemoryDenyWriteExecute=yes"),
+        (policy.personality.is_some(), "LockPersonality=yes"),
     ];
-    for (_, name) in switches.into_iter().filter(|(on, _)| *on) {
-        row(name, "yes".to_owned());
-    }
-    rows
+    settings.extend(switches.into_iter().filter(|(on, _)| *on).map(|(_, setting)| setting.to_owned()));
+    settings
+}
+
+fn families(list: &Families) -> String {
+    let names =
+        joined(list.families.iter().filter_map(|family| u8::try_from(*family).ok().and_then(family::name)));
+    let value = match (list.allow, names.as_str()) {
+        (true, "") => "none".to_owned(),
+        (true, _) => names,
+        (false, _) => format!("~{names}"),
+    };
+    format!("RestrictAddressFamilies={value}")
 }
 
 /// What `program`, which is that of `policy` for `arch`, does with each interface.
@@ -218,15 +218,14 @@ mod tests {
             assert!(lines.iter().any(|other| other == line), "{line}: {lines:#?}");
         }
         assert_eq!(of("Calls of x86"), &["closed: a call ends the process with SIGSYS"]);
-        let settings = settings(&policy).into_iter().map(|(name, values)| format!("{name}={}", values[0]));
         assert_eq!(
-            settings.collect::<Vec<_>>(),
-            [
-                "SystemCallFilter=refuses 2 calls by name",
-                "SystemCallErrorNumber=EPERM",
-                "SystemCallArchitectures=native",
-                "RestrictSUIDSGID=yes"
-            ]
+            posture(&policy),
+            ["SystemCallFilter=", "SystemCallArchitectures=native", "RestrictSUIDSGID=yes"]
+        );
+        let lists = lists(&policy).into_iter().map(|(name, values)| format!("{name}={}", values[0]));
+        assert_eq!(
+            lists.collect::<Vec<_>>(),
+            ["SystemCallFilter=refuses 2 calls by name", "SystemCallErrorNumber=EPERM"]
         );
     }
 }

@@ -34,7 +34,7 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
@@ -89,6 +89,24 @@ const CASES: [Case; 8] = [
             BYSTANDER,
         ],
         well: true,
+    },
+    Case {
+        name: "every filter of system calls refuses what it is for, and lets programs run",
+        units: "system-calls",
+        words: &[],
+        line: &["killed.service", "code=killed, status=SYS"],
+        states: &[
+            ("killed.service", "failed", "signal"),
+            ("mounts.service", "inactive", "success"),
+            ("namespaces.service", "inactive", "success"),
+            ("no-capset.service", "inactive", "success"),
+            ("one-filter.service", "inactive", "success"),
+            ("personality.service", "inactive", "success"),
+            ("realtime.service", "inactive", "success"),
+            ("suid.service", "inactive", "success"),
+            BYSTANDER,
+        ],
+        well: false,
     },
     Case {
         name: "a value that is none is refused with its place",

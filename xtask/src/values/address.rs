@@ -1,7 +1,10 @@
 //! Addresses of sockets, as in `ListenStream=` (systemd.socket(5); facts from socket-util.c, `socket_address_parse`, and
 //! in-addr-util.c).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use nix::libc;
 
@@ -15,7 +18,7 @@ use crate::{
 pub const UNIX_BYTES_MAX: usize = 107;
 
 /// Where a socket listens.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// A path in the file system.
     Path(String),
@@ -39,6 +42,25 @@ pub enum Address {
         /// The port.
         port: u32,
     },
+}
+
+impl fmt::Display for Address {
+    /// As [`parse`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(path),
+            Self::Abstract(name) => write!(f, "@{name}"),
+            Self::Port(port) => write!(f, "{port}"),
+            Self::Inet { address: IpAddr::V4(address), port, .. } => write!(f, "{address}:{port}"),
+            Self::Inet { address: IpAddr::V6(address), port, interface } => {
+                let interface = interface.as_ref().map_or_else(String::new, |name| format!("%{name}"));
+                write!(f, "[{address}{interface}]:{port}")
+            }
+            Self::Vsock { cid, port } => {
+                write!(f, "vsock:{}:{port}", cid.map_or_else(String::new, |cid| cid.to_string()))
+            }
+        }
+    }
 }
 
 /// The address that `text` describes: `/path`, `@name`, `PORT`, `1.2.3.4:PORT`, `[::1]:PORT`, `[fe80::1%eth0]:PORT`,
@@ -189,6 +211,7 @@ mod tests {
             ("vsock::1234", Address::Vsock { cid: None, port: 1234 }),
             ("vsock:2:1234", Address::Vsock { cid: Some(2), port: 1234 }),
         ] {
+            assert_eq!(parse(&text(&address.to_string())), Ok(address.clone()), "{address}");
             assert_eq!(parse(&text(written)), Ok(address), "{written}");
         }
     }

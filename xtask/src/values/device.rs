@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Which devices a rule is about.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Devices {
     /// One node below /dev.
     Node(String),
@@ -24,14 +24,34 @@ pub enum Devices {
 }
 
 /// A rule of `DeviceAllow=`.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub devices: Devices,
     pub access: Access,
 }
 
+impl std::fmt::Display for Rule {
+    /// As [`rule`] reads it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.devices {
+            Devices::Node(path) => f.write_str(path)?,
+            Devices::Class { block: true, pattern } => write!(f, "block-{pattern}")?,
+            Devices::Class { block: false, pattern } => write!(f, "char-{pattern}")?,
+        }
+        let Access { read, write, mknod } = self.access;
+        let letters = [(read, "r"), (write, "w"), (mknod, "m")].into_iter().filter(|(may, _)| *may);
+        write!(f, " {}", letters.map(|(_, letter)| letter).collect::<String>())
+    }
+}
+
+impl serde::Serialize for Rule {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// What may be done with a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
     pub read: bool,
     pub write: bool,
@@ -140,7 +160,8 @@ mod tests {
     use crate::values::{tests::text, unit_name::UnitName};
 
     fn specifiers() -> Specifiers {
-        Specifiers { unit: UnitName::new("x@sda.service").expect("a name"), root_shell: None }
+        let unit = UnitName::new("x@sda.service").expect("a name");
+        Specifiers { unit, image: std::sync::Arc::default() }
     }
 
     #[test]

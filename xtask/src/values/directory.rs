@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn names_are_normalised_and_kept_below_their_prefix() {
         let unit = UnitName::new("a@b.service").expect("a name");
-        let specifiers = Specifiers { unit, root_shell: None };
+        let specifiers = Specifiers { unit, image: std::sync::Arc::default() };
         let names = list(&text("./x///./y/. a 'b c' %p-%i privates"), &specifiers);
         let expected = ["x/y", "a", "b c", "a-b", "privates"].map(str::to_owned);
         assert_eq!(names.as_deref(), Ok(&expected[..]));

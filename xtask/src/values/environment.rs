@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn assignments_are_unquoted_and_bad_ones_left_out() {
         let unit = UnitName::new("x.service").expect("a name");
-        let specifiers = Specifiers { unit, root_shell: None };
+        let specifiers = Specifiers { unit, image: std::sync::Arc::default() };
         for (value, variables, count) in [
             ("A=b", &["A=b"][..], 0),
             ("A=b \"C=d e\" F='g h'", &["A=b", "C=d e", "F=g h"], 0),

@@ -10,12 +10,24 @@ use crate::{
 };
 
 /// The addresses whose first `length` bits are those of `address`; its other bits are zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Prefix {
     /// IPv4 or IPv6.
     pub address: IpAddr,
     /// At most 32 or 128.
     pub length: u8,
+}
+
+impl std::fmt::Display for Prefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.length)
+    }
+}
+
+impl serde::Serialize for Prefix {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// Names of groups of prefixes.
@@ -126,25 +138,52 @@ pub fn interfaces(text: &Text) -> Result<(bool, Vec<String>), Diagnostic> {
 }
 
 /// The IP version that a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     V4,
     V6,
 }
 
 /// The transport that a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     Tcp,
     Udp,
 }
 
 /// What a process may bind a socket to: `SocketBindAllow=`. `None` stands for all there are.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BindRule {
     pub version: Option<Version>,
     pub transport: Option<Transport>,
     pub ports: Option<std::ops::RangeInclusive<u16>>,
+}
+
+impl std::fmt::Display for BindRule {
+    /// As [`bind_rule`] reads it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.version {
+            Some(Version::V4) => "ipv4:",
+            Some(Version::V6) => "ipv6:",
+            None => "",
+        })?;
+        f.write_str(match self.transport {
+            Some(Transport::Tcp) => "tcp:",
+            Some(Transport::Udp) => "udp:",
+            None => "",
+        })?;
+        match &self.ports {
+            Some(ports) if ports.start() == ports.end() => write!(f, "{}", ports.start()),
+            Some(ports) => write!(f, "{}-{}", ports.start(), ports.end()),
+            None => f.write_str("any"),
+        }
+    }
+}
+
+impl serde::Serialize for BindRule {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// `[ipv4|ipv6:][tcp|udp:][PORT|PORT-PORT|any]`.
@@ -197,7 +236,7 @@ mod tests {
     fn prefixes_are_masked_and_groups_have_names() {
         let shown = |written: &str| {
             let list = prefixes(&text(written)).expect(written);
-            list.iter().map(|p| format!("{}/{}", p.address, p.length)).collect::<Vec<_>>().join(" ")
+            list.iter().map(Prefix::to_string).collect::<Vec<_>>().join(" ")
         };
         for (written, list) in [
             ("", ""),
@@ -247,7 +286,9 @@ mod tests {
             ("ipv6", Some(Version::V6), None, None),
             ("tcp", None, Some(Transport::Tcp), None),
         ] {
-            assert_eq!(bind_rule(&text(written)), Ok(BindRule { version, transport, ports }), "{written}");
+            let rule = BindRule { version, transport, ports };
+            assert_eq!(bind_rule(&text(&rule.to_string())), Ok(rule.clone()), "{rule}");
+            assert_eq!(bind_rule(&text(written)), Ok(rule), "{written}");
         }
         for bad in
             ["", "tcp:ipv4:80", "ipv4:ipv6", "80:tcp", "0", "90-80", "ipv5:80", "tcp:udp", "any:80", "ipv4:"]

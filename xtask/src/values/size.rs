@@ -8,8 +8,23 @@ use crate::{
 };
 
 /// A hundredth of a percent, 0 to 10000 where 100 % is all there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permyriad(pub u32);
+
+impl std::fmt::Display for Permyriad {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 % 100 {
+            0 => write!(f, "{}%", self.0 / 100),
+            places => write!(f, "{}.{places:02}%", self.0 / 100),
+        }
+    }
+}
+
+impl serde::Serialize for Permyriad {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl Permyriad {
     /// All of it.
@@ -17,7 +32,7 @@ impl Permyriad {
 }
 
 /// How much of something a unit may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
     /// So many bytes, tasks or the like.
     Fixed(u64),
@@ -25,6 +40,22 @@ pub enum Amount {
     Share(Permyriad),
     /// `infinity`.
     Unlimited,
+}
+
+impl std::fmt::Display for Amount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(number) => write!(f, "{number}"),
+            Self::Share(share) => write!(f, "{share}"),
+            Self::Unlimited => f.write_str("infinity"),
+        }
+    }
+}
+
+impl serde::Serialize for Amount {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// Letters behind a number, the largest first: terms of a sum come in this order.

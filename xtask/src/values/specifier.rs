@@ -1,6 +1,10 @@
 //! `%` specifiers (systemd.unit(5), "Specifiers"), as far as they are known when a table is baked. Those that only
 //! the running machine can answer are refused by name.
 
+use std::{collections::BTreeMap, sync::Arc};
+
+use tomte::table::Arch;
+
 use super::unit_name::{UnitName, unescape};
 use crate::{
     diag::{Code, Diagnostic},
@@ -14,8 +18,19 @@ const NO_SPECIFIER: &str = "is no specifier";
 pub struct Specifiers {
     /// The unit they stand in.
     pub unit: UnitName,
-    /// Root's login shell in the image, where the image is known.
+    /// The image they are for.
+    pub image: Arc<Facts>,
+}
+
+/// What is known of the image; `None` where it is not.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Root's login shell.
     pub root_shell: Option<String>,
+    /// os-release(5), by field. A field that is not in it is empty.
+    pub os_release: Option<BTreeMap<String, String>>,
+    /// What the programs are made for.
+    pub architecture: Option<Arch>,
 }
 
 impl Specifiers {
@@ -79,19 +94,41 @@ impl Specifiers {
             'U' | 'G' => "0".to_owned(),
             'h' => "/root".to_owned(),
             'd' => format!("/run/credentials/{}", unit.full),
-            's' => self.root_shell.clone().ok_or("is root's shell, which is known only with the image")?,
+            's' => {
+                self.image.root_shell.clone().ok_or("is root's shell, which is known only with the image")?
+            }
             'b' => return Err("is the boot ID, known only when the machine runs"),
             'm' => return Err("is the machine ID, known only when the machine runs"),
             'H' | 'l' | 'q' => return Err("is the host name, known only when the machine runs"),
             'v' => return Err("is the kernel's release, known only when the machine runs"),
-            'a' => return Err("is the architecture, which this tomte does not put into unit files"),
-            'A' | 'B' | 'M' | 'o' | 'w' | 'W' => {
-                return Err("is out of os-release, known only when the machine runs");
-            }
+            'a' => self.architecture().ok_or("is the architecture, which is known only with the board")?,
+            'A' => self.os_release("IMAGE_VERSION")?,
+            'B' => self.os_release("BUILD_ID")?,
+            'M' => self.os_release("IMAGE_ID")?,
+            'o' => self.os_release("ID")?,
+            'w' => self.os_release("VERSION_ID")?,
+            'W' => self.os_release("VARIANT_ID")?,
             'c' | 'r' | 'R' => return Err("is a control group path, which systemd has dropped too"),
             'y' | 'Y' => return Err("is the unit file's path, which does not exist on the target"),
             _ => return Err(NO_SPECIFIER),
         })
+    }
+
+    /// systemd's word for the architecture (architecture.c).
+    fn architecture(&self) -> Option<String> {
+        let word = match self.image.architecture? {
+            Arch::X86_64 => "x86-64",
+            Arch::Aarch64 => "arm64",
+            Arch::Arm => "arm",
+            Arch::Riscv64 => "riscv64",
+        };
+        Some(word.to_owned())
+    }
+
+    fn os_release(&self, field: &str) -> Result<String, &'static str> {
+        let fields = self.image.os_release.as_ref();
+        let fields = fields.ok_or("is out of os-release, which is known only with the image")?;
+        Ok(fields.get(field).cloned().unwrap_or_default())
     }
 
     /// `%f`: the instance, or the prefix, as an absolute path.
@@ -105,6 +142,21 @@ impl Specifiers {
     }
 }
 
+/// The fields of os-release(5): `NAME=value` a line, the value perhaps in quotes.
+pub fn os_release(text: &str) -> BTreeMap<String, String> {
+    let field = |line: &str| {
+        let (name, value) = line.trim().split_once('=').filter(|(name, _)| !name.starts_with('#'))?;
+        let quoted = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
+        let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
+        // Inside of double quotes a backslash protects the characters that a shell would look at.
+        let value = ["\\", "\"", "$", "`"]
+            .iter()
+            .fold(value.to_owned(), |value, protected| value.replace(&format!("\\{protected}"), protected));
+        Some((name.to_owned(), value))
+    };
+    text.lines().filter_map(field).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,7 +164,13 @@ mod tests {
 
     fn expand(unit: &str, value: &str) -> Result<String, String> {
         let unit = UnitName::new(unit).expect(unit);
-        let specifiers = Specifiers { unit, root_shell: Some("/bin/sh".into()) };
+        let os_release = os_release("ID=tomteos\n# VERSION_ID=1\nVERSION_ID=\"2.5\"\nBUILD_ID='a b'\nX");
+        let image = Facts {
+            root_shell: Some("/bin/sh".into()),
+            os_release: Some(os_release),
+            architecture: Some(Arch::Aarch64),
+        };
+        let specifiers = Specifiers { unit, image: Arc::new(image) };
         specifiers
             .expand(&text(value))
             .map(|text| text.as_str().to_owned())
@@ -131,6 +189,7 @@ mod tests {
             ("%t %S %C %L %E %D %T %V", "/run /var/lib /var/cache /var/log /etc /usr/share /tmp /var/tmp"),
             ("%u %U %g %G %h %s", "root 0 root 0 /root /bin/sh"),
             ("%d/key", r"/run/credentials/foo-bar@dev-a\x2db.service/key"),
+            ("%a %o %w %B[%A%M%W]", "arm64 tomteos 2.5 a b[]"),
             ("100%% %%n", "100% %n"),
             ("100% %- %", "100% %- %"),
         ] {
@@ -140,8 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn what_only_the_image_knows_is_refused_without_it() {
+        let unit = UnitName::new("a.service").expect("a name");
+        let specifiers = Specifiers { unit, image: Arc::default() };
+        for letter in "saABMowW".chars() {
+            let problem = specifiers.expand(&text(&format!("%{letter}"))).expect_err("refused");
+            assert_eq!(problem.code, Code::RunTimeSpecifier, "{problem:?}");
+            assert!(problem.message.contains("known only with the"), "{problem:?}");
+        }
+    }
+
+    #[test]
     fn unknown_and_boot_time_specifiers_are_refused_by_name() {
-        for letter in "bvHmlqaABMowWcrRyYZkx0".chars() {
+        for letter in "bvHmlqcrRyYZkx0".chars() {
             let problem = expand("a.service", &format!("x%{letter}")).expect_err("refused");
             assert!(problem.starts_with(&format!("%{letter} is ")), "{problem}");
         }

@@ -67,12 +67,31 @@ pub fn span_in(text: &Text, bare: u64) -> Result<Micros, Diagnostic> {
     }
     match sum(written, bare) {
         Some(total) => Ok(Micros(total)),
-        None => {
+        None => Err(unknown_unit(text).unwrap_or_else(|| {
             let message =
                 format!("{written:?}: expected a time span such as 90, 1min 30s, 500ms or infinity");
-            Err(wrong(text, Code::TimeSpan, message))
-        }
+            wrong(text, Code::TimeSpan, message)
+        })),
     }
+}
+
+/// Points at the first word behind a number that is no unit, if that is what is wrong.
+fn unknown_unit(text: &Text) -> Option<Diagnostic> {
+    let written = text.as_str();
+    let is_letter = |c: char| !c.is_ascii_digit() && !is_blank(c) && c != '.' && c != '-';
+    let mut at = written.find(|c: char| c.is_ascii_digit()).filter(|at| written[..*at].trim().is_empty())?;
+    while let Some(start) = written[at..].find(is_letter).map(|found| at + found) {
+        let end = written[start..].find(|c| !is_letter(c)).map_or(written.len(), |length| start + length);
+        let word = &written[start..end];
+        if UNITS.iter().all(|(unit, _)| *unit != word) {
+            let problem =
+                Diagnostic::error(Code::TimeSpan, format!("{written:?}: {word} is no unit of time"));
+            let problem = problem.on(text, start..end).did_you_mean(word, UNITS.map(|(unit, _)| unit));
+            return Some(problem.help("units are us ms s min h d w month y, and their longer names"));
+        }
+        at = end;
+    }
+    None
 }
 
 fn sum(written: &str, bare: u64) -> Option<u64> {
@@ -119,6 +138,16 @@ fn take<'t>(rest: &mut &'t str, wanted: impl Fn(char) -> bool) -> &'t str {
     taken
 }
 
+/// A time span in the largest unit that has no fraction.
+pub fn shown(span: Micros) -> String {
+    match span {
+        Micros::FOREVER => "infinity".to_owned(),
+        Micros(micros) if micros.is_multiple_of(1_000_000) => format!("{}s", micros / 1_000_000),
+        Micros(micros) if micros.is_multiple_of(1_000) => format!("{}ms", micros / 1_000),
+        Micros(micros) => format!("{micros}us"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +157,21 @@ mod tests {
     fn a_timeout_of_nothing_is_none() {
         assert_eq!(timeout(&text("0")), Ok(Micros::FOREVER));
         assert_eq!(timeout(&text("1min")), Ok(Micros::from_secs(60)));
+    }
+
+    #[test]
+    fn an_unknown_unit_is_shown_where_it_stands() {
+        for (written, column, width, meant) in [
+            ("15 mins", 4, 4, "did you mean \"min\"?"),
+            ("1h 5 secs", 6, 4, "did you mean \"sec\"?"),
+            ("2 fortnights", 3, 10, "units are us ms s min h d w month y, and their longer names"),
+        ] {
+            let problem = span(&text(written)).expect_err(written);
+            assert_eq!((problem.place.expect("a place").column, problem.width), (column, width), "{written}");
+            assert_eq!(problem.help[0], meant, "{written}");
+        }
+        let problem = span(&text("ten seconds")).expect_err("no number");
+        assert_eq!(problem.width, 11, "all of it");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{exec as e, scheduling, streams, system_calls as s, view as v},
+    check::{checked as c, environment, exec as e, scheduling, streams, system_calls as s, view as v},
     values::scalar,
 };
 
@@ -10,6 +10,8 @@ pub const PAGE: Page = Page { manual: "systemd.exec(5)", directives: DIRECTIVES 
 
 const IMAGES: &str = "images are not mounted for one service; `RootDirectory=` takes a directory";
 const LSM: &str = "no policy of a security module is loaded at boot; the other directives narrow without one";
+const NO_DEVICE_PROGRAM: &str =
+    "namespace, capabilities and filter as in systemd, without a program for the cgroup's devices";
 const NUMA: &str = "boards have one memory node; nothing is lost";
 const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
 const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
@@ -38,9 +40,9 @@ const DIRECTIVES: &[Directive] = &[
     supported("DynamicUser", |d, a, _| put(&mut d.exec().dynamic_user, scalar::boolean(&a.value)))
         .narrowing(),
     supported("Environment", e::environment),
-    needed("EnvironmentFile", Off::Empty, text).note("write the variables into Environment="),
+    supported("EnvironmentFile", environment::files),
     supported("ExecPaths", v::exec).narrowing(),
-    needed("ExecSearchPath", Off::Empty, text).note("write absolute paths into the command lines"),
+    supported("ExecSearchPath", environment::search_path),
     refused("ExtensionDirectories", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImagePolicy", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImages", Off::Empty, IMAGES).narrowing(),
@@ -50,7 +52,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("IPCNamespacePath", |d, a, cx| put(&mut d.exec().namespaces.ipc_path, v::namespace(a, cx)))
         .narrowing(),
     supported("IgnoreSIGPIPE", |d, a, _| put(&mut d.exec().ignore_sigpipe, scalar::boolean(&a.value))),
-    needed("ImportCredential", Off::Empty, text)
+    needed("ImportCredential", Off::Empty, c::import_credential)
         .note("credentials are files that the service expects to find"),
     supported("InaccessibleDirectories", v::inaccessible).narrowing(),
     supported("InaccessiblePaths", v::inaccessible).narrowing(),
@@ -71,18 +73,19 @@ const DIRECTIVES: &[Directive] = &[
     supported("LimitRTTIME", e::rlimit),
     supported("LimitSIGPENDING", e::rlimit),
     supported("LimitSTACK", e::rlimit),
-    needed("LoadCredential", Off::Empty, text).note("credentials are files that the service expects to find"),
+    needed("LoadCredential", Off::Empty, c::load_credential)
+        .note("credentials are files that the service expects to find"),
     refused(
         "LoadCredentialEncrypted",
         Off::Empty,
         "there is no key of the machine to decrypt them with; `LoadCredential=` takes a file",
     ),
     supported("LockPersonality", |d, a, _| s::lock_personality(d, a)).narrowing(),
-    extra("LogExtraFields", text).unless(Off::Empty),
+    extra("LogExtraFields", c::log_fields).unless(Off::Empty),
     extra("LogFilterPatterns", text).unless(Off::Empty),
-    extra("LogLevelMax", text).unless(Off::Empty),
+    extra("LogLevelMax", c::log_level).unless(Off::Empty),
     extra("LogNamespace", text).unless(Off::Empty),
-    extra("LogRateLimitBurst", text).unless(Off::Empty),
+    extra("LogRateLimitBurst", c::number_or_nothing).unless(Off::Empty),
     extra("LogRateLimitIntervalSec", span),
     supported("LogsDirectory", e::directory),
     supported("LogsDirectoryMode", e::directory_mode),
@@ -105,12 +108,11 @@ const DIRECTIVES: &[Directive] = &[
         .narrowing(),
     supported("OOMScoreAdjust", scheduling::oom_score),
     refused("PAMName", Off::Empty, "no PAM session is opened; `User=` sets the user without one"),
-    extra("PassEnvironment", text).unless(Off::Empty),
+    supported("PassEnvironment", environment::pass),
     supported("Personality", scheduling::personality),
-    needed("PrivateDevices", Off::No, |d, a, _| {
-        put(&mut d.exec().protect.devices, scalar::boolean(&a.value))
-    })
-    .narrowing(),
+    supported("PrivateDevices", |d, a, _| put(&mut d.exec().protect.devices, scalar::boolean(&a.value)))
+        .narrowing()
+        .note(NO_DEVICE_PROGRAM),
     supported("PrivateIPC", |d, a, _| put(&mut d.exec().namespaces.ipc, scalar::boolean(&a.value)))
         .narrowing(),
     supported("PrivateMounts", |d, a, _| put(&mut d.exec().view.private_mounts, scalar::boolean(&a.value)))
@@ -127,16 +129,14 @@ const DIRECTIVES: &[Directive] = &[
     .narrowing(),
     supported("ProtectClock", |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
         .narrowing()
-        .note("the clock's device can be read; setting it needs the capability that is gone"),
+        .note(NO_DEVICE_PROGRAM),
     supported("ProtectControlGroups", |d, a, _| {
         put(&mut d.exec().protect.control_groups, scalar::boolean(&a.value))
     })
     .narrowing(),
     supported("ProtectHome", e::protect_home).narrowing(),
-    needed("ProtectHostname", Off::No, |d, a, _| {
-        put(&mut d.exec().protect.hostname, scalar::boolean(&a.value))
-    })
-    .narrowing(),
+    supported("ProtectHostname", |d, a, _| put(&mut d.exec().protect.hostname, scalar::boolean(&a.value)))
+        .narrowing(),
     supported("ProtectKernelLogs", |d, a, _| {
         put(&mut d.exec().protect.kernel_logs, scalar::boolean(&a.value))
     })
@@ -183,25 +183,26 @@ const DIRECTIVES: &[Directive] = &[
     supported("RuntimeDirectoryPreserve", e::runtime_directory_preserve),
     refused("SELinuxContext", Off::Empty, LSM).narrowing(),
     supported("SecureBits", e::secure_bits).narrowing(),
-    needed("SetCredential", Off::Empty, text).note("credentials are files that the service expects to find"),
+    needed("SetCredential", Off::Empty, c::set_credential)
+        .note("credentials are files that the service expects to find"),
     refused(
         "SetCredentialEncrypted",
         Off::Empty,
         "there is no key of the machine to decrypt them with; `LoadCredential=` takes a file",
     ),
-    extra("SetLoginEnvironment", boolean),
+    supported("SetLoginEnvironment", environment::login),
     refused("SmackProcessLabel", Off::Empty, LSM).narrowing(),
     supported("StandardError", streams::error).note(STREAMS),
     supported("StandardInput", streams::input).note(STREAMS),
-    needed("StandardInputData", Off::Empty, text).note("the service would read nothing"),
+    needed("StandardInputData", Off::Empty, c::base64).note("the service would read nothing"),
     needed("StandardInputText", Off::Empty, text).note("the service would read nothing"),
     supported("StandardOutput", streams::output).note(STREAMS),
     supported("StateDirectory", e::directory),
     supported("StateDirectoryMode", e::directory_mode),
     supported("SupplementaryGroups", e::supplementary_groups),
-    extra("SyslogFacility", text).unless(Off::Empty),
+    extra("SyslogFacility", c::log_facility).unless(Off::Empty),
     supported("SyslogIdentifier", e::syslog_identifier),
-    extra("SyslogLevel", text).unless(Off::Empty),
+    extra("SyslogLevel", c::log_level).unless(Off::Empty),
     extra("SyslogLevelPrefix", boolean),
     supported("SystemCallArchitectures", s::architectures).narrowing(),
     supported("SystemCallErrorNumber", s::error_number).narrowing(),
@@ -209,17 +210,17 @@ const DIRECTIVES: &[Directive] = &[
         .narrowing()
         .note("with a list of what is allowed, calls newer than systemd 257 answer ENOSYS"),
     supported("SystemCallLog", s::log),
-    extra("TTYColumns", text).unless(Off::Empty),
+    extra("TTYColumns", c::number_or_nothing).unless(Off::Empty),
     supported("TTYPath", e::tty_path),
     extra("TTYReset", boolean).unless(Off::No),
-    extra("TTYRows", text).unless(Off::Empty),
+    extra("TTYRows", c::number_or_nothing).unless(Off::Empty),
     extra("TTYVHangup", boolean).unless(Off::No),
     extra("TTYVTDisallocate", boolean).unless(Off::No),
     supported("TemporaryFileSystem", v::temporary).narrowing(),
     extra("TimeoutCleanSec", span),
     supported("TimerSlackNSec", scheduling::timer_slack),
     supported("UMask", |d, a, _| put(&mut d.exec().umask, scalar::mode(&a.value, 0o777))).narrowing(),
-    needed("UnsetEnvironment", Off::Empty, text).narrowing(),
+    supported("UnsetEnvironment", environment::unset).narrowing(),
     supported("User", |d, a, cx| put(&mut d.exec().user, e::user(a, cx))).narrowing(),
     inert("UtmpIdentifier", UTMP),
     inert("UtmpMode", UTMP),

@@ -2,7 +2,7 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, number, put, refused, supported, text};
 use crate::{
-    check::{relations::action, service as s},
+    check::{checked as c, relations::action, service as s},
     values::{scalar, time},
 };
 
@@ -12,7 +12,7 @@ const OBSOLETE: &str = "systemd does nothing about it any more";
 const USB: &str = "FunctionFS gadgets are set up by a program of the image";
 
 const DIRECTIVES: &[Directive] = &[
-    needed("BusName", Off::Empty, text)
+    needed("BusName", Off::Empty, c::bus_name)
         .note("a service that owns a bus name needs a message bus; remove BusName= if it works without"),
     inert("BusPolicy", OBSOLETE),
     supported("ExecCondition", s::command),
@@ -25,7 +25,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("ExitType", |d, a, _| {
         put(&mut d.service().exit_with_last, scalar::choice(&a.value, &[("main", false), ("cgroup", true)]))
     }),
-    extra("FailureAction", action).unless(Off::Word("none")),
+    supported("FailureAction", |d, a, cx| action(&mut d.unit.manners.failure_action, a, cx)),
     extra("FileDescriptorStoreMax", number),
     extra("FileDescriptorStorePreserve", |_, a, _| {
         scalar::choice(&a.value, &[("no", ()), ("yes", ()), ("restart", ())])
@@ -35,7 +35,7 @@ const DIRECTIVES: &[Directive] = &[
     extra("NonBlocking", boolean).unless(Off::No),
     supported("NotifyAccess", s::notify_access),
     extra("OOMPolicy", |_, a, _| scalar::choice(&a.value, &[("continue", ()), ("stop", ()), ("kill", ())])),
-    extra("OpenFile", text).unless(Off::Empty),
+    extra("OpenFile", c::open_file).unless(Off::Empty),
     supported("PIDFile", s::pid_file),
     supported("PermissionsStartOnly", s::permissions_start_only)
         .note("systemd has deprecated it: put + before the programs that it is about"),
@@ -51,10 +51,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("RestartMaxDelaySec", |d, a, _| {
         put(&mut d.service().restart_delay_max, time::timeout(&a.value))
     }),
-    extra("RestartMode", |_, a, _| {
-        scalar::choice(&a.value, &[("normal", ()), ("direct", ()), ("debug", ())])
-    })
-    .unless(Off::Word("normal")),
+    supported("RestartMode", s::restart_mode),
     supported("RestartPreventExitStatus", |d, a, _| {
         s::exit_status(&mut d.service().restart_prevent_exit_status, a)
     }),
@@ -65,8 +62,8 @@ const DIRECTIVES: &[Directive] = &[
     supported("RuntimeRandomizedExtraSec", |d, a, _| {
         put(&mut d.service().runtime_extra, time::span(&a.value))
     }),
-    needed("Sockets", Off::Empty, text).note("the service would not be given the sockets it expects"),
-    extra("StartLimitAction", action).unless(Off::Word("none")),
+    needed("Sockets", Off::Empty, c::sockets).note("the service would not be given the sockets it expects"),
+    supported("StartLimitAction", |d, a, cx| action(&mut d.unit.manners.start_limit_action, a, cx)),
     supported("StartLimitBurst", s::start_limit_burst_legacy),
     supported("StartLimitInterval", s::start_limit_interval_legacy),
     supported("SuccessExitStatus", |d, a, _| s::exit_status(&mut d.service().success_exit_status, a)),

@@ -1,11 +1,13 @@
 //! systemd.unit(5): [Unit] and [Install].
 
-use super::{Directive, Off, Page, boolean, extra, inert, needed, put, span, supported, text};
+use super::{Directive, Off, Page, boolean, extra, inert, put, span, supported, text};
 use crate::{
     check::{
         conditions::condition,
         exec as e,
-        relations::{action, action_exit_status, install, job_mode, mounts_for, names, related, renamed},
+        relations::{
+            action, action_exit_status, install, job_action, job_mode, mounts_for, names, related, renamed,
+        },
         service as s,
     },
     values::scalar,
@@ -60,8 +62,8 @@ const UNIT_DIRECTIVES: &[Directive] = &[
     when("AssertVersion"),
     when("AssertVirtualization"),
     supported("Before", related),
-    extra("BindTo", renamed),
-    extra("BindsTo", related),
+    supported("BindTo", renamed),
+    supported("BindsTo", related),
     inert("CollectMode", "the table has every unit for good: nothing is collected"),
     when("ConditionACPower"),
     when("ConditionArchitecture"),
@@ -97,51 +99,60 @@ const UNIT_DIRECTIVES: &[Directive] = &[
     when("ConditionUser"),
     when("ConditionVersion"),
     when("ConditionVirtualization"),
-    extra("Conflicts", related).unless(Off::Word("shutdown.target")),
+    supported("Conflicts", related),
     supported("DefaultDependencies", |d, a, _| {
         put(&mut d.unit.default_dependencies, scalar::boolean(&a.value))
     }),
     supported("Description", |d, a, cx| put(&mut d.unit.description, e::text(a, cx))),
     inert("Documentation", "for people; `explain` shows the file"),
-    extra("FailureAction", action).unless(Off::Word("none")),
-    extra("FailureActionExitStatus", action_exit_status),
-    extra("IgnoreOnIsolate", boolean).unless(Off::No),
+    supported("FailureAction", |d, a, cx| action(&mut d.unit.manners.failure_action, a, cx))
+        .note("when no restart follows"),
+    supported("FailureActionExitStatus", |d, a, _| action_exit_status(&mut d.unit.manners.failure_status, a)),
+    supported("IgnoreOnIsolate", |d, a, _| {
+        put(&mut d.unit.manners.ignore_on_isolate, scalar::boolean(&a.value))
+    }),
     inert("IgnoreOnSnapshot", OBSOLETE),
     extra("JobRunningTimeoutSec", span),
-    extra("JobTimeoutAction", action).unless(Off::Word("none")),
+    extra("JobTimeoutAction", job_action).unless(Off::Word("none")),
     extra("JobTimeoutRebootArgument", text),
     extra("JobTimeoutSec", span),
     extra("JoinsNamespaceOf", related),
-    extra("OnFailure", related),
+    supported("OnFailure", related),
     extra("OnFailureIsolate", boolean).unless(Off::No),
     extra("OnFailureJobMode", job_mode),
-    extra("OnSuccess", related),
+    supported("OnSuccess", related),
     extra("OnSuccessJobMode", job_mode),
-    extra("PartOf", related),
-    extra("PropagateReloadFrom", renamed),
-    extra("PropagateReloadTo", renamed),
-    extra("PropagatesReloadTo", related),
-    extra("PropagatesStopTo", related),
+    supported("PartOf", related),
+    supported("PropagateReloadFrom", renamed),
+    supported("PropagateReloadTo", renamed),
+    supported("PropagatesReloadTo", related),
+    supported("PropagatesStopTo", related),
     extra("RebootArgument", text),
-    extra("RefuseManualStart", boolean).unless(Off::No),
-    extra("RefuseManualStop", boolean).unless(Off::No),
-    extra("ReloadPropagatedFrom", related),
+    supported("RefuseManualStart", |d, a, _| {
+        put(&mut d.unit.manners.refuse_manual_start, scalar::boolean(&a.value))
+    }),
+    supported("RefuseManualStop", |d, a, _| {
+        put(&mut d.unit.manners.refuse_manual_stop, scalar::boolean(&a.value))
+    }),
+    supported("ReloadPropagatedFrom", related),
     supported("Requires", related),
     extra("RequiresMountsFor", mounts_for),
-    extra("RequiresOverridable", renamed),
-    extra("Requisite", related),
-    extra("RequisiteOverridable", renamed),
+    supported("RequiresOverridable", renamed),
+    supported("Requisite", related),
+    supported("RequisiteOverridable", renamed),
     inert("SourcePath", "for people; it names what a generator made the file from"),
-    extra("StartLimitAction", action).unless(Off::Word("none")),
+    supported("StartLimitAction", |d, a, cx| action(&mut d.unit.manners.start_limit_action, a, cx)),
     supported("StartLimitBurst", s::start_limit_burst),
     supported("StartLimitInterval", s::start_limit_interval_legacy),
     supported("StartLimitIntervalSec", s::start_limit_interval),
-    extra("StopPropagatedFrom", related),
-    extra("StopWhenUnneeded", boolean).unless(Off::No),
-    needed("SuccessAction", Off::Word("none"), action).note("the service would not do what it is there for"),
-    extra("SuccessActionExitStatus", action_exit_status),
+    supported("StopPropagatedFrom", related),
+    supported("StopWhenUnneeded", |d, a, _| {
+        put(&mut d.unit.manners.stop_when_unneeded, scalar::boolean(&a.value))
+    }),
+    supported("SuccessAction", |d, a, cx| action(&mut d.unit.manners.success_action, a, cx)),
+    supported("SuccessActionExitStatus", |d, a, _| action_exit_status(&mut d.unit.manners.success_status, a)),
     extra("SurviveFinalKillSignal", boolean).unless(Off::No),
-    extra("Upholds", related),
+    supported("Upholds", related),
     supported("Wants", related),
     extra("WantsMountsFor", mounts_for),
 ];
@@ -151,6 +162,6 @@ const INSTALL_DIRECTIVES: &[Directive] = &[
     supported("Also", |d, a, cx| names(&mut d.unit.install.also, a, cx)),
     supported("DefaultInstance", |d, a, cx| put(&mut d.default_instance, e::text(a, cx))),
     supported("RequiredBy", install),
-    extra("UpheldBy", install),
+    supported("UpheldBy", install),
     supported("WantedBy", install),
 ];

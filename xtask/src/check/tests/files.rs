@@ -32,7 +32,7 @@ fn user(unit: &Unit) -> &str {
     unit.kind.service().map_or("", |service| &service.exec.user.value)
 }
 
-const RUN: &str = "[Service]\nExecStart=/bin/true\n";
+const RUN: &str = "[Service]\nExecStart=/bin/true\nNoNewPrivileges=yes\n";
 
 #[test]
 fn drop_ins_are_applied_by_file_name_and_the_closest_of_a_name_wins() {

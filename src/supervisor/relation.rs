@@ -1,0 +1,241 @@
+//! What follows for other units from what becomes of one: `Conflicts=`, `BindsTo=`, `PartOf=`, `Upholds=`, `OnFailure=`
+//! and the like (systemd.unit(5)), and transactions that contradict themselves.
+
+use super::{
+    Outcome, State, Supervisor,
+    job::{Job, JobKind, Phase},
+    set::UnitSet,
+    state::Rest,
+    unit::Note,
+};
+use crate::{
+    table::{Micros, Relation, UnitId},
+    wire::ServiceResult,
+};
+
+/// How long a unit that is upheld stays down before it is started again, at first and at most.
+const UPHOLD_PAUSE_MIN: Micros = Micros::from_millis(100);
+const UPHOLD_PAUSE_MAX: Micros = Micros::from_secs(60);
+
+impl Supervisor<'_> {
+    /// Calls `act` with every unit that `relation` of `id` names.
+    fn for_related(&mut self, id: UnitId, relation: Relation, act: &mut dyn FnMut(&mut Self, UnitId)) {
+        let Some(unit) = self.unit(id) else { return };
+        if unit.related.is_empty() {
+            return;
+        }
+        unit.related(relation).for_each(|other| act(self, other));
+    }
+
+    /// Whether the unit is up, or starting with a job.
+    fn is_up(&self, id: UnitId) -> bool {
+        match self.peek(id).state {
+            State::Running | State::Reloading { .. } | State::Exited | State::Active => true,
+            State::Command { kind, .. } => kind == crate::table::CommandKind::Reload,
+            State::Dead
+            | State::Failed
+            | State::Kill { .. }
+            | State::Clean { .. }
+            | State::AutoRestart { .. }
+            | State::RestartDue => false,
+        }
+    }
+
+    /// What a start of `root` requires, itself included, and what may not be up beside that. `None`, and said why, if the
+    /// two meet.
+    pub(super) fn transaction(&mut self, root: UnitId) -> Option<UnitSet> {
+        let mut required = UnitSet::EMPTY;
+        let mut pending = UnitSet::EMPTY;
+        let mut banned = UnitSet::EMPTY;
+        required.insert(root);
+        pending.insert(root);
+        while let Some(id) = pending.pop() {
+            let Some(unit) = self.unit(id) else { continue };
+            unit.requires.iter().filter(|id| required.insert(*id)).for_each(|id| {
+                pending.insert(id);
+            });
+            unit.related(Relation::Conflicts).for_each(|id| {
+                banned.insert(id);
+            });
+        }
+        let meet = required.iter().find(|id| banned.contains(*id));
+        let Some(conflict) = meet else { return Some(banned) };
+        let record = self.at(root);
+        record.blame = Some(conflict);
+        record.notes.add(Note::Contradiction);
+        None
+    }
+
+    /// A start of `id` begins to count: whoever conflicts with it goes.
+    pub(super) fn stop_conflicting(&mut self, id: UnitId) {
+        self.for_related(id, Relation::Conflicts, &mut |supervisor, other| {
+            let record = supervisor.peek(other);
+            if !record.state.is_down() || record.job.is_some() {
+                supervisor.enqueue_stop(other);
+            }
+        });
+    }
+
+    /// Whether all that has to be up before `id` starts is so.
+    pub(super) fn has_requisites(&mut self, id: UnitId) -> bool {
+        let mut missing = None;
+        self.for_related(id, Relation::Requisite, &mut |supervisor, other| {
+            if !supervisor.is_up(other) {
+                missing = Some(other);
+            }
+        });
+        if missing.is_some() {
+            self.at(id).blame = missing;
+        }
+        missing.is_none()
+    }
+
+    /// Reloads those who are reloaded along with `id`.
+    pub(super) fn reload_along(&mut self, id: UnitId) {
+        self.for_related(id, Relation::ReloadedAlong, &mut |supervisor, other| {
+            if supervisor.can_reload(other) {
+                supervisor.enqueue_reload(other);
+            }
+        });
+    }
+
+    /// What follows from `id`'s having come to `rest`.
+    pub(super) fn consequences(&mut self, id: UnitId, rest: Rest, direct: bool) {
+        if self.run.is_shutting_down() || (rest == Rest::Restart && direct) {
+            return;
+        }
+        self.for_related(id, Relation::BoundBy, &mut |supervisor, other| {
+            if supervisor.peek(other).job.is_none() && !supervisor.peek(other).state.is_down() {
+                supervisor.enqueue_stop(other);
+            }
+        });
+        let record = self.peek(id);
+        let outcome = Outcome { result: record.result, exit: record.main_exit };
+        let relation = match Rest::of(record.result) {
+            Rest::Failed => Some(Relation::OnFailure),
+            Rest::Dead | Rest::Restart if record.result == ServiceResult::Success => {
+                Some(Relation::OnSuccess)
+            }
+            Rest::Dead | Rest::Restart => None,
+        };
+        if let Some(relation) = relation {
+            self.for_related(id, relation, &mut |supervisor, other| {
+                supervisor.at(other).monitor = Some((id, outcome));
+                supervisor.enqueue_start(other, true);
+            });
+        }
+        if rest != Rest::Restart {
+            self.at(id).monitor = None;
+            self.uphold(id);
+        }
+        self.look_for_unneeded();
+    }
+
+    /// `id` is down: it is started again soon if somebody upholds it.
+    fn uphold(&mut self, id: UnitId) {
+        let mut upheld = false;
+        self.for_related(id, Relation::UpheldBy, &mut |supervisor, by| upheld |= supervisor.is_up(by));
+        if upheld {
+            let now = self.now;
+            let record = self.at(id);
+            let longer = Micros(record.uphold_pause.0.saturating_mul(2));
+            record.uphold_pause = longer.clamp(UPHOLD_PAUSE_MIN, UPHOLD_PAUSE_MAX);
+            record.uphold_at = now.after(record.uphold_pause);
+        }
+    }
+
+    /// The time of a unit that is upheld has come. Nobody upholds what starts too fast.
+    pub(super) fn start_upheld(&mut self, id: UnitId) {
+        let mut upheld = false;
+        self.for_related(id, Relation::UpheldBy, &mut |supervisor, by| {
+            upheld |= supervisor.is_up(by) && !supervisor.stop_is_pending(by);
+        });
+        let now = self.now;
+        let limit = self.unit(id).map(|unit| unit.start_limit);
+        let record = self.at(id);
+        record.uphold_at = None;
+        let spent = limit.is_some_and(|limit| record.window.is_spent(limit, now))
+            || record.result == ServiceResult::StartLimitHit;
+        if upheld && !spent && record.job.is_none() && record.state.is_down() && !self.run.is_shutting_down()
+        {
+            self.enqueue_start(id, false);
+        }
+    }
+
+    /// A unit is up: those that it upholds are looked at.
+    pub(super) fn look_for_upheld(&mut self, id: UnitId) {
+        let at = self.now.after(UPHOLD_PAUSE_MIN);
+        self.for_related(id, Relation::Upholds, &mut |supervisor, other| {
+            if supervisor.peek(other).state.is_down() && supervisor.peek(other).job.is_none() {
+                supervisor.at(other).uphold_at = at;
+            }
+        });
+    }
+
+    /// Something went down or was not started: perhaps it was the last that needed another one.
+    pub(super) const fn look_for_unneeded(&mut self) {
+        self.unneeded_due = true;
+    }
+
+    /// Stops one unit that is up only because others need it, and none does any more; whether there was one.
+    pub(super) fn stop_unneeded(&mut self) -> bool {
+        if !core::mem::take(&mut self.unneeded_due) || self.run.is_shutting_down() {
+            return false;
+        }
+        let idle = |supervisor: &Self, id: UnitId| {
+            let flagged = supervisor.unit(id).is_some_and(|unit| unit.manners.stop_when_unneeded);
+            flagged && supervisor.is_up(id) && supervisor.peek(id).job.is_none()
+        };
+        let unneeded = self.ids().find(|id| idle(self, *id) && !self.is_needed(*id));
+        let Some(id) = unneeded else { return false };
+        self.unneeded_due = true; // there may be more
+        self.enqueue_stop(id);
+        true
+    }
+
+    fn is_needed(&self, id: UnitId) -> bool {
+        self.ids().any(|other| {
+            let busy = self.peek(other).job.is_some_and(|job| !matches!(job.kind, JobKind::Stop));
+            (busy || !self.peek(other).state.is_down())
+                && self.unit(other).is_some_and(|unit| {
+                    unit.requires.contains(id)
+                        || unit.wants.contains(id)
+                        || unit.related(Relation::Requisite).any(|one| one == id)
+                        || unit.related(Relation::Upholds).any(|one| one == id)
+                })
+        })
+    }
+
+    /// Starts `root` and stops whatever it does not pull in.
+    pub(super) fn isolate(&mut self, root: UnitId) {
+        self.enqueue_start(root, true);
+        let mut pulled = UnitSet::EMPTY;
+        let mut pending = UnitSet::EMPTY;
+        pulled.insert(root);
+        pending.insert(root);
+        while let Some(id) = pending.pop() {
+            let Some(unit) = self.unit(id) else { continue };
+            let upheld = unit.related(Relation::Upholds);
+            unit.requires.iter().chain(unit.wants.iter()).chain(upheld).for_each(|id| {
+                if pulled.insert(id) {
+                    pending.insert(id);
+                }
+            });
+        }
+        for id in self.ids() {
+            let stays =
+                pulled.contains(id) || self.unit(id).is_none_or(|unit| unit.manners.ignore_on_isolate);
+            if !stays {
+                self.add_stop(id);
+            }
+        }
+    }
+
+    /// A start that is refused: its job ends without being tried.
+    pub(super) fn refuse_start(&mut self, id: UnitId) {
+        if self.peek(id).job.is_some() {
+            self.replace_job(id, None);
+        }
+        self.at(id).job = Some(Job { kind: JobKind::Start, phase: Phase::Doomed });
+    }
+}

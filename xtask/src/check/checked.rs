@@ -1,0 +1,157 @@
+//! Directives of services that PID 1 cannot do yet: their values are read as systemd reads them and then dropped, so
+//! that a mistake is found today (facts from load-fragment.c).
+
+use super::draft::{Cx, Draft};
+use crate::{
+    diag::{Code, Diagnostic},
+    read::Assignment,
+    values::{credential, environment, log, path, scalar, unit_name, word, wrong},
+};
+
+type Done = Result<(), Diagnostic>;
+
+/// `EnvironmentFile=`: a path, perhaps a pattern; `-` before it says that it may be missing.
+pub fn environment_file(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let start = usize::from(a.value.as_str().starts_with('-'));
+    if a.value.is_empty() {
+        return Ok(());
+    }
+    path::absolute(&cx.specifiers.expand(&a.value.slice(start..a.value.len()))?).map(drop)
+}
+
+/// `ExecSearchPath=`: paths with colons between.
+pub fn search_path(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let mut at = 0;
+    for part in a.value.as_str().split(':') {
+        let here = a.value.slice(at..at + part.len());
+        at += part.len() + 1;
+        if !part.is_empty() {
+            path::absolute(&cx.specifiers.expand(&here)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// `PassEnvironment=`: names.
+pub fn variable_names(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    for word in word::list(&a.value)? {
+        let text = cx.specifiers.expand(&word)?;
+        if !environment::is_name(text.as_str()) {
+            return Err(no_variable(&text));
+        }
+    }
+    Ok(())
+}
+
+/// `UnsetEnvironment=`: names, or assignments that are unset only with that value.
+pub fn variables(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    for word in word::list(&a.value)? {
+        let text = cx.specifiers.expand(&word)?;
+        let name = text.as_str().split('=').next().unwrap_or_default();
+        if !environment::is_name(name) {
+            return Err(no_variable(&text));
+        }
+    }
+    Ok(())
+}
+
+fn no_variable(text: &crate::read::Text) -> Diagnostic {
+    let message = format!("{:?} is no variable: letters, digits and _, no digit first", text.as_str());
+    wrong(text, Code::Variable, message)
+}
+
+/// `LoadCredential=`.
+pub fn load_credential(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    if a.value.is_empty() { Ok(()) } else { credential::load(&cx.specifiers.expand(&a.value)?).map(drop) }
+}
+
+/// `ImportCredential=`.
+pub fn import_credential(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    if a.value.is_empty() { Ok(()) } else { credential::import(&cx.specifiers.expand(&a.value)?) }
+}
+
+/// `SetCredential=`.
+pub fn set_credential(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    if a.value.is_empty() { Ok(()) } else { credential::set(&a.value).map(drop) }
+}
+
+/// `LogExtraFields=`.
+pub fn log_fields(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    for word in word::list(&a.value)? {
+        log::field(&cx.specifiers.expand(&word)?)?;
+    }
+    Ok(())
+}
+
+/// `LogLevelMax=` and `SyslogLevel=`.
+pub fn log_level(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    if a.value.is_empty() { Ok(()) } else { log::level(&a.value).map(drop) }
+}
+
+/// `SyslogFacility=`.
+pub fn log_facility(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    if a.value.is_empty() { Ok(()) } else { log::facility(&a.value).map(drop) }
+}
+
+/// `TTYColumns=`, `TTYRows=` and other numbers that may be taken back.
+pub fn number_or_nothing(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    if a.value.is_empty() { Ok(()) } else { scalar::number(&a.value).map(drop) }
+}
+
+/// `StandardInputData=`: base64.
+pub fn base64(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let valid = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c) || crate::read::is_blank(c);
+    match a.value.as_str().char_indices().find(|(_, c)| !valid(*c)) {
+        None => Ok(()),
+        Some((at, c)) => {
+            let problem = Diagnostic::error(Code::Word, format!("{c:?} is no character of base64"));
+            Err(problem.on(&a.value, at..at + c.len_utf8()))
+        }
+    }
+}
+
+/// `OpenFile=`: `PATH[:NAME[:OPTIONS]]`.
+pub fn open_file(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let parts: Vec<&str> = a.value.as_str().splitn(3, ':').collect();
+    if a.value.is_empty() {
+        return Ok(());
+    }
+    path::absolute(&cx.specifiers.expand(&a.value.slice(0..parts[0].len()))?)?;
+    let Some(options) = parts.get(2) else { return Ok(()) };
+    let mut at = a.value.len() - options.len();
+    for option in options.split(',') {
+        let here = a.value.slice(at..at + option.len());
+        at += option.len() + 1;
+        let known = [("read-only", ()), ("append", ()), ("truncate", ()), ("graceful", ())];
+        scalar::choice(&here, &known)?;
+    }
+    Ok(())
+}
+
+/// `Sockets=`: names of socket units.
+pub fn sockets(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    for word in word::list(&a.value)? {
+        let name = unit_name::parse(&cx.specifiers.expand(&word)?)?;
+        if name.suffix != "socket" {
+            return Err(wrong(&word, Code::UnitName, format!("{:?} is no socket", name.full)));
+        }
+    }
+    Ok(())
+}
+
+/// `BusName=`: words of letters, digits, `_` and `-` with dots between, two at least (the D-Bus specification, "Bus
+/// names").
+pub fn bus_name(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let text = cx.specifiers.expand(&a.value)?;
+    let name = text.as_str();
+    let word = |word: &str| {
+        !word.is_empty()
+            && !word.starts_with(|c: char| c.is_ascii_digit())
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    let valid = name.is_empty() || (name.contains('.') && name.len() <= 255 && name.split('.').all(word));
+    match valid {
+        true => Ok(()),
+        false => Err(wrong(&text, Code::Word, format!("{name:?} is no bus name, such as org.example.Name"))),
+    }
+}
