@@ -9,6 +9,7 @@
 //! | `build` | the target binary |
 //! | `import` | what other inits read, as unit files |
 //! | `host`, `qemu` | running it |
+//! | `bench` | how long things take |
 //! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
 //! | `sim` | the simulation of the supervisor (`tests/sim`) |
 //! | `debian` | packages of Debian, kept and checked |
@@ -20,6 +21,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod bake;
+mod bench;
 mod board;
 mod build;
 mod check;
@@ -84,6 +86,8 @@ enum Verb {
     },
     /// Play seeded worlds against the supervisor and look for broken rules.
     Sim(sim::Args),
+    /// Measure how long things take, beside a floor measured in the same run.
+    Bench(bench::Args),
     /// Try broken input against everything that reads bytes: unit files, tables, packets.
     Fuzz(fuzz::Args),
     /// Show the binary's bytes by room, against the budget.
@@ -173,6 +177,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
         Verb::Sim(args) => return sim::run(&args),
+        Verb::Bench(args) => return bench::run(&args),
         Verb::Fuzz(args) => return fuzz::run(&args),
         Verb::Size { board, symbols } => return size::run(&board, symbols),
         Verb::Test { levels } => return test::run(&levels),

@@ -1,5 +1,7 @@
 //! What the directives of systemd.exec(5) do.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use tomte::table::{
     DirectoryKind, Preserve, PrivateTmp,
     limits::{DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, WORDS_BYTES_MAX},
@@ -55,11 +57,19 @@ pub fn environment(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if a.value.is_empty() {
         list.clear();
     }
+    if list.len() > ENVIRONMENT_MAX {
+        return Ok(()); // which has been said
+    }
+    let name_of = |assignment: &String| assignment.split('=').next().unwrap_or_default().to_owned();
+    let mut known: BTreeMap<String, usize> = list.iter().map(name_of).zip(0..).collect();
     for variable in environment::parse(&a.value, &cx.specifiers, &mut cx.problems) {
-        let name = format!("{}=", variable.name);
-        match list.iter_mut().find(|other| other.starts_with(&name)) {
-            Some(earlier) => *earlier = variable.assignment(),
-            None => list.push(variable.assignment()),
+        let assignment = variable.assignment();
+        match known.entry(variable.name) {
+            Entry::Occupied(earlier) => list[*earlier.get()] = assignment,
+            Entry::Vacant(name) => {
+                name.insert(list.len());
+                list.push(assignment);
+            }
         }
     }
     let bytes: usize = list.iter().map(|assignment| assignment.len() + 1).sum();
@@ -68,6 +78,7 @@ pub fn environment(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
             "{} variables of {bytes} bytes; at most {ENVIRONMENT_MAX} of {WORDS_BYTES_MAX} bytes together",
             list.len()
         );
+        list.truncate(ENVIRONMENT_MAX + 1);
         return Err(wrong(&a.value, Code::TableLimit, message));
     }
     Ok(())

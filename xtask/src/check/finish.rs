@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    model::{Directories, Exec, ProtectHome, ProtectSystem, Unit},
+    model::{Command, Directories, Exec, ProtectHome, ProtectSystem, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
 
@@ -85,25 +85,28 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     }
     if oneshot && matches!(service.restart, Restart::Always | Restart::OnSuccess) {
         let message = "not allowed for Type=oneshot, which would never come to an end";
-        refuse(Code::OneshotRestart, "Restart", message, "Restart=on-failure is allowed", cx);
+        let problem = refused(Code::OneshotRestart, "Restart", message, "Restart=on-failure is allowed", cx);
+        cx.problems.push(beside(problem, "Type", "oneshot", cx));
     }
     if cx.failed {
         // As above.
     } else if starts == 0 && !oneshot {
-        refuse(
-            Code::NoStart,
-            "Type",
-            "without ExecStart= only oneshot is allowed",
-            "add ExecStart= to [Service]",
-            cx,
-        );
+        let message = "without ExecStart= only oneshot is allowed";
+        cx.problems.push(refused(Code::NoStart, "Type", message, "add ExecStart= to [Service]", cx));
     } else if starts == 0 && !service.remain_after_exit && !success_action {
         let message = "without ExecStart= the service has to stay active to be stopped";
-        refuse(Code::StopWithoutStart, "ExecStop", message, "add RemainAfterExit=yes", cx);
+        cx.problems.push(refused(Code::StopWithoutStart, "ExecStop", message, "add RemainAfterExit=yes", cx));
     } else if starts > 1 && !oneshot {
         let message = "several commands are allowed for Type=oneshot only";
         let help = "ExecStartPre= runs before the service; an empty ExecStart= takes earlier ones back";
-        refuse(Code::SeveralCommands, "ExecStart", message, help, cx);
+        let first = service.commands.iter().find(|(kind, _)| *kind == CommandKind::Start);
+        let problem = refused(Code::SeveralCommands, "ExecStart", message, help, cx);
+        cx.problems.push(match first {
+            Some((_, Command { place, path, .. })) => {
+                problem.also(place.clone(), path.chars().count(), "the first one")
+            }
+            None => problem,
+        });
     }
 }
 
@@ -124,10 +127,23 @@ pub fn on_header(problem: Diagnostic, draft: &Draft, cx: &Cx) -> Diagnostic {
     }
 }
 
+/// Shows the assignment of `key` that was written last, too.
+fn beside(problem: Diagnostic, key: &str, text: &str, cx: &Cx) -> Diagnostic {
+    match cx.written.get(key) {
+        Some(assignment) => problem.also_on(&assignment.key, text),
+        None => problem,
+    }
+}
+
 /// An error about the last assignment of `key`.
 pub fn refuse(code: Code, key: &str, message: &str, help: &str, cx: &mut Cx) {
-    let problem = blame(Diagnostic::error(code, under(key, message)), key, cx);
-    cx.problems.push(problem.help(help));
+    let problem = refused(code, key, message, help, cx);
+    cx.problems.push(problem);
+}
+
+/// An error about the last assignment of `key`, to be put among the problems.
+fn refused(code: Code, key: &str, message: &str, help: &str, cx: &Cx) -> Diagnostic {
+    blame(Diagnostic::error(code, under(key, message)), key, cx).help(help)
 }
 
 /// Names sorted, parents before what is below them; kinds without names left out.
@@ -149,13 +165,9 @@ fn capabilities(exec: &Exec, cx: &mut Cx) {
         let names = capability::names(outside).collect::<Vec<_>>().join(" ");
         let message =
             format!("{names} cannot be given to the service, as CapabilityBoundingSet= takes it away");
-        refuse(
-            Code::AmbientCapability,
-            "AmbientCapabilities",
-            &message,
-            "allow it in CapabilityBoundingSet= too",
-            cx,
-        );
+        let help = "allow it in CapabilityBoundingSet= too";
+        let problem = refused(Code::AmbientCapability, "AmbientCapabilities", &message, help, cx);
+        cx.problems.push(beside(problem, "CapabilityBoundingSet", "taken away here", cx));
     }
 }
 
@@ -232,7 +244,7 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
                 under(key, "has no effect: DynamicUser=yes switches it on"),
             );
             let problem = blame(problem, key, cx);
-            cx.problems.push(problem);
+            cx.problems.push(beside(problem, "DynamicUser", "switched on by this", cx));
         }
     }
     cx.lacking.retain(|(key, _)| key != "ProtectSystem"); // strict, whatever was written

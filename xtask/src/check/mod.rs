@@ -15,6 +15,7 @@ mod instances;
 mod kinds;
 mod known;
 mod mount;
+mod notes;
 mod owners;
 mod relations;
 mod resource;
@@ -22,7 +23,6 @@ mod scheduling;
 mod service;
 mod socket;
 mod streams;
-mod summary;
 mod suspicious;
 mod system_calls;
 mod trigger;
@@ -65,13 +65,13 @@ pub fn load(paths: &[PathBuf], sink: &mut Diagnostics) -> Vec<Unit> {
 pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec<Unit> {
     let files = files::collect(paths, sink);
     let mut units = instances::units(&files, image, sink);
+    units.sort_by(|one, other| one.name.cmp(&other.name));
     link(&files, &mut units, sink);
     for (alias, name) in &files.aliases {
-        if let Some(unit) = units.iter_mut().find(|unit| unit.name == *name) {
+        if let Some(unit) = find(&mut units, name) {
             unit.install.aliases.push(Located { value: alias.clone(), place: None });
         }
     }
-    units.sort_by(|one, other| one.name.cmp(&other.name));
     image.check(&units, sink);
     if paths.iter().any(|path| path.is_dir()) {
         triggered::check(&units, &files, sink);
@@ -101,13 +101,19 @@ pub fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnost
     }
 }
 
+/// The unit called `name`; `units` are sorted by name.
+fn find<'u>(units: &'u mut [Unit], name: &str) -> Option<&'u mut Unit> {
+    let found = units.binary_search_by(|unit| unit.name.as_str().cmp(name)).ok()?;
+    units.get_mut(found)
+}
+
 /// Enters the links of `X.wants/` and `X.requires/` directories: at X if it is among the units, else as if `[Install]`
 /// said so.
 fn link(files: &Files, units: &mut [Unit], sink: &mut Diagnostics) {
     for link in &files.links {
-        if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.from) {
+        if let Some(unit) = find(units, &link.from) {
             unit.relations.imply(link.relation, &link.to);
-        } else if let Some(unit) = units.iter_mut().find(|unit| unit.name == link.to) {
+        } else if let Some(unit) = find(units, &link.to) {
             let install = &mut unit.install;
             install.present = true;
             install.relations.imply(link.relation.installed(), &link.from);

@@ -219,11 +219,13 @@ pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         return Ok(());
     }
     let parsed = command::parse(&a.value, &cx.specifiers, &mut cx.problems)?;
-    let added = parsed.len();
-    commands.extend(parsed.into_iter().map(|command| (kind, command)));
-    let count = commands.iter().filter(|(other, _)| *other == kind).count();
-    let before = count - added;
-    if before <= COMMANDS_MAX && count > COMMANDS_MAX {
+    let before = commands.iter().filter(|(other, _)| *other == kind).count();
+    if before > COMMANDS_MAX {
+        return Ok(()); // which has been said
+    }
+    let room = COMMANDS_MAX + 1 - before; // one more shows that there are too many
+    commands.extend(parsed.into_iter().take(room).map(|command| (kind, command)));
+    if commands.iter().filter(|(other, _)| *other == kind).count() > COMMANDS_MAX {
         return Err(wrong(
             &a.value,
             Code::TableLimit,

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, path::Path};
 
 use serde::Serialize;
 use tomte::{
-    table::{self, Table},
+    table::{self, Arch, Table},
     wire,
 };
 
@@ -108,17 +108,26 @@ fn check_unit(bytes: &[u8]) {
 }
 
 fn bake_unit(bytes: &[u8]) {
+    bakes(bytes);
+}
+
+/// Whether there is a table in the end.
+fn bakes(bytes: &[u8]) -> bool {
     let mut sink = Diagnostics::default();
     let unit = unit(bytes, &mut sink);
     check::beyond(std::slice::from_ref(&unit), &mut sink);
     if sink.has_errors() || !unit.kind.is_started() {
-        return;
+        return false;
     }
     let text = "arch = \"x86_64\"\ntarget = \"x86_64-unknown-linux-gnu\"\n";
     let config = Config::parse(text, Path::new("board.toml")).unwrap_or_else(|error| panic!("{error:#}"));
     let board = Board { name: "fuzz".to_owned(), dir: "/nonexistent".into(), config };
-    if let Err(error) = bake::bake_loose(&board, vec![unit], &mut sink) {
-        assert!(sink.has_errors(), "no table, and no diagnostic why: {error:#}");
+    match bake::bake_loose(&board, vec![unit], &mut sink) {
+        Ok(_) => true,
+        Err(error) => {
+            assert!(sink.has_errors(), "no table, and no diagnostic why: {error:#}");
+            false
+        }
     }
 }
 
@@ -128,12 +137,23 @@ fn board(bytes: &[u8]) {
     }
 }
 
+const ARCHS: [Arch; 4] = [Arch::X86_64, Arch::Aarch64, Arch::Arm, Arch::Riscv64];
+/// Where a table says what it is made for.
+const ARCH_AT: usize = 10;
+
 /// Reads the bytes as they are, and with the length and checksum that they should have.
 fn open_table(bytes: &[u8]) {
+    read_table(bytes);
+}
+
+/// How many of the two open.
+fn read_table(bytes: &[u8]) -> usize {
     let mut sealed = bytes.to_vec();
     table::seal(&mut sealed);
+    let mut opened = 0;
     for bytes in [bytes, &sealed] {
-        let Ok(table) = Table::open(bytes, None) else { continue };
+        let arch = ARCHS.into_iter().find(|arch| bytes.get(ARCH_AT) == Some(&(*arch as u8)));
+        let Ok(table) = Table::open(bytes, arch) else { continue };
         let board = table.board();
         assert!(table.unit(board.default_target).is_some());
         assert_eq!(Some(board.identities.iter().count()), board.identities.count());
@@ -147,7 +167,9 @@ fn open_table(bytes: &[u8]) {
             let _ = [unit.wants, unit.requires, unit.required_by, unit.after, unit.before]
                 .map(|list| list.iter().for_each(|other| assert!(table.unit(other).is_some())));
         }
+        opened += 1;
     }
+    opened
 }
 
 fn packet(bytes: &[u8]) {
@@ -226,4 +248,24 @@ fn packets() -> Vec<Vec<u8>> {
         add(wire::encode(&reply, &mut buffer));
     }
     packets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_get_as_far_as_the_code_that_is_to_be_tried() {
+        assert_eq!(read_table(&golden_table()), 2, "as it is, and sealed");
+        let baked = unit_files().into_iter().filter(|file| bakes(file)).count();
+        assert!(baked > 5, "only {baked} unit files bake");
+        assert!(
+            boards().iter().all(|text| Config::parse(&String::from_utf8_lossy(text), Path::new("b")).is_ok())
+        );
+        for packet in packets() {
+            let read = wire::decode::<wire::Request<'_>>(&packet).is_ok()
+                || wire::decode::<wire::Reply<'_>>(&packet).is_ok();
+            assert!(read, "{packet:x?}");
+        }
+    }
 }

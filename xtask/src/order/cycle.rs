@@ -167,9 +167,18 @@ fn report(graph: &Graph, path: &[UnitId], diagnostics: &mut Diagnostics) {
     });
     let mut problem = Diagnostic::error(Code::OrderingCycle, format!("ordering cycle: {text}"));
     for (from, to) in edges {
-        let (why, place) = line(&graph.node(from).after[&to]);
-        problem.place = problem.place.or_else(|| place.cloned());
-        problem = problem.help(format!("{} starts after {}: {why}", name(from), name(to)));
+        let edge = format!("{} starts after {}", name(from), name(to));
+        problem = match &graph.node(from).after[&to] {
+            Origin::Written(assignment, None) => problem.help(format!("{edge}: {assignment}")),
+            Origin::Implied(why) => problem.help(format!("{edge}: {why}")),
+            Origin::Written(assignment, Some(place)) => {
+                let written = assignment.split('=').nth(1).unwrap_or_default().chars().count();
+                match problem.place {
+                    None => problem.at(place.clone()).wide(written).saying(edge),
+                    Some(_) => problem.also(place.clone(), written, edge),
+                }
+            }
+        };
     }
     if implied {
         problem = problem.help("a unit that early boot needs says DefaultDependencies=no");

@@ -284,19 +284,23 @@ fn by_name(units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<S
 
 /// Other names of units, and whose they are. A unit of that name wins over an alias.
 fn aliases(units: &BTreeMap<String, Unit>, diagnostics: &mut Diagnostics) -> BTreeMap<String, String> {
-    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
+    let mut aliases: BTreeMap<String, (String, Option<Place>)> = BTreeMap::new();
     for unit in units.values() {
         for alias in unit.install.aliases.iter().filter(|alias| alias.value != unit.name) {
             if units.contains_key(&alias.value) {
                 continue;
             }
-            if let Some(other) = aliases.insert(alias.value.clone(), unit.name.clone()) {
+            let owner = (unit.name.clone(), alias.place.clone());
+            if let Some((other, first)) = aliases.insert(alias.value.clone(), owner) {
                 let message = format!("{} and {} both have the alias {}", other, unit.name, alias.value);
-                diagnostics.push(Diagnostic::error(Code::AliasTwice, message).at(alias.place.clone()));
+                let width = alias.value.chars().count();
+                let problem =
+                    Diagnostic::error(Code::AliasTwice, message).at(alias.place.clone()).wide(width);
+                diagnostics.push(problem.also(first, width, "first written here"));
             }
         }
     }
-    aliases
+    aliases.into_iter().map(|(alias, (name, _))| (alias, name)).collect()
 }
 
 /// The names of the units whose `[Install]` counts.

@@ -38,6 +38,9 @@ fn said(diagnostics: &Diagnostics) -> Vec<String> {
             .as_ref()
             .map_or_else(String::new, |place| format!("{}:{}: ", place.file.display(), place.line));
         let mut text = format!("{place}{:?}: {}", problem.severity, problem.message);
+        for label in &problem.labels {
+            text += &format!(" / {}:{}: {}", label.place.file.display(), label.place.line, label.text);
+        }
         for help in &problem.help {
             text += &format!(" / {help}");
         }
@@ -291,9 +294,9 @@ fn a_cycle_is_refused_with_its_path_and_every_line_that_makes_it() {
     assert_eq!(
         said,
         ["units/a.service:2: Error: ordering cycle: a.service -> b.service -> c.service -> a.service \
-          / a.service starts after b.service: units/a.service:2:7: After=b.service \
-          / b.service starts after c.service: units/b.service:3:7: After=c.service \
-          / c.service starts after a.service: units/c.service:4:7: After=a.service"]
+          / units/a.service:2: a.service starts after b.service \
+          / units/b.service:3: b.service starts after c.service \
+          / units/c.service:4: c.service starts after a.service"]
     );
 }
 
@@ -304,8 +307,8 @@ fn a_cycle_through_default_dependencies_says_the_way_out() {
     assert_eq!(
         said,
         ["units/mount.service:2: Error: ordering cycle: mount.service -> sysinit.target -> mount.service \
+          / units/mount.service:2: sysinit.target starts after mount.service \
           / mount.service starts after sysinit.target: DefaultDependencies=yes \
-          / sysinit.target starts after mount.service: units/mount.service:2:8: Before=sysinit.target \
           / a unit that early boot needs says DefaultDependencies=no"]
     );
 }

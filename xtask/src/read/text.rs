@@ -18,14 +18,27 @@ pub struct Source {
     text: String,
     /// Where in `text` each line begins.
     starts: Vec<usize>,
+    /// How many characters begin before each block of [`BLOCK_BYTES`], so that a column in a line of a megabyte is not
+    /// counted from its beginning, for each of a hundred thousand words.
+    characters: Vec<usize>,
 }
+
+/// Bytes whose characters are counted one by one.
+const BLOCK_BYTES: usize = 256;
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl Source {
     /// The file at `path`, as the user named it, with all of its text, byte order mark included.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         let text = text.into();
         let starts = lines(&text).map(|(start, _)| start).collect();
-        Self { path: path.into(), text, starts }
+        let mut before = 0;
+        let count = |block: &[u8]| {
+            before += beginnings(block);
+            before - beginnings(block)
+        };
+        let characters = text.as_bytes().chunks(BLOCK_BYTES).map(count).collect();
+        Self { path: path.into(), text, starts, characters }
     }
 
     /// The path as the user named it.
@@ -42,8 +55,9 @@ impl Source {
     pub fn place(&self, offset: usize) -> Place {
         let offset = self.text.floor_char_boundary(offset);
         let line = self.starts.partition_point(|start| *start <= offset).max(1);
-        let before = &self.text[self.starts[line - 1]..offset];
-        let column = before.chars().filter(|c| *c != '\u{feff}').count() + 1;
+        let start = self.starts[line - 1];
+        let mark = usize::from(start == 0 && offset > 0 && self.text.starts_with(BYTE_ORDER_MARK));
+        let column = self.characters_before(offset) - self.characters_before(start) - mark + 1;
         Place { file: self.path.clone(), line, column }
     }
 
@@ -51,7 +65,17 @@ impl Source {
     pub fn line(&self, number: usize) -> Option<&str> {
         let start = *self.starts.get(number.checked_sub(1)?)?;
         let (_, line) = lines(&self.text[start..]).next()?;
-        Some(if start == 0 { line.trim_start_matches('\u{feff}') } else { line })
+        Some(if start == 0 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line })
+    }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK_BYTES;
+        match self.characters.get(block) {
+            Some(before) => before + beginnings(&self.text.as_bytes()[block * BLOCK_BYTES..offset]),
+            None => self.characters.last().map_or(0, |before| {
+                before + beginnings(&self.text.as_bytes()[(block - 1) * BLOCK_BYTES..offset])
+            }),
+        }
     }
 }
 
@@ -70,6 +94,11 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         next = Some(start + end);
         Some((start, &rest[..length]))
     })
+}
+
+/// How many characters begin in `bytes` of UTF-8.
+fn beginnings(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 /// A piece of text out of one file.
@@ -256,6 +285,20 @@ mod tests {
         assert_eq!(source.line(2), Some("ä=ö"));
         assert_eq!(source.line(4), Some(""));
         assert_eq!(source.line(6), None);
+    }
+
+    #[test]
+    fn columns_of_long_lines_are_those_that_one_counts() {
+        let line = "a\u{e4}\u{20ac}\u{1f600}".repeat(300);
+        for text in [line.clone(), format!("\u{feff}{line}"), format!("x\n\u{feff}{line}\n{line}")] {
+            let source = source(&text);
+            for (offset, _) in text.char_indices().chain([(text.len(), ' ')]) {
+                let start = text[..offset].rfind('\n').map_or(0, |end| end + 1);
+                let mark = usize::from(start == 0 && offset > 0 && text.starts_with('\u{feff}'));
+                let counted = text[start..offset].chars().count() - mark + 1;
+                assert_eq!(source.place(offset).column, counted, "{offset}");
+            }
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use super::*;
 use crate::{
     check::{Image, load_for},
-    diag::SHOWN_PER_FILE_MAX,
+    diag::{SHOWN_PER_FILE_MAX, Severity},
 };
 
 const RUN: &str = "[Service]\nExecStart=/bin/true\n";
@@ -233,4 +233,20 @@ fn ten_thousand_units_load() {
         }
     });
     assert_eq!((units, said.as_str()), (10_000, ""));
+}
+
+#[test]
+fn lines_of_a_hundred_thousand_words_are_read_word_by_word_and_not_word_by_line() {
+    let words = |word: &dyn Fn(usize) -> String| (0..100_000).map(word).collect::<Vec<_>>().join(" ");
+    let (unit, sink) =
+        unit_of("a.service", &format!("[Unit]\nAfter={}\n{RUN}", words(&|_| "a.target".into())));
+    assert_eq!((unit.relations.iter().count(), sink.render(false).as_str()), (100_000, ""));
+    let (_, sink) = unit_of("a.service", &format!("[Unit]\nAfter={}\n{RUN}", words(&|n| format!("{n}"))));
+    assert!(sink.render(false).contains("a.service: 99900 further errors are not shown"));
+    let variables = format!("{RUN}Environment={}", words(&|n| format!("A{n}=")));
+    let (_, sink) = unit_of("a.service", &variables);
+    assert!(sink.render(false).contains("100000 variables"), "{}", sink.render(false));
+    let lines: String = (0..30_000).map(|n| format!("ExecStart=/bin/{n}\nEnvironment=B{n}=\n")).collect();
+    let (_, sink) = unit_of("a.service", &format!("[Service]\nType=oneshot\n{lines}"));
+    assert_eq!(sink.count(Severity::Error), 2, "{}", sink.render(false));
 }

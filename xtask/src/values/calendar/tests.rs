@@ -81,7 +81,7 @@ fn a_wrong_expression_is_shown_at_the_characters_that_are_wrong() {
         assert_eq!(problem.message, message, "{written}");
         let column = written.rfind(at).expect("a part") + 1;
         let place = problem.place.expect("a place");
-        assert_eq!((place.column, problem.width), (column, at.len()), "{written}");
+        assert_eq!((place.column, problem.width as usize), (column, at.len()), "{written}");
         assert_eq!(problem.help.first().map(String::as_str), help, "{written}");
     }
 }
