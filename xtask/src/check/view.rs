@@ -149,7 +149,19 @@ fn temporary_options(text: &Text, path: String, options: &str) -> Result<Tempora
         ("noexec", Flags::NOEXEC, true),
         ("exec", Flags::NOEXEC, false),
     ];
-    const TIMES: [&str; 5] = ["relatime", "strictatime", "noatime", "nodiratime", "defaults"];
+    const TIMES: [&str; 11] = [
+        "atime",
+        "defaults",
+        "diratime",
+        "lazytime",
+        "noatime",
+        "nodiratime",
+        "nolazytime",
+        "norelatime",
+        "nostrictatime",
+        "relatime",
+        "strictatime",
+    ];
     let mut flags = Flags::NODEV;
     let mut own: Vec<(&str, &str)> = TEMPORARY.to_vec();
     for option in options.split(',').filter(|option| !option.is_empty()) {

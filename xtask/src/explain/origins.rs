@@ -26,10 +26,9 @@ const LISTS: [&str; 10] = [
 /// The origins of each row of a section, by its name: one for each value, or one for all of them.
 pub(super) type Origins = BTreeMap<String, Vec<String>>;
 
-/// Where the values of `rows` come from, as far as that is worth a word.
+/// Where the values of `rows` come from.
 pub(super) fn of(rows: &[Row], unit: &Unit) -> Origins {
-    let origins = rows.iter().map(|(name, _)| (name.clone(), of_one(name, unit)));
-    origins.filter(|(_, origins)| !origins.is_empty()).collect()
+    rows.iter().map(|(name, _)| (name.clone(), of_one(name, unit))).collect()
 }
 
 fn of_one(setting: &str, unit: &Unit) -> Vec<String> {
@@ -44,7 +43,11 @@ fn of_one(setting: &str, unit: &Unit) -> Vec<String> {
             return vec![format!("implied by DynamicUser=, {}", place(dynamic))];
         }
     }
-    lines
+    match setting {
+        _ if !lines.is_empty() => lines,
+        "Type" | "User" => vec!["default".to_owned()],
+        _ => vec!["implied by other settings".to_owned()],
+    }
 }
 
 /// The assignments that make up the value of what is shown as `setting`: all since the last that took back the earlier

@@ -72,7 +72,7 @@ fn what_differs_from_the_defaults_is_said_in_systemds_words() {
 fn text_and_json_say_the_same() {
     let explanation = explained("app", "[Service]\nExecStart=/bin/true\n").unwrap();
     let (text, json) = (explanation.to_text(), explanation.to_json());
-    assert!(text.contains("\n[Commands]\n  ExecStart           /bin/true   # "), "{text}");
+    assert!(text.contains("\n[Commands]\n  ExecStart            /bin/true   # "), "{text}");
     assert!(text.contains("b/units/app.service:2\n"), "{text}");
     assert_eq!(json["Commands"]["ExecStart"], json!(["/bin/true"]));
     assert!(json["Origins"]["Commands"]["ExecStart"][0].as_str().unwrap().ends_with("app.service:2"));
@@ -162,7 +162,7 @@ fn each_value_says_the_lines_that_make_it_or_what_implies_it() {
         ("Commands", "ExecStop", "5 6"),
         ("Service", "TimeoutStopSec", "8"),
         ("Service", "Restart", "15"),
-        ("Service", "Type", ""),
+        ("Service", "Type", "default"),
         ("Processes", "UMask", "10"),
         ("Processes", "Environment", "13 14"),
         ("Processes", "PrivateTmp", "implied by DynamicUser=, 11"),

@@ -25,12 +25,33 @@ pub const PACKAGE: &str = "systemd";
 /// The folders below the root of the tree that have unit files in them, or folders with unit files.
 const FOLDERS: [&str; 2] = ["units", "test"];
 
+const FOREIGN: &str = "for an architecture that tomte does not run on";
+const TEXT_ONLY: &str = "its text is compared; its name is not that of its mount point";
+
 /// What looks like a unit file and is not meant to be a valid one, each with what its author made it for: beginnings of
 /// paths.
 const MEANT_TO_BE_WRONG: &[(&str, &str)] = &[
     ("test/integration-tests/TEST-54-CREDS/systemd.", "credentials, which are called like units"),
     ("test/integration-tests/TEST-55-OOMD/systemd.", "credentials, which are called like units"),
     ("test/test-execute/exec-mount-apivfs-no.service", "the test adds what to run in a drop-in"),
+    ("test/test-execute/exec-personality-aarch64.service", "systemd ignores the name, which is arm64"),
+    ("test/test-execute/exec-personality-loongarch64.service", FOREIGN),
+    ("test/test-execute/exec-personality-ppc64.service", FOREIGN),
+    ("test/test-execute/exec-personality-ppc64le.service", FOREIGN),
+    ("test/test-execute/exec-personality-s390.service", FOREIGN),
+    ("test/test-execute/exec-personality-s390x.service", FOREIGN),
+    (
+        "test/test-execute/exec-restrictnamespaces-merge-and.service",
+        "a slip: systemd drops the line with \"usr\"",
+    ),
+    ("test/test-execute/exec-systemcallfilter-failing2.service", "its program is not to be started"),
+    ("test/test-execute/exec-systemcallfilter-failing3.service", "its program is not to be started"),
+    ("test/test-fstab-generator/test-18-options.fstab.expected/mnt-wantedby-automount.mount", TEXT_ONLY),
+    (
+        "test/test-fstab-generator/test-18-options.fstab.expected.sysroot/mnt-wantedby-automount.mount",
+        TEXT_ONLY,
+    ),
+    ("test/test-fstab-generator/test-19-mounts-from-cmdline.expected/hoge-withx20space.mount", TEXT_ONLY),
     ("test/test.service.in", "a template that each integration test fills in"),
     ("test/units/sched_idle_bad.service", "its CPUSchedulingPriority= is out of bounds"),
     ("test/units/sched_rr_bad.service", "its CPUSchedulingPriority= is out of bounds"),
