@@ -151,12 +151,9 @@ mod tests {
         ] {
             assert_eq!(said(line), (Vec::new(), Vec::new()), "{line}");
         }
-        for line in [
-            "StandardInput=socket",
-            "StandardInput=data",
-            "StandardInput=fd:stdin",
-            "StandardError=fd",
-        ] {
+        for line in
+            ["StandardInput=socket", "StandardInput=data", "StandardInput=fd:stdin", "StandardError=fd"]
+        {
             let (now, later) = said(line);
             assert_eq!((now.len(), later.len()), (0, 1), "{line}: {now:?} {later:?}");
         }

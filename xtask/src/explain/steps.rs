@@ -41,8 +41,12 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
             exec.dynamic_user.then(|| "checks that nobody else has or had the number, and reports it".into())
         }
         Step::Stdin => Some(format!("opens standard input: {}", stream(word(exec.stdin), exec.stdin_path))),
-        Step::Stdout => Some(format!("opens standard output: {}", stream(word(exec.stdout), exec.stdout_path))),
-        Step::Stderr => Some(format!("opens standard error: {}", stream(word(exec.stderr), exec.stderr_path))),
+        Step::Stdout => {
+            Some(format!("opens standard output: {}", stream(word(exec.stdout), exec.stdout_path)))
+        }
+        Step::Stderr => {
+            Some(format!("opens standard error: {}", stream(word(exec.stderr), exec.stderr_path)))
+        }
         Step::OomScore
         | Step::CoreDumps
         | Step::Policy
