@@ -94,7 +94,7 @@ const NAMES: &str = "\
     scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
     state-directory cache-directory logs-directory configuration-directory environment environment-file \
     keyring network namespace limits groups private-users bounding-set ids secure-bits \
-    ambient-capabilities working-directory no-new-privileges seccomp close-descriptors signal-mask exec";
+    ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
@@ -209,6 +209,20 @@ mod tests {
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
         assert_eq!(Step::from_index(41), None);
+    }
+
+    #[test]
+    fn a_name_is_that_of_its_step() {
+        for step in Step::ALL {
+            let mut own = std::string::String::new();
+            for letter in std::format!("{step:?}").chars() {
+                if letter.is_uppercase() && !own.is_empty() {
+                    own.push('-');
+                }
+                own.push(letter.to_ascii_lowercase());
+            }
+            assert!(step.name().ends_with(&own), "{step:?} is called {}", step.name());
+        }
     }
 
     #[test]
