@@ -198,7 +198,7 @@ impl Step {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::{collections::HashSet, format, string::String};
 
     use super::*;
 
@@ -214,8 +214,8 @@ mod tests {
     #[test]
     fn a_name_is_that_of_its_step() {
         for step in Step::ALL {
-            let mut own = std::string::String::new();
-            for letter in std::format!("{step:?}").chars() {
+            let mut own = String::new();
+            for letter in format!("{step:?}").chars() {
                 if letter.is_uppercase() && !own.is_empty() {
                     own.push('-');
                 }
