@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, Preserve, PrivateTmp,
-    Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, Preserve,
+    PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{

@@ -56,7 +56,8 @@ impl Missing {
 /// How bad it is to name a missing unit; `None`: not worth a word.
 const fn weight(relation: Relation, fate: Fate, slip: bool) -> Option<Severity> {
     match (relation, fate) {
-        (Relation::After | Relation::Before, Fate::Shutdown | Fate::Done(_)) => None,
+        (Relation::After | Relation::Before, Fate::Shutdown | Fate::Done(_))
+        | (Relation::Conflicts, Fate::Shutdown) => None, // every unit is stopped at shutdown
         (Relation::After | Relation::Before, Fate::Unknown) if slip => Some(Severity::Warning),
         (Relation::After | Relation::Before, _) | (Relation::Requires | Relation::BindsTo, Fate::Done(_)) => {
             Some(Severity::Note)
