@@ -43,6 +43,8 @@ pub struct Options {
     pub roots: Vec<PathBuf>,
     /// What to do about `uids.lock`.
     pub lock: LockFile,
+    /// The table is to be looked at, not to be run: what PID 1 cannot do yet is only noted.
+    pub only_to_look: bool,
 }
 
 /// A table, and what it was made from.
@@ -90,7 +92,10 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
-    check::beyond(&units, diagnostics);
+    match options.only_to_look {
+        true => check::beyond_as(Some(Severity::Note), &units, diagnostics),
+        false => check::beyond(&units, diagnostics),
+    }
     let unstarted = units.extract_if(.., |unit| !unit.kind.is_started()).collect();
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;

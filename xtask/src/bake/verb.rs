@@ -40,8 +40,13 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let board = Board::load(&args.board)?;
     let lock = if args.locked { LockFile::Locked } else { LockFile::Update };
-    let options =
-        Options { units: args.units.clone(), target: args.target.clone(), roots: args.rootfs.clone(), lock };
+    let options = Options {
+        units: args.units.clone(),
+        target: args.target.clone(),
+        roots: args.rootfs.clone(),
+        lock,
+        only_to_look: false,
+    };
     let mut diagnostics = Diagnostics::default();
     let baked = bake(&board, &options, &mut diagnostics);
     emit(&diagnostics);

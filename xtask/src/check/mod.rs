@@ -9,6 +9,7 @@ mod environment;
 mod exec;
 mod files;
 mod finish;
+mod folders;
 mod image;
 mod instances;
 mod kinds;
@@ -21,6 +22,7 @@ mod scheduling;
 mod service;
 mod socket;
 mod streams;
+mod summary;
 mod suspicious;
 mod system_calls;
 mod trigger;
@@ -32,7 +34,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
-    model::{Located, Unit},
+    model::{Located, Unit, Written},
     read::{self, Assignment, Section},
     values::{
         specifier::{Facts, Specifiers},
@@ -84,7 +86,7 @@ pub fn beyond(units: &[Unit], sink: &mut Diagnostics) {
 }
 
 /// The same, every problem as bad as `severity` says.
-fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics) {
+pub fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnostics) {
     let mut say = |problem: Diagnostic| {
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
@@ -190,9 +192,12 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             continue;
         };
         suspicious::line(assignment, cx);
-        if name == "Socket" {
-            owners::listen(assignment, &mut draft.unit.claims, cx);
-        }
+        draft.unit.written.push(Written {
+            key: key.to_owned(),
+            value: assignment.value.as_str().to_owned(),
+            place: assignment.key.place(0),
+            inert: matches!(directive.standing, Standing::Inert).then_some(directive.note),
+        });
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {

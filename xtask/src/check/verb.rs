@@ -9,10 +9,15 @@ use std::{
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::{Image, beyond_as, known::KINDS, load_for};
+use super::{
+    Image, beyond_as, folders,
+    known::KINDS,
+    load_for,
+    summary::{self, plural},
+};
 use crate::{
     bake::limits,
-    diag::{Diagnostics, Severity},
+    diag::{Code, Diagnostic, Diagnostics, Severity},
     model::Unit,
     order,
 };
@@ -37,12 +42,15 @@ pub struct Args {
     /// Print units and problems as JSON, on stdout.
     #[arg(long)]
     json: bool,
+    /// Show every note at its place, not only how many there are of each kind.
+    #[arg(long)]
+    notes: bool,
     /// The image's root directory, or several that lie on each other: programs, users, groups and units that it lacks
-    /// are errors.
+    /// are errors. Without PATH its own unit files are checked.
     #[arg(long, value_name = "DIR")]
     rootfs: Vec<PathBuf>,
     /// Unit files, or directories of them.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "rootfs", value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
@@ -50,17 +58,47 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut sink = Diagnostics::default();
     let image = Image { roots: args.rootfs.clone(), ..Image::default() };
-    let units = load_for(&args.paths, &image, &mut sink);
+    let of_image = folders::of_image(&args.rootfs);
+    let paths = if args.paths.is_empty() { &of_image } else { &args.paths };
+    let units = load_for(paths, &image, &mut sink);
     beyond_as(Some(Severity::Note), &units, &mut sink);
     units.iter().for_each(|unit| limits::of_unit(unit, &mut sink));
     order::check_set(&units, !args.rootfs.is_empty(), &mut sink);
+    if units.is_empty() && !sink.has_errors() {
+        sink.push(nothing(args));
+    }
     if args.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&to_json(&units, &sink))?)?;
     } else {
-        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        eprint!("{}{}", sink.render(color), summary(&units, &sink));
+        tell(&units, &sink, args.notes);
     }
     Ok(if sink.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says on stderr what was found.
+fn tell(units: &[Unit], sink: &Diagnostics, every_note: bool) {
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let least = if every_note { Severity::Note } else { Severity::Warning };
+    eprint!("{}", sink.at_least(least).render(color));
+    let notes = summary::notes(sink);
+    if !notes.is_empty() && !every_note {
+        eprint!(
+            "\nnotes, by kind (--notes shows their places, explain T0901 what is behind one):\n{notes}\n"
+        );
+    }
+    eprint!("{}", counts(units, sink));
+}
+
+/// There is no unit in what was given.
+fn nothing(args: &Args) -> Diagnostic {
+    let shown =
+        |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
+    let given = if args.paths.is_empty() { &args.rootfs } else { &args.paths };
+    let problem = Diagnostic::error(Code::NoUnits, format!("no unit files in {}", shown(given)));
+    match args.paths.iter().find(|path| folders::is_root(path)) {
+        Some(root) => problem.help(format!("for a whole image: --rootfs {}", root.display())),
+        None => problem,
+    }
 }
 
 /// How many units there are of each kind that there is, in the order of [`KINDS`].
@@ -72,7 +110,7 @@ fn kinds(units: &[Unit]) -> Vec<(&'static str, usize)> {
 const SEVERITIES: [Severity; 3] = [Severity::Error, Severity::Warning, Severity::Note];
 
 /// The last lines: what was checked, what was found, and where to read more about it.
-fn summary(units: &[Unit], sink: &Diagnostics) -> String {
+fn counts(units: &[Unit], sink: &Diagnostics) -> String {
     let counted =
         |(what, count): (&str, usize)| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let list = |counts: Vec<(&'static str, usize)>, none: &str| {
@@ -85,6 +123,10 @@ fn summary(units: &[Unit], sink: &Diagnostics) -> String {
         list(kinds(units), "no units"),
         list(severities.to_vec(), "nothing to say")
     );
+    let bakeable = summary::bakeable(units, sink);
+    if bakeable < units.len() {
+        text.push_str(&format!("this tomte can run {bakeable} of {}\n", plural(units.len(), "unit")));
+    }
     if let Some(problem) = sink.iter().find(|problem| problem.severity == Severity::Error) {
         text.push_str(&format!("more about a problem: cargo xtask explain CODE, such as {}\n", problem.code));
     }
@@ -128,19 +170,19 @@ mod tests {
     #[test]
     fn the_last_line_counts_units_by_kind_and_problems_by_severity() {
         let (units, mut sink) = some();
-        let last = summary(&units, &sink);
+        let last = counts(&units, &sink);
         assert!(
             last.starts_with("checked ") && last.ends_with(" services, 1 target: nothing to say\n"),
             "{last}"
         );
-        assert_eq!(summary(&[], &sink), "checked no units: nothing to say\n");
+        assert_eq!(counts(&[], &sink), "checked no units: nothing to say\n");
         sink.push(Diagnostic::note(Code::Masked, "a"));
         sink.push(Diagnostic::note(Code::Masked, "b"));
-        assert_eq!(summary(&[], &sink), "checked no units: 2 notes\n");
+        assert_eq!(counts(&[], &sink), "checked no units: 2 notes\n");
         sink.push(Diagnostic::error(Code::Word, "c"));
         let expected = "checked no units: 1 error, 2 notes\n\
             more about a problem: cargo xtask explain CODE, such as T0101\n";
-        assert_eq!(summary(&[], &sink), expected);
+        assert_eq!(counts(&[], &sink), expected);
     }
 
     #[test]

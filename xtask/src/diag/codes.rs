@@ -74,6 +74,7 @@ codes! {
     T0019 LooseLink "a link that belongs to no unit";
     T0020 NotShown "more problems than are shown";
     T0021 LooseDropIn "a drop-in without a unit";
+    T0022 NoUnits "nothing to check";
 
     T0101 Word "a word that is none of those expected";
     T0102 Number "no number";

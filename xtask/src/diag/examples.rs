@@ -13,11 +13,12 @@ use crate::{
 };
 
 /// Codes whose explanations show nothing, as it cannot be shown in a few lines; other tests provoke them.
-const WITHOUT_EXAMPLE: [Code; 11] = [
+const WITHOUT_EXAMPLE: [Code; 12] = [
     Code::FileTooLarge,
     Code::TooMuchToRead,
     Code::NoSuchPath, // is about a command line
     Code::NotShown,
+    Code::NoUnits,     // is about a command line
     Code::UnitTwice,   // is a mistake of the caller: a folder holds each name once
     Code::LockChanged, // is about what was done
     Code::NotKept,     // these are about files of other inits

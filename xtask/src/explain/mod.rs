@@ -2,6 +2,7 @@
 //! what the target will see, the graph for the reasons behind the order, and the target's own list of steps.
 
 mod kinds;
+mod origins;
 #[path = "../../../src/linux/step.rs"]
 #[allow(dead_code, reason = "what the target does with a step's index is not xtask's business")]
 mod step;
@@ -11,7 +12,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
@@ -21,10 +22,12 @@ use crate::{
     bake::{self, Baked, LockFile, Options, bake},
     board::Board,
     diag::{Code, Diagnostics, Severity, closest},
-    order::{self, Node, Origin},
+    model,
+    order::{self, Edge, Node, Origin},
     seccomp,
     values::time,
 };
+use origins::Origins;
 
 /// `cargo xtask explain`.
 #[derive(clap::Args, Debug)]
@@ -47,6 +50,8 @@ pub struct Args {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Explanation {
     sections: Vec<(&'static str, Vec<Row>)>,
+    /// By heading and row: where its values come from.
+    origins: BTreeMap<&'static str, Origins>,
 }
 
 /// A setting and its values; several for lists.
@@ -65,7 +70,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let board = Board::load(&args.what)?;
-    let options = Options { units: args.units.clone(), lock: LockFile::Leave, ..Options::default() };
+    let options = Options {
+        units: args.units.clone(),
+        lock: LockFile::Leave,
+        only_to_look: true,
+        ..Options::default()
+    };
     let mut diagnostics = Diagnostics::default();
     let baked = bake(&board, &options, &mut diagnostics);
     if diagnostics.count(Severity::Error) > 0 {
@@ -97,18 +107,20 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
     let node = baked.graph.node(id);
     let mut explanation = Explanation::default();
     explanation.add("Unit", about(baked, id, node));
-    explanation.add("Dependencies", dependencies(baked, node));
+    explanation.add("Dependencies", dependencies(baked, id, node));
     if let Kind::Service(service) = &unit.kind {
-        explanation.add("Identity", words::identity(&table.board(), &service.exec));
-        explanation.add("Commands", words::commands(service));
-        explanation.add("Service", words::service(&unit, service));
-        explanation.add("Processes", words::exec(&service.exec));
+        explanation.add_settings("Identity", words::identity(&table.board(), &service.exec), &node.unit);
+        explanation.add_settings("Commands", words::commands(service), &node.unit);
+        explanation.add_settings("Service", words::service(&unit, service), &node.unit);
+        explanation.add_settings("Processes", words::exec(&service.exec), &node.unit);
         if let Some(service) = node.unit.kind.service() {
-            explanation.add("Resources", kinds::rows(&service.resources));
+            explanation.add_settings("Resources", kinds::rows(&service.resources), &node.unit);
         }
         explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
     }
+    explanation.add("Without effect here", origins::inert(&node.unit));
+    explanation.add("Not done yet", origins::later(&node.unit));
     Ok(explanation)
 }
 
@@ -148,21 +160,31 @@ fn longest(baked: &Baked, id: UnitId) -> Vec<String> {
     if bound.way.len() < 2 { vec![time] } else { vec![time, order::way(&baked.graph, &bound.way)] }
 }
 
-fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {
-    let name = |id: &UnitId| baked.graph.node(*id).unit.name.clone();
-    let why = |origin: &Origin| match origin {
-        Origin::Written(_, Some(place)) => format!(" ({}:{})", place.file.display(), place.line),
-        Origin::Written(_, None) => String::new(),
-        Origin::Implied(why) => format!(" ({why})"),
+/// Each related unit with the reason: the line that says so, or what implies it.
+fn dependencies(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
+    let related = |other: &UnitId, origin: Option<&Origin>| {
+        let name = &baked.graph.node(*other).unit.name;
+        match origin {
+            Some(Origin::Written(_, Some(place))) => {
+                format!("{name} ({}:{})", place.file.display(), place.line)
+            }
+            Some(Origin::Written(assignment, None)) => format!("{name} ({assignment})"),
+            Some(Origin::Implied(why)) => format!("{name} ({why})"),
+            None => name.clone(),
+        }
     };
-    let row = |what: &str, ids: Vec<String>| (what.to_owned(), ids);
+    let own = |edge: Edge, other: &UnitId| related(other, node.reasons.get(&(edge, *other)));
+    let of_other =
+        |edge: Edge, other: &UnitId| related(other, baked.graph.node(*other).reasons.get(&(edge, id)));
+    let before = |other: &UnitId| related(other, baked.graph.node(*other).after.get(&id));
+    let row = |what: &str, values: Vec<String>| (what.to_owned(), values);
     let mut rows = vec![
-        row("Wants", node.wants.iter().map(name).collect()),
-        row("Requires", node.requires.iter().map(name).collect()),
-        row("WantedBy", node.wanted_by.iter().map(name).collect()),
-        row("RequiredBy", node.required_by.iter().map(name).collect()),
-        row("After", node.after.iter().map(|(id, origin)| name(id) + &why(origin)).collect()),
-        row("Before", node.before.iter().map(name).collect()),
+        row("Wants", node.wants.iter().map(|other| own(Edge::Wants, other)).collect()),
+        row("Requires", node.requires.iter().map(|other| own(Edge::Requires, other)).collect()),
+        row("WantedBy", node.wanted_by.iter().map(|other| of_other(Edge::Wants, other)).collect()),
+        row("RequiredBy", node.required_by.iter().map(|other| of_other(Edge::Requires, other)).collect()),
+        row("After", node.after.iter().map(|(other, origin)| related(other, Some(origin))).collect()),
+        row("Before", node.before.iter().map(before).collect()),
     ];
     let follows = |relation: Relation| match relation {
         Relation::Requisite => "Requisite",
@@ -176,9 +198,9 @@ fn dependencies(baked: &Baked, node: &Node) -> Vec<Row> {
         Relation::OnFailure => "OnFailure",
         Relation::OnSuccess => "OnSuccess",
     };
-    rows.extend(
-        node.related.values().map(|(relation, ids)| row(follows(*relation), ids.iter().map(name).collect())),
-    );
+    rows.extend(node.related.values().map(|(relation, ids)| {
+        row(follows(*relation), ids.iter().map(|other| related(other, None)).collect())
+    }));
     rows.retain(|(_, values)| !values.is_empty());
     rows
 }
@@ -190,6 +212,27 @@ impl Explanation {
         }
     }
 
+    /// The same for settings, whose origins are said.
+    fn add_settings(&mut self, heading: &'static str, rows: Vec<Row>, unit: &model::Unit) {
+        let origins = origins::of(&rows, unit);
+        if !origins.is_empty() {
+            self.origins.insert(heading, origins);
+        }
+        self.add(heading, rows);
+    }
+
+    /// What to say behind value `n` of `count` values of a row: its own origin, or that of all behind the first.
+    fn origin(&self, heading: &str, row: &str, n: usize, count: usize) -> String {
+        let Some(origins) = self.origins.get(heading).and_then(|origins| origins.get(row)) else {
+            return String::new();
+        };
+        match n {
+            n if origins.len() == count => format!("   # {}", origins[n]),
+            0 => format!("   # {}", origins.join(", ")),
+            _ => String::new(),
+        }
+    }
+
     fn to_text(&self) -> String {
         let rows = || self.sections.iter().flat_map(|(_, rows)| rows);
         let width = rows().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -198,8 +241,9 @@ impl Explanation {
             text += &format!("[{heading}]\n");
             for (name, values) in rows {
                 let mut label = name.as_str();
-                for value in values {
-                    text += &format!("  {label:width$}  {value}\n");
+                for (n, value) in values.iter().enumerate() {
+                    let origin = self.origin(heading, name, n, values.len());
+                    text += &format!("  {label:width$}  {value}{origin}\n");
                     label = "";
                 }
             }
@@ -207,12 +251,13 @@ impl Explanation {
         text
     }
 
-    /// An object of objects of lists: `{"Service": {"Restart": ["on-failure"]}}`.
+    /// An object of objects of lists: `{"Service": {"Restart": ["on-failure"]}}`; `Origins` has one with the same names
+    /// for each section whose values come from somewhere: `{"Service": {"Restart": ["a.service:3"]}}`.
     fn to_json(&self) -> Value {
         let section = |rows: &[Row]| -> Value {
             rows.iter().map(|(name, values)| (name.clone(), json!(values))).collect::<Map<_, _>>().into()
         };
         let all = self.sections.iter().map(|(heading, rows)| ((*heading).to_owned(), section(rows)));
-        all.collect::<Map<_, _>>().into()
+        all.chain([("Origins".to_owned(), json!(self.origins))]).collect::<Map<_, _>>().into()
     }
 }

@@ -10,7 +10,7 @@ fn explained(unit: &str, file: &str) -> Result<Explanation> {
     fs::write(dir.path().join("b/board.toml"), "arch = \"x86_64\"\ntarget = \"t\"\n")?;
     fs::write(dir.path().join("b/units/app.service"), file)?;
     let board = Board::load(dir.path().join("b").to_str().context("a path of text")?)?;
-    let options = Options { lock: LockFile::Leave, ..Options::default() };
+    let options = Options { lock: LockFile::Leave, only_to_look: true, ..Options::default() };
     explain(&bake(&board, &options, &mut Diagnostics::default())?, unit)
 }
 
@@ -72,8 +72,10 @@ fn what_differs_from_the_defaults_is_said_in_systemds_words() {
 fn text_and_json_say_the_same() {
     let explanation = explained("app", "[Service]\nExecStart=/bin/true\n").unwrap();
     let (text, json) = (explanation.to_text(), explanation.to_json());
-    assert!(text.contains("\n[Commands]\n  ExecStart            /bin/true\n"), "{text}");
+    assert!(text.contains("\n[Commands]\n  ExecStart           /bin/true   # "), "{text}");
+    assert!(text.contains("b/units/app.service:2\n"), "{text}");
     assert_eq!(json["Commands"]["ExecStart"], json!(["/bin/true"]));
+    assert!(json["Origins"]["Commands"]["ExecStart"][0].as_str().unwrap().ends_with("app.service:2"));
     assert!(Path::new(json["Unit"]["File"][0].as_str().unwrap()).ends_with("b/units/app.service"));
 }
 
@@ -137,4 +139,66 @@ fn a_step_says_what_it_does_and_how_its_failure_looks() {
     ] {
         assert_eq!(values(&explanation, STEPS, step), [expected], "{step}");
     }
+}
+
+/// Line numbers of the file behind the values of a row, or the words of what implies it.
+fn origins_of(explanation: &Explanation, heading: &str, name: &str) -> Vec<String> {
+    let found = explanation.origins.get(heading).and_then(|origins| origins.get(name));
+    let short = |origin: &String| match origin.split_once(", ") {
+        Some((implied, place)) => format!("{implied}, {}", place.rsplit(':').next().unwrap_or_default()),
+        None => origin.rsplit(':').next().unwrap_or_default().to_owned(),
+    };
+    found.map(|origins| origins.iter().map(short).collect()).unwrap_or_default()
+}
+
+#[test]
+fn each_value_says_the_lines_that_make_it_or_what_implies_it() {
+    let file = "[Service]\nExecStart=/bin/false\nExecStart=\nExecStart=/bin/true\nExecStop=/bin/a\nExecStop=/bin/b\n\
+        TimeoutStopSec=1\nTimeoutSec=7\nUMask=0007\nUMask=0077\nDynamicUser=yes\nPrivateTmp=no\n\
+        Environment=A=1\nEnvironment=B=2\nRestart=on-failure\n";
+    let explanation = explained("app", file).unwrap();
+    for (heading, name, expected) in [
+        ("Commands", "ExecStart", "4"),
+        ("Commands", "ExecStop", "5 6"),
+        ("Service", "TimeoutStopSec", "8"),
+        ("Service", "Restart", "15"),
+        ("Service", "Type", ""),
+        ("Processes", "UMask", "10"),
+        ("Processes", "Environment", "13 14"),
+        ("Processes", "PrivateTmp", "implied by DynamicUser=, 11"),
+        ("Processes", "ProtectHome", "implied by DynamicUser=, 11"),
+        ("Identity", "DynamicUser", "11"),
+        ("Identity", "User and Group", "implied by DynamicUser=, 11"),
+    ] {
+        assert_eq!(origins_of(&explanation, heading, name).join(" "), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_has_no_effect_and_what_cannot_be_done_yet_is_said_with_the_reason() {
+    let file = "[Unit]\nDocumentation=man:a(8)\n[Service]\nExecStart=/bin/true\nStandardOutput=file:/x\n";
+    let explanation = explained("app", file).unwrap();
+    let inert = values(&explanation, "Without effect here", "Documentation");
+    assert!(
+        inert[0].starts_with("man:a(8)   # ") && inert[0].contains("app.service:2: for people"),
+        "{inert:?}"
+    );
+    let later = values(&explanation, "Not done yet", "T0901");
+    assert!(
+        later[0].starts_with("StandardOutput=\"file:/x\" is not supported by this tomte; bake refuses it")
+    );
+}
+
+#[test]
+fn relations_of_both_sides_say_why() {
+    let file = "[Unit]\nBefore=network.target\nWants=network.target\n[Service]\nExecStart=/bin/true\n\
+        [Install]\nWantedBy=multi-user.target\n";
+    let explanation = explained("app", file).unwrap();
+    let line = |name: &str| values(&explanation, "Dependencies", name).join(" ");
+    assert!(line("Wants").starts_with("network.target (") && line("Wants").ends_with("app.service:3)"));
+    assert_eq!(line("Requires"), "sysinit.target (DefaultDependencies=yes)");
+    assert!(
+        line("WantedBy").starts_with("multi-user.target (") && line("WantedBy").ends_with("app.service:7)")
+    );
+    assert!(line("Before").contains("network.target (") && line("Before").contains("app.service:2)"));
 }

@@ -77,6 +77,8 @@ pub struct Unit {
     pub claims: Vec<Claim>,
     /// What the unit asks for and this tomte's PID 1 cannot do yet: what `bake` has to say about it.
     pub later: Vec<Diagnostic>,
+    /// Every assignment of its files that was understood, in their order.
+    pub written: Vec<Written>,
 }
 
 impl Unit {
@@ -95,8 +97,21 @@ impl Unit {
             kind,
             claims: Vec::new(),
             later: Vec::new(),
+            written: Vec::new(),
         }
     }
+}
+
+/// An assignment of a unit's files, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub key: String,
+    /// As written, specifiers and quotes included.
+    pub value: String,
+    /// Where the key stands.
+    pub place: Place,
+    /// Why it has no effect here, if it has none.
+    pub inert: Option<&'static str>,
 }
 
 /// `Condition*=` or `Assert*=` (systemd.unit(5), "Conditions and Asserts").

@@ -55,6 +55,8 @@ pub struct Node {
     pub wanted_by: BTreeSet<UnitId>,
     pub requires: BTreeSet<UnitId>,
     pub required_by: BTreeSet<UnitId>,
+    /// Why it has each of [`Node::wants`] and [`Node::requires`].
+    pub reasons: BTreeMap<(Edge, UnitId), Origin>,
     /// What this unit starts after, and why.
     pub after: BTreeMap<UnitId, Origin>,
     pub before: BTreeSet<UnitId>,
@@ -177,6 +179,9 @@ impl Graph {
         }
         let Some((edge, inverse)) = edge(relation) else { return };
         let (from, to) = if inverse { (other, unit) } else { (unit, other) };
+        if edge != Edge::After {
+            self.nodes[from.index()].reasons.entry((edge, to)).or_insert_with(|| origin.clone());
+        }
         match edge {
             Edge::Wants => {
                 self.nodes[from.index()].wants.insert(to);
@@ -245,6 +250,7 @@ impl Node {
             wanted_by: BTreeSet::new(),
             requires: BTreeSet::new(),
             required_by: BTreeSet::new(),
+            reasons: BTreeMap::new(),
             after: BTreeMap::new(),
             before: BTreeSet::new(),
             related: BTreeMap::new(),
@@ -419,8 +425,8 @@ fn own_unit(target: &Target) -> Unit {
 }
 
 /// What the graph is made of. Each has its inverse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edge {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Edge {
     Wants,
     Requires,
     After,
