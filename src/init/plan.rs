@@ -11,7 +11,7 @@ use crate::{
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
             self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Login, Output, Plan, Stdio,
-            Users, View, Words,
+            Users, View, Words, Writing,
         },
         signals,
     },
@@ -141,7 +141,8 @@ impl<'t> Parts<'t> {
             ..environment(exec)
         };
         let supplementary = words(exec.supplementary_groups.as_bytes());
-        let (stdout, stderr) = (output(exec.stdout, log), output(exec.stderr, log));
+        let (stdout, stderr) =
+            (output(exec.stdout, exec.stdout_path, log), output(exec.stderr, exec.stderr_path, log));
         Plan {
             unit: unit.name.as_str(),
             command: linux_plan::Command { path: command.path, argv, expand: command.expand },
@@ -190,6 +191,7 @@ impl<'t> Parts<'t> {
                 input: match exec.stdin {
                     Stdin::Null => Input::Null,
                     Stdin::Tty => Input::Tty,
+                    Stdin::File => Input::File(exec.stdin_path),
                 },
                 output: stdout,
                 error: stderr,
@@ -304,12 +306,15 @@ const fn scheduling<'a>(exec: &Exec<'a>) -> linux_plan::Scheduling<'a> {
     }
 }
 
-const fn output(kind: Stdout, log: Option<BorrowedFd<'_>>) -> Output<'_> {
+const fn output<'a>(kind: Stdout, path: &'a str, log: Option<BorrowedFd<'a>>) -> Output<'a> {
     match (kind, log) {
         (Stdout::Inherit, _) => Output::Inherit,
         (Stdout::Null, _) | (Stdout::Journal, None) => Output::Null,
         (Stdout::Tty, _) => Output::Tty,
         (Stdout::Journal, Some(log)) => Output::Fd(log),
+        (Stdout::File, _) => Output::File(path, Writing::Over),
+        (Stdout::Append, _) => Output::File(path, Writing::Append),
+        (Stdout::Truncate, _) => Output::File(path, Writing::Truncate),
     }
 }
 

@@ -380,6 +380,8 @@ pub enum Input<'a> {
     Null,
     /// The terminal, which becomes the session's. EPERM if it is another session's.
     Tty,
+    /// The file at this path.
+    File(&'a str),
     /// This descriptor.
     Fd(BorrowedFd<'a>),
 }
@@ -393,6 +395,19 @@ pub enum Output<'a> {
     Null,
     /// The terminal.
     Tty,
-    /// This descriptor: the log, a file.
+    /// The file at this path, made if it is missing.
+    File(&'a str, Writing),
+    /// This descriptor: the log.
     Fd(BorrowedFd<'a>),
+}
+
+/// Where in a file the first byte goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writing {
+    /// To its beginning, over what is there.
+    Over,
+    /// To its end, as every later one.
+    Append,
+    /// To its beginning, and what was there is gone.
+    Truncate,
 }

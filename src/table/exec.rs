@@ -69,6 +69,12 @@ record! {
         pub stdout: Stdout,
         /// `StandardError=`.
         pub stderr: Stdout,
+        /// The path of `StandardInput=file:`.
+        pub stdin_path: &'t str,
+        /// The path of `StandardOutput=file:` and its kind.
+        pub stdout_path: &'t str,
+        /// The path of `StandardError=file:` and its kind.
+        pub stderr_path: &'t str,
         /// `TTYPath=`.
         pub tty_path: &'t str,
         /// `SyslogIdentifier=`, or empty for the program's name.
@@ -352,6 +358,8 @@ choice! {
         Null,
         /// The terminal of `TTYPath=`.
         Tty,
+        /// A file.
+        File,
     }
 }
 
@@ -366,5 +374,11 @@ choice! {
         Tty,
         /// The log.
         Journal,
+        /// A file, from its beginning.
+        File,
+        /// A file, at its end.
+        Append,
+        /// A file that is emptied.
+        Truncate,
     }
 }

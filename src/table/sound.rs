@@ -98,9 +98,16 @@ impl Exec<'_> {
             && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
             && self.view.is_sound()
-            && [self.namespaces.network_path, self.namespaces.ipc_path, self.search_path]
-                .into_iter()
-                .all(is_path)
+            && [
+                self.namespaces.network_path,
+                self.namespaces.ipc_path,
+                self.search_path,
+                self.stdin_path,
+                self.stdout_path,
+                self.stderr_path,
+            ]
+            .into_iter()
+            .all(is_path)
             && self.scheduling.nice.is_none_or(|nice| nice < 40)
             && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
             && holds(self.posture, POSTURE_MAX)

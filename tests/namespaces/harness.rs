@@ -169,7 +169,11 @@ impl Outcome {
 /// Carries out `plan` with stdout and stderr going to the outcome, and waits for its end.
 pub(super) fn run(plan: &Plan<'_>) -> Result<Outcome, spawn::Failure> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).expect("pipe");
-    let stdio = Stdio { output: Output::Fd(writer.as_fd()), error: Output::Inherit, ..plan.stdio };
+    let error = match plan.stdio.error {
+        Output::File(..) => plan.stdio.error,
+        Output::Inherit | Output::Null | Output::Tty | Output::Fd(_) => Output::Inherit,
+    };
+    let stdio = Stdio { output: Output::Fd(writer.as_fd()), error, ..plan.stdio };
     let child = spawn(&Plan { stdio, ..*plan })?;
     drop(writer);
     let output = read_to_end(&reader);

@@ -1,19 +1,22 @@
 //! What a program finds: descriptors, signals, environment, directory, limits.
 
-use std::fs;
+use std::{
+    fs,
+    os::unix::fs::{chown, symlink},
+};
 
 use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,
 };
 use tomte::linux::{
-    plan::{Environment, Identity, Login, Output, Rlimit, Stdio, Words},
+    plan::{Environment, Identity, Input, Login, Output, Rlimit, Stdio, Words, Writing},
     raw::signal,
     report::Report,
     step::Step,
 };
 
-use super::harness::{enter_small_world, run_script, take_away_call};
+use super::harness::{enter_small_world, owner_and_mode, run_script, take_away_call};
 
 const SIGWINCH: u8 = 28;
 const SIGUSR1: u8 = 10;
@@ -253,4 +256,33 @@ fn the_login_variables_are_set_when_they_are_asked_for() {
     assert_eq!(login(Login::Always, "").trim(), "root,root,/root,/bin/sh");
     assert_eq!(login(Login::IfUser, "svc").trim(), "svc,svc,/home/svc,/bin/sh");
     assert_eq!(login(Login::Never, "svc").trim(), ",,,");
+}
+
+#[test]
+fn streams_can_be_files_that_are_made_appended_to_and_emptied() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::write("/etc/input", "read\n").expect("write");
+    let write = |how| {
+        // The harness takes stdout for itself.
+        run_script("cat; echo written >&2", |plan| {
+            plan.stdio.input = Input::File("/etc/input");
+            plan.stdio.error = Output::File("/var/log-file", how);
+        })
+    };
+    assert_eq!(write(Writing::Append).output, "read\n");
+    write(Writing::Append);
+    assert_eq!(fs::read_to_string("/var/log-file").expect("made"), "written\nwritten\n");
+    write(Writing::Over);
+    assert_eq!(fs::read_to_string("/var/log-file").expect("kept"), "written\nwritten\n");
+    write(Writing::Truncate);
+    assert_eq!(fs::read_to_string("/var/log-file").expect("emptied"), "written\n");
+    assert_eq!(owner_and_mode("/var/log-file"), (0, 0, 0o644));
+    chown("/home/svc", Some(1001), Some(1001)).expect("chown");
+    symlink("/etc/passwd", "/home/svc/log").expect("link");
+    let outcome =
+        run_script("true", |plan| plan.stdio.error = Output::File("/home/svc/log", Writing::Truncate));
+    assert_eq!(outcome.reports, [Report::Failed { step: Step::Stderr, errno: Errno::LOOP }]);
+    assert_eq!(run_script("true", |plan| plan.stdio.input = Input::File("/none")).code, Some(208));
 }

@@ -2,16 +2,20 @@
 
 use rustix::{
     fd::{AsFd, OwnedFd},
-    fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, open},
+    fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, open, openat},
     io::Errno,
     process::ioctl_tiocsctty,
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin, stdout},
 };
 
-use super::Work;
+use super::{
+    Work,
+    place::{Missing, find},
+};
 use crate::linux::{
     path::PathBuffer,
-    plan::{Input, Output},
+    plan::{Input, Output, Writing},
+    tree::magic_link,
 };
 
 /// `StandardInput=`.
@@ -19,6 +23,11 @@ pub(super) fn connect_input(work: &mut Work<'_>) -> Result<(), Errno> {
     match work.plan.stdio.input {
         Input::Null => dup2_stdin(open_null(OFlags::RDONLY)?),
         Input::Fd(fd) => dup2_stdin(fd),
+        Input::File(path) => {
+            // One descriptor serves both where they name the same file.
+            let both = matches!(work.plan.stdio.output, Output::File(output, _) if output == path);
+            dup2_stdin(open_file(work, path, if both { OFlags::RDWR } else { OFlags::RDONLY })?)
+        }
         Input::Tty => {
             let tty = open_tty(work)?;
             ioctl_tiocsctty(&tty)?;
@@ -35,7 +44,9 @@ pub(super) fn connect_input(work: &mut Work<'_>) -> Result<(), Errno> {
 pub(super) fn connect_output(work: &mut Work<'_>) -> Result<(), Errno> {
     match (work.plan.stdio.output, work.plan.stdio.input) {
         (Output::Inherit, Input::Null) | (Output::Null, _) => dup2_stdout(open_null(OFlags::WRONLY)?),
-        (Output::Inherit, Input::Tty | Input::Fd(_)) => dup2_stdout(borrow_stdin()),
+        (Output::Inherit, Input::Tty | Input::File(_) | Input::Fd(_)) => dup2_stdout(borrow_stdin()),
+        (Output::File(path, _), Input::File(input)) if path == input => dup2_stdout(borrow_stdin()),
+        (Output::File(path, how), _) => dup2_stdout(open_file(work, path, flags(how))?),
         (Output::Tty, _) => dup2_stdout(open_tty(work)?),
         (Output::Fd(fd), _) => dup2_stdout(fd),
     }
@@ -43,11 +54,47 @@ pub(super) fn connect_output(work: &mut Work<'_>) -> Result<(), Errno> {
 
 /// `StandardError=`.
 pub(super) fn connect_error(work: &mut Work<'_>) -> Result<(), Errno> {
-    match work.plan.stdio.error {
+    match (work.plan.stdio.error, work.plan.stdio.output) {
+        (Output::File(path, how), Output::File(other, also)) if path == other && how == also => {
+            dup2_stderr(borrow_stdout())
+        }
+        (error, _) => connect_error_to(work, error),
+    }
+}
+
+fn connect_error_to(work: &Work<'_>, error: Output<'_>) -> Result<(), Errno> {
+    match error {
         Output::Inherit => dup2_stderr(borrow_stdout()),
+        Output::File(path, how) => dup2_stderr(open_file(work, path, flags(how))?),
         Output::Null => dup2_stderr(open_null(OFlags::WRONLY)?),
         Output::Tty => dup2_stderr(open_tty(work)?),
         Output::Fd(fd) => dup2_stderr(fd),
+    }
+}
+
+const fn flags(how: Writing) -> OFlags {
+    match how {
+        Writing::Over => OFlags::WRONLY,
+        Writing::Append => OFlags::WRONLY.union(OFlags::APPEND),
+        Writing::Truncate => OFlags::WRONLY.union(OFlags::TRUNC),
+    }
+}
+
+/// Opens a file as root does, so a link on the way is followed only where nobody but root can have made it. A file that
+/// is to be written is made if it is missing.
+fn open_file(work: &Work<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let root = open(c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    match find(root.as_fd(), path, Missing::Fails) {
+        Ok((held, _)) => open(magic_link(held.as_fd()).as_c_str(), flags, Mode::empty()),
+        Err(Errno::NOENT) if flags.intersects(OFlags::WRONLY | OFlags::RDWR) => {
+            let (folder, name) = path.rsplit_once('/').ok_or(Errno::INVAL)?;
+            let (folder, _) = find(root.as_fd(), folder, Missing::Fails)?;
+            let mode = Mode::from_raw_mode(0o666 & !u32::from(work.plan.limits.umask));
+            let flags = flags | OFlags::CREATE | OFlags::NOFOLLOW;
+            openat(folder, PathBuffer::new(&[name])?.as_c_str(), flags, mode)
+        }
+        Err(errno) => Err(errno),
     }
 }
 

@@ -136,6 +136,9 @@ impl Limits<'_> {
             }
         }
         self.path("WorkingDirectory", &exec.working_directory, place);
+        self.path("StandardInput", &exec.stdin_path, place);
+        self.path("StandardOutput", &exec.stdout_path, place);
+        self.path("StandardError", &exec.stderr_path, place);
         self.path("TTYPath", &exec.tty_path, place);
         self.path("SyslogIdentifier", &exec.syslog_identifier, place);
         self.path("User", &exec.user.value, exec.user.place.as_ref());

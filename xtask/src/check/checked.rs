@@ -5,60 +5,10 @@ use super::draft::{Cx, Draft};
 use crate::{
     diag::{Code, Diagnostic},
     read::Assignment,
-    values::{credential, environment, log, path, scalar, unit_name, word, wrong},
+    values::{credential, log, path, scalar, unit_name, word, wrong},
 };
 
 type Done = Result<(), Diagnostic>;
-
-/// `EnvironmentFile=`: a path, perhaps a pattern; `-` before it says that it may be missing.
-pub fn environment_file(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    let start = usize::from(a.value.as_str().starts_with('-'));
-    if a.value.is_empty() {
-        return Ok(());
-    }
-    path::absolute(&cx.specifiers.expand(&a.value.slice(start..a.value.len()))?).map(drop)
-}
-
-/// `ExecSearchPath=`: paths with colons between.
-pub fn search_path(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    let mut at = 0;
-    for part in a.value.as_str().split(':') {
-        let here = a.value.slice(at..at + part.len());
-        at += part.len() + 1;
-        if !part.is_empty() {
-            path::absolute(&cx.specifiers.expand(&here)?)?;
-        }
-    }
-    Ok(())
-}
-
-/// `PassEnvironment=`: names.
-pub fn variable_names(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    for word in word::list(&a.value)? {
-        let text = cx.specifiers.expand(&word)?;
-        if !environment::is_name(text.as_str()) {
-            return Err(no_variable(&text));
-        }
-    }
-    Ok(())
-}
-
-/// `UnsetEnvironment=`: names, or assignments that are unset only with that value.
-pub fn variables(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    for word in word::list(&a.value)? {
-        let text = cx.specifiers.expand(&word)?;
-        let name = text.as_str().split('=').next().unwrap_or_default();
-        if !environment::is_name(name) {
-            return Err(no_variable(&text));
-        }
-    }
-    Ok(())
-}
-
-fn no_variable(text: &crate::read::Text) -> Diagnostic {
-    let message = format!("{:?} is no variable: letters, digits and _, no digit first", text.as_str());
-    wrong(text, Code::Variable, message)
-}
 
 /// `LoadCredential=`.
 pub fn load_credential(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {

@@ -15,7 +15,6 @@ mod instances;
 mod kinds;
 mod known;
 mod mount;
-mod notes;
 mod owners;
 mod relations;
 mod resource;
@@ -23,6 +22,7 @@ mod scheduling;
 mod service;
 mod socket;
 mod streams;
+mod summary;
 mod suspicious;
 mod system_calls;
 mod trigger;
@@ -191,16 +191,13 @@ fn take(section: &Section, unit: &UnitName, draft: &mut Draft, cx: &mut Cx) {
             cx.problems.extend(known::unknown(name, unit.suffix, assignment));
             continue;
         };
+        suspicious::line(assignment, cx);
         draft.unit.written.push(Written {
             key: key.to_owned(),
             value: assignment.value.as_str().to_owned(),
             place: assignment.key.place(0),
             inert: matches!(directive.standing, Standing::Inert).then_some(directive.note),
         });
-        suspicious::line(assignment, cx);
-        if name == "Socket" {
-            owners::listen(assignment, &mut draft.unit.claims, cx);
-        }
         match directive.standing {
             Standing::Supported(set) => apply(set, assignment, draft, cx),
             Standing::Checked(set, _) => {

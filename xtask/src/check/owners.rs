@@ -5,67 +5,76 @@ use std::collections::BTreeMap;
 use super::draft::Cx;
 use crate::{
     diag::{Code, Diagnostic, Diagnostics},
-    model::{Claim, Kind, Located, Owned, Unit},
-    read::Assignment,
-    values::{path, scalar},
+    model::{Claim, Kind, Listen, Located, Owned, Relation, Unit},
+    values::address::Address,
 };
 
 /// Owners of one thing that are looked at.
 const OWNERS_MAX: usize = 32;
 
-/// Takes a line of [Socket] down that claims an address.
-pub fn listen(a: &Assignment, claims: &mut Vec<Claim>, cx: &Cx) {
-    let key = a.key.as_str();
-    if key == "ReusePort" && scalar::boolean(&a.value) == Ok(true) {
-        claims.retain(|claim| claim.owned != Owned::Address || claim.name.value.starts_with(['/', '@']));
-        return;
-    }
-    if !key.starts_with("Listen") {
-        return;
-    }
-    if a.value.is_empty() {
-        claims.retain(|claim| claim.owned != Owned::Address); // any empty one takes all back
-        return;
-    }
-    let Ok(text) = cx.specifiers.expand(&a.value) else { return };
-    let written = text.as_str();
-    let name = match written.chars().next() {
-        Some('/') => path::simplify(written),
-        Some('@') => written.to_owned(),
-        // A port alone is that port of all addresses; and another socket type has ports of its own.
-        Some(_) if written.bytes().all(|byte| byte.is_ascii_digit()) => format!("{key} [::]:{written}"),
-        _ => format!("{key} {written}"),
-    };
-    let name = Located { value: name, place: Some(a.value.place(0)) };
-    claims.push(Claim { owned: Owned::Address, key: key.to_owned(), name });
-}
-
-/// Adds what a finished `unit` claims besides.
+/// Notes what a finished `unit` claims.
 pub fn of_unit(unit: &mut Unit, cx: &Cx) {
-    let place = |key: &str| cx.written.get(key).map(|a| a.value.place(0));
     let mut claims = Vec::new();
-    for (key, owned) in [("PIDFile", Owned::PidFile), ("BusName", Owned::BusName)] {
-        let Some(a) = cx.written.get(key).filter(|a| !a.value.is_empty()) else { continue };
-        let Ok(text) = cx.specifiers.expand(&a.value) else { continue };
-        let name = match owned {
-            Owned::PidFile if !text.as_str().starts_with('/') => format!("/run/{}", text.as_str()),
-            _ => text.as_str().to_owned(),
-        };
-        let name = Located { value: name, place: place(key) };
-        claims.push(Claim { owned, key: key.to_owned(), name });
+    let mut claim = |owned, key: &str, value: String| {
+        let place = cx.written.get(key).map(|a| a.value.place(0));
+        claims.push(Claim { owned, key: key.to_owned(), name: Located { value, place } });
+    };
+    if let Some(a) = cx.written.get("BusName").filter(|a| !a.value.is_empty())
+        && let Ok(name) = cx.specifiers.expand(&a.value)
+    {
+        claim(Owned::BusName, "BusName", name.as_str().to_owned());
+    }
+    if let Some(service) = unit.kind.service().filter(|service| !service.pid_file.is_empty()) {
+        claim(Owned::PidFile, "PIDFile", service.pid_file.clone());
     }
     if let Some(exec) = unit.kind.exec_mut() {
         for directories in &exec.directories {
             let key = directories.kind.setting();
             let owned = if key == "RuntimeDirectory" { Owned::RuntimeDirectory } else { Owned::Directory };
             for name in &directories.names {
-                let value = format!("{}/{name}", directories.kind.prefix());
-                let name = Located { value, place: place(key) };
-                claims.push(Claim { owned, key: key.to_owned(), name });
+                claim(owned, key, format!("{}/{name}", directories.kind.prefix()));
             }
         }
     }
-    unit.claims.append(&mut claims);
+    if let Kind::Socket(socket) = &unit.kind {
+        let addresses = socket.listen.iter().filter_map(|listen| address(listen, socket.reuse_port));
+        claims.extend(addresses);
+    }
+    unit.claims = claims;
+}
+
+/// The claim to what is listened on. `shared`: several sockets may have one port.
+fn address(listen: &Located<Listen>, shared: bool) -> Option<Claim> {
+    let (key, protocol, address) = match &listen.value {
+        Listen::Stream(address) => ("ListenStream", "tcp", address),
+        Listen::Datagram(address) => ("ListenDatagram", "udp", address),
+        Listen::SequentialPacket(address) => ("ListenSequentialPacket", "sctp", address),
+        Listen::Fifo(path) => return Some(claim_of("ListenFIFO", path.clone(), listen)),
+        Listen::MessageQueue(name) => {
+            return Some(claim_of("ListenMessageQueue", format!("message queue {name}"), listen));
+        }
+        Listen::Special(_) | Listen::Netlink { .. } => return None, // many may listen there
+    };
+    let name = match address {
+        Address::Path(path) => path.clone(),
+        Address::Abstract(name) => format!("@{name}"),
+        Address::Port(_) | Address::Inet { .. } | Address::Vsock { .. } if shared => return None,
+        Address::Port(port) => format!("{protocol} port {port}"),
+        Address::Inet { address, port, interface: None } if address.is_unspecified() => {
+            format!("{protocol} port {port}")
+        }
+        Address::Inet { address, port, interface } => {
+            let interface = interface.as_ref().map_or_else(String::new, |name| format!("%{name}"));
+            format!("{protocol} {address}{interface} port {port}")
+        }
+        Address::Vsock { cid, port } => format!("vsock {cid:?} port {port}"),
+    };
+    Some(claim_of(key, name, listen))
+}
+
+fn claim_of(key: &str, name: String, listen: &Located<Listen>) -> Claim {
+    let name = Located { value: name, place: listen.place.clone() };
+    Claim { owned: Owned::Address, key: key.to_owned(), name }
 }
 
 /// Complains about everything that several of `units` claim, once for each.
@@ -105,7 +114,7 @@ fn report(
     (unit, claim): (&Unit, &Claim),
     others: &[&str],
 ) -> Diagnostic {
-    let message = format!("{}: {}={}: {} has it too: {why}", unit.name, claim.key, shown(name), first.name);
+    let message = format!("{}: {}: {name}: {} has it too: {why}", unit.name, claim.key, first.name);
     let mut problem = Diagnostic::warning(Code::SharedOwner, message).at(claim.name.place.clone());
     if let Some(place) = &before.name.place {
         let line = format!("{}:{}:{}", place.file.display(), place.line, place.column);
@@ -117,15 +126,10 @@ fn report(
     problem
 }
 
-/// An address without the key that tells its type.
-fn shown(name: &str) -> &str {
-    name.split_once(' ').map_or(name, |(_, address)| address)
-}
-
 /// What goes wrong when two units have the same thing; `None` if nothing does.
 fn trouble(owned: Owned, one: &Unit, other: &Unit) -> Option<&'static str> {
     let exclude = |one: &Unit, other: &Unit| {
-        let mut conflicts = one.relations.iter().filter(|(relation, _)| relation.setting() == "Conflicts");
+        let mut conflicts = one.relations.iter().filter(|(relation, _)| *relation == Relation::Conflicts);
         conflicts.any(|(_, name)| name.value == other.name)
     };
     if exclude(one, other) || exclude(other, one) {
@@ -146,19 +150,10 @@ fn trouble(owned: Owned, one: &Unit, other: &Unit) -> Option<&'static str> {
 }
 
 fn users(unit: &Unit) -> Option<&str> {
-    match &unit.kind {
-        Kind::Service(service) => Some(match service.exec.user.value.as_str() {
-            "" | "root" | "0" => "root",
-            user => user,
-        }),
-        Kind::Target
-        | Kind::Socket(_)
-        | Kind::Timer(_)
-        | Kind::Path(_)
-        | Kind::Mount(_)
-        | Kind::Swap(_)
-        | Kind::Slice(_) => None,
-    }
+    unit.kind.service().map(|service| match service.exec.user.value.as_str() {
+        "" | "root" | "0" => "root",
+        user => user,
+    })
 }
 
 fn preserves(unit: &Unit) -> bool {

@@ -40,7 +40,13 @@ const OUTPUTS: [(&str, Option<Stdout>); 11] = [
 /// `StandardInput=`.
 pub fn input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let written = a.value.as_str();
-    if is_path(&a.value, &["file:"], cx)? || is_descriptor(&a.value)? {
+    d.exec().stdin_path.clear();
+    if let Some((stdin, path)) = file(&a.value, &[("file:", Stdin::File)], cx)? {
+        (d.exec().stdin, d.exec().stdin_path) = (stdin, path);
+        cx.later(a, None);
+        return Ok(());
+    }
+    if is_descriptor(&a.value)? {
         return later(a, cx);
     }
     let Some(stdin) = scalar::choice(&a.value, &INPUTS)? else { return later(a, cx) };
@@ -56,7 +62,7 @@ pub fn input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 /// `StandardOutput=`.
 pub fn output(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if let Some(stdout) = parse_output(a, cx)? {
-        d.exec().stdout = stdout;
+        (d.exec().stdout, d.exec().stdout_path) = stdout;
     }
     Ok(())
 }
@@ -64,14 +70,20 @@ pub fn output(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 /// `StandardError=`.
 pub fn error(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     if let Some(stderr) = parse_output(a, cx)? {
-        d.exec().stderr = stderr;
+        (d.exec().stderr, d.exec().stderr_path) = stderr;
     }
     Ok(())
 }
 
-fn parse_output(a: &Assignment, cx: &mut Cx) -> Result<Option<Stdout>, Diagnostic> {
-    let to_file = ["file:", "append:", "truncate:"];
-    if is_path(&a.value, &to_file, cx)? || is_descriptor(&a.value)? {
+/// What it is, and the path of a file.
+fn parse_output(a: &Assignment, cx: &mut Cx) -> Result<Option<(Stdout, String)>, Diagnostic> {
+    const FILES: [(&str, Stdout); 3] =
+        [("file:", Stdout::File), ("append:", Stdout::Append), ("truncate:", Stdout::Truncate)];
+    if let Some(to_file) = file(&a.value, &FILES, cx)? {
+        cx.later(a, None);
+        return Ok(Some(to_file));
+    }
+    if is_descriptor(&a.value)? {
         return later(a, cx).map(|()| None);
     }
     let Some(output) = scalar::choice(&a.value, &OUTPUTS)? else { return later(a, cx).map(|()| None) };
@@ -81,27 +93,27 @@ fn parse_output(a: &Assignment, cx: &mut Cx) -> Result<Option<Stdout>, Diagnosti
         cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
     }
     cx.later(a, None);
-    Ok(Some(output))
+    Ok(Some((output, String::new())))
 }
 
 /// What PID 1 cannot open yet: `bake` makes no table.
 fn later(a: &Assignment, cx: &mut Cx) -> Done {
     let message = format!("{}={:?} is not supported by this tomte", a.key.as_str(), a.value.as_str());
     let help = match a.key.as_str() {
-        "StandardInput" => "null and tty are supported; a program can open its input itself",
-        _ => "inherit, null, tty and journal are supported; a program can open its output itself",
+        "StandardInput" => "null, tty and file: are supported; a program can open its input itself",
+        _ => "inherit, null, tty, journal, file:, append: and truncate: are supported",
     };
     cx.later(a, Some(wrong(&a.value, Code::NotYet, message).help(help)));
     Ok(())
 }
 
-/// Whether `value` is a path behind one of `kinds`, which has to be absolute.
-fn is_path(value: &Text, kinds: &[&str], cx: &Cx) -> Result<bool, Diagnostic> {
-    let kind = kinds.iter().find(|kind| value.as_str().starts_with(**kind));
-    if let Some(kind) = kind {
-        path::absolute(&cx.specifiers.expand(&value.slice(kind.len()..value.len()))?)?;
-    }
-    Ok(kind.is_some())
+/// The path behind one of `kinds`, which has to be absolute, and what that kind is.
+fn file<T: Copy>(value: &Text, kinds: &[(&str, T)], cx: &Cx) -> Result<Option<(T, String)>, Diagnostic> {
+    let Some((prefix, kind)) = kinds.iter().find(|(prefix, _)| value.as_str().starts_with(prefix)) else {
+        return Ok(None);
+    };
+    let path = path::absolute(&cx.specifiers.expand(&value.slice(prefix.len()..value.len()))?)?;
+    Ok(Some((*kind, path)))
 }
 
 /// Whether `value` is a file descriptor by its name (systemd's fd-util.c, `fdname_is_valid`).
@@ -129,18 +141,19 @@ mod tests {
 
     #[test]
     fn every_word_of_systemd_is_known_and_what_cannot_be_opened_is_for_bake_to_refuse() {
-        for line in ["StandardInput=tty", "StandardOutput=inherit", "StandardError=null"] {
-            assert_eq!(said(line), (Vec::new(), Vec::new()), "{line}");
-        }
         for line in [
-            "StandardInput=socket",
-            "StandardInput=data",
-            "StandardInput=fd:stdin",
+            "StandardInput=tty",
+            "StandardOutput=inherit",
+            "StandardError=null",
             "StandardInput=file:/etc/x",
             "StandardOutput=append:/var/log/%p",
             "StandardOutput=truncate:/x",
-            "StandardError=fd",
         ] {
+            assert_eq!(said(line), (Vec::new(), Vec::new()), "{line}");
+        }
+        for line in
+            ["StandardInput=socket", "StandardInput=data", "StandardInput=fd:stdin", "StandardError=fd"]
+        {
             let (now, later) = said(line);
             assert_eq!((now.len(), later.len()), (0, 1), "{line}: {now:?} {later:?}");
         }

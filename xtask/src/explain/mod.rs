@@ -198,10 +198,9 @@ fn dependencies(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
         Relation::OnFailure => "OnFailure",
         Relation::OnSuccess => "OnSuccess",
     };
-    let name = |other: &UnitId| baked.graph.node(*other).unit.name.clone();
-    rows.extend(
-        node.related.values().map(|(relation, ids)| row(follows(*relation), ids.iter().map(name).collect())),
-    );
+    rows.extend(node.related.values().map(|(relation, ids)| {
+        row(follows(*relation), ids.iter().map(|other| related(other, None)).collect())
+    }));
     rows.retain(|(_, values)| !values.is_empty());
     rows
 }

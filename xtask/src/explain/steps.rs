@@ -40,9 +40,13 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::Identity => {
             exec.dynamic_user.then(|| "checks that nobody else has or had the number, and reports it".into())
         }
-        Step::Stdin => Some(format!("opens standard input: {}", word(exec.stdin))),
-        Step::Stdout => Some(format!("opens standard output: {}", word(exec.stdout))),
-        Step::Stderr => Some(format!("opens standard error: {}", word(exec.stderr))),
+        Step::Stdin => Some(format!("opens standard input: {}", stream(word(exec.stdin), exec.stdin_path))),
+        Step::Stdout => {
+            Some(format!("opens standard output: {}", stream(word(exec.stdout), exec.stdout_path)))
+        }
+        Step::Stderr => {
+            Some(format!("opens standard error: {}", stream(word(exec.stderr), exec.stderr_path)))
+        }
         Step::OomScore
         | Step::CoreDumps
         | Step::Policy
@@ -143,6 +147,11 @@ fn share(step: Step, wanted: &Scheduling<'_>) -> Option<String> {
         Step::Personality => when(wanted.personality.is_some(), "sets the personality"),
         _ => None,
     }
+}
+
+/// A stream as StandardOutput= writes it.
+pub(super) fn stream(word: String, path: &str) -> String {
+    if path.is_empty() { word } else { format!("{word}:{path}") }
 }
 
 fn written(value: &str, what: &str) -> Option<String> {

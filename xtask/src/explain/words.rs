@@ -7,7 +7,7 @@ use tomte::table::{
     Service, ServiceType, StrList, Unit,
 };
 
-use super::Row;
+use super::{Row, steps::stream};
 use crate::values::{capability, rlimit, signal, time};
 
 /// Collects the settings that differ from their default.
@@ -204,9 +204,9 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         Preserve::Yes => "yes",
     };
     rows.unless("no", "RuntimeDirectoryPreserve", preserve);
-    rows.unless("null", "StandardInput", word(exec.stdin));
-    rows.unless("journal", "StandardOutput", word(exec.stdout));
-    rows.unless("inherit", "StandardError", word(exec.stderr));
+    rows.unless("null", "StandardInput", stream(word(exec.stdin), exec.stdin_path));
+    rows.unless("journal", "StandardOutput", stream(word(exec.stdout), exec.stdout_path));
+    rows.unless("inherit", "StandardError", stream(word(exec.stderr), exec.stderr_path));
     rows.unless("/dev/console", "TTYPath", exec.tty_path);
     rows.unless("", "SyslogIdentifier", exec.syslog_identifier);
     rows.unless("yes", "IgnoreSIGPIPE", yes(exec.ignore_sigpipe));

@@ -64,6 +64,10 @@ pub struct Exec {
     pub stdin: Stdin,
     pub stdout: Stdout,
     pub stderr: Stdout,
+    /// Of `StandardInput=file:` and its kind; else empty.
+    pub stdin_path: String,
+    pub stdout_path: String,
+    pub stderr_path: String,
     pub tty_path: String,
     pub syslog_identifier: String,
     pub ignore_sigpipe: bool,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tomte::table::{CommandKind, Micros, ServiceType, UnitId};
 
 use super::Graph;
-use crate::model::{Kind, Service};
+use crate::model::Service;
 
 /// A way through the order, and what it may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,23 +60,14 @@ fn with(graph: &Graph, unit: UnitId) -> BTreeSet<UnitId> {
 }
 
 fn own(graph: &Graph, id: UnitId) -> Micros {
-    match &graph.node(id).unit.kind {
-        Kind::Service(service) => of_service(service),
-        Kind::Target
-        | Kind::Socket(_)
-        | Kind::Timer(_)
-        | Kind::Path(_)
-        | Kind::Mount(_)
-        | Kind::Swap(_)
-        | Kind::Slice(_) => Micros::ZERO,
-    }
+    graph.node(id).unit.kind.service().map_or(Micros::ZERO, of_service)
 }
 
 /// Each command that the start waits for has the timeout for its own (systemd's service.c arms it anew).
 fn of_service(service: &Service) -> Micros {
     let waits = |kind: &CommandKind| match kind {
         CommandKind::Condition | CommandKind::StartPre | CommandKind::StartPost => true,
-        CommandKind::Start => service.service_type != ServiceType::Simple,
+        CommandKind::Start => !matches!(service.service_type, ServiceType::Simple | ServiceType::Idle),
         CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost => false,
     };
     let commands = service.commands.iter().filter(|(kind, _)| waits(kind)).count();

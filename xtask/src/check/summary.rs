@@ -1,4 +1,4 @@
-//! What the notes of a run of `check` come to, in a few lines.
+//! What a run of `check` comes to, in a few lines: which notes there are and how many units a table could have.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,8 +14,13 @@ use crate::{
 /// Kinds of notes that are listed.
 const LISTED_MAX: usize = 25;
 
+/// `1 unit`, `2 units`.
+pub fn plural(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The notes, each kind once with its number, the most frequent first; empty if there are none.
-pub fn by_kind(sink: &Diagnostics) -> String {
+pub fn notes(sink: &Diagnostics) -> String {
     let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for problem in sink.iter().filter(|problem| problem.severity == Severity::Note) {
         // What has no place names its file.
@@ -25,9 +30,6 @@ pub fn by_kind(sink: &Diagnostics) -> String {
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), *kind));
     let mut text = String::new();
-    if !kinds.is_empty() {
-        text.push_str("notes, by kind (--notes shows where, `cargo xtask explain CODE` tells more):\n");
-    }
     for ((code, message), count) in kinds.iter().take(LISTED_MAX) {
         let _ = writeln!(text, "{count:5} x {code} {message}");
     }
@@ -39,7 +41,7 @@ pub fn by_kind(sink: &Diagnostics) -> String {
 
 /// How many of `units` can have a place in a table of this tomte: those in whose files there is no error, and that ask
 /// for nothing that PID 1 cannot do yet.
-pub fn fit_for_a_table(units: &[Unit], sink: &Diagnostics) -> usize {
+pub fn bakeable(units: &[Unit], sink: &Diagnostics) -> usize {
     let errors = sink.iter().filter(|problem| problem.severity == Severity::Error);
     let files: BTreeSet<&Path> =
         errors.filter_map(|problem| Some(problem.place.as_ref()?.file.as_path())).collect();
@@ -68,8 +70,8 @@ mod tests {
         write("u@.service", "[Service]\nExecStart=/bin/true\n");
         let mut sink = Diagnostics::default();
         let units = load(&[folder.path().to_owned()], &mut sink);
-        assert_eq!((units.len(), fit_for_a_table(&units, &sink)), (4, 2), "{}", sink.render(false));
-        let expected = "notes, by kind (--notes shows where, `cargo xtask explain CODE` tells more):\n    2 x T0018 a template that nobody uses\n    1 x T0206 StartLimitInterval=: ";
-        assert!(by_kind(&sink).starts_with(expected), "{}", by_kind(&sink));
+        assert_eq!((units.len(), bakeable(&units, &sink)), (4, 2), "{}", sink.render(false));
+        let expected = "    2 x T0018 a template that nobody uses\n    1 x T0206 StartLimitInterval=: ";
+        assert!(notes(&sink).starts_with(expected), "{}", notes(&sink));
     }
 }
