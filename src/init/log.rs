@@ -221,7 +221,7 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         }
         Log::NotCleaned(id) => {
             error(format_args!(
-                "{}: Some of what it left cannot be removed; its UID is not used again.",
+                "{}: Not all that it left can be removed; its UID is not used again.",
                 name(id)
             ));
         }
