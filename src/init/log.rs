@@ -220,10 +220,7 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
             error(format_args!("{}: No UID of the dynamic range is free and fit.", name(id)))
         }
         Log::NotCleaned(id) => {
-            error(format_args!(
-                "{}: Not all that it left can be removed; its UID is not used again.",
-                name(id)
-            ));
+            error(format_args!("{}: What it left cannot all be removed; its UID rests for good.", name(id)));
         }
         Log::BootFinished => info(format_args!("Startup finished.")),
         Log::ShuttingDown(power) => info(format_args!("{}.", end_in_words(power))),

@@ -74,13 +74,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::Groups => {
             has_groups(exec).then(|| "takes the group, and the supplementary groups instead of root's".into())
         }
-        Step::PrivateUsers => match exec.namespaces.users {
-            PrivateUsers::No => None,
-            PrivateUsers::Own => {
-                said("enters a user namespace in which all but root and its user are nobody")
-            }
-            PrivateUsers::Identity => said("enters a user namespace with the first 65536 users"),
-        },
+        Step::PrivateUsers => users(exec).map(str::to_owned),
         Step::BoundingSet => (exec.capability_bounding_set != u64::MAX)
             .then(|| format!("gives up for good all but {}", capabilities(exec.capability_bounding_set))),
         Step::Ids => (!exec.user.is_empty()).then(|| "becomes the user; root's capabilities end here".into()),
@@ -100,6 +94,14 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::CloseDescriptors => said("sees to it that only the three standard streams stay open"),
         Step::SignalMask => said("lets signals through"),
         Step::Exec => said("expands $, finds the program and becomes it"),
+    }
+}
+
+const fn users(exec: &Exec<'_>) -> Option<&'static str> {
+    match exec.namespaces.users {
+        PrivateUsers::No => None,
+        PrivateUsers::Own => Some("enters a user namespace in which all but root and its user are nobody"),
+        PrivateUsers::Identity => Some("enters a user namespace with the first 65536 users"),
     }
 }
 
