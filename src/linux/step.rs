@@ -94,7 +94,7 @@ const NAMES: &str = "\
     scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
     state-directory cache-directory logs-directory configuration-directory environment environment-file \
     keyring network namespace limits groups private-users bounding-set ids secure-bits \
-    ambient-capabilities working-directory no-new-privileges seccomp close-descriptors signal-mask exec";
+    ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
@@ -198,7 +198,7 @@ impl Step {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::{collections::HashSet, format, string::String};
 
     use super::*;
 
@@ -209,6 +209,20 @@ mod tests {
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
         assert_eq!(Step::from_index(41), None);
+    }
+
+    #[test]
+    fn a_step_is_called_as_it_is_here_or_more_fully() {
+        for step in Step::ALL {
+            let mut name = String::new();
+            for letter in format!("{step:?}").chars() {
+                if letter.is_uppercase() && !name.is_empty() {
+                    name.push('-');
+                }
+                name.push(letter.to_ascii_lowercase());
+            }
+            assert!(step.name().ends_with(&name), "{step:?} is called {}", step.name());
+        }
     }
 
     #[test]

@@ -188,7 +188,7 @@ fn standard_input_is_empty_and_a_missing_terminal_is_an_error() {
     }
     assert_eq!(run_script("cat; readlink /proc/self/fd/0", |_| ()).output.trim(), "/dev/null");
     let outcome = run_script("true", |plan| {
-        plan.stdio = Stdio { input: tomte::linux::plan::Input::Tty, output: Output::Null, ..plan.stdio };
+        plan.stdio = Stdio { input: Input::Tty, output: Output::Null, ..plan.stdio };
         plan.stdio.tty_path = "/dev/no-such-tty";
     });
     assert_eq!(outcome.code, Some(208));

@@ -6,7 +6,7 @@ use super::draft::{Cx, Draft};
 use crate::{
     diag::{Code, Diagnostic},
     read::{Assignment, Text},
-    values::{path, scalar, word, wrong},
+    values::{environment, path, scalar, word, wrong},
 };
 
 type Done = Result<(), Diagnostic>;
@@ -31,14 +31,9 @@ pub fn files(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
-/// Whether `name` can be a variable's.
-fn is_name(name: &str) -> bool {
-    let plain = |c: char| c == '_' || c.is_ascii_alphanumeric();
-    name.starts_with(|c: char| !c.is_ascii_digit()) && name.chars().all(plain)
-}
-
 fn bad_name(word: &Text) -> Diagnostic {
-    wrong(word, Code::Variable, format!("{:?} is no name of a variable", word.as_str()))
+    let message = format!("{:?} is no variable: letters, digits and _, no digit first", word.as_str());
+    wrong(word, Code::Variable, message)
 }
 
 /// `PassEnvironment=`: adds names, or takes all back.
@@ -49,7 +44,7 @@ pub fn pass(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     }
     for word in word::list(&a.value)? {
         let name = cx.specifiers.expand(&word)?;
-        match is_name(name.as_str()) {
+        match environment::is_name(name.as_str()) {
             true => names.push(name.as_str().to_owned()),
             false => return Err(bad_name(&word)),
         }
@@ -66,7 +61,7 @@ pub fn unset(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     for word in word::list(&a.value)? {
         let what = cx.specifiers.expand(&word)?;
         let name = what.as_str().split('=').next().unwrap_or_default();
-        match is_name(name) {
+        match environment::is_name(name) {
             true => list.push(what.as_str().to_owned()),
             false => return Err(bad_name(&word)),
         }
@@ -84,6 +79,10 @@ pub fn search_path(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let expanded = cx.specifiers.expand(&a.value)?;
     let mut at = 0;
     for directory in expanded.as_str().split(':') {
+        if directory.is_empty() {
+            at += 1;
+            continue;
+        }
         directories.push(path::absolute(&expanded.slice(at..at + directory.len()))?);
         at += directory.len() + 1;
     }

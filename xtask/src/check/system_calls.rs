@@ -29,7 +29,7 @@ pub fn switch(d: &mut Draft, a: &Assignment, of: impl FnOnce(&mut Policy) -> &mu
     Ok(())
 }
 
-/// `LockPersonality=`. No unit chooses another personality than the kernel's own.
+/// `LockPersonality=`: the kernel's own, unless `Personality=` says otherwise.
 pub fn lock_personality(d: &mut Draft, a: &Assignment) -> Done {
     policy(d).personality = scalar::boolean(&a.value)?.then_some(PER_LINUX);
     Ok(())

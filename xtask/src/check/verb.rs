@@ -9,12 +9,7 @@ use std::{
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::{
-    Image, beyond_as, folders,
-    known::KINDS,
-    load_for,
-    summary::{self, plural},
-};
+use super::{Image, beyond_as, folders, known::KINDS, load_for, notes};
 use crate::{
     bake::limits,
     diag::{Code, Diagnostic, Diagnostics, Severity},
@@ -70,35 +65,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&to_json(&units, &sink))?)?;
     } else {
-        tell(&units, &sink, args.notes);
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let least = if args.notes { Severity::Note } else { Severity::Warning };
+        let notes = if args.notes { String::new() } else { notes::by_kind(&sink) };
+        eprint!("{}{notes}{}", sink.at_least(least).render(color), summary(&units, &sink));
     }
     Ok(if sink.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// Says on stderr what was found.
-fn tell(units: &[Unit], sink: &Diagnostics, every_note: bool) {
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let least = if every_note { Severity::Note } else { Severity::Warning };
-    eprint!("{}", sink.at_least(least).render(color));
-    let notes = summary::notes(sink);
-    if !notes.is_empty() && !every_note {
-        eprint!(
-            "\nnotes, by kind (--notes shows their places, explain T0901 what is behind one):\n{notes}\n"
-        );
-    }
-    eprint!("{}", counts(units, sink));
-}
-
-/// There is no unit in what was given.
-fn nothing(args: &Args) -> Diagnostic {
-    let shown =
-        |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
-    let given = if args.paths.is_empty() { &args.rootfs } else { &args.paths };
-    let problem = Diagnostic::error(Code::NoUnits, format!("no unit files in {}", shown(given)));
-    match args.paths.iter().find(|path| folders::is_root(path)) {
-        Some(root) => problem.help(format!("for a whole image: --rootfs {}", root.display())),
-        None => problem,
-    }
 }
 
 /// How many units there are of each kind that there is, in the order of [`KINDS`].
@@ -110,7 +82,7 @@ fn kinds(units: &[Unit]) -> Vec<(&'static str, usize)> {
 const SEVERITIES: [Severity; 3] = [Severity::Error, Severity::Warning, Severity::Note];
 
 /// The last lines: what was checked, what was found, and where to read more about it.
-fn counts(units: &[Unit], sink: &Diagnostics) -> String {
+fn summary(units: &[Unit], sink: &Diagnostics) -> String {
     let counted =
         |(what, count): (&str, usize)| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let list = |counts: Vec<(&'static str, usize)>, none: &str| {
@@ -123,14 +95,26 @@ fn counts(units: &[Unit], sink: &Diagnostics) -> String {
         list(kinds(units), "no units"),
         list(severities.to_vec(), "nothing to say")
     );
-    let bakeable = summary::bakeable(units, sink);
-    if bakeable < units.len() {
-        text.push_str(&format!("this tomte can run {bakeable} of {}\n", plural(units.len(), "unit")));
-    }
     if let Some(problem) = sink.iter().find(|problem| problem.severity == Severity::Error) {
         text.push_str(&format!("more about a problem: cargo xtask explain CODE, such as {}\n", problem.code));
     }
+    if !units.is_empty() {
+        let fit = notes::fit_for_a_table(units, sink);
+        let fit = if fit == units.len() { "all".to_owned() } else { fit.to_string() };
+        text.push_str(&format!("this tomte can run {fit} of them\n"));
+    }
     text
+}
+
+/// There is no unit in what was given.
+fn nothing(args: &Args) -> Diagnostic {
+    let given = if args.paths.is_empty() { &args.rootfs } else { &args.paths };
+    let shown: Vec<String> = given.iter().map(|path| path.display().to_string()).collect();
+    let problem = Diagnostic::error(Code::NoUnits, format!("no unit files in {}", shown.join(" ")));
+    match args.paths.iter().find(|path| folders::is_root(path)) {
+        Some(root) => problem.help(format!("for a whole image: --rootfs {}", root.display())),
+        None => problem,
+    }
 }
 
 fn to_json(units: &[Unit], sink: &Diagnostics) -> Value {
@@ -170,19 +154,20 @@ mod tests {
     #[test]
     fn the_last_line_counts_units_by_kind_and_problems_by_severity() {
         let (units, mut sink) = some();
-        let last = counts(&units, &sink);
+        let last = summary(&units, &sink);
         assert!(
-            last.starts_with("checked ") && last.ends_with(" services, 1 target: nothing to say\n"),
+            last.starts_with("checked ")
+                && last.ends_with(" services, 1 target: nothing to say\nthis tomte can run all of them\n"),
             "{last}"
         );
-        assert_eq!(counts(&[], &sink), "checked no units: nothing to say\n");
+        assert_eq!(summary(&[], &sink), "checked no units: nothing to say\n");
         sink.push(Diagnostic::note(Code::Masked, "a"));
         sink.push(Diagnostic::note(Code::Masked, "b"));
-        assert_eq!(counts(&[], &sink), "checked no units: 2 notes\n");
+        assert_eq!(summary(&[], &sink), "checked no units: 2 notes\n");
         sink.push(Diagnostic::error(Code::Word, "c"));
         let expected = "checked no units: 1 error, 2 notes\n\
             more about a problem: cargo xtask explain CODE, such as T0101\n";
-        assert_eq!(counts(&[], &sink), expected);
+        assert_eq!(summary(&[], &sink), expected);
     }
 
     #[test]

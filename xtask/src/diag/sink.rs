@@ -72,6 +72,18 @@ impl Diagnostics {
         self.counts.get(&severity).copied().unwrap_or(0)
     }
 
+    /// Those that are at least as bad as `severity`.
+    pub fn at_least(&self, severity: Severity) -> Self {
+        let mut worst = Self { sources: self.sources.clone(), ..Self::default() };
+        let bad_enough = |other: &Severity| *other <= severity;
+        worst.list = self.iter().filter(|problem| bad_enough(&problem.severity)).cloned().collect();
+        worst.counts =
+            self.counts.iter().filter(|(other, _)| bad_enough(other)).map(|(one, n)| (*one, *n)).collect();
+        let by_file = self.by_file.iter().filter(|((_, other), _)| bad_enough(other));
+        worst.by_file = by_file.map(|(key, count)| (key.clone(), *count)).collect();
+        worst
+    }
+
     /// A note for every file that had too many problems.
     fn not_shown(&self) -> Vec<Diagnostic> {
         let mut files: Vec<_> =
@@ -88,18 +100,6 @@ impl Diagnostics {
     /// All that were kept, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
-    }
-
-    /// Those that are at least as bad as `severity`.
-    pub fn at_least(&self, severity: Severity) -> Self {
-        let mut worst = Self { sources: self.sources.clone(), ..Self::default() };
-        let bad_enough = |other: &Severity| *other <= severity;
-        worst.list = self.iter().filter(|problem| bad_enough(&problem.severity)).cloned().collect();
-        worst.counts =
-            self.counts.iter().filter(|(other, _)| bad_enough(other)).map(|(one, n)| (*one, *n)).collect();
-        let by_file = self.by_file.iter().filter(|((_, other), _)| bad_enough(other));
-        worst.by_file = by_file.map(|(key, count)| (key.clone(), *count)).collect();
-        worst
     }
 
     /// The text for people, each problem followed by an empty line.

@@ -1,6 +1,7 @@
 use std::{fs, path::Path};
 
 use super::{step::Step, *};
+use crate::{diag::Diagnostic, model::Place};
 
 const STEPS: &str = "Steps";
 
@@ -72,7 +73,7 @@ fn what_differs_from_the_defaults_is_said_in_systemds_words() {
 fn text_and_json_say_the_same() {
     let explanation = explained("app", "[Service]\nExecStart=/bin/true\n").unwrap();
     let (text, json) = (explanation.to_text(), explanation.to_json());
-    assert!(text.contains("\n[Commands]\n  ExecStart           /bin/true   # "), "{text}");
+    assert!(text.contains("\n[Commands]\n  ExecStart            /bin/true   # "), "{text}");
     assert!(text.contains("b/units/app.service:2\n"), "{text}");
     assert_eq!(json["Commands"]["ExecStart"], json!(["/bin/true"]));
     assert!(json["Origins"]["Commands"]["ExecStart"][0].as_str().unwrap().ends_with("app.service:2"));
@@ -176,17 +177,19 @@ fn each_value_says_the_lines_that_make_it_or_what_implies_it() {
 
 #[test]
 fn what_has_no_effect_and_what_cannot_be_done_yet_is_said_with_the_reason() {
-    let file = "[Unit]\nDocumentation=man:a(8)\n[Service]\nExecStart=/bin/true\nStandardOutput=file:/x\n";
+    let file = "[Unit]\nDocumentation=man:a(8)\n[Service]\nExecStart=/bin/true\n";
     let explanation = explained("app", file).unwrap();
     let inert = values(&explanation, "Without effect here", "Documentation");
     assert!(
         inert[0].starts_with("man:a(8)   # ") && inert[0].contains("app.service:2: for people"),
         "{inert:?}"
     );
-    let later = values(&explanation, "Not done yet", "T0901");
-    assert!(
-        later[0].starts_with("StandardOutput=\"file:/x\" is not supported by this tomte; bake refuses it")
-    );
+    let problem = Diagnostic::error(Code::NotYet, "Moon= is not supported by this tomte");
+    let place = Place { file: "app.service".into(), line: 4, column: 1 };
+    let mut unit = crate::testing::service("app.service", |_| {});
+    unit.later.push(problem.at(place));
+    let expected = "Moon= is not supported by this tomte; bake refuses it   # app.service:4";
+    assert_eq!(origins::later(&unit), [("T0901".to_owned(), vec![expected.to_owned()])]);
 }
 
 #[test]

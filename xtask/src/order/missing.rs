@@ -57,6 +57,7 @@ impl Missing {
 const fn weight(relation: Relation, fate: Fate, slip: bool) -> Option<Severity> {
     match (relation, fate) {
         (Relation::After | Relation::Before, Fate::Shutdown | Fate::Done(_)) => None,
+        (Relation::Conflicts, _) => None, // nothing to be kept apart from
         (Relation::After | Relation::Before, Fate::Unknown) if slip => Some(Severity::Warning),
         (Relation::After | Relation::Before, _) | (Relation::Requires | Relation::BindsTo, Fate::Done(_)) => {
             Some(Severity::Note)

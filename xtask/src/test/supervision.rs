@@ -5,13 +5,13 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    host::{has_line, run_board},
+    host::{has_line, run_board, run_units},
     servant,
 };
 use crate::{build, host::copy_folder};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 12] = [
+const ENDS: [(&str, &str, &str, &str); 17] = [
     ("ready", "active", "running", "success"),
     ("unready", "failed", "failed", "protocol"),
     ("forged", "failed", "failed", "timeout"),
@@ -24,10 +24,15 @@ const ENDS: [(&str, &str, &str, &str); 12] = [
     ("limited", "failed", "failed", "timeout"),
     ("idler", "active", "running", "success"),
     ("named", "active", "running", "success"),
+    ("failing", "failed", "failed", "exit-code"),
+    ("told", "inactive", "dead", "success"),
+    ("guest", "inactive", "dead", "success"),
+    ("rival", "active", "running", "success"),
+    ("loser", "inactive", "dead", "success"),
 ];
 
 /// Pieces of lines that have to be there.
-const LINES: [&[&str]; 13] = [
+const LINES: [&[&str]; 18] = [
     &["     Status: \"Serving\""],
     &["servant passed the barrier"],
     &["forged.service: Process ", "may not speak for it"],
@@ -37,6 +42,11 @@ const LINES: [&[&str]; 13] = [
     &["servant SERVICE_RESULT=watchdog"],
     &["servant EXIT_CODE=killed"],
     &["servant EXIT_STATUS=ABRT"],
+    &["servant MONITOR_UNIT=failing.service"],
+    &["servant MONITOR_SERVICE_RESULT=exit-code"],
+    &["servant MONITOR_EXIT_STATUS=9"],
+    &["Started loser.service"],
+    &["Stopped guest.service"],
     &["limited.service: Service reached runtime time limit."],
     &["Reloaded reloader.service"],
     &["     Status: \"Reloaded\""],
@@ -69,4 +79,11 @@ pub fn run(words: &[&str]) -> Result<()> {
     let result = if words.is_empty() { "exit-code" } else { "success" };
     ensure!(guessed.result.as_deref() == Some(result), "{guessed:?}");
     Ok(())
+}
+
+/// `tests/host/final`: a unit that has done its work ends the machine, and a container exits as it says.
+pub fn last() -> Result<()> {
+    let (finished, _) = run_units("tests/host/final", &[])?;
+    has_line(&finished, &["last.service: The machine ends"])?;
+    has_line(&finished, &["PID 1 exited with status 7"])
 }

@@ -2,8 +2,6 @@
 //! places and gives the value or a diagnostic that points at the offending characters. They know no key by name; the
 //! caller puts the key in front of the message.
 
-#![cfg_attr(not(test), allow(dead_code, unused_imports, reason = "the handlers of some come after them"))]
-
 pub mod address;
 pub mod calendar;
 pub mod capability;

@@ -44,11 +44,6 @@ pub fn number(text: &Text) -> Result<u32, Diagnostic> {
     })
 }
 
-/// A boolean, or nothing: `None`, the default of the kernel or of something else.
-pub fn tristate(text: &Text) -> Result<Option<bool>, Diagnostic> {
-    if text.is_empty() { Ok(None) } else { boolean(text).map(Some) }
-}
-
 /// A share among neighbours, 1 to 10000 (cgroup-v2, "Weights").
 pub fn weight(text: &Text) -> Result<u64, Diagnostic> {
     let weight = decimal(text.as_str()).filter(|weight| (1..=10_000).contains(weight));
@@ -95,12 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_a_third_boolean_and_weights_have_bounds() {
-        for (word, value) in
-            [("", Some(None)), ("yes", Some(Some(true))), ("0", Some(Some(false))), ("x", None)]
-        {
-            assert_eq!(tristate(&text(word)).ok(), value, "{word}");
-        }
+    fn weights_have_bounds() {
         for (word, value) in
             [("1", Some(1)), ("10000", Some(10_000)), ("0", None), ("10001", None), ("idle", None)]
         {

@@ -120,6 +120,7 @@ fn the_other_lists_are_read_as_systemd_reads_them() {
     assert_eq!(open("SystemCallArchitectures=native\nSystemCallArchitectures="), None);
     assert_eq!(policy("RestrictNamespaces=net mnt").namespaces, Some(0x4002_0000));
     assert_eq!(policy("LockPersonality=yes\nMemoryDenyWriteExecute=yes").personality, Some(0));
+    assert_eq!(policy("LockPersonality=yes\nPersonality=x86").personality, Some(8));
     let log = policy("SystemCallLog=~read").log.expect("a list");
     assert!(!log.allow && log.calls.len() == 1);
 }

@@ -300,7 +300,7 @@ fn log(value: &str, option: &Text, unit: &mut UnitText) {
                     Some(("prio" | "priority", priority)) => {
                         let (facility, level) = priority.split_once('.').unwrap_or((priority, "info"));
                         unit.service("SyslogFacility", unit::text(facility));
-                        unit.service("SyslogLevel", unit::text(level));
+                        unit.service("SyslogLevel", unit::text(current_level(level)));
                     }
                     Some(("tag" | "ident", tag)) => unit.service("SyslogIdentifier", unit::text(tag)),
                     Some(_) | None => {
@@ -368,4 +368,14 @@ fn seconds(value: Option<&str>) -> Option<&str> {
 fn pid_file(path: &str) -> String {
     let end = if path.ends_with(".pid") || path.starts_with('/') { "" } else { ".pid" };
     if path.starts_with('/') { unit::run_path(path) } else { format!("/run/{path}{end}") }
+}
+
+/// syslog.conf(5)'s old names of levels in those of today.
+fn current_level(level: &str) -> &str {
+    match level {
+        "panic" => "emerg",
+        "error" => "err",
+        "warn" => "warning",
+        other => other,
+    }
 }

@@ -1,4 +1,4 @@
-//! What a run of `check` comes to, in a few lines: which notes there are and how many units a table could have.
+//! What the notes of a run of `check` come to, in a few lines.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,13 +14,8 @@ use crate::{
 /// Kinds of notes that are listed.
 const LISTED_MAX: usize = 25;
 
-/// `1 unit`, `2 units`.
-pub fn plural(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
 /// The notes, each kind once with its number, the most frequent first; empty if there are none.
-pub fn notes(sink: &Diagnostics) -> String {
+pub fn by_kind(sink: &Diagnostics) -> String {
     let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for problem in sink.iter().filter(|problem| problem.severity == Severity::Note) {
         // What has no place names its file.
@@ -30,6 +25,9 @@ pub fn notes(sink: &Diagnostics) -> String {
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), *kind));
     let mut text = String::new();
+    if !kinds.is_empty() {
+        text.push_str("notes, by kind (--notes shows where, `cargo xtask explain CODE` tells more):\n");
+    }
     for ((code, message), count) in kinds.iter().take(LISTED_MAX) {
         let _ = writeln!(text, "{count:5} x {code} {message}");
     }
@@ -41,7 +39,7 @@ pub fn notes(sink: &Diagnostics) -> String {
 
 /// How many of `units` can have a place in a table of this tomte: those in whose files there is no error, and that ask
 /// for nothing that PID 1 cannot do yet.
-pub fn bakeable(units: &[Unit], sink: &Diagnostics) -> usize {
+pub fn fit_for_a_table(units: &[Unit], sink: &Diagnostics) -> usize {
     let errors = sink.iter().filter(|problem| problem.severity == Severity::Error);
     let files: BTreeSet<&Path> =
         errors.filter_map(|problem| Some(problem.place.as_ref()?.file.as_path())).collect();
@@ -56,7 +54,10 @@ pub fn bakeable(units: &[Unit], sink: &Diagnostics) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::load;
+    use crate::{
+        check::load,
+        diag::{Code, Diagnostic},
+    };
 
     #[test]
     fn notes_are_counted_by_kind_and_units_by_what_becomes_of_them() {
@@ -65,13 +66,14 @@ mod tests {
         write("a.service", "[Service]\nExecStart=/bin/true\n");
         write("b.service", "[Unit]\nStartLimitInterval=5\n[Service]\nExecStart=/bin/true\nOpenFile=/x\n");
         write("c.service", "[Service]\nExecStart=/bin/true\nRestart=sometimes\n");
-        write("d.service", "[Service]\nExecStart=/bin/true\nStandardOutput=file:/x\n");
+        write("d.service", "[Service]\nExecStart=/bin/true\n");
         write("t@.service", "[Service]\nExecStart=/bin/true\n");
         write("u@.service", "[Service]\nExecStart=/bin/true\n");
         let mut sink = Diagnostics::default();
-        let units = load(&[folder.path().to_owned()], &mut sink);
-        assert_eq!((units.len(), bakeable(&units, &sink)), (4, 2), "{}", sink.render(false));
-        let expected = "    2 x T0018 a template that nobody uses\n    1 x T0206 StartLimitInterval=: ";
-        assert!(notes(&sink).starts_with(expected), "{}", notes(&sink));
+        let mut units = load(&[folder.path().to_owned()], &mut sink);
+        units[3].later.push(Diagnostic::error(Code::NotYet, "Moon= is not supported by this tomte"));
+        assert_eq!((units.len(), fit_for_a_table(&units, &sink)), (4, 2), "{}", sink.render(false));
+        let expected = "notes, by kind (--notes shows where, `cargo xtask explain CODE` tells more):\n    2 x T0018 a template that nobody uses\n    1 x T0206 StartLimitInterval=: ";
+        assert!(by_kind(&sink).starts_with(expected), "{}", by_kind(&sink));
     }
 }
