@@ -89,6 +89,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),
         architecture: Some(board.arch()),
+        hostname: Some(board.config.hostname.clone()),
         dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);

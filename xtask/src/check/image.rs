@@ -41,6 +41,8 @@ pub struct Image {
     pub instances: Vec<String>,
     /// What its programs are made for, if that is known.
     pub architecture: Option<Arch>,
+    /// The host name that the board sets, if it is known.
+    pub hostname: Option<String>,
     /// Numbers that are given to dynamic users.
     pub dynamic: UidRange,
 }
@@ -54,6 +56,7 @@ impl Default for Image {
             lack: Severity::default(),
             instances: Vec::new(),
             architecture: None,
+            hostname: None,
             dynamic: UidRange::DYNAMIC,
         }
     }
@@ -70,15 +73,17 @@ impl Image {
     /// What specifiers may stand for: nothing if the image is not known. Root's shell is as systemd's user-util.c,
     /// `default_root_shell`, has it: bash where there is one.
     pub fn facts(&self) -> Facts {
+        let known =
+            Facts { architecture: self.architecture, hostname: self.hostname.clone(), ..Facts::default() };
         if self.roots.is_empty() {
-            return Facts { architecture: self.architecture, ..Facts::default() };
+            return known;
         }
         let shell = if self.resolve("/bin/bash").is_some() { "/bin/bash" } else { "/bin/sh" };
         let text = self.read("/etc/os-release").or_else(|| self.read("/usr/lib/os-release"));
         Facts {
             root_shell: Some(shell.to_owned()),
             os_release: Some(os_release(&text.unwrap_or_default())),
-            architecture: self.architecture,
+            ..known
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Facts {
     pub os_release: Option<BTreeMap<String, String>>,
     /// What the programs are made for.
     pub architecture: Option<Arch>,
+    /// The host name that the board sets.
+    pub hostname: Option<String>,
 }
 
 impl Specifiers {
@@ -99,7 +101,8 @@ impl Specifiers {
             }
             'b' => return Err("is the boot ID, known only when the machine runs"),
             'm' => return Err("is the machine ID, known only when the machine runs"),
-            'H' | 'l' | 'q' => return Err("is the host name, known only when the machine runs"),
+            'H' | 'q' => self.hostname()?.to_owned(),
+            'l' => self.hostname()?.split('.').next().unwrap_or_default().to_owned(),
             'v' => return Err("is the kernel's release, known only when the machine runs"),
             'a' => self.architecture().ok_or("is the architecture, which is known only with the board")?,
             'A' => self.os_release("IMAGE_VERSION")?,
@@ -112,6 +115,13 @@ impl Specifiers {
             'y' | 'Y' => return Err("is the unit file's path, which does not exist on the target"),
             _ => return Err(NO_SPECIFIER),
         })
+    }
+
+    /// What the board calls the machine. That somebody calls it otherwise while it runs is not seen, as in systemd,
+    /// which looks when it loads the unit.
+    fn hostname(&self) -> Result<&str, &'static str> {
+        let name = self.image.hostname.as_deref().filter(|name| !name.is_empty());
+        name.ok_or("is the host name, which is known only with a board that sets it (hostname in board.toml)")
     }
 
     /// systemd's word for the architecture (architecture.c).
@@ -169,6 +179,7 @@ mod tests {
             root_shell: Some("/bin/sh".into()),
             os_release: Some(os_release),
             architecture: Some(Arch::Aarch64),
+            hostname: Some("box.example".into()),
         };
         let specifiers = Specifiers { unit, image: Arc::new(image) };
         specifiers
@@ -187,6 +198,7 @@ mod tests {
             ("%i", r"dev-a\x2db"),
             ("%I %f", "dev/a-b /dev/a-b"),
             ("%t %S %C %L %E %D %T %V", "/run /var/lib /var/cache /var/log /etc /usr/share /tmp /var/tmp"),
+            ("%H %q %l", "box.example box.example box"),
             ("%u %U %g %G %h %s", "root 0 root 0 /root /bin/sh"),
             ("%d/key", r"/run/credentials/foo-bar@dev-a\x2db.service/key"),
             ("%a %o %w %B[%A%M%W]", "arm64 tomteos 2.5 a b[]"),
@@ -202,16 +214,16 @@ mod tests {
     fn what_only_the_image_knows_is_refused_without_it() {
         let unit = UnitName::new("a.service").expect("a name");
         let specifiers = Specifiers { unit, image: Arc::default() };
-        for letter in "saABMowW".chars() {
+        for letter in "saABMowWHlq".chars() {
             let problem = specifiers.expand(&text(&format!("%{letter}"))).expect_err("refused");
             assert_eq!(problem.code, Code::RunTimeSpecifier, "{problem:?}");
-            assert!(problem.message.contains("known only with the"), "{problem:?}");
+            assert!(problem.message.contains("known only with "), "{problem:?}");
         }
     }
 
     #[test]
     fn unknown_and_boot_time_specifiers_are_refused_by_name() {
-        for letter in "bvHmlqcrRyYZkx0".chars() {
+        for letter in "bvmcrRyYZkx0".chars() {
             let problem = expand("a.service", &format!("x%{letter}")).expect_err("refused");
             assert!(problem.starts_with(&format!("%{letter} is ")), "{problem}");
         }
