@@ -64,6 +64,8 @@ const fn weight(relation: Relation, fate: Fate, slip: bool) -> Option<Severity> 
         }
         (Relation::Requires | Relation::BindsTo, Fate::Device) => Some(Severity::Warning),
         (Relation::Requires | Relation::BindsTo | Relation::Requisite, _) => Some(Severity::Error),
+        // systemd passes it over without a word (systemd.unit(5), Wants=); a slip of the pen is worth more than a note.
+        (Relation::Wants, Fate::Unknown) if !slip => Some(Severity::Note),
         (_, Fate::Unknown | Fate::Shutdown) => Some(Severity::Warning),
         (_, Fate::Done(_) | Fate::Foreign(_) | Fate::Device | Fate::Kind(_)) => Some(Severity::Note),
     }

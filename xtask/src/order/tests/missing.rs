@@ -26,7 +26,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
     (
         "Wants",
         "bcd.service",
-        &["units/a.service:2: Warning: Wants=bcd.service: no such unit in this image; dropped"],
+        &["units/a.service:2: Note: Wants=bcd.service: no such unit in this image; dropped"],
     ),
     (
         "Wants",
