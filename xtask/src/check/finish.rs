@@ -261,6 +261,14 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
 /// What other settings ask of the filter of system calls, and what it asks of them (exec-invoke.c,
 /// `seccomp_allows_drop_privileges`).
 fn system_calls(exec: &mut Exec, cx: &mut Cx) {
+    let protect = exec.protect;
+    let policy = &mut exec.system_calls;
+    policy.raw_io = protect.devices;
+    policy.tunables = protect.kernel_tunables;
+    policy.modules = protect.kernel_modules;
+    policy.kernel_logs = protect.kernel_logs;
+    policy.clock = protect.clock;
+    policy.hostname = protect.hostname;
     if let Some(locked) = &mut exec.system_calls.personality {
         *locked = exec.scheduling.personality.unwrap_or(*locked);
     }

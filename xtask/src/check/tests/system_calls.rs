@@ -148,3 +148,19 @@ fn without_realtime_there_is_no_realtime_priority_either() {
     assert_eq!(limit("RestrictRealtime=yes\nLimitRTPRIO=5"), Some(5));
     assert_eq!(limit("RestrictRealtime=no"), None);
 }
+
+#[test]
+fn protections_have_their_share_in_the_filter() {
+    let none = Policy::default();
+    for (directive, policy_with_it) in [
+        ("PrivateDevices", Policy { raw_io: true, ..none.clone() }),
+        ("ProtectKernelTunables", Policy { tunables: true, ..none.clone() }),
+        ("ProtectKernelModules", Policy { modules: true, ..none.clone() }),
+        ("ProtectKernelLogs", Policy { kernel_logs: true, ..none.clone() }),
+        ("ProtectClock", Policy { clock: true, ..none.clone() }),
+        ("ProtectHostname", Policy { hostname: true, ..none.clone() }),
+    ] {
+        assert_eq!(policy(&format!("{directive}=yes")), policy_with_it, "{directive}");
+        assert_eq!(policy(&format!("{directive}=no")), none, "{directive}");
+    }
+}
