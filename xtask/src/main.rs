@@ -3,8 +3,11 @@
 //! | module | owns |
 //! | --- | --- |
 //! | `read` | the unit-file grammar and board.toml: raw values, each with file, line and column |
-//! | `check` | typed values and the checks; every diagnostic |
+//! | `values`, `model` | typed values; units made of them |
+//! | `check` | what each directive means, and the checks |
+//! | `diag` | problems, their codes, and how they are shown |
 //! | `order` | names to ids, the graph, cycles |
+//! | `mounts`, `seccomp` | what a unit sees of the file system, and which system calls it may make |
 //! | `bake` | the table and `uids.lock` |
 //! | `build` | the target binary |
 //! | `import` | what other inits read, as unit files |
