@@ -43,18 +43,8 @@ impl Supervisor<'_> {
     /// A child that could not use its number has ended: another takes its place, if the service is still to run.
     fn unfit_main_exited(&mut self, id: UnitId, service: &Service<'_>, again: bool) {
         let record = self.at(id);
-        let wanted = match record.state {
-            State::Command { kind, .. } => matches!(kind, CommandKind::Start | CommandKind::StartPost),
-            State::Running | State::Reloading { .. } => true,
-            State::Dead
-            | State::Failed
-            | State::Exited
-            | State::Kill { .. }
-            | State::Clean { .. }
-            | State::AutoRestart { .. }
-            | State::RestartDue
-            | State::Active => false,
-        };
+        let starts = matches!(record.state.command(), Some(CommandKind::Start | CommandKind::StartPost));
+        let wanted = starts || record.state.is_running();
         record.main = if wanted && again { Process::Wanted } else { Process::None };
         if wanted && !again {
             record.notes.add(Note::NoUidLeft);

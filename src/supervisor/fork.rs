@@ -126,7 +126,7 @@ impl Supervisor<'_> {
         status: ExitStatus,
     ) -> bool {
         let record = self.at(id);
-        let up = matches!(record.state, State::Running | State::Reloading { .. })
+        let up = record.state.is_running()
             || record.state.is_command(CommandKind::StartPost)
             || record.state.is_command(CommandKind::Reload);
         let asks = up && has_pid_file(service) && record.populated;

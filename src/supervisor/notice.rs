@@ -173,38 +173,12 @@ impl Supervisor<'_> {
 }
 
 /// Whether a service in `state` may say that its main process is another one.
-fn may_name_another(state: State) -> bool {
-    match state {
-        State::Command { kind, .. } => match kind {
-            CommandKind::Start | CommandKind::StartPost | CommandKind::Reload => true,
-            CommandKind::Condition | CommandKind::StartPre | CommandKind::Stop | CommandKind::StopPost => {
-                false
-            }
-        },
-        State::Running | State::Reloading { .. } => true,
-        State::Dead
-        | State::Failed
-        | State::Exited
-        | State::Kill { .. }
-        | State::Clean { .. }
-        | State::AutoRestart { .. }
-        | State::RestartDue
-        | State::Active => false,
-    }
+const fn may_name_another(state: State) -> bool {
+    state.is_running()
+        || matches!(state.command(), Some(CommandKind::Start | CommandKind::StartPost | CommandKind::Reload))
 }
 
 /// Whether silence counts in `state`.
 const fn is_watched(state: State) -> bool {
-    match state {
-        State::Command { kind, .. } => matches!(kind, CommandKind::StartPost | CommandKind::Reload),
-        State::Running | State::Reloading { .. } => true,
-        State::Dead
-        | State::Failed
-        | State::Exited
-        | State::Kill { .. }
-        | State::Clean { .. }
-        | State::AutoRestart { .. }
-        | State::RestartDue
-        | State::Active => false,
-    }
+    state.is_running() || matches!(state.command(), Some(CommandKind::StartPost | CommandKind::Reload))
 }

@@ -117,19 +117,7 @@ impl Supervisor<'_> {
         let runtime_at = self.runtime_end(service);
         let record = self.at(id);
         record.note_result(result);
-        let rising = match record.state {
-            State::Command { kind, .. } => kind != CommandKind::Reload,
-            State::Dead
-            | State::Failed
-            | State::Running
-            | State::Reloading { .. }
-            | State::Exited
-            | State::Kill { .. }
-            | State::Clean { .. }
-            | State::AutoRestart { .. }
-            | State::RestartDue
-            | State::Active => false,
-        };
+        let rising = record.state.command().is_some_and(|kind| kind != CommandKind::Reload);
         let unknown = !record.main_known || service.exit_with_last;
         if record.main.is_taken() || (unknown && record.populated) {
             record.state = State::Running;

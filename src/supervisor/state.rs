@@ -218,9 +218,19 @@ impl State {
         self
     }
 
+    /// Which commands run, if that is the state.
+    pub(super) const fn command(self) -> Option<CommandKind> {
+        if let Self::Command { kind, .. } = self { Some(kind) } else { None }
+    }
+
     /// Whether commands of `kind` run.
     pub(super) fn is_command(self, kind: CommandKind) -> bool {
-        matches!(self, Self::Command { kind: its, .. } if its == kind)
+        self.command() == Some(kind)
+    }
+
+    /// Whether the service is up with a process of its own, reloading or not.
+    pub(super) const fn is_running(self) -> bool {
+        matches!(self, Self::Running | Self::Reloading { .. })
     }
 
     /// Whether the unit is down and stays so.
