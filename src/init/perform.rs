@@ -84,9 +84,9 @@ impl Kernel {
         let place = self.processes.free_place().ok_or(no_process(Errno::AGAIN))?;
 
         let board = self.table.board();
-        let parts = Parts::new(service, spawn);
+        let parts = Parts::new(&service.exec, spawn);
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
-        let extra = parts.extra(service, spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
+        let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
         let tmp_token = self.tmp_token(spawn.unit);
         let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);

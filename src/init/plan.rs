@@ -15,15 +15,17 @@ use crate::{
         },
         signals,
     },
-    supervisor::{Outcome, Pid, Slot, Spawn},
+    supervisor::{Outcome, Pid, Spawn},
     table::{
         Board, Command, Content, Directories, DirectoryKind, Exec, LoginEnvironment, Micros, Mount,
-        Namespaces, NotifyAccess, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Service, Stdin,
-        Stdout, Unit,
+        Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
 };
+
+const _: () =
+    assert!(MOUNTS_MAX <= crate::linux::child::MOUNTS_MAX, "a table's mounts are no more than a child makes");
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
@@ -47,8 +49,7 @@ pub(super) struct Parts<'t> {
 
 impl<'t> Parts<'t> {
     #[inline(never)] // a frame of its own
-    pub(super) fn new(service: &Service<'t>, spawn: &Spawn) -> Self {
-        let exec = &service.exec;
+    pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn) -> Self {
         let mut parts = Self {
             directories: Vec::new(),
             rlimits: Vec::new(),
@@ -71,7 +72,7 @@ impl<'t> Parts<'t> {
         if let Some(Pid(pid)) = spawn.main_pid {
             let _ = write!(parts.main_pid, "{}", u64::from(pid));
         }
-        if let Some(Micros(span)) = watched(service, spawn) {
+        if let Some(Micros(span)) = spawn.watchdog {
             let _ = write!(parts.watchdog, "{span}");
         }
         parts.exit_status = status_of(spawn.outcome);
@@ -82,7 +83,6 @@ impl<'t> Parts<'t> {
     /// Variables about this start.
     pub(super) fn extra<'a>(
         &'a self,
-        service: &Service<'_>,
         spawn: &Spawn,
         monitored_unit: &'a str,
     ) -> Vec<(&'static str, &'a str), EXTRA_MAX> {
@@ -93,12 +93,7 @@ impl<'t> Parts<'t> {
         if !self.main_pid.is_empty() {
             add("MAINPID", self.main_pid.as_str());
         }
-        let heard = match service.notify_access {
-            NotifyAccess::None => false,
-            NotifyAccess::Main => spawn.slot == Slot::Main,
-            NotifyAccess::Exec | NotifyAccess::All => true,
-        };
-        if heard {
+        if spawn.heard {
             add("NOTIFY_SOCKET", NOTIFY_PATH);
         }
         if !self.watchdog.is_empty() {
@@ -219,12 +214,6 @@ fn environment<'a>(exec: &Exec<'a>) -> Environment<'a> {
         },
         ..Environment::default()
     }
-}
-
-/// How long the process may be silent, if that counts.
-fn watched(service: &Service<'_>, spawn: &Spawn) -> Option<Micros> {
-    let watched = spawn.slot == Slot::Main && service.watchdog != Micros::ZERO;
-    Some(service.watchdog).filter(|span| watched && *span != Micros::FOREVER)
 }
 
 /// An exit code as a number, a signal by its name.

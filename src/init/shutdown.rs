@@ -9,6 +9,7 @@ use crate::{
         raw::process::{Forked, exit, fork},
         signals,
     },
+    table::limits::PATH_BYTES_MAX,
     wire::Power,
 };
 
@@ -117,7 +118,7 @@ fn unmount_all() {
         let mut left = false;
         // Later mounts may lie on earlier ones.
         for line in text.rsplit(|byte| *byte == b'\n') {
-            let mut path = [0; 4096];
+            let mut path = [0; PATH_BYTES_MAX];
             let Some((path, _)) = mountinfo::parse(line, &mut path) else { continue };
             if KEPT.contains(&path.to_bytes()) || is_below_kernel_trees(path.to_bytes()) {
                 continue;

@@ -14,6 +14,11 @@ use super::{boot, glob, path::PathBuffer, raw::clock, tree::each_entry};
 /// What a look may take: as long as a service may take to start.
 const SECONDS_MAX: u32 = 90;
 
+/// The kernel's command line: COMMAND_LINE_SIZE of most architectures.
+const COMMAND_LINE_BYTES_MAX: usize = 4096;
+/// The names of all cgroup controllers: a dozen short words.
+const CONTROLLERS_BYTES_MAX: usize = 1024;
+
 /// Sees to it that this process ends if it gets no answer.
 pub fn give_up_in_time() {
     let _ = clock::alarm(SECONDS_MAX); // cannot fail with this timer and value
@@ -91,7 +96,7 @@ pub fn glob_exists(pattern: &str) -> Result<bool, Errno> {
 /// # Errors
 /// Of reading /proc/cmdline.
 pub fn is_on_command_line(word: &str) -> Result<bool, Errno> {
-    let mut buffer = [0; 4096]; // COMMAND_LINE_SIZE of most architectures
+    let mut buffer = [0; COMMAND_LINE_BYTES_MAX];
     let line = boot::read_file(c"/proc/cmdline", &mut buffer)?;
     Ok(words(line).any(|other| {
         let rest = other.strip_prefix(word.as_bytes());
@@ -105,7 +110,7 @@ pub fn is_on_command_line(word: &str) -> Result<bool, Errno> {
 /// # Errors
 /// Of reading the list, unless there is none.
 pub fn has_controllers(wanted: &str) -> Result<bool, Errno> {
-    let mut buffer = [0; 1024];
+    let mut buffer = [0; CONTROLLERS_BYTES_MAX];
     let list = match boot::read_file(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer) {
         Ok(list) => list,
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(wanted == "v1"),

@@ -217,6 +217,10 @@ pub struct Spawn {
     pub fresh: bool,
     /// `$MAINPID`.
     pub main_pid: Option<Pid>,
+    /// Whether it may speak for the unit: `$NOTIFY_SOCKET`.
+    pub heard: bool,
+    /// How long it may be silent, if that counts: `$WATCHDOG_USEC`.
+    pub watchdog: Option<Micros>,
     /// The unit for whose end this one was started: `$MONITOR_UNIT`, `$MONITOR_SERVICE_RESULT` and so on.
     pub monitor: Option<(UnitId, Outcome)>,
     /// `$SERVICE_RESULT`, `$EXIT_CODE`, `$EXIT_STATUS` for `ExecStop=` and `ExecStopPost=`.

@@ -8,7 +8,7 @@ use super::{
     unit::{Announced, Note, Record},
 };
 use crate::{
-    table::{CommandKind, Micros, Service, ServiceType, StartLimit, Unit, UnitAction, UnitId},
+    table::{CommandKind, Micros, NotifyAccess, Service, ServiceType, StartLimit, Unit, UnitAction, UnitId},
     wire::{Failure, ServiceResult},
 };
 
@@ -178,7 +178,7 @@ impl Supervisor<'_> {
         match self.take_numbers(id, &service.exec) {
             Numbers::Held { uid, gid, fresh } => {
                 self.begin_probe(id, &service.exec, slot);
-                Due::Act(Action::Spawn(self.spawn(id, slot, uid, gid, fresh)))
+                Due::Act(Action::Spawn(self.spawn(id, service, slot, (uid, gid, fresh))))
             }
             Numbers::Wait => Due::Nothing,
             Numbers::NoneLeft => {
@@ -189,7 +189,13 @@ impl Supervisor<'_> {
         }
     }
 
-    fn spawn(&mut self, id: UnitId, slot: Slot, uid: Option<u32>, gid: Option<u32>, fresh: bool) -> Spawn {
+    fn spawn(
+        &mut self,
+        id: UnitId,
+        service: &Service<'_>,
+        slot: Slot,
+        (uid, gid, fresh): (Option<u32>, Option<u32>, bool),
+    ) -> Spawn {
         let record = self.at(id);
         let (kind, index) = match (slot, record.state) {
             (Slot::Control, State::Command { kind, index, .. }) => (kind, index),
@@ -216,6 +222,8 @@ impl Supervisor<'_> {
             suggest: record.suggest,
             fresh,
             main_pid,
+            heard: may_be_heard(service.notify_access, slot),
+            watchdog: watchdog_of(service, slot),
             monitor,
             outcome,
         }
@@ -324,6 +332,21 @@ impl Supervisor<'_> {
         self.at(id).note_result(result);
         self.settle(id, service, Rest::Failed);
     }
+}
+
+/// Whether a process in `slot` may speak for a unit with `access`.
+fn may_be_heard(access: NotifyAccess, slot: Slot) -> bool {
+    match access {
+        NotifyAccess::None => false,
+        NotifyAccess::Main => slot == Slot::Main,
+        NotifyAccess::Exec | NotifyAccess::All => true,
+    }
+}
+
+/// How long a process in `slot` may be silent, if that counts.
+fn watchdog_of(service: &Service<'_>, slot: Slot) -> Option<Micros> {
+    let counts = slot == Slot::Main && service.watchdog != Micros::ZERO;
+    Some(service.watchdog).filter(|span| counts && *span != Micros::FOREVER)
 }
 
 /// Where the commands of `kind` run.

@@ -1,5 +1,7 @@
 //! What a service says of itself, and its silence (systemd-semantics.md §7).
 
+use std::vec::Vec;
+
 use super::{
     fixture::service,
     play::{Exited, Killed, Play},
@@ -28,6 +30,25 @@ fn ready(change: impl FnOnce(&mut super::ServicePlan)) -> Play {
     let mut t = notify(change);
     t.executed(A).says(A, "READY=1").expect("start a.service").expect_log("started a.service; boot");
     t
+}
+
+#[test]
+fn a_process_is_told_where_to_speak_and_how_long_it_may_be_silent_if_it_is_heard() {
+    const SECOND: Micros = Micros::from_secs(1);
+    for (access, watchdog, main, beside) in [
+        (NotifyAccess::None, Micros::ZERO, (false, None), (false, None)),
+        (NotifyAccess::Main, SECOND, (true, Some(SECOND)), (false, None)),
+        (NotifyAccess::Exec, Micros::ZERO, (true, None), (true, None)),
+        (NotifyAccess::All, Micros::FOREVER, (true, None), (true, None)),
+    ] {
+        let mut t = Play::new(&[service(A).with(|s| {
+            (s.notify_access, s.watchdog) = (access, watchdog);
+            s.commands.push((CommandKind::StartPost, false));
+        })]);
+        t.boot();
+        let told: Vec<_> = t.spawns.iter().map(|spawn| (spawn.slot, (spawn.heard, spawn.watchdog))).collect();
+        assert_eq!(told, [(Slot::Main, main), (Slot::Control, beside)], "{access:?}");
+    }
 }
 
 #[test]
