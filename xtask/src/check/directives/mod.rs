@@ -165,12 +165,12 @@ const fn supported(key: &'static str, set: Set) -> Directive {
     Directive::new(key, Standing::Supported(set))
 }
 
-/// Understood; the unit does without it for now.
+/// Understood; the unit does without it.
 const fn extra(key: &'static str, set: Set) -> Directive {
     Directive::new(key, Standing::Checked(set, Lack::Extra))
 }
 
-/// Understood; a unit that asks for it gets no table for now.
+/// Understood; a unit that asks for it gets no table.
 const fn needed(key: &'static str, off: Off, set: Set) -> Directive {
     Directive::new(key, Standing::Checked(set, Lack::Needed)).unless(off)
 }
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_documentation_is_made_from_this_table() {
-        let file = "../DIRECTIVES.md";
+        let file = "DIRECTIVES.md";
         if std::env::var_os("TOMTE_BLESS").is_some() {
             std::fs::write(file, markdown()).expect("writable");
         }

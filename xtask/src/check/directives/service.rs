@@ -57,7 +57,9 @@ const DIRECTIVES: &[Directive] = &[
     }),
     supported("RestartSec", s::restart_sec),
     supported("RestartSteps", |d, a, _| put(&mut d.service().restart_steps, scalar::number(&a.value))),
-    supported("RootDirectoryStartOnly", boolean).narrowing(),
+    supported("RootDirectoryStartOnly", boolean)
+        .narrowing()
+        .note("without RootDirectory=; with it, bake refuses it: + stands before the commands that need the image's own /"),
     supported("RuntimeMaxSec", |d, a, _| put(&mut d.service().runtime_max, time::timeout(&a.value))),
     supported("RuntimeRandomizedExtraSec", |d, a, _| {
         put(&mut d.service().runtime_extra, time::span(&a.value))
