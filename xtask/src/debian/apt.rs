@@ -105,7 +105,7 @@ impl Apt {
             let said: Vec<&str> = text.lines().filter(|line| line.starts_with("E:")).collect();
             let said = if said.is_empty() { text.as_str() } else { &said.join("\n") };
             eprintln!(
-                "not all of Debian's package lists could be fetched, going on with those there are: {said}"
+                "not all of Debian's package lists could be fetched, going on with what there is: {said}"
             );
         }
     }
