@@ -2,7 +2,7 @@
 //! and the like (systemd.unit(5)), and transactions that contradict themselves.
 
 use super::{
-    Outcome, State, Supervisor,
+    Outcome, Supervisor,
     job::{Job, JobKind, Phase},
     set::UnitSet,
     state::Rest,
@@ -19,7 +19,12 @@ const UPHOLD_PAUSE_MAX: Micros = Micros::from_secs(60);
 
 impl Supervisor<'_> {
     /// Calls `act` with every unit that `relation` of `id` names.
-    fn for_related(&mut self, id: UnitId, relation: Relation, act: &mut dyn FnMut(&mut Self, UnitId)) {
+    pub(super) fn for_related(
+        &mut self,
+        id: UnitId,
+        relation: Relation,
+        act: &mut dyn FnMut(&mut Self, UnitId),
+    ) {
         let Some(unit) = self.unit(id) else { return };
         if unit.related.is_empty() {
             return;
@@ -27,18 +32,9 @@ impl Supervisor<'_> {
         unit.related(relation).for_each(|other| act(self, other));
     }
 
-    /// Whether the unit is up, or starting with a job.
+    /// Whether the unit is up.
     fn is_up(&self, id: UnitId) -> bool {
-        match self.peek(id).state {
-            State::Running | State::Reloading { .. } | State::Exited | State::Active => true,
-            State::Command { kind, .. } => kind == crate::table::CommandKind::Reload,
-            State::Dead
-            | State::Failed
-            | State::Kill { .. }
-            | State::Clean { .. }
-            | State::AutoRestart { .. }
-            | State::RestartDue => false,
-        }
+        self.peek(id).state.is_up()
     }
 
     /// What a start of `root` requires, itself included, and what may not be up beside that. `None`, and said why, if the
