@@ -81,17 +81,10 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         related: related(arena, node)?,
         manners: unit.manners,
         start_limit: unit.start_limit,
-        kind: match &unit.kind {
-            model::Kind::Target => Kind::Target,
-            model::Kind::Socket(_)
-            | model::Kind::Timer(_)
-            | model::Kind::Path(_)
-            | model::Kind::Mount(_)
-            | model::Kind::Swap(_)
-            | model::Kind::Slice(_) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
-            model::Kind::Service(one) => {
-                Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?)
-            }
+        kind: match (&unit.kind, unit.kind.service()) {
+            (_, Some(one)) => Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?),
+            (model::Kind::Target, None) => Kind::Target,
+            (_, None) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
         },
     })
 }
@@ -168,6 +161,7 @@ fn commands<'a>(
 /// A command line's record.
 pub(super) fn command<'a>(arena: &'a Bump, command: &'a model::Command) -> Result<Command<'a>> {
     Ok(Command {
+        call: command.call,
         path: &command.path,
         argv: strings(arena, &command.argv)?,
         ignore_failure: command.ignore_failure,
