@@ -70,7 +70,20 @@ pub fn build(board: &Board, options: &Options) -> Result<Built> {
     let lock = lock(&dir)?;
     let table = dir.join(format!("{}.table", board.name));
     place_table(board, options, &table)?;
-    let binary = compile(board, options, &table, &dir)?;
+    let binary = compile(board, options, &table, &dir, "tomte", "binary")?;
+    Ok(Built { binary, table, _lock: lock })
+}
+
+/// Builds the program that `bench` measures the target binary against, in the way of the target binary.
+pub fn build_floor(board: &Board) -> Result<Built> {
+    let dir = board_dir(board);
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let lock = lock(&dir)?;
+    let table = dir.join("floor.table"); // it carries none
+    if !table.exists() {
+        fs::write(&table, []).with_context(|| format!("cannot write {}", table.display()))?;
+    }
+    let binary = compile(board, &Options::default(), &table, &dir, "floor", "floor")?;
     Ok(Built { binary, table, _lock: lock })
 }
 
@@ -111,10 +124,21 @@ fn place_table(board: &Board, options: &Options, path: &Path) -> Result<()> {
 }
 
 /// Runs cargo. The answer is the binary's path.
-fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result<PathBuf> {
+fn compile(
+    board: &Board,
+    options: &Options,
+    table: &Path,
+    dir: &Path,
+    program: &str,
+    feature: &str,
+) -> Result<PathBuf> {
     let target = &board.config.target;
     ensure_target(target)?;
-    let cargo_dir = dir.join(if options.symbols { "cargo-symbols" } else { "cargo" });
+    let cargo_dir = dir.join(match options.symbols {
+        true => "cargo-symbols",
+        false if program == "tomte" => "cargo",
+        false => program,
+    });
     let mut cargo = Command::new(cargo());
     cargo
         .current_dir(root_dir())
@@ -123,9 +147,9 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
             "--quiet",
             "--release",
             "--bin",
-            "tomte",
+            program,
             "--features",
-            "binary",
+            feature,
             "--target",
             target,
             "--target-dir",
@@ -138,13 +162,13 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
         cargo.args(["--config", "profile.release.strip=false"]);
     }
     let symbols = if options.symbols { " with symbols" } else { "" };
-    let step = progress::step(format!("building tomte for {} ({target}){symbols}", board.name));
+    let step = progress::step(format!("building {program} for {} ({target}){symbols}", board.name));
     let status = cargo.status().with_context(|| format!("cannot run {}", progress::shown(&cargo)))?;
     drop(step);
     if !status.success() {
         bail!("the build for board {} failed: {}", board.name, progress::shown(&cargo));
     }
-    Ok(cargo_dir.join(target).join("release/tomte"))
+    Ok(cargo_dir.join(target).join("release").join(program))
 }
 
 /// The compiler's flags besides those of .cargo/config.toml.
