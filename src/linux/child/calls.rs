@@ -35,7 +35,8 @@ const FILE_SYSTEMS_BYTES_MAX: usize = 4096;
 /// Makes the call of the plan, if it is not for a program, and ends the process well. Returns to say why not.
 pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
     let command = work.plan.command;
-    let path = PathBuffer::new(&[command.path])?;
+    let mut buffer = PathBuffer::empty();
+    let path = buffer.join(&[command.path])?;
     let mut words = command.argv.iter();
     let mut next = || words.next().unwrap_or_default();
     match command.call {
@@ -51,26 +52,26 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
             let new = Mounting { source, kind, flags: MountFlags::from_bits_retain(number(flags)?), data };
             let mode = next();
             if mode.is_empty() {
-                new.mount_once(path.as_c_str(), kind, new.flags)?;
+                new.mount_once(path, kind, new.flags)?;
             } else if !prepare(command.path, number(mode)?)? {
                 wait_for(source);
-                new.mount(path.as_c_str(), next() == c"rw")?;
+                new.mount(path, next() == c"rw")?;
             }
         }
         Call::Unmount => {
             let flags = UnmountFlags::from_bits_retain(number(next())?) | UnmountFlags::NOFOLLOW;
-            while is_mounted(path.as_c_str())? {
-                unmount(path.as_c_str(), flags)?;
+            while is_mounted(path)? {
+                unmount(path, flags)?;
             }
         }
         Call::SwapOn => {
-            wait_for(path.as_c_str());
-            match raw::mount::swap_on(path.as_c_str(), number(next())?) {
+            wait_for(path);
+            match raw::mount::swap_on(path, number(next())?) {
                 Ok(()) | Err(Errno::BUSY) => {} // EBUSY: it is on
                 Err(errno) => return Err(errno),
             }
         }
-        Call::SwapOff => match raw::mount::swap_off(path.as_c_str()) {
+        Call::SwapOff => match raw::mount::swap_off(path) {
             Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {} // it is off
             Err(errno) => return Err(errno),
         },
@@ -94,13 +95,16 @@ fn is_mounted(path: &CStr) -> Result<bool, Errno> {
 /// taken as it is (mount.c). ELOOP if `path` leads through a link: what is mounted at the other end would not be found
 /// again by the unit's name.
 fn prepare(path: &str, mode: u32) -> Result<bool, Errno> {
-    for (at, _) in path.match_indices('/').filter(|(at, _)| *at > 0).chain([(path.len(), "")]) {
+    let mut buffer = PathBuffer::empty();
+    for (at, _) in path.match_indices('/') {
         // What is there is no error; what cannot be made is one of the mount's.
-        let part = PathBuffer::new(&[path.get(..at).unwrap_or(path)])?;
-        let _made = mkdirat(CWD, part.as_c_str(), Mode::from_raw_mode(mode));
+        let above = buffer.join(&[path.get(..at).unwrap_or_default()])?;
+        let _made = mkdirat(CWD, above, Mode::from_raw_mode(mode));
     }
+    let place = buffer.join(&[path])?;
+    let _made = mkdirat(CWD, place, Mode::from_raw_mode(mode));
     match open_plain(open_directory(CWD, c"/")?.as_fd(), path) {
-        Ok(_) | Err(Errno::NOSYS) => is_mounted(PathBuffer::new(&[path])?.as_c_str()),
+        Ok(_) | Err(Errno::NOSYS) => is_mounted(place),
         Err(errno) => Err(errno),
     }
 }
@@ -137,14 +141,14 @@ impl Mounting<'_> {
         if !self.kind.is_empty() || flags.contains(MountFlags::BIND) {
             return self.mount_once(target, self.kind, flags);
         }
-        let mut buffer = [0; FILE_SYSTEMS_BYTES_MAX];
+        let (mut names, mut buffer) = ([0; FILE_SYSTEMS_BYTES_MAX], PathBuffer::empty());
         let mut answer = Err(Errno::NODEV);
-        for line in read_file(c"/proc/filesystems", &mut buffer)?.split(|byte| *byte == b'\n') {
+        for line in read_file(c"/proc/filesystems", &mut names)?.split(|byte| *byte == b'\n') {
             // Those that need no device have a word before the tab.
             let Some(kind) = line.strip_prefix(b"\t").and_then(|kind| core::str::from_utf8(kind).ok()) else {
                 continue;
             };
-            answer = self.mount_once(target, PathBuffer::new(&[kind])?.as_c_str(), flags);
+            answer = self.mount_once(target, buffer.join(&[kind])?, flags);
             if !matches!(answer, Err(Errno::INVAL | Errno::NODEV)) {
                 break;
             }

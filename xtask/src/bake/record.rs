@@ -7,8 +7,8 @@ use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Related, Scheduling,
-    Service, StrList, Unit, UnitId, View,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Path, Related, Scheduling,
+    Service, Socket, StrList, Unit, UnitId, View,
 };
 
 use super::{
@@ -84,6 +84,13 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         kind: match (&unit.kind, unit.kind.service()) {
             (_, Some(one)) => Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?),
             (model::Kind::Target, None) => Kind::Target,
+            (model::Kind::Socket(one), None) => Kind::Socket(Socket {
+                name: &one.file_descriptor_name,
+                accept: one.accept,
+                trigger_limit: one.trigger_limit,
+                poll_limit: one.poll_limit,
+            }),
+            (model::Kind::Path(one), None) => Kind::Path(Path { trigger_limit: one.trigger_limit }),
             (_, None) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
         },
     })
