@@ -96,13 +96,15 @@ fn is_mounted(path: &CStr) -> Result<bool, Errno> {
 /// again by the unit's name.
 fn prepare(path: &str, mode: u32) -> Result<bool, Errno> {
     let mut buffer = PathBuffer::empty();
-    for (at, _) in path.match_indices('/').filter(|(at, _)| *at > 0).chain([(path.len(), "")]) {
+    for (at, _) in path.match_indices('/') {
         // What is there is no error; what cannot be made is one of the mount's.
-        let part = buffer.join(&[path.get(..at).unwrap_or(path)])?;
-        let _made = mkdirat(CWD, part, Mode::from_raw_mode(mode));
+        let above = buffer.join(&[path.get(..at).unwrap_or_default()])?;
+        let _made = mkdirat(CWD, above, Mode::from_raw_mode(mode));
     }
+    let place = buffer.join(&[path])?;
+    let _made = mkdirat(CWD, place, Mode::from_raw_mode(mode));
     match open_plain(open_directory(CWD, c"/")?.as_fd(), path) {
-        Ok(_) | Err(Errno::NOSYS) => is_mounted(buffer.join(&[path])?),
+        Ok(_) | Err(Errno::NOSYS) => is_mounted(place),
         Err(errno) => Err(errno),
     }
 }
@@ -139,15 +141,14 @@ impl Mounting<'_> {
         if !self.kind.is_empty() || flags.contains(MountFlags::BIND) {
             return self.mount_once(target, self.kind, flags);
         }
-        let mut buffer = [0; FILE_SYSTEMS_BYTES_MAX];
-        let mut name = PathBuffer::empty();
+        let (mut names, mut buffer) = ([0; FILE_SYSTEMS_BYTES_MAX], PathBuffer::empty());
         let mut answer = Err(Errno::NODEV);
-        for line in read_file(c"/proc/filesystems", &mut buffer)?.split(|byte| *byte == b'\n') {
+        for line in read_file(c"/proc/filesystems", &mut names)?.split(|byte| *byte == b'\n') {
             // Those that need no device have a word before the tab.
             let Some(kind) = line.strip_prefix(b"\t").and_then(|kind| core::str::from_utf8(kind).ok()) else {
                 continue;
             };
-            answer = self.mount_once(target, name.join(&[kind])?, flags);
+            answer = self.mount_once(target, buffer.join(&[kind])?, flags);
             if !matches!(answer, Err(Errno::INVAL | Errno::NODEV)) {
                 break;
             }
