@@ -3,6 +3,12 @@
 //! Serde's way, where each of a record's sixty fields may be an error or be missing, is seven kilobytes of code. Here a
 //! reader that met something wrong says so once, at the end: until then it gives zeros and empty strings.
 
+#[macro_use]
+mod keep;
+
+pub use keep::Keeper;
+pub(crate) use keep::{IDS_MAX, Keep};
+
 /// Bytes that are read from front to back.
 #[derive(Clone, Debug)]
 pub struct Reader<'t> {
@@ -236,6 +242,8 @@ fn empty() -> Self {
                 }
             }
         }
+
+        keep_enum!($name { $($variant,)+ });
     };
 }
 

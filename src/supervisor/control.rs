@@ -13,6 +13,7 @@ pub const CONTROL_PEER_UID: u32 = 0;
 /// Requests that can be waiting for an answer at once. Beyond that the answer is [`Answer::Busy`].
 pub const WAITING_MAX: usize = 32;
 
+kept! {
 /// Requests without an answer yet, oldest first.
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -21,19 +22,24 @@ pub(super) struct Clients {
     /// each event.
     busy: Option<ClientId>,
 }
+}
 
+kept! {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     client: ClientId,
     for_what: For,
 }
+}
 
+kept! {
 #[derive(Clone, Copy, Debug)]
 enum For {
     /// The end of the unit's job.
     Job(UnitId),
     /// Its turn.
     Turn(Answer),
+}
 }
 
 impl Clients {
@@ -75,6 +81,15 @@ impl Clients {
     pub(super) fn gone(&mut self, client: ClientId) {
         self.waiting.retain(|waiting| waiting.client != client);
         self.busy.take_if(|busy| *busy == client);
+    }
+
+    /// Whoever waits for a unit that is not in this table need not.
+    pub(super) fn arrive(&mut self) {
+        for waiting in &mut self.waiting {
+            if matches!(waiting.for_what, For::Job(UnitId(u16::MAX))) {
+                waiting.for_what = For::Turn(Answer::NoSuchUnit);
+            }
+        }
     }
 
     fn add(&mut self, client: ClientId, for_what: For) {
@@ -134,7 +149,8 @@ impl Supervisor<'_> {
         self.find(name).and_then(|id| self.unit(id)).is_some_and(|unit| says(&unit.manners))
     }
 
-    fn find(&self, name: &str) -> Option<UnitId> {
+    /// The unit called `name`.
+    pub(super) fn find(&self, name: &str) -> Option<UnitId> {
         self.table.as_ref()?.find(name)
     }
 

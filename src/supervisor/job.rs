@@ -11,6 +11,7 @@ use crate::{
     wire::{JobResult, ServiceResult},
 };
 
+kept! {
 /// What is to be done with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Job {
@@ -19,7 +20,9 @@ pub(super) struct Job {
     /// How far it is.
     pub(super) phase: Phase,
 }
+}
 
+kept! {
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -35,6 +38,7 @@ pub(super) enum Phase {
     Met,
     /// It has begun.
     Running,
+}
 }
 
 impl Job {
@@ -54,6 +58,7 @@ impl Job {
     }
 }
 
+kept! {
 /// The kinds of job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobKind {
@@ -65,6 +70,7 @@ pub(super) enum JobKind {
     Restart,
     /// Have it read its configuration again.
     Reload,
+}
 }
 
 impl JobKind {

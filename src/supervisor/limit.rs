@@ -3,11 +3,13 @@
 use super::Instant;
 use crate::table::StartLimit;
 
+kept! {
 /// How many starts there were in the window that is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Window {
     opened: Option<Instant>,
     starts: u32,
+}
 }
 
 impl Window {

@@ -5,9 +5,11 @@ use crate::{
     wire::{Ended, ExitStatus, Failure, JobResult, Notice, Power, Request, ServiceResult},
 };
 
+kept! {
 /// A moment: microseconds on a clock that never goes back. The shell starts it at PID 1's exec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub u64);
+}
 
 impl Instant {
     /// `span` later; `None` if that is never.
@@ -27,14 +29,19 @@ impl Instant {
     }
 }
 
+kept! {
 /// A process id. Never 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pid(pub u32);
+}
 
+kept! {
 /// A connection of the control socket, as numbered by the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientId(pub u16);
+}
 
+kept! {
 /// The two processes a service can have of its own: the service itself, and one command beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
@@ -42,6 +49,7 @@ pub enum Slot {
     Main,
     /// `ExecStartPre=`, `ExecStop=` and the like.
     Control,
+}
 }
 
 /// When a test run is over.
@@ -227,6 +235,7 @@ pub struct Spawn {
     pub outcome: Option<Outcome>,
 }
 
+kept! {
 /// How the main process ended so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -235,7 +244,9 @@ pub struct Outcome {
     /// The main process's end, if it has one.
     pub exit: Option<ExitStatus>,
 }
+}
 
+kept! {
 /// A process to be taken for the main one. It has to live, and is never PID 1 or one of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -250,6 +261,7 @@ pub enum Which {
     InFile,
     /// The unit's only process that is a child of PID 1, if there is but one.
     Only,
+}
 }
 
 /// Who gets a signal.
@@ -326,6 +338,7 @@ pub enum Action {
     },
 }
 
+kept! {
 /// An answer whose text the shell makes, from [`super::Supervisor::status`] where it is about units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -348,6 +361,7 @@ pub enum Answer {
     Denied,
     /// Too much at once.
     Busy,
+}
 }
 
 /// A line for people. The words are made by the shell.

@@ -17,6 +17,7 @@
 //! | `emergency` | what ends the machine |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
+//! | `keep` | what goes on when PID 1 is replaced |
 //!
 //! There is no queue of actions. Events change records; [`Supervisor::next_action`] reads off them what is due, unit
 //! by unit in turn, so that one that crashes in a loop can neither overflow anything nor starve the others.
@@ -39,6 +40,7 @@ mod end;
 mod fork;
 mod hold;
 mod job;
+mod keep;
 mod limit;
 mod message;
 mod notice;
@@ -66,6 +68,7 @@ use state::State;
 use uid::Pool;
 use unit::{Notes, Record};
 
+pub use crate::record::Keeper;
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
 pub use message::{
     Action, Answer, ClientId, Event, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,

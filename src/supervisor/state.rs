@@ -6,6 +6,7 @@ use crate::{
     wire::{ActiveState, ServiceResult, SubState},
 };
 
+kept! {
 /// The state of a unit. Services use all of it but `Active`; targets are `Dead` or `Active`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -59,7 +60,9 @@ pub(super) enum State {
     /// A target that is reached.
     Active,
 }
+}
 
+kept! {
 /// How far a reload is that ends with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reload {
@@ -70,7 +73,9 @@ pub(super) enum Reload {
     /// The service has said that it reloads; `READY=1` is waited for.
     Announced,
 }
+}
 
+kept! {
 /// How far the ending of processes is: systemd's stages, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KillStage {
@@ -88,7 +93,9 @@ pub(super) enum KillStage {
     /// `FinalKillSignal=`, after it.
     FinalSigkill,
 }
+}
 
+kept! {
 /// Where a unit comes to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
@@ -99,10 +106,13 @@ pub(super) enum Rest {
     /// Waiting to start again.
     Restart,
 }
+}
 
+kept! {
 /// Signals still to be sent in a kill stage: at most the signal and SIGHUP, for two slots or for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Signals(u8);
+}
 
 impl Signals {
     /// Nothing to send.
@@ -136,6 +146,7 @@ impl Signals {
     }
 }
 
+kept! {
 /// What is in one of a service's two slots. Slots are beside the state because processes outlast it: a main process
 /// lives through start-post, running, stop and every kill stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +166,7 @@ pub(super) enum Process {
         /// Whether another number is left to try.
         again: bool,
     },
+}
 }
 
 impl Process {
