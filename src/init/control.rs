@@ -5,12 +5,13 @@ use core::ffi::CStr;
 
 use crate::{
     linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll, socket},
+    record::{Keep, Keeper},
     supervisor::{Answer, ClientId, Supervisor},
     table::{Table, UnitId},
     wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH},
 };
 
-use super::{kernel::Token, log};
+use super::{handover::keep_fd, kernel::Token, log};
 
 /// Connections at one time. One more is closed at once.
 const CLIENTS_MAX: usize = 16;
@@ -45,22 +46,50 @@ pub(super) enum Received {
 }
 
 impl Control {
-    /// Listens, if it can: without a control socket services still run.
-    pub(super) fn new(poll: &Poll) -> Self {
-        let listener = match listen(poll) {
-            Ok(listener) => Some(listener),
-            Err(errno) => {
-                log::error_of(errno, format_args!("cannot listen at {SOCKET_PATH}, going on without"));
-                None
-            }
-        };
-        let spare = listener.as_ref().and_then(|listener| socket::duplicate(listener.as_fd()).ok());
+    /// Nobody is connected, nobody can be.
+    pub(super) const fn new() -> Self {
         Self {
-            listener,
-            spare,
+            listener: None,
+            spare: None,
             clients: [const { None }; CLIENTS_MAX],
             packet: [0; PACKET_BYTES_MAX],
             packet_bytes: 0,
+        }
+    }
+
+    /// Listens, if it can: without a control socket services still run. Who is connected is heard again.
+    pub(super) fn listen(&mut self, poll: &Poll) {
+        let listener = self.listener.take().map_or_else(|| socket::listen_at(SOCKET_DIRECTORY, SOCKET), Ok);
+        let watched = listener.and_then(|listener| {
+            poll.add(listener.as_fd(), Token::Listener.into(), Interest::Readable)?;
+            Ok(listener)
+        });
+        match watched {
+            Ok(listener) => {
+                self.spare = socket::duplicate(listener.as_fd()).ok();
+                self.listener = Some(listener);
+            }
+            Err(errno) => {
+                log::error_of(errno, format_args!("cannot listen at {SOCKET_PATH}, going on without"));
+            }
+        }
+        for (place, client) in self.clients.iter_mut().enumerate() {
+            let token = Token::Client(place as u16).into(); // CLIENTS_MAX is far below
+            client.take_if(|client| poll.add(client.socket.as_fd(), token, Interest::Readable).is_err());
+        }
+    }
+
+    /// Saves or loads the socket and its connections.
+    pub(super) fn keep(&mut self, with: &mut Keeper<'_>, real: bool) {
+        keep_fd(&mut self.listener, with, real);
+        for place in &mut self.clients {
+            let (mut socket, mut uid) = match place.take() {
+                Some(client) => (Some(client.socket), client.uid),
+                None => (None, 0),
+            };
+            keep_fd(&mut socket, with, real);
+            uid.keep(with);
+            *place = socket.map(|socket| Client { socket, uid });
         }
     }
 
@@ -177,10 +206,4 @@ impl Control {
     fn packet(&self) -> &[u8] {
         self.packet.get(..self.packet_bytes).unwrap_or_default()
     }
-}
-
-fn listen(poll: &Poll) -> Result<OwnedFd, Errno> {
-    let listener = socket::listen_at(SOCKET_DIRECTORY, SOCKET)?;
-    poll.add(listener.as_fd(), Token::Listener.into(), Interest::Readable)?;
-    Ok(listener)
 }

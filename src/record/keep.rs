@@ -253,7 +253,7 @@ fn blank() -> Self {
         }
     };
     ($(#[$meta:meta])* $vis:vis enum $name:ident {
-        $($(#[$doc:meta])* $variant:ident $({ $($(#[$fdoc:meta])* $field:ident: $type:ty,)+ })? $(($inner:ty))?,)+
+        $($(#[$doc:meta])* $variant:ident $({ $($(#[$fdoc:meta])* $field:ident: $type:ty),+ $(,)? })? $(($inner:ty))?,)+
     }) => {
         $(#[$meta])*
         $vis enum $name { $($(#[$doc])* $variant $({ $($(#[$fdoc])* $field: $type,)+ })? $(($inner))?,)+ }
@@ -283,7 +283,7 @@ fn blank() -> Self {
 macro_rules! keep_enum {
     (@name $name:ident $inner:ty) => { $name };
     (@blank $inner:ty) => { <$inner as crate::record::Keep>::blank() };
-    ($name:ident { $($variant:ident $({ $($field:ident: $type:ty,)+ })? $(($inner:ty))?,)+ }) => {
+    ($name:ident { $($variant:ident $({ $($field:ident: $type:ty),+ $(,)? })? $(($inner:ty))?,)+ }) => {
         impl crate::record::Keep for $name {
             #[inline(always)]
 fn blank() -> Self {

@@ -39,6 +39,8 @@ enum For {
     Job(UnitId),
     /// Its turn.
     Turn(Answer),
+    /// A new program for PID 1; whether it has been asked for.
+    Reexec(bool),
 }
 }
 
@@ -50,7 +52,7 @@ impl Clients {
     pub(super) fn next_reply(&mut self) -> Option<(ClientId, Answer)> {
         let ready = self.waiting.iter().enumerate().find_map(|(at, waiting)| match waiting.for_what {
             For::Turn(answer) => Some((at, waiting.client, answer)),
-            For::Job(_) => None,
+            For::Job(_) | For::Reexec(_) => None,
         });
         if let Some((at, client, answer)) = ready {
             self.waiting.remove(at);
@@ -88,6 +90,27 @@ impl Clients {
         for waiting in &mut self.waiting {
             if matches!(waiting.for_what, For::Job(UnitId(u16::MAX))) {
                 waiting.for_what = For::Turn(Answer::NoSuchUnit);
+            }
+        }
+        self.replaced(Answer::Accepted);
+    }
+
+    /// Whether a new program is to be asked for: all who wait for one wait for the same.
+    pub(super) fn wants_reexec(&mut self) -> bool {
+        let mut wants = false;
+        for waiting in &mut self.waiting {
+            if let For::Reexec(asked) = &mut waiting.for_what {
+                wants |= !core::mem::replace(asked, true);
+            }
+        }
+        wants
+    }
+
+    /// Those who wait for a new program have their `answer`.
+    pub(super) fn replaced(&mut self, answer: Answer) {
+        for waiting in &mut self.waiting {
+            if let For::Reexec(true) = waiting.for_what {
+                waiting.for_what = For::Turn(answer);
             }
         }
     }
@@ -136,6 +159,7 @@ impl Supervisor<'_> {
                 }
                 None => Answer::NoSuchUnit,
             },
+            Request::Reexec => return self.clients.add(client, For::Reexec(false)),
             Request::Shutdown(power) => {
                 self.shutdown_asked(power);
                 Answer::Accepted

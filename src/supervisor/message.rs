@@ -200,6 +200,8 @@ pub enum Event<'a> {
     },
     /// Answers [`Action::Report`].
     Reported,
+    /// Answers [`Action::Reexec`]: the program is the same as before.
+    NotReplaced,
 }
 
 /// A process to make.
@@ -327,6 +329,9 @@ pub enum Action {
         /// Why it ends.
         ended: Ended,
     },
+    /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves. Answered by
+    /// [`Event::NotReplaced`] if that fails.
+    Reexec,
     /// Every unit is down, or nobody waits for that: end the rest, sync, unmount, leave. Never answered.
     Leave {
         /// What comes then.

@@ -60,7 +60,10 @@ mod unit;
 
 use heapless::Vec;
 
-use crate::table::{Service, Table, Unit, UnitId, limits::UNITS_MAX};
+use crate::{
+    table::{Service, Table, Unit, UnitId, limits::UNITS_MAX},
+    wire::JobResult,
+};
 use control::Clients;
 use set::UnitSet;
 use shutdown::Run;
@@ -168,6 +171,7 @@ impl<'t> Supervisor<'t> {
             Event::ClientGone { client } => self.clients.gone(client),
             Event::Signal { signal, container } => self.signalled(signal, container),
             Event::Reported => self.reported(),
+            Event::NotReplaced => self.clients.replaced(Answer::Job(JobResult::Failed)),
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
             }

@@ -249,6 +249,9 @@ impl Supervisor<'_> {
     }
 
     fn due_of_exit(&mut self) -> Option<Action> {
+        if self.clients.wants_reexec() {
+            return Some(Action::Reexec);
+        }
         let down = self.units.iter().all(|unit| unit.state.is_down());
         let Exit::Stopping { power, late, .. } = self.run.exit else { return None };
         if !down && !late {

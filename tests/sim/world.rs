@@ -278,7 +278,9 @@ impl<'w> World<'w> {
         self.events += 1;
         self.supervisor.handle(self.kernel.instant(), event);
         for _ in 0..ACTIONS_MAX {
-            self.replace_supervisor()?;
+            if self.kernel.strikes(self.kernel.faults.reexecs) {
+                self.replace_supervisor()?;
+            }
             let Some(action) = self.supervisor.next_action() else {
                 return if self.supervisor.impossible_count() == 0 {
                     Ok(())
@@ -301,9 +303,6 @@ impl<'w> World<'w> {
 
     /// PID 1 may be replaced at any moment: what one supervisor has saved, another one loads.
     fn replace_supervisor(&mut self) -> Verdict {
-        if !self.kernel.strikes(self.kernel.faults.reexecs) {
-            return Ok(());
-        }
         self.tell(|| "-- reexec".into());
         let mut room = vec![0; STATE_BYTES_MAX];
         let mut keeper = Keeper::save(&mut room);
@@ -371,6 +370,12 @@ impl<'w> World<'w> {
                 self.judge.shutting_down = true;
                 self.judge.shutdown_began = self.kernel.now;
                 return Ok(Some(Event::Reported));
+            }
+            Action::Reexec => {
+                if self.kernel.rng.bool() {
+                    return Ok(Some(Event::NotReplaced));
+                }
+                self.replace_supervisor()?;
             }
             Action::Leave { .. } => {
                 self.left_at = Some(self.kernel.now);
