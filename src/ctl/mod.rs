@@ -4,7 +4,7 @@ mod print;
 mod talk;
 
 use crate::{
-    linux::{arguments::Arguments, output::Output},
+    linux::{arguments::Arguments, output::Output, socket::own_program},
     wire::{JobResult, Power, Reply, Request},
 };
 
@@ -19,7 +19,7 @@ usage: tomte VERB [--json] [UNIT]
   start | stop | restart | reload UNIT
   isolate UNIT                start it and stop what it does not need
   reset-failed UNIT           forget a failure and the start limit
-  reexec                      replace PID 1's program by the one at its path now
+  reexec                      replace PID 1's program by this one; services run on
   poweroff | reboot | halt
 ";
 
@@ -110,7 +110,10 @@ fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
         Verb::Status(name) => status(connection, out, name, json),
         Verb::Job { make, name } => job(connection, *make, name),
         Verb::Shutdown(power) => accept_only(connection.ask(&Request::Shutdown(*power))?),
-        Verb::Reexec => answered(&connection.ask(&Request::Reexec)?),
+        Verb::Reexec => {
+            let program = own_program().map_err(TalkError::File)?;
+            answered(&connection.ask_with(&Request::Reexec, &program)?)
+        }
         Verb::Help => Ok(0),
     }
 }

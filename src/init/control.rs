@@ -32,6 +32,8 @@ pub(super) struct Control {
     clients: [Option<Client>; CLIENTS_MAX],
     packet: [u8; PACKET_BYTES_MAX],
     packet_bytes: usize,
+    /// Came with it.
+    file: Option<OwnedFd>,
 }
 
 /// What became of a readable connection.
@@ -54,6 +56,7 @@ impl Control {
             clients: [const { None }; CLIENTS_MAX],
             packet: [0; PACKET_BYTES_MAX],
             packet_bytes: 0,
+            file: None,
         }
     }
 
@@ -123,8 +126,8 @@ impl Control {
         let Some(Some(connection)) = self.clients.get(usize::from(client.0)) else {
             return Received::Nothing;
         };
-        match socket::receive(connection.socket.as_fd(), &mut self.packet) {
-            Ok(Some(packet)) => self.packet_bytes = packet.len(),
+        match socket::receive_file(connection.socket.as_fd(), &mut self.packet) {
+            Ok(Some((bytes, file))) => (self.packet_bytes, self.file) = (bytes, file),
             Err(Errno::AGAIN) => return Received::Nothing,
             Err(Errno::MSGSIZE) => return self.refuse(client, Reply::Malformed),
             Ok(None) | Err(_) => return self.close(client),
@@ -134,6 +137,11 @@ impl Control {
             Err(DecodeError::Version(_)) => self.refuse(client, Reply::Version(wire::VERSION)),
             Err(DecodeError::Malformed) => self.refuse(client, Reply::Malformed),
         }
+    }
+
+    /// The file that came with it, if one did.
+    pub(super) const fn take_file(&mut self) -> Option<OwnedFd> {
+        self.file.take()
     }
 
     /// The request that [`Control::receive`] has just read, and who asked.

@@ -150,7 +150,8 @@ fn try_out(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Result<
     let state = save(kernel, supervisor, false)?;
     match fork(None)? {
         Forked::Child => {
-            let _failed = kernel.arguments.execute_anew(Some(state.as_fd()));
+            let program = kernel.program.as_ref().map(AsFd::as_fd);
+            let _failed = kernel.arguments.execute_anew(program, Some(state.as_fd()));
             exit(Step::Exec.exit_code())
         }
         Forked::Parent { pid, pidfd } => {
@@ -163,8 +164,11 @@ fn try_out(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Result<
 /// Replaces the program. Comes back only if that failed.
 #[inline(never)] // for a small frame
 pub(super) fn replace(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Event<'static> {
-    let executed = save(kernel, supervisor, true)
-        .and_then(|state| kernel.arguments.execute_anew(Some(state.as_fd())).map(|never| match never {}));
+    let program = kernel.program.take();
+    let executed = save(kernel, supervisor, true).and_then(|state| {
+        let program = program.as_ref().map(AsFd::as_fd);
+        kernel.arguments.execute_anew(program, Some(state.as_fd())).map(|never| match never {})
+    });
     // Whoever is born from here on is to get none of what was passed on.
     let _best_effort = linux::raw::process::close_on_exec_from(3);
     failed(executed.err().unwrap_or(Errno::NOEXEC))
@@ -175,7 +179,7 @@ pub(super) fn replace(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>)
 pub(super) fn start_over(arguments: Arguments, errno: Errno) -> ! {
     log::error_of(errno, format_args!("cannot go on with what was handed over, ending all processes"));
     let _nobody_left = linux::process::signal_everybody(linux::signals::KILL);
-    let failed = arguments.execute_anew(None).err().unwrap_or(errno);
+    let failed = arguments.execute_anew(None, None).err().unwrap_or(errno);
     crash::give_up(format_args!("cannot execute anew: {}", linux::errno::Text(failed)))
 }
 

@@ -6,12 +6,10 @@ use core::{convert::Infallible, ffi::CStr, ptr, slice};
 
 use rustix::{
     fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
-    fs::{
-        CWD, MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
-        readlinkat_raw,
-    },
+    fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create},
     io::{Errno, FdFlags, fcntl_getfd, fcntl_setfd},
     mm::{MapFlags, ProtFlags, mmap, munmap},
+    path::DecInt,
 };
 
 use super::{arguments::Arguments, path::PathBuffer, raw::CStrings};
@@ -21,9 +19,6 @@ const SEALED: SealFlags = SealFlags::WRITE.union(SealFlags::SHRINK);
 
 /// The option that names the descriptor of the state, as systemd has it.
 const OPTION: &str = "--deserialize=";
-
-/// What `/proc/self/exe` says after the path of a program whose file is gone.
-const DELETED: &[u8] = b" (deleted)";
 
 /// Lets `fd` stay open over execve; answers its number.
 ///
@@ -98,32 +93,33 @@ impl Arguments {
         self.words().find_map(|word| word.to_str().ok()?.strip_prefix(OPTION)?.parse().ok())
     }
 
-    /// Becomes the program that this one was started from, or, if its file has been replaced since, the new one: with the
-    /// same words and environment, and `state` for it to take over. Comes back only if that failed.
+    /// Becomes `program`, or starts its own anew: with the same words and environment, and `state` for it to take over.
+    /// Comes back only if that failed.
     ///
     /// # Errors
     /// execve(2)'s, and E2BIG for too many words.
-    pub fn execute_anew(self, state: Option<BorrowedFd<'_>>) -> Result<Infallible, Errno> {
+    pub fn execute_anew(
+        self,
+        program: Option<BorrowedFd<'_>>,
+        state: Option<BorrowedFd<'_>>,
+    ) -> Result<Infallible, Errno> {
         /// Words of a PID 1. The kernel hands over 32 of its own command line at most.
         const WORDS_MAX: usize = 64;
         let mut words = CStrings::<WORDS_MAX>::new();
         let mut given = self.words();
         words.push(given.next().unwrap_or(c"init"))?;
         let number = state.map_or(Ok(0), pass_on)?;
-        let option = PathBuffer::new(&[OPTION, rustix::path::DecInt::new(number).as_str()])?;
+        let option = PathBuffer::new(&[OPTION, DecInt::new(number).as_str()])?;
         if state.is_some() {
             words.push(option.as_c_str())?;
         }
         for word in given.filter(|word| !word.to_bytes().starts_with(OPTION.as_bytes())) {
             words.push(word)?;
         }
-        let mut space = [0; super::path::PATH_BYTES_MAX];
-        let length = readlinkat_raw(CWD, c"/proc/self/exe", &mut space[..])?;
-        let path = space.get(..length).unwrap_or_default();
-        let path =
-            core::str::from_utf8(path.strip_suffix(DELETED).unwrap_or(path)).map_err(|_| Errno::ILSEQ)?;
-        // Where this namespace of mounts does not show the path, the file is still there for its own program.
-        self.execute(PathBuffer::new(&[path])?.as_c_str(), &words);
-        Err(self.execute(c"/proc/self/exe", &words))
+        let path = match program {
+            Some(program) => PathBuffer::new(&["/proc/self/fd/", DecInt::from_fd(program).as_str()])?,
+            None => PathBuffer::new(&["/proc/self/exe"])?,
+        };
+        Err(self.execute(path.as_c_str(), &words))
     }
 }

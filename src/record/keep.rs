@@ -84,6 +84,7 @@ impl<'b> Keeper<'b> {
     }
 
     /// Saves `value`, or loads a number below `count`.
+    #[inline(never)]
     pub(crate) fn place(&mut self, value: usize, count: usize) -> usize {
         self.number(value as u64, count as u64 - 1) as usize
     }
@@ -137,6 +138,7 @@ impl Keep for bool {
         false
     }
 
+    #[inline(never)]
     fn keep(&mut self, with: &mut Keeper<'_>) {
         *self = with.place(usize::from(*self), 2) == 1;
     }
@@ -149,6 +151,7 @@ macro_rules! number {
                 0
             }
 
+            #[inline(never)]
             fn keep(&mut self, with: &mut Keeper<'_>) {
                 *self = with.number(u64::from(*self), u64::from(Self::MAX)) as Self;
             }
@@ -163,6 +166,7 @@ impl<T: Keep> Keep for Option<T> {
         None
     }
 
+    #[inline(never)]
     fn keep(&mut self, with: &mut Keeper<'_>) {
         match with.place(usize::from(self.is_some()), 2) {
             0 => *self = None,

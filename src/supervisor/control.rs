@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use super::{Answer, ClientId, Supervisor, limit::Window, state::State};
 use crate::{
+    record::{Keep, Keeper},
     table::{Manners, UnitId},
     wire::{JobResult, Request, ServiceResult},
 };
@@ -32,7 +33,6 @@ struct Waiting {
 }
 }
 
-kept! {
 #[derive(Clone, Copy, Debug)]
 enum For {
     /// The end of the unit's job.
@@ -42,6 +42,29 @@ enum For {
     /// A new program for PID 1; whether it has been asked for.
     Reexec(bool),
 }
+
+impl Keep for For {
+    fn blank() -> Self {
+        Self::Turn(Answer::Busy)
+    }
+
+    fn keep(&mut self, with: &mut Keeper<'_>) {
+        let (mut job, mut reexec) = match self {
+            Self::Job(unit) => (Some(*unit), false),
+            Self::Reexec(_) => (None, true),
+            Self::Turn(_) => (None, false), // who has it when the program is replaced asks again
+        };
+        job.keep(with);
+        reexec.keep(with);
+        if with.loads() {
+            *self = Self::Turn(match job {
+                Some(UnitId(u16::MAX)) => Answer::NoSuchUnit,
+                Some(unit) => return *self = Self::Job(unit),
+                None if reexec => Answer::Accepted,
+                None => Answer::Busy,
+            });
+        }
+    }
 }
 
 impl Clients {
@@ -85,16 +108,6 @@ impl Clients {
         self.busy.take_if(|busy| *busy == client);
     }
 
-    /// Whoever waits for a unit that is not in this table need not.
-    pub(super) fn arrive(&mut self) {
-        for waiting in &mut self.waiting {
-            if matches!(waiting.for_what, For::Job(UnitId(u16::MAX))) {
-                waiting.for_what = For::Turn(Answer::NoSuchUnit);
-            }
-        }
-        self.replaced(Answer::Accepted);
-    }
-
     /// Whether a new program is to be asked for: all who wait for one wait for the same.
     pub(super) fn wants_reexec(&mut self) -> bool {
         let mut wants = false;
@@ -106,7 +119,7 @@ impl Clients {
         wants
     }
 
-    /// Those who wait for a new program have their `answer`.
+    /// There is no new program: those who wait for it have their `answer`.
     pub(super) fn replaced(&mut self, answer: Answer) {
         for waiting in &mut self.waiting {
             if let For::Reexec(true) = waiting.for_what {

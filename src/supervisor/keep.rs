@@ -38,7 +38,6 @@ impl Supervisor<'_> {
         }
         if with.loads() {
             self.nowhere = Record::new();
-            self.clients.arrive();
             for id in self.ids() {
                 self.dirty.insert(id);
             }

@@ -343,7 +343,6 @@ pub enum Action {
     },
 }
 
-kept! {
 /// An answer whose text the shell makes, from [`super::Supervisor::status`] where it is about units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -366,7 +365,6 @@ pub enum Answer {
     Denied,
     /// Too much at once.
     Busy,
-}
 }
 
 /// A line for people. The words are made by the shell.

@@ -102,13 +102,10 @@ impl Pool {
             }
         }
         for at in 0..with.place(self.holders.len(), IDENTITIES_MAX.saturating_add(1)) {
-            let own = board.identities.iter().nth(at).filter(|_| !with.loads());
-            let name = with.text(own.map_or("", |identity| identity.name));
-            let place = if with.loads() {
-                board.identities.iter().position(|one| one.name == name)
-            } else {
-                Some(at)
-            };
+            let name_of = |at: usize| board.identities.iter().nth(at).map_or("", |identity| identity.name);
+            let name = with.text(if with.loads() { "" } else { name_of(at) });
+            let place =
+                if with.loads() { (0..self.holders.len()).find(|at| name_of(*at) == name) } else { Some(at) };
             let mut unnamed = Holder::default();
             let holder = place.and_then(|place| self.holders.get_mut(place)).unwrap_or(&mut unnamed);
             holder.keep(with);
