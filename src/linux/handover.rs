@@ -109,17 +109,18 @@ impl Arguments {
         let mut given = self.words();
         words.push(given.next().unwrap_or(c"init"))?;
         let number = state.map_or(Ok(0), pass_on)?;
-        let option = PathBuffer::new(&[OPTION, DecInt::new(number).as_str()])?;
+        let (mut option, mut path) = (PathBuffer::empty(), PathBuffer::empty());
+        let option = option.join(&[OPTION, DecInt::new(number).as_str()])?;
         if state.is_some() {
-            words.push(option.as_c_str())?;
+            words.push(option)?;
         }
         for word in given.filter(|word| !word.to_bytes().starts_with(OPTION.as_bytes())) {
             words.push(word)?;
         }
         let path = match program {
-            Some(program) => PathBuffer::new(&["/proc/self/fd/", DecInt::from_fd(program).as_str()])?,
-            None => PathBuffer::new(&["/proc/self/exe"])?,
+            Some(program) => path.join(&["/proc/self/fd/", DecInt::from_fd(program).as_str()])?,
+            None => c"/proc/self/exe",
         };
-        Err(self.execute(path.as_c_str(), &words))
+        Err(self.execute(path, &words))
     }
 }

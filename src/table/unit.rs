@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{Condition, IdList, List, Micros, Name, Service, UnitId};
+use super::{Condition, IdList, List, Micros, Name, Path, Service, Socket, UnitId};
 use crate::record::{Read, Reader};
 
 record! {
@@ -43,15 +43,75 @@ impl<'t> Unit<'t> {
     pub const fn service(&self) -> Option<&Service<'t>> {
         match &self.kind {
             Kind::Service(service) => Some(service),
-            Kind::Target => None,
+            Kind::Target | Kind::Socket(_) | Kind::Path(_) => None,
         }
     }
 }
 
-impl<'t> Unit<'t> {
-    /// The units that `relation` names.
-    pub fn related(&self, relation: Relation) -> impl Iterator<Item = UnitId> + use<'t> {
-        self.related.iter().filter(move |one| one.relation == relation).flat_map(|one| one.units.iter())
+impl Unit<'_> {
+    /// Calls `act` with every unit in those `lists`. One walk over all of them for everybody: iterators chained where they
+    /// are needed are hundreds of bytes each.
+    #[inline(never)]
+    pub fn each(&self, lists: Lists, act: &mut dyn FnMut(UnitId)) {
+        let own = [
+            (Lists::WANTS, self.wants),
+            (Lists::REQUIRES, self.requires),
+            (Lists::REQUIRED_BY, self.required_by),
+            (Lists::AFTER, self.after),
+            (Lists::BEFORE, self.before),
+        ];
+        for (list, ids) in own {
+            if lists.meets(list) {
+                ids.iter().for_each(&mut *act);
+            }
+        }
+        for one in self.related.iter() {
+            if lists.meets(Lists::of(one.relation)) {
+                one.units.iter().for_each(&mut *act);
+            }
+        }
+    }
+
+    /// The first unit in those `lists` that passes `test`.
+    pub fn find(&self, lists: Lists, test: &mut dyn FnMut(UnitId) -> bool) -> Option<UnitId> {
+        let mut found = None;
+        self.each(lists, &mut |id| {
+            if found.is_none() && test(id) {
+                found = Some(id);
+            }
+        });
+        found
+    }
+}
+
+/// Some of the lists of units that a unit has: a bit each.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists(u32);
+
+impl Lists {
+    /// [`Unit::wants`].
+    pub const WANTS: Self = Self(1 << 31);
+    /// [`Unit::requires`].
+    pub const REQUIRES: Self = Self(1 << 30);
+    /// [`Unit::required_by`].
+    pub const REQUIRED_BY: Self = Self(1 << 29);
+    /// [`Unit::after`].
+    pub const AFTER: Self = Self(1 << 28);
+    /// [`Unit::before`].
+    pub const BEFORE: Self = Self(1 << 27);
+
+    /// Those of [`Unit::related`] with `relation`.
+    pub const fn of(relation: Relation) -> Self {
+        Self(1 << relation as u32)
+    }
+
+    /// These and `others`.
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 }
 
@@ -89,6 +149,11 @@ choice! {
         OnFailure,
         /// `OnSuccess=`: started when this unit has gone down well.
         OnSuccess,
+        /// What a socket, timer or path starts. Several: with `Accept=yes` one for each connection, else the one that it
+        /// starts and those that name it in `Sockets=`.
+        Triggers,
+        /// The sockets, timers and paths that start this unit.
+        TriggeredBy,
     }
 }
 
@@ -162,6 +227,10 @@ pub enum Kind<'t> {
     Target,
     /// Processes.
     Service(Service<'t>),
+    /// Descriptors that a service is given, and that it is started for.
+    Socket(Socket<'t>),
+    /// Places in the file system that a unit is started for.
+    Path(Path),
 }
 
 impl<'t> Read<'t> for Kind<'t> {
@@ -171,7 +240,12 @@ impl<'t> Read<'t> for Kind<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        if bool::read(from) { Self::Service(Service::read(from)) } else { Self::Target }
+        match from.place(4) {
+            1 => Self::Service(Service::read(from)),
+            2 => Self::Socket(Socket::read(from)),
+            3 => Self::Path(Path::read(from)),
+            _ => Self::Target,
+        }
     }
 }
 

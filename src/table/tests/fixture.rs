@@ -250,7 +250,7 @@ pub(super) fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
 pub(super) fn service<'u, 't>(unit: &'u mut Unit<'t>) -> &'u mut Service<'t> {
     match &mut unit.kind {
         Kind::Service(service) => service,
-        Kind::Target => panic!("a target"),
+        Kind::Target | Kind::Socket(_) | Kind::Path(_) => panic!("no service"),
     }
 }
 

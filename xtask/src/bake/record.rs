@@ -7,8 +7,8 @@ use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Related, Scheduling,
-    Service, StrList, Unit, UnitId, View,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Path, Related, Scheduling,
+    Service, Socket, StrList, Unit, UnitId, View,
 };
 
 use super::{
@@ -83,12 +83,16 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         start_limit: unit.start_limit,
         kind: match &unit.kind {
             model::Kind::Target => Kind::Target,
-            model::Kind::Socket(_)
-            | model::Kind::Timer(_)
-            | model::Kind::Path(_)
-            | model::Kind::Mount(_)
-            | model::Kind::Swap(_)
-            | model::Kind::Slice(_) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
+            model::Kind::Socket(one) => Kind::Socket(Socket {
+                name: &one.file_descriptor_name,
+                accept: one.accept,
+                trigger_limit: one.trigger_limit,
+                poll_limit: one.poll_limit,
+            }),
+            model::Kind::Path(one) => Kind::Path(Path { trigger_limit: one.trigger_limit }),
+            model::Kind::Timer(_) | model::Kind::Mount(_) | model::Kind::Swap(_) | model::Kind::Slice(_) => {
+                bail!("{}: the table has no {} units", unit.name, unit.kind.suffix())
+            }
             model::Kind::Service(one) => {
                 Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?)
             }

@@ -197,6 +197,8 @@ fn dependencies(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
         Relation::UpheldBy => "UpheldBy",
         Relation::OnFailure => "OnFailure",
         Relation::OnSuccess => "OnSuccess",
+        Relation::Triggers => "Triggers",
+        Relation::TriggeredBy => "TriggeredBy",
     };
     rows.extend(node.related.values().map(|(relation, ids)| {
         row(follows(*relation), ids.iter().map(|other| related(other, None)).collect())

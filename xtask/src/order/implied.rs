@@ -37,6 +37,7 @@ pub fn of(unit: &Unit, units: &BTreeMap<String, Unit>) -> Vec<Implied> {
     }
     let per_connection = matches!(&unit.kind, Kind::Socket(socket) if socket.accept);
     if let Some(other) = unit.kind.triggers().filter(|other| !per_connection && !other.value.is_empty()) {
+        add(Relation::Triggers, &other.value, TRIGGER);
         add(Relation::Before, &other.value, TRIGGER);
     }
     for path in paths(&unit.kind) {
@@ -136,6 +137,7 @@ mod tests {
     fn shown(units: &BTreeMap<String, Unit>, name: &str) -> String {
         let mut list: Vec<_> = of(&units[name], units)
             .into_iter()
+            .filter(|one| one.relation != Relation::Triggers)
             .map(|one| format!("{}={}", one.relation.setting(), one.other))
             .collect();
         list.sort();
