@@ -31,6 +31,7 @@ impl Board<'_> {
             && self.identities.are_all(IDENTITIES_MAX, one)
             && self.filters.are_all(FILTERS_MAX, Filter::is_sound)
             && is_c_string(self.hostname)
+            && self.transient.is_sound(self.identity_count())
             && holds(self.environment, ENVIRONMENT_MAX)
     }
 }

@@ -5,9 +5,11 @@ pub mod conditions;
 mod filters;
 mod identities;
 mod inputs;
+mod leaves;
 pub mod limits;
 mod posture;
 mod record;
+mod transient;
 pub mod verb;
 mod verify;
 
@@ -139,10 +141,12 @@ fn bake_units(
         .for_each(|problem| diagnostics.push(problem));
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
-    let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
+    let (mut identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
+    identities.extend(transient::identities(board));
 
     let arch = board.arch();
-    let filters = Filters::new(&graph, arch)?;
+    let mut filters = Filters::new(&graph, arch)?;
+    transient::add_filters(board, &mut filters)?;
     let shared = record::Shared { arch, identities: &identities, filters: &filters };
     let arena = Bump::new();
     let meant_board = record::board(&arena, board, &graph, shared)?;

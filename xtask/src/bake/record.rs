@@ -15,7 +15,7 @@ use super::{
     conditions,
     filters::Filters,
     identities::{Identity, dynamic_name},
-    posture,
+    posture, transient,
 };
 use crate::{
     board::Board,
@@ -62,6 +62,7 @@ pub(super) fn board<'a>(
         log: config.log.into(),
         on_panic: config.panic.action.into(),
         panic_delay: config.panic.delay.0,
+        transient: transient::pieces(arena, board, shared)?,
     })
 }
 
@@ -228,7 +229,7 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
-        posture: strings(arena, posture::of(exec))?,
+        posture: strings(arena, BTreeSet::from_iter(posture::of(exec)))?,
     })
 }
 
