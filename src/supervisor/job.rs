@@ -1,9 +1,12 @@
 //! Jobs: what is to be done with a unit. Each unit has at most one; a new one that contradicts it takes its place.
 //! Here they come to be, with those of all whom a start or a stop takes along; `turn` runs them.
 
-use super::{Supervisor, set::UnitSet};
+use super::{
+    Supervisor,
+    set::{UnitSet, Walk},
+};
 use crate::{
-    table::{Relation, UnitId},
+    table::{Lists, Relation, UnitId},
     wire::JobResult,
 };
 
@@ -73,19 +76,19 @@ impl JobKind {
     }
 }
 
+/// Who goes down with a unit when a job says so.
+const DEPENDENTS: Lists = Lists::REQUIRED_BY.and(Lists::of(Relation::Parts));
+
 impl Supervisor<'_> {
     /// Starts `root` and all that it pulls in. With `forced`, stops that are under way for `root` and what it requires
     /// are called off; without, whoever is being stopped stays so.
     pub(super) fn enqueue_start(&mut self, root: UnitId, forced: bool) {
         let Some(banned) = self.transaction(root) else { return self.refuse_start(root) };
-        let mut seen = UnitSet::EMPTY;
+        let mut required = Walk::from(root);
         let mut wanted = UnitSet::EMPTY;
-        let mut required = UnitSet::EMPTY;
-        seen.insert(root);
-        required.insert(root);
         loop {
             // Required units first, so that one that is also only wanted counts as required.
-            let (id, forced) = match required.pop() {
+            let (id, forced) = match required.next() {
                 Some(id) => (id, forced),
                 None => match wanted.pop() {
                     Some(id) => (id, false),
@@ -96,18 +99,17 @@ impl Supervisor<'_> {
                 continue; // what is only wanted gives way to what is required
             }
             let Some(unit) = self.unit(id) else { continue };
-            if !unit.related.is_empty() {
-                self.stop_conflicting(id);
-                unit.related(Relation::Upholds).filter(|id| seen.insert(*id)).for_each(|id| {
-                    wanted.insert(id);
-                });
+            self.stop_conflicting(id);
+            let mut only_wanted = Lists::WANTS.and(Lists::of(Relation::Upholds));
+            if forced {
+                unit.each(Lists::REQUIRES, &mut |id| required.add(id));
+            } else {
+                only_wanted = only_wanted.and(Lists::REQUIRES);
             }
-            let pulled = if forced { &mut required } else { &mut wanted };
-            unit.requires.iter().filter(|id| seen.insert(*id)).for_each(|id| {
-                pulled.insert(id);
-            });
-            unit.wants.iter().filter(|id| seen.insert(*id)).for_each(|id| {
-                wanted.insert(id);
+            unit.each(only_wanted, &mut |id| {
+                if required.seen.insert(id) {
+                    wanted.insert(id);
+                }
             });
         }
     }
@@ -137,35 +139,19 @@ impl Supervisor<'_> {
 
     /// Stops `root` and all that requires it.
     pub(super) fn enqueue_stop(&mut self, root: UnitId) {
-        self.for_dependents(root, true, Self::add_stop);
+        let stopped_along = Lists::of(Relation::StoppedAlong);
+        self.for_reached(root, DEPENDENTS.and(stopped_along), &mut |supervisor, id| supervisor.add_stop(id));
     }
 
     /// Restarts `root` and whoever requires it and is up. What is down and was not named stays down.
     pub(super) fn enqueue_restart(&mut self, root: UnitId) {
-        self.for_dependents(root, false, |supervisor, id| {
+        self.for_reached(root, DEPENDENTS, &mut |supervisor, id| {
             if id == root || !supervisor.peek(id).state.is_down() {
                 supervisor.add_restart(id);
             }
         });
         if self.peek(root).job.is_some_and(|job| job.kind == JobKind::Start) {
             self.enqueue_start(root, true);
-        }
-    }
-
-    /// Calls `add` for `root` and whoever goes down with it when a job says so, in a `stop` or in a restart.
-    fn for_dependents(&mut self, root: UnitId, stop: bool, mut add: impl FnMut(&mut Self, UnitId)) {
-        let mut seen = UnitSet::EMPTY;
-        let mut pending = UnitSet::EMPTY;
-        seen.insert(root);
-        pending.insert(root);
-        while let Some(id) = pending.pop() {
-            add(self, id);
-            let Some(unit) = self.unit(id) else { continue };
-            let along = unit.related(Relation::StoppedAlong).filter(|_| stop);
-            let parts = unit.related(Relation::Parts).chain(along);
-            unit.required_by.iter().chain(parts).filter(|id| seen.insert(*id)).for_each(|id| {
-                pending.insert(id);
-            });
         }
     }
 

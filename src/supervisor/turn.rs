@@ -13,7 +13,7 @@ use super::{
     unit::Note,
 };
 use crate::{
-    table::{CommandKind, Kind, Micros, Unit, UnitId},
+    table::{CommandKind, Kind, Lists, Micros, Unit, UnitId},
     wire::{JobResult, ServiceResult},
 };
 
@@ -236,11 +236,11 @@ impl Supervisor<'_> {
     /// Those whose jobs may have waited for this one are looked at again.
     pub(super) fn wake_neighbours(&mut self, id: UnitId) {
         let Some(unit) = self.unit(id) else { return };
-        for other in unit.after.iter().chain(unit.before.iter()) {
+        unit.each(Lists::AFTER.and(Lists::BEFORE), &mut |other| {
             if self.peek(other).job.is_some() {
                 self.at(other);
             }
-        }
+        });
         self.wake_triggers(id);
     }
 }

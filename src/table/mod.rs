@@ -56,7 +56,7 @@ pub use service::{
     ServiceType,
 };
 pub use trigger::{Path, Socket};
-pub use unit::{Kind, Manners, Related, Relation, StartLimit, Unit, UnitAction};
+pub use unit::{Kind, Lists, Manners, Related, Relation, StartLimit, Unit, UnitAction};
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.

@@ -48,10 +48,59 @@ impl<'t> Unit<'t> {
     }
 }
 
-impl<'t> Unit<'t> {
-    /// The units that `relation` names.
-    pub fn related(&self, relation: Relation) -> impl Iterator<Item = UnitId> + use<'t> {
-        self.related.iter().filter(move |one| one.relation == relation).flat_map(|one| one.units.iter())
+impl Unit<'_> {
+    /// Calls `act` with every unit in those `lists`. One walk over all of them for everybody: iterators chained where they
+    /// are needed are hundreds of bytes each.
+    #[inline(never)]
+    pub fn each(&self, lists: Lists, act: &mut dyn FnMut(UnitId)) {
+        let own = [
+            (Lists::WANTS, self.wants),
+            (Lists::REQUIRES, self.requires),
+            (Lists::REQUIRED_BY, self.required_by),
+            (Lists::AFTER, self.after),
+            (Lists::BEFORE, self.before),
+        ];
+        for (list, ids) in own {
+            if lists.meets(list) {
+                ids.iter().for_each(&mut *act);
+            }
+        }
+        for one in self.related.iter() {
+            if lists.meets(Lists::of(one.relation)) {
+                one.units.iter().for_each(&mut *act);
+            }
+        }
+    }
+}
+
+/// Some of the lists of units that a unit has: a bit each.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists(u32);
+
+impl Lists {
+    /// [`Unit::wants`].
+    pub const WANTS: Self = Self(1 << 31);
+    /// [`Unit::requires`].
+    pub const REQUIRES: Self = Self(1 << 30);
+    /// [`Unit::required_by`].
+    pub const REQUIRED_BY: Self = Self(1 << 29);
+    /// [`Unit::after`].
+    pub const AFTER: Self = Self(1 << 28);
+    /// [`Unit::before`].
+    pub const BEFORE: Self = Self(1 << 27);
+
+    /// Those of [`Unit::related`] with `relation`.
+    pub const fn of(relation: Relation) -> Self {
+        Self(1 << relation as u32)
+    }
+
+    /// These and `others`.
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 }
 
