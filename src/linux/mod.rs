@@ -16,6 +16,7 @@ pub mod directory;
 pub mod errno;
 mod expand;
 mod glob;
+pub mod handover;
 pub mod ipc;
 pub mod mountinfo;
 pub mod output;
