@@ -3,7 +3,7 @@
 //! Runs in a child because every part of it may take its time: processes that die slowly, directories with many files.
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::OwnedFd,
     fs::CWD,
     io::Errno,
     process::{Pid, Signal, kill_process_group},
@@ -11,7 +11,7 @@ use rustix::{
 };
 
 use super::{
-    credentials,
+    AsFd, credentials,
     directory::Directory,
     errno::Text,
     ipc,
@@ -91,7 +91,9 @@ fn clean(plan: &CleanPlan<'_>) -> bool {
         clean &= done("credentials", credentials::remove(plan.unit));
     }
     if let Some(token) = plan.private_tmp {
-        clean &= done("private /tmp", PrivateTmpName::new(token, plan.unit).and_then(|name| name.remove()));
+        let mut buffer = PathBuffer::empty();
+        let name = PrivateTmpName::new(token, plan.unit, &mut buffer);
+        clean &= done("private /tmp", name.and_then(|name| name.remove()));
     }
     clean
 }
@@ -172,13 +174,14 @@ fn is_anybody_alive(uid: u32) -> Result<bool, Errno> {
         if found || file_number(name.as_bytes()).is_none() {
             return Ok(());
         }
-        let status = PathBuffer::new(&["/proc/", name, "/status"])?;
+        let mut status = PathBuffer::empty();
+        let status = status.join(&["/proc/", name, "/status"])?;
         let mut look = |line: &[u8]| {
             let answer = is_alive_as(line, uid);
             found = answer == Some(true);
             Ok(answer.is_some())
         };
-        match open_lines(status.as_c_str()).and_then(|file| search(&file, &mut look)) {
+        match open_lines(status).and_then(|file| search(&file, &mut look)) {
             Ok(_) => {}
             Err(Errno::NOENT | Errno::SRCH) => {} // gone meanwhile
             Err(errno) => return Err(errno),
@@ -207,10 +210,10 @@ fn remove_ipc(owner: Owner) -> Result<(), Errno> {
 /// name brought along stays, as with systemd.
 fn remove_directory(directory: &Directory<'_>) -> Result<(), Errno> {
     for name in directory.names.iter() {
-        for root in [directory.public_root()?, directory.private_root()?] {
-            let Some(root) = tree::open_if_there(root.as_c_str())? else { continue };
+        for root in directory.roots() {
+            let Some(root) = tree::open_if_there(PathBuffer::empty().join(&root)?)? else { continue };
             match tree::open_parent(&root, name) {
-                Ok((parent, last)) => tree::remove(parent.as_fd(), last.as_c_str())?,
+                Ok((parent, last)) => tree::remove(parent.as_fd(), last)?,
                 Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno),
             }

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fs::{AtFlags, CWD, Mode, mkdirat, unlinkat},
+    fs::{AtFlags, CWD, unlinkat},
     io::Errno,
     mount::{UnmountFlags, unmount},
 };
@@ -11,19 +11,8 @@ use rustix::{
 use super::path::PathBuffer;
 
 /// The directory of `unit`'s credentials.
-pub(super) fn path(unit: &str) -> Result<PathBuffer, Errno> {
-    PathBuffer::new(&["/run/credentials/", unit])
-}
-
-/// Makes the directory, closed to everybody but root, if it is missing.
-pub(super) fn make(directory: &PathBuffer) -> Result<(), Errno> {
-    for (path, mode) in [(c"/run/credentials", 0o755), (directory.as_c_str(), 0o700)] {
-        match mkdirat(CWD, path, Mode::from_raw_mode(mode)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
+pub(super) fn path<'b>(unit: &str, buffer: &'b mut PathBuffer) -> Result<&'b CStr, Errno> {
+    buffer.join(&["/run/credentials/", unit])
 }
 
 /// Lets go of whatever is mounted there.
@@ -33,8 +22,8 @@ pub(super) fn discard(directory: &CStr) {
 
 /// Removes the credentials of `unit`, if there are any.
 pub(super) fn remove(unit: &str) -> Result<(), Errno> {
-    let directory = path(unit)?;
-    let directory = directory.as_c_str();
+    let mut buffer = PathBuffer::empty();
+    let directory = path(unit, &mut buffer)?;
     discard(directory);
     match unlinkat(CWD, directory, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),

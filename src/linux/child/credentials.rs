@@ -8,7 +8,7 @@ use core::ffi::CStr;
 
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, FileType, Mode, OFlags, Uid, fchmod, fchown, fstat, open, openat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, Uid, fchmod, fchown, fstat, mkdirat, open, openat},
     io::{self, Errno},
     mount::{MountFlags, mount_remount},
     net::{
@@ -28,6 +28,7 @@ use crate::linux::{
     boot::is_mount_point,
     credentials,
     passwd::{open_lines, parse_number},
+    path::PathBuffer,
     plan::Loading,
     random,
     tree::{self, magic_link},
@@ -49,9 +50,14 @@ pub(super) fn load(work: &mut Work<'_>) -> Result<(), Errno> {
     if wanted.sources.is_empty() || wanted.loading == Loading::No {
         return Ok(());
     }
-    let path = credentials::path(plan.unit)?;
-    credentials::make(&path)?;
-    let path = path.as_c_str();
+    let mut buffer = PathBuffer::empty();
+    let path = credentials::path(plan.unit, &mut buffer)?;
+    for (path, mode) in [(c"/run/credentials", 0o755), (path, 0o700)] {
+        match mkdirat(CWD, path, Mode::from_raw_mode(mode)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
     if wanted.loading == Loading::IfMissing && is_mount_point(path, AtFlags::empty())? {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use super::{Work, arena::Arena, credentials::VARIABLE, identity::user_name};
 use crate::linux::{
     credentials,
     passwd::{self, Field, Key, User},
+    path::PathBuffer,
     plan::{Input, Login, Output, Stdio},
     raw::CStrings,
 };
@@ -100,8 +101,9 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
     describe_user(work)?;
     list_directories(work)?;
     if !work.plan.credentials.sources.is_empty() {
-        let path = credentials::path(work.plan.unit)?;
-        work.variables.make(&mut work.arena, VARIABLE, path.as_c_str().to_bytes())?;
+        let mut buffer = PathBuffer::empty();
+        let path = credentials::path(work.plan.unit, &mut buffer)?;
+        work.variables.make(&mut work.arena, VARIABLE, path.to_bytes())?;
     }
     let pid = DecInt::new(getpid().as_raw_nonzero().get());
     for name in ["SYSTEMD_EXEC_PID"].iter().chain(sources.own_pid) {

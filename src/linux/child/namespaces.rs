@@ -1,7 +1,7 @@
 //! Namespaces besides that of mounts: network, IPC, hostname, users. That of processes is made by the parent's clone3.
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::OwnedFd,
     fs::{CWD, Mode, OFlags, openat},
     io::{self, Errno},
     path::DecInt,
@@ -11,7 +11,9 @@ use rustix::{
 };
 
 use super::{Work, mounts};
+
 use crate::linux::{
+    AsFd,
     path::PathBuffer,
     plan::{Privilege, Users},
     raw::{
@@ -63,8 +65,9 @@ fn leave(flags: UnshareFlags) -> Result<(), Errno> {
 }
 
 fn join(path: &str, kind: LinkNameSpaceType) -> Result<(), Errno> {
-    let path = PathBuffer::new(&[path])?;
-    let namespace = openat(CWD, path.as_c_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = PathBuffer::empty();
+    let path = buffer.join(&[path])?;
+    let namespace = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     move_into_link_name_space(namespace.as_fd(), Some(kind))
 }
 
@@ -102,24 +105,26 @@ pub(super) fn enter_users(work: &mut Work<'_>) -> Result<(), Errno> {
 }
 
 fn wait_for_end(pipe: &OwnedFd) -> Result<(), Errno> {
-    io::retry_on_intr(|| io::read(pipe, &mut [0_u8; 1])).map(drop)
+    io::retry_on_intr(|| io::read(pipe.as_fd(), &mut [0_u8; 1])).map(drop)
 }
 
 /// Writes one map of process `pid`: numbers inside, numbers outside, how many.
 fn map(pid: &DecInt, name: &str, id: u32, whole: bool) -> Result<(), Errno> {
-    let path = PathBuffer::new(&["/proc/", pid.as_str(), "/", name])?;
+    let mut path = PathBuffer::empty();
+    let path = path.join(&["/proc/", pid.as_str(), "/", name])?;
     let id = DecInt::new(id);
-    let own = PathBuffer::new(&[id.as_str(), " ", id.as_str(), " 1\n"])?;
+    let mut own = PathBuffer::empty();
+    let own = own.join(&[id.as_str(), " ", id.as_str(), " 1\n"])?;
     let (all, root) = (c"0 0 65536\n", c"0 0 1\n");
     let lines = match (whole, id.as_bytes()) {
         (true, _) => [all, c""],
         (false, b"0") => [root, c""],
-        (false, _) => [root, own.as_c_str()],
+        (false, _) => [root, own],
     };
     let mut text = heapless::Vec::<u8, 64>::new();
     for line in lines {
         text.extend_from_slice(line.to_bytes()).map_err(|_| Errno::TOOBIG)?;
     }
-    let file = openat(CWD, path.as_c_str(), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    io::write(&file, &text).map(drop)
+    let file = openat(CWD, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    io::write(file.as_fd(), &text).map(drop)
 }

@@ -4,7 +4,7 @@
 use core::str;
 
 use rustix::{
-    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsRawFd, BorrowedFd, OwnedFd},
     fs::{
         FileType, Mode, OFlags, ResolveFlags, Stat, fstat, mkdirat, mknodat, openat, openat2, readlinkat_raw,
     },
@@ -14,6 +14,7 @@ use rustix::{
 
 use super::Arena;
 use crate::linux::{
+    AsFd,
     path::{PATH_BYTES_MAX, PathBuffer},
     tree::one_component,
 };
@@ -50,33 +51,34 @@ pub(super) fn open_plain(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Er
 }
 
 fn open_below(root: BorrowedFd<'_>, path: &str, how: ResolveFlags) -> Result<OwnedFd, Errno> {
-    let path = PathBuffer::new(&[path])?;
+    let mut buffer = PathBuffer::empty();
+    let path = buffer.join(&[path])?;
     let how = how | ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    openat2(root, path.as_c_str(), HOLD, Mode::empty(), how)
+    openat2(root, path, HOLD, Mode::empty(), how)
 }
 
 fn walk(root: BorrowedFd<'_>, path: &str, missing: Missing) -> Result<(OwnedFd, bool), Errno> {
     let mut at = openat(root, c".", HOLD, Mode::empty())?;
     let (mut linked, mut done) = (false, 0_usize);
+    let mut buffer = PathBuffer::empty();
     for component in path.split('/').skip(1).filter(|component| !component.is_empty()) {
         done = done.saturating_add(1).saturating_add(component.len());
-        let name = one_component(component)?;
-        let name = name.as_c_str();
-        let open = || openat(&at, name, HOLD | OFlags::NOFOLLOW, Mode::empty());
+        let name = one_component(component, &mut buffer)?;
+        let open = || openat(at.as_fd(), name, HOLD | OFlags::NOFOLLOW, Mode::empty());
         let mut next = match open() {
             Err(Errno::NOENT) if missing != Missing::Fails => {
                 if missing == Missing::BecomesFile && done == path.len() {
-                    mknodat(&at, name, FileType::RegularFile, Mode::empty(), 0)?;
+                    mknodat(at.as_fd(), name, FileType::RegularFile, Mode::empty(), 0)?;
                 } else {
-                    mkdirat(&at, name, PARENT_MODE)?;
+                    mkdirat(at.as_fd(), name, PARENT_MODE)?;
                 }
                 open()?
             }
             answer => answer?,
         };
-        let found = fstat(&next)?;
+        let found = fstat(next.as_fd())?;
         if FileType::from_raw_mode(found.st_mode).is_symlink() {
-            if !is_roots_own(&fstat(&at)?, &found) {
+            if !is_roots_own(&fstat(at.as_fd())?, &found) {
                 return Err(Errno::LOOP);
             }
             next = open_below(root, path.get(..done).unwrap_or(path), ResolveFlags::empty())?;
