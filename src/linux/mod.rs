@@ -12,6 +12,7 @@ pub mod clean;
 pub mod clock;
 pub mod condition;
 pub mod console;
+mod credentials;
 pub mod directory;
 pub mod errno;
 mod expand;
