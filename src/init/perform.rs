@@ -214,6 +214,7 @@ impl Kernel {
             gid,
             directories: directory.as_slice(),
             private_tmp: self.take_tmp_token(unit),
+            credentials: record.service().is_some_and(|service| !service.exec.credentials.is_empty()),
         })?;
         self.processes.put(place, Process::helper(janitor.pid, janitor.pidfd, Role::Janitor { unit }));
         Ok(())

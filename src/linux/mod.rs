@@ -12,6 +12,7 @@ pub mod clean;
 pub mod clock;
 pub mod condition;
 pub mod console;
+mod credentials;
 pub mod directory;
 pub mod errno;
 mod expand;
@@ -38,7 +39,8 @@ pub mod spawn;
 pub mod step;
 pub mod tree;
 
+pub use raw::AsFd;
 pub use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     io::Errno,
 };

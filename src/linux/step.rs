@@ -50,6 +50,8 @@ pub enum Step {
     LogsDirectory,
     /// `ConfigurationDirectory=`.
     ConfigurationDirectory,
+    /// `LoadCredential=` and its kind.
+    Credentials,
     /// The environment variables.
     Environment,
     /// `EnvironmentFile=` and `UnsetEnvironment=`.
@@ -82,6 +84,8 @@ pub enum Step {
     CloseDescriptors,
     /// Signals come through again.
     SignalMask,
+    /// mount(2) and its kind in the place of a program.
+    Mount,
     /// `SystemCallFilter=` and its kind. The last step before the program, so that they need not allow the others.
     Seccomp,
     /// `$` expansion, the search of the program, and execve.
@@ -92,13 +96,13 @@ pub enum Step {
 const NAMES: &str = "\
     pipe clone signals session user group identity stdin stdout stderr oom-score core-dumps \
     scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
-    state-directory cache-directory logs-directory configuration-directory environment environment-file \
+    state-directory cache-directory logs-directory configuration-directory credentials environment environment-file \
     keyring network namespace limits groups private-users bounding-set ids secure-bits \
-    ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask seccomp exec";
+    ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask mount seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 43] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -122,6 +126,7 @@ impl Step {
         Self::CacheDirectory,
         Self::LogsDirectory,
         Self::ConfigurationDirectory,
+        Self::Credentials,
         Self::Environment,
         Self::EnvironmentFile,
         Self::Keyring,
@@ -138,6 +143,7 @@ impl Step {
         Self::NoNewPrivileges,
         Self::CloseDescriptors,
         Self::SignalMask,
+        Self::Mount,
         Self::Seccomp,
         Self::Exec,
     ];
@@ -174,6 +180,7 @@ impl Step {
             Self::CacheDirectory => 239,
             Self::LogsDirectory => 240,
             Self::ConfigurationDirectory => 241,
+            Self::Credentials => 243,
             Self::Keyring => 237,
             Self::Namespace => 226,
             Self::Network => 225,
@@ -191,6 +198,7 @@ impl Step {
             Self::NoNewPrivileges => 227,
             Self::Seccomp => 228,
             Self::CloseDescriptors => 202,
+            Self::Mount => 32, // mount(8)'s "mount failure"
             Self::Exec => 203,
         }
     }
@@ -208,7 +216,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(41), None);
+        assert_eq!(Step::from_index(43), None);
     }
 
     #[test]
@@ -229,6 +237,7 @@ mod tests {
     fn every_step_has_a_name_of_its_own_and_a_code_of_systemds_range() {
         let names: HashSet<_> = Step::ALL.map(Step::name).into();
         assert_eq!(names.len(), Step::ALL.len());
-        assert!(Step::ALL.into_iter().all(|step| (200..=245).contains(&step.exit_code())));
+        let mut others = Step::ALL.into_iter().filter(|step| *step != Step::Mount);
+        assert!(others.all(|step| (200..=245).contains(&step.exit_code())));
     }
 }

@@ -74,7 +74,7 @@ use set::UnitSet;
 use shutdown::Run;
 use state::State;
 use uid::Pool;
-use unit::{Notes, Record};
+use unit::Record;
 
 pub use crate::record::Keeper;
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
@@ -104,6 +104,10 @@ pub struct Supervisor<'t> {
     run: Run,
     /// Units about which something may be due.
     dirty: UnitSet,
+    /// Units that may have something to tell.
+    noted: UnitSet,
+    /// Units that may wait for a moment.
+    timed: UnitSet,
     /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
     nowhere: Record,
     clients: Clients,
@@ -134,6 +138,8 @@ impl<'t> Supervisor<'t> {
             texts: Vec::new(),
             nowhere: Record::new(),
             dirty: UnitSet::EMPTY,
+            noted: UnitSet::EMPTY,
+            timed: UnitSet::EMPTY,
             turn: 0,
             now: Instant(0),
             pool: Pool::empty(),
@@ -226,7 +232,12 @@ impl<'t> Supervisor<'t> {
                     return Some(action);
                 }
                 Due::Changed => {}
-                Due::Nothing => self.dirty.remove(id),
+                Due::Nothing => {
+                    self.dirty.remove(id);
+                    if self.peek(id).deadline().is_none() {
+                        self.timed.remove(id);
+                    }
+                }
             }
         }
         self.next_saying().or_else(|| self.due_of_all())
@@ -248,8 +259,13 @@ impl<'t> Supervisor<'t> {
         if let Some(log) = self.run.next_log() {
             return Some(Action::Log(log));
         }
-        let noted = self.dirty.iter().find(|id| self.peek(*id).notes != Notes::NONE)?;
-        self.at(noted).next_log(noted).map(Action::Log)
+        while let Some(id) = self.noted.next_from(0) {
+            match self.units.get_mut(id.index()).and_then(|unit| unit.next_log(id)) {
+                Some(log) => return Some(Action::Log(log)),
+                None => self.noted.remove(id),
+            }
+        }
+        None
     }
 
     /// When [`Event::Deadline`] is wanted, if nothing else happens before.
@@ -259,7 +275,7 @@ impl<'t> Supervisor<'t> {
             return None;
         }
         let first = self.run.deadline();
-        self.units.iter().fold(first, |first, unit| Instant::earlier(first, unit.deadline()))
+        self.timed.iter().fold(first, |first, id| Instant::earlier(first, self.peek(id).deadline()))
     }
 
     /// How often something happened that cannot.
@@ -307,6 +323,8 @@ impl<'t> Supervisor<'t> {
         match self.units.get_mut(id.index()) {
             Some(unit) => {
                 self.dirty.insert(id);
+                self.noted.insert(id);
+                self.timed.insert(id);
                 unit
             }
             None => &mut self.nowhere,
@@ -348,7 +366,8 @@ impl<'t> Supervisor<'t> {
 
     /// Everything whose time has come.
     fn deadline(&mut self) {
-        for id in self.ids() {
+        let timed = self.timed;
+        for id in timed.iter() {
             if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) && !self.trigger_timed_out(id)
             {
                 self.for_service(id, &mut |supervisor, service| supervisor.timed_out(id, service));

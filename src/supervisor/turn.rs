@@ -242,5 +242,6 @@ impl Supervisor<'_> {
                 self.at(other);
             }
         });
+        self.wake_triggers(id);
     }
 }

@@ -5,6 +5,8 @@
 //! ends the child with systemd's exit code for it: what narrows privilege is done, or the program does not run.
 
 mod arena;
+mod calls;
+mod credentials;
 mod devices;
 mod directories;
 mod environment;
@@ -45,7 +47,7 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 39] = [
+pub const STEPS: [(Step, Act); 41] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -67,6 +69,7 @@ pub const STEPS: [(Step, Act); 39] = [
     (Step::CacheDirectory, directories::make_cache),
     (Step::LogsDirectory, directories::make_logs),
     (Step::ConfigurationDirectory, directories::make_configuration),
+    (Step::Credentials, credentials::load),
     (Step::Environment, environment::gather),
     (Step::EnvironmentFile, environment_file::read),
     (Step::Keyring, session::join_keyring),
@@ -83,6 +86,7 @@ pub const STEPS: [(Step, Act); 39] = [
     (Step::NoNewPrivileges, privileges::forbid_new_privileges),
     (Step::CloseDescriptors, session::close_descriptors),
     (Step::SignalMask, session::unblock_signals),
+    (Step::Mount, calls::carry_out),
     (Step::Seccomp, privileges::load_filter),
     (Step::Exec, exec::execute),
 ];

@@ -102,6 +102,7 @@ impl Parts {
 
     pub(super) fn command(&self) -> Command<'_> {
         Command {
+            call: Call::Execute,
             path: "/bin/app",
             argv: StrList::new(&self.words).unwrap(),
             ignore_failure: false,
@@ -112,7 +113,7 @@ impl Parts {
 
     fn service(&self) -> Service<'_> {
         let second = Command { path: "/bin/two", ignore_failure: true, expand: false, ..self.command() };
-        let full = Command { privilege: Privilege::Full, ..self.command() };
+        let full = Command { privilege: Privilege::Full, call: Call::Unmount, ..self.command() };
         let mut clean = ExitSet::default();
         clean.add_code(3);
         clean.add_signal(10);
@@ -221,6 +222,8 @@ impl Parts {
                 directories(DirectoryKind::State, 0o700, &self.state_names),
             ]))),
             runtime_directory_preserve: Preserve::Restart,
+            credentials: StrList::new(b"/\0key\0/etc/key\0=\0word\x002\0").unwrap(),
+            credential_values: b"x\0",
             stdin: Stdin::Null,
             stdout: Stdout::Journal,
             stderr: Stdout::Inherit,

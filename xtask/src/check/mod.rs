@@ -3,6 +3,7 @@
 
 mod checked;
 mod conditions;
+mod credentials;
 pub mod directives;
 mod draft;
 mod environment;
@@ -15,6 +16,7 @@ mod instances;
 mod kinds;
 mod known;
 mod mount;
+mod mounting;
 mod notes;
 mod owners;
 mod relations;

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use tomte::table::{
-    Board, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Micros, Mount, Preserve, Privilege,
-    Service, ServiceType, StrList, Unit,
+    Board, Call, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Micros, Mount, Preserve,
+    Privilege, Service, ServiceType, StrList, Unit,
 };
 
 use super::{Row, steps::stream};
@@ -72,6 +72,16 @@ pub(super) fn commands(service: &Service<'_>) -> Vec<Row> {
 
 fn command(command: Command<'_>) -> String {
     let words: Vec<String> = command.argv.iter().map(quoted).collect();
+    let call = match command.call {
+        Call::Execute | Call::Helper => "",
+        Call::Mount => "mount(2)",
+        Call::Unmount => "umount2(2)",
+        Call::SwapOn => "swapon(2)",
+        Call::SwapOff => "swapoff(2)",
+    };
+    if !call.is_empty() {
+        return format!("{call} {}: {}", command.path, words.join(" "));
+    }
     let other_name = command.argv.iter().next() != Some(command.path);
     let mut notes = Vec::new();
     if other_name {
@@ -204,6 +214,10 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         Preserve::Yes => "yes",
     };
     rows.unless("no", "RuntimeDirectoryPreserve", preserve);
+    let credentials: Vec<&str> = exec.credentials.iter().collect();
+    for (setting, value) in credentials.chunks_exact(3).map(credential) {
+        rows.list(setting, [value]);
+    }
     rows.unless("null", "StandardInput", stream(word(exec.stdin), exec.stdin_path));
     rows.unless("journal", "StandardOutput", stream(word(exec.stdout), exec.stdout_path));
     rows.unless("inherit", "StandardError", stream(word(exec.stderr), exec.stderr_path));
@@ -211,6 +225,17 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     rows.unless("", "SyslogIdentifier", exec.syslog_identifier);
     rows.unless("yes", "IgnoreSIGPIPE", yes(exec.ignore_sigpipe));
     rows.0
+}
+
+/// A credential's setting and its value, as a unit file would have them; of `SetCredential=` only the length.
+fn credential(source: &[&str]) -> (&'static str, String) {
+    let (name, from) = (source[1], source[2]);
+    match source[0] {
+        "*" => ("ImportCredential", format!("{from}*:{name}")),
+        "=" => ("SetCredential", format!("{name}:   # {from} bytes")),
+        "-" => ("LoadCredential", format!("{name}:{from}   # if it is there")),
+        _ => ("LoadCredential", format!("{name}:{from}")),
+    }
 }
 
 /// One mount of the unit's view.

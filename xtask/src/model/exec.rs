@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use tomte::table::{
-    DirectoryKind, LoginEnvironment, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit, Stdin, Stdout,
+    Call, DirectoryKind, LoginEnvironment, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit, Stdin,
+    Stdout,
 };
 
 use super::{Located, Place, Protect, ProtectHome, ProtectSystem, View};
@@ -13,6 +14,7 @@ use crate::seccomp::policy::Policy;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     pub place: Option<Place>,
+    pub call: Call,
     pub path: String,
     pub argv: Vec<String>,
     pub ignore_failure: bool,
@@ -61,6 +63,8 @@ pub struct Exec {
     pub remove_ipc: bool,
     pub directories: Vec<Directories>,
     pub runtime_directory_preserve: Preserve,
+    /// `LoadCredential=` and its kind, in the order of the file.
+    pub credentials: Vec<Credential>,
     pub stdin: Stdin,
     pub stdout: Stdout,
     pub stderr: Stdout,
@@ -71,6 +75,29 @@ pub struct Exec {
     pub tty_path: String,
     pub syslog_identifier: String,
     pub ignore_sigpipe: bool,
+}
+
+/// A credential, or several of one beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Its name; of several what their names begin with.
+    pub name: String,
+    pub source: CredentialSource,
+}
+
+/// Where a credential comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// `LoadCredential=` of a path.
+    Path(String),
+    /// `LoadCredential=` of a name: out of the machine's stores.
+    Stored(String),
+    /// `ImportCredential=`: all in the stores whose names begin with this.
+    Beginning(String),
+    /// `ImportCredential=` of one name.
+    Import(String),
+    /// `SetCredential=`.
+    Value(Vec<u8>),
 }
 
 /// Namespaces of the unit's own besides that of mounts.

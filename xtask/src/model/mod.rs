@@ -21,7 +21,7 @@ use tomte::table::{Manners, StartLimit};
 use crate::diag::Diagnostic;
 
 pub use claims::{Claim, Owned};
-pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
+pub use exec::{Command, Credential, CredentialSource, Directories, Exec, Namespaces, Scheduling};
 pub use kinds::{Kind, Service};
 pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};
@@ -29,7 +29,8 @@ pub use resource::{Controller, CpuWeight, Delegate, DevicePolicy, Interfaces, Pr
 pub use socket::{BindIpv6Only, Listen, Socket, SocketCommand, Timestamping};
 pub use trigger::{Elapse, Path, PathEvent, Timer, TimerBase};
 pub use view::{
-    Access, AccessPath, BindPath, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem, View,
+    Access, AccessPath, BindPath, CredentialsView, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem,
+    View,
 };
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.
@@ -67,6 +68,8 @@ pub struct Unit {
     pub default_dependencies: bool,
     /// What the unit says of other units in [Unit].
     pub relations: Relations,
+    /// `RequiresMountsFor=` and `WantsMountsFor=`: absolute paths, and what the unit says of the mounts that they lie on.
+    pub mounts_for: Vec<(Relation, String)>,
     /// `Condition*=` and `Assert*=`, in the order of the file.
     pub conditions: Vec<Condition>,
     pub start_limit: StartLimit,
@@ -90,6 +93,7 @@ impl Unit {
             description: String::new(),
             default_dependencies: true,
             relations: Relations::default(),
+            mounts_for: Vec::new(),
             conditions: Vec::new(),
             start_limit,
             manners: Manners::DEFAULT,
