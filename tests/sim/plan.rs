@@ -61,6 +61,9 @@ pub(crate) struct Faults {
     pub(crate) clients_leave: u8,
     /// A hundred requests, or a hundred notices of one service, at once.
     pub(crate) floods: u8,
+    pub(crate) reexecs: u8,
+    /// PID 1 fails and loses the event that it was at.
+    pub(crate) failures: u8,
     /// What sockets and paths wait for comes.
     pub(crate) arrivals: u8,
 }
@@ -94,6 +97,8 @@ impl Faults {
             strangers: some(20),
             clients_leave: some(30),
             floods: some(5),
+            reexecs: some(10),
+            failures: some(3),
             arrivals: some(95),
         }
     }

@@ -9,6 +9,7 @@ mod fairness;
 mod fork;
 mod golden;
 mod graph;
+mod keep;
 mod killing;
 mod life;
 mod notify;
