@@ -228,7 +228,14 @@ impl Judge {
     ) -> Verdict {
         let down = |id: UnitId| {
             let active = supervisor.status(id).map(|status| status.active);
-            matches!(active, Some(ActiveState::Inactive | ActiveState::Failed))
+            // Who is to start again and waits for the number has nothing but what he left behind.
+            let waits = active == Some(ActiveState::Activating)
+                && [Slot::Main, Slot::Control].iter().all(|slot| kernel.slot(id, *slot).is_none());
+            // So has he whose janitor's answer was lost when PID 1 failed.
+            let goes = supervisor.status(id).is_some_and(|status| status.sub == SubState::FinalSigkill);
+            waits
+                || goes
+                || matches!(active, Some(ActiveState::Inactive | ActiveState::Failed))
                 || self.units[id.index()].janitor
         };
         for number in numbers {

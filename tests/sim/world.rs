@@ -340,11 +340,12 @@ impl<'w> World<'w> {
     fn recover(&mut self) -> Verdict {
         self.replace_supervisor()?;
         self.judge.unanswered.clear();
-        let (now, kernel) = (self.kernel.instant(), &self.kernel);
+        let (now, kernel, held) = (self.kernel.instant(), &self.kernel, &self.held);
         self.supervisor.recover(now, &|unit| Facts {
-            main: kernel.slot(unit, Slot::Main).map(|process| process.pid),
-            control: kernel.slot(unit, Slot::Control).map(|process| process.pid),
-            helper: kernel.has_helper(unit),
+            main: kernel.slot(unit, Slot::Main).map(|process| (process.pid, process.executed)),
+            control: kernel.slot(unit, Slot::Control).map(|process| (process.pid, process.executed)),
+            // A watcher that somebody has called off says nothing any more.
+            helper: kernel.has_helper(unit) || held[unit.index()].watcher,
             known: kernel.of(unit).next().is_some(),
         });
         Ok(())
