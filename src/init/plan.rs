@@ -29,12 +29,8 @@ const _: () =
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
-/// `MAINPID`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`; the last three of the unit
-/// that is monitored, and its name.
+/// The variables of [`Parts::extra`].
 const EXTRA_MAX: usize = 10;
-/// The variables of an end: of the unit's own main process, and of the unit that it was started for.
-const OWN_END: [&str; 3] = ["SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"];
-const MONITORED_END: [&str; 3] = ["MONITOR_SERVICE_RESULT", "MONITOR_EXIT_CODE", "MONITOR_EXIT_STATUS"];
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
@@ -86,34 +82,23 @@ impl<'t> Parts<'t> {
         spawn: &Spawn,
         monitored_unit: &'a str,
     ) -> Vec<(&'static str, &'a str), EXTRA_MAX> {
-        let mut extra = Vec::new();
-        let mut add = |name, value| {
-            let _ = extra.push((name, value)); // EXTRA_MAX counts them
-        };
-        if !self.main_pid.is_empty() {
-            add("MAINPID", self.main_pid.as_str());
-        }
-        if spawn.heard {
-            add("NOTIFY_SOCKET", NOTIFY_PATH);
-        }
-        if !self.watchdog.is_empty() {
-            add("WATCHDOG_USEC", self.watchdog.as_str());
-        }
+        let result = |outcome: Option<Outcome>| outcome.map_or("", |outcome| outcome.result.as_str());
+        let code =
+            |outcome: Option<Outcome>| outcome.and_then(|outcome| outcome.exit).map_or("", ExitStatus::code);
         let monitored = spawn.monitor.map(|(_, outcome)| outcome);
-        for (outcome, [result, code, status], text) in
-            [(spawn.outcome, OWN_END, &self.exit_status), (monitored, MONITORED_END, &self.monitored_status)]
-        {
-            let Some(outcome) = outcome else { continue };
-            add(result, outcome.result.as_str());
-            if let Some(exit) = outcome.exit {
-                add(code, exit.code());
-                add(status, text.as_str());
-            }
-        }
-        if !monitored_unit.is_empty() {
-            add("MONITOR_UNIT", monitored_unit);
-        }
-        extra
+        let all: [(&'static str, &'a str); EXTRA_MAX] = [
+            ("MAINPID", &self.main_pid),
+            ("NOTIFY_SOCKET", if spawn.heard { NOTIFY_PATH } else { "" }),
+            ("WATCHDOG_USEC", &self.watchdog),
+            ("SERVICE_RESULT", result(spawn.outcome)),
+            ("EXIT_CODE", code(spawn.outcome)),
+            ("EXIT_STATUS", &self.exit_status),
+            ("MONITOR_SERVICE_RESULT", result(monitored)),
+            ("MONITOR_EXIT_CODE", code(monitored)),
+            ("MONITOR_EXIT_STATUS", &self.monitored_status),
+            ("MONITOR_UNIT", monitored_unit),
+        ];
+        all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
     }
 
     /// The whole plan.

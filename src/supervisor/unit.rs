@@ -168,7 +168,7 @@ impl Record {
     /// When something is due although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let times = [self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until, self.uphold_at];
-        times.into_iter().chain([self.state.deadline()]).flatten().min()
+        times.into_iter().fold(self.state.deadline(), Instant::earlier)
     }
 
     /// Whether the unit stays as it is unless something happens to it.
