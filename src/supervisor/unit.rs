@@ -11,6 +11,7 @@ use crate::{
     wire::{ExitStatus, Failure, ServiceResult},
 };
 
+kept! {
 /// One unit's record.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -109,6 +110,7 @@ pub(super) struct Record {
     /// The signal that followed the last timeout, 0 for none.
     pub(super) timeout_signal: u8,
 }
+}
 
 impl Record {
     /// A unit that nothing has happened to.
@@ -181,6 +183,11 @@ impl Record {
             && self.uphold_at.is_none()
     }
 
+    /// Whether nothing is going on with the unit, and nothing is left of it.
+    pub(super) const fn is_down(&self) -> bool {
+        self.state.is_down() && self.job.is_none()
+    }
+
     /// Keeps the first failure: later ones are its consequences.
     pub(super) fn note_result(&mut self, result: ServiceResult) {
         if self.result == ServiceResult::Success {
@@ -221,6 +228,7 @@ impl Record {
     }
 }
 
+kept! {
 /// What a service has said about itself at a time when nothing followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Announced {
@@ -230,6 +238,7 @@ pub(super) enum Announced {
     Reloading,
     /// `STOPPING=1`.
     Stopping,
+}
 }
 
 /// One thing to tell about a unit; the particulars are in its record.
@@ -291,9 +300,11 @@ impl Note {
     ];
 }
 
+kept! {
 /// The notes of one unit that are not told yet, each at most once: no queue, so nothing can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Notes(u32);
+}
 
 impl Notes {
     /// Nothing to tell.
