@@ -48,6 +48,8 @@ pub(super) enum Token {
     Group(u16),
     /// The place of a process that PID 1 has not made.
     Ended(u16),
+    /// A unit whose processes want more memory than there is.
+    Memory(u16),
 }
 
 impl From<Token> for u64 {
@@ -61,6 +63,7 @@ impl From<Token> for u64 {
             Token::Group(index) => (5, index),
             Token::Ended(index) => (6, index),
             Token::Notify => (7, 0),
+            Token::Memory(index) => (8, index),
         };
         kind << 16 | Self::from(index)
     }
@@ -78,6 +81,7 @@ impl Token {
             5 => Some(Self::Group(index)),
             6 => Some(Self::Ended(index)),
             7 => Some(Self::Notify),
+            8 => Some(Self::Memory(index)),
             _ => None,
         }
     }
@@ -138,7 +142,7 @@ impl Kernel {
             control: Control::new(&poll),
             notify: Notify::new(&boot.table, &poll),
             processes: Processes::new(),
-            groups: Groups::new(),
+            groups: Groups::new(&boot.table),
             poll,
             log: log::output(),
             tmp_tokens: [0; UNITS_MAX],
@@ -268,6 +272,10 @@ impl Kernel {
                 self.drain_report(usize::from(place));
                 Step::Again
             }
+            Token::Memory(unit) => {
+                self.look_for_oom_kills(UnitId(unit));
+                Step::Again
+            }
             Token::Group(unit) => {
                 self.look_whether_empty(UnitId(unit));
                 Step::Again
@@ -302,6 +310,7 @@ impl Kernel {
         let Some(process) = self.processes.take(place) else { return };
         match process.role {
             Role::Service { unit, .. } => {
+                self.look_for_oom_kills(unit);
                 self.push(Event::Exited { unit, pid: process.pid, status });
                 self.look_whether_empty(unit);
             }
@@ -359,6 +368,13 @@ impl Kernel {
                 self.push(Event::Exited { unit, pid, status: ExitStatus::Exited(0) });
             }
             self.look_whether_empty(unit);
+        }
+    }
+
+    /// Why a process has ended comes before its end.
+    fn look_for_oom_kills(&mut self, unit: UnitId) {
+        if self.groups.has_new_oom_kills(unit) {
+            self.push(Event::OomKilled { unit });
         }
     }
 

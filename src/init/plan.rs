@@ -10,15 +10,16 @@ use crate::{
         arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Login, Output, Plan, Stdio,
-            Users, View, Words, Writing,
+            self as linux_plan, Cgroup, Devices, Dynamic, Environment, Identity, Input, Limits, Login,
+            Output, Plan, Stdio, Users, View, Words, Writing,
         },
         signals,
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        Board, Command, Content, Directories, DirectoryKind, Exec, LoginEnvironment, Micros, Mount,
-        Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout, Unit,
+        self, Board, Command, CommandKind, Content, Directories, DirectoryKind, Exec, LoginEnvironment,
+        Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout,
+        Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -193,7 +194,13 @@ impl<'t> Parts<'t> {
                 tty_path: exec.tty_path,
             },
             ignore_sigpipe: exec.ignore_sigpipe,
-            cgroup,
+            cgroup: Cgroup {
+                settings: words(exec.cgroup.settings.as_bytes()),
+                delegate: exec.cgroup.delegate,
+                subgroup: subgroup(&exec.cgroup, spawn.kind),
+                devices: exec.cgroup.devices.map(|devices| devices_of(board, devices)),
+                ..cgroup
+            },
             fail_at: None,
         }
     }
@@ -213,6 +220,31 @@ fn environment<'a>(exec: &Exec<'a>) -> Environment<'a> {
             LoginEnvironment::Never => Login::Never,
         },
         ..Environment::default()
+    }
+}
+
+fn devices_of<'a>(board: &Board<'a>, devices: table::Devices<'a>) -> Devices<'a> {
+    let table::Devices { program, fixed, late, needed } = devices;
+    let program = board.filter(program).map_or(&[][..], |filter| filter.program);
+    Devices { program, fixed, late: words(late.as_bytes()), needed }
+}
+
+/// Where in the unit's group a command is. A delegated group may have controllers for groups of its own, and then no
+/// processes: those that come after the main process have a group that it leaves alone.
+const fn subgroup<'a>(cgroup: &table::Cgroup<'a>, kind: CommandKind) -> &'a str {
+    match kind {
+        CommandKind::StartPost | CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost
+            if cgroup.delegate =>
+        {
+            ".control"
+        }
+        CommandKind::Condition
+        | CommandKind::StartPre
+        | CommandKind::Start
+        | CommandKind::StartPost
+        | CommandKind::Reload
+        | CommandKind::Stop
+        | CommandKind::StopPost => cgroup.subgroup,
     }
 }
 
@@ -241,7 +273,8 @@ pub(super) struct Start<'a> {
     pub(super) tmp_token: u64,
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<BorrowedFd<'a>>,
-    pub(super) cgroup: Option<BorrowedFd<'a>>,
+    /// Its directory, and what the machine has.
+    pub(super) cgroup: Cgroup<'a>,
 }
 
 fn mount(mount: Mount<'_>) -> linux_plan::Mount<'_> {
@@ -332,6 +365,6 @@ const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
 }
 
 /// A list of the table; its last NUL was checked when the table was opened.
-fn words(bytes: &[u8]) -> Words<'_> {
+pub(super) fn words(bytes: &[u8]) -> Words<'_> {
     Words::new(bytes).unwrap_or_default()
 }

@@ -3,18 +3,23 @@
 //! Everything goes through descriptors of directories: a group keeps its own, so nothing depends on where cgroup2 is
 //! mounted or on the path to it.
 
-use core::ffi::CStr;
+use core::{ffi::CStr, fmt::Write as _};
 
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, CWD, Mode, OFlags, fstat, fstatfs, mkdirat, openat, readlinkat_raw, unlinkat},
+    fs::{
+        AtFlags, CWD, FileType, Mode, OFlags, fstat, fstatfs, major, minor, mkdirat, openat, readlinkat_raw,
+        stat, unlinkat,
+    },
     io::{self, Errno, retry_on_intr},
     process::{Pid, Signal, kill_process},
+    system::sysinfo,
 };
 
 use super::{
     passwd::{file_number, search},
     path::{PATH_BYTES_MAX, PathBuffer},
+    plan::Words,
     tree::{self, open_if_there},
 };
 
@@ -30,39 +35,156 @@ const ROUNDS_MAX: usize = 32;
 /// How deep groups below a unit's are looked for.
 const DEPTH_MAX: u32 = 16;
 
+/// A text that is worked out here: a device and its limit.
+type Text = heapless::String<128>;
+
 const SIGKILL: u8 = 9;
 
 /// The groups of all units.
 #[derive(Debug)]
 pub struct Tree {
-    base: OwnedFd,
+    root: OwnedFd,
 }
 
 impl Tree {
-    /// The tree below `slice` (one name), which is made if it is missing. `None` if no cgroup2 is mounted.
+    /// The whole tree, as this process's cgroup namespace shows it. `None` if no cgroup2 is mounted.
     ///
     /// # Errors
-    /// What the kernel says about the directory, such as EROFS in a container.
-    pub fn open(slice: &str) -> Result<Option<Self>, Errno> {
+    /// What the kernel says about the directory.
+    pub fn open() -> Result<Option<Self>, Errno> {
         for place in PLACES {
             if let Some(root) = open_if_there(place)?
                 && fstatfs(&root)?.f_type as u64 == CGROUP2_MAGIC
             {
-                return Ok(Some(Self { base: make(&root, slice)? }));
+                return Ok(Some(Self { root }));
             }
         }
         Ok(None)
     }
 
-    /// The group `name` (one name), made if it is missing.
+    /// The group at `path` below the root, made if it is missing; those above it are there. Empty for the root itself.
+    ///
+    /// # Errors
+    /// mkdir(2)'s, such as EROFS in a container, and open(2)'s.
+    pub fn slice(&self, path: &str) -> Result<OwnedFd, Errno> {
+        make(self.root.as_fd(), if path.is_empty() { "." } else { path })
+    }
+
+    /// The group `name` (one name) in the slice at `slice`, made if it is missing.
     ///
     /// # Errors
     /// mkdir(2)'s and open(2)'s; EINVAL for what is no single name.
-    pub fn create(&self, name: &str) -> Result<Group, Errno> {
-        let directory = make(&self.base, name)?;
-        let events = openat(&directory, c"cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Group { directory, events })
+    pub fn create(&self, slice: &str, name: &str) -> Result<Group, Errno> {
+        if name.contains('/') {
+            return Err(Errno::INVAL);
+        }
+        tree::one_component(name)?;
+        let slice = self.slice(slice)?;
+        let directory = make(slice.as_fd(), name)?;
+        let events = read_only(&directory, c"cgroup.events")?;
+        let memory_events = read_only(&directory, c"memory.events").ok();
+        Ok(Group { directory, events, memory_events, oom_kills: 0 })
     }
+
+    /// Moves this process out of the root, to a group of its own: in a container the root cannot have both controllers for
+    /// the groups below it and processes.
+    ///
+    /// # Errors
+    /// mkdir(2)'s, open(2)'s and write(2)'s.
+    pub fn leave_root(&self) -> Result<(), Errno> {
+        write(make(self.root.as_fd(), "init.scope")?.as_fd(), c"cgroup.procs", b"0")
+    }
+}
+
+/// Writes `settings`: in turn a file of `group`, the path of a block device or of something on one or nothing, and a text
+/// that is written behind the device's number. `@1500` stands for so many hundredths of a percent of the machine's memory,
+/// in `pids.max` of `tasks`. What fails is handed to `failed`, which says whether to go on.
+///
+/// # Errors
+/// What `failed` answers.
+pub fn set(
+    group: BorrowedFd<'_>,
+    settings: Words<'_>,
+    tasks: u64,
+    failed: &mut dyn FnMut(&CStr, Errno) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let mut words = settings.iter();
+    while let (Some(file), Some(device), Some(text)) = (words.next(), words.next(), words.next()) {
+        if let Err(errno) = set_one(group, file, device, text, tasks) {
+            failed(file, errno)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_one(group: BorrowedFd<'_>, file: &CStr, device: &CStr, text: &CStr, tasks: u64) -> Result<(), Errno> {
+    let mut worked_out = Text::new();
+    let text = text.to_bytes();
+    if let Some(share) = text.strip_prefix(b"@") {
+        let share = u64::from(file_number(share).ok_or(Errno::INVAL)?);
+        let all = if file == c"pids.max" { tasks } else { memory() };
+        let _ = write!(worked_out, "{}", all.saturating_mul(share) / 10_000);
+        return write(group, file, worked_out.as_bytes());
+    }
+    if device.is_empty() {
+        return write(group, file, text);
+    }
+    whole_device(device, &mut worked_out)?;
+    let text = core::str::from_utf8(text).map_err(|_| Errno::ILSEQ)?;
+    worked_out.push_str(text).map_err(|_| Errno::TOOBIG)?;
+    write(group, file, worked_out.as_bytes())
+}
+
+/// Puts the number of the block device at `path`, or of the one that holds what is there, into `text`, a blank behind it:
+/// of the whole device, if that is a part of one. The kernel limits whole ones only.
+fn whole_device(path: &CStr, text: &mut Text) -> Result<(), Errno> {
+    let found = stat(path)?;
+    let is_device = FileType::from_raw_mode(found.st_mode).is_block_device();
+    let device = if is_device { found.st_rdev } else { found.st_dev };
+    let (major, minor) = (u64::from(major(device)), u64::from(minor(device)));
+    let _ = write!(text, "/sys/dev/block/{major}:{minor}/../dev");
+    let mut buffer = [0; 32];
+    let whole = super::boot::read_file(PathBuffer::new(&[text])?.as_c_str(), &mut buffer);
+    text.clear();
+    let _ = match whole.ok().and_then(|number| core::str::from_utf8(number).ok()) {
+        Some(number) => write!(text, "{} ", number.trim_end()),
+        None => write!(text, "{major}:{minor} "),
+    };
+    Ok(())
+}
+
+/// Lets the groups right below `group` have `controller`, written as `+memory`. ENOENT and EINVAL if there is none; EBUSY if
+/// there are processes in `group`, and it is not the machine's root.
+///
+/// # Errors
+/// write(2)'s on cgroup.subtree_control.
+pub fn enable(group: BorrowedFd<'_>, controller: &str) -> Result<(), Errno> {
+    write(group, c"cgroup.subtree_control", controller.as_bytes())
+}
+
+/// Bytes of memory that the machine has.
+fn memory() -> u64 {
+    let found = sysinfo();
+    u64::from(found.totalram).saturating_mul(found.mem_unit.into())
+}
+
+/// How many tasks the machine can have: the lowest of what limits them, and what one group may have if nothing can be read.
+pub fn tasks() -> u64 {
+    let limit = |path| {
+        let mut buffer = [0; 16];
+        let text = super::boot::read_file(path, &mut buffer).unwrap_or_default();
+        file_number(text.trim_ascii_end()).unwrap_or(u32::MAX)
+    };
+    limit(c"/proc/sys/kernel/pid_max").min(limit(c"/proc/sys/kernel/threads-max")).into()
+}
+
+fn write(group: BorrowedFd<'_>, file: &CStr, text: &[u8]) -> Result<(), Errno> {
+    let file = openat(group, file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    io::write(file, text).map(drop)
+}
+
+fn read_only(group: &OwnedFd, file: &CStr) -> Result<OwnedFd, Errno> {
+    openat(group, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// One unit's group.
@@ -70,6 +192,9 @@ impl Tree {
 pub struct Group {
     directory: OwnedFd,
     events: OwnedFd,
+    memory_events: Option<OwnedFd>,
+    /// How many processes the kernel has killed for want of memory, as far as it was asked.
+    oom_kills: u32,
 }
 
 impl Group {
@@ -83,23 +208,28 @@ impl Group {
         self.events.as_fd()
     }
 
+    /// memory.events, if there is a memory controller: polls like the other one.
+    pub fn memory_events(&self) -> Option<BorrowedFd<'_>> {
+        self.memory_events.as_ref().map(AsFd::as_fd)
+    }
+
     /// Whether any process is in the group or below it. Zombies do not count.
     ///
     /// # Errors
     /// EPROTO if the file says nothing about it.
     pub fn is_populated(&self) -> Result<bool, Errno> {
-        let mut bytes = [0; 256];
-        let count = match retry_on_intr(|| io::pread(&self.events, &mut bytes, 0)) {
-            Err(Errno::NODEV) => return Ok(false), // somebody was faster and has removed it
-            answer => answer?,
-        };
-        let text = bytes.get(..count).unwrap_or_default();
-        let value = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"populated "));
-        match value {
-            Some(b"0") => Ok(false),
-            Some(b"1") => Ok(true),
-            Some(_) | None => Err(Errno::PROTO),
+        match value(&self.events, b"populated ") {
+            Err(Errno::NODEV) => Ok(false), // somebody was faster and has removed it
+            answer => Ok(answer? != 0),
         }
+    }
+
+    /// Whether the kernel has killed a process of the group, or of those below it, for want of memory since this was asked.
+    pub fn has_new_oom_kills(&mut self) -> bool {
+        let Some(events) = &self.memory_events else { return false };
+        let before = self.oom_kills;
+        self.oom_kills = value(events, b"oom_kill ").unwrap_or(before);
+        self.oom_kills != before
     }
 
     /// The only process of the group itself that is a child of this one; `None` if there are several or none.
@@ -174,6 +304,15 @@ impl Group {
     }
 }
 
+/// The number behind `key` in a file of keys and numbers. EPROTO if there is none.
+fn value(file: &OwnedFd, key: &[u8]) -> Result<u32, Errno> {
+    let mut bytes = [0; 256];
+    let count = retry_on_intr(|| io::pread(file, &mut bytes, 0))?;
+    let text = bytes.get(..count).unwrap_or_default();
+    let value = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(key));
+    value.and_then(file_number).ok_or(Errno::PROTO)
+}
+
 /// Signals all that are listed; the answer is the highest pid there was, or `highest` if none was higher.
 fn signal_tree(
     directory: BorrowedFd<'_>,
@@ -233,36 +372,32 @@ fn each_group_below(
 /// Longest path of a cgroup that is read, and the line around it.
 pub const NAME_BYTES_MAX: usize = 512;
 
-/// The group right below `slice` that process `pid` is in, as this process's cgroup namespace shows it. `None` for one that
-/// is elsewhere or gone: nobody can move there by giving a group of his own a clever name.
-pub fn name_below<'b>(slice: &str, pid: u32, buffer: &'b mut [u8; NAME_BYTES_MAX]) -> Option<&'b str> {
+/// The group of a unit that process `pid` is in, as this process's cgroup namespace shows it: the first one below slices.
+/// `None` for one that is gone: nobody can move there by giving a group of his own a clever name.
+pub fn unit_of(pid: u32, buffer: &mut [u8; NAME_BYTES_MAX]) -> Option<&str> {
     let pid = rustix::path::DecInt::new(pid);
     let path = PathBuffer::new(&["/proc/", pid.as_str(), "/cgroup"]).ok()?;
     let text = super::boot::read_file(path.as_c_str(), buffer).ok()?;
-    group_below(slice, text)
+    first_below_slices(text)
 }
 
-fn group_below<'b>(slice: &str, text: &'b [u8]) -> Option<&'b str> {
+fn first_below_slices(text: &[u8]) -> Option<&str> {
     let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::/"))?;
-    let rest = line.strip_prefix(slice.as_bytes())?.strip_prefix(b"/")?;
-    let name = rest.split(|byte| *byte == b'/').next()?;
+    let mut names = line.split(|byte| *byte == b'/');
+    let name = names.find(|name| !name.ends_with(b".slice"))?;
     // A name that the buffer's end has cut is none.
-    let whole = name.len() < rest.len() || text.ends_with(b"\n");
+    let whole = names.next().is_some() || text.ends_with(b"\n");
     core::str::from_utf8(name).ok().filter(|_| whole)
 }
 
-/// Opens directory `name` of `parent`, made if it is missing.
-fn make(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
-    if name.is_empty() || name.contains('/') || name == "." || name == ".." {
-        return Err(Errno::INVAL);
-    }
-    let path = PathBuffer::new(&[name])?;
+/// Opens directory `path` below `parent`, made if it is missing.
+pub(super) fn make(parent: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
+    let path = PathBuffer::new(&[path])?;
     match mkdirat(parent, path.as_c_str(), Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno),
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(parent, path.as_c_str(), flags, Mode::empty())
+    tree::open_directory(parent, path.as_c_str())
 }
 
 #[cfg(test)]
@@ -270,21 +405,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_in_the_group_right_below_the_slice_whatever_it_calls_its_own() {
-        let of = |text: &'static str| group_below("system.slice", text.as_bytes());
+    fn a_process_is_in_the_first_group_below_slices_whatever_it_calls_its_own() {
+        let of = |text: &'static str| first_below_slices(text.as_bytes());
         assert_eq!(of("0::/system.slice/a.service\n"), Some("a.service"));
         assert_eq!(of("5:cpu:/x\n0::/system.slice/a.service/sub/deeper\n"), Some("a.service"));
         assert_eq!(of("0::/system.slice/a.service/system.slice/b.service\n"), Some("a.service"));
         assert_eq!(of("0::/system.slice/a.service/cut"), Some("a.service"));
-        for elsewhere in [
-            "",
-            "0::/\n",
-            "0::/system.slicer/a\n",
-            "0::/x/system.slice/a\n",
-            "1:x:/system.slice/a\n",
-            "0::/system.slice/a.ser",
-        ] {
-            assert_eq!(of(elsewhere), None, "{elsewhere:?}");
+        assert_eq!(of("0::/a.slice/a-b.slice/a.service\n"), Some("a.service"));
+        assert_eq!(of("0::/a.service\n"), Some("a.service"));
+        assert_eq!(of("0::/x/system.slice/a.service\n"), Some("x"));
+        for nowhere in ["", "0::/\n", "0::/system.slice\n", "1:x:/system.slice/a\n", "0::/system.slice/a.ser"]
+        {
+            assert_eq!(of(nowhere).filter(|name| !name.is_empty()), None, "{nowhere:?}");
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod limits;
 
 mod board;
 mod calendar;
+mod cgroup;
 mod condition;
 #[cfg(any(test, feature = "encode"))]
 mod encode;
@@ -41,6 +42,7 @@ use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
 pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
 pub use calendar::{Calendar, Steps, YEARS, month_length};
+pub use cgroup::{Cgroup, Devices, Slice};
 pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};
@@ -50,13 +52,13 @@ pub use exec::{
 };
 pub use list::{IdList, List, StrList};
 pub use unit::{
-    Command, CommandKind, Commands, FailureMode, Kill, KillMode, Kind, Manners, NotifyAccess, Privilege,
-    Related, Relation, Restart, Service, ServiceType, StartLimit, Unit, UnitAction,
+    Command, CommandKind, Commands, FailureMode, Kill, KillMode, Kind, Manners, NotifyAccess, OomPolicy,
+    Privilege, Related, Relation, Restart, Service, ServiceType, StartLimit, Unit, UnitAction,
 };
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
-pub const SCHEMA: u16 = 10;
+pub const SCHEMA: u16 = 11;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
 const LENGTH_AT: usize = 16;
@@ -247,6 +249,7 @@ impl<'t> Table<'t> {
             uids: UidRange::DYNAMIC,
             identities: List::default(),
             filters: List::default(),
+            slices: List::default(),
             hostname: "",
             environment: StrList::default(),
             log: LogTarget::Console,

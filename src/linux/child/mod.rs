@@ -5,6 +5,7 @@
 //! ends the child with systemd's exit code for it: what narrows privilege is done, or the program does not run.
 
 mod arena;
+mod cgroup;
 mod devices;
 mod directories;
 mod environment;
@@ -45,12 +46,14 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 39] = [
+pub const STEPS: [(Step, Act); 41] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
     (Step::Group, identity::find_groups),
     (Step::Identity, identity::settle),
+    (Step::Cgroup, cgroup::configure),
+    (Step::DevicePolicy, cgroup::restrict_devices),
     (Step::Stdin, stdio::connect_input),
     (Step::Stdout, stdio::connect_output),
     (Step::Stderr, stdio::connect_error),

@@ -1,6 +1,8 @@
 //! The kinds of units, and what each has of its own.
 
-use tomte::table::{CommandKind, ExitSet, FailureMode, Kill, Micros, NotifyAccess, Restart, ServiceType};
+use tomte::table::{
+    CommandKind, ExitSet, FailureMode, Kill, Micros, NotifyAccess, OomPolicy, Restart, ServiceType,
+};
 
 use super::{Command, Exec, Located, Mount, Path, Resources, Socket, Swap, Timer};
 
@@ -35,6 +37,11 @@ impl Kind {
     /// Whether PID 1 can start such units, so that the table has them.
     pub const fn is_started(&self) -> bool {
         matches!(self, Self::Target | Self::Service(_))
+    }
+
+    /// Whether it is a slice: a group of groups, and no unit on the target.
+    pub const fn is_slice(&self) -> bool {
+        matches!(self, Self::Slice(_))
     }
 
     /// The service, if it is one.
@@ -114,6 +121,7 @@ pub struct Service {
     pub notify_access: NotifyAccess,
     pub watchdog: Micros,
     pub reload_signal: u8,
+    pub oom_policy: OomPolicy,
     pub kill: Kill,
     /// All command lines, in the order of the file within each kind.
     pub commands: Vec<(CommandKind, Command)>,
