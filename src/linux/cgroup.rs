@@ -75,10 +75,9 @@ impl Tree {
     /// # Errors
     /// mkdir(2)'s and open(2)'s; EINVAL for what is no single name.
     pub fn create(&self, slice: &str, name: &str) -> Result<Group, Errno> {
-        if name.contains('/') {
+        if name.contains('/') || matches!(name, "" | "." | "..") {
             return Err(Errno::INVAL);
         }
-        tree::one_component(name)?;
         let slice = self.slice(slice)?;
         let directory = make(slice.as_fd(), name)?;
         let events = read_only(&directory, c"cgroup.events")?;
@@ -144,7 +143,8 @@ fn whole_device(path: &CStr, text: &mut Text) -> Result<(), Errno> {
     let (major, minor) = (u64::from(major(device)), u64::from(minor(device)));
     let _ = write!(text, "/sys/dev/block/{major}:{minor}/../dev");
     let mut buffer = [0; 32];
-    let whole = super::boot::read_file(PathBuffer::new(&[text])?.as_c_str(), &mut buffer);
+    let mut path = PathBuffer::empty();
+    let whole = super::boot::read_file(path.join(&[text])?, &mut buffer);
     text.clear();
     let _ = match whole.ok().and_then(|number| core::str::from_utf8(number).ok()) {
         Some(number) => write!(text, "{} ", number.trim_end()),
@@ -285,14 +285,15 @@ impl Group {
             readlinkat_raw(CWD, tree::magic_link(self.directory.as_fd()).as_c_str(), &mut buffer[..])?;
         let path = buffer.get(..length).and_then(|path| core::str::from_utf8(path).ok()).unwrap_or_default();
         let name = path.split('/').fold("", |_, last| last);
+        let mut component = PathBuffer::empty();
         // The kernel marks a path like this once the directory is gone.
         let name = match name.strip_suffix(" (deleted)") {
             Some(_) => return Ok(()),
-            None => tree::one_component(name)?,
+            None => tree::one_component(name, &mut component)?,
         };
         let parent = openat(&self.directory, c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         remove_below(self.directory.as_fd(), DEPTH_MAX)?;
-        match unlinkat(&parent, name.as_c_str(), AtFlags::REMOVEDIR) {
+        match unlinkat(&parent, name, AtFlags::REMOVEDIR) {
             Err(Errno::NOENT) => Ok(()),
             answer => answer,
         }
@@ -376,9 +377,9 @@ pub const NAME_BYTES_MAX: usize = 512;
 /// `None` for one that is gone: nobody can move there by giving a group of his own a clever name.
 pub fn unit_of(pid: u32, buffer: &mut [u8; NAME_BYTES_MAX]) -> Option<&str> {
     let pid = rustix::path::DecInt::new(pid);
-    let path = PathBuffer::new(&["/proc/", pid.as_str(), "/cgroup"]).ok()?;
-    let text = super::boot::read_file(path.as_c_str(), buffer).ok()?;
-    first_below_slices(text)
+    let mut path = PathBuffer::empty();
+    let path = path.join(&["/proc/", pid.as_str(), "/cgroup"]).ok()?;
+    first_below_slices(super::boot::read_file(path, buffer).ok()?)
 }
 
 fn first_below_slices(text: &[u8]) -> Option<&str> {
@@ -392,12 +393,13 @@ fn first_below_slices(text: &[u8]) -> Option<&str> {
 
 /// Opens directory `path` below `parent`, made if it is missing.
 pub(super) fn make(parent: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
-    let path = PathBuffer::new(&[path])?;
-    match mkdirat(parent, path.as_c_str(), Mode::from_raw_mode(0o755)) {
+    let mut buffer = PathBuffer::empty();
+    let path = buffer.join(&[path])?;
+    match mkdirat(parent, path, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno),
     }
-    tree::open_directory(parent, path.as_c_str())
+    tree::open_directory(parent, path)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod golden;
 mod graph;
 mod killing;
 mod life;
+mod memory;
 mod notify;
 mod numbers;
 mod relations;

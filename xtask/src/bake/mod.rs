@@ -60,7 +60,6 @@ pub struct Baked {
     /// The dynamic names by id.
     pub identities: Vec<Identity>,
     pub filters: Filters,
-    pub cgroups: Cgroups,
     /// Units of kinds that PID 1 cannot start: read and checked, but in no table.
     pub unstarted: Vec<Unit>,
 }
@@ -158,7 +157,7 @@ fn bake_units(
         .map_err(|error| anyhow::anyhow!("{}: the table is {error}", board.name))?;
     verify::verify(&table, arch, &meant_board, &meant, &graph)
         .with_context(|| format!("{}: the table", board.name))?;
-    Ok(Baked { table, arch, graph, identities, filters, cgroups, unstarted: Vec::new() })
+    Ok(Baked { table, arch, graph, identities, filters, unstarted: Vec::new() })
 }
 
 /// Writes the table to `file`, whole or not at all.

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use tomte::table::OomPolicy;
 
 use crate::{
-    model::{Delegate, Kind, Resources, Unit},
+    model::{Delegate, Resources, Unit},
     order::Graph,
     values::{
         size::{Amount, Permyriad},
@@ -74,13 +74,12 @@ impl Cgroups {
         let mut cgroups = Self::default();
         cgroups.slices.insert(String::new(), Slice::default());
         for unit in graph.nodes.iter().map(|node| &node.unit) {
-            let Some(service) = unit.kind.service() else { continue };
-            let resources = &service.resources;
+            let (Some(resources), Some(exec)) = (unit.kind.resources(), unit.kind.exec()) else { continue };
             let chain = chain(&slice_of(&unit.name, resources));
             cgroups.need(&chain, settings::controllers(resources), slices);
-            let oom_group = service.oom_policy == OomPolicy::Kill;
+            let oom_group = unit.kind.service().is_some_and(|service| service.oom_policy == OomPolicy::Kill);
             let unsaid = Unsaid { tasks_max: Some(TASKS_MAX), oom_group, ..inherited(&chain, slices) };
-            let devices = devices::filter(resources, service.exec.protect).map(|filter| {
+            let devices = devices::filter(resources, exec.protect).map(|filter| {
                 let place = cgroups.place_of(&filter.program);
                 (filter, place)
             });
@@ -151,23 +150,9 @@ fn path_of(chain: &[String]) -> String {
     chain[1..].join("/")
 }
 
-/// Where the slice `name` is below the root.
-pub fn path(name: &str) -> String {
-    path_of(&chain(name))
-}
-
 /// What the file of the slice `name` says, if there is one.
 fn resources_of<'u>(name: &str, slices: &'u [Unit]) -> Option<&'u Resources> {
-    slices.iter().find(|unit| unit.name == name).and_then(|unit| match &unit.kind {
-        Kind::Slice(resources) => Some(&**resources),
-        Kind::Target
-        | Kind::Service(_)
-        | Kind::Socket(_)
-        | Kind::Timer(_)
-        | Kind::Path(_)
-        | Kind::Mount(_)
-        | Kind::Swap(_) => None,
-    })
+    slices.iter().find(|unit| unit.name == name).and_then(|unit| unit.kind.resources())
 }
 
 /// `DefaultMemoryMin=` and `DefaultMemoryLow=` of the nearest of `chain` that has them.

@@ -60,7 +60,30 @@ impl Kind {
         }
     }
 
+    /// The same, to look at.
+    pub fn exec(&self) -> Option<&Exec> {
+        match self {
+            Self::Service(unit) => Some(&unit.exec),
+            Self::Socket(unit) => Some(&unit.exec),
+            Self::Mount(unit) => Some(&unit.exec),
+            Self::Swap(unit) => Some(&unit.exec),
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
+        }
+    }
+
     /// What its cgroup may use, if it has one.
+    pub fn resources(&self) -> Option<&Resources> {
+        match self {
+            Self::Service(unit) => Some(&unit.resources),
+            Self::Socket(unit) => Some(&unit.resources),
+            Self::Mount(unit) => Some(&unit.resources),
+            Self::Swap(unit) => Some(&unit.resources),
+            Self::Slice(resources) => Some(resources),
+            Self::Target | Self::Timer(_) | Self::Path(_) => None,
+        }
+    }
+
+    /// The same, to be set.
     pub fn resources_mut(&mut self) -> Option<&mut Resources> {
         match self {
             Self::Service(unit) => Some(&mut unit.resources),
