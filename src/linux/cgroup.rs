@@ -6,7 +6,7 @@
 use core::{ffi::CStr, fmt::Write as _};
 
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     fs::{
         AtFlags, CWD, FileType, Mode, OFlags, fstat, fstatfs, major, minor, mkdirat, openat, readlinkat_raw,
         stat, unlinkat,
@@ -17,6 +17,7 @@ use rustix::{
 };
 
 use super::{
+    AsFd,
     passwd::{file_number, search},
     path::{PATH_BYTES_MAX, PathBuffer},
     plan::Words,
@@ -54,7 +55,7 @@ impl Tree {
     pub fn open() -> Result<Option<Self>, Errno> {
         for place in PLACES {
             if let Some(root) = open_if_there(place)?
-                && fstatfs(&root)?.f_type as u64 == CGROUP2_MAGIC
+                && fstatfs(root.as_fd())?.f_type as u64 == CGROUP2_MAGIC
             {
                 return Ok(Some(Self { root }));
             }
@@ -234,7 +235,8 @@ impl Group {
 
     /// The only process of the group itself that is a child of this one; `None` if there are several or none.
     pub fn only_child(&self) -> Option<u32> {
-        let list = openat(&self.directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let list =
+            openat(self.directory.as_fd(), c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         let list = list.ok()?;
         let mut only = None;
         let several = search(&list, &mut |line| {
@@ -267,7 +269,8 @@ impl Group {
             }
             highest = higher;
         }
-        match openat(&self.directory, c"cgroup.kill", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        match openat(self.directory.as_fd(), c"cgroup.kill", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+        {
             Ok(file) => io::write(file, b"1").map(|_| ()),
             Err(Errno::NOENT) => Ok(()), // before Linux 5.14; the next try goes on
             Err(errno) => Err(errno),
@@ -291,9 +294,9 @@ impl Group {
             Some(_) => return Ok(()),
             None => tree::one_component(name, &mut component)?,
         };
-        let parent = openat(&self.directory, c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let parent = openat(self.directory.as_fd(), c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         remove_below(self.directory.as_fd(), DEPTH_MAX)?;
-        match unlinkat(&parent, name, AtFlags::REMOVEDIR) {
+        match unlinkat(parent.as_fd(), name, AtFlags::REMOVEDIR) {
             Err(Errno::NOENT) => Ok(()),
             answer => answer,
         }
@@ -321,7 +324,7 @@ fn signal_tree(
     mut highest: i32,
     depth: u32,
 ) -> Result<i32, Errno> {
-    let list = openat(directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let list = openat(directory.as_fd(), c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     search(&list, &mut |line| {
         // 0 is a process of another pid namespace: out of reach.
         let number = file_number(line).and_then(|number| i32::try_from(number).ok());
@@ -356,7 +359,7 @@ fn each_group_below(
     act: &mut dyn FnMut(BorrowedFd<'_>, &CStr, u32) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     // A directory of the kernel's has one link for each below it, `.` and `..` besides.
-    if fstat(directory)?.st_nlink <= 2 {
+    if fstat(directory.as_fd())?.st_nlink <= 2 {
         return Ok(());
     }
     let depth = depth.checked_sub(1).ok_or(Errno::LOOP)?;

@@ -118,7 +118,11 @@ impl Supervisor<'_> {
             | State::Clean { .. }
             | State::AutoRestart { .. }
             | State::RestartDue
-            | State::Active => {}
+            | State::Active
+            | State::Opening { .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => {}
         }
     }
 
@@ -187,7 +191,11 @@ impl Supervisor<'_> {
             | State::Clean { .. }
             | State::AutoRestart { .. }
             | State::RestartDue
-            | State::Active => return,
+            | State::Active
+            | State::Opening { .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => return,
         };
         self.enter_kill(id, service, next, ServiceResult::OomKill);
     }
@@ -213,7 +221,11 @@ impl Supervisor<'_> {
             | State::Clean { .. }
             | State::AutoRestart { .. }
             | State::RestartDue
-            | State::Active => self.check_stage(id, service),
+            | State::Active
+            | State::Opening { .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => self.check_stage(id, service),
         }
     }
 }

@@ -95,6 +95,9 @@ pub(super) struct Record {
     pub(super) ready: Option<Instant>,
     /// The start limit's memory.
     pub(super) window: Window,
+    /// `TriggerLimitIntervalSec=`'s, and `PollLimitIntervalSec=`'s.
+    pub(super) triggers: Window,
+    pub(super) polls: Window,
     /// What is to be told.
     pub(super) notes: Notes,
     /// The unit whose failure is this unit's: the start is off.
@@ -152,6 +155,8 @@ impl Record {
             started: None,
             ready: None,
             window: Window::CLOSED,
+            triggers: Window::CLOSED,
+            polls: Window::CLOSED,
             notes: Notes::NONE,
             blame: None,
             examined: false,
@@ -211,6 +216,8 @@ impl Record {
             Note::Stopped => Log::Stopped(id),
             Note::RestartScheduled => Log::RestartScheduled(id, self.restarts),
             Note::Started => Log::Started(id),
+            Note::TriggerLimitHit => Log::TriggerLimitHit(id),
+            Note::AlreadyActive => Log::AlreadyActive(id, self.blame.unwrap_or(id)),
         })
     }
 }
@@ -247,6 +254,8 @@ pub(super) enum Note {
     MainExited,
     NotCleaned,
     StartLimitHit,
+    TriggerLimitHit,
+    AlreadyActive,
     Failed,
     Stopped,
     RestartScheduled,
@@ -256,7 +265,7 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 25] = [
         Self::DependencyFailed,
         Self::Contradiction,
         Self::NoticeRefused,
@@ -276,6 +285,8 @@ impl Note {
         Self::NotCleaned,
         Self::RestartScheduled,
         Self::StartLimitHit,
+        Self::TriggerLimitHit,
+        Self::AlreadyActive,
         Self::Failed,
         Self::Stopped,
         Self::Started,
@@ -304,6 +315,6 @@ impl Notes {
 }
 
 /// Bytes of one record: 256 of them are in PID 1's memory when an image has that many units.
-const RECORD_BYTES_MAX: usize = 320;
+const RECORD_BYTES_MAX: usize = 336;
 
 const _: () = assert!(size_of::<Record>() <= RECORD_BYTES_MAX, "PID 1 has 256 KiB for everything");

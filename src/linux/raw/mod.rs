@@ -13,6 +13,7 @@ use rustix::io::Errno;
 mod arch;
 pub mod bpf;
 pub mod clock;
+mod fd;
 pub mod ipc;
 pub mod keyring;
 pub mod mount;
@@ -24,6 +25,7 @@ pub mod signal;
 pub mod socket;
 mod strings;
 
+pub use fd::AsFd;
 pub use strings::CStrings;
 
 /// Makes system call `number`.
