@@ -193,13 +193,7 @@ impl<'t> Parts<'t> {
                 tty_path: exec.tty_path,
             },
             ignore_sigpipe: exec.ignore_sigpipe,
-            cgroup: Cgroup {
-                settings: words(exec.cgroup.settings.as_bytes()),
-                delegate: exec.cgroup.delegate,
-                subgroup: subgroup(&exec.cgroup, spawn.kind),
-                devices: exec.cgroup.devices.map(|devices| devices_of(board, devices)),
-                ..cgroup
-            },
+            cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
             fail_at: None,
         }
     }
@@ -222,10 +216,26 @@ fn environment<'a>(exec: &Exec<'a>) -> Environment<'a> {
     }
 }
 
-fn devices_of<'a>(board: &Board<'a>, devices: table::Devices<'a>) -> Devices<'a> {
-    let table::Devices { program, fixed, late, needed } = devices;
-    let program = board.filter(program).map_or(&[][..], |filter| filter.program);
-    Devices { program, fixed, late: words(late.as_bytes()), needed }
+/// What is to become of the group that `here` is.
+fn group<'a>(
+    board: &Board<'a>,
+    wanted: &table::Cgroup<'a>,
+    kind: CommandKind,
+    here: Cgroup<'a>,
+) -> Cgroup<'a> {
+    let devices = |table::Devices { program, fixed, late, needed }: table::Devices<'a>| Devices {
+        program: board.filter(program).map_or(&[], |filter| filter.program),
+        fixed,
+        late: words(late.as_bytes()),
+        needed,
+    };
+    Cgroup {
+        settings: words(wanted.settings.as_bytes()),
+        delegate: wanted.delegate,
+        subgroup: subgroup(wanted, kind),
+        devices: wanted.devices.map(devices),
+        ..here
+    }
 }
 
 /// Where in the unit's group a command is. A delegated group may have controllers for groups of its own, and then no

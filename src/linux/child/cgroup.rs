@@ -138,11 +138,11 @@ fn each_device(name: &CStr, found: Found<'_>) -> Result<(), Errno> {
         (_, Some(pattern)) => (CHARACTER, pattern),
         _ => {
             let Ok(node) = stat(name) else { return Ok(()) };
-            let kind = match FileType::from_raw_mode(node.st_mode) {
-                FileType::BlockDevice => BLOCK,
-                FileType::CharacterDevice => CHARACTER,
-                _ => return Ok(()),
-            };
+            let file_type = FileType::from_raw_mode(node.st_mode);
+            if !file_type.is_block_device() && !file_type.is_char_device() {
+                return Ok(());
+            }
+            let kind = if file_type.is_block_device() { BLOCK } else { CHARACTER };
             return found(kind, major(node.st_rdev), minor(node.st_rdev));
         }
     };

@@ -216,18 +216,7 @@ impl Parts {
                     mount("/srv", Content::Bind, "/data"),
                 ]))),
             },
-            cgroup: Cgroup {
-                slice: "system.slice",
-                settings: StrList::new(b"pids.max\0\0@1500\0").unwrap(),
-                delegate: true,
-                subgroup: "main",
-                devices: Some(Devices {
-                    program: FilterId(0),
-                    fixed: 8,
-                    late: StrList::new(b"char-rtc\0").unwrap(),
-                    needed: true,
-                }),
-            },
+            cgroup: cgroup(),
             filter: Some(FilterId(1)),
             remove_ipc: true,
             directories: List::new(kept(list(&[
@@ -246,6 +235,21 @@ impl Parts {
             ignore_sigpipe: true,
             posture: StrList::new(b"DynamicUser=yes\0").unwrap(),
         }
+    }
+}
+
+fn cgroup() -> Cgroup<'static> {
+    Cgroup {
+        slice: "system.slice",
+        settings: StrList::new(b"pids.max\0\0@1500\0").unwrap(),
+        delegate: true,
+        subgroup: "main",
+        devices: Some(Devices {
+            program: FilterId(0),
+            fixed: 8,
+            late: StrList::new(b"char-rtc\0").unwrap(),
+            needed: true,
+        }),
     }
 }
 
