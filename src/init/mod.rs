@@ -8,6 +8,7 @@ mod control;
 mod crash;
 mod ends;
 mod groups;
+mod handover;
 mod kernel;
 mod log;
 mod notify;
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use crash::panicked;
+pub use handover::rehearse;
 use kernel::Kernel;
 
 /// PID 1's life, from its exec to reboot(2). `linked` is the table in the binary.
@@ -35,7 +37,19 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
         Ok(kernel) => kernel,
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
-    supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until: boot.words.until() });
+    match boot.state.as_ref().map(|state| handover::load(state, &mut kernel, &mut supervisor)) {
+        None => {
+            kernel.listen();
+            let until = boot.words.until();
+            supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until });
+        }
+        Some(Ok(())) => {
+            kernel.listen();
+            kernel.look_at_all();
+            log::info(format_args!("executed anew"));
+        }
+        Some(Err(errno)) => handover::start_over(boot.arguments, errno),
+    }
     live(&mut kernel, &mut supervisor)
 }
 
@@ -47,6 +61,11 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
             if let Some(answer) = kernel.perform(action, supervisor) {
                 supervisor.handle(kernel.now(), answer);
             }
+        }
+        if kernel.is_to_be_replaced() {
+            let event = handover::replace(kernel, supervisor);
+            supervisor.handle(kernel.now(), event);
+            continue;
         }
         let deadline = supervisor.next_deadline();
         let (now, event) = kernel.wait(deadline);

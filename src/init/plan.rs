@@ -10,8 +10,8 @@ use crate::{
         arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Cgroup, Devices, Dynamic, Environment, Identity, Input, Limits, Login,
-            Output, Plan, Stdio, Users, View, Words, Writing,
+            self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Input, Limits,
+            Loading, Login, Output, Plan, Stdio, Users, View, Words, Writing,
         },
         signals,
     },
@@ -161,6 +161,7 @@ impl<'t> Parts<'t> {
             },
             directories: &self.directories,
             runtime_directory_preserved: exec.runtime_directory_preserve != Preserve::No,
+            credentials: credentials(exec, spawn.kind),
             view: View {
                 own: exec.view.own,
                 mounts: &self.mounts,
@@ -182,21 +183,24 @@ impl<'t> Parts<'t> {
             },
             working_directory: exec.working_directory,
             working_directory_optional: exec.working_directory_optional,
-            stdio: Stdio {
-                input: match exec.stdin {
-                    Stdin::Null => Input::Null,
-                    Stdin::Tty => Input::Tty,
-                    Stdin::File => Input::File(exec.stdin_path),
-                },
-                output: stdout,
-                error: stderr,
-                tty_path: exec.tty_path,
-            },
+            stdio: Stdio { input: input(exec), output: stdout, error: stderr, tty_path: exec.tty_path },
             ignore_sigpipe: exec.ignore_sigpipe,
             cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
             fail_at: None,
         }
     }
+}
+
+/// Those that come before the main process see what has changed; those that come after it leave its own alone.
+fn credentials<'a>(exec: &Exec<'a>, kind: CommandKind) -> Credentials<'a> {
+    let loading = match kind {
+        CommandKind::StartPre | CommandKind::Start => Loading::Anew,
+        CommandKind::StartPost => Loading::IfMissing,
+        CommandKind::Condition | CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost => {
+            Loading::No
+        }
+    };
+    Credentials { sources: words(exec.credentials.as_bytes()), values: exec.credential_values, loading }
 }
 
 /// What the unit says of its variables.
@@ -350,6 +354,14 @@ const fn scheduling<'a>(exec: &Exec<'a>) -> linux_plan::Scheduling<'a> {
         oom_score_adjust: wanted.oom_score_adjust,
         coredump_filter: wanted.coredump_filter,
         timer_slack: wanted.timer_slack,
+    }
+}
+
+const fn input<'a>(exec: &Exec<'a>) -> Input<'a> {
+    match exec.stdin {
+        Stdin::Null => Input::Null,
+        Stdin::Tty => Input::Tty,
+        Stdin::File => Input::File(exec.stdin_path),
     }
 }
 

@@ -79,7 +79,9 @@ impl Tree {
         let directory = make(slice.as_fd(), name)?;
         let events = read_only(&directory, c"cgroup.events")?;
         let memory_events = read_only(&directory, c"memory.events").ok();
-        Ok(Group { directory, events, memory_events, oom_kills: 0 })
+        let mut group = Group { directory, events, memory_events, oom_kills: 0 };
+        group.has_new_oom_kills(); // those before are nobody's: the group may be older than this process
+        Ok(group)
     }
 
     /// Moves this process out of the root, to a group of its own: in a container the root cannot have both controllers for

@@ -11,6 +11,7 @@ use crate::{
     wire::{ExitStatus, Failure, ServiceResult},
 };
 
+kept! {
 /// One unit's record.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -108,6 +109,7 @@ pub(super) struct Record {
     pub(super) unmet: u8,
     /// The signal that followed the last timeout, 0 for none.
     pub(super) timeout_signal: u8,
+}
 }
 
 impl Record {
@@ -222,6 +224,7 @@ impl Record {
     }
 }
 
+kept! {
 /// What a service has said about itself at a time when nothing followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Announced {
@@ -231,6 +234,7 @@ pub(super) enum Announced {
     Reloading,
     /// `STOPPING=1`.
     Stopping,
+}
 }
 
 /// One thing to tell about a unit; the particulars are in its record.
@@ -294,9 +298,11 @@ impl Note {
     ];
 }
 
+kept! {
 /// The notes of one unit that are not told yet, each at most once: no queue, so nothing can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Notes(u32);
+}
 
 impl Notes {
     /// Nothing to tell.

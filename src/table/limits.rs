@@ -38,6 +38,10 @@ pub const ENVIRONMENT_MAX: usize = 128;
 pub const ENVIRONMENT_FILES_MAX: usize = 32;
 /// Names in one `RuntimeDirectory=` and its kind.
 pub const DIRECTORIES_MAX: usize = 16;
+/// Strings of one unit's `LoadCredential=` and its kind, three each.
+pub const CREDENTIALS_MAX: usize = 3 * 64;
+/// Names and contents of all credentials of one unit: systemd's CREDENTIALS_TOTAL_SIZE_MAX.
+pub const CREDENTIALS_BYTES_MAX: usize = 1 << 20;
 /// `SupplementaryGroups=` of one unit.
 pub const GROUPS_MAX: usize = 32;
 /// Bytes of `CPUAffinity=`: 8192 processors, the kernel's most.

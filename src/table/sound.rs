@@ -7,10 +7,10 @@ use super::{
     Board, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId, IdList,
     Identity, IdentityId, Kill, Kind, Mount, Service, Slice, StrList, Unit, UnitId, View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX,
-        ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX,
-        LATE_DEVICES_MAX, MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, SETTINGS_MAX,
-        SLICE_BYTES_MAX, SLICES_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX,
+        ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX,
+        GROUPS_MAX, IDENTITIES_MAX, LATE_DEVICES_MAX, MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX,
+        SETTINGS_MAX, SLICE_BYTES_MAX, SLICES_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -98,6 +98,7 @@ impl Exec<'_> {
             && holds(self.pass_environment, ENVIRONMENT_MAX)
             && holds(self.unset_environment, ENVIRONMENT_MAX)
             && holds(self.supplementary_groups, GROUPS_MAX)
+            && holds(self.credentials, CREDENTIALS_MAX)
             && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
             && self.view.is_sound()

@@ -374,6 +374,8 @@ impl Lists {
             remove_ipc: false,
             directories: List::new(&self.directories),
             runtime_directory_preserve: plan.preserve,
+            credentials: StrList::default(),
+            credential_values: &[],
             stdin: Stdin::Null,
             stdout: Stdout::Null,
             stderr: Stdout::Null,

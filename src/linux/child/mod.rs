@@ -7,6 +7,7 @@
 mod arena;
 mod calls;
 mod cgroup;
+mod credentials;
 mod devices;
 mod directories;
 mod environment;
@@ -47,7 +48,7 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 42] = [
+pub const STEPS: [(Step, Act); 43] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -71,6 +72,7 @@ pub const STEPS: [(Step, Act); 42] = [
     (Step::CacheDirectory, directories::make_cache),
     (Step::LogsDirectory, directories::make_logs),
     (Step::ConfigurationDirectory, directories::make_configuration),
+    (Step::Credentials, credentials::load),
     (Step::Environment, environment::gather),
     (Step::EnvironmentFile, environment_file::read),
     (Step::Keyring, session::join_keyring),

@@ -3,6 +3,7 @@
 
 mod cgroups;
 pub mod conditions;
+mod credentials;
 mod filters;
 mod identities;
 mod inputs;
@@ -119,12 +120,13 @@ pub fn bake_loose(board: &Board, units: Vec<Unit>, diagnostics: &mut Diagnostics
 /// Bakes `units`, which were made from files with the hash `inputs`, in `slices` among others.
 fn bake_units(
     board: &Board,
-    units: Vec<Unit>,
+    mut units: Vec<Unit>,
     slices: &[Unit],
     options: &Options,
     inputs: inputs::Inputs,
     diagnostics: &mut Diagnostics,
 ) -> Result<Baked> {
+    credentials::hide(&mut units);
     limits::units(board, units.len(), diagnostics); // the graph has room for no more
     stop_at_errors(board, diagnostics)?;
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);

@@ -12,7 +12,7 @@ use tomte::table::{
 };
 
 use super::{
-    cgroups, conditions,
+    cgroups, conditions, credentials,
     filters::Filters,
     identities::{Identity, dynamic_name},
     posture,
@@ -240,6 +240,8 @@ fn exec<'a>(
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
         runtime_directory_preserve: exec.runtime_directory_preserve,
+        credentials: strings(arena, credentials::sources(&exec.credentials))?,
+        credential_values: arena.alloc_slice_copy(&credentials::values(&exec.credentials)),
         stdin: exec.stdin,
         stdout: exec.stdout,
         stderr: exec.stderr,

@@ -45,13 +45,9 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
             let otherwise = if devices.needed { "" } else { ", where the kernel can do that" };
             format!("lets all in the cgroup use no other devices than those that are allowed{otherwise}")
         }),
-        Step::Stdin => Some(format!("opens standard input: {}", stream(word(exec.stdin), exec.stdin_path))),
-        Step::Stdout => {
-            Some(format!("opens standard output: {}", stream(word(exec.stdout), exec.stdout_path)))
-        }
-        Step::Stderr => {
-            Some(format!("opens standard error: {}", stream(word(exec.stderr), exec.stderr_path)))
-        }
+        Step::Stdin => Some(opens("input", word(exec.stdin), exec.stdin_path)),
+        Step::Stdout => Some(opens("output", word(exec.stdout), exec.stdout_path)),
+        Step::Stderr => Some(opens("error", word(exec.stderr), exec.stderr_path)),
         Step::OomScore
         | Step::CoreDumps
         | Step::Policy
@@ -65,6 +61,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::CacheDirectory => directories(exec, DirectoryKind::Cache),
         Step::LogsDirectory => directories(exec, DirectoryKind::Logs),
         Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
+        Step::Credentials => credentials(exec),
         Step::Environment => said("gathers the environment variables"),
         Step::EnvironmentFile => {
             let files: Vec<&str> = exec.environment_files.iter().collect();
@@ -153,6 +150,16 @@ fn directories(exec: &Exec<'_>, kind: DirectoryKind) -> Option<String> {
     let paths: Vec<String> = setting.names.iter().map(|name| format!("{}/{name}", kind.prefix())).collect();
     let owner = if kind == DirectoryKind::Configuration { "root" } else { "the user" };
     Some(format!("makes {}, mode {:04o}, owned by {owner}", paths.join(", "), setting.mode))
+}
+
+fn opens(which: &str, word: String, path: &str) -> String {
+    format!("opens standard {which}: {}", stream(word, path))
+}
+
+fn credentials(exec: &Exec<'_>) -> Option<String> {
+    let names: Vec<&str> = exec.credentials.iter().skip(1).step_by(3).collect();
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| format!("puts the credentials {names} where its user alone can read them"))
 }
 
 /// What a step says of the process's share of the machine.
