@@ -177,6 +177,11 @@ impl Groups {
         }
     }
 
+    /// Whether anything is known of `unit`'s processes: if so, somebody tells when they are gone.
+    pub(super) fn are_known(&self, unit: UnitId) -> bool {
+        !matches!(self.units.get(unit.index()), None | Some(Members::Nobody))
+    }
+
     /// Whether `unit` had processes and has none any more. Counts only what the kernel still has, reaped or not.
     pub(super) fn is_empty(&self, unit: UnitId, processes: &Processes) -> bool {
         match self.units.get(unit.index()) {

@@ -20,7 +20,7 @@ mod shutdown;
 mod words;
 
 use crate::{
-    linux::{arguments::Arguments, errno::Text},
+    linux::{self, arguments::Arguments, errno::Text},
     supervisor::{Event, Supervisor},
 };
 
@@ -43,9 +43,12 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
             let until = boot.words.until();
             supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until });
         }
-        Some(Ok(())) => {
+        Some(Ok(failed)) => {
             kernel.listen();
             kernel.look_at_all();
+            if failed {
+                supervisor.recover(kernel.now(), &|unit| kernel.facts(unit));
+            }
             log::info(format_args!("executed anew"));
         }
         Some(Err(errno)) => handover::start_over(boot.arguments, errno),
@@ -56,6 +59,9 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
 /// The loop. Apart from [`run`], whose frame holds both.
 #[inline(never)]
 fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
+    let mut life = handover::Life { kernel, supervisor };
+    linux::rescue::prepare(&mut life, handover::rescue);
+    let handover::Life { kernel, supervisor } = &mut life;
     loop {
         while let Some(action) = supervisor.next_action() {
             if let Some(answer) = kernel.perform(action, supervisor) {
@@ -63,7 +69,7 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
             }
         }
         if kernel.is_to_be_replaced() {
-            let event = handover::replace(kernel, supervisor);
+            let event = handover::replace(kernel, supervisor, false);
             supervisor.handle(kernel.now(), event);
             continue;
         }

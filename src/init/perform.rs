@@ -63,6 +63,13 @@ impl Kernel {
                     Some(Event::Reported)
                 }
             },
+            Action::Make { client, unit } => {
+                let sound = self.make(unit, supervisor).unwrap_or_else(|errno| {
+                    log::error_of(errno, format_args!("cannot read a unit's record"));
+                    false
+                });
+                Some(Event::Made { client, unit, sound })
+            }
             Action::Reexec => handover::begin(self, supervisor),
             Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }

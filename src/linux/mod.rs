@@ -32,6 +32,7 @@ pub mod process;
 pub mod random;
 pub mod raw;
 pub mod report;
+pub mod rescue;
 pub mod signals;
 pub mod socket;
 pub mod spawn;

@@ -219,6 +219,15 @@ pub enum Event<'a> {
     },
     /// Answers [`Action::Report`].
     Reported,
+    /// Answers [`Action::Make`].
+    Made {
+        #[expect(missing_docs, reason = "who asked")]
+        client: ClientId,
+        #[expect(missing_docs, reason = "where it is")]
+        unit: UnitId,
+        /// Whether it is a record that can be run.
+        sound: bool,
+    },
     /// Answers [`Action::Reexec`]: the program is the same as before.
     NotReplaced,
 }
@@ -370,6 +379,14 @@ pub enum Action {
     Report {
         /// Why it ends.
         ended: Ended,
+    },
+    /// Take the record that came with the request to run a unit for the one at `unit`. Answered by [`Event::Made`] before
+    /// anything else happens.
+    Make {
+        #[expect(missing_docs, reason = "who asked")]
+        client: ClientId,
+        #[expect(missing_docs, reason = "where it goes")]
+        unit: UnitId,
     },
     /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves. Answered by
     /// [`Event::NotReplaced`] if that fails.

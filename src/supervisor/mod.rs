@@ -19,6 +19,7 @@
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
 //! | `keep` | what goes on when PID 1 is replaced |
+//! | `slot` | units that are made at run time |
 //!
 //! There is no queue of actions. Events change records; [`Supervisor::next_action`] reads off them what is due, unit
 //! by unit in turn, so that one that crashes in a loop can neither overflow anything nor starve the others.
@@ -50,6 +51,7 @@ mod reload;
 mod restart;
 mod set;
 mod shutdown;
+mod slot;
 mod start;
 mod state;
 mod status;
@@ -76,6 +78,7 @@ use unit::Record;
 
 pub use crate::record::Keeper;
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
+pub use keep::Facts;
 pub use message::{
     Action, Answer, ClientId, Event, Found, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,
 };
@@ -180,6 +183,7 @@ impl<'t> Supervisor<'t> {
             Event::ClientGone { client } => self.clients.gone(client),
             Event::Signal { signal, container } => self.signalled(signal, container),
             Event::Reported => self.reported(),
+            Event::Made { client, unit, sound } => self.made(client, unit, sound),
             Event::NotReplaced => self.clients.replaced(Answer::Job(JobResult::Failed)),
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
@@ -242,6 +246,11 @@ impl<'t> Supervisor<'t> {
 
     /// What is to be said before anything else is done: answers and news, causes before consequences.
     fn next_saying(&mut self) -> Option<Action> {
+        let units = &self.units;
+        self.clients.settle(&|id| units.get(id.index()).is_none_or(Record::is_down));
+        if let Some((client, unit)) = self.clients.next_to_make() {
+            return Some(Action::Make { client, unit });
+        }
         if let Some((client, answer)) = self.clients.next_reply() {
             return Some(Action::Reply { client, answer });
         }

@@ -183,6 +183,11 @@ impl Record {
             && self.uphold_at.is_none()
     }
 
+    /// Whether nothing is going on with the unit, and nothing is left of it.
+    pub(super) const fn is_down(&self) -> bool {
+        self.state.is_down() && self.job.is_none()
+    }
+
     /// Keeps the first failure: later ones are its consequences.
     pub(super) fn note_result(&mut self, result: ServiceResult) {
         if self.result == ServiceResult::Success {

@@ -1,6 +1,6 @@
 //! The board record: what holds for the whole image.
 
-use super::{FilterId, IdentityId, List, Micros, Slice, StrList, UidRange, UnitId};
+use super::{FilterId, IdentityId, List, Micros, Slice, StrList, Transient, UidRange, UnitId};
 
 record! {
     /// The board a table was baked for.
@@ -27,6 +27,8 @@ record! {
         pub on_panic: PanicAction,
         /// How long to wait before it, for the message to be read.
         pub panic_delay: Micros,
+        /// Units that are made at run time.
+        pub transient: Transient<'t>,
     }
 }
 

@@ -6,6 +6,10 @@
 pub const TABLE_BYTES_MAX: usize = 1 << 20;
 /// Units of one image. Sizes the supervisor's arrays.
 pub const UNITS_MAX: usize = 256;
+/// Units that are made at run time, at one time. They are among [`UNITS_MAX`].
+pub const SLOTS_MAX: usize = 8;
+/// The record of one of them.
+pub const SLOT_BYTES_MAX: usize = 16 << 10;
 /// Names that may get a dynamic UID or GID.
 pub const IDENTITIES_MAX: usize = 256;
 /// Different filters of system calls and of devices.

@@ -154,6 +154,17 @@ impl<'t, T: Read<'t>> List<'t, T> {
         })
     }
 
+    /// The records, each with its bytes.
+    pub fn pieces(&self) -> impl Iterator<Item = (T, &'t [u8])> + use<'t, T> {
+        let mut rest = self.bytes;
+        core::iter::from_fn(move || {
+            let (record, after) = Self::first(rest)?;
+            let bytes = rest.get(..rest.len() - after.len())?;
+            rest = after;
+            Some((record, bytes))
+        })
+    }
+
     /// The first record and what follows it. `None` at the end, where the bytes are no record, and for a record of no
     /// bytes, which would never end.
     fn first(bytes: &'t [u8]) -> Option<(T, &'t [u8])> {

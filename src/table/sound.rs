@@ -32,6 +32,7 @@ impl Board<'_> {
             && self.filters.are_all(FILTERS_MAX, Filter::is_sound)
             && self.slices.are_all(SLICES_MAX, Slice::is_sound)
             && is_c_string(self.hostname)
+            && self.transient.is_sound(self.identity_count())
             && holds(self.environment, ENVIRONMENT_MAX)
     }
 }

@@ -7,7 +7,8 @@ mod triggers;
 
 use tomte::{
     supervisor::{
-        Action, Answer, Event, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until, Which,
+        Action, Answer, Event, Facts, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Slot, Spawn, Supervisor, Until,
+        Which,
     },
     table::{self, Arch, IdentityId, Table, UnitId},
     wire::{ActiveState, ExitStatus, Failure, Power, UnitStatus},
@@ -287,7 +288,11 @@ impl<'w> World<'w> {
     fn handle(&mut self, event: Event<'_>) -> Verdict {
         self.tell(|| format!("<- {event:?}"));
         self.events += 1;
-        self.supervisor.handle(self.kernel.instant(), event);
+        if self.fails(&event) {
+            self.recover()?;
+        } else {
+            self.supervisor.handle(self.kernel.instant(), event);
+        }
         for _ in 0..ACTIONS_MAX {
             if self.kernel.strikes(self.kernel.faults.reexecs) {
                 self.replace_supervisor()?;
@@ -310,6 +315,37 @@ impl<'w> World<'w> {
             }
         }
         Err("no end of actions".into())
+    }
+
+    /// Whether PID 1 fails before it has made anything of `event`.
+    fn fails(&mut self, event: &Event<'_>) -> bool {
+        let is_lost = matches!(
+            event,
+            Event::Spawned { .. }
+                | Event::Identified { .. }
+                | Event::Executed { .. }
+                | Event::Notified { .. }
+                | Event::Exited { .. }
+                | Event::Empty { .. }
+                | Event::Cleaned { .. }
+                | Event::Examined { .. }
+                | Event::Deadline
+        );
+        is_lost && self.kernel.strikes(self.kernel.faults.failures)
+    }
+
+    /// The next program goes on with what there is.
+    fn recover(&mut self) -> Verdict {
+        self.replace_supervisor()?;
+        self.judge.unanswered.clear();
+        let (now, kernel) = (self.kernel.instant(), &self.kernel);
+        self.supervisor.recover(now, &|unit| Facts {
+            main: kernel.slot(unit, Slot::Main).map(|process| process.pid),
+            control: kernel.slot(unit, Slot::Control).map(|process| process.pid),
+            helper: kernel.has_helper(unit),
+            known: kernel.of(unit).next().is_some(),
+        });
+        Ok(())
     }
 
     /// PID 1 may be replaced at any moment: what one supervisor has saved, another one loads.
@@ -385,6 +421,7 @@ impl<'w> World<'w> {
                 self.judge.shutdown_began = self.kernel.now;
                 return Ok(Some(Event::Reported));
             }
+            Action::Make { client, unit } => return Ok(Some(Event::Made { client, unit, sound: false })),
             Action::Reexec => {
                 if self.kernel.rng.bool() {
                     return Ok(Some(Event::NotReplaced));

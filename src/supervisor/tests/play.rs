@@ -135,6 +135,7 @@ impl Play {
             | Action::Log(_)
             | Action::Report { .. }
             | Action::Reexec
+            | Action::Make { .. }
             | Action::Leave { .. } => return,
         };
         self.supervisor.handle(Instant(self.now), answer);
@@ -316,6 +317,7 @@ impl Play {
             }
             Action::Log(_) => String::new(),
             Action::Reexec => "reexec".into(),
+            Action::Make { client, unit } => format!("make {} for {}", unit.0, client.0),
             Action::Report { ended } => format!("report {ended}"),
             Action::Leave { power, immediate, status } => {
                 let at_once = if immediate { " at once" } else { "" };

@@ -61,6 +61,7 @@ impl Parts {
             log: LogTarget::Kmsg,
             on_panic: PanicAction::Reboot,
             panic_delay: Micros::from_secs(10),
+            transient: Transient::NONE,
         }
     }
 

@@ -42,6 +42,8 @@ impl World<'_> {
             | Request::Reload { .. }
             | Request::Isolate { .. }
             | Request::Reexec
+            | Request::Run { .. }
+            | Request::Wait { .. }
             | Request::Shutdown(_) => {}
         }
         // Floods: a hundred at once, now and then.

@@ -5,7 +5,10 @@ use bumpalo::Bump;
 use tomte::table::{Cgroup, Devices, FilterId, List, Slice, StrList};
 
 use super::record::{Shared, list, strings};
-use crate::cgroup::{Cgroups, settings::Setting};
+use crate::{
+    cgroup::{Cgroups, settings::Setting},
+    model::Unit,
+};
 
 /// The board's slices.
 pub(super) fn slices<'a>(arena: &'a Bump, cgroups: &Cgroups) -> Result<List<'a, Slice<'a>>> {
@@ -25,9 +28,9 @@ fn names_to_enable(names: &std::collections::BTreeSet<&'static str>) -> Vec<Stri
     names.iter().map(|name| format!("+{name}")).collect()
 }
 
-/// The cgroup of the unit called `name`.
-pub(super) fn of<'a>(arena: &'a Bump, name: &str, shared: Shared<'_>) -> Result<Cgroup<'a>> {
-    let group = shared.cgroups.groups.get(name).context("a unit without a cgroup")?;
+/// The cgroup of `unit`.
+pub(super) fn of<'a>(arena: &'a Bump, unit: &Unit, shared: Shared<'_>) -> Result<Cgroup<'a>> {
+    let group = shared.cgroups.of(unit)?.context("a unit without processes")?;
     let devices = group.devices.as_ref().map(|(filter, place)| {
         // Programs stand behind the filters of system calls.
         let id = u16::try_from(shared.filters.programs.len() + place)?;

@@ -7,9 +7,11 @@ mod credentials;
 mod filters;
 mod identities;
 mod inputs;
+mod leaves;
 pub mod limits;
 mod posture;
 mod record;
+mod transient;
 pub mod verb;
 mod verify;
 
@@ -145,11 +147,13 @@ fn bake_units(
         .for_each(|problem| diagnostics.push(problem));
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
-    let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
+    let (mut identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
+    identities.extend(transient::identities(board));
 
     let arch = board.arch();
-    let filters = Filters::new(&graph, arch)?;
-    let cgroups = Cgroups::new(&graph, slices);
+    let mut filters = Filters::new(&graph, arch)?;
+    transient::add_filters(board, &mut filters)?;
+    let cgroups = Cgroups::new(&graph, slices, board.config.transient_units > 0);
     let shared = record::Shared { arch, identities: &identities, filters: &filters, cgroups: &cgroups };
     let arena = Bump::new();
     let meant_board = record::board(&arena, board, &graph, shared)?;

@@ -15,7 +15,7 @@ use super::{
     cgroups, conditions, credentials,
     filters::Filters,
     identities::{Identity, dynamic_name},
-    posture,
+    posture, transient,
 };
 use crate::{
     board::Board,
@@ -72,6 +72,7 @@ pub(super) fn board<'a>(
         log: config.log.into(),
         on_panic: config.panic.action.into(),
         panic_delay: config.panic.delay.0,
+        transient: transient::pieces(arena, board, shared)?,
     })
 }
 
@@ -93,7 +94,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         start_limit: unit.start_limit,
         kind: match (&unit.kind, unit.kind.service()) {
             (_, Some(one)) => {
-                Kind::Service(service(arena, &unit.name, one, shared).with_context(|| unit.name.clone())?)
+                Kind::Service(service(arena, unit, one, shared).with_context(|| unit.name.clone())?)
             }
             (model::Kind::Target, None) => Kind::Target,
             (model::Kind::Socket(one), None) => Kind::Socket(Socket {
@@ -110,7 +111,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
 
 fn service<'a>(
     arena: &'a Bump,
-    unit: &str,
+    unit: &model::Unit,
     service: &'a model::Service,
     shared: Shared<'_>,
 ) -> Result<Service<'a>> {
@@ -251,7 +252,7 @@ fn exec<'a>(
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
-        posture: strings(arena, posture::of(exec))?,
+        posture: strings(arena, BTreeSet::from_iter(posture::of(exec)))?,
     })
 }
 

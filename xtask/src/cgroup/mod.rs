@@ -17,6 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context, Result};
 use tomte::table::OomPolicy;
 
 use crate::{
@@ -42,10 +43,10 @@ const TASKS_MAX: Amount = Amount::Share(Permyriad(1500));
 pub struct Cgroups {
     /// By path: each comes after the one that it is in.
     pub slices: BTreeMap<String, Slice>,
-    /// By the unit's name.
-    pub groups: BTreeMap<String, Group>,
     /// Programs that decide about devices. Units with the same policy share one.
     pub programs: Vec<Vec<u8>>,
+    /// Slice units.
+    files: Vec<Unit>,
 }
 
 /// As `tomte::table::Slice`.
@@ -69,36 +70,54 @@ pub struct Group {
 }
 
 impl Cgroups {
-    /// Those of the units of `graph`. `slices` are the slice units that there are files of.
-    pub fn new(graph: &Graph, slices: &[Unit]) -> Self {
-        let mut cgroups = Self::default();
+    /// Those of the units of `graph`. `slices` are the slice units that there are files of; `at_run_time`: other units come
+    /// when the machine runs.
+    pub fn new(graph: &Graph, slices: &[Unit], at_run_time: bool) -> Self {
+        let mut cgroups = Self { files: slices.to_vec(), ..Self::default() };
         cgroups.slices.insert(String::new(), Slice::default());
+        if at_run_time {
+            cgroups.need(&chain(SYSTEM), Controllers::default());
+        }
         for unit in graph.nodes.iter().map(|node| &node.unit) {
             let (Some(resources), Some(exec)) = (unit.kind.resources(), unit.kind.exec()) else { continue };
-            let chain = chain(&slice_of(&unit.name, resources));
-            cgroups.need(&chain, settings::controllers(resources), slices);
-            let oom_group = unit.kind.service().is_some_and(|service| service.oom_policy == OomPolicy::Kill);
-            let unsaid = Unsaid { tasks_max: Some(TASKS_MAX), oom_group, ..inherited(&chain, slices) };
-            let devices = devices::filter(resources, exec.protect).map(|filter| {
-                let place = cgroups.place_of(&filter.program);
-                (filter, place)
-            });
-            let group = Group {
-                slice: path_of(&chain),
-                settings: settings::of(resources, &unsaid),
-                delegate: resources.delegate != Delegate::No,
-                subgroup: resources.delegate_subgroup.clone(),
-                devices,
-            };
-            cgroups.groups.insert(unit.name.clone(), group);
+            cgroups.need(&chain(&slice_of(&unit.name, resources)), settings::controllers(resources));
+            if let Some(filter) = devices::filter(resources, exec.protect)
+                && !cgroups.programs.contains(&filter.program)
+            {
+                cgroups.programs.push(filter.program);
+            }
         }
         cgroups
     }
 
+    /// The group of `unit`. `None` for one without processes.
+    ///
+    /// # Errors
+    /// If it needs a program that no unit of the table has.
+    pub fn of(&self, unit: &Unit) -> Result<Option<Group>> {
+        let (Some(resources), Some(exec)) = (unit.kind.resources(), unit.kind.exec()) else {
+            return Ok(None);
+        };
+        let chain = chain(&slice_of(&unit.name, resources));
+        let oom_group = unit.kind.service().is_some_and(|service| service.oom_policy == OomPolicy::Kill);
+        let unsaid = Unsaid { tasks_max: Some(TASKS_MAX), oom_group, ..inherited(&chain, &self.files) };
+        let devices = devices::filter(resources, exec.protect).map(|filter| {
+            let place = self.programs.iter().position(|program| *program == filter.program);
+            place.map(|place| (filter, place)).context("it needs a filter of devices of its own")
+        });
+        Ok(Some(Group {
+            slice: path_of(&chain),
+            settings: settings::of(resources, &unsaid),
+            delegate: resources.delegate != Delegate::No,
+            subgroup: resources.delegate_subgroup.clone(),
+            devices: devices.transpose()?,
+        }))
+    }
+
     /// Makes the slices of `chain`, the last of which has something in it that needs `controllers`.
-    fn need(&mut self, chain: &[String], mut controllers: Controllers, slices: &[Unit]) {
+    fn need(&mut self, chain: &[String], mut controllers: Controllers) {
         for (place, name) in chain.iter().enumerate().rev() {
-            let own = resources_of(name, slices);
+            let own = resources_of(name, &self.files);
             if let Some(own) = own {
                 controllers.disable(&own.disable_controllers);
             }
@@ -106,18 +125,10 @@ impl Cgroups {
             slice.controllers.add(&controllers);
             // The root has no files for settings; the kernel has others for the whole machine.
             if let Some(own) = own.filter(|_| place > 0) {
-                slice.settings = settings::of(own, &inherited(&chain[..place], slices));
+                slice.settings = settings::of(own, &inherited(&chain[..place], &self.files));
                 controllers.add(&settings::controllers(own));
             }
         }
-    }
-
-    fn place_of(&mut self, program: &[u8]) -> usize {
-        let place = self.programs.iter().position(|other| other == program);
-        place.unwrap_or_else(|| {
-            self.programs.push(program.to_vec());
-            self.programs.len() - 1
-        })
     }
 }
 

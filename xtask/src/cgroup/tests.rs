@@ -26,15 +26,27 @@ fn unit(name: &str, text: &str) -> Unit {
     unit
 }
 
+/// What the baker makes of a board.
+struct Found {
+    slices: BTreeMap<String, Slice>,
+    programs: Vec<Vec<u8>>,
+    groups: BTreeMap<String, Group>,
+}
+
 /// All groups of services with these names and lines, in these slices.
-fn cgroups(services: &[(&str, &str)], slices: &[(&str, &str)]) -> Cgroups {
+fn cgroups(services: &[(&str, &str)], slices: &[(&str, &str)]) -> Found {
     let service =
         |(name, lines): &(&str, &str)| unit(name, &format!("[Service]\nExecStart=/bin/a\n{lines}\n"));
     let slice = |(name, lines): &(&str, &str)| unit(name, &format!("[Slice]\n{lines}\n"));
     let wanted = Wanted { default_target: "multi-user.target", enable: None, orphans: true };
     let mut sink = Diagnostics::default();
     let graph = Graph::new(services.iter().map(service).collect(), &wanted, &mut sink).expect("a graph");
-    Cgroups::new(&graph, &slices.iter().map(slice).collect::<Vec<_>>())
+    let cgroups = Cgroups::new(&graph, &slices.iter().map(slice).collect::<Vec<_>>(), false);
+    let of = |node: &crate::order::Node| {
+        cgroups.of(&node.unit).expect("a group").map(|group| (node.unit.name.clone(), group))
+    };
+    let groups = graph.nodes.iter().filter_map(of).collect();
+    Found { slices: cgroups.slices, programs: cgroups.programs, groups }
 }
 
 fn written(settings: &[Setting]) -> Vec<String> {
@@ -51,7 +63,7 @@ fn settings(lines: &str) -> Vec<String> {
 }
 
 /// The controllers of a slice: those that are asked for, then the rest.
-fn controllers(cgroups: &Cgroups, path: &str) -> String {
+fn controllers(cgroups: &Found, path: &str) -> String {
     let Controllers { asked, usual } = &cgroups.slices[path].controllers;
     let words =
         |names: &std::collections::BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(" ");
