@@ -17,7 +17,7 @@ use super::{
 };
 
 const SIGHUP: u8 = 1;
-const SIGKILL: u8 = 9;
+pub(crate) const SIGKILL: u8 = 9;
 /// The largest errno of the kernel's generic ABI, EHWPOISON: whatever fails may fail with any.
 const ERRNO_MAX: u16 = 133;
 /// Processes of one unit that a fork bomb stops at: its TasksMax=.

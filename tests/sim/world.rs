@@ -10,13 +10,13 @@ use tomte::{
         Action, Event, Facts, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Slot, Spawn, Supervisor, Until, Which,
     },
     table::{self, Arch, IdentityId, Table, UnitId},
-    wire::{ActiveState, Failure, Power, UnitStatus},
+    wire::{ActiveState, ExitStatus, Failure, Power, UnitStatus},
 };
 
 use super::{
     Tally,
     judge::{Judge, Verdict},
-    kernel::{Given, Kernel, Later, status},
+    kernel::{Given, Kernel, Later, SIGKILL, status},
     plan::{Faults, Plan, pick},
 };
 
@@ -216,6 +216,13 @@ impl<'w> World<'w> {
                 Ok(())
             }
             Later::Exit { pid, birth, way, number } => {
+                let Some(unit) = self.kernel.living(pid, birth).map(|process| process.unit) else {
+                    return Ok(());
+                };
+                let killed = matches!(status(way, number), ExitStatus::Killed(SIGKILL));
+                if killed && self.kernel.strikes(self.kernel.faults.out_of_memory) {
+                    self.handle(Event::OomKilled { unit })?;
+                }
                 let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
                 if process.slot.is_none() {
                     return Ok(());
@@ -462,6 +469,7 @@ impl<'w> World<'w> {
             | Log::TimedOut(..)
             | Log::NotCleaned(_)
             | Log::WatchdogExpired(..)
+            | Log::OomKilled(_)
             | Log::RuntimeOver(_)
             | Log::NoPidFile(_)
             | Log::Contradiction(..)
