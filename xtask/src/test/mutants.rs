@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use self::bugs::{BUGS, Bug};
 use super::tally::Tally;
-use crate::build::{cargo, root_dir};
+use crate::{build::root_dir, toolchain::cargo};
 
 /// What the copy consists of: what `cargo test` of the pure parts reads.
 const SOURCES: [&str; 8] = [
