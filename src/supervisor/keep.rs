@@ -66,6 +66,7 @@ impl Supervisor<'_> {
             self.nowhere = Record::new();
             for id in self.ids() {
                 self.dirty.insert(id);
+                self.timed.insert(id);
             }
         }
     }

@@ -16,6 +16,7 @@ mod numbers;
 mod relations;
 mod reload;
 mod requests;
+mod slots;
 mod triggers;
 mod types;
 
