@@ -139,7 +139,7 @@ pub fn play<'t>(table: Table<'t>, what_if: &'t WhatIf) -> Result<Vec<(u64, Strin
         table,
         supervisor: Supervisor::new(table),
         what_if,
-        now: 0,
+        now: 1, // no unit has started at 0: that is never
         count: 0,
         next_pid: 100,
         later: BinaryHeap::new(),
@@ -161,6 +161,9 @@ impl<'t> Film<'t> {
         while self.now < END_US {
             let deadline = self.supervisor.next_deadline().map(|at| at.0);
             let next = self.later.peek().map(|Reverse((at, ..))| *at);
+            if deadline.unwrap_or(u64::MAX).min(next.unwrap_or(u64::MAX)) > END_US {
+                return;
+            }
             match (deadline, next) {
                 (None, None) => return,
                 (Some(deadline), next) if next.is_none_or(|next| deadline <= next) => {
