@@ -10,6 +10,7 @@ use crate::{
     wire::JobResult,
 };
 
+kept! {
 /// What is to be done with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Job {
@@ -18,7 +19,9 @@ pub(super) struct Job {
     /// How far it is.
     pub(super) phase: Phase,
 }
+}
 
+kept! {
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -34,6 +37,7 @@ pub(super) enum Phase {
     Met,
     /// It has begun.
     Running,
+}
 }
 
 impl Job {
@@ -53,6 +57,7 @@ impl Job {
     }
 }
 
+kept! {
 /// The kinds of job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobKind {
@@ -64,6 +69,7 @@ pub(super) enum JobKind {
     Restart,
     /// Have it read its configuration again.
     Reload,
+}
 }
 
 impl JobKind {
@@ -148,6 +154,7 @@ impl Supervisor<'_> {
         self.for_reached(root, DEPENDENTS, &mut |supervisor, id| {
             if id == root || !supervisor.peek(id).state.is_down() {
                 supervisor.add_restart(id);
+                supervisor.stop_conflicting(id);
             }
         });
         if self.peek(root).job.is_some_and(|job| job.kind == JobKind::Start) {
@@ -188,15 +195,5 @@ impl Supervisor<'_> {
         self.boot_job_ended(id, JobResult::Canceled);
         self.at(id).job = kind.map(Job::waiting);
         self.wake_neighbours(id);
-    }
-
-    /// Calls every start off.
-    pub(super) fn cancel_starts(&mut self) {
-        for id in self.ids() {
-            match self.peek(id).job.map(|job| job.kind) {
-                Some(JobKind::Start | JobKind::Restart | JobKind::Reload) => self.replace_job(id, None),
-                Some(JobKind::Stop) | None => {}
-            }
-        }
     }
 }
