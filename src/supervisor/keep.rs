@@ -65,7 +65,7 @@ impl Supervisor<'_> {
         if with.loads() {
             self.nowhere = Record::new();
             for id in self.ids() {
-                self.dirty.insert(id);
+                self.at(id); // to be looked at, for times and for what is to be told as well
             }
         }
     }
