@@ -215,20 +215,7 @@ impl<'w> World<'w> {
                 self.kernel.run_out_of_memory(UnitId(unit));
                 Ok(())
             }
-            Later::Exit { pid, birth, way, number } => {
-                let Some(unit) = self.kernel.living(pid, birth).map(|process| process.unit) else {
-                    return Ok(());
-                };
-                let killed = matches!(status(way, number), ExitStatus::Killed(SIGKILL));
-                if killed && self.kernel.strikes(self.kernel.faults.out_of_memory) {
-                    self.handle(Event::OomKilled { unit })?;
-                }
-                let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
-                if process.slot.is_none() {
-                    return Ok(());
-                }
-                self.handle(Event::Exited { unit: process.unit, pid: Pid(pid), status: status(way, number) })
-            }
+            Later::Exit { pid, birth, way, number } => self.exit(pid, birth, status(way, number)),
             Later::Empty { unit } => {
                 let unit = UnitId(unit);
                 if self.kernel.of(unit).next().is_some() {
@@ -258,6 +245,21 @@ impl<'w> World<'w> {
             Later::Unwatched { unit } => self.handle(Event::Cleaned { unit: UnitId(unit), clean: true }),
             Later::Request => self.request(),
         }
+    }
+
+    fn exit(&mut self, pid: u32, birth: u64, status: ExitStatus) -> Verdict {
+        let Some(unit) = self.kernel.living(pid, birth).map(|process| process.unit) else {
+            return Ok(());
+        };
+        let killed = matches!(status, ExitStatus::Killed(SIGKILL));
+        if killed && self.kernel.strikes(self.kernel.faults.out_of_memory) {
+            self.handle(Event::OomKilled { unit })?;
+        }
+        let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
+        if process.slot.is_none() {
+            return Ok(());
+        }
+        self.handle(Event::Exited { unit: process.unit, pid: Pid(pid), status })
     }
 
     fn identify(&mut self, pid: u32, birth: u64, statics: bool) -> Verdict {
