@@ -123,6 +123,7 @@ impl Processes {
         self.places.iter().position(Option::is_none)
     }
 
+    #[inline(never)] // what was there before would be dropped in five places
     pub(super) fn put(&mut self, place: usize, process: Process) {
         if let Some(empty) = self.places.get_mut(place) {
             *empty = Some(process);

@@ -64,10 +64,7 @@ impl Supervisor<'_> {
         }
         if with.loads() {
             self.nowhere = Record::new();
-            for id in self.ids() {
-                self.dirty.insert(id);
-                self.timed.insert(id);
-            }
+            self.look_at_all();
         }
     }
 
