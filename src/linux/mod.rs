@@ -17,6 +17,7 @@ pub mod errno;
 mod expand;
 mod glob;
 pub mod ipc;
+pub mod listen;
 pub mod mountinfo;
 pub mod output;
 pub mod passwd;
@@ -35,6 +36,7 @@ pub mod socket;
 pub mod spawn;
 pub mod step;
 pub mod tree;
+pub mod watch;
 
 pub use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
