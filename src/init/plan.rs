@@ -17,7 +17,7 @@ use crate::{
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        Board, Command, Content, Directories, DirectoryKind, Exec, LoginEnvironment, Micros, Mount,
+        Board, Call, Command, Content, Directories, DirectoryKind, Exec, LoginEnvironment, Micros, Mount,
         Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
@@ -127,7 +127,6 @@ impl<'t> Parts<'t> {
     ) -> Plan<'a> {
         let Start { command, spawn, extra, inherited, tmp_token, log, cgroup } = start;
         // What takes a call comes first: all else would wait for it on the stack.
-        let argv = words(command.argv.as_bytes());
         let environment = Environment {
             manager: words(board.environment.as_bytes()),
             extra,
@@ -140,7 +139,7 @@ impl<'t> Parts<'t> {
             (output(exec.stdout, exec.stdout_path, log), output(exec.stderr, exec.stderr_path, log));
         Plan {
             unit: unit.name.as_str(),
-            command: linux_plan::Command { path: command.path, argv, expand: command.expand },
+            command: self::command(command),
             environment,
             identity: Identity {
                 user: exec.user,
@@ -258,6 +257,22 @@ const fn content(content: Content) -> linux_plan::Content {
         Content::Devices => linux_plan::Content::Devices,
         Content::PrivateTmp => linux_plan::Content::PrivateTmp,
         Content::Inaccessible => linux_plan::Content::Inaccessible,
+    }
+}
+
+fn command(command: Command<'_>) -> linux_plan::Command<'_> {
+    let Command { path, expand, .. } = command;
+    linux_plan::Command { call: call(command.call), path, argv: words(command.argv.as_bytes()), expand }
+}
+
+const fn call(call: Call) -> linux_plan::Call {
+    match call {
+        Call::Execute => linux_plan::Call::Execute,
+        Call::Helper => linux_plan::Call::Helper,
+        Call::Mount => linux_plan::Call::Mount,
+        Call::Unmount => linux_plan::Call::Unmount,
+        Call::SwapOn => linux_plan::Call::SwapOn,
+        Call::SwapOff => linux_plan::Call::SwapOff,
     }
 }
 

@@ -38,7 +38,8 @@ pub mod step;
 pub mod tree;
 pub mod watch;
 
+pub use raw::AsFd;
 pub use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     io::Errno,
 };

@@ -17,8 +17,8 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{
-        Command, Environment, Identity, Limits, Namespaces, Output, Plan, Privilege, Scheduling, Stdio, View,
-        Words,
+        Call, Command, Environment, Identity, Limits, Namespaces, Output, Plan, Privilege, Scheduling, Stdio,
+        View, Words,
     },
     raw::seccomp,
     report::{self, Reading, Report},
@@ -117,7 +117,12 @@ pub(super) fn filter_without(number: u32) -> Vec<u8> {
 pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
     Plan {
         unit: "test.service",
-        command: Command { path: "sh", argv: Words::new(argv).expect("ends in NUL"), expand: false },
+        command: Command {
+            call: Call::Execute,
+            path: "sh",
+            argv: Words::new(argv).expect("ends in NUL"),
+            expand: false,
+        },
         environment: Environment::default(),
         identity: Identity::default(),
         privilege: Privilege::Restricted,

@@ -5,7 +5,7 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
+    Arch, Board, Call, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
     FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, LoginEnvironment,
     Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Path, Preserve, PrivateTmp, Privilege,
     Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, Socket, StartLimit, Stdin,
@@ -247,6 +247,7 @@ impl Lists {
                 let of = |kind| {
                     let lines = service.commands.iter().filter(|(its, _)| *its == kind);
                     let lines = lines.map(|(_, ignore_failure)| Command {
+                        call: Call::Execute,
                         path: "/bin/true",
                         argv,
                         ignore_failure: *ignore_failure,

@@ -101,6 +101,7 @@ impl Parts {
 
     pub(super) fn command(&self) -> Command<'_> {
         Command {
+            call: Call::Execute,
             path: "/bin/app",
             argv: StrList::new(&self.words).unwrap(),
             ignore_failure: false,
@@ -111,7 +112,7 @@ impl Parts {
 
     fn service(&self) -> Service<'_> {
         let second = Command { path: "/bin/two", ignore_failure: true, expand: false, ..self.command() };
-        let full = Command { privilege: Privilege::Full, ..self.command() };
+        let full = Command { privilege: Privilege::Full, call: Call::Unmount, ..self.command() };
         let mut clean = ExitSet::default();
         clean.add_code(3);
         clean.add_signal(10);
