@@ -18,6 +18,7 @@ use super::{
     boot::Boot,
     control::{Control, Received},
     groups::Groups,
+    held::Held,
     log,
     notify::Notify,
     processes::{Processes, Role},
@@ -45,6 +46,8 @@ pub(super) enum Token {
     Group(u16),
     /// The place of a process that PID 1 has not made.
     Ended(u16),
+    /// The place of a descriptor that is held for a unit.
+    Held(u16),
 }
 
 impl From<Token> for u64 {
@@ -58,6 +61,7 @@ impl From<Token> for u64 {
             Token::Group(index) => (5, index),
             Token::Ended(index) => (6, index),
             Token::Notify => (7, 0),
+            Token::Held(index) => (8, index),
         };
         kind << 16 | Self::from(index)
     }
@@ -75,6 +79,7 @@ impl Token {
             5 => Some(Self::Group(index)),
             6 => Some(Self::Ended(index)),
             7 => Some(Self::Notify),
+            8 => Some(Self::Held(index)),
             _ => None,
         }
     }
@@ -90,6 +95,7 @@ pub(super) struct Kernel {
     pub(super) control: Control,
     notify: Notify,
     pub(super) processes: Processes,
+    pub(super) held: Held,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
     /// Where `StandardOutput=journal` goes.
@@ -137,6 +143,7 @@ impl Kernel {
             control: Control::new(&poll),
             notify: Notify::new(&boot.table, &poll),
             processes: Processes::new(),
+            held: Held::new(),
             groups: Groups::new(),
             poll,
             log: log::output(),
@@ -267,6 +274,10 @@ impl Kernel {
                 self.drain_report(usize::from(place));
                 Step::Again
             }
+            Token::Held(place) => match self.held.get(place) {
+                Some(one) => Step::Event(Event::Readable { unit: one.unit, there: one.tells }),
+                None => Step::Again, // closed since
+            },
             Token::Group(unit) => {
                 self.look_whether_empty(UnitId(unit));
                 Step::Again
@@ -305,7 +316,13 @@ impl Kernel {
         let own = self.processes.find(pid).and_then(|place| self.processes.get(place));
         match own.map(|process| process.role) {
             Some(Role::Service { unit, .. } | Role::Former { unit }) => Some(unit),
-            Some(Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter) => None,
+            Some(
+                Role::Janitor { .. }
+                | Role::Examiner { .. }
+                | Role::Watcher { .. }
+                | Role::Dismissed
+                | Role::Reporter,
+            ) => None,
             None => self.groups.unit_of(pid, &self.table),
         }
     }

@@ -8,6 +8,7 @@ mod control;
 mod crash;
 mod ends;
 mod groups;
+mod held;
 mod kernel;
 mod log;
 mod notify;
@@ -16,6 +17,7 @@ mod plan;
 mod processes;
 mod report;
 mod shutdown;
+mod watch;
 mod words;
 
 use crate::{

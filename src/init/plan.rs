@@ -10,8 +10,8 @@ use crate::{
         arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Login, Output, Plan, Stdio,
-            Users, View, Words, Writing,
+            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Login, Output, Passed, Plan,
+            Stdio, Users, View, Words, Writing,
         },
         signals,
     },
@@ -125,7 +125,7 @@ impl<'t> Parts<'t> {
         exec: &Exec<'a>,
         start: Start<'a>,
     ) -> Plan<'a> {
-        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup } = start;
+        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup, descriptors } = start;
         // What takes a call comes first: all else would wait for it on the stack.
         let environment = Environment {
             manager: words(board.environment.as_bytes()),
@@ -191,6 +191,7 @@ impl<'t> Parts<'t> {
                 error: stderr,
                 tty_path: exec.tty_path,
             },
+            descriptors,
             ignore_sigpipe: exec.ignore_sigpipe,
             cgroup,
             fail_at: None,
@@ -241,6 +242,8 @@ pub(super) struct Start<'a> {
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<BorrowedFd<'a>>,
     pub(super) cgroup: Option<BorrowedFd<'a>>,
+    /// What it is given besides the three streams.
+    pub(super) descriptors: &'a [Passed<'a>],
 }
 
 fn mount(mount: Mount<'_>) -> linux_plan::Mount<'_> {

@@ -1,13 +1,16 @@
 //! The processes PID 1 made itself, so that an end can be told to the right unit and a signal never meets a stranger.
 
 use crate::{
-    linux::OwnedFd,
+    linux::{OwnedFd, process::signal_by_pidfd},
     supervisor::{Pid, Slot},
     table::{CommandKind, UnitId, limits::UNITS_MAX},
 };
 
-/// A main process, the one before it, a control process, and a janitor or an examiner for every unit, and the reporter.
+/// A main process, the one before it, a control process, and a janitor, an examiner or a watcher for every unit, and the
+/// reporter.
 pub(super) const PROCESSES_MAX: usize = 4 * UNITS_MAX + 1;
+
+const SIGKILL: u8 = 9;
 
 /// What a process is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,10 @@ pub(super) enum Role {
     Janitor { unit: UnitId },
     /// Looks at a unit's conditions.
     Examiner { unit: UnitId },
+    /// Opens what a unit waits for, or looks at it.
+    Watcher { unit: UnitId },
+    /// Its answer is nothing to anybody any more.
+    Dismissed,
     /// Writes the report.
     Reporter,
 }
@@ -91,6 +98,15 @@ impl Processes {
         }
     }
 
+    /// Ends whoever opens what `unit` waits for.
+    pub(super) fn dismiss_watcher(&mut self, unit: UnitId) {
+        let role = Role::Watcher { unit };
+        for process in self.places.iter_mut().flatten().filter(|process| process.role == role) {
+            let _ = signal_by_pidfd(&process.pidfd, SIGKILL); // ESRCH: it waits to be reaped
+            (process.role, process.report) = (Role::Dismissed, None);
+        }
+    }
+
     /// Where the process with `pid` is.
     pub(super) fn find(&self, pid: Pid) -> Option<usize> {
         self.places.iter().position(|place| place.as_ref().is_some_and(|process| process.pid == pid))
@@ -105,7 +121,11 @@ impl Processes {
     pub(super) fn any_of(&self, unit: UnitId) -> bool {
         let own = |role: Role| match role {
             Role::Service { unit, .. } | Role::Former { unit } => Some(unit),
-            Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter => None,
+            Role::Janitor { .. }
+            | Role::Examiner { .. }
+            | Role::Watcher { .. }
+            | Role::Dismissed
+            | Role::Reporter => None,
         };
         self.places.iter().flatten().any(|process| own(process.role) == Some(unit))
     }

@@ -6,11 +6,14 @@ use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{
-        AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fchmod, fstat, mkdirat, mknodat, open,
-        symlink, unlink,
+        AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fchmod, fcntl_getfl, fcntl_setfl, fstat,
+        mkdirat, mknodat, open, symlink, unlink,
     },
     io::Errno,
-    net::{AddressFamily, Protocol, SocketFlags, SocketType, listen, netdevice::name_to_index, socket_with},
+    net::{
+        AddressFamily, Protocol, SocketFlags, SocketType, accept_with, listen, netdevice::name_to_index,
+        socket_with,
+    },
     pipe::fcntl_setpipe_size,
     process::umask,
 };
@@ -22,11 +25,14 @@ const SCOPE_AT: usize = 24;
 /// The kernel's `struct sockaddr_storage`.
 const ADDRESS_BYTES_MAX: usize = 128;
 
+/// Connections or messages that are dropped at once: more than a backlog has.
+const FLUSHED_MAX: usize = 4096;
+
 /// A socket, before it is bound.
 ///
 /// # Errors
 /// socket(2)'s.
-pub fn socket(family: u8, socket_type: u8, protocol: u8) -> Result<OwnedFd, Errno> {
+pub fn socket(family: u8, socket_type: u8, protocol: u16) -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let family = AddressFamily::from_raw(family.into());
     let protocol = core::num::NonZeroU32::new(protocol.into()).map(Protocol::from_raw);
@@ -107,8 +113,7 @@ impl Place<'_> {
     /// mq_open(2)'s.
     pub fn open_queue(&self, messages: u32, bytes: u32) -> Result<OwnedFd, Errno> {
         let mut path = PathBuffer::empty();
-        // The kernel's names have no slash; mq_overview(7)'s begin with one.
-        let name = path.join(&[self.path.strip_prefix('/').unwrap_or(self.path)])?;
+        let name = path.join(&[queue_name(self.path)])?;
         raw::queue::open(name, self.mode.into(), (messages > 0 && bytes > 0).then_some((messages, bytes)))
     }
 
@@ -160,6 +165,25 @@ pub fn start(socket: BorrowedFd<'_>, backlog: u32) -> Result<(), Errno> {
     listen(socket, i32::try_from(backlog).unwrap_or(i32::MAX))
 }
 
+/// Drops what waits in `fd`: connections, or up to as many reads. It does not block from here on: a service may have
+/// made it do so.
+pub fn flush(fd: BorrowedFd<'_>) {
+    let mut bytes = [0; 512];
+    if fcntl_getfl(fd).and_then(|flags| fcntl_setfl(fd, flags | OFlags::NONBLOCK)).is_err() {
+        return;
+    }
+    for _ in 0..FLUSHED_MAX {
+        let dropped = match accept_with(fd, SocketFlags::CLOEXEC) {
+            Ok(_closed) => true,
+            Err(Errno::AGAIN) => false,
+            Err(_) => rustix::io::read(fd, &mut bytes).is_ok_and(|count| count > 0),
+        };
+        if !dropped {
+            return;
+        }
+    }
+}
+
 /// Removes what is at `path`, if anything is.
 ///
 /// # Errors
@@ -169,6 +193,18 @@ pub fn remove(path: &str) -> Result<(), Errno> {
         Err(Errno::NOENT) => Ok(()),
         answer => answer,
     }
+}
+
+/// Removes a message queue. That there is none is fine.
+pub fn remove_queue(name: &str) {
+    if let Ok(name) = PathBuffer::empty().join(&[queue_name(name)]) {
+        let _ = raw::queue::unlink(name);
+    }
+}
+
+/// The kernel's names of queues have no slash; mq_overview(7)'s begin with one.
+fn queue_name(name: &str) -> &str {
+    name.strip_prefix('/').unwrap_or(name)
 }
 
 /// Makes the directory `path` and those above it, as far as they are missing.

@@ -55,6 +55,8 @@ record! {
         pub watchdog: Micros,
         /// `ReloadSignal=` of `Type=notify-reload`.
         pub reload_signal: u8,
+        /// `NonBlocking=`: reads of the sockets that it is given may answer EAGAIN.
+        pub non_blocking: bool,
         /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
         pub kill: Kill,
         /// All `Exec*=` lines.

@@ -47,15 +47,15 @@ record! {
         /// Its type.
         pub socket_type: u8,
         /// Its protocol.
-        pub protocol: u8,
+        pub protocol: u16,
         /// `struct sockaddr` as bind(2) takes it.
         pub address: &'t [u8],
         /// The network interface whose index completes the address, or empty.
         pub interface: &'t str,
         /// The node in the file system, the file, or the queue's name; empty if there is none.
         pub path: &'t str,
-        /// `Backlog=`, for what is listened to; 0 for all else.
-        pub backlog: u32,
+        /// `Backlog=`, for what is listened to.
+        pub backlog: Option<u32>,
         /// `PipeSize=` or `MessageQueueMessageSize=`; 0 is the kernel's.
         pub size: u32,
         /// `MessageQueueMaxMessages=`.

@@ -4,7 +4,7 @@
 
 use core::ffi::CStr;
 
-use linux_raw_sys::general::{__NR_mq_open, O_CLOEXEC, O_CREAT, O_NONBLOCK};
+use linux_raw_sys::general::{__NR_mq_open, __NR_mq_unlink, O_CLOEXEC, O_CREAT, O_NONBLOCK};
 use rustix::{
     fd::{FromRawFd, OwnedFd, RawFd},
     io::Errno,
@@ -27,4 +27,10 @@ pub fn open(name: &CStr, mode: u32, limits: Option<(u32, u32)>) -> Result<OwnedF
     let fd = unsafe { syscall(__NR_mq_open, arguments) }?;
     // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
     RawFd::try_from(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).map_err(|_| Errno::RANGE)
+}
+
+/// Removes the queue `name`.
+pub fn unlink(name: &CStr) -> Result<(), Errno> {
+    // SAFETY: `CStr` ends in NUL.
+    unsafe { syscall(__NR_mq_unlink, [name.as_ptr().expose_provenance(), 0, 0, 0, 0, 0]) }.map(|_| ())
 }

@@ -141,6 +141,7 @@ impl Parts {
             notify_access: NotifyAccess::Exec,
             watchdog: Micros::from_secs(30),
             reload_signal: 1,
+            non_blocking: false,
             kill: Kill {
                 mode: KillMode::Mixed,
                 signal: 15,

@@ -8,6 +8,7 @@ mod inputs;
 pub mod limits;
 mod posture;
 mod record;
+mod trigger;
 pub mod verb;
 mod verify;
 

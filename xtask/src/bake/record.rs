@@ -7,15 +7,15 @@ use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Path, Related, Scheduling,
-    Service, Socket, StrList, Unit, UnitId, View,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Related, Scheduling,
+    Service, StrList, Unit, UnitId, View,
 };
 
 use super::{
     conditions,
     filters::Filters,
     identities::{Identity, dynamic_name},
-    posture,
+    posture, trigger,
 };
 use crate::{
     board::Board,
@@ -84,13 +84,8 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         kind: match (&unit.kind, unit.kind.service()) {
             (_, Some(one)) => Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?),
             (model::Kind::Target, None) => Kind::Target,
-            (model::Kind::Socket(one), None) => Kind::Socket(Socket {
-                name: &one.file_descriptor_name,
-                accept: one.accept,
-                trigger_limit: one.trigger_limit,
-                poll_limit: one.poll_limit,
-            }),
-            (model::Kind::Path(one), None) => Kind::Path(Path { trigger_limit: one.trigger_limit }),
+            (model::Kind::Socket(one), None) => Kind::Socket(trigger::socket(arena, one)?),
+            (model::Kind::Path(one), None) => Kind::Path(trigger::path(arena, one)),
             (_, None) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
         },
     })
@@ -123,6 +118,7 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
         notify_access: service.notify_access,
         watchdog: service.watchdog,
         reload_signal: service.reload_signal,
+        non_blocking: service.non_blocking,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,
@@ -304,7 +300,10 @@ pub(super) fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a,
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 
-fn strings<'a, S: AsRef<str>>(arena: &'a Bump, strings: impl IntoIterator<Item = S>) -> Result<StrList<'a>> {
+pub(super) fn strings<'a, S: AsRef<str>>(
+    arena: &'a Bump,
+    strings: impl IntoIterator<Item = S>,
+) -> Result<StrList<'a>> {
     let bytes = arena.alloc_slice_copy(&table::strings(strings));
     StrList::new(bytes).context("a list of strings that is none")
 }

@@ -186,6 +186,7 @@ pub fn service() -> Service {
         notify_access: NotifyAccess::None,
         watchdog: Micros::ZERO,
         reload_signal: 1,
+        non_blocking: false,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),

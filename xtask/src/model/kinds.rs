@@ -34,7 +34,7 @@ impl Kind {
 
     /// Whether PID 1 can start such units, so that the table has them.
     pub const fn is_started(&self) -> bool {
-        matches!(self, Self::Target | Self::Service(_) | Self::Mount(_) | Self::Swap(_))
+        !matches!(self, Self::Timer(_) | Self::Slice(_))
     }
 
     /// The service, if it is one, or is one for the table and PID 1: mounts and swaps are oneshots whose commands are
@@ -120,6 +120,7 @@ pub struct Service {
     pub notify_access: NotifyAccess,
     pub watchdog: Micros,
     pub reload_signal: u8,
+    pub non_blocking: bool,
     pub kill: Kill,
     /// All command lines, in the order of the file within each kind.
     pub commands: Vec<(CommandKind, Command)>,
