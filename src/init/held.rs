@@ -11,10 +11,11 @@ use crate::{
         plan::{PASSED_MAX, Passed},
         poll::Poll,
     },
+    record::{Keep, Keeper},
     table::{CommandKind, Kind, Lists, Relation, Table, Unit, UnitId, limits},
 };
 
-use super::{kernel::Token, log};
+use super::{handover::keep_fd, kernel::Token, log};
 
 const _: () =
     assert!(limits::PASSED_MAX <= PASSED_MAX, "a table's descriptors are no more than a child passes");
@@ -34,6 +35,29 @@ pub(super) struct Held([Option<Descriptor>; limits::HELD_MAX]);
 impl Held {
     pub(super) const fn new() -> Self {
         Self([const { None }; limits::HELD_MAX])
+    }
+
+    /// Saves or loads all of them, each at its place. What is loaded is listened to: who waits for nothing passes it over.
+    pub(super) fn keep(&mut self, with: &mut Keeper<'_>, real: bool, poll: &Poll) {
+        for (at, place) in self.0.iter_mut().enumerate() {
+            if with.place(usize::from(place.is_some()), 2) == 0 {
+                continue;
+            }
+            let (mut fd, mut unit, mut tells) = (None, UnitId(0), false);
+            if let Some(one) = place.take() {
+                (fd, unit, tells) = (Some(one.fd), one.unit, one.tells);
+            }
+            unit = UnitId(with.unit(unit.0));
+            tells.keep(with);
+            keep_fd(&mut fd, with, real);
+            let Some(fd) = fd.filter(|_| unit.0 != u16::MAX) else { continue };
+            if with.loads()
+                && let Err(errno) = poll.arm(fd.as_fd(), Token::Held(at as u16).into())
+            {
+                log::warn_of(errno, format_args!("cannot wait for a descriptor"));
+            }
+            *place = Some(Descriptor { fd, unit, tells });
+        }
     }
 
     /// Holds one more; whether there was room.

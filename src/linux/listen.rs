@@ -251,7 +251,8 @@ pub fn channel() -> Result<(OwnedFd, OwnedFd), Errno> {
 /// # Errors
 /// sendmsg(2)'s.
 pub fn send(channel: BorrowedFd<'_>, bytes: &[u8], fds: &[OwnedFd]) -> Result<(), Errno> {
-    raw::socket::send(channel, bytes, fds)
+    let borrowed: heapless::Vec<BorrowedFd<'_>, 64> = fds.iter().map(AsFd::as_fd).collect();
+    raw::socket::send(channel, bytes, &borrowed)
 }
 
 /// Receives what [`send`] has sent; fills `bytes`. `None` if nothing came, or not all of it: a process may have too many

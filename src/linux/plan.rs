@@ -62,6 +62,8 @@ pub struct Plan<'a> {
     pub directories: &'a [Directory<'a>],
     /// `RuntimeDirectoryPreserve=` is not `no`: with `DynamicUser=` the runtime directories get the private layout.
     pub runtime_directory_preserved: bool,
+    /// `LoadCredential=` and its kind.
+    pub credentials: Credentials<'a>,
     /// What it sees of the file system.
     pub view: View<'a>,
     /// What else it shares with nobody.
@@ -207,6 +209,29 @@ pub struct Dynamic {
     pub suggest: bool,
     /// The lowest and the highest number that may be suggested.
     pub range: (u32, u32),
+}
+
+/// `LoadCredential=` and its kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credentials<'a> {
+    /// Where they come from, as `table::Exec::credentials` has it.
+    pub sources: Words<'a>,
+    /// What `SetCredential=` says, one after the other.
+    pub values: &'a [u8],
+    /// Whether this process fetches them.
+    pub loading: Loading,
+}
+
+/// Whether a process fetches the unit's credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loading {
+    /// It finds what is there.
+    #[default]
+    No,
+    /// If none has before it.
+    IfMissing,
+    /// Anew, whatever is there.
+    Anew,
 }
 
 /// How much of the unit's restrictions a command line is spared.

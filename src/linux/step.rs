@@ -50,6 +50,8 @@ pub enum Step {
     LogsDirectory,
     /// `ConfigurationDirectory=`.
     ConfigurationDirectory,
+    /// `LoadCredential=` and its kind.
+    Credentials,
     /// The environment variables.
     Environment,
     /// `EnvironmentFile=` and `UnsetEnvironment=`.
@@ -94,13 +96,13 @@ pub enum Step {
 const NAMES: &str = "\
     pipe clone signals session user group identity stdin stdout stderr oom-score core-dumps \
     scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
-    state-directory cache-directory logs-directory configuration-directory environment environment-file \
+    state-directory cache-directory logs-directory configuration-directory credentials environment environment-file \
     keyring network namespace limits groups private-users bounding-set ids secure-bits \
     ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask mount seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -124,6 +126,7 @@ impl Step {
         Self::CacheDirectory,
         Self::LogsDirectory,
         Self::ConfigurationDirectory,
+        Self::Credentials,
         Self::Environment,
         Self::EnvironmentFile,
         Self::Keyring,
@@ -177,6 +180,7 @@ impl Step {
             Self::CacheDirectory => 239,
             Self::LogsDirectory => 240,
             Self::ConfigurationDirectory => 241,
+            Self::Credentials => 243,
             Self::Keyring => 237,
             Self::Namespace => 226,
             Self::Network => 225,
@@ -212,7 +216,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(42), None);
+        assert_eq!(Step::from_index(43), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::{
     wire::{ExitStatus, Failure, ServiceResult},
 };
 
+kept! {
 /// One unit's record.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -111,6 +112,7 @@ pub(super) struct Record {
     /// The signal that followed the last timeout, 0 for none.
     pub(super) timeout_signal: u8,
 }
+}
 
 impl Record {
     /// A unit that nothing has happened to.
@@ -171,7 +173,7 @@ impl Record {
     /// When something is due although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let times = [self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until, self.uphold_at];
-        times.into_iter().chain([self.state.deadline()]).flatten().min()
+        times.into_iter().fold(self.state.deadline(), Instant::earlier)
     }
 
     /// Whether the unit stays as it is unless something happens to it.
@@ -182,6 +184,11 @@ impl Record {
             && !replaced
             && !self.main_unexecuted
             && self.uphold_at.is_none()
+    }
+
+    /// Whether nothing is going on with the unit, and nothing is left of it.
+    pub(super) const fn is_down(&self) -> bool {
+        self.state.is_down() && self.job.is_none()
     }
 
     /// Keeps the first failure: later ones are its consequences.
@@ -224,6 +231,7 @@ impl Record {
     }
 }
 
+kept! {
 /// What a service has said about itself at a time when nothing followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Announced {
@@ -233,6 +241,7 @@ pub(super) enum Announced {
     Reloading,
     /// `STOPPING=1`.
     Stopping,
+}
 }
 
 /// One thing to tell about a unit; the particulars are in its record.
@@ -294,9 +303,11 @@ impl Note {
     ];
 }
 
+kept! {
 /// The notes of one unit that are not told yet, each at most once: no queue, so nothing can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Notes(u32);
+}
 
 impl Notes {
     /// Nothing to tell.

@@ -1,6 +1,6 @@
 //! The board record: what holds for the whole image.
 
-use super::{FilterId, IdentityId, List, Micros, StrList, UidRange, UnitId};
+use super::{FilterId, IdentityId, List, Micros, StrList, Transient, UidRange, UnitId};
 
 record! {
     /// The board a table was baked for.
@@ -25,6 +25,8 @@ record! {
         pub on_panic: PanicAction,
         /// How long to wait before it, for the message to be read.
         pub panic_delay: Micros,
+        /// Units that are made at run time.
+        pub transient: Transient<'t>,
     }
 }
 

@@ -6,6 +6,10 @@
 pub const TABLE_BYTES_MAX: usize = 1 << 20;
 /// Units of one image. Sizes the supervisor's arrays.
 pub const UNITS_MAX: usize = 256;
+/// Units that are made at run time, at one time. They are among [`UNITS_MAX`].
+pub const SLOTS_MAX: usize = 8;
+/// The record of one of them.
+pub const SLOT_BYTES_MAX: usize = 16 << 10;
 /// Names that may get a dynamic UID or GID.
 pub const IDENTITIES_MAX: usize = 256;
 /// Different filters of system calls.
@@ -30,6 +34,10 @@ pub const ENVIRONMENT_MAX: usize = 128;
 pub const ENVIRONMENT_FILES_MAX: usize = 32;
 /// Names in one `RuntimeDirectory=` and its kind.
 pub const DIRECTORIES_MAX: usize = 16;
+/// Strings of one unit's `LoadCredential=` and its kind, three each.
+pub const CREDENTIALS_MAX: usize = 3 * 64;
+/// Names and contents of all credentials of one unit: systemd's CREDENTIALS_TOTAL_SIZE_MAX.
+pub const CREDENTIALS_BYTES_MAX: usize = 1 << 20;
 /// `SupplementaryGroups=` of one unit.
 pub const GROUPS_MAX: usize = 32;
 /// Bytes of `CPUAffinity=`: 8192 processors, the kernel's most.

@@ -7,10 +7,10 @@ use super::{
     Board, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity, IdentityId,
     Kill, Kind, Mount, Service, Socket, StrList, Unit, UnitId, View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX,
-        ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX,
-        LISTEN_MAX, MOUNTS_MAX, OPTIONS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, SYMLINKS_MAX,
-        USER_NAME_BYTES_MAX, WATCHES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX,
+        ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX,
+        GROUPS_MAX, IDENTITIES_MAX, LISTEN_MAX, MOUNTS_MAX, OPTIONS_MAX, PATH_BYTES_MAX, POSTURE_MAX,
+        RLIMITS_MAX, SYMLINKS_MAX, USER_NAME_BYTES_MAX, WATCHES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -31,6 +31,7 @@ impl Board<'_> {
             && self.identities.are_all(IDENTITIES_MAX, one)
             && self.filters.are_all(FILTERS_MAX, Filter::is_sound)
             && is_c_string(self.hostname)
+            && self.transient.is_sound(self.identity_count())
             && holds(self.environment, ENVIRONMENT_MAX)
     }
 }
@@ -109,6 +110,7 @@ impl Exec<'_> {
             && holds(self.pass_environment, ENVIRONMENT_MAX)
             && holds(self.unset_environment, ENVIRONMENT_MAX)
             && holds(self.supplementary_groups, GROUPS_MAX)
+            && holds(self.credentials, CREDENTIALS_MAX)
             && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
             && self.view.is_sound()

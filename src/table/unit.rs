@@ -71,17 +71,6 @@ impl Unit<'_> {
             }
         }
     }
-
-    /// The first unit in those `lists` that passes `test`.
-    pub fn find(&self, lists: Lists, test: &mut dyn FnMut(UnitId) -> bool) -> Option<UnitId> {
-        let mut found = None;
-        self.each(lists, &mut |id| {
-            if found.is_none() && test(id) {
-                found = Some(id);
-            }
-        });
-        found
-    }
 }
 
 /// Some of the lists of units that a unit has: a bit each.

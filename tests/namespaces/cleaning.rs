@@ -18,7 +18,7 @@ use rustix::{
 };
 use tomte::linux::{
     cgroup::Tree,
-    clean::{self, CleanPlan},
+    clean::{self, CleanPlan, Janitor},
     directory::{Directory, DirectoryKind},
     ipc,
     plan::{Content, Dynamic, Identity, Words},
@@ -31,10 +31,20 @@ use super::{
 
 /// The janitor's exit code.
 fn clean<'a>(change: impl FnOnce(&mut CleanPlan<'a>)) -> i32 {
-    let mut plan =
-        CleanPlan { unit: "test.service", uid: None, gid: None, directories: &[], private_tmp: None };
+    let mut plan = CleanPlan {
+        unit: "test.service",
+        uid: None,
+        gid: None,
+        directories: &[],
+        private_tmp: None,
+        credentials: false,
+    };
     change(&mut plan);
-    let janitor = clean::spawn(&plan).expect("a janitor");
+    end_of(&clean::spawn(&plan).expect("a janitor"))
+}
+
+/// Waits for a janitor's end: its exit code.
+pub(super) fn end_of(janitor: &Janitor) -> i32 {
     let status =
         waitid(WaitId::PidFd(janitor.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
     status.exit_status().expect("not killed")

@@ -201,6 +201,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         log: LogTarget::Console,
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
+        transient: tomte::table::Transient::NONE,
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
@@ -388,6 +389,8 @@ impl Lists {
             remove_ipc: false,
             directories: List::new(&self.directories),
             runtime_directory_preserve: plan.preserve,
+            credentials: StrList::default(),
+            credential_values: &[],
             stdin: Stdin::Null,
             stdout: Stdout::Null,
             stderr: Stdout::Null,

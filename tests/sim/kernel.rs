@@ -146,6 +146,20 @@ impl Kernel {
         Instant(self.now)
     }
 
+    /// Whether a janitor or an examiner is at work for `unit`.
+    pub(crate) fn has_helper(&self, unit: UnitId) -> bool {
+        self.later.iter().any(|Reverse((_, _, later))| {
+            matches!(
+                later,
+                Later::Cleaned { unit: its, .. }
+                    | Later::Examined { unit: its, .. }
+                    | Later::Watched { unit: its, .. }
+                    | Later::Unwatched { unit: its }
+                    if *its == unit.0
+            )
+        })
+    }
+
     /// Processes of `unit`.
     pub(crate) fn of(&self, unit: UnitId) -> impl Iterator<Item = &Process> {
         self.processes.iter().map(|(_, process)| process).filter(move |process| process.unit == unit)

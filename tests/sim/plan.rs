@@ -53,6 +53,9 @@ pub(crate) struct Faults {
     pub(crate) requests: u8,
     pub(crate) strangers: u8,
     pub(crate) clients_leave: u8,
+    pub(crate) reexecs: u8,
+    /// PID 1 fails and loses the event that it was at.
+    pub(crate) failures: u8,
     /// What sockets and paths wait for comes.
     pub(crate) arrivals: u8,
 }
@@ -82,6 +85,8 @@ impl Faults {
             requests: some(90),
             strangers: some(20),
             clients_leave: some(30),
+            reexecs: some(10),
+            failures: some(3),
             arrivals: some(95),
         }
     }

@@ -6,6 +6,7 @@
 
 mod arena;
 mod calls;
+mod credentials;
 mod devices;
 mod directories;
 mod environment;
@@ -46,7 +47,7 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 40] = [
+pub const STEPS: [(Step, Act); 41] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -68,6 +69,7 @@ pub const STEPS: [(Step, Act); 40] = [
     (Step::CacheDirectory, directories::make_cache),
     (Step::LogsDirectory, directories::make_logs),
     (Step::ConfigurationDirectory, directories::make_configuration),
+    (Step::Credentials, credentials::load),
     (Step::Environment, environment::gather),
     (Step::EnvironmentFile, environment_file::read),
     (Step::Keyring, session::join_keyring),

@@ -117,8 +117,9 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Er
     Ok(received)
 }
 
-/// Sends `bytes` and copies of `fds`, which are `FDS_MAX` at most.
-pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[OwnedFd]) -> Result<(), Errno> {
+/// Sends `bytes` and copies of `fds`, which are `FDS_MAX` at most; a broken connection is EPIPE, never a signal.
+pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    const MSG_NOSIGNAL: usize = 0x4000;
     let mut control = [0_u8; CONTROL_WORDS * WORD];
     let length = HEADER_BYTES + size_of_val(fds);
     let mut put = |at: usize, bytes: &[u8]| {
@@ -144,7 +145,8 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[OwnedFd]) -> Result<(),
     let fd = socket.as_raw_fd() as usize;
     // SAFETY: `header` is laid out as the kernel has it, its one vector covers `bytes` and its control area the part of
     // `control` that was written; the kernel reads all of them, and they outlive the call.
-    unsafe { syscall(__NR_sendmsg, [fd, (&raw const header).expose_provenance(), 0, 0, 0, 0]) }.map(|_| ())
+    unsafe { syscall(__NR_sendmsg, [fd, (&raw const header).expose_provenance(), MSG_NOSIGNAL, 0, 0, 0]) }
+        .map(|_| ())
 }
 
 /// Binds `socket` to the address in these bytes.

@@ -60,6 +60,7 @@ impl Parts {
             log: LogTarget::Kmsg,
             on_panic: PanicAction::Reboot,
             panic_delay: Micros::from_secs(10),
+            transient: Transient::NONE,
         }
     }
 
@@ -222,6 +223,8 @@ impl Parts {
                 directories(DirectoryKind::State, 0o700, &self.state_names),
             ]))),
             runtime_directory_preserve: Preserve::Restart,
+            credentials: StrList::new(b"/\0key\0/etc/key\0=\0word\x002\0").unwrap(),
+            credential_values: b"x\0",
             stdin: Stdin::Null,
             stdout: Stdout::Journal,
             stderr: Stdout::Inherit,

@@ -2,12 +2,15 @@
 //! diagnostics; the bytes are opened with the target's own code and compared before anybody gets them.
 
 pub mod conditions;
+mod credentials;
 mod filters;
 mod identities;
 mod inputs;
+mod leaves;
 pub mod limits;
 mod posture;
 mod record;
+mod transient;
 mod trigger;
 pub mod verb;
 mod verify;
@@ -117,11 +120,12 @@ pub fn bake_loose(board: &Board, units: Vec<Unit>, diagnostics: &mut Diagnostics
 /// Bakes `units`, which were made from files with the hash `inputs`.
 fn bake_units(
     board: &Board,
-    units: Vec<Unit>,
+    mut units: Vec<Unit>,
     options: &Options,
     inputs: inputs::Inputs,
     diagnostics: &mut Diagnostics,
 ) -> Result<Baked> {
+    credentials::hide(&mut units);
     limits::units(board, units.len(), diagnostics); // the graph has room for no more
     stop_at_errors(board, diagnostics)?;
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
@@ -140,10 +144,12 @@ fn bake_units(
         .for_each(|problem| diagnostics.push(problem));
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
-    let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
+    let (mut identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
+    identities.extend(transient::identities(board));
 
     let arch = board.arch();
-    let filters = Filters::new(&graph, arch)?;
+    let mut filters = Filters::new(&graph, arch)?;
+    transient::add_filters(board, &mut filters)?;
     let shared = record::Shared { arch, identities: &identities, filters: &filters };
     let arena = Bump::new();
     let meant_board = record::board(&arena, board, &graph, shared)?;

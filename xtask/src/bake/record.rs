@@ -12,10 +12,10 @@ use tomte::table::{
 };
 
 use super::{
-    conditions,
+    conditions, credentials,
     filters::Filters,
     identities::{Identity, dynamic_name},
-    posture, trigger,
+    posture, transient, trigger,
 };
 use crate::{
     board::Board,
@@ -62,6 +62,7 @@ pub(super) fn board<'a>(
         log: config.log.into(),
         on_panic: config.panic.action.into(),
         panic_delay: config.panic.delay.0,
+        transient: transient::pieces(arena, board, shared)?,
     })
 }
 
@@ -212,6 +213,8 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
         runtime_directory_preserve: exec.runtime_directory_preserve,
+        credentials: strings(arena, credentials::sources(&exec.credentials))?,
+        credential_values: arena.alloc_slice_copy(&credentials::values(&exec.credentials)),
         stdin: exec.stdin,
         stdout: exec.stdout,
         stderr: exec.stderr,
@@ -221,7 +224,7 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
-        posture: strings(arena, posture::of(exec))?,
+        posture: strings(arena, BTreeSet::from_iter(posture::of(exec)))?,
     })
 }
 

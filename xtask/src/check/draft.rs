@@ -241,6 +241,7 @@ pub fn exec() -> Exec {
         remove_ipc: false,
         directories: Vec::new(),
         runtime_directory_preserve: Preserve::No,
+        credentials: Vec::new(),
         stdin: Stdin::Null,
         stdout: Stdout::Journal,
         stderr: Stdout::Inherit,

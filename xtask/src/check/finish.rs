@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    model::{Command, Directories, Exec, ProtectHome, ProtectSystem, Unit},
+    model::{Command, CredentialsView, Directories, Exec, ProtectHome, ProtectSystem, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
 
@@ -43,6 +43,9 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         capabilities(draft.exec(), cx);
         dynamic_user(draft.exec(), name, cx);
         protect(draft.exec());
+        if !draft.exec().credentials.is_empty() {
+            draft.exec().view.credentials = CredentialsView::Own(format!("/run/credentials/{}", name.full));
+        }
         root_directory(draft.exec(), cx);
         system_calls(draft.exec(), cx);
     }
@@ -56,7 +59,12 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let service = draft.service();
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
-    let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
+    let default = match starts {
+        0 => ServiceType::Oneshot,
+        // So that whoever waits for it learns of credentials that could not be loaded (service.c).
+        _ if !service.exec.credentials.is_empty() => ServiceType::Exec,
+        _ => ServiceType::Simple,
+    };
     service.service_type = written_type.unwrap_or(default);
     let oneshot = service.service_type == ServiceType::Oneshot;
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };

@@ -3,6 +3,7 @@
 
 mod checked;
 mod conditions;
+mod credentials;
 pub mod directives;
 mod draft;
 mod environment;

@@ -40,13 +40,9 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::Identity => {
             exec.dynamic_user.then(|| "checks that nobody else has or had the number, and reports it".into())
         }
-        Step::Stdin => Some(format!("opens standard input: {}", stream(word(exec.stdin), exec.stdin_path))),
-        Step::Stdout => {
-            Some(format!("opens standard output: {}", stream(word(exec.stdout), exec.stdout_path)))
-        }
-        Step::Stderr => {
-            Some(format!("opens standard error: {}", stream(word(exec.stderr), exec.stderr_path)))
-        }
+        Step::Stdin => Some(opens("input", word(exec.stdin), exec.stdin_path)),
+        Step::Stdout => Some(opens("output", word(exec.stdout), exec.stdout_path)),
+        Step::Stderr => Some(opens("error", word(exec.stderr), exec.stderr_path)),
         Step::OomScore
         | Step::CoreDumps
         | Step::Policy
@@ -60,6 +56,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::CacheDirectory => directories(exec, DirectoryKind::Cache),
         Step::LogsDirectory => directories(exec, DirectoryKind::Logs),
         Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
+        Step::Credentials => credentials(exec),
         Step::Environment => said("gathers the environment variables"),
         Step::EnvironmentFile => {
             let files: Vec<&str> = exec.environment_files.iter().collect();
@@ -134,6 +131,16 @@ fn directories(exec: &Exec<'_>, kind: DirectoryKind) -> Option<String> {
     let paths: Vec<String> = setting.names.iter().map(|name| format!("{}/{name}", kind.prefix())).collect();
     let owner = if kind == DirectoryKind::Configuration { "root" } else { "the user" };
     Some(format!("makes {}, mode {:04o}, owned by {owner}", paths.join(", "), setting.mode))
+}
+
+fn opens(which: &str, word: String, path: &str) -> String {
+    format!("opens standard {which}: {}", stream(word, path))
+}
+
+fn credentials(exec: &Exec<'_>) -> Option<String> {
+    let names: Vec<&str> = exec.credentials.iter().skip(1).step_by(3).collect();
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| format!("puts the credentials {names} where its user alone can read them"))
 }
 
 /// What a step says of the process's share of the machine.
