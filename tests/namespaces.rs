@@ -14,4 +14,5 @@ mod namespaces {
     mod sandbox;
     mod steps;
     mod views;
+    mod walls;
 }

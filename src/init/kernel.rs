@@ -23,6 +23,7 @@ use super::{
     groups::Groups,
     log,
     notify::Notify,
+    posture::Lacking,
     processes::{Processes, Role},
     words::Words,
 };
@@ -95,6 +96,7 @@ pub(super) struct Kernel {
     pub(super) processes: Processes,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
+    pub(super) lacking: Lacking,
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<OwnedFd>,
     /// Parts of the names of units' private /tmp; 0 where there is none.
@@ -140,6 +142,7 @@ impl Kernel {
             processes: Processes::new(),
             groups: Groups::new(),
             poll,
+            lacking: Lacking::NOTHING,
             log: log::output(),
             tmp_tokens: [0; UNITS_MAX],
             signals,
@@ -377,7 +380,11 @@ impl Kernel {
         while !self.pending.is_full() {
             match report::read(pipe) {
                 Ok(Reading::Report(said)) => {
-                    process.gave_up |= !matches!(said, Report::Identity { .. });
+                    match said {
+                        Report::Identity { .. } => {}
+                        Report::Lacking { feature, errno } => self.lacking.note(unit, feature, errno),
+                        Report::Unfit { .. } | Report::Failed { .. } => process.gave_up = true,
+                    }
                     if let Some(event) = super::perform::reported(&self.table, process, unit, said) {
                         let _ = self.pending.push_back(event);
                     }

@@ -41,7 +41,7 @@ impl Kernel {
             },
             Action::Reply { client, answer } => {
                 let table = self.table;
-                let gone = self.control.answer(client, answer, &table, supervisor);
+                let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);
                 gone.then_some(Event::ClientGone { client })
             }
             Action::Log(message) => {
@@ -106,6 +106,9 @@ impl Kernel {
         let command = Some((spawn.kind, spawn.index));
         let report = Some(child.report);
         self.processes.put(place, Process { pid, pidfd: child.pidfd, report, role, command, gave_up: false });
+        if spawn.slot == Slot::Main {
+            self.lacking.forget(spawn.unit);
+        }
         Ok(pid)
     }
 
@@ -224,6 +227,7 @@ pub(super) fn reported(
             let identity = if group { exec.group_identity } else { exec.user_identity }?;
             Some(Event::Unfit { unit, pid, identity, suggestion })
         }
+        Report::Lacking { .. } => None,
         Report::Failed { step, errno } => {
             let failure = wire_failure(linux::spawn::Failure { step, errno });
             log::step_failed(table, unit, failure, program(table, unit, process.command));

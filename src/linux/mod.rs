@@ -15,6 +15,7 @@ pub mod console;
 pub mod directory;
 pub mod errno;
 mod expand;
+pub mod feature;
 mod glob;
 pub mod ipc;
 pub mod mountinfo;

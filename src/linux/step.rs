@@ -60,6 +60,8 @@ pub enum Step {
     Network,
     /// The mount namespace, and those of IPC and the hostname.
     Namespace,
+    /// Landlock, below the mounts or in their place.
+    Landlock,
     /// `UMask=` and `Limit*=`.
     Limits,
     /// The supplementary groups and the group.
@@ -93,12 +95,12 @@ const NAMES: &str = "\
     pipe clone signals session user group identity stdin stdout stderr oom-score core-dumps \
     scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
     state-directory cache-directory logs-directory configuration-directory environment environment-file \
-    keyring network namespace limits groups private-users bounding-set ids secure-bits \
+    keyring network namespace landlock limits groups private-users bounding-set ids secure-bits \
     ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -127,6 +129,7 @@ impl Step {
         Self::Keyring,
         Self::Network,
         Self::Namespace,
+        Self::Landlock,
         Self::Limits,
         Self::Groups,
         Self::PrivateUsers,
@@ -175,7 +178,7 @@ impl Step {
             Self::LogsDirectory => 240,
             Self::ConfigurationDirectory => 241,
             Self::Keyring => 237,
-            Self::Namespace => 226,
+            Self::Namespace | Self::Landlock => 226,
             Self::Network => 225,
             Self::Limits | Self::CoreDumps => 205,
             Self::OomScore => 206,
@@ -208,7 +211,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(41), None);
+        assert_eq!(Step::from_index(42), None);
     }
 
     #[test]

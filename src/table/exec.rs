@@ -51,12 +51,16 @@ record! {
         pub inherit_keyring: bool,
         /// What the processes see of the file system.
         pub view: View<'t>,
+        /// What Landlock holds them to below it.
+        pub landlock: Landlock<'t>,
         /// What else they share with nobody.
         pub namespaces: Namespaces<'t>,
         /// How much of the machine they get.
         pub scheduling: Scheduling<'t>,
         /// What `SystemCallFilter=` and its kind let through, all in one.
         pub filter: Option<FilterId>,
+        /// `MemoryDenyWriteExecute=`, for the kernel's own switch: the filter has it too.
+        pub no_write_execute: bool,
         /// `RemoveIPC=`.
         pub remove_ipc: bool,
         /// `RuntimeDirectory=` and its kind, in the order of [`DirectoryKind::ALL`], kinds without names left out.
@@ -81,9 +85,38 @@ record! {
         pub syslog_identifier: &'t str,
         /// `IgnoreSIGPIPE=`.
         pub ignore_sigpipe: bool,
-        /// The settings that narrow what the processes may do, as a person would write them: `ProtectSystem=strict`.
-        pub posture: StrList<'t>,
+        /// The settings that narrow what the processes may do.
+        pub posture: List<'t, Held<'t>>,
     }
+}
+
+record! {
+    /// A setting that narrows what the processes may do.
+    pub struct Held<'t> {
+        /// As a person would write it.
+        pub setting: &'t str,
+        /// What it takes from the kernel: bits of `linux::feature::Feature`.
+        pub needs: u16,
+        /// The steps that apply it: bit n is the step with index n.
+        pub steps: u64,
+    }
+}
+
+record! {
+    /// What Landlock holds the processes to. Paths are those of the view.
+    pub struct Landlock<'t> {
+        /// Nothing can be written but beneath these.
+        pub writable: Option<StrList<'t>>,
+        /// Nothing can be executed but beneath these.
+        pub executable: Option<StrList<'t>>,
+        /// The rules hold along with the mounts, not only in their place.
+        pub beside_mounts: bool,
+    }
+}
+
+impl Landlock<'_> {
+    /// No rules.
+    pub const NONE: Self = Self { writable: None, executable: None, beside_mounts: false };
 }
 
 record! {

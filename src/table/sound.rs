@@ -5,7 +5,7 @@
 
 use super::{
     Board, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity, IdentityId,
-    Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
+    Kill, Kind, Landlock, Mount, Service, StrList, Unit, UnitId, View,
     limits::{
         AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX,
         ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX,
@@ -110,7 +110,8 @@ impl Exec<'_> {
             .all(is_path)
             && self.scheduling.nice.is_none_or(|nice| nice < 40)
             && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
-            && holds(self.posture, POSTURE_MAX)
+            && self.landlock.is_sound()
+            && self.posture.are_all(POSTURE_MAX, |_| true)
     }
 }
 
@@ -124,6 +125,15 @@ impl View<'_> {
                 && (mount.set | mount.only | mount.clear) & !Mount::FLAGS == 0
         };
         (self.root.is_empty() || is_place(self.root)) && self.mounts.are_all(MOUNTS_MAX, sound) && sorted
+    }
+}
+
+impl Landlock<'_> {
+    fn is_sound(&self) -> bool {
+        [self.writable, self.executable]
+            .into_iter()
+            .flatten()
+            .all(|paths| holds(paths, MOUNTS_MAX) && paths.iter().all(is_place))
     }
 }
 

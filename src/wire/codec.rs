@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::wire::{
         ActiveState, ExitStatus, Failure, JobResult, ManagerStatus, Power, Reply, Request, ServiceResult,
-        SubState, UnitStatus, UnitType,
+        Setting, SubState, UnitStatus, UnitType,
     };
 
     #[test]
@@ -66,6 +66,7 @@ mod tests {
             Request::Shutdown(Power::Reboot),
             Request::Reload { name },
             Request::Isolate { name },
+            Request::Posture { id: 300 },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));
@@ -114,6 +115,7 @@ mod tests {
             Reply::Busy,
             Reply::Malformed,
             Reply::Version(9),
+            Reply::Setting(Setting { unit: "a.service", setting: "User=", state: "applied", why: "" }),
         ] {
             let packet = encode(&reply, &mut buffer).expect("fits");
             assert_eq!(decode::<Reply<'_>>(packet), Ok(reply));

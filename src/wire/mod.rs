@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::record::{Read, Reader};
 
 pub use codec::{DecodeError, decode, encode};
+pub use json::See;
 pub use notice::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping};
 pub use state::{
     ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
@@ -82,6 +83,11 @@ pub enum Request<'a> {
         /// Full name.
         name: &'a str,
     },
+    /// What narrows one unit; answered with a [`Reply::Setting`] for each setting, then [`Reply::End`].
+    Posture {
+        /// Its place in the table.
+        id: u16,
+    },
 }
 
 impl<'t> Read<'t> for Request<'t> {
@@ -91,7 +97,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(10) {
+        match from.place(11) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -101,7 +107,8 @@ impl<'t> Read<'t> for Request<'t> {
             6 => Self::ResetFailed { name: Read::read(from) },
             7 => Self::Shutdown(Read::read(from)),
             8 => Self::Reload { name: Read::read(from) },
-            _ => Self::Isolate { name: Read::read(from) },
+            9 => Self::Isolate { name: Read::read(from) },
+            _ => Self::Posture { id: Read::read(from) },
         }
     }
 }
@@ -113,7 +120,7 @@ pub enum Reply<'a> {
     Manager(ManagerStatus<'a>),
     /// To `Unit`, and to `Units` once for each unit.
     Unit(UnitStatus<'a>),
-    /// No more units follow in answer to this request; more exist from this id on, if any.
+    /// Nothing more follows in answer to this request; more exist from this id on, if any.
     End {
         /// Where to go on.
         next: Option<u16>,
@@ -132,6 +139,8 @@ pub enum Reply<'a> {
     Malformed,
     /// PID 1 speaks another version of the protocol.
     Version(u8),
+    /// To `Posture`, once for each setting.
+    Setting(Setting<'a>),
 }
 
 impl<'t> Read<'t> for Reply<'t> {
@@ -141,7 +150,7 @@ impl<'t> Read<'t> for Reply<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(10) {
+        match from.place(11) {
             0 => Self::Manager(Read::read(from)),
             1 => Self::Unit(Read::read(from)),
             2 => Self::End { next: Read::read(from) },
@@ -151,7 +160,8 @@ impl<'t> Read<'t> for Reply<'t> {
             6 => Self::Denied,
             7 => Self::Busy,
             8 => Self::Malformed,
-            _ => Self::Version(Read::read(from)),
+            9 => Self::Version(Read::read(from)),
+            _ => Self::Setting(Read::read(from)),
         }
     }
 }
@@ -215,5 +225,20 @@ record! {
         pub status: &'t str,
         /// Why it says that it fails: `ERRNO=`; 0 if it does not.
         pub errno: u16,
+    }
+}
+
+record! {
+    /// A setting that narrows a unit, and what became of it.
+    #[derive(Eq)]
+    pub struct Setting<'t> {
+        /// The unit's full name.
+        pub unit: &'t str,
+        /// Such as `ProtectSystem=strict`.
+        pub setting: &'t str,
+        /// What became of it: `applied`, `degraded`, `refused`, or `inactive` if nothing runs.
+        pub state: &'t str,
+        /// Why it was not applied, or empty.
+        pub why: &'t str,
     }
 }

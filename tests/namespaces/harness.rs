@@ -17,8 +17,8 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{
-        Command, Environment, Identity, Limits, Namespaces, Output, Plan, Privilege, Scheduling, Stdio, View,
-        Words,
+        Command, Environment, Identity, Landlock, Limits, Namespaces, Output, Plan, Privilege, Scheduling,
+        Stdio, View, Words,
     },
     raw::seccomp,
     report::{self, Reading, Report},
@@ -124,6 +124,8 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         directories: &[],
         runtime_directory_preserved: false,
         view: View::default(),
+        landlock: Landlock::default(),
+        may_lack: 0,
         namespaces: Namespaces::default(),
         scheduling: Scheduling::default(),
         inherit_keyring: false,

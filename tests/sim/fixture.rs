@@ -6,10 +6,10 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 
 use tomte::table::{
     Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
-    FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, LoginEnvironment,
-    Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Preserve, PrivateTmp, Privilege,
-    Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, StartLimit, Stdin, Stdout,
-    StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock, List, LogTarget,
+    LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Preserve, PrivateTmp,
+    Privilege, Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, StartLimit, Stdin,
+    Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
 
 /// PID 1's own.
@@ -164,6 +164,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         log: LogTarget::Console,
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
+        may_lack: 0,
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
@@ -338,9 +339,11 @@ impl Lists {
             secure_bits: 0,
             inherit_keyring: false,
             view: VIEW,
+            landlock: Landlock::NONE,
             namespaces: Namespaces::HOST,
             scheduling: Scheduling::UNSET,
             filter: None,
+            no_write_execute: false,
             remove_ipc: false,
             directories: List::new(&self.directories),
             runtime_directory_preserve: plan.preserve,
@@ -353,7 +356,7 @@ impl Lists {
             tty_path: "",
             syslog_identifier: "",
             ignore_sigpipe: true,
-            posture: StrList::default(),
+            posture: List::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod arch;
 pub mod clock;
 pub mod ipc;
 pub mod keyring;
+pub mod landlock;
 pub mod mount;
 pub mod network;
 pub mod process;

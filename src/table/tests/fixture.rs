@@ -60,6 +60,7 @@ impl Parts {
             log: LogTarget::Kmsg,
             on_panic: PanicAction::Reboot,
             panic_delay: Micros::from_secs(10),
+            may_lack: 2,
         }
     }
 
@@ -213,7 +214,9 @@ impl Parts {
                     mount("/srv", Content::Bind, "/data"),
                 ]))),
             },
+            landlock: Landlock { writable: StrList::new(b"/srv\0"), ..Landlock::NONE },
             filter: Some(FilterId(1)),
+            no_write_execute: true,
             remove_ipc: true,
             directories: List::new(kept(list(&[
                 directories(DirectoryKind::Runtime, 0o750, b"app\0"),
@@ -229,7 +232,7 @@ impl Parts {
             tty_path: "/dev/console",
             syslog_identifier: "app",
             ignore_sigpipe: true,
-            posture: StrList::new(b"DynamicUser=yes\0").unwrap(),
+            posture: List::new(kept(list(&[Held { setting: "DynamicUser=yes", needs: 4, steps: 1 << 40 }]))),
         }
     }
 }

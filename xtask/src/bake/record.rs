@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
-    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Related, Scheduling,
-    Service, StrList, Unit, UnitId, View,
+    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, Held,
+    IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Mount, Name, Namespaces, Related,
+    Scheduling, Service, StrList, Unit, UnitId, View,
 };
 
 use super::{
@@ -62,6 +62,7 @@ pub(super) fn board<'a>(
         log: config.log.into(),
         on_panic: config.panic.action.into(),
         panic_delay: config.panic.delay.0,
+        may_lack: config.missing_kernel_feature.may_lack(),
     })
 }
 
@@ -183,6 +184,12 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         u16::try_from(place).ok().map(IdentityId)
     };
     let (user, group) = (exec.user.value.as_str(), exec.group.value.as_str());
+    let view = mounts::view(exec);
+    let rules = mounts::landlock(exec, &view);
+    let posture: Vec<Held<'_>> = posture::of(exec, &rules)
+        .into_iter()
+        .map(|held| Held { setting: arena.alloc_str(&held.setting), needs: held.needs, steps: held.steps })
+        .collect();
     let directories: Vec<Directories<'_>> =
         exec.directories.iter().map(|one| directory(arena, one)).collect::<Result<_>>()?;
     Ok(Exec {
@@ -208,10 +215,12 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         private_tmp: exec.private_tmp,
         secure_bits: exec.secure_bits,
         inherit_keyring: exec.inherit_keyring,
-        view: view(arena, exec)?,
+        view: view_record(arena, &view),
+        landlock: landlock(arena, &rules)?,
         namespaces: namespaces(exec),
         scheduling: scheduling(arena, &exec.scheduling),
         filter: shared.filters.of(&exec.system_calls),
+        no_write_execute: exec.system_calls.write_execute,
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
         runtime_directory_preserve: exec.runtime_directory_preserve,
@@ -224,7 +233,7 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
-        posture: strings(arena, posture::of(exec))?,
+        posture: list(arena, &posture),
     })
 }
 
@@ -274,8 +283,7 @@ fn scheduling<'a>(arena: &'a Bump, wanted: &model::Scheduling) -> Scheduling<'a>
 }
 
 /// The record of what the processes see of the file system.
-fn view<'a>(arena: &'a Bump, exec: &'a model::Exec) -> Result<View<'a>> {
-    let view = mounts::view(exec);
+fn view_record<'a>(arena: &'a Bump, view: &mounts::View) -> View<'a> {
     let records: Vec<Mount<'a>> = view
         .mounts
         .iter()
@@ -290,7 +298,17 @@ fn view<'a>(arena: &'a Bump, exec: &'a model::Exec) -> Result<View<'a>> {
         })
         .collect();
     let root = arena.alloc_str(&view.root);
-    Ok(View { own: view.own, root, propagation: view.propagation, mounts: list(arena, &records) })
+    View { own: view.own, root, propagation: view.propagation, mounts: list(arena, &records) }
+}
+
+/// The record of Landlock's rules.
+fn landlock<'a>(arena: &'a Bump, rules: &mounts::Landlock) -> Result<Landlock<'a>> {
+    let paths = |paths: &Option<Vec<String>>| paths.as_ref().map(|paths| strings(arena, paths)).transpose();
+    Ok(Landlock {
+        writable: paths(&rules.writable)?,
+        executable: paths(&rules.executable)?,
+        beside_mounts: rules.beside_mounts,
+    })
 }
 
 /// The record of one directory setting.
