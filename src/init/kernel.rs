@@ -7,18 +7,15 @@ use crate::{
         self, AsFd, Errno, OwnedFd,
         arguments::Arguments,
         poll::{Poll, READY_MAX},
-        raw::process::Ending,
-        report::{self, Reading, Report},
         signals::Signals,
     },
     supervisor::{ClientId, Event, Instant, Pid},
     table::{Table, UnitId, limits::UNITS_MAX},
-    wire::{ExitStatus, Notice},
+    wire::Notice,
 };
 
 use super::{
     boot::Boot,
-    conditions,
     control::{Control, Received},
     groups::Groups,
     log,
@@ -106,10 +103,12 @@ pub(super) struct Kernel {
     ready: [u64; READY_MAX],
     ready_count: usize,
     ready_next: usize,
-    unreaped: bool,
+    /// Somebody may have ended who is not reaped yet.
+    pub(super) unreaped: bool,
     reaps_left: usize,
     notices_left: usize,
-    pending: Deque<Event<'static>, PENDING_MAX>,
+    /// What is known and not handed over yet.
+    pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
 
 enum Step {
@@ -290,40 +289,6 @@ impl Kernel {
         }
     }
 
-    /// Reaps one ended process, ours or an orphan.
-    fn reap(&mut self) {
-        let Ok(Some((pid, ending))) = linux::raw::process::reap_any() else {
-            self.unreaped = false; // nobody has ended, or there is no child at all
-            return;
-        };
-        let status = exit_status(ending);
-        let Some(place) = self.processes.find(Pid(pid)) else {
-            self.groups.orphan_ended(&self.processes, &mut self.pending);
-            return;
-        };
-        self.drain_report(place);
-        let Some(process) = self.processes.take(place) else { return };
-        match process.role {
-            Role::Service { unit, .. } => {
-                self.push(Event::Exited { unit, pid: process.pid, status });
-                self.look_whether_empty(unit);
-            }
-            Role::Former { unit } => self.look_whether_empty(unit),
-            Role::Janitor { unit } => {
-                self.push(Event::Cleaned { unit, clean: status == ExitStatus::Exited(0) })
-            }
-            Role::Examiner { unit } => {
-                self.push(Event::Examined { unit, verdict: conditions::verdict(status) });
-            }
-            Role::Reporter => {
-                if status != ExitStatus::Exited(0) {
-                    log::error(format_args!("the report could not be written"));
-                }
-                self.push(Event::Reported);
-            }
-        }
-    }
-
     /// Reads one message of a service's, if there is one and it is known whose.
     fn take_notice(&mut self) -> Option<Step> {
         self.notices_left = self.notices_left.checked_sub(1)?;
@@ -348,60 +313,7 @@ impl Kernel {
         }
     }
 
-    /// A process that was taken for a main one has ended. If it is no child of PID 1, nobody else tells, and nobody
-    /// can tell how.
-    fn stranger_ended(&mut self, place: usize) {
-        let Some(process) = self.processes.get(place) else { return };
-        if let Role::Service { unit, .. } | Role::Former { unit } = process.role
-            && !linux::process::is_child(&process.pidfd)
-        {
-            let pid = process.pid;
-            let main = matches!(process.role, Role::Service { .. });
-            drop(self.processes.take(place));
-            if main {
-                self.push(Event::Exited { unit, pid, status: ExitStatus::Exited(0) });
-            }
-            self.look_whether_empty(unit);
-        }
-    }
-
-    fn look_whether_empty(&mut self, unit: UnitId) {
-        if self.groups.is_empty(unit, &self.processes) {
-            self.groups.remove(unit);
-            self.push(Event::Empty { unit });
-        }
-    }
-
-    /// Passes on what a child has said so far; closes its pipe when it has said everything.
-    fn drain_report(&mut self, place: usize) {
-        let Some(process) = self.processes.get_mut(place) else { return };
-        let (Role::Service { unit, .. }, pid) = (process.role, process.pid) else { return };
-        let Some(pipe) = &process.report else { return };
-        while !self.pending.is_full() {
-            match report::read(pipe) {
-                Ok(Reading::Report(said)) => {
-                    match said {
-                        Report::Identity { .. } => {}
-                        Report::Lacking { feature, errno } => self.lacking.note(unit, feature, errno),
-                        Report::Unfit { .. } | Report::Failed { .. } => process.gave_up = true,
-                    }
-                    if let Some(event) = super::perform::reported(&self.table, process, unit, said) {
-                        let _ = self.pending.push_back(event);
-                    }
-                }
-                Ok(Reading::Empty) => return,
-                Ok(Reading::Closed) | Err(_) => {
-                    process.report = None;
-                    if !process.gave_up {
-                        let _ = self.pending.push_back(Event::Executed { unit, pid });
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    fn push(&mut self, event: Event<'static>) {
+    pub(super) fn push(&mut self, event: Event<'static>) {
         if self.pending.push_back(event).is_err() {
             log::error(format_args!("an event was lost: more than {PENDING_MAX} from one process"));
         }
@@ -420,13 +332,5 @@ impl Kernel {
     pub(super) fn take_tmp_token(&mut self, unit: UnitId) -> Option<u64> {
         let token = self.tmp_tokens.get_mut(unit.index()).map(core::mem::take);
         token.filter(|token| *token != 0)
-    }
-}
-
-const fn exit_status(ending: Ending) -> ExitStatus {
-    match ending {
-        Ending::Exited(code) => ExitStatus::Exited(code),
-        Ending::Killed(signal) => ExitStatus::Killed(signal),
-        Ending::Dumped(signal) => ExitStatus::Dumped(signal),
     }
 }

@@ -6,6 +6,7 @@ mod boot;
 mod conditions;
 mod control;
 mod crash;
+mod ends;
 mod groups;
 mod kernel;
 mod log;

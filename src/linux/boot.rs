@@ -76,8 +76,9 @@ pub(super) fn is_mount_point(path: &CStr, links: AtFlags) -> Result<bool, Errno>
         Ok(_) | Err(Errno::NOSYS) => {}
         Err(errno) => return Err(errno),
     }
-    let parent = PathBuffer::new(&[path.to_str().map_err(|_| Errno::ILSEQ)?, "/.."])?;
-    Ok(stat(path)?.st_dev != stat(parent.as_c_str())?.st_dev)
+    let mut parent = PathBuffer::empty();
+    let parent = parent.join(&[path.to_str().map_err(|_| Errno::ILSEQ)?, "/.."])?;
+    Ok(stat(path)?.st_dev != stat(parent)?.st_dev)
 }
 
 /// Sees to it that descriptors 0, 1 and 2 are open, on /dev/console if it is there, else on /dev/null, so that no later
@@ -142,5 +143,5 @@ pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errn
 /// open(2)'s.
 pub fn create_file(path: &str) -> Result<rustix::fd::OwnedFd, Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
-    open(PathBuffer::new(&[path])?.as_c_str(), flags, Mode::from_raw_mode(0o644))
+    open(PathBuffer::empty().join(&[path])?, flags, Mode::from_raw_mode(0o644))
 }

@@ -155,14 +155,15 @@ impl Group {
             readlinkat_raw(CWD, tree::magic_link(self.directory.as_fd()).as_c_str(), &mut buffer[..])?;
         let path = buffer.get(..length).and_then(|path| core::str::from_utf8(path).ok()).unwrap_or_default();
         let name = path.split('/').fold("", |_, last| last);
+        let mut component = PathBuffer::empty();
         // The kernel marks a path like this once the directory is gone.
         let name = match name.strip_suffix(" (deleted)") {
             Some(_) => return Ok(()),
-            None => tree::one_component(name)?,
+            None => tree::one_component(name, &mut component)?,
         };
         let parent = openat(&self.directory, c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         remove_below(self.directory.as_fd(), DEPTH_MAX)?;
-        match unlinkat(&parent, name.as_c_str(), AtFlags::REMOVEDIR) {
+        match unlinkat(&parent, name, AtFlags::REMOVEDIR) {
             Err(Errno::NOENT) => Ok(()),
             answer => answer,
         }
@@ -237,8 +238,9 @@ pub const NAME_BYTES_MAX: usize = 512;
 /// is elsewhere or gone: nobody can move there by giving a group of his own a clever name.
 pub fn name_below<'b>(slice: &str, pid: u32, buffer: &'b mut [u8; NAME_BYTES_MAX]) -> Option<&'b str> {
     let pid = rustix::path::DecInt::new(pid);
-    let path = PathBuffer::new(&["/proc/", pid.as_str(), "/cgroup"]).ok()?;
-    let text = super::boot::read_file(path.as_c_str(), buffer).ok()?;
+    let mut path = PathBuffer::empty();
+    let path = path.join(&["/proc/", pid.as_str(), "/cgroup"]).ok()?;
+    let text = super::boot::read_file(path, buffer).ok()?;
     group_below(slice, text)
 }
 
@@ -256,13 +258,14 @@ fn make(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     if name.is_empty() || name.contains('/') || name == "." || name == ".." {
         return Err(Errno::INVAL);
     }
-    let path = PathBuffer::new(&[name])?;
-    match mkdirat(parent, path.as_c_str(), Mode::from_raw_mode(0o755)) {
+    let mut path = PathBuffer::empty();
+    let path = path.join(&[name])?;
+    match mkdirat(parent, path, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno),
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(parent, path.as_c_str(), flags, Mode::empty())
+    openat(parent, path, flags, Mode::empty())
 }
 
 #[cfg(test)]

@@ -85,7 +85,9 @@ fn clean(plan: &CleanPlan<'_>) -> bool {
         clean &= done("runtime directories", remove_directory(directory));
     }
     if let Some(token) = plan.private_tmp {
-        clean &= done("private /tmp", PrivateTmpName::new(token, plan.unit).and_then(|name| name.remove()));
+        let mut buffer = PathBuffer::empty();
+        let name = PrivateTmpName::new(token, plan.unit, &mut buffer);
+        clean &= done("private /tmp", name.and_then(|name| name.remove()));
     }
     clean
 }
@@ -166,13 +168,14 @@ fn is_anybody_alive(uid: u32) -> Result<bool, Errno> {
         if found || file_number(name.as_bytes()).is_none() {
             return Ok(());
         }
-        let status = PathBuffer::new(&["/proc/", name, "/status"])?;
+        let mut status = PathBuffer::empty();
+        let status = status.join(&["/proc/", name, "/status"])?;
         let mut look = |line: &[u8]| {
             let answer = is_alive_as(line, uid);
             found = answer == Some(true);
             Ok(answer.is_some())
         };
-        match open_lines(status.as_c_str()).and_then(|file| search(&file, &mut look)) {
+        match open_lines(status).and_then(|file| search(&file, &mut look)) {
             Ok(_) => {}
             Err(Errno::NOENT | Errno::SRCH) => {} // gone meanwhile
             Err(errno) => return Err(errno),
@@ -201,10 +204,10 @@ fn remove_ipc(owner: Owner) -> Result<(), Errno> {
 /// name brought along stays, as with systemd.
 fn remove_directory(directory: &Directory<'_>) -> Result<(), Errno> {
     for name in directory.names.iter() {
-        for root in [directory.public_root()?, directory.private_root()?] {
-            let Some(root) = tree::open_if_there(root.as_c_str())? else { continue };
+        for root in directory.roots() {
+            let Some(root) = tree::open_if_there(PathBuffer::empty().join(&root)?)? else { continue };
             match tree::open_parent(&root, name) {
-                Ok((parent, last)) => tree::remove(parent.as_fd(), last.as_c_str())?,
+                Ok((parent, last)) => tree::remove(parent.as_fd(), last)?,
                 Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno),
             }

@@ -50,8 +50,7 @@ pub enum Question {
 /// # Errors
 /// What keeps anybody from telling; that nothing is there is an answer.
 pub fn ask(question: Question, path: &str) -> Result<bool, Errno> {
-    let path = PathBuffer::new(&[path])?;
-    match answer(question, path.as_c_str()) {
+    match answer(question, PathBuffer::empty().join(&[path])?) {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
         answer => answer,
     }

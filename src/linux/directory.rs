@@ -1,8 +1,5 @@
 //! `RuntimeDirectory=` and its kind: where each stands and who may see it.
-
-use rustix::io::Errno;
-
-use super::{path::PathBuffer, plan::Words};
+use super::plan::Words;
 
 /// The five directory settings of systemd.exec(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +58,9 @@ pub struct Directory<'a> {
 }
 
 impl Directory<'_> {
-    /// Where the names are seen: `/var/lib`.
-    pub(super) fn public_root(&self) -> Result<PathBuffer, Errno> {
-        PathBuffer::new(&["/", self.kind.prefix()])
-    }
-
-    /// Where a dynamic user's stand: `/var/lib/private`, which only root can pass.
-    pub(super) fn private_root(&self) -> Result<PathBuffer, Errno> {
-        PathBuffer::new(&["/", self.kind.prefix(), "/private"])
+    /// Where the names are seen: `/var/lib`. Where a dynamic user's stand: `/var/lib/private`, which only root can pass.
+    pub(super) const fn roots(&self) -> [[&'static str; 3]; 2] {
+        let prefix = self.kind.prefix();
+        [["/", prefix, ""], ["/", prefix, "/private"]]
     }
 }

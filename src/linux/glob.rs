@@ -34,11 +34,12 @@ fn below(
     wild_left: usize,
     found: &mut dyn FnMut(&CStr) -> Result<bool, Errno>,
 ) -> Result<bool, Errno> {
+    let mut path = PathBuffer::empty();
     let wild = pattern.bytes().position(|byte| matches!(byte, b'*' | b'?' | b'['));
     let Some(wild) = wild else {
-        let path = PathBuffer::new(&[done, pattern])?;
-        return match rustix::fs::lstat(path.as_c_str()) {
-            Ok(_) => found(path.as_c_str()),
+        let path = path.join(&[done, pattern])?;
+        return match rustix::fs::lstat(path) {
+            Ok(_) => found(path),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => Ok(false),
             Err(errno) => Err(errno),
         };
@@ -50,9 +51,9 @@ fn below(
     let (component, after) = rest
         .split_at_checked(rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len()))
         .unwrap_or_default();
-    let folder = PathBuffer::new(&[done, fixed, if fixed.is_empty() && done.is_empty() { "." } else { "" }])?;
+    let folder = path.join(&[done, fixed, if fixed.is_empty() && done.is_empty() { "." } else { "" }])?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let folder = match open(folder.as_c_str(), flags, Mode::empty()) {
+    let folder = match open(folder, flags, Mode::empty()) {
         Ok(folder) => folder,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => return Ok(false),
         Err(errno) => return Err(errno),

@@ -18,17 +18,17 @@ const CONTENT_BYTES_MAX: usize = 32;
 /// open(2)'s and read(2)'s; EPROTO for what is no pid, EINVAL for what is no regular file.
 pub fn read(path: &str) -> Result<(u32, bool), Errno> {
     let (directory, name) = path.rsplit_once('/').ok_or(Errno::INVAL)?;
-    let directory = PathBuffer::new(&[if directory.is_empty() { "/" } else { directory }])?;
-    let name = PathBuffer::new(&[name])?;
+    let mut buffer = PathBuffer::empty();
+    let directory = buffer.join(&[if directory.is_empty() { "/" } else { directory }])?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let strict = openat2(CWD, directory.as_c_str(), flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+    let strict = openat2(CWD, directory, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
     let straight = strict.is_ok();
     let directory = match strict {
-        Err(Errno::LOOP | Errno::NOSYS) => openat(CWD, directory.as_c_str(), flags, Mode::empty())?,
+        Err(Errno::LOOP | Errno::NOSYS) => openat(CWD, directory, flags, Mode::empty())?,
         directory => directory?,
     };
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(&directory, name.as_c_str(), flags, Mode::empty())?;
+    let file = openat(&directory, buffer.join(&[name])?, flags, Mode::empty())?;
     let status = fstat(&file)?;
     if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
         return Err(Errno::INVAL);

@@ -17,11 +17,11 @@ use super::{path::PathBuffer, tree};
 pub(super) const PLACES: [&CStr; 2] = [c"/tmp", c"/var/tmp"];
 
 /// The name of a unit's outer directory.
-pub(super) struct PrivateTmpName(PathBuffer);
+pub(super) struct PrivateTmpName<'b>(&'b CStr);
 
-impl PrivateTmpName {
+impl<'b> PrivateTmpName<'b> {
     /// For `unit`, whose name is cut where the whole would be longer than a file name may be.
-    pub(super) fn new(token: u64, unit: &str) -> Result<Self, Errno> {
+    pub(super) fn new(token: u64, unit: &str, buffer: &'b mut PathBuffer) -> Result<Self, Errno> {
         let mut rest = token;
         let digits: [u8; 16] = core::array::from_fn(|_| {
             rest = rest.rotate_left(4);
@@ -31,13 +31,13 @@ impl PrivateTmpName {
         let digits = core::str::from_utf8(&digits).unwrap_or_default();
         // A file name has 255 bytes; systemd-private- and the token take 33 of them, and a dash.
         let unit = unit.get(..unit.len().min(200)).unwrap_or_default();
-        PathBuffer::new(&["systemd-private-", digits, "-", unit]).map(Self)
+        buffer.join(&["systemd-private-", digits, "-", unit]).map(Self)
     }
 
     /// Makes the directories below `place` if they are missing, and opens the inner one. EEXIST if somebody else's is
     /// in the way.
     pub(super) fn make(&self, place: &OwnedFd) -> Result<OwnedFd, Errno> {
-        let (place, name) = (place.as_fd(), self.0.as_c_str());
+        let (place, name) = (place.as_fd(), self.0);
         match mkdirat(place, name, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno),
@@ -60,7 +60,7 @@ impl PrivateTmpName {
     pub(super) fn remove(&self) -> Result<(), Errno> {
         for place in PLACES {
             if let Some(place) = tree::open_if_there(place)? {
-                tree::remove(place.as_fd(), self.0.as_c_str())?;
+                tree::remove(place.as_fd(), self.0)?;
             }
         }
         Ok(())
@@ -73,13 +73,15 @@ mod tests {
 
     #[test]
     fn the_name_has_the_token_and_the_unit() {
-        let name = PrivateTmpName::new(0x0123_4567_89ab_cdef, "a@b.service").expect("short");
-        assert_eq!(name.0.as_c_str(), c"systemd-private-0123456789abcdef-a@b.service");
+        let mut buffer = PathBuffer::empty();
+        let name = PrivateTmpName::new(0x0123_4567_89ab_cdef, "a@b.service", &mut buffer).expect("short");
+        assert_eq!(name.0, c"systemd-private-0123456789abcdef-a@b.service");
     }
 
     #[test]
     fn a_long_unit_name_still_gives_a_file_name() {
-        let name = PrivateTmpName::new(u64::MAX, &"u".repeat(255)).expect("cut");
-        assert!(name.0.as_c_str().count_bytes() <= 255);
+        let mut buffer = PathBuffer::empty();
+        let name = PrivateTmpName::new(u64::MAX, &"u".repeat(255), &mut buffer).expect("cut");
+        assert!(name.0.count_bytes() <= 255);
     }
 }

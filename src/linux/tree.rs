@@ -254,29 +254,32 @@ pub fn each_entry(
 
 /// Opens the directory that holds `name`, one component after the other and following no link, and gives `name`'s last
 /// component. ENOENT if a component is missing.
-pub(super) fn open_parent(root: impl AsFd, name: &CStr) -> Result<(OwnedFd, PathBuffer), Errno> {
+pub(super) fn open_parent(root: impl AsFd, name: &CStr) -> Result<(OwnedFd, &CStr), Errno> {
     walk(root.as_fd(), name, &mut |parent, component| open_directory(parent, component))
 }
 
 /// Goes from `root` to the directory that holds `name`, by `step` from component to component, and gives `name`'s last
 /// component.
-pub(super) fn walk(
+pub(super) fn walk<'n>(
     root: BorrowedFd<'_>,
-    name: &CStr,
+    name: &'n CStr,
     step: &mut dyn FnMut(BorrowedFd<'_>, &CStr) -> Result<OwnedFd, Errno>,
-) -> Result<(OwnedFd, PathBuffer), Errno> {
+) -> Result<(OwnedFd, &'n CStr), Errno> {
     let mut parent = open_directory(root, c".")?;
-    let mut rest = name.to_str().map_err(|_| Errno::ILSEQ)?;
-    while let Some((component, after)) = rest.split_once('/') {
-        parent = step(parent.as_fd(), one_component(component)?.as_c_str())?;
-        rest = after;
+    let mut buffer = PathBuffer::empty();
+    let mut last = name;
+    while let Some((component, _)) = last.to_str().map_err(|_| Errno::ILSEQ)?.split_once('/') {
+        parent = step(parent.as_fd(), one_component(component, &mut buffer)?)?;
+        let after = last.to_bytes_with_nul().get(component.len().saturating_add(1)..).unwrap_or_default();
+        last = CStr::from_bytes_with_nul(after).map_err(|_| Errno::INVAL)?;
     }
-    Ok((parent, one_component(rest)?))
+    one_component(last.to_str().map_err(|_| Errno::ILSEQ)?, &mut buffer)?;
+    Ok((parent, last))
 }
 
 /// EINVAL for what leads elsewhere: the baker has normalised the names.
-pub(super) fn one_component(component: &str) -> Result<PathBuffer, Errno> {
-    if matches!(component, "" | "." | "..") { Err(Errno::INVAL) } else { PathBuffer::new(&[component]) }
+pub(super) fn one_component<'b>(component: &str, buffer: &'b mut PathBuffer) -> Result<&'b CStr, Errno> {
+    if matches!(component, "" | "." | "..") { Err(Errno::INVAL) } else { buffer.join(&[component]) }
 }
 
 /// Opens the directory at an absolute `path`, links followed: for paths that root alone can change. `None` if there is

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `message` | what goes in and out |
 //! | `unit`, `state` | one unit's record; the states of its life |
-//! | `job` | what is to be done with which unit, and in which order |
+//! | `job`, `turn` | what is to be done with which unit; whose turn it is |
 //! | `condition` | what comes of `Condition*=` and `Assert*=` |
 //! | `start`, `stop`, `end` | a service's way up, its way down, and what the end of a process means |
 //! | `notice`, `reload` | what a service says of itself, and its silence; a reload |
@@ -53,6 +53,7 @@ mod status;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod uid;
 mod unit;
 

@@ -4,12 +4,12 @@
 use super::{
     Outcome, State, Supervisor,
     job::{Job, JobKind, Phase},
-    set::UnitSet,
+    set::{UnitSet, Walk},
     state::Rest,
     unit::Note,
 };
 use crate::{
-    table::{Micros, Relation, UnitId},
+    table::{Lists, Micros, Relation, UnitId},
     wire::ServiceResult,
 };
 
@@ -17,14 +17,32 @@ use crate::{
 const UPHOLD_PAUSE_MIN: Micros = Micros::from_millis(100);
 const UPHOLD_PAUSE_MAX: Micros = Micros::from_secs(60);
 
+/// What a start pulls in.
+const PULLED_IN: Lists = Lists::REQUIRES.and(Lists::WANTS).and(Lists::of(Relation::Upholds));
+
 impl Supervisor<'_> {
     /// Calls `act` with every unit that `relation` of `id` names.
     fn for_related(&mut self, id: UnitId, relation: Relation, act: &mut dyn FnMut(&mut Self, UnitId)) {
-        let Some(unit) = self.unit(id) else { return };
-        if unit.related.is_empty() {
-            return;
+        if let Some(unit) = self.unit(id) {
+            unit.each(Lists::of(relation), &mut |other| act(self, other));
         }
-        unit.related(relation).for_each(|other| act(self, other));
+    }
+
+    /// Calls `act` with `root` and with every unit that those `lists` lead to.
+    pub(super) fn for_reached(
+        &mut self,
+        root: UnitId,
+        lists: Lists,
+        act: &mut dyn FnMut(&mut Self, UnitId),
+    ) -> UnitSet {
+        let mut walk = Walk::from(root);
+        while let Some(id) = walk.next() {
+            act(self, id);
+            if let Some(unit) = self.unit(id) {
+                unit.each(lists, &mut |other| walk.add(other));
+            }
+        }
+        walk.seen
     }
 
     /// Whether the unit is up, or starting with a job.
@@ -44,20 +62,12 @@ impl Supervisor<'_> {
     /// What a start of `root` requires, itself included, and what may not be up beside that. `None`, and said why, if the
     /// two meet.
     pub(super) fn transaction(&mut self, root: UnitId) -> Option<UnitSet> {
-        let mut required = UnitSet::EMPTY;
-        let mut pending = UnitSet::EMPTY;
         let mut banned = UnitSet::EMPTY;
-        required.insert(root);
-        pending.insert(root);
-        while let Some(id) = pending.pop() {
-            let Some(unit) = self.unit(id) else { continue };
-            unit.requires.iter().filter(|id| required.insert(*id)).for_each(|id| {
-                pending.insert(id);
+        let required = self.for_reached(root, Lists::REQUIRES, &mut |supervisor, id| {
+            supervisor.for_related(id, Relation::Conflicts, &mut |_, other| {
+                banned.insert(other);
             });
-            unit.related(Relation::Conflicts).for_each(|id| {
-                banned.insert(id);
-            });
-        }
+        });
         let meet = required.iter().find(|id| banned.contains(*id));
         let Some(conflict) = meet else { return Some(banned) };
         let record = self.at(root);
@@ -186,42 +196,34 @@ impl Supervisor<'_> {
             let flagged = supervisor.unit(id).is_some_and(|unit| unit.manners.stop_when_unneeded);
             flagged && supervisor.is_up(id) && supervisor.peek(id).job.is_none()
         };
-        let unneeded = self.ids().find(|id| idle(self, *id) && !self.is_needed(*id));
-        let Some(id) = unneeded else { return false };
-        self.unneeded_due = true; // there may be more
-        self.enqueue_stop(id);
-        true
+        for id in self.ids() {
+            if idle(self, id) && !self.is_needed(id) {
+                self.unneeded_due = true; // there may be more
+                self.enqueue_stop(id);
+                return true;
+            }
+        }
+        false
     }
 
     fn is_needed(&self, id: UnitId) -> bool {
-        self.ids().any(|other| {
+        let needing = PULLED_IN.and(Lists::of(Relation::Requisite));
+        let mut needed = false;
+        for other in self.ids() {
             let busy = self.peek(other).job.is_some_and(|job| !matches!(job.kind, JobKind::Stop));
-            (busy || !self.peek(other).state.is_down())
-                && self.unit(other).is_some_and(|unit| {
-                    unit.requires.contains(id)
-                        || unit.wants.contains(id)
-                        || unit.related(Relation::Requisite).any(|one| one == id)
-                        || unit.related(Relation::Upholds).any(|one| one == id)
-                })
-        })
+            if (busy || !self.peek(other).state.is_down())
+                && let Some(unit) = self.unit(other)
+            {
+                unit.each(needing, &mut |one| needed |= one == id);
+            }
+        }
+        needed
     }
 
     /// Starts `root` and stops whatever it does not pull in.
     pub(super) fn isolate(&mut self, root: UnitId) {
         self.enqueue_start(root, true);
-        let mut pulled = UnitSet::EMPTY;
-        let mut pending = UnitSet::EMPTY;
-        pulled.insert(root);
-        pending.insert(root);
-        while let Some(id) = pending.pop() {
-            let Some(unit) = self.unit(id) else { continue };
-            let upheld = unit.related(Relation::Upholds);
-            unit.requires.iter().chain(unit.wants.iter()).chain(upheld).for_each(|id| {
-                if pulled.insert(id) {
-                    pending.insert(id);
-                }
-            });
-        }
+        let pulled = self.for_reached(root, PULLED_IN, &mut |_, _| {});
         for id in self.ids() {
             let stays =
                 pulled.contains(id) || self.unit(id).is_none_or(|unit| unit.manners.ignore_on_isolate);

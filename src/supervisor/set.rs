@@ -65,6 +65,36 @@ impl UnitSet {
     }
 }
 
+/// Units that are visited one after the other, each once.
+#[derive(Debug)]
+pub(super) struct Walk {
+    /// All that were added so far.
+    pub(super) seen: UnitSet,
+    pending: UnitSet,
+}
+
+impl Walk {
+    /// A walk that begins at `root`.
+    pub(super) fn from(root: UnitId) -> Self {
+        let mut walk = Self { seen: UnitSet::EMPTY, pending: UnitSet::EMPTY };
+        walk.add(root);
+        walk
+    }
+
+    /// Visits `id` as well.
+    #[inline(never)]
+    pub(super) fn add(&mut self, id: UnitId) {
+        if self.seen.insert(id) {
+            self.pending.insert(id);
+        }
+    }
+
+    /// Whose turn it is.
+    pub(super) fn next(&mut self) -> Option<UnitId> {
+        self.pending.pop()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

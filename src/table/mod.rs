@@ -27,6 +27,7 @@ mod condition;
 mod encode;
 mod exec;
 mod list;
+mod service;
 mod sound;
 mod unit;
 mod values;
@@ -49,10 +50,11 @@ pub use exec::{
     PrivateTmp, PrivateUsers, Propagation, Rlimit, Scheduling, Stdin, Stdout, View,
 };
 pub use list::{IdList, List, StrList};
-pub use unit::{
-    Command, CommandKind, Commands, FailureMode, Kill, KillMode, Kind, Manners, NotifyAccess, Privilege,
-    Related, Relation, Restart, Service, ServiceType, StartLimit, Unit, UnitAction,
+pub use service::{
+    Command, CommandKind, Commands, FailureMode, Kill, KillMode, NotifyAccess, Privilege, Restart, Service,
+    ServiceType,
 };
+pub use unit::{Kind, Lists, Manners, Related, Relation, StartLimit, Unit, UnitAction};
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.

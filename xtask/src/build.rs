@@ -6,12 +6,18 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::{bake, board::Board, diag::Diagnostics, progress};
+use crate::{
+    bake,
+    board::Board,
+    diag::Diagnostics,
+    progress,
+    toolchain::{self, Toolchain},
+};
 
 /// What `build` should build, beyond what the board says.
 #[derive(Clone, Debug, Default)]
@@ -113,42 +119,48 @@ fn place_table(board: &Board, options: &Options, path: &Path) -> Result<()> {
 /// Runs cargo. The answer is the binary's path.
 fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result<PathBuf> {
     let target = &board.config.target;
-    ensure_target(target)?;
-    let cargo_dir = dir.join(if options.symbols { "cargo-symbols" } else { "cargo" });
-    let mut cargo = Command::new(cargo());
+    let toolchain = Toolchain::get(target)?;
+    let symbols = if options.symbols { "-symbols" } else { "" };
+    let cargo_dir = dir.join(format!("{}{symbols}", toolchain.folder()));
+    let mut cargo = toolchain.cargo("build", target)?;
     cargo
-        .current_dir(root_dir())
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--bin",
-            "tomte",
-            "--features",
-            "binary",
-            "--target",
-            target,
-            "--target-dir",
-        ])
+        .args(["--quiet", "--release", "--bin", "tomte", "--features", "binary", "--target-dir"])
         .arg(&cargo_dir)
         .env("TOMTE_TABLE", table)
         .stdin(Stdio::null()); // cargo's rustc reads its probe from there
-    cargo.args(["--config", &format!("target.{target}.rustflags={:?}", flags(target)?)]);
+    cargo.args(["--config", &format!("target.{target}.rustflags={:?}", flags(target, toolchain)?)]);
     if options.symbols {
         cargo.args(["--config", "profile.release.strip=false"]);
     }
     let symbols = if options.symbols { " with symbols" } else { "" };
     let step = progress::step(format!("building tomte for {} ({target}){symbols}", board.name));
-    let status = cargo.status().with_context(|| format!("cannot run {}", progress::shown(&cargo)))?;
+    let output = cargo
+        .stderr(Stdio::piped())
+        .output()
+        .with_context(|| format!("cannot run {}", progress::shown(&cargo)))?;
     drop(step);
-    if !status.success() {
+    eprint!("{}", told(&String::from_utf8_lossy(&output.stderr)));
+    if !output.status.success() {
         bail!("the build for board {} failed: {}", board.name, progress::shown(&cargo));
     }
     Ok(cargo_dir.join(target).join("release/tomte"))
 }
 
+/// What a person has to know of what cargo said: not that [`THUMB`] is no stable name for an instruction set as old as
+/// the architecture.
+fn told(said: &str) -> String {
+    let known = format!("`-Ctarget-feature`: `{THUMB}`");
+    let paragraphs = said.split_inclusive("\n\n");
+    paragraphs
+        .filter(|paragraph| !(paragraph.starts_with("warning:") && paragraph.contains(&known)))
+        .collect()
+}
+
+/// Instructions of two bytes where they do: a third less code on ARM. Every ARMv7 has them.
+const THUMB: &str = "thumb-mode";
+
 /// The compiler's flags besides those of .cargo/config.toml.
-fn flags(target: &str) -> Result<Vec<String>> {
+fn flags(target: &str, toolchain: Toolchain) -> Result<Vec<String>> {
     // A table costs eight bytes a case; for fewer cases than this, comparisons are shorter.
     let mut flags = vec!["-Cllvm-args=-min-jump-table-entries=12".to_owned()];
     // What several functions have in common becomes one; a call saves more than the inliner believes. One percent each.
@@ -158,6 +170,9 @@ fn flags(target: &str) -> Result<Vec<String>> {
     if target.ends_with("-gnu") {
         flags.push("-Crelocation-model=static".to_owned());
     }
+    if target.starts_with("armv7") {
+        flags.push(format!("-Ctarget-feature=+{THUMB}"));
+    }
     // Panic messages name source files: not by where this machine keeps them, so that every machine builds the same.
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
@@ -165,57 +180,19 @@ fn flags(target: &str) -> Result<Vec<String>> {
     flags.extend(
         registries.flatten().map(|registry| format!("--remap-path-prefix={}=", registry.path().display())),
     );
-    let library = rustc_path(&["--print", "sysroot"])?.join("lib/rustlib/src/rust/");
+    let library = toolchain::sysroot(&toolchain.rustc())?.join("lib/rustlib/src/rust/");
     flags.push(format!("--remap-path-prefix={}=", library.display()));
     Ok(flags)
 }
 
-/// The cargo that runs us, or the one on PATH.
-pub fn cargo() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Makes sure that the compiler has core for `target`; installs it through rustup when it may.
-pub fn ensure_target(target: &str) -> Result<()> {
-    if has_target(target)? {
-        return Ok(());
+    #[test]
+    fn the_compilers_word_about_thumb_mode_is_not_repeated_and_everything_else_is() {
+        let thumb = "warning: unstable feature specified for `-Ctarget-feature`: `thumb-mode`\n  |\n  = note: this\n\n";
+        let other = "warning: unused import\n --> a.rs\n\n";
+        assert_eq!(told(&format!("{other}{thumb}{other}")), format!("{other}{other}"));
     }
-    eprintln!("the Rust toolchain has no {target} yet: running `rustup target add {target}`");
-    let added =
-        progress::capture(Command::new("rustup").current_dir(root_dir()).args(["target", "add", target]));
-    match added {
-        Ok(_) if has_target(target)? => Ok(()),
-        Ok(_) => bail!(
-            "rustup added {target}, but {} is not rustup's: put rustup's first in PATH, or install the rust-std of \
-             {target} for that compiler",
-            rustc().display()
-        ),
-        Err(error) => bail!(
-            "no core library for {target}: {error:#}\nways out: a connection to rustup's server; a toolchain that \
-             brings {target} (distributions name it rust-std-{target} or alike); another board"
-        ),
-    }
-}
-
-fn rustc() -> PathBuf {
-    std::env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from)
-}
-
-/// The path that rustc prints for `arguments`.
-fn rustc_path(arguments: &[&str]) -> Result<PathBuf> {
-    let output = Command::new(rustc())
-        .current_dir(root_dir())
-        .args(arguments)
-        .output()
-        .with_context(|| format!("cannot run {}", rustc().display()))?;
-    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
-}
-
-/// Whether rustc's library folder for `target` holds a core.
-pub fn has_target(target: &str) -> Result<bool> {
-    let dir = rustc_path(&["--print", "target-libdir", "--target", target])?;
-    let holds_core = |entry: std::io::Result<fs::DirEntry>| {
-        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
-    };
-    Ok(fs::read_dir(dir).is_ok_and(|mut entries| entries.any(holds_core)))
 }

@@ -9,7 +9,7 @@
 //! | `order` | names to ids, the graph, cycles |
 //! | `mounts`, `seccomp` | what a unit sees of the file system, and which system calls it may make |
 //! | `bake` | the table and `uids.lock` |
-//! | `build` | the target binary |
+//! | `build`, `toolchain` | the target binary; with which compiler it is built |
 //! | `import` | what other inits read, as unit files |
 //! | `host`, `qemu` | running it |
 //! | `bench` | how long things take |
@@ -52,6 +52,7 @@ mod targets;
 mod test;
 #[cfg(test)]
 mod testing;
+mod toolchain;
 mod uids;
 mod users;
 mod values;

@@ -2,21 +2,17 @@
 //!
 //! Only Debian's own packages are installed, only what is missing, never with the removal of anything.
 
-use std::{path::Path, process::Command};
-
 use anyhow::{Result, bail};
-use rustix::process::geteuid;
 
 use crate::{
     board::{Board, Qemu, boards_dir},
-    build,
     debian::{
-        apt::{Apt, Index},
-        cache_dir, codename,
+        self, cache_dir, codename,
         store::{GUEST_SUITE, Store},
     },
-    host, progress,
+    host,
     qemu::BUSYBOX,
+    toolchain::Toolchain,
 };
 
 /// One thing a board needs.
@@ -148,7 +144,7 @@ impl Need {
     fn missing(&self) -> Result<Option<String>> {
         Ok(match self {
             Self::RustTarget(target) => {
-                (!build::has_target(target)?).then(|| "the toolchain has none".into())
+                Toolchain::ready(target)?.is_none().then(|| "the toolchain has none".into())
             }
             Self::Qemu { program, .. } => (!host::on_path(program)).then(|| "not on PATH".into()),
             Self::Guest { architecture, packages } => {
@@ -168,7 +164,7 @@ impl Need {
     /// What would be done about it, in words.
     fn remedy(&self) -> String {
         match self {
-            Self::RustTarget(target) => format!("rustup target add {target}"),
+            Self::RustTarget(target) => format!("rustup target add {target}, or build it from its sources"),
             Self::Qemu { package, .. } => {
                 format!("install {package} with apt-get, without removing anything")
             }
@@ -181,7 +177,7 @@ impl Need {
 
     fn get(&self) -> Result<()> {
         match self {
-            Self::RustTarget(target) => build::ensure_target(target),
+            Self::RustTarget(target) => Toolchain::get(target).map(drop),
             Self::Qemu { program, package } => install_qemu(program, package),
             Self::Guest { architecture, packages } => {
                 let names: Vec<&str> = packages.iter().map(String::as_str).collect();
@@ -195,40 +191,14 @@ impl Need {
 /// Installs `package` beside whatever QEMU tools the machine has. Bookworm's own 7.2 would remove newer ones, so there
 /// it comes from backports.
 fn install_qemu(program: &str, package: &str) -> Result<()> {
-    let by_hand = format!("install {package} by hand ({program} has to be on PATH)");
-    let codename = match codename() {
-        Ok(codename) => codename,
-        Err(error) => bail!("{error:#}: {by_hand}"),
-    };
-    if !geteuid().is_root() {
-        bail!("not root: {by_hand}, or run `cargo xtask setup` as root");
+    let bookworm = codename().is_ok_and(|codename| codename == "bookworm");
+    let mut packages = vec![package];
+    if bookworm && debian::has_package("qemu-utils") {
+        packages.push("qemu-utils"); // the same version as the rest, or apt would have to remove it
     }
-    let backports = format!("{codename}-backports");
-    let bookworm = codename == "bookworm";
-    let suites: &[&str] = if bookworm { &[&codename, &backports] } else { &[&codename] };
-    let apt = Apt::new(suites, Index::Binary(own_architecture()?), true)?;
-    apt.update()?;
-    let mut command = apt.command("apt-get");
-    command.args(["install", "-y", "--no-remove", "--no-install-recommends"]);
-    command.args(["-t", suites.last().copied().unwrap_or_default()]);
-    command.arg(package);
-    if bookworm && has_package("qemu-utils") {
-        command.arg("qemu-utils"); // the same version as the rest, or apt would have to remove it
-    }
-    let step = progress::step(format!("installing {package} with apt-get"));
-    progress::capture(&mut command)?;
-    drop(step);
+    debian::install(&packages, bookworm)?;
     if !host::on_path(program) {
         bail!("{package} is installed, but {program} is not on PATH");
     }
     Ok(())
-}
-
-fn own_architecture() -> Result<String> {
-    let output = progress::capture(Command::new("dpkg").arg("--print-architecture"))?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn has_package(name: &str) -> bool {
-    Path::new("/var/lib/dpkg/info").join(format!("{name}.list")).exists()
 }

@@ -108,11 +108,12 @@ fn settle(work: &Work<'_>, directory: &Directory<'_>, made: &Made) -> Result<(),
 /// Opens the kind's prefix, made if it is missing. All of it is root's, so links are followed.
 fn make_root(kind: DirectoryKind) -> Result<OwnedFd, Errno> {
     let mut directory = open_directory(rustix::fs::CWD, c"/")?;
+    let mut buffer = PathBuffer::empty();
     for component in kind.prefix().split('/') {
-        let component = one_component(component)?;
-        make_one(directory.as_fd(), component.as_c_str(), PARENT_MODE)?;
+        let component = one_component(component, &mut buffer)?;
+        make_one(directory.as_fd(), component, PARENT_MODE)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        directory = openat(&directory, component.as_c_str(), flags, Mode::empty())?;
+        directory = openat(&directory, component, flags, Mode::empty())?;
     }
     Ok(directory)
 }
@@ -127,7 +128,7 @@ fn make_one(parent: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<bool, Errn
 }
 
 /// Opens the directory of `name`'s last component, made if it is missing.
-fn make_parents(root: BorrowedFd<'_>, name: &CStr) -> Result<(OwnedFd, PathBuffer), Errno> {
+fn make_parents<'n>(root: BorrowedFd<'_>, name: &'n CStr) -> Result<(OwnedFd, &'n CStr), Errno> {
     tree::walk(root, name, &mut |parent, component| {
         make_one(parent, component, PARENT_MODE)?;
         open_trusted(parent, component)
@@ -151,12 +152,14 @@ fn open_trusted(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
 /// `PREFIX/NAME`. What `DynamicUser=` had moved to `private` comes back.
 fn make_public(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) -> Result<Made, Errno> {
     let (parent, last) = make_parents(public, name)?;
-    let (parent, last) = (parent.as_fd(), last.as_c_str());
-    if directory.kind != DirectoryKind::Configuration && links_to(parent, last, &link_target(name)?)? {
+    let parent = parent.as_fd();
+    if directory.kind != DirectoryKind::Configuration
+        && links_to(parent, last, link_target(name, &mut PathBuffer::empty())?)?
+    {
         let private = open_directory(public, c"private")?;
         let (private_parent, private_last) = tree::open_parent(&private, name)?;
         unlinkat(parent, last, AtFlags::empty())?;
-        renameat(&private_parent, private_last.as_c_str(), parent, last)?;
+        renameat(&private_parent, private_last, parent, last)?;
     }
     let new = make_one(parent, last, directory.mode.into())?;
     Ok(Made { directory: open_trusted(parent, last)?, new })
@@ -171,7 +174,6 @@ fn make_private(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) 
     close_boundary(boundary)?;
     let (private_parent, private_last) = make_parents(boundary, name)?;
     let (public_parent, public_last) = make_parents(public, name)?;
-    let (private_last, public_last) = (private_last.as_c_str(), public_last.as_c_str());
     let (private_parent, public_parent) = (private_parent.as_fd(), public_parent.as_fd());
     let linked = !is_below_another(directory, name);
 
@@ -188,10 +190,11 @@ fn make_private(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) 
     let new = make_one(private_parent, private_last, directory.mode.into())?;
     let made = Made { directory: open_directory(private_parent, private_last)?, new };
     if linked {
-        let target = link_target(name)?;
-        match symlinkat(target.as_c_str(), public_parent, public_last) {
+        let mut target = PathBuffer::empty();
+        let target = link_target(name, &mut target)?;
+        match symlinkat(target, public_parent, public_last) {
             Ok(()) => {}
-            Err(Errno::EXIST) if links_to(public_parent, public_last, &target)? => {}
+            Err(Errno::EXIST) if links_to(public_parent, public_last, target)? => {}
             Err(errno) => return Err(errno),
         }
     }
@@ -211,19 +214,19 @@ fn close_boundary(boundary: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 /// From the public place to the private one, relative: `private/NAME`, `../private/A/B`.
-fn link_target(name: &CStr) -> Result<PathBuffer, Errno> {
+fn link_target<'b>(name: &CStr, buffer: &'b mut PathBuffer) -> Result<&'b CStr, Errno> {
     const UP: &str = "../../../../../../../../../../../../../../../../";
     let name = name.to_str().map_err(|_| Errno::ILSEQ)?;
     let depth = name.matches('/').count();
     let up = UP.get(..depth.saturating_mul(3)).ok_or(Errno::NAMETOOLONG)?;
-    PathBuffer::new(&[up, "private/", name])
+    buffer.join(&[up, "private/", name])
 }
 
 /// Whether `name` is a link that says just `target`.
-fn links_to(parent: BorrowedFd<'_>, name: &CStr, target: &PathBuffer) -> Result<bool, Errno> {
+fn links_to(parent: BorrowedFd<'_>, name: &CStr, target: &CStr) -> Result<bool, Errno> {
     let mut buffer = [0; PATH_BYTES_MAX];
     match readlinkat_raw(parent, name, &mut buffer[..]) {
-        Ok(length) => Ok(buffer.get(..length) == Some(target.as_c_str().to_bytes())),
+        Ok(length) => Ok(buffer.get(..length) == Some(target.to_bytes())),
         Err(Errno::INVAL | Errno::NOENT) => Ok(false), // no link
         Err(errno) => Err(errno),
     }
@@ -236,10 +239,11 @@ mod tests {
 
     #[test]
     fn a_link_goes_up_as_far_as_its_name_is_deep() {
-        assert_eq!(link_target(c"x").expect("short").as_c_str(), c"private/x");
-        assert_eq!(link_target(c"a/b/c").expect("short").as_c_str(), c"../../private/a/b/c");
+        let mut buffer = PathBuffer::empty();
+        assert_eq!(link_target(c"x", &mut buffer), Ok(c"private/x"));
+        assert_eq!(link_target(c"a/b/c", &mut buffer), Ok(c"../../private/a/b/c"));
         let deep = std::ffi::CString::new("a/".repeat(17) + "a").expect("no NUL");
-        assert_eq!(link_target(&deep).err(), Some(Errno::NAMETOOLONG));
+        assert_eq!(link_target(&deep, &mut buffer), Err(Errno::NAMETOOLONG));
     }
 
     #[test]

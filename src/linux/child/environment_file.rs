@@ -40,11 +40,11 @@ fn read_matching<'a>(path: &str, arena: &mut Arena<'a>, variables: &mut Variable
     if !pattern.contains(['*', '?', '[']) {
         return read_one(&[path], arena, variables);
     }
-    let folder = PathBuffer::new(&[folder, "/"])?;
+    let mut path = PathBuffer::empty();
     let mut last = Name::new();
     loop {
         // There is no heap for a list of names: every turn looks for the next one.
-        let directory = tree::open_if_there(folder.as_c_str())?.ok_or(Errno::NOENT)?;
+        let directory = tree::open_if_there(path.join(&[folder, "/"])?)?.ok_or(Errno::NOENT)?;
         let mut next: Option<Name> = None;
         tree::each_entry(directory.as_fd(), &mut |entry| {
             let name = entry.to_bytes();
@@ -57,8 +57,7 @@ fn read_matching<'a>(path: &str, arena: &mut Arena<'a>, variables: &mut Variable
         let Some(name) = next else {
             return if last.is_empty() { Err(Errno::NOENT) } else { Ok(()) };
         };
-        let folder = folder.as_c_str().to_str().map_err(|_| Errno::ILSEQ)?;
-        read_one(&[folder, str::from_utf8(&name).map_err(|_| Errno::ILSEQ)?], arena, variables)?;
+        read_one(&[folder, "/", str::from_utf8(&name).map_err(|_| Errno::ILSEQ)?], arena, variables)?;
         last = name;
     }
 }
@@ -109,9 +108,10 @@ fn is_in(set: &[u8], byte: u8) -> bool {
 }
 
 fn read_one<'a>(path: &[&str], arena: &mut Arena<'a>, variables: &mut Variables<'a>) -> Result<(), Errno> {
-    let path = PathBuffer::new(path)?;
+    let mut buffer = PathBuffer::empty();
+    let path = buffer.join(path)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    let file = openat(CWD, path.as_c_str(), flags, Mode::empty())?;
+    let file = openat(CWD, path, flags, Mode::empty())?;
     let mut parser = Parser::new();
     let mut buffer = [0; 1024];
     let mut left = FILE_BYTES_MAX;

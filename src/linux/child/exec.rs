@@ -44,8 +44,8 @@ fn search(work: &Work<'_>, words: &CStrings<'_, WORD_SLOTS>, name: &str) -> Errn
 }
 
 fn run(work: &Work<'_>, words: &CStrings<'_, WORD_SLOTS>, path: &[&str]) -> Errno {
-    match PathBuffer::new(path) {
-        Ok(path) => execve(path.as_c_str(), words, work.variables.strings()),
+    match PathBuffer::empty().join(path) {
+        Ok(path) => execve(path, words, work.variables.strings()),
         Err(errno) => errno,
     }
 }

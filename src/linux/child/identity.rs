@@ -201,8 +201,9 @@ fn suggested(plan: &Plan<'_>, (first, last): (u32, u32)) -> Result<Option<u32>, 
     for directory in plan.directories.iter().filter(private) {
         for name in directory.names.iter() {
             let name = name.to_str().map_err(|_| Errno::ILSEQ)?;
-            let path = PathBuffer::new(&["/", directory.kind.prefix(), "/private/", name])?;
-            match rustix::fs::lstat(path.as_c_str()) {
+            let mut path = PathBuffer::empty();
+            let path = path.join(&["/", directory.kind.prefix(), "/private/", name])?;
+            match rustix::fs::lstat(path) {
                 Ok(found) if (first..=last).contains(&found.st_uid) => return Ok(Some(found.st_uid)),
                 Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => {}
                 Err(errno) => return Err(errno),

@@ -4,6 +4,8 @@
 //! The rules are the plan's. They never refuse what the mounts allow; what they cannot say (something closed below
 //! something open) is left to the mounts.
 
+use core::ffi::CStr;
+
 use rustix::{
     fd::{AsFd, OwnedFd},
     fs::{CWD, Mode, OFlags, openat},
@@ -14,7 +16,6 @@ use rustix::{
 use super::Work;
 use crate::linux::{
     feature::Feature,
-    path::PathBuffer,
     plan::Privilege,
     raw::landlock::{
         self, CHANGE_DIRECTORY, EXECUTE, ON_FILES, REFER, TRUNCATE, WRITE_FILE, allow, restrict,
@@ -54,13 +55,13 @@ fn hold_to(work: &Work<'_>, version: usize) -> Result<(), Errno> {
     let handled =
         lists.iter().filter(|(paths, _)| paths.is_some()).fold(REFER, |all, (_, rights)| all | rights);
     let rules = landlock::create(handled)?;
-    add(&rules, "/", REFER)?;
+    add(&rules, c"/", REFER)?;
     if handled & WRITE_FILE != 0 {
-        add(&rules, "/dev", WRITE_FILE)?;
+        add(&rules, c"/dev", WRITE_FILE)?;
     }
     for (paths, rights) in lists {
         for path in paths.unwrap_or_default().iter() {
-            add(&rules, path.to_str().map_err(|_| Errno::ILSEQ)?, rights)?;
+            add(&rules, path, rights)?;
         }
     }
     if work.plan.limits.no_new_privileges {
@@ -70,9 +71,9 @@ fn hold_to(work: &Work<'_>, version: usize) -> Result<(), Errno> {
 }
 
 /// Allows `rights` at `path`, if it is there.
-fn add(rules: &OwnedFd, path: &str, rights: u32) -> Result<(), Errno> {
+fn add(rules: &OwnedFd, path: &CStr, rights: u32) -> Result<(), Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let held = match openat(CWD, PathBuffer::new(&[path])?.as_c_str(), flags, Mode::empty()) {
+    let held = match openat(CWD, path, flags, Mode::empty()) {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
         answer => answer?,
     };

@@ -300,7 +300,7 @@ fn attach_with(
     let set_before = set_attributes_recursive(tree.as_fd(), set, clear);
     attach(tree, target)?;
     match set_before {
-        Err(Errno::NOSYS) => remount::walk(PathBuffer::new(&[root.path, path])?.as_c_str(), set, clear),
+        Err(Errno::NOSYS) => remount::walk(PathBuffer::empty().join(&[root.path, path])?, set, clear),
         answer => answer,
     }
 }
@@ -308,7 +308,7 @@ fn attach_with(
 /// Sets flags on what is mounted at `path`, which is held, and on all below it.
 fn set_flags(root: &Root<'_>, held: BorrowedFd<'_>, path: &str, set: u32) -> Result<(), Errno> {
     match set_attributes_recursive(held, set, 0) {
-        Err(Errno::NOSYS) => remount::walk(PathBuffer::new(&[root.path, path])?.as_c_str(), set, 0),
+        Err(Errno::NOSYS) => remount::walk(PathBuffer::empty().join(&[root.path, path])?, set, 0),
         answer => answer,
     }
 }
@@ -347,8 +347,8 @@ fn open_nothing() -> Result<[OwnedFd; 2], Errno> {
 /// The unit's directory below the host's `path`. None where it cannot be made (a read-only or full file system): it is
 /// replaced by something empty and read-only then, as systemd does.
 fn make_private_tmp(plan: &Plan<'_>, path: &str) -> Result<Option<OwnedFd>, Errno> {
-    let place = tree::open_if_there(PathBuffer::new(&[path])?.as_c_str())?.ok_or(Errno::NOENT)?;
-    match PrivateTmpName::new(plan.view.tmp_token, plan.unit)?.make(&place) {
+    let place = tree::open_if_there(PathBuffer::empty().join(&[path])?)?.ok_or(Errno::NOENT)?;
+    match PrivateTmpName::new(plan.view.tmp_token, plan.unit, &mut PathBuffer::empty())?.make(&place) {
         Ok(inner) => copy(&inner, true).map(Some),
         Err(Errno::ROFS | Errno::NOSPC) => Ok(None),
         Err(errno) => Err(errno),

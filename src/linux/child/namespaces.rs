@@ -96,8 +96,9 @@ fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
 }
 
 fn join(path: &str, kind: LinkNameSpaceType) -> Result<(), Errno> {
-    let path = PathBuffer::new(&[path])?;
-    let namespace = openat(CWD, path.as_c_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = PathBuffer::empty();
+    let path = buffer.join(&[path])?;
+    let namespace = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     move_into_link_name_space(namespace.as_fd(), Some(kind))
 }
 
@@ -140,19 +141,21 @@ fn wait_for_end(pipe: &OwnedFd) -> Result<(), Errno> {
 
 /// Writes one map of process `pid`: numbers inside, numbers outside, how many.
 fn map(pid: &DecInt, name: &str, id: u32, whole: bool) -> Result<(), Errno> {
-    let path = PathBuffer::new(&["/proc/", pid.as_str(), "/", name])?;
+    let mut path = PathBuffer::empty();
+    let path = path.join(&["/proc/", pid.as_str(), "/", name])?;
     let id = DecInt::new(id);
-    let own = PathBuffer::new(&[id.as_str(), " ", id.as_str(), " 1\n"])?;
+    let mut own = PathBuffer::empty();
+    let own = own.join(&[id.as_str(), " ", id.as_str(), " 1\n"])?;
     let (all, root) = (c"0 0 65536\n", c"0 0 1\n");
     let lines = match (whole, id.as_bytes()) {
         (true, _) => [all, c""],
         (false, b"0") => [root, c""],
-        (false, _) => [root, own.as_c_str()],
+        (false, _) => [root, own],
     };
     let mut text = heapless::Vec::<u8, 64>::new();
     for line in lines {
         text.extend_from_slice(line.to_bytes()).map_err(|_| Errno::TOOBIG)?;
     }
-    let file = openat(CWD, path.as_c_str(), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let file = openat(CWD, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     io::write(&file, &text).map(drop)
 }

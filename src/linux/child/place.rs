@@ -50,18 +50,19 @@ pub(super) fn open_plain(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Er
 }
 
 fn open_below(root: BorrowedFd<'_>, path: &str, how: ResolveFlags) -> Result<OwnedFd, Errno> {
-    let path = PathBuffer::new(&[path])?;
+    let mut buffer = PathBuffer::empty();
+    let path = buffer.join(&[path])?;
     let how = how | ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    openat2(root, path.as_c_str(), HOLD, Mode::empty(), how)
+    openat2(root, path, HOLD, Mode::empty(), how)
 }
 
 fn walk(root: BorrowedFd<'_>, path: &str, missing: Missing) -> Result<(OwnedFd, bool), Errno> {
     let mut at = openat(root, c".", HOLD, Mode::empty())?;
     let (mut linked, mut done) = (false, 0_usize);
+    let mut buffer = PathBuffer::empty();
     for component in path.split('/').skip(1).filter(|component| !component.is_empty()) {
         done = done.saturating_add(1).saturating_add(component.len());
-        let name = one_component(component)?;
-        let name = name.as_c_str();
+        let name = one_component(component, &mut buffer)?;
         let open = || openat(&at, name, HOLD | OFlags::NOFOLLOW, Mode::empty());
         let mut next = match open() {
             Err(Errno::NOENT) if missing != Missing::Fails => {

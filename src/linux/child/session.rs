@@ -60,8 +60,7 @@ pub(super) fn change_directory(work: &mut Work<'_>) -> Result<(), Errno> {
 }
 
 fn enter(path: &str) -> Result<(), Errno> {
-    let path = PathBuffer::new(&[path])?;
-    chdir::<&CStr>(path.as_c_str())
+    chdir::<&CStr>(PathBuffer::empty().join(&[path])?)
 }
 
 /// Everything from 3 up closes at execve, whoever forgot to say so.

@@ -92,7 +92,7 @@ fn open_file(work: &Work<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errn
             let (folder, _) = find(root.as_fd(), folder, Missing::Fails)?;
             let mode = Mode::from_raw_mode(0o666 & !u32::from(work.plan.limits.umask));
             let flags = flags | OFlags::CREATE | OFlags::NOFOLLOW;
-            openat(folder, PathBuffer::new(&[name])?.as_c_str(), flags, mode)
+            openat(folder, PathBuffer::empty().join(&[name])?, flags, mode)
         }
         Err(errno) => Err(errno),
     }
@@ -103,8 +103,9 @@ fn open_null(access: OFlags) -> Result<OwnedFd, Errno> {
 }
 
 fn open_tty(work: &Work<'_>) -> Result<OwnedFd, Errno> {
-    let path = PathBuffer::new(&[work.plan.stdio.tty_path])?;
-    open(path.as_c_str(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
+    let mut path = PathBuffer::empty();
+    let path = path.join(&[work.plan.stdio.tty_path])?;
+    open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
 }
 
 #[expect(unsafe_code, reason = "descriptors 0 and 1 are borrowed by number")]

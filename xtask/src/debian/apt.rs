@@ -73,6 +73,7 @@ impl Apt {
             format!("Dir::Cache::archives={}", path("archives")),
             "APT::Sandbox::User=".into(),
             "Acquire::Languages=none".into(),
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(), // descriptions for desktops
         ];
         if let Index::Binary(architecture) = &index {
             options.push(format!("APT::Architecture={architecture}"));
@@ -93,11 +94,20 @@ impl Apt {
         command
     }
 
-    /// Fetches the package lists.
-    pub fn update(&self) -> Result<()> {
-        let _step = progress::step(format!("fetching Debian's package lists ({})", self.dir.display()));
-        progress::capture(self.command("apt-get").arg("update"))?;
-        Ok(())
+    /// Fetches the package lists. Mirrors are now and then between two states: a list that cannot be had is told and
+    /// done without, as apt itself does; what it would have named is missed when it is asked for.
+    pub fn update(&self) {
+        let step = progress::step(format!("fetching Debian's package lists ({})", self.dir.display()));
+        let fetched = progress::capture(self.command("apt-get").arg("update"));
+        drop(step);
+        if let Err(error) = fetched {
+            let text = format!("{error:#}");
+            let said: Vec<&str> = text.lines().filter(|line| line.starts_with("E:")).collect();
+            let said = if said.is_empty() { text.as_str() } else { &said.join("\n") };
+            eprintln!(
+                "not all of Debian's package lists could be fetched, going on with what there is: {said}"
+            );
+        }
     }
 
     /// The fields of `package`'s newest version.

@@ -88,7 +88,7 @@ impl Store {
             return Ok(());
         }
         let apt = Apt::new(&[self.suite], self.index.clone(), false)?;
-        apt.update()?;
+        apt.update();
         fs::create_dir_all(&self.folder)?;
         let troubles: Vec<String> = wanted
             .into_iter()

@@ -8,7 +8,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Target, corpus, corpus_dir, mutate};
-use crate::build;
+use crate::{build, toolchain};
 
 /// What the compiler adds for libFuzzer (as cargo-fuzz does without a sanitizer).
 const FLAGS: [&str; 8] = [
@@ -48,7 +48,7 @@ pub fn run(target: &Target, arguments: &[String]) -> Result<ExitCode> {
 fn instrumented(work: &std::path::Path) -> Result<PathBuf> {
     let host = std::process::Command::new("rustc").args(["--print", "host-tuple"]).output()?;
     let host = String::from_utf8(host.stdout)?.trim().to_owned();
-    let status = std::process::Command::new(build::cargo())
+    let status = std::process::Command::new(toolchain::cargo())
         .current_dir(build::root_dir())
         .args(["build", "--release", "--manifest-path", "xtask/Cargo.toml", "--features", "libfuzzer"])
         // With a target named, build scripts and macros get no counters.

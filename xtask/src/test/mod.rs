@@ -47,7 +47,7 @@ pub enum Level {
     Golden,
     /// The host board: the seed units, and bad input.
     Namespaces,
-    /// Both virtual machines, booted and asked for a page.
+    /// All virtual machines, booted and asked for a page.
     Qemu,
     /// The binary's size, against its budget.
     Size,

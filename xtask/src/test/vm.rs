@@ -1,4 +1,4 @@
-//! The level `qemu`: both virtual machines boot, serve a page from a port below 1024 without root, restart what
+//! The level `qemu`: all virtual machines boot, serve a page from a port below 1024 without root, restart what
 //! crashes, shut down on Ctrl-C, and report.
 
 use std::{
