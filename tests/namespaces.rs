@@ -6,6 +6,7 @@
 mod namespaces {
     mod cleaning;
     mod directories;
+    mod fallbacks;
     mod harness;
     mod identity;
     mod isolation;

@@ -20,6 +20,7 @@ mod remount;
 mod scheduling;
 mod session;
 mod stdio;
+mod trees;
 
 pub(crate) use arena::Arena;
 pub use mounts::MOUNTS_MAX;
