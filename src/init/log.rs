@@ -186,6 +186,8 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
             info(format_args!("{}: Scheduled restart job, restart counter is at {count}.", name(id)));
         }
         Log::StartLimitHit(id) => error(format_args!("{}: Start request repeated too quickly.", name(id))),
+        Log::TriggerLimitHit(id) => refusal(name(id), format_args!("Trigger limit hit")),
+        Log::AlreadyActive(id, other) => refusal(name(id), format_args!("{} is already active", name(other))),
         Log::TimedOut(id, signal) => {
             warn(format_args!("{}: Timed out. Killing with {}.", name(id), SignalName(signal)));
         }
@@ -226,6 +228,10 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::ShuttingDown(power) => info(format_args!("{}.", end_in_words(power))),
         Log::Impossible(what, id) => error(format_args!("{}: Impossible: {what}. Ignored.", name(id))),
     }
+}
+
+fn refusal(unit: Named<'_, '_>, why: fmt::Arguments<'_>) {
+    error(format_args!("{unit}: {why}, refusing."));
 }
 
 const fn end_in_words(power: Power) -> &'static str {

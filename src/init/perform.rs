@@ -39,6 +39,10 @@ impl Kernel {
                     Some(Event::Examined { unit, verdict: None })
                 }
             },
+            // The baker leaves such units out as long as nobody opens anything.
+            Action::Watch { unit } => Some(Event::Watched { unit, found: None }),
+            Action::Arm { .. } => None,
+            Action::Unwatch { unit } => Some(Event::Cleaned { unit, clean: true }),
             Action::Reply { client, answer } => {
                 let table = self.table;
                 let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);

@@ -17,9 +17,9 @@ use crate::{
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        Board, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Landlock, LoginEnvironment,
-        Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout,
-        StrList, Unit,
+        Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Landlock,
+        LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit,
+        Stdin, Stdout, StrList, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -128,7 +128,6 @@ impl<'t> Parts<'t> {
     ) -> Plan<'a> {
         let Start { command, spawn, extra, inherited, tmp_token, log, cgroup } = start;
         // What takes a call comes first: all else would wait for it on the stack.
-        let argv = words(command.argv.as_bytes());
         let environment = Environment {
             manager: words(board.environment.as_bytes()),
             extra,
@@ -141,7 +140,7 @@ impl<'t> Parts<'t> {
             (output(exec.stdout, exec.stdout_path, log), output(exec.stderr, exec.stderr_path, log));
         Plan {
             unit: unit.name.as_str(),
-            command: linux_plan::Command { path: command.path, argv, expand: command.expand },
+            command: self::command(command),
             environment,
             identity: Identity {
                 user: exec.user,
@@ -278,6 +277,22 @@ const fn privilege(privilege: Privilege) -> linux_plan::Privilege {
         Privilege::Restricted => linux_plan::Privilege::Restricted,
         Privilege::KeepIds => linux_plan::Privilege::KeepIds,
         Privilege::Full => linux_plan::Privilege::Full,
+    }
+}
+
+fn command(command: Command<'_>) -> linux_plan::Command<'_> {
+    let Command { path, expand, .. } = command;
+    linux_plan::Command { call: call(command.call), path, argv: words(command.argv.as_bytes()), expand }
+}
+
+const fn call(call: Call) -> linux_plan::Call {
+    match call {
+        Call::Execute => linux_plan::Call::Execute,
+        Call::Helper => linux_plan::Call::Helper,
+        Call::Mount => linux_plan::Call::Mount,
+        Call::Unmount => linux_plan::Call::Unmount,
+        Call::SwapOn => linux_plan::Call::SwapOn,
+        Call::SwapOff => linux_plan::Call::SwapOff,
     }
 }
 

@@ -37,7 +37,8 @@ pub mod spawn;
 pub mod step;
 pub mod tree;
 
+pub use raw::AsFd;
 pub use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     io::Errno,
 };

@@ -100,12 +100,34 @@ impl Plan<'_> {
 /// The program and its words.
 #[derive(Clone, Copy, Debug)]
 pub struct Command<'a> {
-    /// An absolute path, or a name to look up in `/usr/local/sbin` and so on.
+    /// What carries it out.
+    pub call: Call,
+    /// An absolute path, or a name to look up in `/usr/local/sbin` and so on. Of another call: the mount point or the
+    /// swap device.
     pub path: &'a str,
     /// argv, argv\[0\] included.
     pub argv: Words<'a>,
     /// Whether `$NAME` and `${NAME}` are replaced.
     pub expand: bool,
+}
+
+/// What carries a command out. Numbers among the words are decimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// execve(2).
+    Execute,
+    /// The same for a program that mounts. The third of its words: where.
+    Helper,
+    /// mount(2). The words: the source; the type, or empty for any that fits; the flags; the data; the mode of
+    /// directories that are missing on the way, or empty if something is to be changed about a mount that is there; `rw`
+    /// if it fails where only a read-only mount is possible.
+    Mount,
+    /// umount2(2), of all that is mounted there. The word: the flags.
+    Unmount,
+    /// swapon(2). The word: the flags.
+    SwapOn,
+    /// swapoff(2).
+    SwapOff,
 }
 
 /// Sources of environment variables, weakest first. `PATH`'s default comes before all of them, and what the child finds

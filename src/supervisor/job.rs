@@ -2,7 +2,7 @@
 //! Here they come to be, with those of all whom a start or a stop takes along; `turn` runs them.
 
 use super::{
-    State, Supervisor,
+    Supervisor,
     set::{UnitSet, Walk},
 };
 use crate::{
@@ -129,15 +129,8 @@ impl Supervisor<'_> {
                 true
             }
             None => {
-                match self.peek(id).state {
-                    State::Running | State::Reloading { .. } | State::Exited | State::Active => {}
-                    State::Dead
-                    | State::Failed
-                    | State::Command { .. }
-                    | State::Kill { .. }
-                    | State::Clean { .. }
-                    | State::AutoRestart { .. }
-                    | State::RestartDue => self.at(id).job = Some(Job::waiting(JobKind::Start)),
+                if !self.peek(id).state.is_up() {
+                    self.at(id).job = Some(Job::waiting(JobKind::Start));
                 }
                 true
             }

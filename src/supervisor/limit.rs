@@ -4,15 +4,16 @@ use super::Instant;
 use crate::table::StartLimit;
 
 /// How many starts there were in the window that is open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
-    opened: Option<Instant>,
+    /// When it was opened; means nothing while there were no starts.
+    opened: Instant,
     starts: u32,
 }
 
 impl Window {
     /// No window is open.
-    pub(super) const CLOSED: Self = Self { opened: None, starts: 0 };
+    pub(super) const CLOSED: Self = Self { opened: Instant(0), starts: 0 };
 
     /// Whether a start at `now` would not be allowed.
     pub(super) fn is_spent(self, limit: StartLimit, now: Instant) -> bool {
@@ -20,15 +21,19 @@ impl Window {
         !copy.admit(limit, now)
     }
 
+    /// When the window ends; `None` is never.
+    pub(super) fn end(self, limit: StartLimit) -> Option<Instant> {
+        self.opened.after(limit.interval)
+    }
+
     /// Whether a start at `now` is allowed; if so, it is counted.
     pub(super) fn admit(&mut self, limit: StartLimit, now: Instant) -> bool {
         if limit.interval.0 == 0 || limit.burst == 0 {
             return true;
         }
-        let open =
-            self.opened.is_some_and(|opened| opened.after(limit.interval).is_none_or(|end| now <= end));
+        let open = self.starts > 0 && self.end(limit).is_none_or(|end| now <= end);
         if !open {
-            *self = Self { opened: Some(now), starts: 1 };
+            *self = Self { opened: now, starts: 1 };
             return true;
         }
         if self.starts < limit.burst {

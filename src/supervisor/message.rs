@@ -167,6 +167,20 @@ pub enum Event<'a> {
         /// What came of it; `None` if nobody could look.
         verdict: Option<Verdict>,
     },
+    /// Answers [`Action::Watch`].
+    Watched {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// What came of it; `None` if it cannot be waited for.
+        found: Option<Found>,
+    },
+    /// What the unit waits for has come, or may have. Told once for each [`Action::Arm`].
+    Readable {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// Whether that is enough: if not, somebody has to look.
+        there: bool,
+    },
     /// A deadline may have passed. Spurious ones are harmless.
     Deadline,
     /// A client asks.
@@ -192,6 +206,13 @@ pub enum Event<'a> {
     },
     /// Answers [`Action::Report`].
     Reported,
+}
+
+/// What a child that opened or looked has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What the unit waits for is there already.
+    pub there: bool,
 }
 
 /// A process to make.
@@ -301,6 +322,22 @@ pub enum Action {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
     },
+    /// Open what the unit waits for, or look at it again, in a child; what is opened is held until [`Action::Unwatch`].
+    /// Answered by [`Event::Watched`], always.
+    Watch {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+    },
+    /// Listen to what is held for the unit. Answered by [`Event::Readable`] when something comes.
+    Arm {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+    },
+    /// Close what is held for the unit, whoever still opens it included. Answered by [`Event::Cleaned`], always.
+    Unwatch {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+    },
     /// Answer a client.
     Reply {
         #[expect(missing_docs, reason = "who asked")]
@@ -375,6 +412,10 @@ pub enum Log {
     RestartScheduled(UnitId, u32),
     /// Starts came too fast.
     StartLimitHit(UnitId),
+    /// What a socket or path waits for came too often.
+    TriggerLimitHit(UnitId),
+    /// A socket cannot start while its service, the other unit, runs without it.
+    AlreadyActive(UnitId, UnitId),
     /// A step's timeout has passed; the signal that follows, or 0 when what is left is given up.
     TimedOut(UnitId, u8),
     /// A start is refused: it requires a unit that conflicts with another one that it requires.

@@ -13,6 +13,7 @@
 //! | `notice`, `reload` | what a service says of itself, and its silence; a reload |
 //! | `fork` | services that fork and leave a daemon behind: which process is the main one |
 //! | `restart`, `limit` | the Restart= table; the start limit |
+//! | `trigger` | sockets and paths: what they start, and what follows when that goes up, down or fails |
 //! | `relation` | what follows for other units; contradictions |
 //! | `emergency` | what ends the machine |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
@@ -53,6 +54,7 @@ mod status;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod trigger;
 mod turn;
 mod uid;
 mod unit;
@@ -69,7 +71,7 @@ use unit::{Notes, Record};
 
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
 pub use message::{
-    Action, Answer, ClientId, Event, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,
+    Action, Answer, ClientId, Event, Found, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,
 };
 pub use shutdown::SHUTDOWN_TIMEOUT;
 
@@ -189,7 +191,9 @@ impl<'t> Supervisor<'t> {
             }
             Event::Empty { unit } => self.for_service(unit, &mut |s, sv| s.emptied(unit, sv)),
             Event::Examined { unit, verdict } => self.examined(unit, verdict),
-            Event::Cleaned { unit, clean } => self.for_service(unit, &mut |s, sv| s.cleaned(unit, sv, clean)),
+            Event::Cleaned { unit, clean } => self.cleaned(unit, clean),
+            Event::Watched { unit, found } => self.watched(unit, found),
+            Event::Readable { unit, there } => self.readable(unit, there),
         }
     }
 
@@ -269,9 +273,13 @@ impl<'t> Supervisor<'t> {
                 Due::Nothing => self.due_spawn(id),
                 due @ (Due::Act(_) | Due::Changed) => due,
             },
-            State::Dead | State::Failed | State::AutoRestart { .. } | State::RestartDue | State::Active => {
-                Due::Nothing
-            }
+            State::Dead
+            | State::Failed
+            | State::AutoRestart { .. }
+            | State::RestartDue
+            | State::Active
+            | State::Elapsed => Due::Nothing,
+            State::Opening { .. } | State::Waiting { .. } | State::Triggered => self.due_trigger(id),
             State::Command { .. } | State::Running | State::Exited => self.due_spawn(id),
             State::Kill { .. } => self.due_signal(id),
             State::Clean { .. } => self.due_clean(id),
@@ -306,7 +314,7 @@ impl<'t> Supervisor<'t> {
         };
         match unit.service() {
             Some(service) => work(self, service),
-            None => self.report_impossible("a process of a target", id),
+            None => self.report_impossible("a process of a unit that has none", id),
         }
     }
 
@@ -325,7 +333,8 @@ impl<'t> Supervisor<'t> {
     /// Everything whose time has come.
     fn deadline(&mut self) {
         for id in self.ids() {
-            if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) {
+            if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) && !self.trigger_timed_out(id)
+            {
                 self.for_service(id, &mut |supervisor, service| supervisor.timed_out(id, service));
             }
             if self.peek(id).uphold_at.is_some_and(|at| at <= self.now) {

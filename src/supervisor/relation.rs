@@ -2,7 +2,7 @@
 //! and the like (systemd.unit(5)), and transactions that contradict themselves.
 
 use super::{
-    Outcome, State, Supervisor,
+    Outcome, Supervisor,
     job::{Job, JobKind, Phase},
     set::{UnitSet, Walk},
     state::Rest,
@@ -22,7 +22,12 @@ const PULLED_IN: Lists = Lists::REQUIRES.and(Lists::WANTS).and(Lists::of(Relatio
 
 impl Supervisor<'_> {
     /// Calls `act` with every unit that `relation` of `id` names.
-    fn for_related(&mut self, id: UnitId, relation: Relation, act: &mut dyn FnMut(&mut Self, UnitId)) {
+    pub(super) fn for_related(
+        &mut self,
+        id: UnitId,
+        relation: Relation,
+        act: &mut dyn FnMut(&mut Self, UnitId),
+    ) {
         if let Some(unit) = self.unit(id) {
             unit.each(Lists::of(relation), &mut |other| act(self, other));
         }
@@ -45,18 +50,9 @@ impl Supervisor<'_> {
         walk.seen
     }
 
-    /// Whether the unit is up, or starting with a job.
+    /// Whether the unit is up.
     fn is_up(&self, id: UnitId) -> bool {
-        match self.peek(id).state {
-            State::Running | State::Reloading { .. } | State::Exited | State::Active => true,
-            State::Command { kind, .. } => kind == crate::table::CommandKind::Reload,
-            State::Dead
-            | State::Failed
-            | State::Kill { .. }
-            | State::Clean { .. }
-            | State::AutoRestart { .. }
-            | State::RestartDue => false,
-        }
+        self.peek(id).state.is_up()
     }
 
     /// What a start of `root` requires, itself included, and what may not be up beside that. `None`, and said why, if the

@@ -94,7 +94,11 @@ const fn follows(restart: Restart, result: ServiceResult) -> bool {
         | ServiceResult::OomKill => {
             matches!(restart, Always | OnFailure | OnAbnormal)
         }
-        ServiceResult::ExecCondition | ServiceResult::StartLimitHit => false,
+        ServiceResult::ExecCondition
+        | ServiceResult::StartLimitHit
+        | ServiceResult::TriggerLimitHit
+        | ServiceResult::ServiceStartLimitHit
+        | ServiceResult::UnitStartLimitHit => false,
     }
 }
 
@@ -115,7 +119,7 @@ mod tests {
 
     /// systemd-semantics.md §5, as it stands there; `resources` and `oom-kill` count as abnormal.
     #[rustfmt::skip]
-    const TABLE: [(ServiceResult, [bool; 7]); 11] = {
+    const TABLE: [(ServiceResult, [bool; 7]); 14] = {
         const X: bool = true;
         const O: bool = false;
         [
@@ -131,6 +135,9 @@ mod tests {
             (ServiceResult::Watchdog,      [O, X, O, X, X, O, X]),
             (ServiceResult::ExecCondition, [O, O, O, O, O, O, O]),
             (ServiceResult::StartLimitHit, [O, O, O, O, O, O, O]),
+            (ServiceResult::TriggerLimitHit, [O, O, O, O, O, O, O]), // not of services
+            (ServiceResult::ServiceStartLimitHit, [O, O, O, O, O, O, O]),
+            (ServiceResult::UnitStartLimitHit, [O, O, O, O, O, O, O]),
         ]
     };
 

@@ -31,6 +31,7 @@ impl Supervisor<'_> {
             record.forbid_restart = true;
             let action = self.unit(id).map_or(UnitAction::None, |unit| unit.manners.start_limit_action);
             self.act(id, action, u8::MAX);
+            self.fail_triggers(id);
             return self.enter_down(id, service, ServiceResult::StartLimitHit);
         }
         if record.state != State::RestartDue {
@@ -306,7 +307,11 @@ impl Supervisor<'_> {
             | State::Clean { .. }
             | State::AutoRestart { .. }
             | State::RestartDue
-            | State::Active => {}
+            | State::Active
+            | State::Opening { .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => {}
         }
     }
 

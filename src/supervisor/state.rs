@@ -6,7 +6,8 @@ use crate::{
     wire::{ActiveState, ServiceResult, SubState},
 };
 
-/// The state of a unit. Services use all of it but `Active`; targets are `Dead` or `Active`.
+/// The state of a unit. Targets are `Dead` or `Active`; services use all before that; the last four are for units that
+/// start others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Down, nothing wrong.
@@ -58,6 +59,25 @@ pub(super) enum State {
     RestartDue,
     /// A target that is reached.
     Active,
+    /// A child opens or looks at what a socket or path waits for.
+    Opening {
+        /// Whether the shell has been told.
+        asked: bool,
+        /// Whether the unit is on its way up; if not, it is up and looks again.
+        first: bool,
+    },
+    /// It waits: for a connection, a change below a path, a time.
+    Waiting {
+        /// Whether the shell listens for it.
+        armed: bool,
+        /// When a timer elapses next; when a socket that woke PID 1 too often is listened to again.
+        at: Option<Instant>,
+    },
+    /// What it waited for has come, or its unit runs for another reason.
+    Triggered,
+    /// A timer that will not elapse again.
+    #[allow(dead_code, reason = "timers are about to be started")]
+    Elapsed,
 }
 
 /// How far a reload is that ends with a message.
@@ -182,22 +202,33 @@ impl State {
             Self::Command { deadline, .. }
             | Self::Reloading { deadline, .. }
             | Self::Kill { deadline, .. } => deadline,
-            Self::AutoRestart { at } => at,
+            Self::AutoRestart { at } | Self::Waiting { at, .. } => at,
             Self::Dead
             | Self::Failed
             | Self::Running
             | Self::Exited
             | Self::Clean { .. }
             | Self::RestartDue
-            | Self::Active => None,
+            | Self::Active
+            | Self::Opening { .. }
+            | Self::Triggered
+            | Self::Elapsed => None,
         }
     }
 
     /// Whether the unit stays as it is unless something happens to it.
     pub(super) const fn is_settled(self) -> bool {
         match self {
-            Self::Dead | Self::Failed | Self::Running | Self::Exited | Self::Active => true,
-            Self::Command { .. }
+            Self::Dead
+            | Self::Failed
+            | Self::Running
+            | Self::Exited
+            | Self::Active
+            | Self::Waiting { .. }
+            | Self::Triggered
+            | Self::Elapsed => true,
+            Self::Opening { .. }
+            | Self::Command { .. }
             | Self::Reloading { .. }
             | Self::Kill { .. }
             | Self::Clean { .. }
@@ -238,6 +269,11 @@ impl State {
         matches!(self, Self::Dead | Self::Failed)
     }
 
+    /// Whether the unit is up, reloading or not.
+    pub(super) const fn is_up(self) -> bool {
+        matches!(self.active(), ActiveState::Active | ActiveState::Reloading)
+    }
+
     /// systemd's ActiveState.
     pub(super) const fn active(self) -> ActiveState {
         match self {
@@ -251,15 +287,23 @@ impl State {
                 CommandKind::Reload => ActiveState::Reloading,
                 CommandKind::Stop | CommandKind::StopPost => ActiveState::Deactivating,
             },
-            Self::Running | Self::Exited | Self::Active => ActiveState::Active,
+            Self::Running
+            | Self::Exited
+            | Self::Active
+            | Self::Opening { first: false, .. }
+            | Self::Waiting { .. }
+            | Self::Triggered
+            | Self::Elapsed => ActiveState::Active,
+            Self::Opening { .. } => ActiveState::Activating,
             Self::Reloading { .. } => ActiveState::Reloading,
             Self::Kill { .. } | Self::Clean { .. } => ActiveState::Deactivating,
             Self::AutoRestart { .. } | Self::RestartDue => ActiveState::Activating,
         }
     }
 
-    /// systemd's SubState. Removal of what is left has no word there: it shows as the last stage before rest.
-    pub(super) const fn sub(self) -> SubState {
+    /// systemd's SubState in a unit that is a `socket` or not. Removal of what is left has no word there: it shows as the
+    /// last stage before rest.
+    pub(super) const fn sub(self, socket: bool) -> SubState {
         match self {
             Self::Dead => SubState::Dead,
             Self::Failed => SubState::Failed,
@@ -289,6 +333,11 @@ impl State {
             Self::Clean { .. } => SubState::FinalSigkill,
             Self::AutoRestart { .. } | Self::RestartDue => SubState::AutoRestart,
             Self::Active => SubState::Active,
+            Self::Opening { first: true, .. } => SubState::StartPre,
+            Self::Opening { .. } | Self::Waiting { .. } if socket => SubState::Listening,
+            Self::Opening { .. } | Self::Waiting { .. } => SubState::Waiting,
+            Self::Triggered => SubState::Running,
+            Self::Elapsed => SubState::Elapsed,
         }
     }
 }
@@ -306,7 +355,10 @@ impl Rest {
             | ServiceResult::StartLimitHit
             | ServiceResult::Resources
             | ServiceResult::Protocol
-            | ServiceResult::OomKill => Self::Failed,
+            | ServiceResult::OomKill
+            | ServiceResult::TriggerLimitHit
+            | ServiceResult::ServiceStartLimitHit
+            | ServiceResult::UnitStartLimitHit => Self::Failed,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Supervisor, state::State};
 use crate::{
-    table::{Kind, UnitId},
+    table::UnitId,
     wire::{ManagerStatus, UnitStatus, UnitType},
 };
 
@@ -11,17 +11,15 @@ impl<'t> Supervisor<'t> {
     pub fn status(&self, id: UnitId) -> Option<UnitStatus<'_>> {
         let unit = self.unit(id)?;
         let record = self.units.get(id.index())?;
+        let unit_type = type_of(unit.name.as_str());
         let micros = |at: Option<super::Instant>| at.map_or(0, |at| at.0);
         Some(UnitStatus {
             id: id.0,
             name: unit.name.as_str(),
             description: unit.description,
-            unit_type: match unit.kind {
-                Kind::Target => UnitType::Target,
-                Kind::Service(_) => UnitType::Service,
-            },
+            unit_type,
             active: record.state.active(),
-            sub: record.state.sub(),
+            sub: record.state.sub(unit_type == UnitType::Socket),
             result: record.result,
             main_pid: record.main.pid().map_or(0, |pid| pid.0),
             main_exit: record.main_exit,
@@ -60,4 +58,10 @@ impl<'t> Supervisor<'t> {
             jobs: count(jobs),
         }
     }
+}
+
+/// The type of the unit called `name`: the suffix says it.
+fn type_of(name: &str) -> UnitType {
+    let is = |one: &&UnitType| name.ends_with(one.as_str());
+    UnitType::ALL.iter().find(is).copied().unwrap_or(UnitType::Service)
 }

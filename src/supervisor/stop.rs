@@ -130,7 +130,15 @@ impl Supervisor<'_> {
             }
             State::AutoRestart { .. } | State::RestartDue => self.settle(id, service, Rest::Dead),
             // On its way down already.
-            State::Kill { .. } | State::Clean { .. } | State::Dead | State::Failed | State::Active => {}
+            State::Kill { .. }
+            | State::Clean { .. }
+            | State::Dead
+            | State::Failed
+            | State::Active
+            | State::Opening { .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => {}
         }
     }
 
@@ -248,8 +256,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The janitor is done.
-    pub(super) fn cleaned(&mut self, id: UnitId, service: &Service<'_>, clean: bool) {
+    /// The janitor is done, or what was held is closed.
+    pub(super) fn cleaned(&mut self, id: UnitId, clean: bool) {
         let record = self.at(id);
         let State::Clean { asked: true, then } = record.state else {
             return self.report_impossible("an answer of a janitor that nobody sent", id);
@@ -258,14 +266,15 @@ impl Supervisor<'_> {
         if !clean {
             record.notes.add(Note::NotCleaned);
         }
-        self.return_numbers(id, &service.exec, clean);
-        match then {
-            // Somebody has asked for it to be down in the meantime.
-            Rest::Restart if self.peek(id).forbid_restart || self.run.is_shutting_down() => {
-                self.settle(id, service, Rest::Dead);
+        let unit = self.unit(id);
+        if let Some(service) = unit.as_ref().and_then(Unit::service) {
+            self.return_numbers(id, &service.exec, clean);
+            if then == Rest::Restart && (self.peek(id).forbid_restart || self.run.is_shutting_down()) {
+                // Somebody has asked for it to be down in the meantime.
+                return self.settle(id, service, Rest::Dead);
             }
-            Rest::Restart | Rest::Dead | Rest::Failed => self.came_to_rest(id, then),
         }
+        self.came_to_rest(id, then);
     }
 
     /// One of the times of `id` that do not belong to its state has come.
@@ -337,7 +346,11 @@ impl Supervisor<'_> {
             | State::Exited
             | State::Clean { .. }
             | State::RestartDue
-            | State::Active => {}
+            | State::Active
+            | State::Opening { .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => {}
         }
     }
 

@@ -52,8 +52,19 @@ impl Supervisor<'_> {
 
     fn advance_start(&mut self, id: UnitId, state: State, met: bool) -> bool {
         match state {
-            State::Running | State::Reloading { .. } | State::Exited | State::Active => {
+            State::Running
+            | State::Reloading { .. }
+            | State::Exited
+            | State::Active
+            | State::Opening { first: false, .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => {
                 self.finish_job(id, JobResult::Done);
+                true
+            }
+            State::Opening { .. } => {
+                self.at(id).job = Some(Job::running(JobKind::Start));
                 true
             }
             State::Command { kind, .. } => match kind {
@@ -109,6 +120,7 @@ impl Supervisor<'_> {
                 record.state = State::Active;
                 self.came_up(id);
             }
+            Kind::Socket(_) | Kind::Path(_) => self.begin_trigger(id, &unit),
         }
     }
 
@@ -121,6 +133,7 @@ impl Supervisor<'_> {
                 self.at(id).forbid_restart = true;
                 self.came_to_rest(id, Rest::Dead);
             }
+            Kind::Socket(_) | Kind::Path(_) => self.stop_trigger(id, state),
         }
     }
 
@@ -136,6 +149,7 @@ impl Supervisor<'_> {
         if record.job.is_some_and(|job| job.kind == JobKind::Start) {
             self.finish_job(id, JobResult::Done);
         }
+        self.wake_triggers(id);
     }
 
     /// The unit is down, for good or until its restart: whatever job was under way has its result.
@@ -172,6 +186,7 @@ impl Supervisor<'_> {
             })
             | None => {}
         }
+        self.wake_triggers(id);
         self.consequences(id, rest, service.is_some_and(|service| service.restart_direct));
         let Some(unit) = unit else { return };
         let manners = unit.manners;
@@ -216,6 +231,7 @@ impl Supervisor<'_> {
                 record.blame = Some(id);
             }
         }
+        self.wake_triggers(id);
     }
 
     /// Those whose jobs may have waited for this one are looked at again.
@@ -226,5 +242,6 @@ impl Supervisor<'_> {
                 self.at(other);
             }
         });
+        self.wake_triggers(id);
     }
 }

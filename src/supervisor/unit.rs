@@ -95,6 +95,9 @@ pub(super) struct Record {
     pub(super) ready: Option<Instant>,
     /// The start limit's memory.
     pub(super) window: Window,
+    /// `TriggerLimitIntervalSec=`'s, and `PollLimitIntervalSec=`'s.
+    pub(super) triggers: Window,
+    pub(super) polls: Window,
     /// What is to be told.
     pub(super) notes: Notes,
     /// The unit whose failure is this unit's: the start is off.
@@ -152,6 +155,8 @@ impl Record {
             started: None,
             ready: None,
             window: Window::CLOSED,
+            triggers: Window::CLOSED,
+            polls: Window::CLOSED,
             notes: Notes::NONE,
             blame: None,
             examined: false,
@@ -210,6 +215,8 @@ impl Record {
             Note::Stopped => Log::Stopped(id),
             Note::RestartScheduled => Log::RestartScheduled(id, self.restarts),
             Note::Started => Log::Started(id),
+            Note::TriggerLimitHit => Log::TriggerLimitHit(id),
+            Note::AlreadyActive => Log::AlreadyActive(id, self.blame.unwrap_or(id)),
         })
     }
 }
@@ -245,6 +252,8 @@ pub(super) enum Note {
     MainExited,
     NotCleaned,
     StartLimitHit,
+    TriggerLimitHit,
+    AlreadyActive,
     Failed,
     Stopped,
     RestartScheduled,
@@ -254,7 +263,7 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 24] = [
         Self::DependencyFailed,
         Self::Contradiction,
         Self::NoticeRefused,
@@ -273,6 +282,8 @@ impl Note {
         Self::NotCleaned,
         Self::RestartScheduled,
         Self::StartLimitHit,
+        Self::TriggerLimitHit,
+        Self::AlreadyActive,
         Self::Failed,
         Self::Stopped,
         Self::Started,
@@ -301,6 +312,6 @@ impl Notes {
 }
 
 /// Bytes of one record: 256 of them are in PID 1's memory when an image has that many units.
-const RECORD_BYTES_MAX: usize = 320;
+const RECORD_BYTES_MAX: usize = 336;
 
 const _: () = assert!(size_of::<Record>() <= RECORD_BYTES_MAX, "PID 1 has 256 KiB for everything");

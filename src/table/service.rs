@@ -243,7 +243,9 @@ impl CommandKind {
 record! {
     /// One command line. Words are unquoted and unescaped, specifiers resolved; `$` is left to the child.
     pub struct Command<'t> {
-        /// The program: an absolute path, or a name to look up in the search path.
+        /// What carries it out.
+        pub call: Call,
+        /// The program: an absolute path, or a name to look up in the search path. Of another call: where it is made.
         pub path: &'t str,
         /// argv, argv\[0\] included (it differs from `path` after the `@` prefix).
         pub argv: StrList<'t>,
@@ -266,5 +268,24 @@ choice! {
         KeepIds,
         /// `+`: no sandbox and no change of user.
         Full,
+    }
+}
+
+choice! {
+    /// What carries a command line out: a program, or the child itself in the place of one. The words are those of
+    /// `linux::plan::Call`.
+    pub enum Call {
+        /// execve(2).
+        Execute,
+        /// The same for a program that mounts: there is a mount point first.
+        Helper,
+        /// mount(2), of mount units.
+        Mount,
+        /// umount(2).
+        Unmount,
+        /// swapon(2), of swap units.
+        SwapOn,
+        /// swapoff(2).
+        SwapOff,
     }
 }

@@ -56,7 +56,8 @@ impl Unit<'_> {
             && conditions.count().is_some_and(|count| count <= CONDITIONS_MAX)
             && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
-                Kind::Target => true,
+                Kind::Target | Kind::Path(_) => true,
+                Kind::Socket(socket) => is_path(socket.name),
                 Kind::Service(service) => service.is_sound(identities, filters),
             }
     }

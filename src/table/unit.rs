@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{Condition, IdList, List, Micros, Name, Service, UnitId};
+use super::{Condition, IdList, List, Micros, Name, Path, Service, Socket, UnitId};
 use crate::record::{Read, Reader};
 
 record! {
@@ -43,7 +43,7 @@ impl<'t> Unit<'t> {
     pub const fn service(&self) -> Option<&Service<'t>> {
         match &self.kind {
             Kind::Service(service) => Some(service),
-            Kind::Target => None,
+            Kind::Target | Kind::Socket(_) | Kind::Path(_) => None,
         }
     }
 }
@@ -138,6 +138,11 @@ choice! {
         OnFailure,
         /// `OnSuccess=`: started when this unit has gone down well.
         OnSuccess,
+        /// What a socket, timer or path starts. Several: with `Accept=yes` one for each connection, else the one that it
+        /// starts and those that name it in `Sockets=`.
+        Triggers,
+        /// The sockets, timers and paths that start this unit.
+        TriggeredBy,
     }
 }
 
@@ -211,6 +216,10 @@ pub enum Kind<'t> {
     Target,
     /// Processes.
     Service(Service<'t>),
+    /// Descriptors that a service is given, and that it is started for.
+    Socket(Socket<'t>),
+    /// Places in the file system that a unit is started for.
+    Path(Path),
 }
 
 impl<'t> Read<'t> for Kind<'t> {
@@ -220,7 +229,12 @@ impl<'t> Read<'t> for Kind<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        if bool::read(from) { Self::Service(Service::read(from)) } else { Self::Target }
+        match from.place(4) {
+            1 => Self::Service(Service::read(from)),
+            2 => Self::Socket(Socket::read(from)),
+            3 => Self::Path(Path::read(from)),
+            _ => Self::Target,
+        }
     }
 }
 

@@ -52,7 +52,15 @@ fn empty() -> Self {
 
 words! {
     /// The unit types tomte has (the suffix of the name).
-    UnitType { Service = "service", Target = "target", }
+    UnitType {
+        Service = "service",
+        Target = "target",
+        Socket = "socket",
+        Timer = "timer",
+        Path = "path",
+        Mount = "mount",
+        Swap = "swap",
+    }
 }
 
 words! {
@@ -68,7 +76,7 @@ words! {
 }
 
 words! {
-    /// SubState of services and targets (systemd's service.c and target.c).
+    /// SubState of all units (the tables in systemd's unit-def.c).
     SubState {
         Dead = "dead",
         Condition = "condition",
@@ -92,11 +100,23 @@ words! {
         AutoRestart = "auto-restart",
         /// Targets only.
         Active = "active",
+        /// Sockets.
+        Listening = "listening",
+        /// Timers and paths.
+        Waiting = "waiting",
+        /// Timers that will not elapse again.
+        Elapsed = "elapsed",
+        /// Mounts, and swaps with other words.
+        Mounting = "mounting",
+        Mounted = "mounted",
+        Unmounting = "unmounting",
+        Activating = "activating",
+        Deactivating = "deactivating",
     }
 }
 
 words! {
-    /// Result of a service (systemd-semantics.md §5).
+    /// Result of a unit: of a service (systemd-semantics.md §5), then of those that start others (socket.c, path.c).
     ServiceResult {
         Success = "success",
         ExitCode = "exit-code",
@@ -109,6 +129,9 @@ words! {
         Protocol = "protocol",
         ExecCondition = "exec-condition",
         OomKill = "oom-kill",
+        TriggerLimitHit = "trigger-limit-hit",
+        ServiceStartLimitHit = "service-start-limit-hit",
+        UnitStartLimitHit = "unit-start-limit-hit",
     }
 }
 

@@ -20,8 +20,8 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{
-        Command, Environment, Identity, Landlock, Limits, Namespaces, Output, Plan, Privilege, Scheduling,
-        Stdio, View, Words,
+        Call, Command, Environment, Identity, Landlock, Limits, Namespaces, Output, Plan, Privilege,
+        Scheduling, Stdio, View, Words,
     },
     raw::seccomp,
     report::{self, Reading, Report},
@@ -130,7 +130,12 @@ pub(super) fn filter_without(number: u32) -> Vec<u8> {
 pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
     Plan {
         unit: "test.service",
-        command: Command { path: "sh", argv: Words::new(argv).expect("ends in NUL"), expand: false },
+        command: Command {
+            call: Call::Execute,
+            path: "sh",
+            argv: Words::new(argv).expect("ends in NUL"),
+            expand: false,
+        },
         environment: Environment::default(),
         identity: Identity::default(),
         privilege: Privilege::Restricted,

@@ -5,11 +5,11 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
+    Arch, Board, Call, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
     FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock, List, LogTarget,
-    LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Preserve, PrivateTmp,
-    Privilege, Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, StartLimit, Stdin,
-    Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Path, Preserve,
+    PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, Socket,
+    StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
 
 /// PID 1's own.
@@ -28,8 +28,10 @@ pub(crate) struct UnitPlan {
     pub(crate) related: Vec<(Relation, u16)>,
     pub(crate) manners: Manners,
     pub(crate) start_limit: StartLimit,
-    /// `None` is a target.
+    /// `None` is a target, or what `trigger` says.
     pub(crate) service: Option<ServicePlan>,
+    /// A unit that starts others: those that it has [`Relation::Triggers`] for.
+    pub(crate) trigger: Option<Kind<'static>>,
 }
 
 /// A service to be.
@@ -80,12 +82,28 @@ pub(crate) fn target(name: &str) -> UnitPlan {
         manners: Manners::DEFAULT,
         start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
         service: None,
+        trigger: None,
     }
 }
 
 /// A simple service called `name` with systemd's defaults.
 pub(crate) fn service(name: &str) -> UnitPlan {
     UnitPlan { service: Some(ServicePlan::default()), ..target(name) }
+}
+
+/// A socket called `name` that starts unit `starts`, with systemd's limits.
+pub(crate) fn socket(name: &str, starts: u16) -> UnitPlan {
+    let limit = |burst| StartLimit { interval: Micros::from_secs(2), burst };
+    let socket = Socket { name: "", accept: false, trigger_limit: limit(20), poll_limit: limit(15) };
+    let related = vec![(Relation::Triggers, starts)];
+    UnitPlan { related, trigger: Some(Kind::Socket(socket)), ..target(name) }
+}
+
+/// A path unit called `name` that starts unit `starts`, with systemd's limit.
+pub(crate) fn path(name: &str, starts: u16) -> UnitPlan {
+    let path = Path { trigger_limit: StartLimit { interval: Micros::from_secs(2), burst: 200 } };
+    let related = vec![(Relation::Triggers, starts)];
+    UnitPlan { related, trigger: Some(Kind::Path(path)), ..target(name) }
 }
 
 impl UnitPlan {
@@ -178,12 +196,14 @@ fn related(plans: &[UnitPlan], id: u16) -> Vec<u8> {
     let inverse = others.filter(|(_, (_, to))| *to == id).filter_map(|(n, (relation, _))| match relation {
         Relation::Conflicts => Some((Relation::Conflicts, n)),
         Relation::Upholds => Some((Relation::UpheldBy, n)),
+        Relation::Triggers => Some((Relation::TriggeredBy, n)),
         Relation::Requisite
         | Relation::BoundBy
         | Relation::Parts
         | Relation::StoppedAlong
         | Relation::ReloadedAlong
         | Relation::UpheldBy
+        | Relation::TriggeredBy
         | Relation::OnFailure
         | Relation::OnSuccess => None,
     });
@@ -228,6 +248,7 @@ impl Lists {
                 let of = |kind| {
                     let lines = service.commands.iter().filter(|(its, _)| *its == kind);
                     let lines = lines.map(|(_, ignore_failure)| Command {
+                        call: Call::Execute,
                         path: "/bin/true",
                         argv,
                         ignore_failure: *ignore_failure,
@@ -269,7 +290,10 @@ impl Lists {
             manners: plan.manners,
             conditions: List::new(&self.conditions),
             start_limit: plan.start_limit,
-            kind: plan.service.as_ref().map_or(Kind::Target, |service| Kind::Service(self.service(service))),
+            kind: match &plan.service {
+                Some(service) => Kind::Service(self.service(service)),
+                None => plan.trigger.unwrap_or(Kind::Target),
+            },
         }
     }
 

@@ -68,6 +68,12 @@ pub(crate) enum Later {
     Cleaned { unit: u16, clean: bool },
     /// The examiner has ended: met, unmet, or killed.
     Examined { unit: u16, met: Option<bool> },
+    /// The child that opens or looks is done: with what, if anything.
+    Watched { unit: u16, there: Option<bool> },
+    /// Something has come.
+    Readable { unit: u16, turn: u32, there: bool },
+    /// What was held is closed.
+    Unwatched { unit: u16 },
     /// A client asks.
     Request,
 }

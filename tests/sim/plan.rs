@@ -8,7 +8,7 @@ use tomte::table::{
     Relation, Restart, ServiceType, StartLimit, Subject, UidRange,
 };
 
-use super::fixture::{ServicePlan, UnitPlan, service, target};
+use super::fixture::{ServicePlan, UnitPlan, path, service, socket, target};
 
 /// Most units of a world.
 const UNITS_MAX: u16 = 14;
@@ -53,6 +53,8 @@ pub(crate) struct Faults {
     pub(crate) requests: u8,
     pub(crate) strangers: u8,
     pub(crate) clients_leave: u8,
+    /// What sockets and paths wait for comes.
+    pub(crate) arrivals: u8,
 }
 
 impl Faults {
@@ -80,6 +82,7 @@ impl Faults {
             requests: some(90),
             strangers: some(20),
             clients_leave: some(30),
+            arrivals: some(95),
         }
     }
 }
@@ -100,12 +103,13 @@ impl Plan {
         for plan in &mut units {
             plan.related.retain(|(kind, id)| *kind != Relation::Upholds || !ends[usize::from(*id)]);
         }
+        let triggered = rng.u8(..3) == 0 && add_triggers(rng, &mut units);
         Self {
             units,
             identities,
             range: UidRange { first: 1000, last: 1000 + size },
             faults: Faults::of(rng),
-            related: !kinds.is_empty(),
+            related: !kinds.is_empty() || triggered,
             until_idle: rng.u8(..8) == 0,
             trouble: rng.u64(1..=600) * 1_000_000,
         }
@@ -146,6 +150,26 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation])
     let name = format!("u{id}.service");
     let service = service(&name).with(|plan| change(rng, plan, identities)).service;
     UnitPlan { name, start_limit, service, ..plan }
+}
+
+/// Some services get a socket or path that starts them, before which they do not start; whether there is any.
+fn add_triggers(rng: &mut Rng, units: &mut Vec<UnitPlan>) -> bool {
+    let before = units.len();
+    for id in 1..before {
+        if units[id].service.is_none() || rng.bool() {
+            continue;
+        }
+        let trigger = u16::try_from(units.len()).expect("few units");
+        let starts = u16::try_from(id).expect("few units");
+        let plan = match rng.bool() {
+            true => socket(&format!("u{trigger}.socket"), starts),
+            false => path(&format!("u{trigger}.path"), starts),
+        };
+        units.push(plan);
+        units[0].wants.push(trigger);
+        units[id].after.push(trigger);
+    }
+    units.len() > before
 }
 
 /// What units of one world have to do with each other. What is upheld comes back, so what conflicts with it would, too:

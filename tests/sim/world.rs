@@ -3,6 +3,7 @@
 mod clients;
 mod notices;
 mod rest;
+mod triggers;
 
 use tomte::{
     supervisor::{Action, Answer, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until, Which},
@@ -39,6 +40,8 @@ pub(super) struct World<'w> {
     heard: Vec<u64>,
     /// Units that found no number although nothing goes wrong any more.
     numberless: Vec<bool>,
+    /// What is held for each unit that starts others.
+    held: Vec<triggers::Held>,
 }
 
 impl<'w> World<'w> {
@@ -62,6 +65,7 @@ impl<'w> World<'w> {
             calm: false,
             heard: vec![0; plan.units.len()],
             numberless: vec![false; plan.units.len()],
+            held: vec![triggers::Held::default(); plan.units.len()],
         }
     }
 
@@ -229,6 +233,9 @@ impl<'w> World<'w> {
                 self.judge.examined(unit, met == Some(true));
                 self.handle(Event::Examined { unit, verdict })
             }
+            Later::Watched { unit, there } => self.watched(unit, there),
+            Later::Readable { unit, turn, there } => self.readable(unit, turn, there),
+            Later::Unwatched { unit } => self.handle(Event::Cleaned { unit: UnitId(unit), clean: true }),
             Later::Request => self.request(),
         }
     }
@@ -335,6 +342,9 @@ impl<'w> World<'w> {
                 let span = self.kernel.rng.u64(1..2_000_000);
                 self.kernel.schedule(span, Later::Examined { unit: unit.0, met: (!dies).then_some(met) });
             }
+            Action::Watch { unit } => self.watch(unit)?,
+            Action::Arm { unit } => self.arm(unit)?,
+            Action::Unwatch { unit } => self.unwatch(unit),
             Action::Reply { client, answer } => {
                 if let Answer::Denied = answer {
                     self.tell(|| "a stranger".into());
@@ -380,6 +390,8 @@ impl<'w> World<'w> {
             | Log::MainExited(..)
             | Log::RestartScheduled(..)
             | Log::StartLimitHit(_)
+            | Log::TriggerLimitHit(_)
+            | Log::AlreadyActive(..)
             | Log::TimedOut(..)
             | Log::NotCleaned(_)
             | Log::WatchdogExpired(..)

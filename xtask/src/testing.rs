@@ -1,6 +1,6 @@
 //! Units for tests, made by hand.
 
-use tomte::table::{CommandKind, Privilege};
+use tomte::table::{Call, CommandKind, Privilege};
 
 use crate::{
     check,
@@ -11,6 +11,7 @@ use crate::{
 pub fn service(name: &str, change: impl FnOnce(&mut Service)) -> Unit {
     let start = Command {
         place: None,
+        call: Call::Execute,
         path: format!("/bin/{name}"),
         argv: vec![format!("/bin/{name}"), "--word with blank".into()],
         ignore_failure: false,

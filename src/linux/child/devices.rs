@@ -9,7 +9,7 @@ use rustix::{
 use core::ffi::CStr;
 
 use super::trees::Trees;
-use crate::linux::path::PATH_BYTES_MAX;
+use crate::linux::{AsFd, path::PATH_BYTES_MAX};
 
 /// Nodes and links that are as in the host's /dev.
 const NAMES: [&CStr; 13] = [
@@ -21,7 +21,7 @@ const NAMES: [&CStr; 13] = [
 /// is an empty file for [`bind`].
 pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
     for name in NAMES {
-        let found = match statat(host, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let found = match statat(host.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
             answer => answer?,
         };
@@ -44,12 +44,14 @@ pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
 /// Puts the host's nodes where none could be made. `tree` is mounted now.
 pub(super) fn bind(trees: &mut Trees, host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
     for name in NAMES {
-        let made = match statat(tree, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let made = match statat(tree.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
             answer => answer?,
         };
         if FileType::from_raw_mode(made.st_mode).is_file() {
-            let hold = |directory| openat(directory, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+            let hold = |directory: &OwnedFd| {
+                openat(directory.as_fd(), name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            };
             let node = trees.copy(&hold(host)?, false)?;
             trees.attach(&node, &hold(tree)?)?;
         }

@@ -7,7 +7,7 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::OwnedFd,
     fs::{CWD, Mode, OFlags, openat},
     io::Errno,
     thread::set_no_new_privs,
@@ -15,6 +15,7 @@ use rustix::{
 
 use super::Work;
 use crate::linux::{
+    AsFd,
     feature::Feature,
     plan::Privilege,
     raw::landlock::{

@@ -5,6 +5,7 @@
 //! ends the child with systemd's exit code for it: what narrows privilege is done, or the program does not run.
 
 mod arena;
+mod calls;
 mod devices;
 mod directories;
 mod environment;
@@ -62,7 +63,7 @@ impl Work<'_> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 40] = [
+pub const STEPS: [(Step, Act); 41] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -101,6 +102,7 @@ pub const STEPS: [(Step, Act); 40] = [
     (Step::NoNewPrivileges, privileges::forbid_new_privileges),
     (Step::CloseDescriptors, session::close_descriptors),
     (Step::SignalMask, session::unblock_signals),
+    (Step::Mount, calls::carry_out),
     (Step::Seccomp, privileges::load_filter),
     (Step::Exec, exec::execute),
 ];

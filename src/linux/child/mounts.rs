@@ -9,7 +9,7 @@ use core::ffi::CStr;
 
 use heapless::Vec;
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, mknodat, openat},
     io::Errno,
     mount::{MountPropagationFlags, UnmountFlags, mount_change, mount_move, unmount},
@@ -22,7 +22,9 @@ use super::{
     remount::{self, is_at_or_below},
     trees::Trees,
 };
+
 use crate::linux::{
+    AsFd,
     path::PathBuffer,
     plan::{Content, Mount, Plan, Propagation},
     private_tmp::PrivateTmpName,
@@ -186,7 +188,7 @@ fn what_it_takes(tree: Option<&OwnedFd>) -> Result<Missing, Errno> {
 }
 
 fn is_directory(held: &OwnedFd) -> Result<bool, Errno> {
-    Ok(FileType::from_raw_mode(fstat(held)?.st_mode).is_dir())
+    Ok(FileType::from_raw_mode(fstat(held.as_fd())?.st_mode).is_dir())
 }
 
 /// By path. They come sorted: only what links have led elsewhere has to move.
@@ -308,10 +310,10 @@ fn open_nothing() -> Result<[OwnedFd; 2], Errno> {
     let _there = mkdirat(CWD, c"/run/tomte", Mode::from_raw_mode(0o755));
     let _there = mkdirat(CWD, NOWHERE, Mode::from_raw_mode(0o755));
     let nowhere = tree::open_if_there(NOWHERE)?.ok_or(Errno::NOENT)?;
-    let _there = mkdirat(&nowhere, c"directory", Mode::empty());
-    let _there = mknodat(&nowhere, c"file", FileType::RegularFile, Mode::empty(), 0);
+    let _there = mkdirat(nowhere.as_fd(), c"directory", Mode::empty());
+    let _there = mknodat(nowhere.as_fd(), c"file", FileType::RegularFile, Mode::empty(), 0);
     let open = |name: &CStr| {
-        openat(&nowhere, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        openat(nowhere.as_fd(), name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
     };
     Ok([open(c"directory")?, open(c"file")?])
 }
@@ -330,7 +332,7 @@ fn make_private_tmp(plan: &Plan<'_>, trees: &mut Trees, path: &str) -> Result<Op
 /// Makes the view's root `/` and lets go of the host's.
 fn change_root(root: &Root<'_>) -> Result<(), Errno> {
     if let Some(own) = &root.own {
-        fchdir(own)?;
+        fchdir(own.as_fd())?;
         match pivot_root(c".", c".") {
             // The old root is on top of the new one now.
             Ok(()) => unmount(c".", UnmountFlags::DETACH)?,

@@ -7,7 +7,7 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsRawFd, BorrowedFd, OwnedFd},
     fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, mknodat, openat},
     io::Errno,
     mount::{
@@ -20,7 +20,7 @@ use rustix::{
     process::fchdir,
 };
 
-use crate::linux::path::PathBuffer;
+use crate::linux::{AsFd, path::PathBuffer};
 
 /// Where the stage is.
 pub(super) const STAGE: &CStr = c"/run/tomte/stage";
@@ -51,9 +51,9 @@ impl Trees {
         let mut flags =
             OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
         flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
-        match open_tree(held, c"", flags) {
+        match open_tree(held.as_fd(), c"", flags) {
             Err(Errno::NOSYS) => {
-                let directory = FileType::from_raw_mode(fstat(held)?.st_mode).is_dir();
+                let directory = FileType::from_raw_mode(fstat(held.as_fd())?.st_mode).is_dir();
                 let source = number(held);
                 self.stage(directory, &mut |place| match recursive {
                     true => mount_bind_recursive(source.as_c_str(), place),
@@ -88,9 +88,9 @@ impl Trees {
     /// Mounts a tree on what is held.
     pub(super) fn attach(&self, tree: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        match move_mount(tree, c"", target, c"", flags) {
+        match move_mount(tree.as_fd(), c"", target.as_fd(), c"", flags) {
             Err(Errno::NOSYS) => {
-                fchdir(&self.links)?;
+                fchdir(self.links.as_fd())?;
                 mount_move(number(tree).as_c_str(), number(target).as_c_str())
             }
             answer => answer,
@@ -99,7 +99,7 @@ impl Trees {
 
     /// Sets flags of mount(2) on a new file system, which has none yet, where the kernel has no mount_setattr.
     pub(super) fn set_flags(&self, tree: &OwnedFd, flags: u32) -> Result<(), Errno> {
-        fchdir(&self.links)?;
+        fchdir(self.links.as_fd())?;
         let flags = MountFlags::BIND | MountFlags::from_bits_retain(flags);
         mount_remount(number(tree).as_c_str(), flags, c"")
     }
@@ -117,12 +117,12 @@ impl Trees {
         let name = DecInt::new(self.staged);
         self.staged = self.staged.saturating_add(1);
         match directory {
-            true => mkdirat(stage, name.as_c_str(), Mode::empty())?,
-            false => mknodat(stage, name.as_c_str(), FileType::RegularFile, Mode::empty(), 0)?,
+            true => mkdirat(stage.as_fd(), name.as_c_str(), Mode::empty())?,
+            false => mknodat(stage.as_fd(), name.as_c_str(), FileType::RegularFile, Mode::empty(), 0)?,
         }
-        let open = || openat(stage, name.as_c_str(), HOLD, Mode::empty());
+        let open = || openat(stage.as_fd(), name.as_c_str(), HOLD, Mode::empty());
         let place = open()?;
-        fchdir(&self.links)?;
+        fchdir(self.links.as_fd())?;
         act(number(&place).as_c_str())?;
         open()
     }
@@ -131,7 +131,7 @@ impl Trees {
     pub(super) fn finish(&mut self) -> Result<(), Errno> {
         match self.stage.take() {
             Some(stage) => {
-                fchdir(&stage)?;
+                fchdir(stage.as_fd())?;
                 unmount(c".", UnmountFlags::DETACH)
             }
             None => Ok(()),

@@ -173,12 +173,12 @@ mod tests {
     #[test]
     fn a_message_says_who_sent_it_and_whether_it_was_cut() {
         let (here, there) = datagrams();
-        rustix::io::write(&there, b"READY=1").expect("room for a message");
+        rustix::io::write(there.as_fd(), b"READY=1").expect("room for a message");
         let mut buffer = [0; 7];
         let received = receive(here.as_fd(), &mut buffer).expect("a message");
         assert_eq!((received.bytes, received.cut, &buffer), (7, false, b"READY=1"));
         assert_eq!(received.peer.map(|peer| peer.pid), Some(std::process::id()));
-        rustix::io::write(&there, b"READY=1\n").expect("room for a message");
+        rustix::io::write(there.as_fd(), b"READY=1\n").expect("room for a message");
         assert!(receive(here.as_fd(), &mut buffer).expect("a message").cut);
     }
 
@@ -203,6 +203,6 @@ mod tests {
         assert_eq!(received.fds.len(), FDS_MAX);
         drop(received);
         let mut byte = [0];
-        assert_eq!(rustix::io::read(&reader, &mut byte), Ok(0), "nobody holds the pipe's other end");
+        assert_eq!(rustix::io::read(reader.as_fd(), &mut byte), Ok(0), "nobody holds the pipe's other end");
     }
 }

@@ -5,7 +5,8 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 use super::fixture::{UnitPlan, bake};
 use crate::{
     supervisor::{
-        Action, Answer, ClientId, Event, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Which, Whom,
+        Action, Answer, ClientId, Event, Found, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Which,
+        Whom,
     },
     table::{Arch, Table, UidRange, UnitId, Verdict},
     wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus},
@@ -35,6 +36,8 @@ pub(super) struct Play {
     pub(super) cleans: bool,
     /// What examiners answer at once, if they do.
     pub(super) examines: Option<Option<Verdict>>,
+    /// What those who open or look answer at once, if they do.
+    pub(super) opens: Option<Option<Found>>,
     /// The next spawns fail.
     pub(super) spawn_fails: bool,
 }
@@ -56,6 +59,7 @@ impl Play {
             adopts: true,
             cleans: true,
             examines: None,
+            opens: Some(Some(Found { there: false })),
             spawn_fails: false,
         }
     }
@@ -112,11 +116,17 @@ impl Play {
                 Event::Adopted { unit, pid: self.daemon.take().map(Pid) }
             }
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
+            Action::Watch { unit } if self.opens.is_some() => {
+                Event::Watched { unit, found: self.opens.flatten() }
+            }
+            Action::Unwatch { unit } => Event::Cleaned { unit, clean: true },
             Action::Examine { unit } if self.examines.is_some() => {
                 Event::Examined { unit, verdict: self.examines.flatten() }
             }
             Action::Clean { .. }
             | Action::Examine { .. }
+            | Action::Watch { .. }
+            | Action::Arm { .. }
             | Action::Kill { .. }
             | Action::Reply { .. }
             | Action::Log(_)
@@ -183,6 +193,12 @@ impl Play {
     pub(super) fn verdict(&mut self, name: &str, verdict: Option<Verdict>) -> &mut Self {
         let unit = self.id(name);
         self.event(Event::Examined { unit, verdict })
+    }
+
+    /// Something has come for a unit that starts others.
+    pub(super) fn readable(&mut self, name: &str, there: bool) -> &mut Self {
+        let unit = self.id(name);
+        self.event(Event::Readable { unit, there })
     }
 
     pub(super) fn executed(&mut self, name: &str) -> &mut Self {
@@ -263,6 +279,9 @@ impl Play {
                 format!("clean {}{dirs}{}{}", self.name(unit), number("u", uid), number("g", gid))
             }
             Action::Examine { unit } => format!("examine {}", self.name(unit)),
+            Action::Watch { unit } => format!("watch {}", self.name(unit)),
+            Action::Arm { unit } => format!("arm {}", self.name(unit)),
+            Action::Unwatch { unit } => format!("unwatch {}", self.name(unit)),
             Action::Reply { client, answer } => {
                 let answer = match answer {
                     Answer::Job(result) => format!("{result}"),
@@ -301,6 +320,8 @@ impl Play {
             }
             Log::RestartScheduled(id, n) => format!("restart {} {n}", self.name(id)),
             Log::StartLimitHit(id) => format!("limit {}", self.name(id)),
+            Log::TriggerLimitHit(id) => format!("trigger limit {}", self.name(id)),
+            Log::AlreadyActive(id, other) => format!("already active {} {}", self.name(id), self.name(other)),
             Log::TimedOut(id, signal) => format!("timeout {} {signal}", self.name(id)),
             Log::NoUidLeft(id) => format!("no uid {}", self.name(id)),
             Log::WatchdogExpired(id, signal) => format!("watchdog {} {signal}", self.name(id)),

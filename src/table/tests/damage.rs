@@ -100,7 +100,7 @@ fn walk(bytes: &[u8]) -> bool {
             assert!(list.iter().all(|other| table.unit(other).is_some()));
         }
         match unit.kind {
-            Kind::Target => {}
+            Kind::Target | Kind::Socket(_) | Kind::Path(_) => {}
             Kind::Service(service) => walk_service(&board, &service),
         }
     }

@@ -102,6 +102,7 @@ impl Parts {
 
     pub(super) fn command(&self) -> Command<'_> {
         Command {
+            call: Call::Execute,
             path: "/bin/app",
             argv: StrList::new(&self.words).unwrap(),
             ignore_failure: false,
@@ -112,7 +113,7 @@ impl Parts {
 
     fn service(&self) -> Service<'_> {
         let second = Command { path: "/bin/two", ignore_failure: true, expand: false, ..self.command() };
-        let full = Command { privilege: Privilege::Full, ..self.command() };
+        let full = Command { privilege: Privilege::Full, call: Call::Unmount, ..self.command() };
         let mut clean = ExitSet::default();
         clean.add_code(3);
         clean.add_signal(10);
@@ -253,7 +254,7 @@ pub(super) fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
 pub(super) fn service<'u, 't>(unit: &'u mut Unit<'t>) -> &'u mut Service<'t> {
     match &mut unit.kind {
         Kind::Service(service) => service,
-        Kind::Target => panic!("a target"),
+        Kind::Target | Kind::Socket(_) | Kind::Path(_) => panic!("no service"),
     }
 }
 

@@ -27,7 +27,9 @@ impl World<'_> {
         // Somebody who is upheld may be about to start.
         let upheld = self.plan.related
             && self.supervisor.next_deadline().is_some_and(|at| at.0 <= self.kernel.now + 100_000);
+        let looks = self.held.iter().any(|held| held.watcher);
         !on_the_way
+            && !looks
             && !upheld
             && (numberless || self.supervisor.manager().jobs == 0)
             && self.statuses().all(|status| settled(&status))
@@ -52,15 +54,35 @@ impl World<'_> {
     /// Whether a unit may be up although nobody knows its main process: as long as any of its processes lives, or nobody
     /// has told that none does.
     fn needs_no_main(&self, status: &UnitStatus<'_>) -> bool {
-        let service = self.plan.units[usize::from(status.id)].service.as_ref();
+        let plan = &self.plan.units[usize::from(status.id)];
+        let service = plan.service.as_ref();
         let any = service.is_some_and(|s| s.exit_with_last || s.service_type == ServiceType::Forking);
-        any && (self.plan.faults.lost_empty > 0 || self.kernel.of(UnitId(status.id)).next().is_some())
+        plan.trigger.is_some()
+            || any && (self.plan.faults.lost_empty > 0 || self.kernel.of(UnitId(status.id)).next().is_some())
+    }
+
+    /// A unit that starts others and has done so waits again when they are down.
+    fn judge_triggers(&self) -> Verdict {
+        for status in self.statuses().filter(|status| status.sub == SubState::Running) {
+            let plan = &self.plan.units[usize::from(status.id)];
+            let starts = |(relation, id): &(Relation, u16)| (*relation == Relation::Triggers).then_some(*id);
+            let down = |id: u16| {
+                let active = self.supervisor.status(UnitId(id)).map(|status| status.active);
+                matches!(active, Some(ActiveState::Inactive | ActiveState::Failed))
+            };
+            let mut started = plan.related.iter().filter_map(starts).peekable();
+            if started.peek().is_some() && started.all(down) {
+                return Err(format!("{} has forgotten that its unit is down", status.name));
+            }
+        }
+        Ok(())
     }
 
     /// Everything is up, or there is a reason why it is not.
     pub(super) fn judge_rest(&self) -> Verdict {
         self.judge.rest(&self.plan.units, &self.kernel, &self.supervisor)?;
         self.judge_peace()?;
+        self.judge_triggers()?;
         for status in self.statuses() {
             let plan = &self.plan.units[usize::from(status.id)];
             let id = UnitId(status.id);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::{
     board::Board,
     diag::{Code, Diagnostic, Diagnostics},
-    model::{Kind, Located, Service},
+    model::{Located, Service},
     order::Graph,
     uids::{self, Lock},
     users,
@@ -48,7 +48,7 @@ pub(super) fn dynamic_name(value: &str) -> Option<&str> {
 pub(super) fn names(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for node in &graph.nodes {
-        let Kind::Service(service) = &node.unit.kind else { continue };
+        let Some(service) = node.unit.kind.service() else { continue };
         if !service.exec.dynamic_user {
             continue;
         }

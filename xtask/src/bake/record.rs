@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
-    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, Held,
-    IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Mount, Name, Namespaces, Related,
-    Scheduling, Service, StrList, Unit, UnitId, View,
+    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
+    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Path, Related, Scheduling,
+    Service, Socket, StrList, Unit, UnitId, View, Held, Landlock,
 };
 
 use super::{
@@ -82,17 +82,17 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         related: related(arena, node)?,
         manners: unit.manners,
         start_limit: unit.start_limit,
-        kind: match &unit.kind {
-            model::Kind::Target => Kind::Target,
-            model::Kind::Socket(_)
-            | model::Kind::Timer(_)
-            | model::Kind::Path(_)
-            | model::Kind::Mount(_)
-            | model::Kind::Swap(_)
-            | model::Kind::Slice(_) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
-            model::Kind::Service(one) => {
-                Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?)
-            }
+        kind: match (&unit.kind, unit.kind.service()) {
+            (_, Some(one)) => Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?),
+            (model::Kind::Target, None) => Kind::Target,
+            (model::Kind::Socket(one), None) => Kind::Socket(Socket {
+                name: &one.file_descriptor_name,
+                accept: one.accept,
+                trigger_limit: one.trigger_limit,
+                poll_limit: one.poll_limit,
+            }),
+            (model::Kind::Path(one), None) => Kind::Path(Path { trigger_limit: one.trigger_limit }),
+            (_, None) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
         },
     })
 }
@@ -169,6 +169,7 @@ fn commands<'a>(
 /// A command line's record.
 pub(super) fn command<'a>(arena: &'a Bump, command: &'a model::Command) -> Result<Command<'a>> {
     Ok(Command {
+        call: command.call,
         path: &command.path,
         argv: strings(arena, &command.argv)?,
         ignore_failure: command.ignore_failure,

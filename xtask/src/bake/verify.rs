@@ -5,10 +5,7 @@ use bumpalo::Bump;
 use tomte::table::{Arch, Board, CommandKind, Kind, Table, Unit};
 
 use super::record;
-use crate::{
-    model,
-    order::{Graph, Node},
-};
+use crate::order::{Graph, Node};
 
 /// Compares the blob with the records it was made of, and the lists in them with the model.
 pub(super) fn verify(
@@ -32,7 +29,7 @@ pub(super) fn verify(
 
 /// Records are equal when their bytes are; this is about what the bytes say.
 fn lists(found: &Unit<'_>, node: &Node) -> Result<()> {
-    let (Kind::Service(found), model::Kind::Service(meant)) = (&found.kind, &node.unit.kind) else {
+    let (Kind::Service(found), Some(meant)) = (&found.kind, node.unit.kind.service()) else {
         return Ok(());
     };
     let arena = Bump::new();

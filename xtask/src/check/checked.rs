@@ -4,6 +4,7 @@
 use super::draft::{Cx, Draft};
 use crate::{
     diag::{Code, Diagnostic},
+    model::{Located, Relation},
     read::Assignment,
     values::{credential, log, path, scalar, unit_name, word, wrong},
 };
@@ -78,12 +79,17 @@ pub fn open_file(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
-/// `Sockets=`: names of socket units.
-pub fn sockets(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+/// `Sockets=`: the sockets whose descriptors the service is given. They are started along, and first.
+pub fn sockets(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     for word in word::list(&a.value)? {
-        let name = unit_name::parse(&cx.specifiers.expand(&word)?)?;
+        let text = cx.specifiers.expand(&word)?;
+        let name = unit_name::parse(&text)?;
         if name.suffix != "socket" {
             return Err(wrong(&word, Code::UnitName, format!("{:?} is no socket", name.full)));
+        }
+        for relation in [Relation::TriggeredBy, Relation::Wants, Relation::After] {
+            let place = Some(text.place(0));
+            d.unit.relations.push(relation, Located { value: name.full.clone(), place });
         }
     }
     Ok(())

@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tomte::table::{Arch, UidRange};
+use tomte::table::{Arch, Call, UidRange};
 
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
-    model::{Command, Exec, Kind, Located, Place, Unit},
+    model::{Command, Exec, Located, Place, Unit},
     read,
     values::{
         specifier::{Facts, os_release},
@@ -99,7 +99,7 @@ impl Image {
         };
         self.collisions(sink);
         for unit in units {
-            if let Kind::Service(service) = &unit.kind {
+            if let Some(service) = unit.kind.service() {
                 accounts.check(unit, &service.exec, sink);
                 let own: Vec<&str> = service.exec.search_path.iter().map(String::as_str).collect();
                 let folders = if own.is_empty() { &SEARCH_PATH[..] } else { &own };
@@ -111,7 +111,10 @@ impl Image {
     }
 
     fn check_program(&self, command: &Command, folders: &[&str], sink: &mut Diagnostics) {
-        let Command { path, place, ignore_failure, .. } = command;
+        let Command { call, path, place, ignore_failure, .. } = command;
+        if !matches!(call, Call::Execute | Call::Helper) {
+            return;
+        }
         let (code, message) = if path.starts_with('/') {
             match self.resolve(path) {
                 None => (Code::MissingProgram, format!("{path} is not in the image")),

@@ -1,9 +1,9 @@
 //! What sockets, timers, paths, mounts, swaps and slices are when their files set nothing (systemd 257: socket.c,
 //! timer.c, path.c, mount.c, swap.c, the `*_init` function of each). Owns these defaults; `draft` has those of services.
 
-use tomte::table::{Kill, Micros, StartLimit};
+use tomte::table::{Micros, StartLimit};
 
-use super::draft::{exec, kill};
+use super::draft::{exec, kill, service};
 use crate::model::{BindIpv6Only, Kind, Located, Mount, Path, Resources, Socket, Swap, Timer, Timestamping};
 
 /// What system.conf gives every start and stop (DefaultTimeoutStartSec=).
@@ -119,25 +119,10 @@ fn mount() -> Mount {
         force_unmount: false,
         directory_mode: 0o755,
         timeout: TIMEOUT,
-        kill: of_helper(),
-        exec: exec(),
-        resources: Resources::default(),
+        service: service(),
     }
 }
 
 fn swap() -> Swap {
-    Swap {
-        what: unset(),
-        priority: None,
-        options: unset(),
-        timeout: TIMEOUT,
-        kill: of_helper(),
-        exec: exec(),
-        resources: Resources::default(),
-    }
-}
-
-/// mount(8) and swapon(8) are ended like services.
-const fn of_helper() -> Kill {
-    kill()
+    Swap { what: unset(), priority: None, options: unset(), timeout: TIMEOUT, service: service() }
 }

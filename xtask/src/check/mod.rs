@@ -15,6 +15,7 @@ mod instances;
 mod kinds;
 mod known;
 mod mount;
+mod mounting;
 mod notes;
 mod owners;
 mod relations;

@@ -4,6 +4,7 @@
 use super::{
     draft::{Cx, Draft},
     finish::{on_header, refuse},
+    mounting,
 };
 use crate::{
     diag::{Code, Diagnostic},
@@ -106,7 +107,9 @@ pub fn finish_mount(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
         let problem = on_header(Diagnostic::error(Code::MountName, message), d, cx);
         cx.problems.push(problem.help("remove the unit"));
     }
-    if d.mount().what.value.is_empty() && !cx.failed {
+    if !d.mount().what.value.is_empty() {
+        mounting::mount(d.mount(), cx);
+    } else if !cx.failed {
         let problem = on_header(
             Diagnostic::error(Code::NothingToMount, "no What=, so there is nothing to mount"),
             d,
@@ -127,10 +130,10 @@ pub fn finish_swap(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
     if swap.what.value.is_empty() {
         match unit_name::path_of(name) {
             Some(path) => swap.what = Located::implied(path),
-            None => named_after_no_path(name, d, cx),
+            None => return named_after_no_path(name, d, cx),
         }
-        return;
     }
+    mounting::swap(swap, cx);
     let what = swap.what.value.clone();
     let expected = unit_name::of_path(&what, "swap");
     if expected != name.full {

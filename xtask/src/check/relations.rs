@@ -59,9 +59,11 @@ pub fn renamed(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 }
 
 /// `RequiresMountsFor=` and `WantsMountsFor=`: absolute paths.
-pub fn mounts_for(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+pub fn mounts_for(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    let relation = if a.key.as_str() == "WantsMountsFor" { Relation::Wants } else { Relation::Requires };
     for word in word::list(&a.value)? {
-        path::absolute(&cx.specifiers.expand(&word)?)?;
+        let value = path::absolute(&cx.specifiers.expand(&word)?)?;
+        d.unit.mounts_for.push((relation, value));
     }
     Ok(())
 }

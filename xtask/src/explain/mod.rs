@@ -110,6 +110,12 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         explanation.add_settings("Commands", words::commands(service), &node.unit);
         explanation.add_settings("Service", words::service(&unit, service), &node.unit);
         explanation.add_settings("Processes", words::exec(&service.exec), &node.unit);
+        if let model::Kind::Mount(mount) = &node.unit.kind {
+            explanation.add_settings("Mount", kinds::rows(mount), &node.unit);
+        }
+        if let model::Kind::Swap(swap) = &node.unit.kind {
+            explanation.add_settings("Swap", kinds::rows(swap), &node.unit);
+        }
         if let Some(service) = node.unit.kind.service() {
             explanation.add_settings("Resources", kinds::rows(&service.resources), &node.unit);
         }
@@ -194,6 +200,8 @@ fn dependencies(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
         Relation::UpheldBy => "UpheldBy",
         Relation::OnFailure => "OnFailure",
         Relation::OnSuccess => "OnSuccess",
+        Relation::Triggers => "Triggers",
+        Relation::TriggeredBy => "TriggeredBy",
     };
     rows.extend(node.related.values().map(|(relation, ids)| {
         row(follows(*relation), ids.iter().map(|other| related(other, None)).collect())

@@ -60,10 +60,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::LogsDirectory => directories(exec, DirectoryKind::Logs),
         Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
         Step::Environment => said("gathers the environment variables"),
-        Step::EnvironmentFile => {
-            let files: Vec<&str> = exec.environment_files.iter().collect();
-            (!files.is_empty()).then(|| format!("reads {} for more of them", files.join(", ")))
-        }
+        Step::EnvironmentFile => environment_files(exec),
         Step::Keyring => {
             (!exec.inherit_keyring).then(|| "starts with an empty session keyring of its own".to_owned())
         }
@@ -87,6 +84,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::NoNewPrivileges => {
             exec.no_new_privileges.then(|| "forbids privileges through set-user-ID programs, for good".into())
         }
+        Step::Mount => None, // said with the commands
         Step::Seccomp => exec
             .filter
             .is_some()
@@ -185,6 +183,11 @@ fn namespace(exec: &Exec<'_>) -> Option<String> {
         (true, _) => parts.push(format!("a mount namespace and makes the {mounts} mounts above")),
     }
     (!parts.is_empty()).then(|| format!("enters {}", parts.join(", ")))
+}
+
+fn environment_files(exec: &Exec<'_>) -> Option<String> {
+    let files: Vec<&str> = exec.environment_files.iter().collect();
+    (!files.is_empty()).then(|| format!("reads {} for more of them", files.join(", ")))
 }
 
 fn landlock(exec: &Exec<'_>) -> Option<String> {

@@ -10,7 +10,10 @@ fn explained(unit: &str, file: &str) -> Result<Explanation> {
     let dir = tempfile::tempdir()?;
     fs::create_dir_all(dir.path().join("b/units"))?;
     fs::write(dir.path().join("b/board.toml"), "arch = \"x86_64\"\ntarget = \"t\"\n")?;
-    fs::write(dir.path().join("b/units/app.service"), file)?;
+    let name = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+    // A misspelt unit is not the one that is there.
+    let name = if name.ends_with("service") { "app.service".to_owned() } else { name };
+    fs::write(dir.path().join("b/units").join(name), file)?;
     let board = Board::load(dir.path().join("b").to_str().context("a path of text")?)?;
     let options = Options { lock: LockFile::Leave, only_to_look: true, ..Options::default() };
     explain(&bake(&board, &options, &mut Diagnostics::default())?, unit)
@@ -116,7 +119,8 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
          OOMScoreAdjust=5\nCoredumpFilter=all\nCPUSchedulingPolicy=batch\nNice=5\nCPUAffinity=0\nIOSchedulingClass=idle\n\
          TimerSlackNSec=1us\nPersonality=x86-64\n",
     );
-    assert_eq!(all, Step::ALL.map(|step| step.name().to_owned()));
+    let of_services = Step::ALL.into_iter().filter(|step| *step != Step::Mount);
+    assert!(all.iter().eq(of_services.map(Step::name)), "{all:?}");
 }
 
 #[test]
@@ -205,4 +209,22 @@ fn relations_of_both_sides_say_why() {
         line("WantedBy").starts_with("multi-user.target (") && line("WantedBy").ends_with("app.service:7)")
     );
     assert!(line("Before").contains("network.target (") && line("Before").contains("app.service:2)"));
+}
+
+#[test]
+fn a_mount_is_told_with_its_calls() {
+    let unit = "[Mount]\nWhat=/dev/vda2\nType=ext4\nOptions=noatime,errors=remount-ro\nLazyUnmount=yes\n";
+    let explanation = explained("srv-x.mount", unit).unwrap();
+    for (name, expected) in
+        [("Where", "/srv/x"), ("What", "/dev/vda2"), ("Timeout", "90s"), ("DirectoryMode", "0755")]
+    {
+        assert_eq!(values(&explanation, "Mount", name), [expected], "{name}");
+    }
+    let commands = |kind: &str| values(&explanation, "Commands", kind).to_vec();
+    assert_eq!(commands("ExecStart"), ["mount(2) /srv/x: /dev/vda2 ext4 1024 errors=remount-ro 493 \"\""]);
+    assert_eq!(commands("ExecReload"), ["mount(2) /srv/x: \"\" ext4 1056 errors=remount-ro \"\""]);
+    assert_eq!(commands("ExecStop"), ["umount2(2) /srv/x: 2"]);
+    let swap = explained("dev-sda2.swap", "[Swap]\nPriority=5\n").unwrap();
+    assert_eq!(values(&swap, "Swap", "What"), ["/dev/sda2"]);
+    assert_eq!(values(&swap, "Commands", "ExecStart"), ["swapon(2) /dev/sda2: 32773"]);
 }

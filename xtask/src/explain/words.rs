@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use tomte::table::{
-    Board, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Micros, Mount, Preserve, Privilege,
-    Service, ServiceType, StrList, Unit,
+    Board, Call, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Micros, Mount, Preserve,
+    Privilege, Service, ServiceType, StrList, Unit,
 };
 
 use super::{Row, steps::stream};
@@ -72,6 +72,16 @@ pub(super) fn commands(service: &Service<'_>) -> Vec<Row> {
 
 fn command(command: Command<'_>) -> String {
     let words: Vec<String> = command.argv.iter().map(quoted).collect();
+    let call = match command.call {
+        Call::Execute | Call::Helper => "",
+        Call::Mount => "mount(2)",
+        Call::Unmount => "umount2(2)",
+        Call::SwapOn => "swapon(2)",
+        Call::SwapOff => "swapoff(2)",
+    };
+    if !call.is_empty() {
+        return format!("{call} {}: {}", command.path, words.join(" "));
+    }
     let other_name = command.argv.iter().next() != Some(command.path);
     let mut notes = Vec::new();
     if other_name {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use tomte::table::{
-    DirectoryKind, LoginEnvironment, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit, Stdin, Stdout,
+    Call, DirectoryKind, LoginEnvironment, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit, Stdin,
+    Stdout,
 };
 
 use super::{Located, Place, Protect, ProtectHome, ProtectSystem, View};
@@ -13,6 +14,7 @@ use crate::seccomp::policy::Policy;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     pub place: Option<Place>,
+    pub call: Call,
     pub path: String,
     pub argv: Vec<String>,
     pub ignore_failure: bool,

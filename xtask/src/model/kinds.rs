@@ -34,12 +34,18 @@ impl Kind {
 
     /// Whether PID 1 can start such units, so that the table has them.
     pub const fn is_started(&self) -> bool {
-        matches!(self, Self::Target | Self::Service(_))
+        matches!(self, Self::Target | Self::Service(_) | Self::Mount(_) | Self::Swap(_))
     }
 
-    /// The service, if it is one.
+    /// The service, if it is one, or is one for the table and PID 1: mounts and swaps are oneshots whose commands are
+    /// calls.
     pub fn service(&self) -> Option<&Service> {
-        if let Self::Service(service) = self { Some(service) } else { None }
+        match self {
+            Self::Service(service) => Some(service),
+            Self::Mount(mount) => Some(&mount.service),
+            Self::Swap(swap) => Some(&swap.service),
+            Self::Target | Self::Socket(_) | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
+        }
     }
 
     /// What systemd.exec(5) says of its processes, if it has any.
@@ -47,8 +53,8 @@ impl Kind {
         match self {
             Self::Service(unit) => Some(&mut unit.exec),
             Self::Socket(unit) => Some(&mut unit.exec),
-            Self::Mount(unit) => Some(&mut unit.exec),
-            Self::Swap(unit) => Some(&mut unit.exec),
+            Self::Mount(unit) => Some(&mut unit.service.exec),
+            Self::Swap(unit) => Some(&mut unit.service.exec),
             Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
         }
     }
@@ -58,8 +64,8 @@ impl Kind {
         match self {
             Self::Service(unit) => Some(&mut unit.resources),
             Self::Socket(unit) => Some(&mut unit.resources),
-            Self::Mount(unit) => Some(&mut unit.resources),
-            Self::Swap(unit) => Some(&mut unit.resources),
+            Self::Mount(unit) => Some(&mut unit.service.resources),
+            Self::Swap(unit) => Some(&mut unit.service.resources),
             Self::Slice(resources) => Some(resources),
             Self::Target | Self::Timer(_) | Self::Path(_) => None,
         }
@@ -80,8 +86,8 @@ impl Kind {
         match self {
             Self::Service(unit) => Some(&mut unit.kill),
             Self::Socket(unit) => Some(&mut unit.kill),
-            Self::Mount(unit) => Some(&mut unit.kill),
-            Self::Swap(unit) => Some(&mut unit.kill),
+            Self::Mount(unit) => Some(&mut unit.service.kill),
+            Self::Swap(unit) => Some(&mut unit.service.kill),
             Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
         }
     }

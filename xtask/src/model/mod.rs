@@ -67,6 +67,8 @@ pub struct Unit {
     pub default_dependencies: bool,
     /// What the unit says of other units in [Unit].
     pub relations: Relations,
+    /// `RequiresMountsFor=` and `WantsMountsFor=`: absolute paths, and what the unit says of the mounts that they lie on.
+    pub mounts_for: Vec<(Relation, String)>,
     /// `Condition*=` and `Assert*=`, in the order of the file.
     pub conditions: Vec<Condition>,
     pub start_limit: StartLimit,
@@ -90,6 +92,7 @@ impl Unit {
             description: String::new(),
             default_dependencies: true,
             relations: Relations::default(),
+            mounts_for: Vec::new(),
             conditions: Vec::new(),
             start_limit,
             manners: Manners::DEFAULT,

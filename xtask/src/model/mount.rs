@@ -1,9 +1,9 @@
 //! [Mount] and [Swap] (systemd.mount(5), systemd.swap(5)).
 
 use serde::Serialize;
-use tomte::table::{Kill, Micros};
+use tomte::table::Micros;
 
-use super::{Exec, Located, Resources, show};
+use super::{Located, Service, show};
 
 /// [Mount].
 #[derive(Clone, Debug, Serialize)]
@@ -29,12 +29,9 @@ pub struct Mount {
     pub directory_mode: u16,
     #[serde(serialize_with = "show::span")]
     pub timeout: Micros,
+    /// What is run for it.
     #[serde(skip)]
-    pub kill: Kill,
-    #[serde(skip)]
-    pub exec: Exec,
-    #[serde(flatten)]
-    pub resources: Resources,
+    pub service: Service,
 }
 
 impl Mount {
@@ -79,10 +76,7 @@ pub struct Swap {
     pub options: Located<String>,
     #[serde(serialize_with = "show::span")]
     pub timeout: Micros,
+    /// What is run for it.
     #[serde(skip)]
-    pub kill: Kill,
-    #[serde(skip)]
-    pub exec: Exec,
-    #[serde(flatten)]
-    pub resources: Resources,
+    pub service: Service,
 }

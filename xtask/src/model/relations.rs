@@ -24,10 +24,14 @@ pub enum Relation {
     WantedBy,
     RequiredBy,
     UpheldBy,
+    /// What a socket, timer or path starts: `Unit=`, `Service=` or its own name.
+    Triggers,
+    /// `Sockets=`.
+    TriggeredBy,
 }
 
 impl Relation {
-    /// All of them.
+    /// Those that [Unit] and [Install] have keys for.
     pub const ALL: [Self; 19] = [
         Self::Wants,
         Self::Requires,
@@ -72,6 +76,8 @@ impl Relation {
             Self::WantedBy => "WantedBy",
             Self::RequiredBy => "RequiredBy",
             Self::UpheldBy => "UpheldBy",
+            Self::Triggers => "Unit",
+            Self::TriggeredBy => "Sockets",
         }
     }
 

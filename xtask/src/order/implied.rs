@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Elapse, Kind, Mount, Relation, Unit};
+use tomte::table::PrivateTmp;
+
+use crate::model::{Elapse, Exec, Kind, Mount, Relation, Unit};
 
 /// The reason given for default dependencies.
 pub const DEFAULT: &str = "DefaultDependencies=yes";
@@ -37,13 +39,15 @@ pub fn of(unit: &Unit, units: &BTreeMap<String, Unit>) -> Vec<Implied> {
     }
     let per_connection = matches!(&unit.kind, Kind::Socket(socket) if socket.accept);
     if let Some(other) = unit.kind.triggers().filter(|other| !per_connection && !other.value.is_empty()) {
+        add(Relation::Triggers, &other.value, TRIGGER);
         add(Relation::Before, &other.value, TRIGGER);
     }
-    for path in paths(&unit.kind) {
-        let below = |mount: &Mount| is_below(path, &mount.r#where.value);
+    let written = unit.mounts_for.iter().map(|(relation, path)| (*relation, path.clone()));
+    for (relation, path) in paths(&unit.kind).into_iter().chain(written) {
+        let below = |mount: &Mount| is_below(&path, &mount.r#where.value);
         let points = units.values().filter(|other| matches!(&other.kind, Kind::Mount(mount) if below(mount)));
         for point in points.filter(|point| point.name != unit.name) {
-            add(Relation::Requires, &point.name, MOUNT_POINT);
+            add(relation, &point.name, MOUNT_POINT);
             add(Relation::After, &point.name, MOUNT_POINT);
         }
     }
@@ -95,20 +99,44 @@ fn defaults(kind: &Kind) -> Vec<(Relation, &'static str)> {
     defaults
 }
 
-/// The paths that have to be mounted before the unit starts.
-fn paths(kind: &Kind) -> Vec<&str> {
+/// The paths that have to be mounted before the unit starts, or should be.
+fn paths(kind: &Kind) -> Vec<(Relation, String)> {
+    let required = |path: &str| (Relation::Requires, path.to_owned());
     match kind {
-        Kind::Socket(socket) => socket.listen.iter().filter_map(|listen| listen.value.path()).collect(),
-        Kind::Timer(timer) if timer.persistent => vec!["/var/lib/systemd/timers"],
-        Kind::Path(path) => path.watches.iter().map(|(_, watched)| watched.value.as_str()).collect(),
+        Kind::Socket(socket) => {
+            socket.listen.iter().filter_map(|listen| listen.value.path()).map(required).collect()
+        }
+        Kind::Timer(timer) if timer.persistent => vec![required("/var/lib/systemd/timers")],
+        Kind::Path(path) => path.watches.iter().map(|(_, watched)| required(&watched.value)).collect(),
         Kind::Mount(mount) => {
             let parent = mount.r#where.value.rsplit_once('/').map_or("/", |(parent, _)| parent);
             let source = Some(mount.what.value.as_str()).filter(|what| what.starts_with('/'));
-            source.into_iter().chain([parent]).collect()
+            source.into_iter().chain([parent]).map(required).collect()
         }
-        Kind::Swap(swap) => vec![swap.what.value.as_str()],
-        Kind::Target | Kind::Service(_) | Kind::Timer(_) | Kind::Slice(_) => Vec::new(),
+        Kind::Swap(swap) => vec![required(&swap.what.value)],
+        Kind::Service(service) => of_processes(&service.exec),
+        Kind::Target | Kind::Timer(_) | Kind::Slice(_) => Vec::new(),
     }
+}
+
+/// Those of a service's processes (unit.c, `unit_add_exec_dependencies`).
+fn of_processes(exec: &Exec) -> Vec<(Relation, String)> {
+    let mut paths = Vec::new();
+    if exec.working_directory.starts_with('/') {
+        let relation = if exec.working_directory_optional { Relation::Wants } else { Relation::Requires };
+        paths.push((relation, exec.working_directory.clone()));
+    }
+    if !exec.view.root.is_empty() {
+        paths.push((Relation::Requires, exec.view.root.clone()));
+    }
+    for directories in &exec.directories {
+        let prefix = directories.kind.prefix();
+        paths.extend(directories.names.iter().map(|name| (Relation::Requires, format!("{prefix}/{name}"))));
+    }
+    if exec.private_tmp != PrivateTmp::No {
+        paths.extend(["/tmp", "/var/tmp"].map(|path| (Relation::Wants, path.to_owned())));
+    }
+    paths
 }
 
 /// Whether `path` is `point` or lies below it.
@@ -136,6 +164,7 @@ mod tests {
     fn shown(units: &BTreeMap<String, Unit>, name: &str) -> String {
         let mut list: Vec<_> = of(&units[name], units)
             .into_iter()
+            .filter(|one| one.relation != Relation::Triggers)
             .map(|one| format!("{}={}", one.relation.setting(), one.other))
             .collect();
         list.sort();
@@ -196,6 +225,16 @@ mod tests {
             ("t.timer", "[Unit]\nDefaultDependencies=no\n[Timer]\nOnBootSec=1\nPersistent=yes\n"),
             ("s.socket", "[Unit]\nDefaultDependencies=no\n[Socket]\nListenFIFO=/srv/f\nListenStream=80\n"),
             ("srv-swap.swap", "[Unit]\nDefaultDependencies=no\n[Swap]\nWhat=/srv/swap\n"),
+            (
+                "d.service",
+                "[Unit]\nDefaultDependencies=no\nWantsMountsFor=/mnt/x/y /other\nRequiresMountsFor=/srv\n\
+                 [Service]\nExecStart=/bin/true\nStateDirectory=d\n",
+            ),
+            (
+                "w.service",
+                "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/true\nWorkingDirectory=-/srv/w\n\
+                 RootDirectory=/mnt/x/b\nPrivateTmp=yes\n",
+            ),
         ]);
         for (name, dependencies) in [
             ("mnt-x-b.mount", "After=mnt-x.mount After=srv.mount Requires=mnt-x.mount Requires=srv.mount"),
@@ -207,6 +246,16 @@ mod tests {
             ("t.timer", "After=var.mount Before=t.service Requires=var.mount"),
             ("s.socket", "After=srv.mount Before=s.service Requires=srv.mount"),
             ("srv-swap.swap", "After=srv.mount Requires=srv.mount"),
+            (
+                "d.service",
+                "After=mnt-x.mount After=srv.mount After=var.mount Requires=srv.mount Requires=var.mount \
+                 Wants=mnt-x.mount",
+            ),
+            (
+                "w.service",
+                "After=mnt-x-b.mount After=mnt-x.mount After=srv.mount After=var.mount Requires=mnt-x-b.mount \
+                 Requires=mnt-x.mount Wants=srv.mount Wants=var.mount",
+            ),
         ] {
             assert_eq!(shown(&units, name), dependencies, "{name}");
         }

@@ -449,6 +449,8 @@ const fn followers(relation: Relation) -> &'static [(table::Relation, bool)] {
         Relation::ReloadPropagatedFrom => &[(Follows::ReloadedAlong, true)],
         Relation::PropagatesStopTo => &[(Follows::StoppedAlong, false)],
         Relation::StopPropagatedFrom => &[(Follows::StoppedAlong, true)],
+        Relation::Triggers => &[(Follows::Triggers, false), (Follows::TriggeredBy, true)],
+        Relation::TriggeredBy => &[(Follows::Triggers, true), (Follows::TriggeredBy, false)],
         Relation::Wants
         | Relation::WantedBy
         | Relation::Requires
@@ -480,6 +482,8 @@ const fn edge(relation: Relation) -> Option<(Edge, bool)> {
         | Relation::ReloadPropagatedFrom
         | Relation::PropagatesStopTo
         | Relation::StopPropagatedFrom
+        | Relation::Triggers
+        | Relation::TriggeredBy
         | Relation::JoinsNamespaceOf => None,
     }
 }

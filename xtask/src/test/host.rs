@@ -34,7 +34,7 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
@@ -104,6 +104,22 @@ const CASES: [Case; 9] = [
             ("personality.service", "inactive", "success"),
             ("realtime.service", "inactive", "success"),
             ("suid.service", "inactive", "success"),
+            BYSTANDER,
+        ],
+        well: false,
+    },
+    Case {
+        name: "mounts are made, taken as they are, or fail those who need them",
+        units: "mounts",
+        words: &[],
+        line: &["srv-broken.mount", "step mount", "No such device"],
+        states: &[
+            ("srv-scratch.mount", "active", "success"),
+            ("srv-scratch-bound.mount", "active", "success"),
+            ("srv-broken.mount", "failed", "exit-code"),
+            ("tmp.mount", "active", "success"),
+            ("user.service", "active", "success"),
+            ("unlucky.service", "inactive", "success"),
             BYSTANDER,
         ],
         well: false,

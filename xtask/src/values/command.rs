@@ -2,7 +2,7 @@
 //! observed in tests/golden/exec.tsv). `$` is left for run time.
 
 use tomte::table::{
-    Privilege,
+    Call, Privilege,
     limits::{PATH_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX},
 };
 
@@ -90,6 +90,7 @@ fn one(
     check_size(value, first, &argv)?;
     let command = Command {
         place: Some(written.place(0)),
+        call: Call::Execute,
         path: path::simplify(program.as_str()),
         argv,
         ignore_failure: prefixes.ignore_failure,

@@ -15,6 +15,7 @@ pub mod errno;
 pub mod exit_status;
 pub mod family;
 pub mod log;
+pub mod mount_options;
 pub mod namespace;
 pub mod network;
 pub mod path;

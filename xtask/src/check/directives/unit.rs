@@ -136,7 +136,7 @@ const UNIT_DIRECTIVES: &[Directive] = &[
     }),
     supported("ReloadPropagatedFrom", related),
     supported("Requires", related),
-    extra("RequiresMountsFor", mounts_for),
+    supported("RequiresMountsFor", mounts_for),
     supported("RequiresOverridable", renamed),
     supported("Requisite", related),
     supported("RequisiteOverridable", renamed),
@@ -154,7 +154,7 @@ const UNIT_DIRECTIVES: &[Directive] = &[
     extra("SurviveFinalKillSignal", boolean).unless(Off::No),
     supported("Upholds", related),
     supported("Wants", related),
-    extra("WantsMountsFor", mounts_for),
+    supported("WantsMountsFor", mounts_for),
 ];
 
 const INSTALL_DIRECTIVES: &[Directive] = &[

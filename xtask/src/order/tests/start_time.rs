@@ -1,6 +1,6 @@
 //! How long a start may take.
 
-use tomte::table::{CommandKind, Micros, Privilege, ServiceType};
+use tomte::table::{Call, CommandKind, Micros, Privilege, ServiceType};
 
 use super::*;
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
 fn service(name: &str, service_type: ServiceType, timeout: Micros, kinds: &[CommandKind]) -> Unit {
     let command = Command {
         place: None,
+        call: Call::Execute,
         path: "/bin/true".to_owned(),
         argv: vec!["/bin/true".to_owned()],
         ignore_failure: false,

@@ -1,0 +1,162 @@
+//! mount(2), umount2(2), swapon(2) and swapoff(2) in the place of a program: what mount and swap units run.
+//!
+//! In a child, as any of them may take as long as the slowest disk or server. What the options mean was settled when the
+//! table was baked.
+
+use core::ffi::CStr;
+
+use rustix::{
+    fd::AsFd,
+    fs::{AtFlags, CWD, Mode, mkdirat, stat},
+    io::Errno,
+    mount::{MountFlags, UnmountFlags, mount, unmount},
+};
+
+use super::{Work, place::open_plain};
+use crate::linux::{
+    boot::{is_mount_point, read_file},
+    clock::sleep_us,
+    passwd::parse_number,
+    path::PathBuffer,
+    plan::Call,
+    raw::{self, process},
+    tree::open_directory,
+};
+
+/// How often a device is looked for that is not there yet. Until when is PID 1's to say.
+const LOOK_US: u64 = 50_000;
+
+/// Mode of directories that are made for a program that mounts.
+const HELPER_MODE: u32 = 0o755;
+
+/// All of /proc/filesystems: some dozen names.
+const FILE_SYSTEMS_BYTES_MAX: usize = 4096;
+
+/// Makes the call of the plan, if it is not for a program, and ends the process well. Returns to say why not.
+pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
+    let command = work.plan.command;
+    let mut buffer = PathBuffer::empty();
+    let path = buffer.join(&[command.path])?;
+    let mut words = command.argv.iter();
+    let mut next = || words.next().unwrap_or_default();
+    match command.call {
+        Call::Execute => return Ok(()),
+        Call::Helper => {
+            let target = command.argv.iter().nth(2).unwrap_or_default();
+            if !prepare(target.to_str().map_err(|_| Errno::ILSEQ)?, HELPER_MODE)? {
+                return Ok(());
+            }
+        }
+        Call::Mount => {
+            let (source, kind, flags, data) = (next(), next(), next(), next());
+            let new = Mounting { source, kind, flags: MountFlags::from_bits_retain(number(flags)?), data };
+            let mode = next();
+            if mode.is_empty() {
+                new.mount_once(path, kind, new.flags)?;
+            } else if !prepare(command.path, number(mode)?)? {
+                wait_for(source);
+                new.mount(path, next() == c"rw")?;
+            }
+        }
+        Call::Unmount => {
+            let flags = UnmountFlags::from_bits_retain(number(next())?) | UnmountFlags::NOFOLLOW;
+            while is_mounted(path)? {
+                unmount(path, flags)?;
+            }
+        }
+        Call::SwapOn => {
+            wait_for(path);
+            match raw::mount::swap_on(path, number(next())?) {
+                Ok(()) | Err(Errno::BUSY) => {} // EBUSY: it is on
+                Err(errno) => return Err(errno),
+            }
+        }
+        Call::SwapOff => match raw::mount::swap_off(path) {
+            Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {} // it is off
+            Err(errno) => return Err(errno),
+        },
+    }
+    process::exit(0)
+}
+
+fn number(word: &CStr) -> Result<u32, Errno> {
+    parse_number(word.to_bytes()).ok_or(Errno::INVAL)
+}
+
+/// Whether something is mounted at `path` itself.
+fn is_mounted(path: &CStr) -> Result<bool, Errno> {
+    match is_mount_point(path, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+        answer => answer,
+    }
+}
+
+/// Makes the directories that are missing at `path`, and answers whether something is mounted there already: that is
+/// taken as it is (mount.c). ELOOP if `path` leads through a link: what is mounted at the other end would not be found
+/// again by the unit's name.
+fn prepare(path: &str, mode: u32) -> Result<bool, Errno> {
+    let mut buffer = PathBuffer::empty();
+    for (at, _) in path.match_indices('/') {
+        // What is there is no error; what cannot be made is one of the mount's.
+        let above = buffer.join(&[path.get(..at).unwrap_or_default()])?;
+        let _made = mkdirat(CWD, above, Mode::from_raw_mode(mode));
+    }
+    let place = buffer.join(&[path])?;
+    let _made = mkdirat(CWD, place, Mode::from_raw_mode(mode));
+    match open_plain(open_directory(CWD, c"/")?.as_fd(), path) {
+        Ok(_) | Err(Errno::NOSYS) => is_mounted(place),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Waits until the device `path` is there: the kernel may still be looking for it. What is no path of a device is not
+/// waited for.
+fn wait_for(path: &CStr) {
+    while path.to_bytes().starts_with(b"/dev/") && matches!(stat(path), Err(Errno::NOENT | Errno::NOTDIR)) {
+        sleep_us(LOOK_US);
+    }
+}
+
+/// A mount to be made.
+struct Mounting<'a> {
+    source: &'a CStr,
+    kind: &'a CStr,
+    flags: MountFlags,
+    data: &'a CStr,
+}
+
+impl Mounting<'_> {
+    /// Mounts, without leave to write where the device gives none, unless it is to fail then.
+    fn mount(&self, target: &CStr, writable: bool) -> Result<(), Errno> {
+        match self.mount_any(target, self.flags) {
+            Err(Errno::ROFS | Errno::ACCESS) if !writable => {
+                self.mount_any(target, self.flags | MountFlags::RDONLY)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Mounts with the type that is given, or with the first of the kernel's that fits.
+    fn mount_any(&self, target: &CStr, flags: MountFlags) -> Result<(), Errno> {
+        if !self.kind.is_empty() || flags.contains(MountFlags::BIND) {
+            return self.mount_once(target, self.kind, flags);
+        }
+        let (mut names, mut buffer) = ([0; FILE_SYSTEMS_BYTES_MAX], PathBuffer::empty());
+        let mut answer = Err(Errno::NODEV);
+        for line in read_file(c"/proc/filesystems", &mut names)?.split(|byte| *byte == b'\n') {
+            // Those that need no device have a word before the tab.
+            let Some(kind) = line.strip_prefix(b"\t").and_then(|kind| core::str::from_utf8(kind).ok()) else {
+                continue;
+            };
+            answer = self.mount_once(target, buffer.join(&[kind])?, flags);
+            if !matches!(answer, Err(Errno::INVAL | Errno::NODEV)) {
+                break;
+            }
+        }
+        answer
+    }
+
+    fn mount_once(&self, target: &CStr, kind: &CStr, flags: MountFlags) -> Result<(), Errno> {
+        mount(self.source, target, kind, flags, Some(self.data))
+    }
+}

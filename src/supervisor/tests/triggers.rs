@@ -1,0 +1,156 @@
+//! Sockets and paths: what they start, and what follows when that goes up, down or fails.
+
+use super::{
+    fixture::{UnitPlan, path, service, socket, target},
+    play::{Exited, Killed, Play},
+};
+use crate::{
+    supervisor::Found,
+    table::{Kind, Micros, Restart, StartLimit},
+    wire::Request,
+};
+
+const A: &str = "a.service";
+const S: &str = "a.socket";
+const P: &str = "a.path";
+
+/// A target that wants a.socket, which starts a.service.
+fn listening(change: impl FnOnce(&mut [UnitPlan; 3])) -> Play {
+    let mut units = [target("t.target"), socket(S, 2), service(A)];
+    units[0].wants = std::vec![1];
+    units[2].after = std::vec![1];
+    change(&mut units);
+    let mut t = Play::new(&units);
+    t.boot().expect("watch a.socket; arm a.socket");
+    t
+}
+
+/// The same with a.path, which finds what it waits for or not.
+fn watching(there: bool, change: impl FnOnce(&mut [UnitPlan; 3])) -> Play {
+    let mut units = [target("t.target"), path(P, 2), service(A)];
+    units[0].wants = std::vec![1];
+    units[2].after = std::vec![1];
+    change(&mut units);
+    let mut t = Play::new(&units);
+    t.opens = Some(Some(Found { there }));
+    t.boot();
+    t
+}
+
+#[test]
+fn a_connection_starts_the_service_and_its_end_has_the_socket_listen_again() {
+    let mut t = listening(|_| {});
+    assert_eq!(t.state(S), "active/listening/success");
+    t.readable(S, true).expect("start a.service");
+    assert_eq!(t.state(S), "active/running/success");
+    t.readable(S, true).expect("").main(A, Exited(0)).expect("kill 15 a.service all; arm a.socket");
+    t.readable(S, true).expect("start a.service");
+}
+
+#[test]
+fn a_service_that_runs_without_its_socket_has_it_wait() {
+    let mut t = listening(|_| {});
+    t.ask(1, Request::Start { name: A }).expect("start a.service; reply 1 done");
+    assert_eq!(t.state(S), "active/running/success");
+    t.main(A, Exited(1)).expect("kill 15 a.service all; arm a.socket");
+}
+
+#[test]
+fn a_socket_does_not_start_beside_its_service() {
+    let mut t = listening(|_| {});
+    t.ask(1, Request::Stop { name: S }).expect("unwatch a.socket; reply 1 done");
+    assert_eq!(t.state(S), "inactive/dead/success");
+    t.ask(1, Request::Start { name: A }).expect("start a.service; reply 1 done");
+    t.ask(1, Request::Start { name: S }).expect("reply 1 failed");
+    t.main(A, Exited(0)).ask(1, Request::Start { name: S });
+    t.expect("kill 15 a.service all; watch a.socket; reply 1 done; arm a.socket");
+}
+
+#[test]
+fn what_cannot_be_opened_fails_the_socket() {
+    let mut units = [socket(S, 1), service(A)];
+    units[1].requires = std::vec![0];
+    units[1].after = std::vec![0];
+    let mut t = Play::new(&units);
+    t.opens = Some(None);
+    t.boot().expect("watch a.socket; unwatch a.socket");
+    assert_eq!(t.state(S), "failed/failed/resources");
+    t.ask(1, Request::Start { name: A }).expect("watch a.socket; unwatch a.socket; reply 1 dependency");
+}
+
+#[test]
+fn a_socket_listens_again_while_its_service_waits_for_a_restart() {
+    let mut t = listening(|u| u[2].service.as_mut().expect("a service").restart = Restart::Always);
+    t.readable(S, true).main(A, Exited(1)).expect("start a.service; kill 15 a.service all; arm a.socket");
+    t.readable(S, true).expect("").at(100).expect("start a.service");
+    assert_eq!(t.state(S), "active/running/success");
+}
+
+#[test]
+fn a_service_that_starts_too_often_takes_its_socket_along() {
+    let mut t = listening(|u| u[2].start_limit = StartLimit { interval: Micros::from_secs(10), burst: 1 });
+    t.readable(S, true).main(A, Exited(1)).expect("start a.service; kill 15 a.service all; arm a.socket");
+    t.readable(S, true).expect("unwatch a.socket");
+    assert_eq!(t.state(S), "failed/failed/service-start-limit-hit");
+}
+
+#[test]
+fn a_socket_that_starts_its_service_too_often_fails() {
+    let mut t = listening(|u| {
+        u[2].start_limit = StartLimit { interval: Micros::ZERO, burst: 0 };
+        if let Some(Kind::Socket(socket)) = &mut u[1].trigger {
+            socket.trigger_limit.burst = 1;
+        }
+    });
+    t.readable(S, true).main(A, Exited(0)).expect("start a.service; kill 15 a.service all; arm a.socket");
+    t.readable(S, true).expect("unwatch a.socket");
+    assert_eq!(t.state(S), "failed/failed/trigger-limit-hit");
+}
+
+#[test]
+fn a_socket_that_wakes_too_often_is_left_alone_until_its_window_is_over() {
+    let mut t = listening(|u| {
+        u[2].start_limit = StartLimit { interval: Micros::ZERO, burst: 0 };
+        if let Some(Kind::Socket(socket)) = &mut u[1].trigger {
+            socket.poll_limit.burst = 1;
+        }
+    });
+    t.readable(S, true).main(A, Exited(0)).expect("start a.service; kill 15 a.service all; arm a.socket");
+    t.at(1000).readable(S, true).expect("").at(1999).expect("").at(2000).expect("arm a.socket");
+    t.at(2001).readable(S, true).expect("start a.service");
+}
+
+#[test]
+fn a_path_looks_again_when_its_unit_is_down() {
+    let mut t = watching(true, |_| {});
+    t.expect("watch a.path; start a.service");
+    assert_eq!(t.state(P), "active/running/success");
+    t.main(A, Exited(0)).expect("kill 15 a.service all; watch a.path; start a.service");
+    t.opens = Some(Some(Found { there: false }));
+    t.main(A, Exited(0)).expect("kill 15 a.service all; watch a.path; arm a.path");
+    assert_eq!(t.state(P), "active/waiting/success");
+    t.readable(P, false).expect("watch a.path; arm a.path").readable(P, true).expect("start a.service");
+}
+
+#[test]
+fn a_path_waits_for_no_restart_and_is_stopped_while_somebody_looks() {
+    let mut t = watching(true, |u| u[2].service.as_mut().expect("a service").restart = Restart::Always);
+    t.main(A, Exited(1)).expect("watch a.path; start a.service; kill 15 a.service all");
+    t.at(100).expect("start a.service");
+    t.opens = None;
+    t.ask(1, Request::Stop { name: A }).main(A, Killed(15));
+    t.expect("kill 15 a.service all; reply 1 done; watch a.path");
+    t.ask(1, Request::Stop { name: P }).expect("unwatch a.path; reply 1 done");
+    t.readable(P, true).expect("");
+    assert_eq!(t.state(P), "inactive/dead/success");
+}
+
+#[test]
+fn a_unit_that_starts_too_often_takes_its_path_along() {
+    let mut t = watching(true, |u| {
+        u[2].start_limit = StartLimit { interval: Micros::from_secs(10), burst: 1 };
+    });
+    t.main(A, Exited(0))
+        .expect("watch a.path; start a.service; kill 15 a.service all; watch a.path; unwatch a.path");
+    assert_eq!(t.state(P), "failed/failed/unit-start-limit-hit");
+}

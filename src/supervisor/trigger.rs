@@ -1,0 +1,232 @@
+//! Units that start others: sockets and paths. What they wait for, what they start, and what follows when that goes up,
+//! down or fails (systemd's socket.c and path.c, `*_enter_running` and `*_trigger_notify`).
+//!
+//! Their state is looked at whenever the other unit has changed, never told: nothing can get lost.
+
+use super::{
+    Action, Due, Found, State, Supervisor,
+    job::JobKind,
+    state::Rest,
+    unit::{Note, Record},
+};
+use crate::{
+    table::{Kind, Lists, Relation, Unit, UnitAction, UnitId},
+    wire::{JobResult, ServiceResult},
+};
+
+impl Supervisor<'_> {
+    /// Begins the start of a unit that starts others: counted, then a child opens what it waits for.
+    pub(super) fn begin_trigger(&mut self, id: UnitId, unit: &Unit<'_>) {
+        if matches!(&unit.kind, Kind::Socket(socket) if !socket.accept)
+            && let Some(other) = self.started_by(unit, is_busy)
+        {
+            // The service would not have the descriptors.
+            let record = self.at(id);
+            record.blame = Some(other);
+            record.notes.add(Note::AlreadyActive);
+            return self.finish_job(id, JobResult::Failed);
+        }
+        let now = self.now;
+        let record = self.at(id);
+        (record.result, record.started) = (ServiceResult::Success, Some(now));
+        record.forbid_restart = false;
+        if record.window.admit(unit.start_limit, now) {
+            record.state = State::Opening { asked: false, first: true };
+            return;
+        }
+        record.notes.add(Note::StartLimitHit);
+        record.result = ServiceResult::StartLimitHit;
+        let action = unit.manners.start_limit_action;
+        if action != UnitAction::None {
+            self.act(id, action, u8::MAX);
+        }
+        self.came_to_rest(id, Rest::Failed);
+    }
+
+    /// Begins the stop that a job asks for.
+    pub(super) fn stop_trigger(&mut self, id: UnitId, state: State) {
+        let record = self.at(id);
+        record.forbid_restart = true;
+        if !matches!(state, State::Clean { .. }) {
+            record.state = State::Clean { asked: false, then: Rest::Dead };
+        }
+    }
+
+    /// What a unit that starts others asks for.
+    pub(super) fn due_trigger(&mut self, id: UnitId) -> Due {
+        let state = self.peek(id).state;
+        if let State::Opening { asked: false, first } = state {
+            self.at(id).state = State::Opening { asked: true, first };
+            return Due::Act(Action::Watch { unit: id });
+        }
+        if let State::Waiting { armed, at } = state {
+            if self.follows_up(id) {
+                self.at(id).state = State::Triggered;
+                return Due::Changed;
+            }
+            if !armed && at.is_none() {
+                self.at(id).state = State::Waiting { armed: true, at };
+                return Due::Act(Action::Arm { unit: id });
+            }
+        }
+        if state == State::Triggered && self.follows_down(id) {
+            self.resume(id);
+            return Due::Changed;
+        }
+        Due::Nothing
+    }
+
+    /// The child has opened or looked.
+    pub(super) fn watched(&mut self, id: UnitId, found: Option<Found>) {
+        let State::Opening { asked: true, first } = self.peek(id).state else {
+            return self.report_impossible("an answer of somebody whom nobody sent to look", id);
+        };
+        let Some(found) = found else { return self.fail_trigger(id, ServiceResult::Resources) };
+        self.at(id).state = State::Waiting { armed: false, at: None };
+        if first {
+            self.came_up(id);
+        }
+        if found.there {
+            self.trigger(id);
+        }
+    }
+
+    /// Something has come.
+    pub(super) fn readable(&mut self, id: UnitId, there: bool) {
+        let State::Waiting { armed: true, .. } = self.peek(id).state else {
+            return; // the service runs already, or the unit is on its way down
+        };
+        let unit = self.unit(id);
+        let kind = unit.as_ref().map(|unit| &unit.kind);
+        let now = self.now;
+        let record = self.at(id);
+        match kind {
+            Some(Kind::Socket(socket)) if !record.polls.admit(socket.poll_limit, now) => {
+                let at = record.polls.end(socket.poll_limit);
+                record.state = State::Waiting { armed: false, at };
+            }
+            Some(Kind::Path(_)) if !there => record.state = State::Opening { asked: false, first: false },
+            Some(Kind::Socket(_) | Kind::Path(_) | Kind::Target | Kind::Service(_)) | None => {
+                self.trigger(id)
+            }
+        }
+    }
+
+    /// The time of a unit that starts others has come, if it is one.
+    pub(super) fn trigger_timed_out(&mut self, id: UnitId) -> bool {
+        let waits = matches!(self.peek(id).state, State::Waiting { .. });
+        if waits {
+            self.at(id).state = State::Waiting { armed: false, at: None };
+        }
+        waits
+    }
+
+    /// Starts what `id` starts, unless it runs or is about to; too often, and `id` fails.
+    fn trigger(&mut self, id: UnitId) {
+        if self.stop_is_pending(id) || self.run.is_shutting_down() {
+            return;
+        }
+        let unit = self.unit(id);
+        let Some(unit) = &unit else { return };
+        let limit = match &unit.kind {
+            Kind::Socket(socket) => socket.trigger_limit,
+            Kind::Path(path) => path.trigger_limit,
+            Kind::Target | Kind::Service(_) => return,
+        };
+        let now = self.now;
+        let record = self.at(id);
+        if !record.triggers.admit(limit, now) {
+            record.notes.add(Note::TriggerLimitHit);
+            return self.fail_trigger(id, ServiceResult::TriggerLimitHit);
+        }
+        record.state = State::Triggered;
+        let pending =
+            |record: &Record| is_busy(record) || record.job.is_some_and(|job| job.kind == JobKind::Start);
+        if self.started_by(unit, pending).is_none()
+            && let Some(other) = self.started_by(unit, |_| true)
+        {
+            self.enqueue_start(other, true);
+        }
+    }
+
+    /// It waits for the next time.
+    fn resume(&mut self, id: UnitId) {
+        let looks = self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Path(_)));
+        self.at(id).state = if looks {
+            State::Opening { asked: false, first: false }
+        } else {
+            State::Waiting { armed: false, at: None }
+        };
+    }
+
+    /// What `id` waits for cannot be waited for any longer.
+    fn fail_trigger(&mut self, id: UnitId, result: ServiceResult) {
+        let record = self.at(id);
+        record.note_result(result);
+        record.state = State::Clean { asked: false, then: Rest::Failed };
+    }
+
+    /// Those that start `id` are looked at again: something about it has changed.
+    pub(super) fn wake_triggers(&mut self, id: UnitId) {
+        self.for_related(id, Relation::TriggeredBy, &mut |supervisor, trigger| {
+            supervisor.at(trigger);
+        });
+    }
+
+    /// `id` is started too often: those that start it fail.
+    pub(super) fn fail_triggers(&mut self, id: UnitId) {
+        self.for_related(id, Relation::TriggeredBy, &mut |supervisor, trigger| {
+            let result = match supervisor.unit(trigger).map(|unit| unit.kind) {
+                Some(Kind::Socket(socket)) if !socket.accept => ServiceResult::ServiceStartLimitHit,
+                Some(Kind::Path(_)) => ServiceResult::UnitStartLimitHit,
+                Some(Kind::Socket(_) | Kind::Target | Kind::Service(_)) | None => return,
+            };
+            if matches!(supervisor.peek(trigger).state, State::Waiting { .. } | State::Triggered) {
+                supervisor.fail_trigger(trigger, result);
+            }
+        });
+    }
+
+    /// The first unit that `unit` starts and that is as `test` says.
+    fn started_by(&self, unit: &Unit<'_>, test: fn(&Record) -> bool) -> Option<UnitId> {
+        let mut found = None;
+        unit.each(Lists::of(Relation::Triggers), &mut |other| {
+            if found.is_none() && test(self.peek(other)) {
+                found = Some(other);
+            }
+        });
+        found
+    }
+
+    /// Whether what `id` starts is up without its doing, so that there is nothing to wait for.
+    fn follows_up(&self, id: UnitId) -> bool {
+        self.unit(id).is_some_and(|unit| match &unit.kind {
+            Kind::Socket(socket) => {
+                !socket.accept && self.started_by(&unit, |other| other.state.is_running()).is_some()
+            }
+            Kind::Path(_) => {
+                self.started_by(&unit, |other| other.job.is_none() && !other.state.is_down()).is_some()
+            }
+            Kind::Target | Kind::Service(_) => false,
+        })
+    }
+
+    /// Whether what `id` starts is down, so that it waits again. For a socket that is so as soon as the service is about to
+    /// start again, for a path only when it does not.
+    fn follows_down(&self, id: UnitId) -> bool {
+        self.unit(id).is_some_and(|unit| match &unit.kind {
+            Kind::Socket(_) => {
+                self.started_by(&unit, |other| other.job.is_some() || is_busy(other)).is_none()
+            }
+            Kind::Path(_) => {
+                self.started_by(&unit, |other| other.job.is_some() || !other.state.is_down()).is_none()
+            }
+            Kind::Target | Kind::Service(_) => false,
+        })
+    }
+}
+
+/// Whether a unit is neither down nor waiting for a restart.
+const fn is_busy(record: &Record) -> bool {
+    !matches!(record.state, State::Dead | State::Failed | State::AutoRestart { .. })
+}

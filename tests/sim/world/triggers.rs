@@ -1,0 +1,80 @@
+//! What sockets and paths wait for, opened and watched as the shell would.
+
+use tomte::{
+    supervisor::{Event, Found},
+    table::UnitId,
+};
+
+use super::super::{judge::Verdict, kernel::Later};
+use super::World;
+
+/// The shell's side of one unit that starts others.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    /// A child opens or looks.
+    pub(super) watcher: bool,
+    /// The descriptors are there.
+    open: bool,
+    /// They are listened to.
+    armed: bool,
+    /// How often that was asked for: what comes for an earlier time comes to nothing.
+    turn: u32,
+}
+
+impl World<'_> {
+    /// A child is sent. One that was sent for a unit that was stopped meanwhile is dead: its answer never comes.
+    pub(super) fn watch(&mut self, unit: UnitId) -> Verdict {
+        let held = &mut self.held[unit.index()];
+        if held.watcher {
+            return Err(format!("two children look for {unit:?}"));
+        }
+        held.watcher = true;
+        let fails = self.kernel.strikes(self.kernel.faults.examiner_dies);
+        let there = self.kernel.strikes(self.kernel.faults.arrivals);
+        let span = self.kernel.rng.u64(1..1_000_000);
+        self.kernel.schedule(span, Later::Watched { unit: unit.0, there: (!fails).then_some(there) });
+        Ok(())
+    }
+
+    pub(super) fn watched(&mut self, unit: u16, there: Option<bool>) -> Verdict {
+        let held = &mut self.held[usize::from(unit)];
+        if !core::mem::take(&mut held.watcher) {
+            return Ok(());
+        }
+        held.open |= there.is_some();
+        let found = there.map(|there| Found { there });
+        self.handle(Event::Watched { unit: UnitId(unit), found })
+    }
+
+    /// Something may come soon, or never.
+    pub(super) fn arm(&mut self, unit: UnitId) -> Verdict {
+        let held = &mut self.held[unit.index()];
+        if !held.open {
+            return Err(format!("{unit:?} is armed and nothing is held"));
+        }
+        held.armed = true;
+        held.turn += 1;
+        let turn = held.turn;
+        if self.kernel.strikes(self.kernel.faults.arrivals) {
+            let there = self.kernel.rng.bool();
+            let span = self.kernel.rng.u64(1..1_000_000);
+            self.kernel.schedule(span, Later::Readable { unit: unit.0, turn, there });
+        }
+        Ok(())
+    }
+
+    pub(super) fn readable(&mut self, unit: u16, turn: u32, there: bool) -> Verdict {
+        let held = &mut self.held[usize::from(unit)];
+        if held.turn != turn || !core::mem::take(&mut held.armed) {
+            return Ok(());
+        }
+        self.handle(Event::Readable { unit: UnitId(unit), there })
+    }
+
+    pub(super) fn unwatch(&mut self, unit: UnitId) {
+        let held = &mut self.held[unit.index()];
+        *held = Held { turn: held.turn, ..Held::default() };
+        let span = self.kernel.rng.u64(1..100_000);
+        self.kernel.schedule(span, Later::Unwatched { unit: unit.0 });
+    }
+}
