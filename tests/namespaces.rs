@@ -5,6 +5,7 @@
 
 mod namespaces {
     mod cleaning;
+    mod closed;
     mod directories;
     mod fallbacks;
     mod harness;
