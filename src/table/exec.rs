@@ -1,6 +1,6 @@
 //! What a unit's processes are to be: systemd.exec(5), as a record.
 
-use super::{FilterId, IdentityId, List, StrList};
+use super::{Cgroup, FilterId, IdentityId, List, StrList};
 
 record! {
     /// Everything about a service's processes: systemd.exec(5).
@@ -55,6 +55,8 @@ record! {
         pub namespaces: Namespaces<'t>,
         /// How much of the machine they get.
         pub scheduling: Scheduling<'t>,
+        /// Their cgroup.
+        pub cgroup: Cgroup<'t>,
         /// What `SystemCallFilter=` and its kind let through, all in one.
         pub filter: Option<FilterId>,
         /// `RemoveIPC=`.

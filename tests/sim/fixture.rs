@@ -5,11 +5,12 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Call, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
-    FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, LoginEnvironment,
-    Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Path, Preserve, PrivateTmp, Privilege,
-    Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, Socket, StartLimit, Stdin,
-    Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    Arch, Board, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec,
+    ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget,
+    LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction, Path,
+    Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
+    ServiceType, Socket, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list,
+    strings,
 };
 
 /// PID 1's own.
@@ -60,6 +61,7 @@ pub(crate) struct ServicePlan {
     pub(crate) guess_main_pid: bool,
     pub(crate) notify_access: NotifyAccess,
     pub(crate) watchdog: Micros,
+    pub(crate) oom_policy: OomPolicy,
     pub(crate) kill: Kill,
     /// Kind, and whether it has the prefix `-`.
     pub(crate) commands: Vec<(CommandKind, bool)>,
@@ -142,6 +144,7 @@ impl Default for ServicePlan {
             guess_main_pid: true,
             notify_access: NotifyAccess::None,
             watchdog: Micros::ZERO,
+            oom_policy: OomPolicy::Stop,
             kill: Kill {
                 mode: KillMode::ControlGroup,
                 signal: 15,
@@ -177,6 +180,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         uids: range,
         identities: List::new(&identities),
         filters: List::default(),
+        slices: List::default(),
         hostname: "",
         environment: StrList::default(),
         log: LogTarget::Console,
@@ -324,6 +328,7 @@ impl Lists {
             notify_access: plan.notify_access,
             watchdog: plan.watchdog,
             reload_signal: 1,
+            oom_policy: plan.oom_policy,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),
@@ -365,6 +370,7 @@ impl Lists {
             view: VIEW,
             namespaces: Namespaces::HOST,
             scheduling: Scheduling::UNSET,
+            cgroup: Cgroup::PLAIN,
             filter: None,
             remove_ipc: false,
             directories: List::new(&self.directories),

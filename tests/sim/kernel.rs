@@ -17,7 +17,7 @@ use super::{
 };
 
 const SIGHUP: u8 = 1;
-const SIGKILL: u8 = 9;
+pub(crate) const SIGKILL: u8 = 9;
 /// EAGAIN, EMFILE, ENOMEM, ENOSPC: what clone and its preparations can say.
 const ERRNOS: [u16; 4] = [11, 24, 12, 28];
 

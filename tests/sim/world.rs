@@ -11,13 +11,13 @@ use tomte::{
         Which,
     },
     table::{self, Arch, IdentityId, Table, UnitId},
-    wire::{ActiveState, Failure, Power, UnitStatus},
+    wire::{ActiveState, ExitStatus, Failure, Power, UnitStatus},
 };
 
 use super::{
     Tally,
     judge::{Judge, Verdict},
-    kernel::{Given, Kernel, Later, status},
+    kernel::{Given, Kernel, Later, SIGKILL, status},
     plan::{Faults, Plan, pick},
 };
 
@@ -211,6 +211,10 @@ impl<'w> World<'w> {
             }
             Later::Exit { pid, birth, way, number } => {
                 let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
+                let killed = matches!(status(way, number), ExitStatus::Killed(SIGKILL));
+                if killed && self.kernel.strikes(self.kernel.faults.out_of_memory) {
+                    self.handle(Event::OomKilled { unit: process.unit })?;
+                }
                 if process.slot.is_none() {
                     return Ok(());
                 }
@@ -460,6 +464,7 @@ impl<'w> World<'w> {
             | Log::TimedOut(..)
             | Log::NotCleaned(_)
             | Log::WatchdogExpired(..)
+            | Log::OomKilled(_)
             | Log::RuntimeOver(_)
             | Log::NoPidFile(_)
             | Log::Contradiction(..)

@@ -11,6 +11,7 @@ mod graph;
 mod keep;
 mod killing;
 mod life;
+mod memory;
 mod notify;
 mod numbers;
 mod relations;

@@ -348,6 +348,7 @@ impl Play {
             Log::WatchdogExpired(id, signal) => format!("watchdog {} {signal}", self.name(id)),
             Log::NoticeRefused(id, pid) => format!("refused {} {}", self.name(id), pid.0),
             Log::NotAdopted(id) => format!("not adopted {}", self.name(id)),
+            Log::OomKilled(id) => format!("oom {}", self.name(id)),
             Log::RuntimeOver(id) => format!("runtime over {}", self.name(id)),
             Log::Contradiction(id, other) => format!("contradiction {} {}", self.name(id), self.name(other)),
             Log::Acting(id) => format!("acting {}", self.name(id)),

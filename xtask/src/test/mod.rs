@@ -10,6 +10,7 @@ use clap::ValueEnum as _;
 
 use crate::{board::Board, setup, size};
 
+mod cgroups;
 mod code;
 mod corpus;
 mod ends;
