@@ -3,6 +3,21 @@
 //! Serde's way, where each of a record's sixty fields may be an error or be missing, is seven kilobytes of code. Here a
 //! reader that met something wrong says so once, at the end: until then it gives zeros and empty strings.
 
+#[macro_use]
+mod keep;
+
+pub use keep::Keeper;
+pub(crate) use keep::{IDS_MAX, Keep};
+
+/// FNV-1a of two pieces of bytes. Each step is a bijection of the state, so any single changed byte changes the sum.
+pub(crate) fn checksum(pieces: [&[u8]; 2]) -> u64 {
+    let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in pieces.into_iter().flatten() {
+        sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    sum
+}
+
 /// Bytes that are read from front to back.
 #[derive(Clone, Debug)]
 pub struct Reader<'t> {
@@ -79,13 +94,22 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// What records are made of.
+/// What records are made of. Each type says how it is read or how it is filled.
 pub trait Read<'t>: Sized {
     /// What a field holds before it is read.
     fn empty() -> Self;
 
     /// The next value of this type. After [`Reader::fail`], any value.
-    fn read(from: &mut Reader<'t>) -> Self;
+    fn read(from: &mut Reader<'t>) -> Self {
+        let mut value = Self::empty();
+        value.fill(from);
+        value
+    }
+
+    /// The same in place: a record is hundreds of bytes, and what calls with the field's address need not store it.
+    fn fill(&mut self, from: &mut Reader<'t>) {
+        *self = Self::read(from);
+    }
 }
 
 impl Read<'_> for bool {
@@ -94,6 +118,7 @@ impl Read<'_> for bool {
         false
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Self {
         from.place(2) == 1
     }
@@ -116,6 +141,7 @@ impl Read<'_> for u16 {
         0
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Self {
         from.number(u64::from(Self::MAX)) as Self
     }
@@ -127,6 +153,7 @@ impl Read<'_> for u32 {
         0
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Self {
         from.number(u64::from(Self::MAX)) as Self
     }
@@ -138,6 +165,7 @@ impl Read<'_> for u64 {
         0
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Self {
         from.number(Self::MAX)
     }
@@ -149,8 +177,9 @@ impl<'t> Read<'t> for &'t [u8] {
         &[]
     }
 
-    fn read(from: &mut Reader<'t>) -> Self {
-        from.bytes()
+    #[inline(never)]
+    fn fill(&mut self, from: &mut Reader<'t>) {
+        *self = from.bytes();
     }
 }
 
@@ -161,11 +190,11 @@ impl<'t> Read<'t> for &'t str {
     }
 
     #[inline(never)]
-    fn read(from: &mut Reader<'t>) -> Self {
-        core::str::from_utf8(from.bytes()).unwrap_or_else(|_| {
+    fn fill(&mut self, from: &mut Reader<'t>) {
+        *self = core::str::from_utf8(from.bytes()).unwrap_or_else(|_| {
             from.fail();
             ""
-        })
+        });
     }
 }
 
@@ -204,13 +233,9 @@ fn empty() -> Self {
  Self { $($field: crate::record::Read::empty(),)+ }
 }
 
-            // Field by field into the place where the record will be: as one expression, all of them would first lie on
-            // the stack.
             #[inline(never)]
-            fn read(from: &mut crate::record::Reader<'t>) -> Self {
-                let mut record = Self { $($field: crate::record::Read::empty(),)+ };
-                $(record.$field = crate::record::Read::read(from);)+
-                record
+            fn fill(&mut self, from: &mut crate::record::Reader<'t>) {
+                $(crate::record::Read::fill(&mut self.$field, from);)+
             }
         }
     };
@@ -236,6 +261,8 @@ fn empty() -> Self {
                 }
             }
         }
+
+        keep_enum!($name { $($variant,)+ });
     };
 }
 

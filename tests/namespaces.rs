@@ -6,6 +6,7 @@
 mod namespaces {
     mod cleaning;
     mod closed;
+    mod credentials;
     mod directories;
     mod fallbacks;
     mod harness;

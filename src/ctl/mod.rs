@@ -1,10 +1,11 @@
 //! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
 
 mod print;
+mod run;
 mod talk;
 
 use crate::{
-    linux::{arguments::Arguments, output::Output},
+    linux::{arguments::Arguments, output::Output, socket::own_program},
     wire::{JobResult, Power, Reply, Request},
 };
 
@@ -19,7 +20,10 @@ usage: tomte VERB [--json] [UNIT]
   start | stop | restart | reload UNIT
   isolate UNIT                start it and stop what it does not need
   posture [UNIT]              what narrows it, and what of that was applied
+  run [-p SETTING=VALUE]... [-E NAME=VALUE]... [--unit NAME] [--wait] [--] COMMAND...
+                              run a command as a service of its own
   reset-failed UNIT           forget a failure and the start limit
+  reexec                      replace PID 1's program by this one; services run on
   poweroff | reboot | halt
 ";
 
@@ -36,11 +40,15 @@ enum Verb<'a> {
     Posture(&'a str),
     Job { make: fn(&str) -> Request<'_>, name: &'a str },
     Shutdown(Power),
+    Reexec,
     Help,
 }
 
-/// Runs one command and answers its exit code. Names of power tools in argv\[0\] are verbs, as with every init.
-pub fn run(arguments: Arguments) -> u8 {
+/// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are verbs, as with every init.
+pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
+    if arguments.words().nth(1) == Some(c"run") {
+        return run::run(linked, arguments);
+    }
     let mut json = false;
     let mut words: heapless::Vec<&str, 4> = heapless::Vec::new();
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
@@ -93,6 +101,7 @@ fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
         ["poweroff"] => Verb::Shutdown(Power::PowerOff),
         ["reboot"] => Verb::Shutdown(Power::Reboot),
         ["halt"] => Verb::Shutdown(Power::Halt),
+        ["reexec"] => Verb::Reexec,
         ["help" | "--help" | "-h"] => Verb::Help,
         _ => return None,
     })
@@ -112,6 +121,10 @@ fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
         Verb::Posture(name) => posture(connection, out, name, json),
         Verb::Job { make, name } => job(connection, *make, name),
         Verb::Shutdown(power) => accept_only(connection.ask(&Request::Shutdown(*power))?),
+        Verb::Reexec => {
+            let program = own_program().map_err(TalkError::File)?;
+            answered(&connection.ask_with(&Request::Reexec, &program)?)
+        }
         Verb::Help => Ok(0),
     }
 }
@@ -184,6 +197,11 @@ fn job(connection: &mut Connection, make: fn(&str) -> Request<'_>, name: &str) -
     if matches!(reply, Reply::NoSuchUnit) {
         return no_such_unit(&full);
     }
+    answered(&reply)
+}
+
+/// What came of something that takes time.
+fn answered(reply: &Reply<'_>) -> Result<u8, TalkError> {
     if let Reply::Job(
         result @ (JobResult::Canceled
         | JobResult::Timeout
@@ -192,9 +210,9 @@ fn job(connection: &mut Connection, make: fn(&str) -> Request<'_>, name: &str) -
         | JobResult::Invalid),
     ) = reply
     {
-        return Err(TalkError::Job(result));
+        return Err(TalkError::Job(*result));
     }
-    if matches!(reply, Reply::Job(_) | Reply::Accepted) { Ok(0) } else { Err(talk::refused(&reply)) }
+    if matches!(reply, Reply::Job(_) | Reply::Accepted) { Ok(0) } else { Err(talk::refused(reply)) }
 }
 
 fn no_such_unit(name: &str) -> Result<u8, TalkError> {

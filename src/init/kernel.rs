@@ -1,17 +1,23 @@
 //! Everything PID 1 listens to, and the one place where it waits.
 
+use core::ops::Range;
+
 use heapless::Deque;
 
 use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd,
         arguments::Arguments,
+        handover,
         poll::{Poll, READY_MAX},
         signals::Signals,
     },
-    supervisor::{ClientId, Event, Instant, Pid},
-    table::{Table, UnitId, limits::UNITS_MAX},
-    wire::Notice,
+    supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid, Supervisor},
+    table::{
+        Table, UnitId,
+        limits::{SLOT_BYTES_MAX, SLOTS_MAX, UNITS_MAX},
+    },
+    wire::{Notice, Request},
 };
 
 use super::{
@@ -46,6 +52,8 @@ pub(super) enum Token {
     Group(u16),
     /// The place of a process that PID 1 has not made.
     Ended(u16),
+    /// A unit whose processes want more memory than there is.
+    Memory(u16),
 }
 
 impl From<Token> for u64 {
@@ -59,6 +67,7 @@ impl From<Token> for u64 {
             Token::Group(index) => (5, index),
             Token::Ended(index) => (6, index),
             Token::Notify => (7, 0),
+            Token::Memory(index) => (8, index),
         };
         kind << 16 | Self::from(index)
     }
@@ -76,6 +85,7 @@ impl Token {
             5 => Some(Self::Group(index)),
             6 => Some(Self::Ended(index)),
             7 => Some(Self::Notify),
+            8 => Some(Self::Memory(index)),
             _ => None,
         }
     }
@@ -89,7 +99,7 @@ pub(super) struct Kernel {
     pub(super) arguments: Arguments,
     pub(super) container: bool,
     pub(super) control: Control,
-    notify: Notify,
+    pub(super) notify: Notify,
     pub(super) processes: Processes,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
@@ -97,9 +107,9 @@ pub(super) struct Kernel {
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<OwnedFd>,
     /// Parts of the names of units' private /tmp; 0 where there is none.
-    tmp_tokens: [u64; UNITS_MAX],
+    pub(super) tmp_tokens: [u64; UNITS_MAX],
     signals: Signals,
-    started_us: u64,
+    pub(super) started_us: u64,
     ready: [u64; READY_MAX],
     ready_count: usize,
     ready_next: usize,
@@ -107,6 +117,18 @@ pub(super) struct Kernel {
     pub(super) unreaped: bool,
     reaps_left: usize,
     notices_left: usize,
+    /// Units to be looked at, whether anybody is left of them: nobody tells what happened while nobody listened.
+    unlooked: Range<u16>,
+    /// The next program of PID 1; without one it is its own.
+    pub(super) program: Option<OwnedFd>,
+    /// The record of a unit to be run: came with the request.
+    record: Option<OwnedFd>,
+    /// Records that lie in memory of their own, by slot.
+    mapped: [Option<&'static [u8]>; SLOTS_MAX],
+    /// When PID 1 last failed and was saved, microseconds of CLOCK_MONOTONIC; 0 if it never did.
+    pub(super) rescued_us: u64,
+    /// The next program has been tried out.
+    pub(super) rehearsed: bool,
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
@@ -136,10 +158,10 @@ impl Kernel {
             words: boot.words.clone(),
             arguments: boot.arguments,
             container: boot.container,
-            control: Control::new(&poll),
-            notify: Notify::new(&boot.table, &poll),
+            control: Control::new(),
+            notify: Notify::new(),
             processes: Processes::new(),
-            groups: Groups::new(),
+            groups: Groups::new(&boot.table),
             poll,
             lacking: Lacking::NOTHING,
             log: log::output(),
@@ -152,8 +174,45 @@ impl Kernel {
             unreaped: true, // somebody else's orphans may have ended before the signal was blocked
             reaps_left: REAPS_PER_TURN,
             notices_left: NOTICES_PER_TURN,
+            unlooked: 0..0,
+            program: None,
+            record: None,
+            mapped: [None; SLOTS_MAX],
+            rescued_us: 0,
+            rehearsed: false,
             pending: Deque::new(),
         })
+    }
+
+    /// Listens for clients and services, at what there is already or at new sockets.
+    pub(super) fn listen(&mut self) {
+        self.control.listen(&self.poll);
+        self.notify.listen(&self.table, &self.poll);
+    }
+
+    /// Looks at every unit, whether anybody is left of it.
+    pub(super) fn look_at_all(&mut self) {
+        self.unlooked = 0..self.table.unit_count() as u16; // UNITS_MAX fits: see limits
+    }
+
+    /// Takes the record that came with a request for the unit `id`; whether it is one.
+    pub(super) fn make(&mut self, id: UnitId, supervisor: &mut Supervisor<'static>) -> Result<bool, Errno> {
+        let file = self.record.take().ok_or(Errno::BADF)?;
+        let record = handover::map(file, SLOT_BYTES_MAX)?;
+        let sound = self.table.make(id, record);
+        if sound {
+            supervisor.remake(id, self.table);
+        }
+        let slot = id.index().saturating_sub(self.table.baked_count());
+        let place = self.mapped.get_mut(slot).filter(|_| sound);
+        let useless = place.map_or(Some(record), |place| place.replace(record));
+        useless.into_iter().for_each(handover::unmap);
+        Ok(sound)
+    }
+
+    /// Whether everything that has happened is told, and the next program is to go on with the rest.
+    pub(super) fn is_to_be_replaced(&mut self) -> bool {
+        self.pending.is_empty() && core::mem::take(&mut self.rehearsed)
     }
 
     /// The supervisor's clock: microseconds since PID 1's exec.
@@ -173,7 +232,13 @@ impl Kernel {
         };
         let event = match borrowed {
             Step::Request(client) => {
+                let file = self.control.take_file();
                 let request = self.control.request(client);
+                match request {
+                    Some((CONTROL_PEER_UID, Request::Reexec)) => self.program = file,
+                    Some((CONTROL_PEER_UID, Request::Run { .. })) => self.record = file,
+                    Some(_) | None => {}
+                }
                 request.map(|(peer_uid, request)| Event::Request { client, peer_uid, request })
             }
             Step::Notice { unit, pid, uid } => self.notify.notice().map(|notice| {
@@ -204,6 +269,10 @@ impl Kernel {
             }
             self.reaps_left -= 1;
             self.reap();
+            return Step::Again;
+        }
+        if let Some(unit) = self.unlooked.next() {
+            self.look_whether_empty(UnitId(unit));
             return Step::Again;
         }
         self.fill_ready(deadline);
@@ -270,6 +339,10 @@ impl Kernel {
                 self.drain_report(usize::from(place));
                 Step::Again
             }
+            Token::Memory(unit) => {
+                self.look_for_oom_kills(UnitId(unit));
+                Step::Again
+            }
             Token::Group(unit) => {
                 self.look_whether_empty(UnitId(unit));
                 Step::Again
@@ -308,7 +381,7 @@ impl Kernel {
         let own = self.processes.find(pid).and_then(|place| self.processes.get(place));
         match own.map(|process| process.role) {
             Some(Role::Service { unit, .. } | Role::Former { unit }) => Some(unit),
-            Some(Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter) => None,
+            Some(Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter | Role::Rehearsal) => None,
             None => self.groups.unit_of(pid, &self.table),
         }
     }

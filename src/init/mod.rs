@@ -8,6 +8,7 @@ mod control;
 mod crash;
 mod ends;
 mod groups;
+mod handover;
 mod kernel;
 mod log;
 mod notify;
@@ -20,11 +21,12 @@ mod shutdown;
 mod words;
 
 use crate::{
-    linux::{arguments::Arguments, errno::Text},
+    linux::{self, arguments::Arguments, errno::Text},
     supervisor::{Event, Supervisor},
 };
 
 pub use crash::panicked;
+pub use handover::rehearse;
 use kernel::Kernel;
 
 /// PID 1's life, from its exec to reboot(2). `linked` is the table in the binary.
@@ -36,18 +38,41 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
         Ok(kernel) => kernel,
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
-    supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until: boot.words.until() });
+    match boot.state.as_ref().map(|state| handover::load(state, &mut kernel, &mut supervisor)) {
+        None => {
+            kernel.listen();
+            let until = boot.words.until();
+            supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until });
+        }
+        Some(Ok(failed)) => {
+            kernel.listen();
+            kernel.look_at_all();
+            if failed {
+                supervisor.recover(kernel.now(), &|unit| kernel.facts(unit));
+            }
+            log::info(format_args!("executed anew"));
+        }
+        Some(Err(errno)) => handover::start_over(boot.arguments, errno),
+    }
     live(&mut kernel, &mut supervisor)
 }
 
 /// The loop. Apart from [`run`], whose frame holds both.
 #[inline(never)]
 fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
+    let mut life = handover::Life { kernel, supervisor };
+    linux::rescue::prepare(&mut life, handover::rescue);
+    let handover::Life { kernel, supervisor } = &mut life;
     loop {
         while let Some(action) = supervisor.next_action() {
             if let Some(answer) = kernel.perform(action, supervisor) {
                 supervisor.handle(kernel.now(), answer);
             }
+        }
+        if kernel.is_to_be_replaced() {
+            let event = handover::replace(kernel, supervisor, false);
+            supervisor.handle(kernel.now(), event);
+            continue;
         }
         let deadline = supervisor.next_deadline();
         let (now, event) = kernel.wait(deadline);

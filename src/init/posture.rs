@@ -20,7 +20,7 @@ const WHY_BYTES_MAX: usize = 80;
 /// What the units' processes go without.
 pub(super) struct Lacking {
     /// By unit: bits of [`Feature`].
-    units: [u16; UNITS_MAX],
+    pub(super) units: [u16; UNITS_MAX],
     /// What has been said already.
     said: u16,
 }
@@ -62,14 +62,18 @@ impl Lacking {
         let lacking = self.units.get(id.index()).copied().unwrap_or_default();
         for held in service.exec.posture.iter() {
             let mut why = heapless::String::<WHY_BYTES_MAX>::new();
-            let missing = held.needs & lacking;
+            let mut columns = held.split('\t');
+            let setting = columns.next().unwrap_or_default();
+            let mut number = || columns.next().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+            let (needs, steps) = (number(), number());
+            let missing = needs & u64::from(lacking);
             let state = match status.failure {
                 _ if runs && missing == 0 => "applied",
                 _ if runs => {
                     write!(why, "the kernel has no {}", Feature::name_of(missing.trailing_zeros()))?;
                     "degraded"
                 }
-                Some(failure) if held.steps >> failure.step & 1 != 0 => {
+                Some(failure) if steps >> failure.step & 1 != 0 => {
                     let step = Step::from_index(failure.step).map_or("?", Step::name);
                     let cause = Text(Errno::from_raw_os_error(i32::from(failure.errno)));
                     write!(why, "step {step}: {cause}")?;
@@ -77,7 +81,7 @@ impl Lacking {
                 }
                 Some(_) | None => "inactive",
             };
-            see(&Setting { unit: status.name, setting: held.setting, state, why: &why })?;
+            see(&Setting { unit: status.name, setting, state, why: &why })?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use super::{Answer, ClientId, Supervisor, limit::Window, state::State};
 use crate::{
+    record::{Keep, Keeper},
     table::{Manners, UnitId},
     wire::{JobResult, Request, ServiceResult},
 };
@@ -13,6 +14,7 @@ pub const CONTROL_PEER_UID: u32 = 0;
 /// Requests that can be waiting for an answer at once. Beyond that the answer is [`Answer::Busy`].
 pub const WAITING_MAX: usize = 32;
 
+kept! {
 /// Requests without an answer yet, oldest first.
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -21,11 +23,14 @@ pub(super) struct Clients {
     /// each event.
     busy: Option<ClientId>,
 }
+}
 
+kept! {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     client: ClientId,
     for_what: For,
+}
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +39,40 @@ enum For {
     Job(UnitId),
     /// Its turn.
     Turn(Answer),
+    /// A new program for PID 1; whether it has been asked for.
+    Reexec(bool),
+    /// The unit's being down.
+    Down(UnitId),
+    /// The shell's word on a record for the unit.
+    Made(UnitId),
+}
+
+impl Keep for For {
+    fn blank() -> Self {
+        Self::Turn(Answer::Busy)
+    }
+
+    fn keep(&mut self, with: &mut Keeper<'_>) {
+        let (mut job, mut down, mut reexec) = match self {
+            Self::Job(unit) => (Some(*unit), false, false),
+            Self::Down(unit) => (Some(*unit), true, false),
+            Self::Reexec(_) => (None, false, true),
+            // Who has it when the program is replaced asks again.
+            Self::Turn(_) | Self::Made(_) => (None, false, false),
+        };
+        job.keep(with);
+        down.keep(with);
+        reexec.keep(with);
+        if with.loads() {
+            *self = Self::Turn(match job {
+                Some(UnitId(u16::MAX)) => Answer::NoSuchUnit,
+                Some(unit) if down => return *self = Self::Down(unit),
+                Some(unit) => return *self = Self::Job(unit),
+                None if reexec => Answer::Accepted,
+                None => Answer::Busy,
+            });
+        }
+    }
 }
 
 impl Clients {
@@ -44,7 +83,7 @@ impl Clients {
     pub(super) fn next_reply(&mut self) -> Option<(ClientId, Answer)> {
         let ready = self.waiting.iter().enumerate().find_map(|(at, waiting)| match waiting.for_what {
             For::Turn(answer) => Some((at, waiting.client, answer)),
-            For::Job(_) => None,
+            For::Job(_) | For::Reexec(_) | For::Down(_) | For::Made(_) => None,
         });
         if let Some((at, client, answer)) = ready {
             self.waiting.remove(at);
@@ -75,6 +114,50 @@ impl Clients {
     pub(super) fn gone(&mut self, client: ClientId) {
         self.waiting.retain(|waiting| waiting.client != client);
         self.busy.take_if(|busy| *busy == client);
+    }
+
+    /// Those who wait for a unit that is `down` have their answer.
+    pub(super) fn settle(&mut self, down: &dyn Fn(UnitId) -> bool) {
+        for waiting in &mut self.waiting {
+            if let For::Down(unit) = waiting.for_what
+                && down(unit)
+            {
+                waiting.for_what = For::Turn(Answer::Unit(unit));
+            }
+        }
+    }
+
+    /// `client` has its answer.
+    pub(super) fn answer(&mut self, client: ClientId, answer: Answer) {
+        self.add(client, For::Turn(answer));
+    }
+
+    /// The next record that the shell is to look at.
+    pub(super) fn next_to_make(&mut self) -> Option<(ClientId, UnitId)> {
+        let made = |waiting: &Waiting| matches!(waiting.for_what, For::Made(_));
+        let at = self.waiting.iter().position(made)?;
+        let Waiting { client, for_what } = self.waiting.remove(at);
+        if let For::Made(unit) = for_what { Some((client, unit)) } else { None }
+    }
+
+    /// Whether a new program is to be asked for: all who wait for one wait for the same.
+    pub(super) fn wants_reexec(&mut self) -> bool {
+        let mut wants = false;
+        for waiting in &mut self.waiting {
+            if let For::Reexec(asked) = &mut waiting.for_what {
+                wants |= !core::mem::replace(asked, true);
+            }
+        }
+        wants
+    }
+
+    /// There is no new program: those who wait for it have their `answer`.
+    pub(super) fn replaced(&mut self, answer: Answer) {
+        for waiting in &mut self.waiting {
+            if let For::Reexec(true) = waiting.for_what {
+                waiting.for_what = For::Turn(answer);
+            }
+        }
     }
 
     fn add(&mut self, client: ClientId, for_what: For) {
@@ -125,6 +208,16 @@ impl Supervisor<'_> {
                 }
                 None => Answer::NoSuchUnit,
             },
+            Request::Reexec => return self.clients.add(client, For::Reexec(false)),
+            Request::Run { name } => match self.free_slot(name) {
+                Ok(unit) => return self.clients.add(client, For::Made(unit)),
+                Err(answer) => answer,
+            },
+            Request::Wait { name } => match self.find(name) {
+                Some(id) if !self.is_down(id) => return self.clients.add(client, For::Down(id)),
+                Some(id) => Answer::Unit(id),
+                None => Answer::NoSuchUnit,
+            },
             Request::Shutdown(power) => {
                 self.shutdown_asked(power);
                 Answer::Accepted
@@ -138,11 +231,18 @@ impl Supervisor<'_> {
         self.find(name).and_then(|id| self.unit(id)).is_some_and(|unit| says(&unit.manners))
     }
 
-    fn find(&self, name: &str) -> Option<UnitId> {
+    /// The unit called `name`.
+    pub(super) fn find(&self, name: &str) -> Option<UnitId> {
         self.table.as_ref()?.find(name)
     }
 
-    fn ask_job(&mut self, client: ClientId, name: &str, starts: bool, enqueue: fn(&mut Self, UnitId)) {
+    pub(super) fn ask_job(
+        &mut self,
+        client: ClientId,
+        name: &str,
+        starts: bool,
+        enqueue: fn(&mut Self, UnitId),
+    ) {
         let Some(id) = self.find(name) else {
             return self.clients.add(client, For::Turn(Answer::NoSuchUnit));
         };

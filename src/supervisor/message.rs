@@ -5,9 +5,11 @@ use crate::{
     wire::{Ended, ExitStatus, Failure, JobResult, Notice, Power, Request, ServiceResult},
 };
 
+kept! {
 /// A moment: microseconds on a clock that never goes back. The shell starts it at PID 1's exec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub u64);
+}
 
 impl Instant {
     /// `span` later; `None` if that is never.
@@ -27,14 +29,19 @@ impl Instant {
     }
 }
 
+kept! {
 /// A process id. Never 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pid(pub u32);
+}
 
+kept! {
 /// A connection of the control socket, as numbered by the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientId(pub u16);
+}
 
+kept! {
 /// The two processes a service can have of its own: the service itself, and one command beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
@@ -42,6 +49,7 @@ pub enum Slot {
     Main,
     /// `ExecStartPre=`, `ExecStop=` and the like.
     Control,
+}
 }
 
 /// When a test run is over.
@@ -112,6 +120,11 @@ pub enum Event<'a> {
         pid: Pid,
         /// The step and the kernel's reason.
         failure: Failure,
+    },
+    /// The kernel has killed a process of the unit for want of memory. Its end follows if it was one of a slot.
+    OomKilled {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
     },
     /// The child's execve has succeeded.
     Executed {
@@ -206,6 +219,17 @@ pub enum Event<'a> {
     },
     /// Answers [`Action::Report`].
     Reported,
+    /// Answers [`Action::Make`].
+    Made {
+        #[expect(missing_docs, reason = "who asked")]
+        client: ClientId,
+        #[expect(missing_docs, reason = "where it is")]
+        unit: UnitId,
+        /// Whether it is a record that can be run.
+        sound: bool,
+    },
+    /// Answers [`Action::Reexec`]: the program is the same as before.
+    NotReplaced,
 }
 
 /// What a child that opened or looked has found.
@@ -248,6 +272,7 @@ pub struct Spawn {
     pub outcome: Option<Outcome>,
 }
 
+kept! {
 /// How the main process ended so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -256,7 +281,9 @@ pub struct Outcome {
     /// The main process's end, if it has one.
     pub exit: Option<ExitStatus>,
 }
+}
 
+kept! {
 /// A process to be taken for the main one. It has to live, and is never PID 1 or one of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -271,6 +298,7 @@ pub enum Which {
     InFile,
     /// The unit's only process that is a child of PID 1, if there is but one.
     Only,
+}
 }
 
 /// Who gets a signal.
@@ -352,6 +380,17 @@ pub enum Action {
         /// Why it ends.
         ended: Ended,
     },
+    /// Take the record that came with the request to run a unit for the one at `unit`. Answered by [`Event::Made`] before
+    /// anything else happens.
+    Make {
+        #[expect(missing_docs, reason = "who asked")]
+        client: ClientId,
+        #[expect(missing_docs, reason = "where it goes")]
+        unit: UnitId,
+    },
+    /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves. Answered by
+    /// [`Event::NotReplaced`] if that fails.
+    Reexec,
     /// Every unit is down, or nobody waits for that: end the rest, sync, unmount, leave. Never answered.
     Leave {
         /// What comes then.
@@ -422,6 +461,8 @@ pub enum Log {
     Contradiction(UnitId, UnitId),
     /// What follows is what the unit asks for at such an end (`FailureAction=` and its kind).
     Acting(UnitId),
+    /// The kernel has killed a process of the unit for want of memory.
+    OomKilled(UnitId),
     /// The service was silent for too long; the signal that follows.
     WatchdogExpired(UnitId, u8),
     /// A message came from a process that may not speak for the unit: said once for each start.

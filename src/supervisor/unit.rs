@@ -11,6 +11,7 @@ use crate::{
     wire::{ExitStatus, Failure, ServiceResult},
 };
 
+kept! {
 /// One unit's record.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -109,6 +110,7 @@ pub(super) struct Record {
     /// The signal that followed the last timeout, 0 for none.
     pub(super) timeout_signal: u8,
 }
+}
 
 impl Record {
     /// A unit that nothing has happened to.
@@ -168,7 +170,7 @@ impl Record {
     /// When something is due although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let times = [self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until, self.uphold_at];
-        times.into_iter().chain([self.state.deadline()]).flatten().min()
+        times.into_iter().fold(self.state.deadline(), Instant::earlier)
     }
 
     /// Whether the unit stays as it is unless something happens to it.
@@ -179,6 +181,11 @@ impl Record {
             && !replaced
             && !self.main_unexecuted
             && self.uphold_at.is_none()
+    }
+
+    /// Whether nothing is going on with the unit, and nothing is left of it.
+    pub(super) const fn is_down(&self) -> bool {
+        self.state.is_down() && self.job.is_none()
     }
 
     /// Keeps the first failure: later ones are its consequences.
@@ -193,6 +200,7 @@ impl Record {
         let note = self.notes.pop()?;
         let nobody = Pid(0);
         Some(match note {
+            Note::OomKilled => Log::OomKilled(id),
             Note::WatchdogExpired => Log::WatchdogExpired(id, self.timeout_signal),
             Note::NoticeRefused => Log::NoticeRefused(id, self.refused.unwrap_or(nobody)),
             Note::NotAdopted => Log::NotAdopted(id),
@@ -221,6 +229,7 @@ impl Record {
     }
 }
 
+kept! {
 /// What a service has said about itself at a time when nothing followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Announced {
@@ -231,6 +240,7 @@ pub(super) enum Announced {
     /// `STOPPING=1`.
     Stopping,
 }
+}
 
 /// One thing to tell about a unit; the particulars are in its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,6 +249,7 @@ pub(super) enum Note {
     Contradiction,
     NoticeRefused,
     NotAdopted,
+    OomKilled,
     WatchdogExpired,
     RuntimeOver,
     NoPidFile,
@@ -263,11 +274,12 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::DependencyFailed,
         Self::Contradiction,
         Self::NoticeRefused,
         Self::NotAdopted,
+        Self::OomKilled,
         Self::WatchdogExpired,
         Self::RuntimeOver,
         Self::NoPidFile,
@@ -291,9 +303,11 @@ impl Note {
     ];
 }
 
+kept! {
 /// The notes of one unit that are not told yet, each at most once: no queue, so nothing can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Notes(u32);
+}
 
 impl Notes {
     /// Nothing to tell.

@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 
 use super::limits::UNIT_NAME_BYTES_MAX;
-use crate::record::{Read, Reader};
+use crate::record::{Keep, Keeper, Read, Reader};
 
 /// A unit's place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -17,8 +17,18 @@ impl Read<'_> for UnitId {
         Self(0)
     }
 
-    fn read(from: &mut Reader<'_>) -> Self {
-        Self(Read::read(from))
+    fn fill(&mut self, from: &mut Reader<'_>) {
+        self.0.fill(from);
+    }
+}
+
+impl Keep for UnitId {
+    fn blank() -> Self {
+        Self(u16::MAX)
+    }
+
+    fn keep(&mut self, with: &mut Keeper<'_>) {
+        self.0 = with.unit(self.0);
     }
 }
 
@@ -39,8 +49,8 @@ impl Read<'_> for IdentityId {
         Self(0)
     }
 
-    fn read(from: &mut Reader<'_>) -> Self {
-        Self(Read::read(from))
+    fn fill(&mut self, from: &mut Reader<'_>) {
+        self.0.fill(from);
     }
 }
 
@@ -61,8 +71,8 @@ impl Read<'_> for FilterId {
         Self(0)
     }
 
-    fn read(from: &mut Reader<'_>) -> Self {
-        Self(Read::read(from))
+    fn fill(&mut self, from: &mut Reader<'_>) {
+        self.0.fill(from);
     }
 }
 
@@ -134,8 +144,18 @@ impl Read<'_> for Micros {
         Self::ZERO
     }
 
-    fn read(from: &mut Reader<'_>) -> Self {
-        Self(Read::read(from))
+    fn fill(&mut self, from: &mut Reader<'_>) {
+        self.0.fill(from);
+    }
+}
+
+impl Keep for Micros {
+    fn blank() -> Self {
+        Self::ZERO
+    }
+
+    fn keep(&mut self, with: &mut Keeper<'_>) {
+        self.0.keep(with);
     }
 }
 

@@ -66,6 +66,9 @@ mod tests {
             Request::Shutdown(Power::Reboot),
             Request::Reload { name },
             Request::Isolate { name },
+            Request::Reexec,
+            Request::Run { name },
+            Request::Wait { name },
             Request::Posture { id: 300 },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");

@@ -20,8 +20,8 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{
-        Call, Command, Environment, Identity, Landlock, Limits, Namespaces, Output, Plan, Privilege,
-        Scheduling, Stdio, View, Words,
+        Call, Cgroup, Command, Credentials, Environment, Identity, Landlock, Limits, Namespaces, Output,
+        Plan, Privilege, Scheduling, Stdio, View, Words,
     },
     raw::seccomp,
     report::{self, Reading, Report},
@@ -141,6 +141,7 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         privilege: Privilege::Restricted,
         directories: &[],
         runtime_directory_preserved: false,
+        credentials: Credentials::default(),
         view: View::default(),
         landlock: Landlock::default(),
         may_lack: 0,
@@ -152,7 +153,7 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         working_directory_optional: false,
         stdio: Stdio::default(),
         ignore_sigpipe: true,
-        cgroup: None,
+        cgroup: Cgroup::default(),
         fail_at: None,
     }
 }

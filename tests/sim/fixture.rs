@@ -5,11 +5,12 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Call, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
-    FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock, List, LogTarget,
-    LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Path, Preserve,
-    PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, Socket,
-    StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    Arch, Board, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec,
+    ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock, List, LogTarget,
+    LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction, Path,
+    Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
+    ServiceType, Socket, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list,
+    strings,
 };
 
 /// PID 1's own.
@@ -60,6 +61,7 @@ pub(crate) struct ServicePlan {
     pub(crate) guess_main_pid: bool,
     pub(crate) notify_access: NotifyAccess,
     pub(crate) watchdog: Micros,
+    pub(crate) oom_policy: OomPolicy,
     pub(crate) kill: Kill,
     /// Kind, and whether it has the prefix `-`.
     pub(crate) commands: Vec<(CommandKind, bool)>,
@@ -142,6 +144,7 @@ impl Default for ServicePlan {
             guess_main_pid: true,
             notify_access: NotifyAccess::None,
             watchdog: Micros::ZERO,
+            oom_policy: OomPolicy::Stop,
             kill: Kill {
                 mode: KillMode::ControlGroup,
                 signal: 15,
@@ -177,12 +180,14 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         uids: range,
         identities: List::new(&identities),
         filters: List::default(),
+        slices: List::default(),
         hostname: "",
         environment: StrList::default(),
         log: LogTarget::Console,
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
         may_lack: 0,
+        transient: tomte::table::Transient::NONE,
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
@@ -324,6 +329,7 @@ impl Lists {
             notify_access: plan.notify_access,
             watchdog: plan.watchdog,
             reload_signal: 1,
+            oom_policy: plan.oom_policy,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),
@@ -366,11 +372,14 @@ impl Lists {
             landlock: Landlock::NONE,
             namespaces: Namespaces::HOST,
             scheduling: Scheduling::UNSET,
+            cgroup: Cgroup::PLAIN,
             filter: None,
             no_write_execute: false,
             remove_ipc: false,
             directories: List::new(&self.directories),
             runtime_directory_preserve: plan.preserve,
+            credentials: StrList::default(),
+            credential_values: &[],
             stdin: Stdin::Null,
             stdout: Stdout::Null,
             stderr: Stdout::Null,
@@ -380,7 +389,7 @@ impl Lists {
             tty_path: "",
             syslog_identifier: "",
             ignore_sigpipe: true,
-            posture: List::default(),
+            posture: StrList::default(),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 
 const SIGHUP: u8 = 1;
-const SIGKILL: u8 = 9;
+pub(crate) const SIGKILL: u8 = 9;
 /// EAGAIN, EMFILE, ENOMEM, ENOSPC: what clone and its preparations can say.
 const ERRNOS: [u16; 4] = [11, 24, 12, 28];
 
@@ -144,6 +144,20 @@ impl Kernel {
     /// The clock.
     pub(crate) const fn instant(&self) -> Instant {
         Instant(self.now)
+    }
+
+    /// Whether a janitor or an examiner is at work for `unit`.
+    pub(crate) fn has_helper(&self, unit: UnitId) -> bool {
+        self.later.iter().any(|Reverse((_, _, later))| {
+            matches!(
+                later,
+                Later::Cleaned { unit: its, .. }
+                    | Later::Examined { unit: its, .. }
+                    | Later::Watched { unit: its, .. }
+                    | Later::Unwatched { unit: its }
+                    if *its == unit.0
+            )
+        })
     }
 
     /// Processes of `unit`.

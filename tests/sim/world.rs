@@ -6,15 +6,18 @@ mod rest;
 mod triggers;
 
 use tomte::{
-    supervisor::{Action, Answer, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until, Which},
+    supervisor::{
+        Action, Answer, Event, Facts, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Slot, Spawn, Supervisor, Until,
+        Which,
+    },
     table::{self, Arch, IdentityId, Table, UnitId},
-    wire::{ActiveState, Failure, Power, UnitStatus},
+    wire::{ActiveState, ExitStatus, Failure, Power, UnitStatus},
 };
 
 use super::{
     Tally,
     judge::{Judge, Verdict},
-    kernel::{Given, Kernel, Later, status},
+    kernel::{Given, Kernel, Later, SIGKILL, status},
     plan::{Faults, Plan, pick},
 };
 
@@ -22,11 +25,14 @@ use super::{
 const TROUBLE_EVENTS_MAX: u64 = 2_000;
 /// Events until the world must have come to rest.
 const CALM_EVENTS_MAX: u64 = 20_000;
+/// Bytes of a world's state.
+const STATE_BYTES_MAX: usize = 16 << 10;
 /// Actions that may follow from one event.
 const ACTIONS_MAX: u32 = 2_000;
 
 pub(super) struct World<'w> {
     plan: &'w Plan,
+    table: Table<'w>,
     supervisor: Supervisor<'w>,
     kernel: Kernel,
     judge: Judge,
@@ -54,6 +60,7 @@ impl<'w> World<'w> {
         let table = Table::open(bytes, Some(Arch::X86_64)).expect("the plan is a sound table");
         Self {
             plan,
+            table,
             supervisor: Supervisor::new(table),
             kernel: Kernel::new(rng, plan),
             judge: Judge::new(plan.units.len(), !plan.related),
@@ -204,6 +211,10 @@ impl<'w> World<'w> {
             }
             Later::Exit { pid, birth, way, number } => {
                 let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
+                let killed = matches!(status(way, number), ExitStatus::Killed(SIGKILL));
+                if killed && self.kernel.strikes(self.kernel.faults.out_of_memory) {
+                    self.handle(Event::OomKilled { unit: process.unit })?;
+                }
                 if process.slot.is_none() {
                     return Ok(());
                 }
@@ -277,8 +288,15 @@ impl<'w> World<'w> {
     fn handle(&mut self, event: Event<'_>) -> Verdict {
         self.tell(|| format!("<- {event:?}"));
         self.events += 1;
-        self.supervisor.handle(self.kernel.instant(), event);
+        if self.fails(&event) {
+            self.recover()?;
+        } else {
+            self.supervisor.handle(self.kernel.instant(), event);
+        }
         for _ in 0..ACTIONS_MAX {
+            if self.kernel.strikes(self.kernel.faults.reexecs) {
+                self.replace_supervisor()?;
+            }
             let Some(action) = self.supervisor.next_action() else {
                 return if self.supervisor.impossible_count() == 0 {
                     Ok(())
@@ -297,6 +315,50 @@ impl<'w> World<'w> {
             }
         }
         Err("no end of actions".into())
+    }
+
+    /// Whether PID 1 fails before it has made anything of `event`.
+    fn fails(&mut self, event: &Event<'_>) -> bool {
+        let is_lost = matches!(
+            event,
+            Event::Spawned { .. }
+                | Event::Identified { .. }
+                | Event::Executed { .. }
+                | Event::Notified { .. }
+                | Event::Exited { .. }
+                | Event::Empty { .. }
+                | Event::Cleaned { .. }
+                | Event::Examined { .. }
+                | Event::Deadline
+        );
+        is_lost && self.kernel.strikes(self.kernel.faults.failures)
+    }
+
+    /// The next program goes on with what there is.
+    fn recover(&mut self) -> Verdict {
+        self.replace_supervisor()?;
+        self.judge.unanswered.clear();
+        let (now, kernel) = (self.kernel.instant(), &self.kernel);
+        self.supervisor.recover(now, &|unit| Facts {
+            main: kernel.slot(unit, Slot::Main).map(|process| process.pid),
+            control: kernel.slot(unit, Slot::Control).map(|process| process.pid),
+            helper: kernel.has_helper(unit),
+            known: kernel.of(unit).next().is_some(),
+        });
+        Ok(())
+    }
+
+    /// PID 1 may be replaced at any moment: what one supervisor has saved, another one loads.
+    fn replace_supervisor(&mut self) -> Verdict {
+        self.tell(|| "-- reexec".into());
+        let mut room = vec![0; STATE_BYTES_MAX];
+        let mut keeper = Keeper::save(&mut room);
+        self.supervisor.keep(&mut keeper);
+        let left = keeper.left().ok_or("the state does not fit")?;
+        let mut keeper = Keeper::load(&room[..STATE_BYTES_MAX - left]);
+        self.supervisor = Supervisor::new(self.table);
+        self.supervisor.keep(&mut keeper);
+        if keeper.left() == Some(0) { Ok(()) } else { Err("the state does not load".into()) }
     }
 
     fn perform(&mut self, action: Action) -> Result<Option<Event<'static>>, String> {
@@ -359,6 +421,13 @@ impl<'w> World<'w> {
                 self.judge.shutdown_began = self.kernel.now;
                 return Ok(Some(Event::Reported));
             }
+            Action::Make { client, unit } => return Ok(Some(Event::Made { client, unit, sound: false })),
+            Action::Reexec => {
+                if self.kernel.rng.bool() {
+                    return Ok(Some(Event::NotReplaced));
+                }
+                self.replace_supervisor()?;
+            }
             Action::Leave { .. } => {
                 self.left_at = Some(self.kernel.now);
                 let waited = self.kernel.now.saturating_sub(self.shutdown_at.unwrap_or(0));
@@ -395,6 +464,7 @@ impl<'w> World<'w> {
             | Log::TimedOut(..)
             | Log::NotCleaned(_)
             | Log::WatchdogExpired(..)
+            | Log::OomKilled(_)
             | Log::RuntimeOver(_)
             | Log::NoPidFile(_)
             | Log::Contradiction(..)

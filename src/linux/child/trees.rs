@@ -64,31 +64,22 @@ impl Trees {
         }
     }
 
-    /// A new file system: `TYPE:OPTION,OPTION=VALUE`.
+    /// [`new_file_system`], on any kernel.
     pub(super) fn new_file_system(&mut self, source: &str) -> Result<OwnedFd, Errno> {
-        let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
-        let context = match fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC) {
+        match new_file_system(source) {
             Err(Errno::NOSYS) => {
+                let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
                 let (mut first, mut second) = (PathBuffer::empty(), PathBuffer::empty());
                 let (kind, options) = (first.join(&[kind])?, second.join(&[options])?);
-                return self.stage(true, &mut |place| mount(kind, place, kind, MountFlags::empty(), options));
+                self.stage(true, &mut |place| mount(kind, place, kind, MountFlags::empty(), options))
             }
-            answer => answer?,
-        };
-        for option in options.split(',').filter(|option| !option.is_empty()) {
-            match option.split_once('=') {
-                Some((key, value)) => fsconfig_set_string(context.as_fd(), key, value)?,
-                None => fsconfig_set_flag(context.as_fd(), option)?,
-            }
+            answer => answer,
         }
-        fsconfig_create(context.as_fd())?;
-        fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
     }
 
-    /// Mounts a tree on what is held.
+    /// [`attach`], on any kernel.
     pub(super) fn attach(&self, tree: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        match move_mount(tree.as_fd(), c"", target.as_fd(), c"", flags) {
+        match attach(tree, target) {
             Err(Errno::NOSYS) => {
                 fchdir(self.links.as_fd())?;
                 mount_move(number(tree).as_c_str(), number(target).as_c_str())
@@ -137,6 +128,26 @@ impl Trees {
             None => Ok(()),
         }
     }
+}
+
+/// A new file system that is nowhere yet: `TYPE:OPTION,OPTION=VALUE`. ENOSYS before Linux 5.2.
+pub(super) fn new_file_system(source: &str) -> Result<OwnedFd, Errno> {
+    let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        match option.split_once('=') {
+            Some((key, value)) => fsconfig_set_string(context.as_fd(), key, value)?,
+            None => fsconfig_set_flag(context.as_fd(), option)?,
+        }
+    }
+    fsconfig_create(context.as_fd())?;
+    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+}
+
+/// Mounts a tree that is nowhere yet on what is held. ENOSYS before Linux 5.2.
+pub(super) fn attach(tree: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree.as_fd(), c"", target.as_fd(), c"", flags)
 }
 
 fn number(held: &OwnedFd) -> DecInt {

@@ -20,7 +20,8 @@ impl World<'_> {
         let name = &pick(rng, &self.plan.units).name.clone();
         let id =
             UnitId((0..).zip(&self.plan.units).find(|(_, unit)| unit.name == *name).map_or(0, |(n, _)| n));
-        let request = match rng.u8(..13) {
+        let request = match rng.u8(..14) {
+            13 => Request::Reexec,
             11..=12 => Request::Reload { name },
             0..=2 => Request::Start { name },
             3..=4 => Request::Stop { name },
@@ -42,6 +43,9 @@ impl World<'_> {
             | Request::Posture { .. }
             | Request::Reload { .. }
             | Request::Isolate { .. }
+            | Request::Reexec
+            | Request::Run { .. }
+            | Request::Wait { .. }
             | Request::Shutdown(_) => {}
         }
         // Floods: a hundred at once, now and then.

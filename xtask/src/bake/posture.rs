@@ -11,14 +11,6 @@ use crate::{
     target::{feature::Feature, step::Step},
 };
 
-/// As `tomte::table::Held`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    pub(super) setting: String,
-    pub(super) needs: u16,
-    pub(super) steps: u64,
-}
-
 /// What a setting takes: features of the kernel, and steps.
 type Means = (&'static [Feature], &'static [Step]);
 
@@ -36,8 +28,8 @@ const PROCESSES: Means =
     (&[Feature::PidNamespaces, Feature::MountNamespaces], &[Step::Clone, Step::Namespace]);
 const USERS: Means = (&[Feature::UserNamespaces], &[Step::PrivateUsers]);
 
-/// Those of `exec`, which has these rules of Landlock's.
-pub(super) fn of(exec: &Exec, landlock: &Landlock) -> Vec<Held> {
+/// Those of `exec`, which has these rules of Landlock's, each as `tomte::table::Exec` has it.
+pub(super) fn of(exec: &Exec, landlock: &Landlock) -> Vec<String> {
     let (protect, namespaces, view) = (exec.protect, &exec.namespaces, &exec.view);
     let has = |access: Access| view.access.iter().any(|one| one.access == access);
     let settings: [(bool, &str, Means); 36] = [
@@ -79,7 +71,7 @@ pub(super) fn of(exec: &Exec, landlock: &Landlock) -> Vec<Held> {
         (!view.temporary.is_empty(), "TemporaryFileSystem=", VIEW),
     ];
     let on = settings.into_iter().filter(|(holds, ..)| *holds);
-    let mut held: Vec<Held> = on.map(|(_, name, means)| one(name.to_owned(), means)).collect();
+    let mut held: Vec<String> = on.map(|(_, name, means)| one(name.to_owned(), means)).collect();
     held.extend(seccomp::words::posture(&exec.system_calls).into_iter().map(|name| one(name, FILTER)));
     held.extend(view.protect_proc.map(|how| one(format!("ProtectProc={how}"), VIEW)));
     held.extend(second_wall(landlock));
@@ -87,7 +79,7 @@ pub(super) fn of(exec: &Exec, landlock: &Landlock) -> Vec<Held> {
 }
 
 /// Landlock, where it holds beside the mounts, and what of their work it cannot do.
-fn second_wall(landlock: &Landlock) -> Option<Held> {
+fn second_wall(landlock: &Landlock) -> Option<String> {
     /// Paths that are named.
     const NAMED: usize = 3;
     if !landlock.beside_mounts || landlock.writable.is_none() && landlock.executable.is_none() {
@@ -106,10 +98,8 @@ fn second_wall(landlock: &Landlock) -> Option<Held> {
     Some(one(format!("Landlock{left}"), (&[Feature::SecondWall], &[Step::Landlock])))
 }
 
-fn one(setting: String, (features, steps): Means) -> Held {
-    Held {
-        setting,
-        needs: features.iter().fold(0, |all, feature| all | feature.bit()),
-        steps: steps.iter().fold(0, |all, step| all | 1 << step.index()),
-    }
+fn one(setting: String, (features, steps): Means) -> String {
+    let needs = features.iter().fold(0, |all, feature| all | feature.bit());
+    let steps = steps.iter().fold(0_u64, |all, step| all | 1 << step.index());
+    format!("{setting}\t{needs}\t{steps}")
 }

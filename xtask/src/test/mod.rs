@@ -10,6 +10,7 @@ use clap::ValueEnum as _;
 
 use crate::{board::Board, setup, size};
 
+mod cgroups;
 mod code;
 mod corpus;
 mod ends;
@@ -84,7 +85,7 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
 /// Runs the command lines and the sandboxes that real systemd was seen to run.
 fn golden(tally: &mut Tally) {
     if let Err(error) = crate::host::probe() {
-        for name in ["golden command lines", "golden sandboxes"] {
+        for name in ["golden command lines", "golden restarts", "golden sandboxes"] {
             tally.add(name, Outcome::Skipped(format!("{error:#}")));
         }
         return;
@@ -92,6 +93,10 @@ fn golden(tally: &mut Tally) {
     match crate::golden::exec::run() {
         Ok((cases, differences)) => tally.add_many("golden command lines", cases, &differences),
         Err(error) => tally.add("golden command lines", Outcome::Failed(format!("{error:#}"))),
+    }
+    match crate::golden::restart::run() {
+        Ok((cases, differences)) => tally.add_many("golden restarts", cases, &differences),
+        Err(error) => tally.add("golden restarts", Outcome::Failed(format!("{error:#}"))),
     }
     match crate::golden::sandbox::run() {
         Ok(compared) => {

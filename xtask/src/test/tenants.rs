@@ -40,7 +40,9 @@ pub fn run(words: &[&str]) -> Result<()> {
     expect(&finished, "THIRD uid=", first)?;
     expect(&finished, "THIRD sees ", "third")?;
     expect(&finished, "THIRD is done", "")?;
-    for kept in ["LEAVER first keeps a key", "LEAVER first keeps a queue", "LEAVER first tried its neighbours"] {
+    for kept in
+        ["LEAVER first keeps a key", "LEAVER first keeps a queue", "LEAVER first tried its neighbours"]
+    {
         expect(&finished, kept, "")?;
     }
     let reached: Vec<_> = finished.lines.iter().filter(|line| line.contains(" CAN ")).collect();
