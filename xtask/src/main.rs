@@ -48,6 +48,7 @@ mod seccomp;
 mod setup;
 mod sim;
 mod size;
+mod target;
 mod targets;
 mod test;
 #[cfg(test)]

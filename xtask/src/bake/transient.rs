@@ -214,7 +214,13 @@ fn fields(board: &Board, section: &str, line: &str, shared: Shared<'_>) -> Resul
         bail!("it needs a filter of system calls of its own: {policy:?}");
     }
     let arena = Bump::new();
-    Ok(leaves::of(&record::unit(&arena, &node, shared)?))
+    let mut unit = record::unit(&arena, &node, shared)?;
+    if let table::Kind::Service(service) = &mut unit.kind {
+        // Rules do not add up as mounts do. They would only hold where there are no mount namespaces anyhow: no setting
+        // here takes away what Landlock forbids besides.
+        service.exec.landlock = table::Landlock::NONE;
+    }
+    Ok(leaves::of(&unit))
 }
 
 /// A unit that has nothing to do with any other, with one line more in `section`.

@@ -3,9 +3,6 @@
 
 mod kinds;
 mod origins;
-#[path = "../../../src/linux/step.rs"]
-#[allow(dead_code, reason = "what the target does with a step's index is not xtask's business")]
-mod step;
 mod steps;
 mod words;
 

@@ -195,7 +195,7 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         rows.list("CapabilityBoundingSet", [capabilities(exec.capability_bounding_set)]);
     }
     rows.unless("none", "AmbientCapabilities", capabilities(exec.ambient_capabilities));
-    for (setting, value) in exec.posture.iter().filter_map(|setting| setting.split_once('=')) {
+    for (setting, value) in exec.posture.iter().filter_map(|held| held.split('\t').next()?.split_once('=')) {
         // Those without a value have rows of their own, DynamicUser= is part of the identity.
         if !value.is_empty() && setting != "DynamicUser" {
             rows.list(setting, [value.to_owned()]);
