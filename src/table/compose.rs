@@ -5,7 +5,7 @@
 use heapless::Vec;
 
 use super::{
-    Change, Form, List, Merge, Mount, Setting, StrList, Transient, Word, limits::USER_NAME_BYTES_MAX,
+    Call, Change, Form, List, Merge, Mount, Setting, StrList, Transient, Word, limits::USER_NAME_BYTES_MAX,
 };
 use crate::record::{Read, Reader};
 
@@ -283,6 +283,7 @@ fn put_bytes(to: &mut Bytes, bytes: &[u8]) -> Option<()> {
 /// `ExecStart=:` with these words: one command line, of which nothing is replaced.
 fn put_command(to: &mut Bytes, words: &[&str]) -> Option<()> {
     let (mut line, mut strings) = (Bytes::new(), Bytes::new());
+    line.push(Call::Execute as u8).ok()?;
     put_bytes(&mut line, words.first()?.as_bytes())?;
     for word in words {
         put_string(&mut strings, word)?;
