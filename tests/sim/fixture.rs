@@ -9,9 +9,12 @@ use tomte::table::{
     ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock, List, LogTarget,
     LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction, Path,
     Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
-    ServiceType, Socket, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list,
-    strings,
+    ServiceType, Socket, StartLimit, Stdin, Stdout, StrList, Transient, UidRange, Unit, UnitId, View, encode,
+    ids, list, strings,
 };
+
+/// Units that can be made at run time; the first names are theirs.
+const SLOTS: u8 = 2;
 
 /// PID 1's own.
 const VIEW: View<'_> =
@@ -173,6 +176,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         .zip(0..)
         .map(|(name, n)| Identity { name, baked: range.first + n, hashed: range.last.saturating_sub(n) })
         .collect();
+    let slots = SLOTS.min(u8::try_from(identities).unwrap_or(SLOTS));
     let identities = list(&records);
     let board = Board {
         name: "test",
@@ -187,7 +191,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
         may_lack: 0,
-        transient: tomte::table::Transient::NONE,
+        transient: Transient { slots, ..Transient::NONE },
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();

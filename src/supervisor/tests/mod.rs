@@ -5,6 +5,7 @@ mod fixture;
 mod play;
 
 mod conditions;
+mod fairness;
 mod fork;
 mod golden;
 mod graph;
@@ -17,6 +18,7 @@ mod numbers;
 mod relations;
 mod reload;
 mod requests;
+mod slots;
 mod triggers;
 mod types;
 
