@@ -51,6 +51,8 @@ pub(super) enum Token {
     Group(u16),
     /// The place of a process that PID 1 has not made.
     Ended(u16),
+    /// A unit whose processes want more memory than there is.
+    Memory(u16),
 }
 
 impl From<Token> for u64 {
@@ -64,6 +66,7 @@ impl From<Token> for u64 {
             Token::Group(index) => (5, index),
             Token::Ended(index) => (6, index),
             Token::Notify => (7, 0),
+            Token::Memory(index) => (8, index),
         };
         kind << 16 | Self::from(index)
     }
@@ -81,6 +84,7 @@ impl Token {
             5 => Some(Self::Group(index)),
             6 => Some(Self::Ended(index)),
             7 => Some(Self::Notify),
+            8 => Some(Self::Memory(index)),
             _ => None,
         }
     }
@@ -155,7 +159,7 @@ impl Kernel {
             control: Control::new(),
             notify: Notify::new(),
             processes: Processes::new(),
-            groups: Groups::new(),
+            groups: Groups::new(&boot.table),
             poll,
             log: log::output(),
             tmp_tokens: [0; UNITS_MAX],
@@ -330,6 +334,10 @@ impl Kernel {
             }
             Token::Report(place) => {
                 self.drain_report(usize::from(place));
+                Step::Again
+            }
+            Token::Memory(unit) => {
+                self.look_for_oom_kills(UnitId(unit));
                 Step::Again
             }
             Token::Group(unit) => {

@@ -102,7 +102,8 @@ impl Kernel {
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
         let tmp_token = self.tmp_token(spawn.unit);
-        let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
+        let cgroup =
+            self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
         let inherited = self.arguments;
         let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup };
