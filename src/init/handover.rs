@@ -35,7 +35,7 @@ use super::{
 };
 
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
-const MARK: [u8; 8] = *b"tomte\0s\x01";
+const MARK: [u8; 8] = *b"tomte\0s\x02";
 const CHECKSUM_AT: usize = MARK.len();
 const TABLE_AT: usize = CHECKSUM_AT + size_of::<u64>();
 const HEADER_BYTES: usize = TABLE_AT + size_of::<u32>();
@@ -239,6 +239,7 @@ impl Kernel {
         self.control.keep(with, real);
         self.notify.keep(with, real);
         self.processes.keep(with, real, &self.poll);
+        self.held.keep(with, real, &self.poll);
         let units = with.place(self.table.unit_count(), UNITS_MAX + 1);
         self.groups.keep(units, &self.table, with, &self.poll);
         for unit in 0..units {
