@@ -54,6 +54,8 @@ pub(super) enum Token {
     Ended(u16),
     /// The place of a descriptor that is held for a unit.
     Held(u16),
+    /// A unit whose processes want more memory than there is.
+    Memory(u16),
 }
 
 impl From<Token> for u64 {
@@ -67,7 +69,8 @@ impl From<Token> for u64 {
             Token::Group(index) => (5, index),
             Token::Ended(index) => (6, index),
             Token::Notify => (7, 0),
-            Token::Held(index) => (8, index),
+            Token::Held(index) => (9, index),
+            Token::Memory(index) => (8, index),
         };
         kind << 16 | Self::from(index)
     }
@@ -85,7 +88,8 @@ impl Token {
             5 => Some(Self::Group(index)),
             6 => Some(Self::Ended(index)),
             7 => Some(Self::Notify),
-            8 => Some(Self::Held(index)),
+            8 => Some(Self::Memory(index)),
+            9 => Some(Self::Held(index)),
             _ => None,
         }
     }
@@ -162,7 +166,7 @@ impl Kernel {
             notify: Notify::new(),
             processes: Processes::new(),
             held: Held::new(),
-            groups: Groups::new(),
+            groups: Groups::new(&boot.table),
             poll,
             log: log::output(),
             tmp_tokens: [0; UNITS_MAX],
@@ -343,6 +347,10 @@ impl Kernel {
                 Some(one) => Step::Event(Event::Readable { unit: one.unit, there: one.tells }),
                 None => Step::Again, // closed since
             },
+            Token::Memory(unit) => {
+                self.look_for_oom_kills(UnitId(unit));
+                Step::Again
+            }
             Token::Group(unit) => {
                 self.look_whether_empty(UnitId(unit));
                 Step::Again

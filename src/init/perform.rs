@@ -116,7 +116,8 @@ impl Kernel {
         let tmp_token = self.tmp_token(spawn.unit);
         let descriptors = self.held.passed(&self.table, &record, spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
-        let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
+        let cgroup =
+            self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
         let inherited = self.arguments;
         let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup, descriptors };

@@ -10,14 +10,14 @@ use crate::{
         arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Credentials, Dynamic, Environment, Identity, Input, Limits, Loading, Login,
-            Output, Passed, Plan, Stdio, Users, View, Words, Writing,
+            self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Input, Limits,
+            Loading, Login, Output, Passed, Plan, Stdio, Users, View, Words, Writing,
         },
         signals,
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, LoginEnvironment,
+        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, LoginEnvironment,
         Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout,
         Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
@@ -171,7 +171,7 @@ impl<'t> Parts<'t> {
             stdio: Stdio { input: input(exec), output: stdout, error: stderr, tty_path: exec.tty_path },
             descriptors,
             ignore_sigpipe: exec.ignore_sigpipe,
-            cgroup,
+            cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
             fail_at: None,
         }
     }
@@ -206,6 +206,47 @@ fn environment<'a>(exec: &Exec<'a>) -> Environment<'a> {
     }
 }
 
+/// What is to become of the group that `here` is.
+fn group<'a>(
+    board: &Board<'a>,
+    wanted: &table::Cgroup<'a>,
+    kind: CommandKind,
+    here: Cgroup<'a>,
+) -> Cgroup<'a> {
+    let devices = |table::Devices { program, fixed, late, needed }: table::Devices<'a>| Devices {
+        program: board.filter(program).map_or(&[], |filter| filter.program),
+        fixed,
+        late: words(late.as_bytes()),
+        needed,
+    };
+    Cgroup {
+        settings: words(wanted.settings.as_bytes()),
+        delegate: wanted.delegate,
+        subgroup: subgroup(wanted, kind),
+        devices: wanted.devices.map(devices),
+        ..here
+    }
+}
+
+/// Where in the unit's group a command is. A delegated group may have controllers for groups of its own, and then no
+/// processes: those that come after the main process have a group that it leaves alone.
+const fn subgroup<'a>(cgroup: &table::Cgroup<'a>, kind: CommandKind) -> &'a str {
+    match kind {
+        CommandKind::StartPost | CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost
+            if cgroup.delegate =>
+        {
+            ".control"
+        }
+        CommandKind::Condition
+        | CommandKind::StartPre
+        | CommandKind::Start
+        | CommandKind::StartPost
+        | CommandKind::Reload
+        | CommandKind::Stop
+        | CommandKind::StopPost => cgroup.subgroup,
+    }
+}
+
 /// An exit code as a number, a signal by its name.
 fn status_of(outcome: Option<Outcome>) -> String<NUMBER_BYTES> {
     let mut text = String::new();
@@ -231,7 +272,8 @@ pub(super) struct Start<'a> {
     pub(super) tmp_token: u64,
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<BorrowedFd<'a>>,
-    pub(super) cgroup: Option<BorrowedFd<'a>>,
+    /// Its directory, and what the machine has.
+    pub(super) cgroup: Cgroup<'a>,
     /// What it is given besides the three streams.
     pub(super) descriptors: &'a [Passed<'a>],
 }
@@ -348,6 +390,6 @@ const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
 }
 
 /// A list of the table; its last NUL was checked when the table was opened.
-fn words(bytes: &[u8]) -> Words<'_> {
+pub(super) fn words(bytes: &[u8]) -> Words<'_> {
     Words::new(bytes).unwrap_or_default()
 }

@@ -84,8 +84,8 @@ pub struct Plan<'a> {
     pub descriptors: &'a [Passed<'a>],
     /// `IgnoreSIGPIPE=`.
     pub ignore_sigpipe: bool,
-    /// A directory of cgroup2 to be born in.
-    pub cgroup: Option<BorrowedFd<'a>>,
+    /// Its group of processes.
+    pub cgroup: Cgroup<'a>,
     /// For tests: this step fails with this errno instead of being done. `None` everywhere else.
     pub fail_at: Option<(Step, Errno)>,
 }
@@ -109,6 +109,36 @@ pub struct Passed<'a> {
     pub name: &'a str,
     /// Whether a read may answer EAGAIN; `None` leaves it as it is.
     pub non_blocking: Option<bool>,
+}
+
+/// A group of processes that the kernel accounts for and limits together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cgroup<'a> {
+    /// Its directory. `None` without cgroup2.
+    pub directory: Option<BorrowedFd<'a>>,
+    /// A group below it to be born in instead, or empty.
+    pub subgroup: &'a str,
+    /// As [`super::cgroup::set`] takes them.
+    pub settings: Words<'a>,
+    /// How many tasks the machine can have.
+    pub tasks: u64,
+    /// `Delegate=`: it becomes the user's.
+    pub delegate: bool,
+    /// Which devices may be used in it; `None` is all.
+    pub devices: Option<Devices<'a>>,
+}
+
+/// A program that decides about devices.
+#[derive(Clone, Copy, Debug)]
+pub struct Devices<'a> {
+    /// Its instructions. Those in the middle stand for `late`, in its order.
+    pub program: &'a [u8],
+    /// Where those in the middle begin.
+    pub fixed: u16,
+    /// Paths of nodes; `block-` or `char-` and a pattern for drivers' names.
+    pub late: Words<'a>,
+    /// Nothing is executed without it.
+    pub needed: bool,
 }
 
 /// The program and its words.

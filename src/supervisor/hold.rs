@@ -91,7 +91,7 @@ impl<'t> Supervisor<'t> {
     }
 
     /// Somebody may have waited for a number.
-    fn look_at_all(&mut self) {
+    pub(super) fn look_at_all(&mut self) {
         for id in self.ids() {
             self.at(id);
         }

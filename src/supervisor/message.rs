@@ -121,6 +121,11 @@ pub enum Event<'a> {
         /// The step and the kernel's reason.
         failure: Failure,
     },
+    /// The kernel has killed a process of the unit for want of memory. Its end follows if it was one of a slot.
+    OomKilled {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+    },
     /// The child's execve has succeeded.
     Executed {
         #[expect(missing_docs, reason = "the unit this is about")]
@@ -460,6 +465,8 @@ pub enum Log {
     Contradiction(UnitId, UnitId),
     /// What follows is what the unit asks for at such an end (`FailureAction=` and its kind).
     Acting(UnitId),
+    /// The kernel has killed a process of the unit for want of memory.
+    OomKilled(UnitId),
     /// The service was silent for too long; the signal that follows.
     WatchdogExpired(UnitId, u8),
     /// A message came from a process that may not speak for the unit: said once for each start.

@@ -203,6 +203,7 @@ impl Record {
         let note = self.notes.pop()?;
         let nobody = Pid(0);
         Some(match note {
+            Note::OomKilled => Log::OomKilled(id),
             Note::WatchdogExpired => Log::WatchdogExpired(id, self.timeout_signal),
             Note::NoticeRefused => Log::NoticeRefused(id, self.refused.unwrap_or(nobody)),
             Note::NotAdopted => Log::NotAdopted(id),
@@ -251,6 +252,7 @@ pub(super) enum Note {
     Contradiction,
     NoticeRefused,
     NotAdopted,
+    OomKilled,
     WatchdogExpired,
     RuntimeOver,
     NoPidFile,
@@ -275,11 +277,12 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::DependencyFailed,
         Self::Contradiction,
         Self::NoticeRefused,
         Self::NotAdopted,
+        Self::OomKilled,
         Self::WatchdogExpired,
         Self::RuntimeOver,
         Self::NoPidFile,

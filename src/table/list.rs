@@ -12,6 +12,9 @@ use crate::record::{Read, Reader};
 pub struct StrList<'t>(&'t [u8]);
 
 impl<'t> StrList<'t> {
+    /// No string.
+    pub const EMPTY: Self = Self(&[]);
+
     /// Takes `bytes` as a list: empty, or UTF-8 whose last byte is NUL.
     pub fn new(bytes: &'t [u8]) -> Option<Self> {
         let whole = bytes.is_empty() || bytes.last() == Some(&0);

@@ -57,6 +57,8 @@ record! {
         pub reload_signal: u8,
         /// `NonBlocking=`: reads of the sockets that it is given may answer EAGAIN.
         pub non_blocking: bool,
+        /// `OOMPolicy=`.
+        pub oom_policy: OomPolicy,
         /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
         pub kill: Kill,
         /// All `Exec*=` lines.
@@ -111,6 +113,18 @@ choice! {
         Exec,
         /// Those of all the unit's processes.
         All,
+    }
+}
+
+choice! {
+    /// `OOMPolicy=`: what follows when the kernel has killed a process of the unit for want of memory.
+    pub enum OomPolicy {
+        /// Nothing but what the end of that process means.
+        Continue,
+        /// The unit stops.
+        Stop,
+        /// The kernel kills all of the unit's processes, and so does PID 1.
+        Kill,
     }
 }
 

@@ -17,8 +17,8 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{
-        Call, Command, Credentials, Environment, Identity, Limits, Namespaces, Output, Plan, Privilege,
-        Scheduling, Stdio, View, Words,
+        Call, Cgroup, Command, Credentials, Environment, Identity, Limits, Namespaces, Output, Plan,
+        Privilege, Scheduling, Stdio, View, Words,
     },
     raw::seccomp,
     report::{self, Reading, Report},
@@ -139,7 +139,7 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         stdio: Stdio::default(),
         descriptors: &[],
         ignore_sigpipe: true,
-        cgroup: None,
+        cgroup: Cgroup::default(),
         fail_at: None,
     }
 }

@@ -5,12 +5,16 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Call, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec, ExitSet,
-    FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget, LoginEnvironment,
-    Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Path, Preserve, PrivateTmp, Privilege,
-    Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, Socket, StartLimit, Stdin,
-    Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    Arch, Board, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec,
+    ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget,
+    LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction, Path,
+    Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
+    ServiceType, Socket, StartLimit, Stdin, Stdout, StrList, Transient, UidRange, Unit, UnitId, View, encode,
+    ids, list, strings,
 };
+
+/// Units that can be made at run time; the first names are theirs.
+const SLOTS: u8 = 2;
 
 /// PID 1's own.
 const VIEW: View<'_> =
@@ -60,6 +64,7 @@ pub(crate) struct ServicePlan {
     pub(crate) guess_main_pid: bool,
     pub(crate) notify_access: NotifyAccess,
     pub(crate) watchdog: Micros,
+    pub(crate) oom_policy: OomPolicy,
     pub(crate) kill: Kill,
     /// Kind, and whether it has the prefix `-`.
     pub(crate) commands: Vec<(CommandKind, bool)>,
@@ -161,6 +166,7 @@ impl Default for ServicePlan {
             guess_main_pid: true,
             notify_access: NotifyAccess::None,
             watchdog: Micros::ZERO,
+            oom_policy: OomPolicy::Stop,
             kill: Kill {
                 mode: KillMode::ControlGroup,
                 signal: 15,
@@ -189,6 +195,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         .zip(0..)
         .map(|(name, n)| Identity { name, baked: range.first + n, hashed: range.last.saturating_sub(n) })
         .collect();
+    let slots = SLOTS.min(u8::try_from(identities).unwrap_or(SLOTS));
     let identities = list(&records);
     let board = Board {
         name: "test",
@@ -196,12 +203,13 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         uids: range,
         identities: List::new(&identities),
         filters: List::default(),
+        slices: List::default(),
         hostname: "",
         environment: StrList::default(),
         log: LogTarget::Console,
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
-        transient: tomte::table::Transient::NONE,
+        transient: Transient { slots, ..Transient::NONE },
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
@@ -344,6 +352,7 @@ impl Lists {
             watchdog: plan.watchdog,
             reload_signal: 1,
             non_blocking: false,
+            oom_policy: plan.oom_policy,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),
@@ -385,6 +394,7 @@ impl Lists {
             view: VIEW,
             namespaces: Namespaces::HOST,
             scheduling: Scheduling::UNSET,
+            cgroup: Cgroup::PLAIN,
             filter: None,
             remove_ipc: false,
             directories: List::new(&self.directories),

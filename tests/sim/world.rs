@@ -7,17 +7,16 @@ mod triggers;
 
 use tomte::{
     supervisor::{
-        Action, Answer, Event, Facts, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Slot, Spawn, Supervisor, Until,
-        Which,
+        Action, Event, Facts, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Slot, Spawn, Supervisor, Until, Which,
     },
     table::{self, Arch, IdentityId, Table, UnitId},
-    wire::{ActiveState, Failure, Power, UnitStatus},
+    wire::{ActiveState, ExitStatus, Failure, Power, UnitStatus},
 };
 
 use super::{
     Tally,
     judge::{Judge, Verdict},
-    kernel::{Given, Kernel, Later, status},
+    kernel::{Given, Kernel, Later, SIGKILL, status},
     plan::{Faults, Plan, pick},
 };
 
@@ -42,6 +41,8 @@ pub(super) struct World<'w> {
     shutdown_at: Option<u64>,
     reported: bool,
     calm: bool,
+    /// Requests that are still to come at once.
+    flood: u32,
     /// When each unit last said that it is alive.
     heard: Vec<u64>,
     /// Units that found no number although nothing goes wrong any more.
@@ -70,6 +71,7 @@ impl<'w> World<'w> {
             shutdown_at: None,
             reported: false,
             calm: false,
+            flood: 0,
             heard: vec![0; plan.units.len()],
             numberless: vec![false; plan.units.len()],
             held: vec![triggers::Held::default(); plan.units.len()],
@@ -203,19 +205,17 @@ impl<'w> World<'w> {
                 self.handle(Event::Executed { unit, pid: Pid(pid) })
             }
             Later::Say { pid, birth, what } => self.say(pid, birth, what),
-            Later::Fork { pid, birth } => {
+            Later::Fork { pid, birth, bomb } => {
                 if self.kernel.living(pid, birth).is_some_and(|process| !process.killed) {
-                    self.kernel.fork(pid, birth);
+                    self.kernel.fork(pid, birth, bomb);
                 }
                 Ok(())
             }
-            Later::Exit { pid, birth, way, number } => {
-                let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
-                if process.slot.is_none() {
-                    return Ok(());
-                }
-                self.handle(Event::Exited { unit: process.unit, pid: Pid(pid), status: status(way, number) })
+            Later::OutOfMemory { unit } => {
+                self.kernel.run_out_of_memory(UnitId(unit));
+                Ok(())
             }
+            Later::Exit { pid, birth, way, number } => self.exit(pid, birth, status(way, number)),
             Later::Empty { unit } => {
                 let unit = UnitId(unit);
                 if self.kernel.of(unit).next().is_some() {
@@ -245,6 +245,21 @@ impl<'w> World<'w> {
             Later::Unwatched { unit } => self.handle(Event::Cleaned { unit: UnitId(unit), clean: true }),
             Later::Request => self.request(),
         }
+    }
+
+    fn exit(&mut self, pid: u32, birth: u64, status: ExitStatus) -> Verdict {
+        let Some(unit) = self.kernel.living(pid, birth).map(|process| process.unit) else {
+            return Ok(());
+        };
+        let killed = matches!(status, ExitStatus::Killed(SIGKILL));
+        if killed && self.kernel.strikes(self.kernel.faults.out_of_memory) {
+            self.handle(Event::OomKilled { unit })?;
+        }
+        let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
+        if process.slot.is_none() {
+            return Ok(());
+        }
+        self.handle(Event::Exited { unit: process.unit, pid: Pid(pid), status })
     }
 
     fn identify(&mut self, pid: u32, birth: u64, statics: bool) -> Verdict {
@@ -334,11 +349,12 @@ impl<'w> World<'w> {
     fn recover(&mut self) -> Verdict {
         self.replace_supervisor()?;
         self.judge.unanswered.clear();
-        let (now, kernel) = (self.kernel.instant(), &self.kernel);
+        let (now, kernel, held) = (self.kernel.instant(), &self.kernel, &self.held);
         self.supervisor.recover(now, &|unit| Facts {
-            main: kernel.slot(unit, Slot::Main).map(|process| process.pid),
-            control: kernel.slot(unit, Slot::Control).map(|process| process.pid),
-            helper: kernel.has_helper(unit),
+            main: kernel.slot(unit, Slot::Main).map(|process| (process.pid, process.executed)),
+            control: kernel.slot(unit, Slot::Control).map(|process| (process.pid, process.executed)),
+            // A watcher that somebody has called off says nothing any more.
+            helper: kernel.has_helper(unit) || held.get(unit.index()).is_some_and(|held| held.watcher),
             known: kernel.of(unit).next().is_some(),
         });
         Ok(())
@@ -403,12 +419,7 @@ impl<'w> World<'w> {
             Action::Watch { unit, .. } => self.watch(unit)?,
             Action::Arm { unit, .. } => self.arm(unit)?,
             Action::Unwatch { unit } => self.unwatch(unit),
-            Action::Reply { client, answer } => {
-                if let Answer::Denied = answer {
-                    self.tell(|| "a stranger".into());
-                }
-                self.judge.reply(client)?;
-            }
+            Action::Reply { client, answer } => return self.reply(client, answer),
             Action::Log(log) => self.note(log),
             Action::Report { .. } => {
                 self.reported = true;
@@ -460,6 +471,7 @@ impl<'w> World<'w> {
             | Log::TimedOut(..)
             | Log::NotCleaned(_)
             | Log::WatchdogExpired(..)
+            | Log::OomKilled(_)
             | Log::RuntimeOver(_)
             | Log::NoPidFile(_)
             | Log::Contradiction(..)

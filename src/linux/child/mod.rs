@@ -6,6 +6,7 @@
 
 mod arena;
 mod calls;
+mod cgroup;
 mod credentials;
 mod devices;
 mod directories;
@@ -47,12 +48,14 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 41] = [
+pub const STEPS: [(Step, Act); 43] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
     (Step::Group, identity::find_groups),
     (Step::Identity, identity::settle),
+    (Step::Cgroup, cgroup::configure),
+    (Step::DevicePolicy, cgroup::restrict_devices),
     (Step::Stdin, stdio::connect_input),
     (Step::Stdout, stdio::connect_output),
     (Step::Stderr, stdio::connect_error),

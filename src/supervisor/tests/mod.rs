@@ -5,17 +5,20 @@ mod fixture;
 mod play;
 
 mod conditions;
+mod fairness;
 mod fork;
 mod golden;
 mod graph;
 mod keep;
 mod killing;
 mod life;
+mod memory;
 mod notify;
 mod numbers;
 mod relations;
 mod reload;
 mod requests;
+mod slots;
 mod triggers;
 mod types;
 

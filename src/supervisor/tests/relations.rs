@@ -48,6 +48,18 @@ fn a_start_stops_whoever_conflicts() {
 }
 
 #[test]
+fn a_restart_calls_off_the_start_of_whoever_conflicts() {
+    let mut t = units(|u| {
+        u[1].related = vec![(Relation::Conflicts, 2)];
+        u[2].after = vec![1];
+    });
+    start(&mut t, &[A]);
+    t.ask(1, Request::Start { name: B }).expect("kill 15 a.service all");
+    t.ask(2, Request::Restart { name: A }).expect("reply 1 canceled");
+    t.main(A, Killed(15)).expect("start a.service; reply 2 done");
+}
+
+#[test]
 fn a_start_that_contradicts_itself_is_refused() {
     let mut t = units(|u| {
         u[1].requires = vec![2, 3];
@@ -63,6 +75,20 @@ fn a_start_that_contradicts_itself_is_refused() {
         u[2].related = vec![(Relation::Conflicts, 3)];
     });
     t.ask(1, Request::Start { name: A }).expect("start a.service; reply 1 done; start b.service");
+}
+
+#[test]
+fn a_start_that_has_begun_goes_on_when_another_is_refused() {
+    let mut boot = target("boot.target");
+    (boot.requires, boot.wants) = (vec![3], vec![1]); // so B, which conflicts with what is required, is left out
+    let mut a = service(A).with(|s| s.commands.insert(0, (CommandKind::StartPre, false)));
+    a.requires = vec![2, 3];
+    let mut c = service(C);
+    c.related = vec![(Relation::Conflicts, 2)];
+    let mut t = Play::new(&[boot, a, service(B), c]);
+    t.boot().expect("startpre a.service; start c.service");
+    t.ask(1, Request::Start { name: A }).expect("");
+    t.control(A, Exited(0)).expect("start a.service; reply 1 done");
 }
 
 #[test]

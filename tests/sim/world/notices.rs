@@ -41,16 +41,21 @@ impl World<'_> {
         self.handle(Event::Notified { unit, pid: Pid(pid), uid: 1000, notice })
     }
 
-    /// Nobody who is watched has been silent for too long and is still up.
+    /// Nobody who is watched has been silent for too long and is still up. (Without a main process there is nobody to
+    /// watch: what is left of a service of `ExitType=cgroup` that failed before it counted as started.)
     pub(super) fn judge_silence(&self) -> Verdict {
-        if self.plan.faults.nonsense > 0 {
-            return Ok(()); // they ask for more time, and for less
+        // They ask for more time, and for less; or PID 1 has failed over the deadline, which comes again.
+        if self.plan.faults.nonsense > 0
+            || self.supervisor.next_deadline().is_some_and(|at| at.0 <= self.kernel.now)
+        {
+            return Ok(());
         }
         for status in self.statuses() {
             let plan = self.plan.units[usize::from(status.id)].service.as_ref();
             let watchdog = plan.map_or(0, |service| service.watchdog.0);
             let heard = self.heard[usize::from(status.id)].max(status.ready_us);
-            if watchdog > 0 && status.sub == SubState::Running && self.kernel.now >= heard + watchdog {
+            let watched = watchdog > 0 && status.sub == SubState::Running && status.main_pid != 0;
+            if watched && self.kernel.now >= heard + watchdog {
                 return Err(format!("{} has been silent since {heard} and nothing follows", status.name));
             }
         }

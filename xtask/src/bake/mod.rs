@@ -1,6 +1,7 @@
 //! The table of a board: unit files in, checked bytes out. Everything that the baker has to say goes into the
 //! diagnostics; the bytes are opened with the target's own code and compared before anybody gets them.
 
+mod cgroups;
 pub mod conditions;
 mod credentials;
 mod filters;
@@ -26,6 +27,7 @@ use tomte::table::{self, Arch};
 
 use crate::{
     board::Board,
+    cgroup::Cgroups,
     check::{self, Image},
     diag::{Diagnostics, Severity},
     model::Unit,
@@ -101,10 +103,11 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         true => check::beyond_as(Some(Severity::Note), &units, diagnostics),
         false => check::beyond(&units, diagnostics),
     }
-    let unstarted = units.extract_if(.., |unit| !unit.kind.is_started()).collect();
+    let unstarted: Vec<Unit> = units.extract_if(.., |unit| !unit.kind.is_started()).collect();
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
-    let baked = bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
+    let baked =
+        bake_units(board, units, &unstarted, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
     Ok(Baked { unstarted, ..baked })
 }
 
@@ -114,13 +117,14 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
 /// As [`bake`].
 pub fn bake_loose(board: &Board, units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Result<Baked> {
     let options = Options { lock: LockFile::Leave, ..Options::default() };
-    bake_units(board, units, &options, inputs::Inputs::default(), diagnostics)
+    bake_units(board, units, &[], &options, inputs::Inputs::default(), diagnostics)
 }
 
-/// Bakes `units`, which were made from files with the hash `inputs`.
+/// Bakes `units`, which were made from files with the hash `inputs`, in `slices` among others.
 fn bake_units(
     board: &Board,
     mut units: Vec<Unit>,
+    slices: &[Unit],
     options: &Options,
     inputs: inputs::Inputs,
     diagnostics: &mut Diagnostics,
@@ -150,7 +154,8 @@ fn bake_units(
     let arch = board.arch();
     let mut filters = Filters::new(&graph, arch)?;
     transient::add_filters(board, &mut filters)?;
-    let shared = record::Shared { arch, identities: &identities, filters: &filters };
+    let cgroups = Cgroups::new(&graph, slices, board.config.transient_units > 0);
+    let shared = record::Shared { arch, identities: &identities, filters: &filters, cgroups: &cgroups };
     let arena = Bump::new();
     let meant_board = record::board(&arena, board, &graph, shared)?;
     let meant: Vec<table::Unit<'_>> =

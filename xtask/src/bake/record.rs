@@ -6,19 +6,20 @@ use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
-    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Related, Scheduling,
+    self, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec, Filter,
+    IdList, Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Related, Scheduling,
     Service, StrList, Unit, UnitId, View,
 };
 
 use super::{
-    conditions, credentials,
+    cgroups, conditions, credentials,
     filters::Filters,
     identities::{Identity, dynamic_name},
     posture, transient, trigger,
 };
 use crate::{
     board::Board,
+    cgroup::Cgroups,
     model, mounts,
     order::{Graph, Node},
     seccomp::Program,
@@ -31,6 +32,7 @@ pub(super) struct Shared<'a> {
     pub(super) arch: Arch,
     pub(super) identities: &'a [Identity],
     pub(super) filters: &'a Filters,
+    pub(super) cgroups: &'a Cgroups,
 }
 
 /// The board's record.
@@ -47,13 +49,21 @@ pub(super) fn board<'a>(
         .map(|one| IdentityRecord { name: &one.name, baked: one.baked, hashed: one.hashed })
         .collect();
     let filter = |program: &Program| Filter { program: arena.alloc_slice_copy(&program.bytes()) };
-    let filters: Vec<Filter<'_>> = shared.filters.programs.iter().map(filter).collect();
+    let device_filter = |program: &Vec<u8>| Filter { program: arena.alloc_slice_copy(program) };
+    let filters: Vec<Filter<'_>> = shared
+        .filters
+        .programs
+        .iter()
+        .map(filter)
+        .chain(shared.cgroups.programs.iter().map(device_filter))
+        .collect();
     Ok(BoardRecord {
         name: &board.name,
         default_target: graph.default_target,
         uids: board.uids(),
         identities: list(arena, &records),
         filters: list(arena, &filters),
+        slices: cgroups::slices(arena, shared.cgroups)?,
         hostname: &config.hostname,
         environment: strings(
             arena,
@@ -83,7 +93,9 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         manners: unit.manners,
         start_limit: unit.start_limit,
         kind: match (&unit.kind, unit.kind.service()) {
-            (_, Some(one)) => Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?),
+            (_, Some(one)) => {
+                Kind::Service(service(arena, unit, one, shared).with_context(|| unit.name.clone())?)
+            }
             (model::Kind::Target, None) => Kind::Target,
             (model::Kind::Socket(one), None) => Kind::Socket(trigger::socket(arena, one)?),
             (model::Kind::Path(one), None) => Kind::Path(trigger::path(arena, one)),
@@ -92,7 +104,12 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
     })
 }
 
-fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>) -> Result<Service<'a>> {
+fn service<'a>(
+    arena: &'a Bump,
+    unit: &model::Unit,
+    service: &'a model::Service,
+    shared: Shared<'_>,
+) -> Result<Service<'a>> {
     let of = |kind: CommandKind| commands(arena, service, kind);
     Ok(Service {
         service_type: service.service_type,
@@ -120,6 +137,7 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
         watchdog: service.watchdog,
         reload_signal: service.reload_signal,
         non_blocking: service.non_blocking,
+        oom_policy: service.oom_policy,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,
@@ -130,7 +148,7 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
             stop: of(CommandKind::Stop)?,
             stop_post: of(CommandKind::StopPost)?,
         },
-        exec: exec(arena, &service.exec, shared)?,
+        exec: exec(arena, &service.exec, cgroups::of(arena, unit, shared)?, shared)?,
     })
 }
 
@@ -174,7 +192,12 @@ pub(super) fn command<'a>(arena: &'a Bump, command: &'a model::Command) -> Resul
     })
 }
 
-fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Result<Exec<'a>> {
+fn exec<'a>(
+    arena: &'a Bump,
+    exec: &'a model::Exec,
+    cgroup: Cgroup<'a>,
+    shared: Shared<'_>,
+) -> Result<Exec<'a>> {
     let identity = |name: &str| {
         let name = dynamic_name(name).filter(|_| exec.dynamic_user)?;
         let place = shared.identities.iter().position(|identity| identity.name == name)?;
@@ -209,6 +232,7 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         view: view(arena, exec)?,
         namespaces: namespaces(exec),
         scheduling: scheduling(arena, &exec.scheduling),
+        cgroup,
         filter: shared.filters.of(&exec.system_calls),
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
@@ -303,6 +327,7 @@ pub(super) fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a,
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 
+/// `strings` as a list in `arena`.
 pub(super) fn strings<'a, S: AsRef<str>>(
     arena: &'a Bump,
     strings: impl IntoIterator<Item = S>,

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, Preserve,
-    PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, OomPolicy,
+    Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
@@ -75,6 +75,8 @@ pub struct Draft {
     pub timeout_start: Option<Micros>,
     /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
     pub timeout_abort: Option<Micros>,
+    /// `OOMPolicy=`, if written: the default depends on `Delegate=`.
+    pub oom_policy: Option<OomPolicy>,
     /// `RestartKillSignal=`, if written: the default is `KillSignal=`.
     pub restart_signal: Option<u8>,
     /// Mode and names of each directory setting, in the order of [`DirectoryKind::ALL`].
@@ -92,6 +94,7 @@ impl Draft {
             permissions_start_only: false,
             timeout_start: None,
             timeout_abort: None,
+            oom_policy: None,
             restart_signal: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
         }
@@ -187,6 +190,7 @@ pub fn service() -> Service {
         watchdog: Micros::ZERO,
         reload_signal: 1,
         non_blocking: false,
+        oom_policy: OomPolicy::Stop,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),

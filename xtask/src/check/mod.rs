@@ -93,7 +93,7 @@ pub fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnost
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
     for unit in units {
-        if unit.kind.is_started() {
+        if unit.kind.is_started() || unit.kind.is_slice() {
             unit.later.iter().cloned().for_each(&mut say);
         } else if let Some(file) = &unit.file {
             let kind = unit.kind.suffix();

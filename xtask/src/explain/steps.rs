@@ -2,7 +2,7 @@
 //! A command with the prefix `+` or `!` leaves out what narrows its privilege; [Commands] says which have one.
 //! Only those that have something to do for the service are said.
 
-use tomte::table::{DirectoryKind, Exec, PrivateUsers, Scheduling};
+use tomte::table::{Cgroup, DirectoryKind, Exec, PrivateUsers, Scheduling};
 
 use super::{
     Row,
@@ -40,6 +40,11 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::Identity => {
             exec.dynamic_user.then(|| "checks that nobody else has or had the number, and reports it".into())
         }
+        Step::Cgroup => cgroup(&exec.cgroup),
+        Step::DevicePolicy => exec.cgroup.devices.map(|devices| {
+            let otherwise = if devices.needed { "" } else { ", where the kernel can do that" };
+            format!("lets all in the cgroup use no other devices than those that are allowed{otherwise}")
+        }),
         Step::Stdin => Some(opens("input", word(exec.stdin), exec.stdin_path)),
         Step::Stdout => Some(opens("output", word(exec.stdout), exec.stdout_path)),
         Step::Stderr => Some(opens("error", word(exec.stderr), exec.stderr_path)),
@@ -93,6 +98,20 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::SignalMask => said("lets signals through"),
         Step::Exec => said("expands $, finds the program and becomes it"),
     }
+}
+
+fn cgroup(cgroup: &Cgroup<'_>) -> Option<String> {
+    let words: Vec<&str> = cgroup.settings.iter().collect();
+    let mut files: Vec<&str> = words.chunks_exact(3).map(|setting| setting[0]).collect();
+    files.dedup();
+    let mut parts = Vec::new();
+    if !files.is_empty() {
+        parts.push(format!("sets {} of its cgroup", files.join(", ")));
+    }
+    if cgroup.delegate {
+        parts.push("gives it to the user".to_owned());
+    }
+    (!parts.is_empty()).then(|| parts.join(" and "))
 }
 
 const fn users(exec: &Exec<'_>) -> Option<&'static str> {

@@ -10,13 +10,16 @@ use clap::ValueEnum as _;
 
 use crate::{board::Board, setup, size};
 
+mod cgroups;
 mod code;
 mod corpus;
 mod ends;
 pub mod hammer;
+mod handover;
 mod host;
 mod hostile;
 mod manager;
+mod mutants;
 mod page;
 mod program;
 mod rootless;
@@ -40,6 +43,8 @@ pub enum Level {
     Unit,
     /// The simulation of the supervisor.
     Sim,
+    /// Bugs planted in the supervisor, of which the tests have to notice each.
+    Mutants,
     /// Broken input, against everything that reads bytes.
     Fuzz,
     /// The unit files of real packages, against what was said about them before.
@@ -67,6 +72,7 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
             Level::Clippy => code::clippy(&mut tally),
             Level::Unit => code::unit(&mut tally),
             Level::Sim => code::sim(&mut tally),
+            Level::Mutants => mutants::run(&mut tally),
             Level::Fuzz => code::fuzz(&mut tally),
             Level::Corpus => corpus::run(&mut tally),
             Level::Golden => golden(&mut tally),
