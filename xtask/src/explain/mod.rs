@@ -122,6 +122,12 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
     }
+    if let model::Kind::Socket(socket) = &node.unit.kind {
+        explanation.add_settings("Socket", kinds::rows(socket), &node.unit);
+    }
+    if let model::Kind::Path(path) = &node.unit.kind {
+        explanation.add_settings("Path", kinds::rows(path), &node.unit);
+    }
     explanation.add("Without effect here", origins::inert(&node.unit));
     explanation.add("Not done yet", origins::later(&node.unit));
     Ok(explanation)
