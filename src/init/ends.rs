@@ -41,6 +41,11 @@ impl Kernel {
             Role::Examiner { unit } => {
                 self.push(Event::Examined { unit, verdict: conditions::verdict(status) });
             }
+            Role::Watcher { unit } => {
+                let event = self.watched(unit, &process, status);
+                self.push(event);
+            }
+            Role::Dismissed => {}
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {
                     log::error(format_args!("the report could not be written"));

@@ -9,6 +9,7 @@ mod crash;
 mod ends;
 mod groups;
 mod handover;
+mod held;
 mod kernel;
 mod log;
 mod notify;
@@ -17,6 +18,7 @@ mod plan;
 mod processes;
 mod report;
 mod shutdown;
+mod watch;
 mod words;
 
 use crate::{

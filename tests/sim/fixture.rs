@@ -9,9 +9,12 @@ use tomte::table::{
     ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget,
     LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction, Path,
     Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
-    ServiceType, Socket, StartLimit, Stdin, Stdout, StrList, UidRange, Unit, UnitId, View, encode, ids, list,
-    strings,
+    ServiceType, Socket, StartLimit, Stdin, Stdout, StrList, Transient, UidRange, Unit, UnitId, View, encode,
+    ids, list, strings,
 };
+
+/// Units that can be made at run time; the first names are theirs.
+const SLOTS: u8 = 2;
 
 /// PID 1's own.
 const VIEW: View<'_> =
@@ -96,14 +99,33 @@ pub(crate) fn service(name: &str) -> UnitPlan {
 /// A socket called `name` that starts unit `starts`, with systemd's limits.
 pub(crate) fn socket(name: &str, starts: u16) -> UnitPlan {
     let limit = |burst| StartLimit { interval: Micros::from_secs(2), burst };
-    let socket = Socket { name: "", accept: false, trigger_limit: limit(20), poll_limit: limit(15) };
+    let socket = Socket {
+        name: "",
+        accept: false,
+        flush_pending: false,
+        remove_on_stop: false,
+        pass_to_all: false,
+        user: "",
+        group: "",
+        mode: 0o666,
+        directory_mode: 0o755,
+        symlinks: StrList::default(),
+        listen: List::default(),
+        trigger_limit: limit(20),
+        poll_limit: limit(15),
+    };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Socket(socket)), ..target(name) }
 }
 
 /// A path unit called `name` that starts unit `starts`, with systemd's limit.
 pub(crate) fn path(name: &str, starts: u16) -> UnitPlan {
-    let path = Path { trigger_limit: StartLimit { interval: Micros::from_secs(2), burst: 200 } };
+    let path = Path {
+        make_directory: false,
+        directory_mode: 0o755,
+        watches: List::default(),
+        trigger_limit: StartLimit { interval: Micros::from_secs(2), burst: 200 },
+    };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Path(path)), ..target(name) }
 }
@@ -173,6 +195,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         .zip(0..)
         .map(|(name, n)| Identity { name, baked: range.first + n, hashed: range.last.saturating_sub(n) })
         .collect();
+    let slots = SLOTS.min(u8::try_from(identities).unwrap_or(SLOTS));
     let identities = list(&records);
     let board = Board {
         name: "test",
@@ -186,7 +209,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         log: LogTarget::Console,
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
-        transient: tomte::table::Transient::NONE,
+        transient: Transient { slots, ..Transient::NONE },
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
@@ -329,6 +352,7 @@ impl Lists {
             watchdog: plan.watchdog,
             reload_signal: 1,
             oom_policy: plan.oom_policy,
+            non_blocking: false,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),

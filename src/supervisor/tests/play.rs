@@ -5,10 +5,10 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 use super::fixture::{UnitPlan, bake};
 use crate::{
     supervisor::{
-        Action, Answer, ClientId, Event, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor, Until,
-        Which, Whom,
+        Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor,
+        Until, Which, Whom,
     },
-    table::{Arch, Table, UidRange, UnitId, Verdict},
+    table::{Arch, Table, UidRange, UnitId, Verdict, list},
     wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus},
 };
 
@@ -43,6 +43,8 @@ pub(super) struct Play {
     pub(super) opens: Option<Option<Found>>,
     /// The next spawns fail.
     pub(super) spawn_fails: bool,
+    /// Comes with the next request to run a unit.
+    record: Option<UnitPlan>,
 }
 
 impl Play {
@@ -62,8 +64,9 @@ impl Play {
             adopts: true,
             cleans: true,
             examines: None,
-            opens: Some(Some(Found { there: false })),
+            opens: Some(Some(Found { there: false, seen: 0 })),
             spawn_fails: false,
+            record: None,
         }
     }
 
@@ -118,8 +121,9 @@ impl Play {
             Action::Adopt { unit, which: Which::InFile | Which::Only } => {
                 Event::Adopted { unit, pid: self.daemon.take().map(Pid) }
             }
+            Action::Make { client, unit } => self.make(client, unit),
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
-            Action::Watch { unit } if self.opens.is_some() => {
+            Action::Watch { unit, .. } if self.opens.is_some() => {
                 Event::Watched { unit, found: self.opens.flatten() }
             }
             Action::Unwatch { unit } => Event::Cleaned { unit, clean: true },
@@ -135,10 +139,31 @@ impl Play {
             | Action::Log(_)
             | Action::Report { .. }
             | Action::Reexec
-            | Action::Make { .. }
             | Action::Leave { .. } => return,
         };
         self.supervisor.handle(Instant(self.now), answer);
+    }
+
+    /// Takes `plan` for the record that came with a request, if there is one.
+    fn make(&mut self, client: ClientId, unit: UnitId) -> Event<'static> {
+        let record = self.record.take().map(|plan| {
+            let bytes: &'static [u8] = Box::leak(bake(&[plan], RANGE, 4).into_boxed_slice());
+            let table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
+            let record = list(&[table.unit(UnitId(0)).expect("its only unit")]);
+            &*Box::leak(record.into_boxed_slice())
+        });
+        let sound = record.is_some_and(|record| self.table.make(unit, record));
+        if sound {
+            self.supervisor.remake(unit, self.table);
+        }
+        Event::Made { client, unit, sound }
+    }
+
+    /// `plan` is to run.
+    pub(super) fn run(&mut self, client: u16, plan: UnitPlan) -> &mut Self {
+        let name = plan.name.clone();
+        self.record = Some(plan);
+        self.ask(client, Request::Run { name: &name })
     }
 
     /// Another program takes over, with a table of `plans`.
@@ -153,6 +178,17 @@ impl Play {
         let mut with = Keeper::load(&room[..saved]);
         self.supervisor.keep(&mut with);
         assert_eq!(with.left(), Some(0), "all of the state makes sense");
+        self.event(Event::Deadline)
+    }
+
+    /// PID 1 fails, and its next program finds these `facts`.
+    pub(super) fn replaced_by_recovery(
+        &mut self,
+        plans: &[UnitPlan],
+        facts: &dyn Fn(UnitId) -> Facts,
+    ) -> &mut Self {
+        self.replaced(plans);
+        self.supervisor.recover(Instant(self.now), facts);
         self.event(Event::Deadline)
     }
 
@@ -267,7 +303,7 @@ impl Play {
     }
 
     fn name(&self, id: UnitId) -> &'static str {
-        self.table.unit(id).expect("a unit of the table").name.as_str()
+        self.table.unit(id).map_or("nothing", |unit| unit.name.as_str())
     }
 
     fn words(&self, action: &Action) -> String {
@@ -299,8 +335,8 @@ impl Play {
                 format!("clean {}{dirs}{}{}", self.name(unit), number("u", uid), number("g", gid))
             }
             Action::Examine { unit } => format!("examine {}", self.name(unit)),
-            Action::Watch { unit } => format!("watch {}", self.name(unit)),
-            Action::Arm { unit } => format!("arm {}", self.name(unit)),
+            Action::Watch { unit, .. } => format!("watch {}", self.name(unit)),
+            Action::Arm { unit, .. } => format!("arm {}", self.name(unit)),
             Action::Unwatch { unit } => format!("unwatch {}", self.name(unit)),
             Action::Reply { client, answer } => {
                 let answer = match answer {
