@@ -369,6 +369,7 @@ const fn input<'a>(exec: &Exec<'a>) -> Input<'a> {
         Stdin::Null => Input::Null,
         Stdin::Tty => Input::Tty,
         Stdin::File => Input::File(exec.stdin_path),
+        Stdin::Data => Input::Data(exec.stdin_data),
     }
 }
 

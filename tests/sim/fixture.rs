@@ -408,6 +408,7 @@ impl Lists {
             stdout: Stdout::Null,
             stderr: Stdout::Null,
             stdin_path: "",
+            stdin_data: &[],
             stdout_path: "",
             stderr_path: "",
             tty_path: "",

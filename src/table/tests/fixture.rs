@@ -235,6 +235,7 @@ impl Parts {
             stdout: Stdout::Journal,
             stderr: Stdout::Inherit,
             stdin_path: "",
+            stdin_data: b"a\0",
             stdout_path: "/var/log/app",
             stderr_path: "",
             tty_path: "/dev/console",

@@ -249,6 +249,7 @@ fn exec<'a>(
         stdout: exec.stdout,
         stderr: exec.stderr,
         stdin_path: &exec.stdin_path,
+        stdin_data: &exec.stdin_data,
         stdout_path: &exec.stdout_path,
         stderr_path: &exec.stderr_path,
         tty_path: &exec.tty_path,
