@@ -40,6 +40,10 @@ impl Kernel {
             Role::Examiner { unit } => {
                 self.push(Event::Examined { unit, verdict: conditions::verdict(status) });
             }
+            Role::Stamper { unit } => {
+                let at = process.report.as_ref().map_or(0, linux::stamp::read);
+                self.push(Event::Stamped { unit, at });
+            }
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {
                     log::error(format_args!("the report could not be written"));

@@ -6,7 +6,7 @@ use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd,
         arguments::Arguments,
-        poll::{Poll, READY_MAX},
+        poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
     },
     supervisor::{ClientId, Event, Instant, Pid},
@@ -36,6 +36,7 @@ const PENDING_MAX: usize = 16;
 pub(super) enum Token {
     Signals,
     Timer,
+    WallClock,
     Listener,
     Notify,
     Client(u16),
@@ -58,6 +59,7 @@ impl From<Token> for u64 {
             Token::Group(index) => (5, index),
             Token::Ended(index) => (6, index),
             Token::Notify => (7, 0),
+            Token::WallClock => (8, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -75,6 +77,7 @@ impl Token {
             5 => Some(Self::Group(index)),
             6 => Some(Self::Ended(index)),
             7 => Some(Self::Notify),
+            8 => Some(Self::WallClock),
             _ => None,
         }
     }
@@ -92,6 +95,10 @@ pub(super) struct Kernel {
     pub(super) processes: Processes,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
+    /// Made when the first timer goes by it.
+    pub(super) wall_clock: Option<WallClock>,
+    /// When it rings.
+    pub(super) wall_armed: Option<u64>,
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<OwnedFd>,
     /// Parts of the names of units' private /tmp; 0 where there is none.
@@ -139,6 +146,8 @@ impl Kernel {
             processes: Processes::new(),
             groups: Groups::new(),
             poll,
+            wall_clock: None,
+            wall_armed: None,
             log: log::output(),
             tmp_tokens: [0; UNITS_MAX],
             signals,
@@ -246,6 +255,7 @@ impl Kernel {
                 self.poll.clear_timer();
                 Step::Event(Event::Deadline)
             }
+            Token::WallClock => Step::Event(self.clock_rang()),
             Token::Listener => {
                 self.control.accept(&self.poll);
                 Step::Again
@@ -305,7 +315,9 @@ impl Kernel {
         let own = self.processes.find(pid).and_then(|place| self.processes.get(place));
         match own.map(|process| process.role) {
             Some(Role::Service { unit, .. } | Role::Former { unit }) => Some(unit),
-            Some(Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter) => None,
+            Some(Role::Janitor { .. } | Role::Examiner { .. } | Role::Stamper { .. } | Role::Reporter) => {
+                None
+            }
             None => self.groups.unit_of(pid, &self.table),
         }
     }

@@ -16,11 +16,13 @@ mod plan;
 mod processes;
 mod report;
 mod shutdown;
+mod timers;
 mod words;
 
 use crate::{
     linux::{arguments::Arguments, errno::Text},
     supervisor::{Event, Supervisor},
+    table::Micros,
 };
 
 pub use crash::panicked;
@@ -35,7 +37,10 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
         Ok(kernel) => kernel,
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
-    supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until: boot.words.until() });
+    supervisor.handle(kernel.now(), kernel.clock(false));
+    let kernel_age = Micros(if boot.container { 0 } else { boot.started_us });
+    let (random, until, machine) = (boot.random, boot.words.until(), boot.machine);
+    supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine });
     live(&mut kernel, &mut supervisor)
 }
 
@@ -49,6 +54,7 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
             }
         }
         let deadline = supervisor.next_deadline();
+        kernel.watch_clock(supervisor.next_wall_deadline());
         let (now, event) = kernel.wait(deadline);
         supervisor.handle(now, event);
     }

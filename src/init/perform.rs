@@ -43,6 +43,7 @@ impl Kernel {
             Action::Watch { unit } => Some(Event::Watched { unit, found: None }),
             Action::Arm { .. } => None,
             Action::Unwatch { unit } => Some(Event::Cleaned { unit, clean: true }),
+            Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
             Action::Reply { client, answer } => {
                 let table = self.table;
                 let gone = self.control.answer(client, answer, &table, supervisor);

@@ -20,6 +20,8 @@ pub(super) enum Role {
     Janitor { unit: UnitId },
     /// Looks at a unit's conditions.
     Examiner { unit: UnitId },
+    /// Reads or writes a timer's stamp file.
+    Stamper { unit: UnitId },
     /// Writes the report.
     Reporter,
 }
@@ -105,7 +107,7 @@ impl Processes {
     pub(super) fn any_of(&self, unit: UnitId) -> bool {
         let own = |role: Role| match role {
             Role::Service { unit, .. } | Role::Former { unit } => Some(unit),
-            Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter => None,
+            Role::Janitor { .. } | Role::Examiner { .. } | Role::Stamper { .. } | Role::Reporter => None,
         };
         self.places.iter().flatten().any(|process| own(process.role) == Some(unit))
     }

@@ -33,6 +33,7 @@ pub mod report;
 pub mod signals;
 pub mod socket;
 pub mod spawn;
+pub mod stamp;
 pub mod step;
 pub mod tree;
 

@@ -1,4 +1,4 @@
-//! Units that start others: sockets and paths. What they wait for, what they start, and what follows when that goes up,
+//! Units that start others: sockets, paths and, with `timer`, timers. What they wait for, what they start, and what follows when that goes up,
 //! down or fails (systemd's socket.c and path.c, `*_enter_running` and `*_trigger_notify`).
 //!
 //! Their state is looked at whenever the other unit has changed, never told: nothing can get lost.
@@ -10,7 +10,7 @@ use super::{
     unit::{Note, Record},
 };
 use crate::{
-    table::{Kind, Lists, Relation, Unit, UnitAction, UnitId},
+    table::{Kind, Lists, Micros, Relation, StartLimit, Unit, UnitAction, UnitId},
     wire::{ActiveState, JobResult, ServiceResult},
 };
 
@@ -32,6 +32,9 @@ impl Supervisor<'_> {
         record.forbid_restart = false;
         if record.window.admit(unit.start_limit, now) {
             record.state = State::Opening { asked: false, first: true };
+            if let Kind::Timer(timer) = &unit.kind {
+                self.begin_timer(id, timer);
+            }
             return;
         }
         record.notes.add(Note::StartLimitHit);
@@ -47,6 +50,10 @@ impl Supervisor<'_> {
     pub(super) fn stop_trigger(&mut self, id: UnitId, state: State) {
         let record = self.at(id);
         record.forbid_restart = true;
+        if self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Timer(_))) {
+            return self.came_to_rest(id, Rest::Dead); // nothing is held for it
+        }
+        let record = self.at(id);
         if !matches!(state, State::Clean { .. }) {
             record.state = State::Clean { asked: false, then: Rest::Dead };
         }
@@ -55,6 +62,10 @@ impl Supervisor<'_> {
     /// What a unit that starts others asks for.
     pub(super) fn due_trigger(&mut self, id: UnitId) -> Due {
         let state = self.peek(id).state;
+        if let Some(elapsed) = self.peek(id).timing.stamp {
+            self.at(id).timing.stamp = None;
+            return Due::Act(Action::Stamp { unit: id, elapsed });
+        }
         if let State::Opening { asked: false, first } = state {
             self.at(id).state = State::Opening { asked: true, first };
             return Due::Act(Action::Watch { unit: id });
@@ -106,23 +117,22 @@ impl Supervisor<'_> {
                 record.state = State::Waiting { armed: false, at };
             }
             Some(Kind::Path(_)) if !there => record.state = State::Opening { asked: false, first: false },
-            Some(Kind::Socket(_) | Kind::Path(_) | Kind::Target | Kind::Service(_)) | None => {
-                self.trigger(id)
-            }
+            Some(Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) | Kind::Target | Kind::Service(_))
+            | None => self.trigger(id),
         }
     }
 
     /// The time of a unit that starts others has come, if it is one.
     pub(super) fn trigger_timed_out(&mut self, id: UnitId) -> bool {
         let waits = matches!(self.peek(id).state, State::Waiting { .. });
-        if waits {
+        if matches!(self.peek(id).state, State::Waiting { armed: false, .. }) {
             self.at(id).state = State::Waiting { armed: false, at: None };
         }
         waits
     }
 
     /// Starts what `id` starts, unless it runs or is about to; too often, and `id` fails.
-    fn trigger(&mut self, id: UnitId) {
+    pub(super) fn trigger(&mut self, id: UnitId) {
         if self.stop_is_pending(id) || self.run.is_shutting_down() {
             return;
         }
@@ -131,6 +141,7 @@ impl Supervisor<'_> {
         let limit = match &unit.kind {
             Kind::Socket(socket) => socket.trigger_limit,
             Kind::Path(path) => path.trigger_limit,
+            Kind::Timer(_) => StartLimit { interval: Micros::ZERO, burst: 0 },
             Kind::Target | Kind::Service(_) => return,
         };
         let now = self.now;
@@ -152,11 +163,11 @@ impl Supervisor<'_> {
 
     /// It waits for the next time.
     fn resume(&mut self, id: UnitId) {
-        let looks = self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Path(_)));
-        self.at(id).state = if looks {
-            State::Opening { asked: false, first: false }
-        } else {
-            State::Waiting { armed: false, at: None }
+        let Some(unit) = self.unit(id) else { return };
+        self.at(id).state = match &unit.kind {
+            Kind::Timer(timer) => return self.wait_for_time(id, timer),
+            Kind::Path(_) => State::Opening { asked: false, first: false },
+            Kind::Socket(_) | Kind::Target | Kind::Service(_) => State::Waiting { armed: false, at: None },
         };
     }
 
@@ -171,6 +182,7 @@ impl Supervisor<'_> {
     pub(super) fn wake_triggers(&mut self, id: UnitId) {
         self.for_related(id, Relation::TriggeredBy, &mut |supervisor, trigger| {
             supervisor.at(trigger);
+            supervisor.follow_unit(trigger);
         });
     }
 
@@ -180,7 +192,7 @@ impl Supervisor<'_> {
             let result = match supervisor.unit(trigger).map(|unit| unit.kind) {
                 Some(Kind::Socket(socket)) if !socket.accept => ServiceResult::ServiceStartLimitHit,
                 Some(Kind::Path(_)) => ServiceResult::UnitStartLimitHit,
-                Some(Kind::Socket(_) | Kind::Target | Kind::Service(_)) | None => return,
+                Some(Kind::Socket(_) | Kind::Timer(_) | Kind::Target | Kind::Service(_)) | None => return,
             };
             if matches!(supervisor.peek(trigger).state, State::Waiting { .. } | State::Triggered) {
                 supervisor.fail_trigger(trigger, result);
@@ -202,7 +214,7 @@ impl Supervisor<'_> {
                     !socket.accept && any(&mut |other| self.peek(other).state.is_running())
                 }
                 Kind::Path(_) => any(&mut |other| self.is_settled_up(other)),
-                Kind::Target | Kind::Service(_) => false,
+                Kind::Timer(_) | Kind::Target | Kind::Service(_) => false,
             }
         })
     }
@@ -213,7 +225,7 @@ impl Supervisor<'_> {
         self.unit(id).is_some_and(|unit| {
             let down = |other: UnitId| match &unit.kind {
                 Kind::Socket(_) => !self.is_busy(other),
-                Kind::Path(_) => self.peek(other).state.is_down(),
+                Kind::Path(_) | Kind::Timer(_) => self.peek(other).state.is_down(),
                 Kind::Target | Kind::Service(_) => false,
             };
             triggered(&unit, &mut |other| self.peek(other).job.is_some() || !down(other)).is_none()
@@ -229,7 +241,7 @@ impl Supervisor<'_> {
 }
 
 /// The first unit that `unit` starts and `which` says yes to.
-fn triggered(unit: &Unit<'_>, which: &mut dyn FnMut(UnitId) -> bool) -> Option<UnitId> {
+pub(super) fn triggered(unit: &Unit<'_>, which: &mut dyn FnMut(UnitId) -> bool) -> Option<UnitId> {
     let mut found = None;
     unit.each(Lists::of(Relation::Triggers), &mut |other| {
         if found.is_none() && which(other) {

@@ -4,13 +4,13 @@
 //! whole and within its limit, and no text that becomes a C string has a NUL in it.
 
 use super::{
-    Board, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity, IdentityId,
-    Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
+    Board, Calendar, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity,
+    IdentityId, Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX,
-        ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX,
-        MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX,
-        WORDS_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
+        ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX,
+        GROUPS_MAX, IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX,
+        USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -58,6 +58,10 @@ impl Unit<'_> {
             && match &self.kind {
                 Kind::Target | Kind::Path(_) => true,
                 Kind::Socket(socket) => is_path(socket.name),
+                Kind::Timer(timer) => {
+                    timer.spans.are_all(ELAPSES_MAX, |_| true)
+                        && timer.calendars.are_all(ELAPSES_MAX, Calendar::is_sound)
+                }
                 Kind::Service(service) => service.is_sound(identities, filters),
             }
     }

@@ -3,7 +3,7 @@
 use tomte::table::{
     CommandKind, Name,
     limits::{
-        COMMANDS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX,
+        COMMANDS_MAX, DIRECTORIES_MAX, ELAPSES_MAX, ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX,
         PATH_BYTES_MAX, RLIMITS_MAX, UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
@@ -11,7 +11,7 @@ use tomte::table::{
 use crate::{
     board::Board,
     diag::{Code, Diagnostic, Diagnostics},
-    model::{Command, Place, Service, Unit},
+    model::{Command, Kind, Place, Service, Unit},
     mounts,
     order::Graph,
 };
@@ -102,6 +102,10 @@ impl Limits<'_> {
             ("WORDS_BYTES_MAX", WORDS_BYTES_MAX),
             place.as_ref(),
         );
+        if let Kind::Timer(timer) = &unit.kind {
+            let last = timer.elapses.last().and_then(|elapse| elapse.place.as_ref());
+            self.at_most("OnCalendar", timer.elapses.len(), ("ELAPSES_MAX", ELAPSES_MAX), last);
+        }
         if let Some(service) = unit.kind.service() {
             self.service(service, place.as_ref());
         }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
+use siphasher::sip::SipHasher24;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
     Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Path, Related, Scheduling,
-    Service, Socket, StrList, Unit, UnitId, View,
+    Service, Socket, Span, StrList, Timer, Unit, UnitId, View,
 };
 
 use super::{
@@ -19,10 +20,11 @@ use super::{
 };
 use crate::{
     board::Board,
-    model, mounts,
+    model::{self, Elapse, TimerBase},
+    mounts,
     order::{Graph, Node},
     seccomp::Program,
-    values,
+    values::{self, calendar::Compiled},
 };
 
 /// What units have in common, and name by a number.
@@ -90,6 +92,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
                 trigger_limit: one.trigger_limit,
                 poll_limit: one.poll_limit,
             }),
+            (model::Kind::Timer(one), None) => Kind::Timer(timer(arena, &unit.name, one)),
             (model::Kind::Path(one), None) => Kind::Path(Path { trigger_limit: one.trigger_limit }),
             (_, None) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
         },
@@ -135,6 +138,38 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
         },
         exec: exec(arena, &service.exec, shared)?,
     })
+}
+
+/// A timer's record.
+fn timer<'a>(arena: &'a Bump, name: &str, timer: &model::Timer) -> Timer<'a> {
+    let base = |base: TimerBase| match base {
+        TimerBase::Active => table::TimerBase::Active,
+        TimerBase::Boot => table::TimerBase::Boot,
+        TimerBase::Startup => table::TimerBase::Startup,
+        TimerBase::UnitActive => table::TimerBase::UnitActive,
+        TimerBase::UnitInactive => table::TimerBase::UnitInactive,
+    };
+    let (mut spans, mut calendars) = (Vec::new(), Vec::new());
+    for elapse in &timer.elapses {
+        match &elapse.value {
+            Elapse::Span(from, span) => spans.push(Span { base: base(*from), span: *span }),
+            Elapse::Calendar(calendar) => calendars.push(calendar.compile()),
+        }
+    }
+    let calendars: Vec<_> = calendars.iter().map(Compiled::record).collect();
+    let calendars = arena.alloc_slice_copy(&table::list(&calendars));
+    let hash = SipHasher24::new().hash(name.as_bytes());
+    Timer {
+        spans: list(arena, &spans),
+        calendars: List::new(calendars),
+        on_clock_change: timer.on_clock_change,
+        accuracy: timer.accuracy,
+        randomized_delay: timer.randomized_delay,
+        fixed_delay: if timer.fixed_random_delay { hash.max(1) } else { 0 },
+        persistent: timer.persistent,
+        remain_after_elapse: timer.remain_after_elapse,
+        defer_reactivation: timer.defer_reactivation,
+    }
 }
 
 /// What follows from the unit for others.

@@ -34,7 +34,7 @@ impl Kind {
 
     /// Whether PID 1 can start such units, so that the table has them.
     pub const fn is_started(&self) -> bool {
-        matches!(self, Self::Target | Self::Service(_) | Self::Mount(_) | Self::Swap(_))
+        matches!(self, Self::Target | Self::Service(_) | Self::Timer(_) | Self::Mount(_) | Self::Swap(_))
     }
 
     /// The service, if it is one, or is one for the table and PID 1: mounts and swaps are oneshots whose commands are
