@@ -3,6 +3,21 @@
 //! Serde's way, where each of a record's sixty fields may be an error or be missing, is seven kilobytes of code. Here a
 //! reader that met something wrong says so once, at the end: until then it gives zeros and empty strings.
 
+#[macro_use]
+mod keep;
+
+pub use keep::Keeper;
+pub(crate) use keep::{IDS_MAX, Keep};
+
+/// FNV-1a of two pieces of bytes. Each step is a bijection of the state, so any single changed byte changes the sum.
+pub(crate) fn checksum(pieces: [&[u8]; 2]) -> u64 {
+    let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in pieces.into_iter().flatten() {
+        sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    sum
+}
+
 /// Bytes that are read from front to back.
 #[derive(Clone, Debug)]
 pub struct Reader<'t> {
@@ -236,6 +251,8 @@ fn empty() -> Self {
                 }
             }
         }
+
+        keep_enum!($name { $($variant,)+ });
     };
 }
 

@@ -11,9 +11,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("table", &["record"]),
     ("wire", &["record"]),
-    ("supervisor", &["table", "wire"]),
+    ("supervisor", &["record", "table", "wire"]),
     ("linux", &[]),
-    ("init", &["table", "wire", "supervisor", "linux", "ctl"]),
+    ("init", &["record", "table", "wire", "supervisor", "linux", "ctl"]),
     ("ctl", &["table", "wire", "linux"]),
     ("applets", &["table", "wire", "linux"]),
 ];

@@ -4,7 +4,7 @@ mod print;
 mod talk;
 
 use crate::{
-    linux::{arguments::Arguments, output::Output},
+    linux::{arguments::Arguments, output::Output, socket::own_program},
     wire::{JobResult, Power, Reply, Request},
 };
 
@@ -19,6 +19,7 @@ usage: tomte VERB [--json] [UNIT]
   start | stop | restart | reload UNIT
   isolate UNIT                start it and stop what it does not need
   reset-failed UNIT           forget a failure and the start limit
+  reexec                      replace PID 1's program by this one; services run on
   poweroff | reboot | halt
 ";
 
@@ -34,6 +35,7 @@ enum Verb<'a> {
     Status(&'a str),
     Job { make: fn(&str) -> Request<'_>, name: &'a str },
     Shutdown(Power),
+    Reexec,
     Help,
 }
 
@@ -89,6 +91,7 @@ fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
         ["poweroff"] => Verb::Shutdown(Power::PowerOff),
         ["reboot"] => Verb::Shutdown(Power::Reboot),
         ["halt"] => Verb::Shutdown(Power::Halt),
+        ["reexec"] => Verb::Reexec,
         ["help" | "--help" | "-h"] => Verb::Help,
         _ => return None,
     })
@@ -107,6 +110,10 @@ fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
         Verb::Status(name) => status(connection, out, name, json),
         Verb::Job { make, name } => job(connection, *make, name),
         Verb::Shutdown(power) => accept_only(connection.ask(&Request::Shutdown(*power))?),
+        Verb::Reexec => {
+            let program = own_program().map_err(TalkError::File)?;
+            answered(&connection.ask_with(&Request::Reexec, &program)?)
+        }
         Verb::Help => Ok(0),
     }
 }
@@ -150,6 +157,11 @@ fn job(connection: &mut Connection, make: fn(&str) -> Request<'_>, name: &str) -
     if matches!(reply, Reply::NoSuchUnit) {
         return no_such_unit(&full);
     }
+    answered(&reply)
+}
+
+/// What came of something that takes time.
+fn answered(reply: &Reply<'_>) -> Result<u8, TalkError> {
     if let Reply::Job(
         result @ (JobResult::Canceled
         | JobResult::Timeout
@@ -158,9 +170,9 @@ fn job(connection: &mut Connection, make: fn(&str) -> Request<'_>, name: &str) -
         | JobResult::Invalid),
     ) = reply
     {
-        return Err(TalkError::Job(result));
+        return Err(TalkError::Job(*result));
     }
-    if matches!(reply, Reply::Job(_) | Reply::Accepted) { Ok(0) } else { Err(talk::refused(&reply)) }
+    if matches!(reply, Reply::Job(_) | Reply::Accepted) { Ok(0) } else { Err(talk::refused(reply)) }
 }
 
 fn no_such_unit(name: &str) -> Result<u8, TalkError> {

@@ -13,6 +13,8 @@ use crate::{
 pub(super) enum TalkError {
     /// Nobody listens.
     Connect(Errno),
+    /// A file cannot be read.
+    File(Errno),
     /// The connection broke.
     Connection(Errno),
     /// PID 1 closed it without an answer.
@@ -48,6 +50,7 @@ impl fmt::Display for TalkError {
                     linux::errno::Text(errno)
                 )
             }
+            Self::File(errno) => write!(f, "{}", linux::errno::Text(errno)),
             Self::Connection(errno) => write!(f, "{SOCKET_PATH}: {}", linux::errno::Text(errno)),
             Self::Closed => write!(f, "{SOCKET_PATH}: closed without an answer"),
             Self::Version(theirs) => {
@@ -109,6 +112,13 @@ impl Connection {
     pub(super) fn ask(&mut self, request: &Request<'_>) -> Result<Reply<'_>, TalkError> {
         let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
         socket::send_packet(self.socket.as_fd(), packet).map_err(TalkError::Connection)?;
+        self.reply()
+    }
+
+    /// The same; `file` goes along.
+    pub(super) fn ask_with(&mut self, request: &Request<'_>, file: &OwnedFd) -> Result<Reply<'_>, TalkError> {
+        let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
+        socket::send_file(self.socket.as_fd(), packet, file.as_fd()).map_err(TalkError::Connection)?;
         self.reply()
     }
 

@@ -5,7 +5,12 @@ use crate::{
     table::{Arch, LogTarget, Table},
 };
 
-use super::{crash, log, words::Words};
+use super::{
+    crash,
+    handover::{self, State},
+    log,
+    words::Words,
+};
 
 /// Longest kernel command line that is read: COMMAND_LINE_SIZE of every supported architecture is below it.
 const COMMAND_LINE_BYTES_MAX: usize = 4096;
@@ -26,6 +31,8 @@ pub(super) struct Boot {
     pub(super) arguments: Arguments,
     /// Whether a container manager started this PID 1: `$container`, as systemd has it.
     pub(super) container: bool,
+    /// What the program before has left.
+    pub(super) state: Option<State>,
 }
 
 /// Brings the machine so far that services can start. Whatever is missing is said once and lived without, save a
@@ -42,26 +49,34 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     if let Err(errno) = linux::boot::set_own_credentials_and_limits() {
         log::warn_of(errno, format_args!("cannot drop PID 1's groups or raise its limit of descriptors"));
     }
-    for api in &API_MOUNTS {
-        mount(api);
+    let state = match handover::find(arguments) {
+        None => None,
+        Some(Ok(state)) => Some(state),
+        Some(Err(errno)) => handover::start_over(arguments, errno),
+    };
+    if state.is_none() {
+        for api in &API_MOUNTS {
+            mount(api);
+        }
     }
     if let Err(errno) = linux::console::stop_blocking() {
         log::warn_of(errno, format_args!("a console that stops can hold PID 1 up"));
     }
-    let table = open_table(linked);
+    let table = open_table(state.map_or(linked, |state| handover::choose(&state, linked)));
     let board = table.board();
     crash::set_action(board.on_panic, board.panic_delay);
     if board.log == LogTarget::Kmsg {
         log::to_kmsg();
     }
-    if !board.hostname.is_empty()
+    if state.is_none()
+        && !board.hostname.is_empty()
         && let Err(errno) = linux::boot::set_hostname(board.hostname)
     {
         log::warn_of(errno, format_args!("cannot set the hostname {}", board.hostname));
     }
     let words = words(arguments, container);
     let machine = machine();
-    Boot { table, words, started_us, random: linux::random::seed(), machine, arguments, container }
+    Boot { table, words, started_us, random: linux::random::seed(), machine, arguments, container, state }
 }
 
 /// A sum of what /etc/machine-id says (machine-id(5)): 32 hexadecimal digits.

@@ -5,12 +5,13 @@ use core::ffi::CStr;
 
 use crate::{
     linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll, socket},
+    record::{Keep, Keeper},
     supervisor::{Answer, ClientId, Supervisor},
     table::{Table, UnitId},
     wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH},
 };
 
-use super::{kernel::Token, log};
+use super::{handover::keep_fd, kernel::Token, log};
 
 /// Connections at one time. One more is closed at once.
 const CLIENTS_MAX: usize = 16;
@@ -31,6 +32,8 @@ pub(super) struct Control {
     clients: [Option<Client>; CLIENTS_MAX],
     packet: [u8; PACKET_BYTES_MAX],
     packet_bytes: usize,
+    /// Came with it.
+    file: Option<OwnedFd>,
 }
 
 /// What became of a readable connection.
@@ -45,22 +48,51 @@ pub(super) enum Received {
 }
 
 impl Control {
-    /// Listens, if it can: without a control socket services still run.
-    pub(super) fn new(poll: &Poll) -> Self {
-        let listener = match listen(poll) {
-            Ok(listener) => Some(listener),
-            Err(errno) => {
-                log::error_of(errno, format_args!("cannot listen at {SOCKET_PATH}, going on without"));
-                None
-            }
-        };
-        let spare = listener.as_ref().and_then(|listener| socket::duplicate(listener.as_fd()).ok());
+    /// Nobody is connected, nobody can be.
+    pub(super) const fn new() -> Self {
         Self {
-            listener,
-            spare,
+            listener: None,
+            spare: None,
             clients: [const { None }; CLIENTS_MAX],
             packet: [0; PACKET_BYTES_MAX],
             packet_bytes: 0,
+            file: None,
+        }
+    }
+
+    /// Listens, if it can: without a control socket services still run. Who is connected is heard again.
+    pub(super) fn listen(&mut self, poll: &Poll) {
+        let listener = self.listener.take().map_or_else(|| socket::listen_at(SOCKET_DIRECTORY, SOCKET), Ok);
+        let watched = listener.and_then(|listener| {
+            poll.add(listener.as_fd(), Token::Listener.into(), Interest::Readable)?;
+            Ok(listener)
+        });
+        match watched {
+            Ok(listener) => {
+                self.spare = socket::duplicate(listener.as_fd()).ok();
+                self.listener = Some(listener);
+            }
+            Err(errno) => {
+                log::error_of(errno, format_args!("cannot listen at {SOCKET_PATH}, going on without"));
+            }
+        }
+        for (place, client) in self.clients.iter_mut().enumerate() {
+            let token = Token::Client(place as u16).into(); // CLIENTS_MAX is far below
+            client.take_if(|client| poll.add(client.socket.as_fd(), token, Interest::Readable).is_err());
+        }
+    }
+
+    /// Saves or loads the socket and its connections.
+    pub(super) fn keep(&mut self, with: &mut Keeper<'_>, real: bool) {
+        keep_fd(&mut self.listener, with, real);
+        for place in &mut self.clients {
+            let (mut socket, mut uid) = match place.take() {
+                Some(client) => (Some(client.socket), client.uid),
+                None => (None, 0),
+            };
+            keep_fd(&mut socket, with, real);
+            uid.keep(with);
+            *place = socket.map(|socket| Client { socket, uid });
         }
     }
 
@@ -94,8 +126,8 @@ impl Control {
         let Some(Some(connection)) = self.clients.get(usize::from(client.0)) else {
             return Received::Nothing;
         };
-        match socket::receive(connection.socket.as_fd(), &mut self.packet) {
-            Ok(Some(packet)) => self.packet_bytes = packet.len(),
+        match socket::receive_file(connection.socket.as_fd(), &mut self.packet) {
+            Ok(Some((bytes, file))) => (self.packet_bytes, self.file) = (bytes, file),
             Err(Errno::AGAIN) => return Received::Nothing,
             Err(Errno::MSGSIZE) => return self.refuse(client, Reply::Malformed),
             Ok(None) | Err(_) => return self.close(client),
@@ -105,6 +137,11 @@ impl Control {
             Err(DecodeError::Version(_)) => self.refuse(client, Reply::Version(wire::VERSION)),
             Err(DecodeError::Malformed) => self.refuse(client, Reply::Malformed),
         }
+    }
+
+    /// The file that came with it, if one did.
+    pub(super) const fn take_file(&mut self) -> Option<OwnedFd> {
+        self.file.take()
     }
 
     /// The request that [`Control::receive`] has just read, and who asked.
@@ -177,10 +214,4 @@ impl Control {
     fn packet(&self) -> &[u8] {
         self.packet.get(..self.packet_bytes).unwrap_or_default()
     }
-}
-
-fn listen(poll: &Poll) -> Result<OwnedFd, Errno> {
-    let listener = socket::listen_at(SOCKET_DIRECTORY, SOCKET)?;
-    poll.add(listener.as_fd(), Token::Listener.into(), Interest::Readable)?;
-    Ok(listener)
 }

@@ -50,6 +50,11 @@ impl Kernel {
                 }
                 self.push(Event::Reported);
             }
+            Role::Rehearsal if status == ExitStatus::Exited(0) => self.rehearsed = true,
+            Role::Rehearsal => {
+                log::error(format_args!("the new program cannot take over, going on"));
+                self.push(Event::NotReplaced);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
         cgroup::{Group, Tree},
         poll::{Interest, Poll},
     },
+    record::{Keep, Keeper},
     supervisor::{Event, Pid},
     table::{Table, UnitId, limits::UNITS_MAX},
 };
@@ -55,6 +56,40 @@ impl Groups {
             }
         };
         Self { tree, units: [const { Members::Nobody }; UNITS_MAX] }
+    }
+
+    /// Saves or loads whom each of `units` units has. A cgroup is found again by its name; nobody may go on running whose
+    /// unit is not in `table`.
+    pub(super) fn keep(&mut self, units: usize, table: &Table<'_>, with: &mut Keeper<'_>, poll: &Poll) {
+        for unit in 0..units {
+            let id = if with.loads() { with.now(unit) } else { unit as u16 }; // UNITS_MAX fits: see limits
+            let name = table.unit(UnitId(id)).map_or("", |unit| unit.name.as_str());
+            let members = self.units.get(usize::from(id)).unwrap_or(&Members::Nobody);
+            let (mut kind, mut sessions) = match members {
+                Members::Nobody => (0, [None; SESSIONS_MAX]),
+                Members::Cgroup(_) => (1, [None; SESSIONS_MAX]),
+                Members::Sessions(sessions) => (2, *sessions),
+            };
+            kind = with.place(kind, 3);
+            if kind == 1 {
+                let name = with.text(name);
+                if !with.loads() {
+                } else if id != u16::MAX {
+                    self.enter(UnitId(id), name, poll);
+                } else if let Some(Ok(group)) = self.tree.as_ref().map(|tree| tree.create(name)) {
+                    let _gone = group.kill(linux::signals::KILL);
+                }
+            } else if kind == 2 {
+                sessions.keep(with);
+                if id == u16::MAX {
+                    for Pid(pid) in sessions.into_iter().flatten() {
+                        let _gone = linux::process::signal_group(pid, linux::signals::KILL);
+                    }
+                } else if let Some(members) = self.units.get_mut(usize::from(id)) {
+                    *members = Members::Sessions(sessions);
+                }
+            }
+        }
     }
 
     /// The cgroup that `unit`'s next process is to be born in, made if it is missing.

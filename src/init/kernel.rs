@@ -1,5 +1,7 @@
 //! Everything PID 1 listens to, and the one place where it waits.
 
+use core::ops::Range;
+
 use heapless::Deque;
 
 use crate::{
@@ -9,9 +11,9 @@ use crate::{
         poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
     },
-    supervisor::{ClientId, Event, Instant, Pid},
+    supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid},
     table::{Table, UnitId, limits::UNITS_MAX},
-    wire::Notice,
+    wire::{Notice, Request},
 };
 
 use super::{
@@ -91,7 +93,7 @@ pub(super) struct Kernel {
     pub(super) arguments: Arguments,
     pub(super) container: bool,
     pub(super) control: Control,
-    notify: Notify,
+    pub(super) notify: Notify,
     pub(super) processes: Processes,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
@@ -102,9 +104,9 @@ pub(super) struct Kernel {
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<OwnedFd>,
     /// Parts of the names of units' private /tmp; 0 where there is none.
-    tmp_tokens: [u64; UNITS_MAX],
+    pub(super) tmp_tokens: [u64; UNITS_MAX],
     signals: Signals,
-    started_us: u64,
+    pub(super) started_us: u64,
     ready: [u64; READY_MAX],
     ready_count: usize,
     ready_next: usize,
@@ -112,6 +114,12 @@ pub(super) struct Kernel {
     pub(super) unreaped: bool,
     reaps_left: usize,
     notices_left: usize,
+    /// Units to be looked at, whether anybody is left of them: nobody tells what happened while nobody listened.
+    unlooked: Range<u16>,
+    /// The next program of PID 1; without one it is its own.
+    pub(super) program: Option<OwnedFd>,
+    /// It has been tried out.
+    pub(super) rehearsed: bool,
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
@@ -141,8 +149,8 @@ impl Kernel {
             words: boot.words.clone(),
             arguments: boot.arguments,
             container: boot.container,
-            control: Control::new(&poll),
-            notify: Notify::new(&boot.table, &poll),
+            control: Control::new(),
+            notify: Notify::new(),
             processes: Processes::new(),
             groups: Groups::new(),
             poll,
@@ -158,8 +166,27 @@ impl Kernel {
             unreaped: true, // somebody else's orphans may have ended before the signal was blocked
             reaps_left: REAPS_PER_TURN,
             notices_left: NOTICES_PER_TURN,
+            unlooked: 0..0,
+            program: None,
+            rehearsed: false,
             pending: Deque::new(),
         })
+    }
+
+    /// Listens for clients and services, at what there is already or at new sockets.
+    pub(super) fn listen(&mut self) {
+        self.control.listen(&self.poll);
+        self.notify.listen(&self.table, &self.poll);
+    }
+
+    /// Looks at every unit, whether anybody is left of it.
+    pub(super) fn look_at_all(&mut self) {
+        self.unlooked = 0..self.table.unit_count() as u16; // UNITS_MAX fits: see limits
+    }
+
+    /// Whether everything that has happened is told, and the next program is to go on with the rest.
+    pub(super) fn is_to_be_replaced(&mut self) -> bool {
+        self.pending.is_empty() && core::mem::take(&mut self.rehearsed)
     }
 
     /// The supervisor's clock: microseconds since PID 1's exec.
@@ -179,7 +206,11 @@ impl Kernel {
         };
         let event = match borrowed {
             Step::Request(client) => {
+                let file = self.control.take_file();
                 let request = self.control.request(client);
+                if let Some((CONTROL_PEER_UID, Request::Reexec)) = request {
+                    self.program = file;
+                }
                 request.map(|(peer_uid, request)| Event::Request { client, peer_uid, request })
             }
             Step::Notice { unit, pid, uid } => self.notify.notice().map(|notice| {
@@ -210,6 +241,10 @@ impl Kernel {
             }
             self.reaps_left -= 1;
             self.reap();
+            return Step::Again;
+        }
+        if let Some(unit) = self.unlooked.next() {
+            self.look_whether_empty(UnitId(unit));
             return Step::Again;
         }
         self.fill_ready(deadline);
@@ -315,9 +350,13 @@ impl Kernel {
         let own = self.processes.find(pid).and_then(|place| self.processes.get(place));
         match own.map(|process| process.role) {
             Some(Role::Service { unit, .. } | Role::Former { unit }) => Some(unit),
-            Some(Role::Janitor { .. } | Role::Examiner { .. } | Role::Stamper { .. } | Role::Reporter) => {
-                None
-            }
+            Some(
+                Role::Janitor { .. }
+                | Role::Examiner { .. }
+                | Role::Stamper { .. }
+                | Role::Reporter
+                | Role::Rehearsal,
+            ) => None,
             None => self.groups.unit_of(pid, &self.table),
         }
     }

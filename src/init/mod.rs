@@ -8,6 +8,7 @@ mod control;
 mod crash;
 mod ends;
 mod groups;
+mod handover;
 mod kernel;
 mod log;
 mod notify;
@@ -26,6 +27,7 @@ use crate::{
 };
 
 pub use crash::panicked;
+pub use handover::rehearse;
 use kernel::Kernel;
 
 /// PID 1's life, from its exec to reboot(2). `linked` is the table in the binary.
@@ -37,10 +39,22 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
         Ok(kernel) => kernel,
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
-    supervisor.handle(kernel.now(), kernel.clock(false));
-    let kernel_age = Micros(if boot.container { 0 } else { boot.started_us });
-    let (random, until, machine) = (boot.random, boot.words.until(), boot.machine);
-    supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine });
+    match boot.state.as_ref().map(|state| handover::load(state, &mut kernel, &mut supervisor)) {
+        None => {
+            kernel.listen();
+            supervisor.handle(kernel.now(), kernel.clock(false));
+            let kernel_age = Micros(if boot.container { 0 } else { boot.started_us });
+            let (random, until, machine) = (boot.random, boot.words.until(), boot.machine);
+            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine });
+        }
+        Some(Ok(())) => {
+            kernel.listen();
+            kernel.look_at_all();
+            supervisor.handle(kernel.now(), kernel.clock(true)); // somebody may have set it meanwhile
+            log::info(format_args!("executed anew"));
+        }
+        Some(Err(errno)) => handover::start_over(boot.arguments, errno),
+    }
     live(&mut kernel, &mut supervisor)
 }
 
@@ -52,6 +66,11 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
             if let Some(answer) = kernel.perform(action, supervisor) {
                 supervisor.handle(kernel.now(), answer);
             }
+        }
+        if kernel.is_to_be_replaced() {
+            let event = handover::replace(kernel, supervisor);
+            supervisor.handle(kernel.now(), event);
+            continue;
         }
         let deadline = supervisor.next_deadline();
         kernel.watch_clock(supervisor.next_wall_deadline());

@@ -4,11 +4,12 @@ use crate::{
     linux::{
         AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket, socket::Fds, socket::Sender,
     },
+    record::Keeper,
     table::{NotifyAccess, Table, Unit},
     wire::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice},
 };
 
-use super::{control::SOCKET_DIRECTORY, kernel::Token, log};
+use super::{control::SOCKET_DIRECTORY, handover::keep_fd, kernel::Token, log};
 
 /// Messages that are of no use and told of. Whoever sends more is not worth the log.
 const COMPLAINTS_MAX: u8 = 16;
@@ -24,20 +25,30 @@ pub(super) struct Notify {
 }
 
 impl Notify {
-    /// Listens if a unit of `table` may speak, and if it can: those who have to say that they are ready fail without.
-    pub(super) fn new(table: &Table<'_>, poll: &Poll) -> Self {
-        let speaks = |unit: &Unit<'_>| {
-            unit.service().is_some_and(|service| service.notify_access != NotifyAccess::None)
-        };
-        let wanted = table.ids().any(|id| table.unit(id).as_ref().is_some_and(speaks));
-        let socket = if wanted { listen(poll) } else { None };
+    /// Nobody is heard.
+    pub(super) const fn new() -> Self {
         Self {
-            socket,
+            socket: None,
             message: [0; NOTICE_BYTES_MAX],
             message_bytes: 0,
             fds: Fds::new(),
             complaints_left: COMPLAINTS_MAX,
         }
+    }
+
+    /// Listens if a unit of `table` may speak, and if it can: those who have to say that they are ready fail without.
+    pub(super) fn listen(&mut self, table: &Table<'_>, poll: &Poll) {
+        let speaks = |unit: &Unit<'_>| {
+            unit.service().is_some_and(|service| service.notify_access != NotifyAccess::None)
+        };
+        if self.socket.is_some() || table.ids().any(|id| table.unit(id).as_ref().is_some_and(speaks)) {
+            self.socket = listen(self.socket.take(), poll);
+        }
+    }
+
+    /// Saves or loads the socket.
+    pub(super) fn keep(&mut self, with: &mut Keeper<'_>, real: bool) {
+        keep_fd(&mut self.socket, with, real);
     }
 
     /// Reads one message that makes sense; answers who sent it. `None` when no more are there.
@@ -80,8 +91,8 @@ impl Notify {
     }
 }
 
-fn listen(poll: &Poll) -> Option<OwnedFd> {
-    let socket = socket::hear_at(SOCKET_DIRECTORY, NOTIFY).and_then(|socket| {
+fn listen(own: Option<OwnedFd>, poll: &Poll) -> Option<OwnedFd> {
+    let socket = own.map_or_else(|| socket::hear_at(SOCKET_DIRECTORY, NOTIFY), Ok).and_then(|socket| {
         poll.add(socket.as_fd(), Token::Notify.into(), Interest::Readable)?;
         Ok(socket)
     });

@@ -1,17 +1,15 @@
 //! Carrying actions out: one match, one call an arm.
 
 use crate::{
-    linux::{
-        self, AsFd, Errno, clean::CleanPlan, plan, poll::Interest, process::signal_by_pidfd, report::Report,
-    },
+    linux::{self, AsFd, Errno, clean::CleanPlan, plan, process::signal_by_pidfd, report::Report},
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
     table::{CommandKind, Table, Unit, UnitId},
     wire::Failure,
 };
 
 use super::{
-    conditions,
-    kernel::{Kernel, Token},
+    conditions, handover,
+    kernel::Kernel,
     log,
     plan::{Parts, Start, runtime_directory_of},
     processes::{Process, Role},
@@ -20,7 +18,11 @@ use super::{
 
 impl Kernel {
     /// Does what `action` says. Answers with the event that follows at once, if one does.
-    pub(super) fn perform(&mut self, action: Action, supervisor: &Supervisor<'_>) -> Option<Event<'static>> {
+    pub(super) fn perform(
+        &mut self,
+        action: Action,
+        supervisor: &mut Supervisor<'static>,
+    ) -> Option<Event<'static>> {
         match action {
             Action::Spawn(spawn) => Some(self.spawn(&spawn)),
             Action::Adopt { unit, which } => Some(Event::Adopted { unit, pid: self.adopt(unit, which) }),
@@ -62,6 +64,7 @@ impl Kernel {
                     Some(Event::Reported)
                 }
             },
+            Action::Reexec => handover::begin(self, supervisor),
             Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
     }
@@ -101,16 +104,16 @@ impl Kernel {
         let child = linux::spawn::spawn(&plan)?;
 
         let pid = Pid(child.pid);
-        let token = Token::Report(place as u16); // PROCESSES_MAX is far below
-        if let Err(errno) = self.poll.add(child.report.as_fd(), token.into(), Interest::Readable) {
-            // The report is read when the process has ended, at the latest.
-            log::warn_of(errno, format_args!("cannot watch the report of {}", record.name));
-        }
         self.groups.entered(spawn.unit, pid);
         let role = Role::Service { unit: spawn.unit, slot: spawn.slot };
         let command = Some((spawn.kind, spawn.index));
         let report = Some(child.report);
-        self.processes.put(place, Process { pid, pidfd: child.pidfd, report, role, command, gave_up: false });
+        let process = Process { pid, pidfd: child.pidfd, report, role, command, gave_up: false };
+        if let Err(errno) = process.watch(place, &self.poll) {
+            // The report is read when the process has ended, at the latest.
+            log::warn_of(errno, format_args!("cannot watch the report of {}", record.name));
+        }
+        self.processes.put(place, process);
         Ok(pid)
     }
 
@@ -127,15 +130,13 @@ impl Kernel {
         if !fits {
             return None;
         }
-        if let Err(errno) =
-            self.poll.add(pidfd.as_fd(), Token::Ended(place as u16).into(), Interest::Readable)
-        {
+        let process = Process::helper(pid.0, pidfd, Role::Service { unit, slot: Slot::Main });
+        if let Err(errno) = process.watch(place, &self.poll) {
             log::warn_of(errno, format_args!("cannot watch process {}", u64::from(pid.0)));
         }
         self.processes.demote_main(unit);
         self.groups.adopted(unit, pid);
-        let role = Role::Service { unit, slot: Slot::Main };
-        self.processes.put(place, Process::helper(pid.0, pidfd, role));
+        self.processes.put(place, process);
         Some(pid)
     }
 

@@ -1,14 +1,18 @@
 //! The processes PID 1 made itself, so that an end can be told to the right unit and a signal never meets a stranger.
 
 use crate::{
-    linux::OwnedFd,
+    linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll},
+    record::{Keep, Keeper},
     supervisor::{Pid, Slot},
     table::{CommandKind, UnitId, limits::UNITS_MAX},
 };
 
+use super::{handover::keep_fd, kernel::Token, log};
+
 /// A main process, the one before it, a control process, and a janitor or an examiner for every unit, and the reporter.
 pub(super) const PROCESSES_MAX: usize = 4 * UNITS_MAX + 1;
 
+kept! {
 /// What a process is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -24,6 +28,23 @@ pub(super) enum Role {
     Stamper { unit: UnitId },
     /// Writes the report.
     Reporter,
+    /// Tries out the next program of PID 1.
+    Rehearsal,
+}
+}
+
+impl Role {
+    /// Whether its unit is in the table, if it has one.
+    const fn is_of_this_table(self) -> bool {
+        match self {
+            Self::Service { unit, .. }
+            | Self::Former { unit }
+            | Self::Janitor { unit }
+            | Self::Stamper { unit }
+            | Self::Examiner { unit } => unit.0 != u16::MAX,
+            Self::Reporter | Self::Rehearsal => true,
+        }
+    }
 }
 
 /// A process that is not reaped yet.
@@ -42,6 +63,18 @@ pub(super) struct Process {
 }
 
 impl Process {
+    /// Has `poll` tell what it says: a child by its report, one that somebody else has made by its end.
+    pub(super) fn watch(&self, place: usize, poll: &Poll) -> Result<(), Errno> {
+        let place = place as u16; // PROCESSES_MAX is far below
+        match (&self.report, self.role) {
+            (Some(report), _) => poll.add(report.as_fd(), Token::Report(place).into(), Interest::Readable),
+            (None, Role::Service { .. } | Role::Former { .. }) if self.command.is_none() => {
+                poll.add(self.pidfd.as_fd(), Token::Ended(place).into(), Interest::Readable)
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
     /// A process of PID 1's own, which executes nothing.
     pub(super) const fn helper(pid: u32, pidfd: OwnedFd, role: Role) -> Self {
         Self { pid: Pid(pid), pidfd, report: None, role, command: None, gave_up: false }
@@ -57,6 +90,35 @@ pub(super) struct Processes {
 impl Processes {
     pub(super) const fn new() -> Self {
         Self { places: [const { None }; PROCESSES_MAX] }
+    }
+
+    /// Saves or loads all of them, each at its place.
+    pub(super) fn keep(&mut self, with: &mut Keeper<'_>, real: bool, poll: &Poll) {
+        for (place, slot) in self.places.iter_mut().enumerate() {
+            if with.place(usize::from(slot.is_some()), 2) == 0 {
+                continue;
+            }
+            let (mut pid, mut role, mut command, mut gave_up) = (Pid::blank(), Role::blank(), None, false);
+            let (mut pidfd, mut report) = (None, None);
+            if let Some(process) = slot.take() {
+                (pid, role, command, gave_up) = (process.pid, process.role, process.command, process.gave_up);
+                (pidfd, report) = (Some(process.pidfd), process.report);
+            }
+            pid.keep(with);
+            role.keep(with);
+            command.keep(with);
+            gave_up.keep(with);
+            keep_fd(&mut pidfd, with, real);
+            keep_fd(&mut report, with, real);
+            let Some(pidfd) = pidfd.filter(|_| role.is_of_this_table()) else { continue };
+            let process = Process { pid, pidfd, report, role, command, gave_up };
+            if with.loads()
+                && let Err(errno) = process.watch(place, poll)
+            {
+                log::warn_of(errno, format_args!("cannot watch process {}", u64::from(pid.0)));
+            }
+            *slot = Some(process);
+        }
     }
 
     /// Where the next process would go; `None` if every unit has all it may have.
@@ -107,7 +169,11 @@ impl Processes {
     pub(super) fn any_of(&self, unit: UnitId) -> bool {
         let own = |role: Role| match role {
             Role::Service { unit, .. } | Role::Former { unit } => Some(unit),
-            Role::Janitor { .. } | Role::Examiner { .. } | Role::Stamper { .. } | Role::Reporter => None,
+            Role::Janitor { .. }
+            | Role::Examiner { .. }
+            | Role::Stamper { .. }
+            | Role::Reporter
+            | Role::Rehearsal => None,
         };
         self.places.iter().flatten().any(|process| own(process.role) == Some(unit))
     }

@@ -7,6 +7,10 @@
 
 use core::ffi::{CStr, c_char};
 
+use rustix::io::Errno;
+
+use super::raw::{CStrings, process::execve_with};
+
 /// argv and envp as the kernel laid them out. They live as long as the process.
 #[derive(Clone, Copy, Debug)]
 pub struct Arguments {
@@ -34,6 +38,13 @@ impl Arguments {
     /// The words of the command line, argv\[0\] first. Empty if there is none: the kernel allows that.
     pub fn words(self) -> impl Iterator<Item = &'static CStr> + Clone {
         Strings(self.argv)
+    }
+
+    /// Becomes the program at `path` with other `words` and the same environment. Comes back only if that failed.
+    pub(super) fn execute<const SLOTS: usize>(self, path: &CStr, words: &CStrings<'_, SLOTS>) -> Errno {
+        // SAFETY: `CStrings` ends in a null pointer, and so does the environment: `from_stack` made it from the initial
+        // stack.
+        unsafe { execve_with(path, words.as_ptr(), self.envp) }
     }
 
     /// The environment's `NAME=value` strings.

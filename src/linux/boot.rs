@@ -9,7 +9,7 @@ use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 
-use super::path::PathBuffer;
+use super::{AsFd, path::PathBuffer};
 
 /// A file system that every Linux system has.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +127,7 @@ pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errn
     let fd = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut used = 0;
     while let Some(space) = buffer.get_mut(used..).filter(|space| !space.is_empty()) {
-        match rustix::io::read(&fd, space) {
+        match rustix::io::read(fd.as_fd(), space) {
             Ok(0) => break,
             Ok(count) => used += count,
             Err(Errno::INTR) => {}

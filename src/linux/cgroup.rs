@@ -6,13 +6,14 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     fs::{AtFlags, CWD, Mode, OFlags, fstat, fstatfs, mkdirat, openat, readlinkat_raw, unlinkat},
     io::{self, Errno, retry_on_intr},
     process::{Pid, Signal, kill_process},
 };
 
 use super::{
+    AsFd,
     passwd::{file_number, search},
     path::{PATH_BYTES_MAX, PathBuffer},
     tree::{self, open_if_there},
@@ -46,7 +47,7 @@ impl Tree {
     pub fn open(slice: &str) -> Result<Option<Self>, Errno> {
         for place in PLACES {
             if let Some(root) = open_if_there(place)?
-                && fstatfs(&root)?.f_type as u64 == CGROUP2_MAGIC
+                && fstatfs(root.as_fd())?.f_type as u64 == CGROUP2_MAGIC
             {
                 return Ok(Some(Self { base: make(&root, slice)? }));
             }
@@ -60,7 +61,8 @@ impl Tree {
     /// mkdir(2)'s and open(2)'s; EINVAL for what is no single name.
     pub fn create(&self, name: &str) -> Result<Group, Errno> {
         let directory = make(&self.base, name)?;
-        let events = openat(&directory, c"cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let events =
+            openat(directory.as_fd(), c"cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Group { directory, events })
     }
 }
@@ -104,7 +106,8 @@ impl Group {
 
     /// The only process of the group itself that is a child of this one; `None` if there are several or none.
     pub fn only_child(&self) -> Option<u32> {
-        let list = openat(&self.directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let list =
+            openat(self.directory.as_fd(), c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         let list = list.ok()?;
         let mut only = None;
         let several = search(&list, &mut |line| {
@@ -137,7 +140,8 @@ impl Group {
             }
             highest = higher;
         }
-        match openat(&self.directory, c"cgroup.kill", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        match openat(self.directory.as_fd(), c"cgroup.kill", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+        {
             Ok(file) => io::write(file, b"1").map(|_| ()),
             Err(Errno::NOENT) => Ok(()), // before Linux 5.14; the next try goes on
             Err(errno) => Err(errno),
@@ -161,9 +165,9 @@ impl Group {
             Some(_) => return Ok(()),
             None => tree::one_component(name, &mut component)?,
         };
-        let parent = openat(&self.directory, c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let parent = openat(self.directory.as_fd(), c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         remove_below(self.directory.as_fd(), DEPTH_MAX)?;
-        match unlinkat(&parent, name, AtFlags::REMOVEDIR) {
+        match unlinkat(parent.as_fd(), name, AtFlags::REMOVEDIR) {
             Err(Errno::NOENT) => Ok(()),
             answer => answer,
         }
@@ -182,7 +186,7 @@ fn signal_tree(
     mut highest: i32,
     depth: u32,
 ) -> Result<i32, Errno> {
-    let list = openat(directory, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let list = openat(directory.as_fd(), c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     search(&list, &mut |line| {
         // 0 is a process of another pid namespace: out of reach.
         let number = file_number(line).and_then(|number| i32::try_from(number).ok());
@@ -217,7 +221,7 @@ fn each_group_below(
     act: &mut dyn FnMut(BorrowedFd<'_>, &CStr, u32) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     // A directory of the kernel's has one link for each below it, `.` and `..` besides.
-    if fstat(directory)?.st_nlink <= 2 {
+    if fstat(directory.as_fd())?.st_nlink <= 2 {
         return Ok(());
     }
     let depth = depth.checked_sub(1).ok_or(Errno::LOOP)?;
@@ -260,12 +264,12 @@ fn make(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     }
     let mut path = PathBuffer::empty();
     let path = path.join(&[name])?;
-    match mkdirat(parent, path, Mode::from_raw_mode(0o755)) {
+    match mkdirat(parent.as_fd(), path, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno),
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(parent, path, flags, Mode::empty())
+    openat(parent.as_fd(), path, flags, Mode::empty())
 }
 
 #[cfg(test)]

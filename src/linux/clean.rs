@@ -3,7 +3,7 @@
 //! Runs in a child because every part of it may take its time: processes that die slowly, directories with many files.
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::OwnedFd,
     fs::CWD,
     io::Errno,
     process::{Pid, Signal, kill_process_group},
@@ -11,6 +11,7 @@ use rustix::{
 };
 
 use super::{
+    AsFd,
     directory::Directory,
     errno::Text,
     ipc,

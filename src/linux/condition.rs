@@ -9,7 +9,7 @@ use rustix::{
     thread::{CapabilitySet, capability_is_in_bounding_set},
 };
 
-use super::{boot, glob, path::PathBuffer, raw::clock, tree::each_entry};
+use super::{AsFd, boot, glob, path::PathBuffer, raw::clock, tree::each_entry};
 
 /// What a look may take: as long as a service may take to start.
 const SECONDS_MAX: u32 = 90;
@@ -75,7 +75,7 @@ fn has_entries(path: &CStr) -> Result<bool, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let directory = open(path, flags, Mode::empty())?;
     let mut empty = true;
-    each_entry(rustix::fd::AsFd::as_fd(&directory), &mut |_| {
+    each_entry(directory.as_fd(), &mut |_| {
         empty = false;
         Ok(())
     })?;

@@ -8,6 +8,7 @@ use rustix::{
 };
 
 use super::{
+    AsFd,
     path::{PATH_BYTES_MAX, PathBuffer},
     tree::each_entry,
 };
@@ -59,7 +60,7 @@ fn below(
         Err(errno) => return Err(errno),
     };
     let mut stop = false;
-    each_entry(rustix::fd::AsFd::as_fd(&folder), &mut |name| {
+    each_entry(folder.as_fd(), &mut |name| {
         let Ok(name) = name.to_str() else { return Ok(()) };
         if stop || !matches(component.as_bytes(), name.as_bytes()) {
             return Ok(());

@@ -3,13 +3,14 @@
 
 use heapless::Vec;
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::OwnedFd,
     fs::{Access, AtFlags, access, fstatfs, statat},
     io::Errno,
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
 };
 
 use super::{
+    AsFd,
     passwd::{columns, file_number, open_lines, search},
     raw::ipc::{SysV, remove, unlink_queue},
     tree::{self, Owner},
@@ -56,7 +57,7 @@ pub fn remove_all_of(owner: Owner) -> Result<(), Errno> {
     }
     let Some(directory) = queues()? else { return Ok(()) };
     tree::each_entry(directory.as_fd(), &mut |name| {
-        let found = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let found = statat(directory.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW)?;
         if owner.has(found.st_uid, found.st_gid) { unlink_queue(name) } else { Ok(()) }
     })
 }
@@ -115,7 +116,7 @@ fn shared_memory() -> Result<Option<OwnedFd>, Errno> {
 /// kernel has none.
 fn queues() -> Result<Option<OwnedFd>, Errno> {
     if let Some(directory) = tree::open_if_there(c"/dev/mqueue")?
-        && fstatfs(&directory)?.f_type as u64 == MQUEUE_MAGIC
+        && fstatfs(directory.as_fd())?.f_type as u64 == MQUEUE_MAGIC
     {
         return Ok(Some(directory));
     }

@@ -16,6 +16,7 @@ pub mod directory;
 pub mod errno;
 mod expand;
 mod glob;
+pub mod handover;
 pub mod ipc;
 pub mod mountinfo;
 pub mod output;
@@ -37,7 +38,8 @@ pub mod stamp;
 pub mod step;
 pub mod tree;
 
+pub use raw::AsFd;
 pub use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     io::Errno,
 };

@@ -11,6 +11,8 @@ use rustix::{
     io::{Errno, write},
 };
 
+use super::AsFd;
+
 const BUFFER_BYTES: usize = 1024;
 
 enum Where {
@@ -53,7 +55,7 @@ impl Output {
             Where::Stdout => unsafe { BorrowedFd::borrow_raw(1) },
             // SAFETY: as above.
             Where::Stderr => unsafe { BorrowedFd::borrow_raw(2) },
-            Where::File(file) => rustix::fd::AsFd::as_fd(file),
+            Where::File(file) => file.as_fd(),
         };
         let mut rest = self.buffer.as_slice();
         while !rest.is_empty() && !self.failed {

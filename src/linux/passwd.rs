@@ -13,6 +13,8 @@ use rustix::{
     io::{self, Errno},
 };
 
+use super::AsFd;
+
 /// A whole file.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
 /// One line; a group's with all its members.
@@ -257,7 +259,7 @@ pub(super) type Pick<'p> = &'p mut dyn FnMut(&[u8]) -> Result<bool, Errno>;
 
 /// Shows the file's lines to `pick` until it takes one. Answers whether it did.
 pub(super) fn search(file: &OwnedFd, pick: Pick<'_>) -> Result<bool, Errno> {
-    search_lines(&mut |buffer| io::retry_on_intr(|| io::read(file, &mut *buffer)), pick)
+    search_lines(&mut |buffer| io::retry_on_intr(|| io::read(file.as_fd(), &mut *buffer)), pick)
 }
 
 /// The same, of any source of bytes.

@@ -6,7 +6,7 @@ use rustix::{
     io::{self, Errno},
 };
 
-use super::path::PathBuffer;
+use super::{AsFd, path::PathBuffer};
 
 /// Longest content that can be a pid and a newline.
 const CONTENT_BYTES_MAX: usize = 32;
@@ -28,12 +28,12 @@ pub fn read(path: &str) -> Result<(u32, bool), Errno> {
         directory => directory?,
     };
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(&directory, buffer.join(&[name])?, flags, Mode::empty())?;
-    let status = fstat(&file)?;
+    let file = openat(directory.as_fd(), buffer.join(&[name])?, flags, Mode::empty())?;
+    let status = fstat(file.as_fd())?;
     if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
         return Err(Errno::INVAL);
     }
-    let trusted = straight && is_roots(&status) && is_roots(&fstat(&directory)?);
+    let trusted = straight && is_roots(&status) && is_roots(&fstat(directory.as_fd())?);
     Ok((content(&file)?, trusted))
 }
 
@@ -44,7 +44,7 @@ fn is_roots(status: &Stat) -> bool {
 
 fn content(file: &OwnedFd) -> Result<u32, Errno> {
     let mut bytes = [0; CONTENT_BYTES_MAX];
-    let count = io::retry_on_intr(|| io::read(file, &mut bytes))?;
+    let count = io::retry_on_intr(|| io::read(file.as_fd(), &mut bytes))?;
     let text = bytes.get(..count).and_then(|bytes| core::str::from_utf8(bytes).ok()).ok_or(Errno::PROTO)?;
     text.trim_ascii().parse().map_err(|_| Errno::PROTO)
 }

@@ -6,10 +6,12 @@ use core::mem::MaybeUninit;
 
 use rustix::{
     event::{Timespec, epoll},
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     io::Errno,
     time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime},
 };
+
+use super::AsFd;
 
 /// Descriptors reported by one wait. More stay ready and come with the next.
 pub const READY_MAX: usize = 32;
@@ -55,7 +57,7 @@ impl Poll {
             // whose process is not reaped yet is not looked at.
             Interest::Changed => epoll::EventFlags::PRI | epoll::EventFlags::ET,
         };
-        epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags)
+        epoll::add(self.epoll.as_fd(), fd, epoll::EventData::new_u64(token), flags)
     }
 
     /// Wakes the next wait at `at_us` microseconds of CLOCK_MONOTONIC, or never.
@@ -68,7 +70,7 @@ impl Poll {
         let value = timespec(at_us);
         let never = timespec(0);
         timerfd_settime(
-            &self.timer,
+            self.timer.as_fd(),
             TimerfdTimerFlags::ABSTIME,
             &Itimerspec { it_interval: never, it_value: value },
         )
@@ -84,7 +86,7 @@ impl Poll {
         let mut space = [const { MaybeUninit::<epoll::Event>::uninit() }; READY_MAX];
         let zero = timespec(0);
         let timeout = if block { None } else { Some(&zero) };
-        let ready = match epoll::wait(&self.epoll, &mut space, timeout) {
+        let ready = match epoll::wait(self.epoll.as_fd(), &mut space, timeout) {
             Ok((ready, _)) => ready,
             Err(Errno::INTR) => return Ok(0),
             Err(errno) => return Err(errno),
@@ -99,7 +101,7 @@ impl Poll {
     pub fn clear_timer(&self) {
         let mut count = [0; 8];
         // EAGAIN: it has been re-armed since; nothing to clear.
-        let _ = rustix::io::read(&self.timer, &mut count);
+        let _ = rustix::io::read(self.timer.as_fd(), &mut count);
     }
 }
 

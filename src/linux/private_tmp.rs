@@ -6,12 +6,12 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::OwnedFd,
     fs::{Mode, fchmod, fstat, mkdirat},
     io::Errno,
 };
 
-use super::{path::PathBuffer, tree};
+use super::{AsFd, path::PathBuffer, tree};
 
 /// The directories that hold temporary files.
 pub(super) const PLACES: [&CStr; 2] = [c"/tmp", c"/var/tmp"];
@@ -43,16 +43,16 @@ impl<'b> PrivateTmpName<'b> {
             Err(errno) => return Err(errno),
         }
         let outer = tree::open_directory(place, name)?;
-        let found = fstat(&outer)?;
+        let found = fstat(outer.as_fd())?;
         if found.st_uid != 0 || found.st_mode & 0o7777 != 0o700 {
             return Err(Errno::EXIST);
         }
-        match mkdirat(&outer, c"tmp", Mode::RWXU) {
+        match mkdirat(outer.as_fd(), c"tmp", Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno),
         }
         let inner = tree::open_directory(&outer, c"tmp")?;
-        fchmod(&inner, Mode::from_raw_mode(0o1777))?;
+        fchmod(inner.as_fd(), Mode::from_raw_mode(0o1777))?;
         Ok(inner)
     }
 

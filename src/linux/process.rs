@@ -1,13 +1,15 @@
 //! Processes as PID 1 sees them from outside.
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::OwnedFd,
     io::Errno,
     process::{
         Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, getsid, kill_process_group, pidfd_open,
         pidfd_send_signal, test_kill_process_group, waitid,
     },
 };
+
+use super::AsFd;
 
 /// This process's id.
 pub fn id() -> u32 {
@@ -27,7 +29,7 @@ pub fn signal_everybody(signal: u8) -> Result<(), Errno> {
 /// # Errors
 /// pidfd_send_signal(2)'s: ESRCH when it has been reaped.
 pub fn signal_by_pidfd(pidfd: impl AsFd, signal: u8) -> Result<(), Errno> {
-    pidfd_send_signal(pidfd, signal_number(signal)?)
+    pidfd_send_signal(pidfd.as_fd(), signal_number(signal)?)
 }
 
 /// A descriptor of process `pid`, close-on-exec, readable once it has ended.

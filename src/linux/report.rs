@@ -3,12 +3,9 @@
 //! Writes of up to PIPE_BUF bytes are never split, so a reader sees whole messages; the end of the pipe without a
 //! failure before it means that execve has succeeded (or that the child was killed, and its end follows).
 
-use rustix::{
-    fd::AsFd,
-    io::{self, Errno},
-};
+use rustix::io::{self, Errno};
 
-use super::step::Step;
+use super::{AsFd, step::Step};
 
 /// One message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +53,7 @@ const FAILED: u8 = 4;
 /// The next message. EPROTO if the bytes are none, which no child of ours writes.
 pub fn read(pipe: impl AsFd) -> Result<Reading, Errno> {
     let mut message = [0; MESSAGE_BYTES];
-    match io::read(pipe, &mut message) {
+    match io::read(pipe.as_fd(), &mut message) {
         Ok(0) => Ok(Reading::Closed),
         Ok(MESSAGE_BYTES) => decode(message).map(Reading::Report).ok_or(Errno::PROTO),
         Ok(_) => Err(Errno::PROTO),
@@ -67,7 +64,7 @@ pub fn read(pipe: impl AsFd) -> Result<Reading, Errno> {
 
 /// Sends one message.
 pub(super) fn write(pipe: impl AsFd, report: Report) -> Result<(), Errno> {
-    match io::write(pipe, &encode(report))? {
+    match io::write(pipe.as_fd(), &encode(report))? {
         MESSAGE_BYTES => Ok(()),
         _ => Err(Errno::PROTO),
     }
@@ -141,7 +138,7 @@ mod tests {
         let (reader, writer) = rustix::pipe::pipe_with(flags).expect("pipe");
         assert_eq!(read(&reader), Ok(Reading::Empty));
         let report = Report::Identity { uid: 1, gid: 2 };
-        write(&writer, report).expect("write");
+        write(writer.as_fd(), report).expect("write");
         drop(writer);
         assert_eq!(read(&reader), Ok(Reading::Report(report)));
         assert_eq!(read(&reader), Ok(Reading::Closed));

@@ -3,11 +3,11 @@
 use core::fmt;
 
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     io::Errno,
 };
 
-use super::raw::signal as raw;
+use super::{AsFd, raw::signal as raw};
 
 /// Signal numbers of the kernel's generic ABI, which all supported architectures share.
 #[expect(missing_docs, reason = "signal(7) names them")]

@@ -3,14 +3,16 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, CWD, Mode, chmodat, mkdirat, unlink},
+    fd::{BorrowedFd, OwnedFd},
+    fs::{AtFlags, CWD, Mode, OFlags, chmodat, mkdirat, open, unlink},
     io::Errno,
     net::{
         AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
         connect, listen, recv, send, socket_with, sockopt::set_socket_passcred,
     },
 };
+
+use super::AsFd;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 16;
@@ -70,7 +72,7 @@ fn bind_at(socket: &OwnedFd, directory: &CStr, path: &CStr, mode: u32) -> Result
 pub fn listen_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
     let socket = packet_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     bind_at(&socket, directory, path, 0o600)?;
-    listen(&socket, BACKLOG)?;
+    listen(socket.as_fd(), BACKLOG)?;
     Ok(socket)
 }
 
@@ -127,6 +129,39 @@ pub fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8]) -> Result<Optio
             Err(errno) => return Err(errno),
         }
     }
+}
+
+/// Receives one packet and the first descriptor that came with it; else as [`receive`].
+///
+/// # Errors
+/// recvmsg(2)'s.
+pub fn receive_file(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> Result<Option<(usize, Option<OwnedFd>)>, Errno> {
+    let mut received = super::raw::socket::receive(socket, buffer)?;
+    received.fds.truncate(1);
+    match received.bytes {
+        _ if received.cut => Err(Errno::MSGSIZE),
+        0 => Ok(None),
+        bytes => Ok(Some((bytes, received.fds.pop()))),
+    }
+}
+
+/// Sends one packet and `file` with it.
+///
+/// # Errors
+/// sendmsg(2)'s.
+pub fn send_file(socket: BorrowedFd<'_>, packet: &[u8], file: BorrowedFd<'_>) -> Result<(), Errno> {
+    super::raw::socket::send(socket, packet, file)
+}
+
+/// This very program's file.
+///
+/// # Errors
+/// open(2)'s.
+pub fn own_program() -> Result<OwnedFd, Errno> {
+    open(c"/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// Sends one packet; a broken connection is EPIPE, never a signal.

@@ -1,13 +1,13 @@
 //! Making a service's process: the parent's half. Everything slow or risky is the child's.
 
 use rustix::{
-    fd::{AsFd, AsRawFd, OwnedFd},
+    fd::{AsRawFd, OwnedFd},
     io::{self, Errno},
     pipe::{PipeFlags, pipe_with},
 };
 
 use super::{
-    child,
+    AsFd, child,
     plan::{Plan, Privilege},
     raw::{
         process::{self, Forked},
@@ -65,5 +65,5 @@ fn report_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
 }
 
 fn above_stdio(fd: OwnedFd) -> Result<OwnedFd, Errno> {
-    if fd.as_raw_fd() > 2 { Ok(fd) } else { io::fcntl_dupfd_cloexec(&fd, 3) }
+    if fd.as_raw_fd() > 2 { Ok(fd) } else { io::fcntl_dupfd_cloexec(fd.as_fd(), 3) }
 }

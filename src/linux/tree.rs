@@ -4,7 +4,7 @@
 use core::{ffi::CStr, mem::MaybeUninit};
 
 use rustix::{
-    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsRawFd, BorrowedFd, OwnedFd},
     fs::{
         AtFlags, CWD, FileType, Gid, Mode, OFlags, RawDir, RenameFlags, Uid, chmod, chownat, fstat, openat,
         removexattr, renameat_with, unlinkat,
@@ -13,7 +13,7 @@ use rustix::{
     path::DecInt,
 };
 
-use super::path::PathBuffer;
+use super::{AsFd, path::PathBuffer};
 
 /// How deep a walk goes at once: a kilobyte or two of stack and two descriptors a level. A deeper tree takes several
 /// passes to remove, and cannot be handed over (ELOOP).
@@ -63,7 +63,7 @@ pub struct Handover {
 
 /// Opens directory `name` of `parent`. ELOOP or ENOTDIR if it is a link.
 pub fn open_directory(parent: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
-    openat(parent, name, OPEN_DIRECTORY, Mode::empty())
+    openat(parent.as_fd(), name, OPEN_DIRECTORY, Mode::empty())
 }
 
 /// Removes `name` of `parent` with all that is below it, however deep. Nothing to remove is no error.
@@ -137,7 +137,7 @@ fn remove_owned_below(directory: BorrowedFd<'_>, owner: Owner, depth: u32) -> Re
             Err(Errno::NOENT) => return Ok(()),
             answer => answer?,
         };
-        let found = fstat(&held)?;
+        let found = fstat(held.as_fd())?;
         if owner.has(found.st_uid, found.st_gid) {
             return remove(directory, entry);
         }
@@ -165,7 +165,7 @@ pub fn holds_owned(directory: BorrowedFd<'_>, owner: Owner) -> Result<bool, Errn
 /// Gives `directory` and all that is below it to somebody, unless the top is right already. The top comes last, so that
 /// a walk that was cut off is done again.
 pub fn hand_over(directory: impl AsFd, to: Handover) -> Result<(), Errno> {
-    let top = fstat(&directory)?;
+    let top = fstat(directory.as_fd())?;
     if top.st_uid == to.uid && top.st_gid == to.gid && top.st_mode & 0o7777 & !to.mode_mask == 0 {
         return Ok(());
     }
@@ -179,7 +179,7 @@ fn hand_over_below(directory: BorrowedFd<'_>, to: Handover, from: u32, depth: u3
     let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     each_entry(directory, &mut |entry| {
         let held = hold(directory, entry)?;
-        let found = fstat(&held)?;
+        let found = fstat(held.as_fd())?;
         let owned = found.st_uid != 0 && found.st_uid == from || found.st_uid == to.uid;
         if FileType::from_raw_mode(found.st_mode).is_dir() {
             hand_over_below(open_directory(&held, c".")?.as_fd(), to, from, below)?;

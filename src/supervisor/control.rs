@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use super::{Answer, ClientId, Supervisor, limit::Window, state::State};
 use crate::{
+    record::{Keep, Keeper},
     table::{Manners, UnitId},
     wire::{JobResult, Request, ServiceResult},
 };
@@ -13,6 +14,7 @@ pub const CONTROL_PEER_UID: u32 = 0;
 /// Requests that can be waiting for an answer at once. Beyond that the answer is [`Answer::Busy`].
 pub const WAITING_MAX: usize = 32;
 
+kept! {
 /// Requests without an answer yet, oldest first.
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -21,11 +23,14 @@ pub(super) struct Clients {
     /// each event.
     busy: Option<ClientId>,
 }
+}
 
+kept! {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     client: ClientId,
     for_what: For,
+}
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +39,32 @@ enum For {
     Job(UnitId),
     /// Its turn.
     Turn(Answer),
+    /// A new program for PID 1; whether it has been asked for.
+    Reexec(bool),
+}
+
+impl Keep for For {
+    fn blank() -> Self {
+        Self::Turn(Answer::Busy)
+    }
+
+    fn keep(&mut self, with: &mut Keeper<'_>) {
+        let (mut job, mut reexec) = match self {
+            Self::Job(unit) => (Some(*unit), false),
+            Self::Reexec(_) => (None, true),
+            Self::Turn(_) => (None, false), // who has it when the program is replaced asks again
+        };
+        job.keep(with);
+        reexec.keep(with);
+        if with.loads() {
+            *self = Self::Turn(match job {
+                Some(UnitId(u16::MAX)) => Answer::NoSuchUnit,
+                Some(unit) => return *self = Self::Job(unit),
+                None if reexec => Answer::Accepted,
+                None => Answer::Busy,
+            });
+        }
+    }
 }
 
 impl Clients {
@@ -44,7 +75,7 @@ impl Clients {
     pub(super) fn next_reply(&mut self) -> Option<(ClientId, Answer)> {
         let ready = self.waiting.iter().enumerate().find_map(|(at, waiting)| match waiting.for_what {
             For::Turn(answer) => Some((at, waiting.client, answer)),
-            For::Job(_) => None,
+            For::Job(_) | For::Reexec(_) => None,
         });
         if let Some((at, client, answer)) = ready {
             self.waiting.remove(at);
@@ -75,6 +106,26 @@ impl Clients {
     pub(super) fn gone(&mut self, client: ClientId) {
         self.waiting.retain(|waiting| waiting.client != client);
         self.busy.take_if(|busy| *busy == client);
+    }
+
+    /// Whether a new program is to be asked for: all who wait for one wait for the same.
+    pub(super) fn wants_reexec(&mut self) -> bool {
+        let mut wants = false;
+        for waiting in &mut self.waiting {
+            if let For::Reexec(asked) = &mut waiting.for_what {
+                wants |= !core::mem::replace(asked, true);
+            }
+        }
+        wants
+    }
+
+    /// There is no new program: those who wait for it have their `answer`.
+    pub(super) fn replaced(&mut self, answer: Answer) {
+        for waiting in &mut self.waiting {
+            if let For::Reexec(true) = waiting.for_what {
+                waiting.for_what = For::Turn(answer);
+            }
+        }
     }
 
     fn add(&mut self, client: ClientId, for_what: For) {
@@ -121,6 +172,7 @@ impl Supervisor<'_> {
                 }
                 None => Answer::NoSuchUnit,
             },
+            Request::Reexec => return self.clients.add(client, For::Reexec(false)),
             Request::Shutdown(power) => {
                 self.shutdown_asked(power);
                 Answer::Accepted
@@ -134,7 +186,8 @@ impl Supervisor<'_> {
         self.find(name).and_then(|id| self.unit(id)).is_some_and(|unit| says(&unit.manners))
     }
 
-    fn find(&self, name: &str) -> Option<UnitId> {
+    /// The unit called `name`.
+    pub(super) fn find(&self, name: &str) -> Option<UnitId> {
         self.table.as_ref()?.find(name)
     }
 

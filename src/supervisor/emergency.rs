@@ -14,6 +14,7 @@ const TERM: u8 = 15;
 const PWR: u8 = 30;
 const RTMIN: u8 = 34;
 
+kept! {
 /// How much time the end takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Haste {
@@ -23,6 +24,7 @@ pub(super) enum Haste {
     Forced,
     /// Nothing is done first.
     Immediate,
+}
 }
 
 /// Which end an action asks for, in which haste, and whether it is an exit with a status of its own.

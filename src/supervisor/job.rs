@@ -10,6 +10,7 @@ use crate::{
     wire::JobResult,
 };
 
+kept! {
 /// What is to be done with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Job {
@@ -18,7 +19,9 @@ pub(super) struct Job {
     /// How far it is.
     pub(super) phase: Phase,
 }
+}
 
+kept! {
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -34,6 +37,7 @@ pub(super) enum Phase {
     Met,
     /// It has begun.
     Running,
+}
 }
 
 impl Job {
@@ -53,6 +57,7 @@ impl Job {
     }
 }
 
+kept! {
 /// The kinds of job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobKind {
@@ -64,6 +69,7 @@ pub(super) enum JobKind {
     Restart,
     /// Have it read its configuration again.
     Reload,
+}
 }
 
 impl JobKind {

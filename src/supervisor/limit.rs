@@ -3,12 +3,14 @@
 use super::Instant;
 use crate::table::StartLimit;
 
+kept! {
 /// How many starts there were in the window that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     /// When it was opened; means nothing while there were no starts.
     opened: Instant,
     starts: u32,
+}
 }
 
 impl Window {

@@ -5,9 +5,11 @@ use crate::{
     wire::{Ended, ExitStatus, Failure, JobResult, Notice, Power, Request, ServiceResult},
 };
 
+kept! {
 /// A moment: microseconds on a clock that never goes back. The shell starts it at PID 1's exec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub u64);
+}
 
 impl Instant {
     /// `span` later; `None` if that is never.
@@ -27,14 +29,19 @@ impl Instant {
     }
 }
 
+kept! {
 /// A process id. Never 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pid(pub u32);
+}
 
+kept! {
 /// A connection of the control socket, as numbered by the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientId(pub u16);
+}
 
+kept! {
 /// The two processes a service can have of its own: the service itself, and one command beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
@@ -42,6 +49,7 @@ pub enum Slot {
     Main,
     /// `ExecStartPre=`, `ExecStop=` and the like.
     Control,
+}
 }
 
 /// When a test run is over.
@@ -225,6 +233,8 @@ pub enum Event<'a> {
     },
     /// Answers [`Action::Report`].
     Reported,
+    /// Answers [`Action::Reexec`]: the program is the same as before.
+    NotReplaced,
 }
 
 /// What a child that opened or looked has found.
@@ -267,6 +277,7 @@ pub struct Spawn {
     pub outcome: Option<Outcome>,
 }
 
+kept! {
 /// How the main process ended so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -275,7 +286,9 @@ pub struct Outcome {
     /// The main process's end, if it has one.
     pub exit: Option<ExitStatus>,
 }
+}
 
+kept! {
 /// A process to be taken for the main one. It has to live, and is never PID 1 or one of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -290,6 +303,7 @@ pub enum Which {
     InFile,
     /// The unit's only process that is a child of PID 1, if there is but one.
     Only,
+}
 }
 
 /// Who gets a signal.
@@ -378,6 +392,9 @@ pub enum Action {
         /// Why it ends.
         ended: Ended,
     },
+    /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves. Answered by
+    /// [`Event::NotReplaced`] if that fails.
+    Reexec,
     /// Every unit is down, or nobody waits for that: end the rest, sync, unmount, leave. Never answered.
     Leave {
         /// What comes then.

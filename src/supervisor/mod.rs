@@ -18,6 +18,7 @@
 //! | `emergency` | what ends the machine |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
+//! | `keep` | what goes on when PID 1 is replaced |
 //!
 //! There is no queue of actions. Events change records; [`Supervisor::next_action`] reads off them what is due, unit
 //! by unit in turn, so that one that crashes in a loop can neither overflow anything nor starve the others.
@@ -40,6 +41,7 @@ mod end;
 mod fork;
 mod hold;
 mod job;
+mod keep;
 mod limit;
 mod message;
 mod notice;
@@ -62,7 +64,10 @@ mod unit;
 
 use heapless::Vec;
 
-use crate::table::{Micros, Service, Table, Unit, UnitId, limits::UNITS_MAX};
+use crate::{
+    table::{Micros, Service, Table, Unit, UnitId, limits::UNITS_MAX},
+    wire::JobResult,
+};
 use control::Clients;
 use set::UnitSet;
 use shutdown::Run;
@@ -70,6 +75,7 @@ use state::State;
 use uid::Pool;
 use unit::{Notes, Record};
 
+pub use crate::record::Keeper;
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
 pub use message::{
     Action, Answer, ClientId, Event, Found, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,
@@ -183,6 +189,7 @@ impl<'t> Supervisor<'t> {
             Event::ClientGone { client } => self.clients.gone(client),
             Event::Signal { signal, container } => self.signalled(signal, container),
             Event::Reported => self.reported(),
+            Event::NotReplaced => self.clients.replaced(Answer::Job(JobResult::Failed)),
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
             }

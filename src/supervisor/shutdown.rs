@@ -10,6 +10,7 @@ use crate::{
 /// `JobTimeoutSec=`).
 pub const SHUTDOWN_TIMEOUT: Micros = Micros::from_secs(30 * 60);
 
+kept! {
 /// Where the run is.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -23,7 +24,9 @@ pub(super) struct Run {
     /// What a container's PID 1 exits with.
     status: u8,
 }
+}
 
+kept! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Boot {
     /// The default target is being started.
@@ -33,7 +36,9 @@ enum Boot {
     /// It was not.
     Failed,
 }
+}
 
+kept! {
 /// The report of a test run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Report {
@@ -43,12 +48,19 @@ enum Report {
     WhenIdle,
     /// At that moment; `None` is never.
     At(Option<Instant>),
-    /// Now, and why.
-    Due(Ended, Power),
+    /// Now.
+    Due {
+        /// Why.
+        ended: Ended,
+        /// What comes after.
+        power: Power,
+    },
     /// The shell writes it; what comes after.
     Asked(Power),
 }
+}
 
+kept! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     /// Nobody has asked.
@@ -66,6 +78,7 @@ enum Exit {
     },
     /// The last action is out.
     Left,
+}
 }
 
 impl Run {
@@ -130,7 +143,7 @@ impl Run {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let report = match self.report {
             Report::At(at) => at,
-            Report::Settled | Report::WhenIdle | Report::Due(..) | Report::Asked(_) => None,
+            Report::Settled | Report::WhenIdle | Report::Due { .. } | Report::Asked(_) => None,
         };
         let exit = match self.exit {
             Exit::Stopping { deadline, late: false, .. } => deadline,
@@ -168,8 +181,8 @@ impl Supervisor<'_> {
     /// Somebody asks for the end. A report that is wanted comes first; who asks twice does not wait for it.
     pub(super) fn shutdown_asked(&mut self, power: Power) {
         match self.run.report {
-            Report::WhenIdle | Report::At(_) => self.run.report = Report::Due(Ended::Signal, power),
-            Report::Settled | Report::Due(..) | Report::Asked(_) => {
+            Report::WhenIdle | Report::At(_) => self.run.report = Report::Due { ended: Ended::Signal, power },
+            Report::Settled | Report::Due { .. } | Report::Asked(_) => {
                 if let Report::Asked(_) = self.run.report {
                     self.run.report = Report::Settled;
                 }
@@ -210,7 +223,7 @@ impl Supervisor<'_> {
         if let Report::At(Some(at)) = self.run.report
             && at <= now
         {
-            self.run.report = Report::Due(Ended::Timeout, Power::PowerOff);
+            self.run.report = Report::Due { ended: Ended::Timeout, power: Power::PowerOff };
         }
         if let Exit::Stopping { deadline: Some(at), late, .. } = &mut self.run.exit {
             *late |= *at <= now;
@@ -226,9 +239,9 @@ impl Supervisor<'_> {
             return self.next_action();
         }
         if self.run.report == Report::WhenIdle && self.is_idle() {
-            self.run.report = Report::Due(Ended::Idle, Power::PowerOff);
+            self.run.report = Report::Due { ended: Ended::Idle, power: Power::PowerOff };
         }
-        if let Report::Due(ended, power) = self.run.report {
+        if let Report::Due { ended, power } = self.run.report {
             self.run.report = Report::Asked(power);
             return Some(Action::Report { ended });
         }
@@ -236,6 +249,9 @@ impl Supervisor<'_> {
     }
 
     fn due_of_exit(&mut self) -> Option<Action> {
+        if self.clients.wants_reexec() {
+            return Some(Action::Reexec);
+        }
         let down = self.units.iter().all(|unit| unit.state.is_down());
         let Exit::Stopping { power, late, .. } = self.run.exit else { return None };
         if !down && !late {

@@ -6,6 +6,7 @@ use crate::{
     wire::{ActiveState, ServiceResult, SubState},
 };
 
+kept! {
 /// The state of a unit. Targets are `Dead` or `Active`; services use all before that; the last four are for units that
 /// start others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,9 @@ pub(super) enum State {
     #[allow(dead_code, reason = "timers are about to be started")]
     Elapsed,
 }
+}
 
+kept! {
 /// How far a reload is that ends with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reload {
@@ -90,7 +93,9 @@ pub(super) enum Reload {
     /// The service has said that it reloads; `READY=1` is waited for.
     Announced,
 }
+}
 
+kept! {
 /// How far the ending of processes is: systemd's stages, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KillStage {
@@ -108,7 +113,9 @@ pub(super) enum KillStage {
     /// `FinalKillSignal=`, after it.
     FinalSigkill,
 }
+}
 
+kept! {
 /// Where a unit comes to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
@@ -119,10 +126,13 @@ pub(super) enum Rest {
     /// Waiting to start again.
     Restart,
 }
+}
 
+kept! {
 /// Signals still to be sent in a kill stage: at most the signal and SIGHUP, for two slots or for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Signals(u8);
+}
 
 impl Signals {
     /// Nothing to send.
@@ -156,6 +166,7 @@ impl Signals {
     }
 }
 
+kept! {
 /// What is in one of a service's two slots. Slots are beside the state because processes outlast it: a main process
 /// lives through start-post, running, stop and every kill stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +186,7 @@ pub(super) enum Process {
         /// Whether another number is left to try.
         again: bool,
     },
+}
 }
 
 impl Process {

@@ -4,7 +4,7 @@
 //! or has elapsed at a time when nobody had set it yet counts as if it had been right all along: a board without a clock
 //! of its own does not make up for fifty years.
 
-use super::{Instant, State, Supervisor, state::Rest, trigger::triggered};
+use super::{Instant, State, Supervisor, state::Rest};
 use crate::table::{Kind, Micros, Timer, TimerBase, UnitId};
 
 /// A wall clock before that has not been set: 1 January 2025.
@@ -15,6 +15,7 @@ const PAUSE: Micros = Micros::from_millis(100);
 /// How long a timer is left alone that is about to be stopped.
 const STOP_PAUSE: Micros = Micros::from_secs(1);
 
+kept! {
 /// What is remembered of a timer. Times of the wall clock are microseconds since 1970, 0 for none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
@@ -28,6 +29,7 @@ pub(super) struct Timing {
     pub(super) wall_at: u64,
     /// Its stamp file is to be read, or written as it has elapsed.
     pub(super) stamp: Option<bool>,
+}
 }
 
 impl Timing {
@@ -167,7 +169,7 @@ impl Supervisor<'_> {
         let record = self.peek(id);
         let timing = record.timing;
         let other =
-            self.unit(id).and_then(|unit| triggered(&unit, &mut |_| true)).map(|other| self.peek(other));
+            self.unit(id).and_then(|unit| self.started_by(&unit, |_| true)).map(|other| self.peek(other));
         let (began, ended) = other.map_or((None, None), |other| (other.started, other.ended));
         let mut next = Next { stays: timer.remain_after_elapse, ..Next::default() };
         for one in timer.spans.iter() {

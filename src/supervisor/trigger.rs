@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{
     table::{Kind, Lists, Micros, Relation, StartLimit, Unit, UnitAction, UnitId},
-    wire::{ActiveState, JobResult, ServiceResult},
+    wire::{JobResult, ServiceResult},
 };
 
 impl Supervisor<'_> {
     /// Begins the start of a unit that starts others: counted, then a child opens what it waits for.
     pub(super) fn begin_trigger(&mut self, id: UnitId, unit: &Unit<'_>) {
         if matches!(&unit.kind, Kind::Socket(socket) if !socket.accept)
-            && let Some(other) = triggered(unit, &mut |other| self.is_busy(other))
+            && let Some(other) = self.started_by(unit, is_busy)
         {
             // The service would not have the descriptors.
             let record = self.at(id);
@@ -151,11 +151,10 @@ impl Supervisor<'_> {
             return self.fail_trigger(id, ServiceResult::TriggerLimitHit);
         }
         record.state = State::Triggered;
-        let starts = |record: &Record| record.job.is_some_and(|job| job.kind == JobKind::Start);
         let pending =
-            |other: UnitId| self.peek(other).state.is_up() || starts(self.peek(other)) || self.is_busy(other);
-        if triggered(unit, &mut |other| pending(other)).is_none()
-            && let Some(other) = triggered(unit, &mut |_| true)
+            |record: &Record| is_busy(record) || record.job.is_some_and(|job| job.kind == JobKind::Start);
+        if self.started_by(unit, pending).is_none()
+            && let Some(other) = self.started_by(unit, |_| true)
         {
             self.enqueue_start(other, true);
         }
@@ -200,53 +199,46 @@ impl Supervisor<'_> {
         });
     }
 
-    /// Whether `id` is neither down nor waiting for a restart.
-    fn is_busy(&self, id: UnitId) -> bool {
-        !matches!(self.peek(id).state, State::Dead | State::Failed | State::AutoRestart { .. })
+    /// The first unit that `unit` starts and that is as `test` says.
+    pub(super) fn started_by(&self, unit: &Unit<'_>, test: fn(&Record) -> bool) -> Option<UnitId> {
+        let mut found = None;
+        unit.each(Lists::of(Relation::Triggers), &mut |other| {
+            if found.is_none() && test(self.peek(other)) {
+                found = Some(other);
+            }
+        });
+        found
     }
 
     /// Whether what `id` starts is up without its doing, so that there is nothing to wait for.
     fn follows_up(&self, id: UnitId) -> bool {
-        self.unit(id).is_some_and(|unit| {
-            let any = |of: &mut dyn FnMut(UnitId) -> bool| triggered(&unit, of).is_some();
-            match &unit.kind {
-                Kind::Socket(socket) => {
-                    !socket.accept && any(&mut |other| self.peek(other).state.is_running())
-                }
-                Kind::Path(_) => any(&mut |other| self.is_settled_up(other)),
-                Kind::Timer(_) | Kind::Target | Kind::Service(_) => false,
+        self.unit(id).is_some_and(|unit| match &unit.kind {
+            Kind::Socket(socket) => {
+                !socket.accept && self.started_by(&unit, |other| other.state.is_running()).is_some()
             }
+            Kind::Path(_) => {
+                self.started_by(&unit, |other| other.job.is_none() && !other.state.is_down()).is_some()
+            }
+            Kind::Timer(_) | Kind::Target | Kind::Service(_) => false,
         })
     }
 
     /// Whether what `id` starts is down, so that it waits again. For a socket that is so as soon as the service is about to
     /// start again, for a path only when it does not.
     fn follows_down(&self, id: UnitId) -> bool {
-        self.unit(id).is_some_and(|unit| {
-            let down = |other: UnitId| match &unit.kind {
-                Kind::Socket(_) => !self.is_busy(other),
-                Kind::Path(_) | Kind::Timer(_) => self.peek(other).state.is_down(),
-                Kind::Target | Kind::Service(_) => false,
-            };
-            triggered(&unit, &mut |other| self.peek(other).job.is_some() || !down(other)).is_none()
+        self.unit(id).is_some_and(|unit| match &unit.kind {
+            Kind::Socket(_) => {
+                self.started_by(&unit, |other| other.job.is_some() || is_busy(other)).is_none()
+            }
+            Kind::Path(_) | Kind::Timer(_) => {
+                self.started_by(&unit, |other| other.job.is_some() || !other.state.is_down()).is_none()
+            }
+            Kind::Target | Kind::Service(_) => false,
         })
-    }
-
-    /// Whether `id` is not down, and no job is about to change that.
-    fn is_settled_up(&self, id: UnitId) -> bool {
-        let record = self.peek(id);
-        let active = record.state.active();
-        record.job.is_none() && !matches!(active, ActiveState::Inactive | ActiveState::Failed)
     }
 }
 
-/// The first unit that `unit` starts and `which` says yes to.
-pub(super) fn triggered(unit: &Unit<'_>, which: &mut dyn FnMut(UnitId) -> bool) -> Option<UnitId> {
-    let mut found = None;
-    unit.each(Lists::of(Relation::Triggers), &mut |other| {
-        if found.is_none() && which(other) {
-            found = Some(other);
-        }
-    });
-    found
+/// Whether a unit is neither down nor waiting for a restart.
+const fn is_busy(record: &Record) -> bool {
+    !matches!(record.state, State::Dead | State::Failed | State::AutoRestart { .. })
 }

@@ -233,6 +233,7 @@ impl Supervisor<'_> {
                 record.blame = Some(id);
             }
         }
+        self.wake_triggers(id);
     }
 
     /// Those whose jobs may have waited for this one are looked at again.

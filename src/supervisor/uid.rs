@@ -5,7 +5,10 @@
 
 use heapless::{Deque, Vec};
 
-use crate::table::{Identity, IdentityId, UidRange, limits::IDENTITIES_MAX};
+use crate::{
+    record::{Keep, Keeper},
+    table::{Board, Identity, IdentityId, UidRange, limits::IDENTITIES_MAX},
+};
 
 /// Numbers that one name tries in one start before there is none for it (systemd's limit).
 pub(super) const TRIES_MAX: u8 = 100;
@@ -29,6 +32,7 @@ pub(super) struct Pool {
     random: u64,
 }
 
+kept! {
 /// One name.
 #[derive(Clone, Copy, Debug, Default)]
 struct Holder {
@@ -48,6 +52,7 @@ struct Holder {
     leaving: bool,
     /// Something of the number could not be removed: it is never given to another name.
     tainted: bool,
+}
 }
 
 /// The answer to who asks for a number.
@@ -81,6 +86,33 @@ impl Pool {
         for _ in 0..identities {
             if self.holders.push(Holder::default()).is_err() {
                 break; // `Table::open` refuses more than IDENTITIES_MAX
+            }
+        }
+    }
+
+    /// Saves everything, or loads what was saved into a pool that is fresh from [`Self::load`].
+    pub(super) fn keep(&mut self, with: &mut Keeper<'_>, board: &Board<'_>) {
+        self.random.keep(with);
+        self.lost.keep(with);
+        for at in 0..with.place(self.quarantine.len(), QUARANTINE_MAX.saturating_add(1)) {
+            let mut number = self.quarantine.iter().nth(at).copied().unwrap_or_default();
+            number.keep(with);
+            if with.loads() {
+                self.rest(number);
+            }
+        }
+        for at in 0..with.place(self.holders.len(), IDENTITIES_MAX.saturating_add(1)) {
+            let name_of = |at: usize| board.identities.iter().nth(at).map_or("", |identity| identity.name);
+            let name = with.text(if with.loads() { "" } else { name_of(at) });
+            let place =
+                if with.loads() { (0..self.holders.len()).find(|at| name_of(*at) == name) } else { Some(at) };
+            let mut unnamed = Holder::default();
+            let holder = place.and_then(|place| self.holders.get_mut(place)).unwrap_or(&mut unnamed);
+            holder.keep(with);
+            if let Some(number) = unnamed.number
+                && self.lost.push(number).is_err()
+            {
+                with.fail();
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     wire::{ExitStatus, Failure, ServiceResult},
 };
 
+kept! {
 /// One unit's record.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -113,6 +114,7 @@ pub(super) struct Record {
     pub(super) unmet: u8,
     /// The signal that followed the last timeout, 0 for none.
     pub(super) timeout_signal: u8,
+}
 }
 
 impl Record {
@@ -228,6 +230,7 @@ impl Record {
     }
 }
 
+kept! {
 /// What a service has said about itself at a time when nothing followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Announced {
@@ -237,6 +240,7 @@ pub(super) enum Announced {
     Reloading,
     /// `STOPPING=1`.
     Stopping,
+}
 }
 
 /// One thing to tell about a unit; the particulars are in its record.
@@ -298,9 +302,11 @@ impl Note {
     ];
 }
 
+kept! {
 /// The notes of one unit that are not told yet, each at most once: no queue, so nothing can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Notes(u32);
+}
 
 impl Notes {
     /// Nothing to tell.

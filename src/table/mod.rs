@@ -38,7 +38,7 @@ mod tests;
 
 use core::fmt;
 
-use crate::record::{Read, Reader};
+use crate::record::{self, Read, Reader};
 use limits::{TABLE_BYTES_MAX, UNITS_MAX};
 
 pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
@@ -289,6 +289,11 @@ impl<'t> Table<'t> {
         self.bytes.get(24..40).and_then(|hash| hash.try_into().ok()).unwrap_or_default()
     }
 
+    /// The whole blob.
+    pub const fn as_bytes(&self) -> &'t [u8] {
+        self.bytes
+    }
+
     /// Size of the whole blob.
     #[expect(clippy::len_without_is_empty, reason = "a table has a header at least")]
     pub const fn len(&self) -> usize {
@@ -296,16 +301,10 @@ impl<'t> Table<'t> {
     }
 }
 
-/// FNV-1a over all bytes but the checksum's own. Each step is a bijection of the state, so any single changed byte
-/// changes the sum.
+/// The sum over all bytes but its own.
 fn checksum(bytes: &[u8]) -> u64 {
-    let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
-    for (at, byte) in bytes.iter().enumerate() {
-        if !(CHECKSUM_AT..HEADER_BYTES).contains(&at) {
-            sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-    sum
+    let before = bytes.get(..CHECKSUM_AT).unwrap_or(bytes);
+    record::checksum([before, bytes.get(HEADER_BYTES..).unwrap_or_default()])
 }
 
 fn array_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {

@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 
 use super::limits::UNIT_NAME_BYTES_MAX;
-use crate::record::{Read, Reader};
+use crate::record::{Keep, Keeper, Read, Reader};
 
 /// A unit's place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -19,6 +19,16 @@ impl Read<'_> for UnitId {
 
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
+    }
+}
+
+impl Keep for UnitId {
+    fn blank() -> Self {
+        Self(u16::MAX)
+    }
+
+    fn keep(&mut self, with: &mut Keeper<'_>) {
+        self.0 = with.unit(self.0);
     }
 }
 
@@ -136,6 +146,16 @@ impl Read<'_> for Micros {
 
     fn read(from: &mut Reader<'_>) -> Self {
         Self(Read::read(from))
+    }
+}
+
+impl Keep for Micros {
+    fn blank() -> Self {
+        Self::ZERO
+    }
+
+    fn keep(&mut self, with: &mut Keeper<'_>) {
+        self.0.keep(with);
     }
 }
 

@@ -66,6 +66,7 @@ mod tests {
             Request::Shutdown(Power::Reboot),
             Request::Reload { name },
             Request::Isolate { name },
+            Request::Reexec,
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));

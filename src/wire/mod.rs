@@ -82,6 +82,9 @@ pub enum Request<'a> {
         /// Full name.
         name: &'a str,
     },
+    /// Replace PID 1's program by the one that is at its path now; answered by the new one with [`Reply::Accepted`], or with
+    /// [`Reply::Job`] by the old one, which then goes on.
+    Reexec,
 }
 
 impl<'t> Read<'t> for Request<'t> {
@@ -91,7 +94,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(10) {
+        match from.place(11) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -101,7 +104,8 @@ impl<'t> Read<'t> for Request<'t> {
             6 => Self::ResetFailed { name: Read::read(from) },
             7 => Self::Shutdown(Read::read(from)),
             8 => Self::Reload { name: Read::read(from) },
-            _ => Self::Isolate { name: Read::read(from) },
+            9 => Self::Isolate { name: Read::read(from) },
+            _ => Self::Reexec,
         }
     }
 }

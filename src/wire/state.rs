@@ -42,6 +42,8 @@ fn empty() -> Self {
             }
         }
 
+        keep_enum!($name { $($variant,)+ });
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(self.as_str())
@@ -170,6 +172,8 @@ pub enum ExitStatus {
     Dumped(u8),
 }
 
+keep_enum!(ExitStatus { Exited(u8), Killed(u8), Dumped(u8), });
+
 impl Read<'_> for ExitStatus {
     #[inline(always)]
     fn empty() -> Self {
@@ -213,3 +217,5 @@ record! {
         pub errno: u16,
     }
 }
+
+keep_struct!(Failure { step, errno });

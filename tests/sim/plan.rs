@@ -53,6 +53,7 @@ pub(crate) struct Faults {
     pub(crate) requests: u8,
     pub(crate) strangers: u8,
     pub(crate) clients_leave: u8,
+    pub(crate) reexecs: u8,
     /// What sockets and paths wait for comes.
     pub(crate) arrivals: u8,
 }
@@ -82,6 +83,7 @@ impl Faults {
             requests: some(90),
             strangers: some(20),
             clients_leave: some(30),
+            reexecs: some(10),
             arrivals: some(95),
         }
     }

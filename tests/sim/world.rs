@@ -6,7 +6,9 @@ mod rest;
 mod triggers;
 
 use tomte::{
-    supervisor::{Action, Answer, Event, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until, Which},
+    supervisor::{
+        Action, Answer, Event, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until, Which,
+    },
     table::{self, Arch, IdentityId, Micros, Table, UnitId},
     wire::{ActiveState, Failure, Power, UnitStatus},
 };
@@ -22,11 +24,14 @@ use super::{
 const TROUBLE_EVENTS_MAX: u64 = 2_000;
 /// Events until the world must have come to rest.
 const CALM_EVENTS_MAX: u64 = 20_000;
+/// Bytes of a world's state.
+const STATE_BYTES_MAX: usize = 16 << 10;
 /// Actions that may follow from one event.
 const ACTIONS_MAX: u32 = 2_000;
 
 pub(super) struct World<'w> {
     plan: &'w Plan,
+    table: Table<'w>,
     supervisor: Supervisor<'w>,
     kernel: Kernel,
     judge: Judge,
@@ -54,6 +59,7 @@ impl<'w> World<'w> {
         let table = Table::open(bytes, Some(Arch::X86_64)).expect("the plan is a sound table");
         Self {
             plan,
+            table,
             supervisor: Supervisor::new(table),
             kernel: Kernel::new(rng, plan),
             judge: Judge::new(plan.units.len(), !plan.related),
@@ -290,6 +296,9 @@ impl<'w> World<'w> {
         self.events += 1;
         self.supervisor.handle(self.kernel.instant(), event);
         for _ in 0..ACTIONS_MAX {
+            if self.kernel.strikes(self.kernel.faults.reexecs) {
+                self.replace_supervisor()?;
+            }
             let Some(action) = self.supervisor.next_action() else {
                 return if self.supervisor.impossible_count() == 0 {
                     Ok(())
@@ -308,6 +317,19 @@ impl<'w> World<'w> {
             }
         }
         Err("no end of actions".into())
+    }
+
+    /// PID 1 may be replaced at any moment: what one supervisor has saved, another one loads.
+    fn replace_supervisor(&mut self) -> Verdict {
+        self.tell(|| "-- reexec".into());
+        let mut room = vec![0; STATE_BYTES_MAX];
+        let mut keeper = Keeper::save(&mut room);
+        self.supervisor.keep(&mut keeper);
+        let left = keeper.left().ok_or("the state does not fit")?;
+        let mut keeper = Keeper::load(&room[..STATE_BYTES_MAX - left]);
+        self.supervisor = Supervisor::new(self.table);
+        self.supervisor.keep(&mut keeper);
+        if keeper.left() == Some(0) { Ok(()) } else { Err("the state does not load".into()) }
     }
 
     fn perform(&mut self, action: Action) -> Result<Option<Event<'static>>, String> {
@@ -370,6 +392,12 @@ impl<'w> World<'w> {
                 self.judge.shutting_down = true;
                 self.judge.shutdown_began = self.kernel.now;
                 return Ok(Some(Event::Reported));
+            }
+            Action::Reexec => {
+                if self.kernel.rng.bool() {
+                    return Ok(Some(Event::NotReplaced));
+                }
+                self.replace_supervisor()?;
             }
             Action::Leave { .. } => {
                 self.left_at = Some(self.kernel.now);

@@ -76,7 +76,20 @@ pub fn build(board: &Board, options: &Options) -> Result<Built> {
     let lock = lock(&dir)?;
     let table = dir.join(format!("{}.table", board.name));
     place_table(board, options, &table)?;
-    let binary = compile(board, options, &table, &dir)?;
+    let binary = compile(board, options, &table, &dir, "tomte", "binary")?;
+    Ok(Built { binary, table, _lock: lock })
+}
+
+/// Builds the program that `bench` measures the target binary against, in the way of the target binary.
+pub fn build_floor(board: &Board) -> Result<Built> {
+    let dir = board_dir(board);
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let lock = lock(&dir)?;
+    let table = dir.join("floor.table"); // it carries none
+    if !table.exists() {
+        fs::write(&table, []).with_context(|| format!("cannot write {}", table.display()))?;
+    }
+    let binary = compile(board, &Options::default(), &table, &dir, "floor", "floor")?;
     Ok(Built { binary, table, _lock: lock })
 }
 
@@ -117,14 +130,22 @@ fn place_table(board: &Board, options: &Options, path: &Path) -> Result<()> {
 }
 
 /// Runs cargo. The answer is the binary's path.
-fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result<PathBuf> {
+fn compile(
+    board: &Board,
+    options: &Options,
+    table: &Path,
+    dir: &Path,
+    program: &str,
+    feature: &str,
+) -> Result<PathBuf> {
     let target = &board.config.target;
     let toolchain = Toolchain::get(target)?;
     let symbols = if options.symbols { "-symbols" } else { "" };
-    let cargo_dir = dir.join(format!("{}{symbols}", toolchain.folder()));
+    let beside = if program == "tomte" { "" } else { "-floor" };
+    let cargo_dir = dir.join(format!("{}{symbols}{beside}", toolchain.folder()));
     let mut cargo = toolchain.cargo("build", target)?;
     cargo
-        .args(["--quiet", "--release", "--bin", "tomte", "--features", "binary", "--target-dir"])
+        .args(["--quiet", "--release", "--bin", program, "--features", feature, "--target-dir"])
         .arg(&cargo_dir)
         .env("TOMTE_TABLE", table)
         .stdin(Stdio::null()); // cargo's rustc reads its probe from there
@@ -133,7 +154,7 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
         cargo.args(["--config", "profile.release.strip=false"]);
     }
     let symbols = if options.symbols { " with symbols" } else { "" };
-    let step = progress::step(format!("building tomte for {} ({target}){symbols}", board.name));
+    let step = progress::step(format!("building {program} for {} ({target}){symbols}", board.name));
     let output = cargo
         .stderr(Stdio::piped())
         .output()
@@ -143,7 +164,7 @@ fn compile(board: &Board, options: &Options, table: &Path, dir: &Path) -> Result
     if !output.status.success() {
         bail!("the build for board {} failed: {}", board.name, progress::shown(&cargo));
     }
-    Ok(cargo_dir.join(target).join("release/tomte"))
+    Ok(cargo_dir.join(target).join("release").join(program))
 }
 
 /// What a person has to know of what cargo said: not that [`THUMB`] is no stable name for an instruction set as old as

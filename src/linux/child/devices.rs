@@ -10,7 +10,7 @@ use rustix::{
 use core::ffi::CStr;
 
 use super::mounts::attach;
-use crate::linux::path::PATH_BYTES_MAX;
+use crate::linux::{AsFd, path::PATH_BYTES_MAX};
 
 /// Nodes and links that are as in the host's /dev.
 const NAMES: [&CStr; 13] = [
@@ -22,7 +22,7 @@ const NAMES: [&CStr; 13] = [
 /// is an empty file for [`bind`].
 pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
     for name in NAMES {
-        let found = match statat(host, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let found = match statat(host.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
             answer => answer?,
         };
@@ -45,14 +45,14 @@ pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
 /// Puts the host's nodes where none could be made. `tree` is mounted now.
 pub(super) fn bind(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
     for name in NAMES {
-        let made = match statat(tree, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let made = match statat(tree.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
             answer => answer?,
         };
         if FileType::from_raw_mode(made.st_mode).is_file() {
             let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-            let node = open_tree(host, name, flags)?;
-            attach(&node, &openat(tree, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
+            let node = open_tree(host.as_fd(), name, flags)?;
+            attach(&node, &openat(tree.as_fd(), name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
         }
     }
     Ok(())

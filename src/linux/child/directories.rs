@@ -7,7 +7,7 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     fs::{
         AtFlags, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, mkdirat, openat, readlinkat_raw,
         renameat, statat, symlinkat, unlinkat,
@@ -16,7 +16,9 @@ use rustix::{
 };
 
 use super::{Work, place::is_roots_own};
+
 use crate::linux::{
+    AsFd,
     directory::{Directory, DirectoryKind},
     path::{PATH_BYTES_MAX, PathBuffer},
     plan::Plan,
@@ -93,7 +95,7 @@ struct Made {
 fn settle(work: &Work<'_>, directory: &Directory<'_>, made: &Made) -> Result<(), Errno> {
     let mode = Mode::from_raw_mode(directory.mode.into());
     if directory.kind == DirectoryKind::Configuration {
-        return if made.new { fchmod(&made.directory, mode) } else { Ok(()) };
+        return if made.new { fchmod(made.directory.as_fd(), mode) } else { Ok(()) };
     }
     let mode_mask = if work.plan.identity.dynamic.is_some() { 0o1777 } else { 0o7777 };
     let (uid, gid) = (work.who.uid.unwrap_or(0), work.who.gid.unwrap_or(0));
@@ -113,7 +115,7 @@ fn make_root(kind: DirectoryKind) -> Result<OwnedFd, Errno> {
         let component = one_component(component, &mut buffer)?;
         make_one(directory.as_fd(), component, PARENT_MODE)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        directory = openat(&directory, component, flags, Mode::empty())?;
+        directory = openat(directory.as_fd(), component, flags, Mode::empty())?;
     }
     Ok(directory)
 }
@@ -121,7 +123,7 @@ fn make_root(kind: DirectoryKind) -> Result<OwnedFd, Errno> {
 /// mkdir(2), whatever the umask; answers whether there was none before.
 fn make_one(parent: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<bool, Errno> {
     match mkdirat(parent, name, Mode::from_raw_mode(mode)) {
-        Ok(()) => fchmod(open_directory(parent, name)?, Mode::from_raw_mode(mode)).map(|()| true),
+        Ok(()) => fchmod(open_directory(parent, name)?.as_fd(), Mode::from_raw_mode(mode)).map(|()| true),
         Err(Errno::EXIST) => Ok(false),
         Err(errno) => Err(errno),
     }
@@ -159,7 +161,7 @@ fn make_public(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) -
         let private = open_directory(public, c"private")?;
         let (private_parent, private_last) = tree::open_parent(&private, name)?;
         unlinkat(parent, last, AtFlags::empty())?;
-        renameat(&private_parent, private_last, parent, last)?;
+        renameat(private_parent.as_fd(), private_last, parent, last)?;
     }
     let new = make_one(parent, last, directory.mode.into())?;
     Ok(Made { directory: open_trusted(parent, last)?, new })

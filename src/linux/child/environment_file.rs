@@ -6,13 +6,13 @@ use core::str;
 
 use heapless::Vec;
 use rustix::{
-    fd::AsFd,
     fs::{CWD, Mode, OFlags, openat},
     io::{self, Errno},
 };
 
 use super::{Arena, Work, environment::Variables};
-use crate::linux::{path::PathBuffer, tree};
+
+use crate::linux::{AsFd, path::PathBuffer, tree};
 
 /// Bytes of one file. More fail with EFBIG.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -116,7 +116,7 @@ fn read_one<'a>(path: &[&str], arena: &mut Arena<'a>, variables: &mut Variables<
     let mut buffer = [0; 1024];
     let mut left = FILE_BYTES_MAX;
     loop {
-        let count = io::retry_on_intr(|| io::read(&file, &mut buffer))?;
+        let count = io::retry_on_intr(|| io::read(file.as_fd(), &mut buffer))?;
         let bytes = buffer.get(..count).unwrap_or_default();
         if bytes.is_empty() {
             return parser.end(arena, variables);

@@ -10,7 +10,7 @@ use core::ffi::CStr;
 
 use heapless::Vec;
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, mknodat, openat},
     io::Errno,
     mount::{
@@ -26,7 +26,9 @@ use super::{
     place::{Missing, find, open_plain, path_of},
     remount::{self, is_at_or_below},
 };
+
 use crate::linux::{
+    AsFd,
     path::PathBuffer,
     plan::{Content, Mount, Plan, Propagation},
     private_tmp::PrivateTmpName,
@@ -189,7 +191,7 @@ fn what_it_takes(tree: Option<&OwnedFd>) -> Result<Missing, Errno> {
 }
 
 fn is_directory(held: &OwnedFd) -> Result<bool, Errno> {
-    Ok(FileType::from_raw_mode(fstat(held)?.st_mode).is_dir())
+    Ok(FileType::from_raw_mode(fstat(held.as_fd())?.st_mode).is_dir())
 }
 
 /// By path. They come sorted: only what links have led elsewhere has to move.
@@ -280,13 +282,13 @@ fn copy(held: &OwnedFd, recursive: bool) -> Result<OwnedFd, Errno> {
     let mut flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
-    open_tree(held, c"", flags)
+    open_tree(held.as_fd(), c"", flags)
 }
 
 /// Mounts a detached tree.
 pub(super) fn attach(tree: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(tree, c"", target, c"", flags)
+    move_mount(tree.as_fd(), c"", target.as_fd(), c"", flags)
 }
 
 /// Mounts a detached tree with flags set and cleared on all of it.
@@ -336,10 +338,10 @@ fn open_nothing() -> Result<[OwnedFd; 2], Errno> {
     let _there = mkdirat(CWD, c"/run/tomte", Mode::from_raw_mode(0o755));
     let _there = mkdirat(CWD, NOWHERE, Mode::from_raw_mode(0o755));
     let nowhere = tree::open_if_there(NOWHERE)?.ok_or(Errno::NOENT)?;
-    let _there = mkdirat(&nowhere, c"directory", Mode::empty());
-    let _there = mknodat(&nowhere, c"file", FileType::RegularFile, Mode::empty(), 0);
+    let _there = mkdirat(nowhere.as_fd(), c"directory", Mode::empty());
+    let _there = mknodat(nowhere.as_fd(), c"file", FileType::RegularFile, Mode::empty(), 0);
     let open = |name: &CStr| {
-        openat(&nowhere, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        openat(nowhere.as_fd(), name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
     };
     Ok([open(c"directory")?, open(c"file")?])
 }
@@ -358,7 +360,7 @@ fn make_private_tmp(plan: &Plan<'_>, path: &str) -> Result<Option<OwnedFd>, Errn
 /// Makes the view's root `/` and lets go of the host's.
 fn change_root(root: &Root<'_>) -> Result<(), Errno> {
     if let Some(own) = &root.own {
-        fchdir(own)?;
+        fchdir(own.as_fd())?;
         match pivot_root(c".", c".") {
             // The old root is on top of the new one now.
             Ok(()) => unmount(c".", UnmountFlags::DETACH)?,

@@ -1,7 +1,7 @@
 //! Namespaces besides that of mounts: network, IPC, hostname, users. That of processes is made by the parent's clone3.
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::OwnedFd,
     fs::{CWD, Mode, OFlags, openat},
     io::{self, Errno},
     path::DecInt,
@@ -11,7 +11,9 @@ use rustix::{
 };
 
 use super::{Work, mounts};
+
 use crate::linux::{
+    AsFd,
     path::PathBuffer,
     plan::{Privilege, Users},
     raw::{
@@ -103,7 +105,7 @@ pub(super) fn enter_users(work: &mut Work<'_>) -> Result<(), Errno> {
 }
 
 fn wait_for_end(pipe: &OwnedFd) -> Result<(), Errno> {
-    io::retry_on_intr(|| io::read(pipe, &mut [0_u8; 1])).map(drop)
+    io::retry_on_intr(|| io::read(pipe.as_fd(), &mut [0_u8; 1])).map(drop)
 }
 
 /// Writes one map of process `pid`: numbers inside, numbers outside, how many.
@@ -124,5 +126,5 @@ fn map(pid: &DecInt, name: &str, id: u32, whole: bool) -> Result<(), Errno> {
         text.extend_from_slice(line.to_bytes()).map_err(|_| Errno::TOOBIG)?;
     }
     let file = openat(CWD, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    io::write(&file, &text).map(drop)
+    io::write(file.as_fd(), &text).map(drop)
 }

@@ -4,7 +4,7 @@
 use core::str;
 
 use rustix::{
-    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsRawFd, BorrowedFd, OwnedFd},
     fs::{
         FileType, Mode, OFlags, ResolveFlags, Stat, fstat, mkdirat, mknodat, openat, openat2, readlinkat_raw,
     },
@@ -14,6 +14,7 @@ use rustix::{
 
 use super::Arena;
 use crate::linux::{
+    AsFd,
     path::{PATH_BYTES_MAX, PathBuffer},
     tree::one_component,
 };
@@ -63,21 +64,21 @@ fn walk(root: BorrowedFd<'_>, path: &str, missing: Missing) -> Result<(OwnedFd, 
     for component in path.split('/').skip(1).filter(|component| !component.is_empty()) {
         done = done.saturating_add(1).saturating_add(component.len());
         let name = one_component(component, &mut buffer)?;
-        let open = || openat(&at, name, HOLD | OFlags::NOFOLLOW, Mode::empty());
+        let open = || openat(at.as_fd(), name, HOLD | OFlags::NOFOLLOW, Mode::empty());
         let mut next = match open() {
             Err(Errno::NOENT) if missing != Missing::Fails => {
                 if missing == Missing::BecomesFile && done == path.len() {
-                    mknodat(&at, name, FileType::RegularFile, Mode::empty(), 0)?;
+                    mknodat(at.as_fd(), name, FileType::RegularFile, Mode::empty(), 0)?;
                 } else {
-                    mkdirat(&at, name, PARENT_MODE)?;
+                    mkdirat(at.as_fd(), name, PARENT_MODE)?;
                 }
                 open()?
             }
             answer => answer?,
         };
-        let found = fstat(&next)?;
+        let found = fstat(next.as_fd())?;
         if FileType::from_raw_mode(found.st_mode).is_symlink() {
-            if !is_roots_own(&fstat(&at)?, &found) {
+            if !is_roots_own(&fstat(at.as_fd())?, &found) {
                 return Err(Errno::LOOP);
             }
             next = open_below(root, path.get(..done).unwrap_or(path), ResolveFlags::empty())?;

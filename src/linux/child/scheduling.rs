@@ -9,7 +9,8 @@ use rustix::{
 };
 
 use super::Work;
-use crate::linux::raw::scheduling;
+
+use crate::linux::{AsFd, raw::scheduling};
 
 /// `OOMScoreAdjust=`.
 pub(super) fn adjust_oom_score(work: &mut Work<'_>) -> Result<(), Errno> {
@@ -66,5 +67,5 @@ fn write(path: &CStr, text: &str) -> Result<(), Errno> {
         return Ok(());
     }
     let file = openat(CWD, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    io::write(&file, text.as_bytes()).map(drop)
+    io::write(file.as_fd(), text.as_bytes()).map(drop)
 }

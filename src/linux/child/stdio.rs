@@ -1,7 +1,7 @@
 //! Descriptors 0, 1 and 2, opened as root and outside every sandbox.
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, open, openat},
     io::Errno,
     process::ioctl_tiocsctty,
@@ -12,7 +12,9 @@ use super::{
     Work,
     place::{Missing, find},
 };
+
 use crate::linux::{
+    AsFd,
     path::PathBuffer,
     plan::{Input, Output, Writing},
     tree::magic_link,
@@ -32,8 +34,8 @@ pub(super) fn connect_input(work: &mut Work<'_>) -> Result<(), Errno> {
             let tty = open_tty(work)?;
             ioctl_tiocsctty(&tty)?;
             if let Some(uid) = work.who.uid.filter(|&uid| uid != 0) {
-                fchown(&tty, Some(Uid::from_raw(uid)), None::<Gid>)?;
-                fchmod(&tty, Mode::RUSR | Mode::WUSR)?;
+                fchown(tty.as_fd(), Some(Uid::from_raw(uid)), None::<Gid>)?;
+                fchmod(tty.as_fd(), Mode::RUSR | Mode::WUSR)?;
             }
             dup2_stdin(tty)
         }
@@ -92,7 +94,7 @@ fn open_file(work: &Work<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errn
             let (folder, _) = find(root.as_fd(), folder, Missing::Fails)?;
             let mode = Mode::from_raw_mode(0o666 & !u32::from(work.plan.limits.umask));
             let flags = flags | OFlags::CREATE | OFlags::NOFOLLOW;
-            openat(folder, PathBuffer::empty().join(&[name])?, flags, mode)
+            openat(folder.as_fd(), PathBuffer::empty().join(&[name])?, flags, mode)
         }
         Err(errno) => Err(errno),
     }
@@ -109,13 +111,13 @@ fn open_tty(work: &Work<'_>) -> Result<OwnedFd, Errno> {
 }
 
 #[expect(unsafe_code, reason = "descriptors 0 and 1 are borrowed by number")]
-fn borrow_stdin() -> impl AsFd {
+fn borrow_stdin() -> BorrowedFd<'static> {
     // SAFETY: `connect_input` has just put a descriptor there, and nothing closes it before execve.
     unsafe { stdin() }
 }
 
 #[expect(unsafe_code, reason = "descriptors 0 and 1 are borrowed by number")]
-fn borrow_stdout() -> impl AsFd {
+fn borrow_stdout() -> BorrowedFd<'static> {
     // SAFETY: `connect_output` has just put a descriptor there, and nothing closes it before execve.
     unsafe { stdout() }
 }

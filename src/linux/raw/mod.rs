@@ -12,6 +12,7 @@ use rustix::io::Errno;
 #[cfg_attr(target_arch = "riscv64", path = "riscv64.rs")]
 mod arch;
 pub mod clock;
+mod fd;
 pub mod ipc;
 pub mod keyring;
 pub mod mount;
@@ -23,6 +24,7 @@ pub mod signal;
 pub mod socket;
 mod strings;
 
+pub use fd::AsFd;
 pub use strings::CStrings;
 
 /// Makes system call `number`.

@@ -2,7 +2,10 @@
 
 #![expect(unsafe_code, reason = "system calls that take pointers or end the program")]
 
-use core::{ffi::CStr, mem};
+use core::{
+    ffi::{CStr, c_char},
+    mem,
+};
 
 use linux_raw_sys::general::{
     __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_waitid, CLONE_INTO_CGROUP,
@@ -88,13 +91,22 @@ pub fn execve<const A: usize, const E: usize>(
     argv: &CStrings<'_, A>,
     envp: &CStrings<'_, E>,
 ) -> Errno {
-    let args = [
-        path.as_ptr().expose_provenance(),
-        argv.as_ptr().expose_provenance(),
-        envp.as_ptr().expose_provenance(),
-    ];
-    // SAFETY: `CStr` ends in NUL, `CStrings` in a null pointer (`the_last_slot_stays_null`).
-    match unsafe { syscall(__NR_execve, [args[0], args[1], args[2], 0, 0, 0]) } {
+    // SAFETY: `CStrings` ends in a null pointer (`the_last_slot_stays_null`).
+    unsafe { execve_with(path, argv.as_ptr(), envp.as_ptr()) }
+}
+
+/// The same with bare lists.
+///
+/// # Safety
+/// `argv` and `envp` are C strings, ended by a null pointer.
+pub(in crate::linux) unsafe fn execve_with(
+    path: &CStr,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> Errno {
+    let lists = [argv.expose_provenance(), envp.expose_provenance()];
+    // SAFETY: `CStr` ends in NUL; the rest is the caller's promise.
+    match unsafe { syscall(__NR_execve, [path.as_ptr().expose_provenance(), lists[0], lists[1], 0, 0, 0]) } {
         Err(errno) => errno,
         Ok(_) => Errno::NOSYS, // execve does not return when it succeeds
     }

@@ -7,11 +7,11 @@ use core::ptr;
 
 use linux_raw_sys::general::{__NR_rt_sigaction, __NR_rt_sigprocmask, __NR_signalfd4};
 use rustix::{
-    fd::{AsFd, FromRawFd, OwnedFd},
+    fd::{FromRawFd, OwnedFd},
     io::{self, Errno},
 };
 
-use super::syscall;
+use super::{AsFd, syscall};
 
 /// The highest signal number.
 pub const SIGNAL_MAX: u8 = 64;
@@ -110,7 +110,7 @@ pub struct Received {
 pub fn receive(signalfd: impl AsFd) -> Result<Option<Received>, Errno> {
     let mut info = [0_u32; 32];
     let mut bytes = [0_u8; 128];
-    let count = match io::read(&signalfd, &mut bytes) {
+    let count = match io::read(signalfd.as_fd(), &mut bytes) {
         Err(Errno::AGAIN) => return Ok(None),
         answer => answer?,
     };

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "a system call that takes pointers")]
 
-use linux_raw_sys::general::{__NR_getsockopt, __NR_recvmsg};
+use linux_raw_sys::general::{__NR_getsockopt, __NR_recvmsg, __NR_sendmsg};
 use rustix::{
     fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     io::Errno,
@@ -117,6 +117,40 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Er
     Ok(received)
 }
 
+/// Sends a message and a descriptor with it; a broken connection is EPIPE, never a signal.
+pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], file: BorrowedFd<'_>) -> Result<(), Errno> {
+    const MSG_NOSIGNAL: usize = 0x4000;
+    /// `struct cmsghdr` and one descriptor.
+    #[repr(C)]
+    struct Control {
+        bytes: usize,
+        level: u32,
+        kind: u32,
+        fd: RawFd,
+    }
+    let control = Control {
+        bytes: HEADER_BYTES + size_of::<RawFd>(),
+        level: SOL_SOCKET as u32,
+        kind: SCM_RIGHTS,
+        fd: file.as_raw_fd(),
+    };
+    let vector = [bytes.as_ptr().expose_provenance(), bytes.len()];
+    let header = MessageHeader {
+        name: 0,
+        name_bytes: 0,
+        vectors: (&raw const vector).expose_provenance(),
+        vector_count: 1,
+        control: (&raw const control).expose_provenance(),
+        control_bytes: size_of::<Control>(),
+        flags: 0,
+    };
+    let fd = socket.as_raw_fd() as usize;
+    // SAFETY: `header` is laid out as the kernel has it, its one vector covers `bytes` and its control area `control`; the
+    // kernel only reads, and all of them outlive the call.
+    unsafe { syscall(__NR_sendmsg, [fd, (&raw const header).expose_provenance(), MSG_NOSIGNAL, 0, 0, 0]) }?;
+    Ok(())
+}
+
 /// Calls `take` with type and data of each control message of level `SOL_SOCKET` in the first `length` bytes of `words`.
 fn each_control_message(words: &[usize], length: usize, take: &mut dyn FnMut(u32, &[u8])) {
     let mut bytes = [0_u8; CONTROL_WORDS * WORD];
@@ -173,12 +207,12 @@ mod tests {
     #[test]
     fn a_message_says_who_sent_it_and_whether_it_was_cut() {
         let (here, there) = datagrams();
-        rustix::io::write(&there, b"READY=1").expect("room for a message");
+        rustix::io::write(there.as_fd(), b"READY=1").expect("room for a message");
         let mut buffer = [0; 7];
         let received = receive(here.as_fd(), &mut buffer).expect("a message");
         assert_eq!((received.bytes, received.cut, &buffer), (7, false, b"READY=1"));
         assert_eq!(received.peer.map(|peer| peer.pid), Some(std::process::id()));
-        rustix::io::write(&there, b"READY=1\n").expect("room for a message");
+        rustix::io::write(there.as_fd(), b"READY=1\n").expect("room for a message");
         assert!(receive(here.as_fd(), &mut buffer).expect("a message").cut);
     }
 
@@ -203,6 +237,6 @@ mod tests {
         assert_eq!(received.fds.len(), FDS_MAX);
         drop(received);
         let mut byte = [0];
-        assert_eq!(rustix::io::read(&reader, &mut byte), Ok(0), "nobody holds the pipe's other end");
+        assert_eq!(rustix::io::read(reader.as_fd(), &mut byte), Ok(0), "nobody holds the pipe's other end");
     }
 }

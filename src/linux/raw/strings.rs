@@ -58,7 +58,7 @@ impl<'s, const SLOTS: usize> CStrings<'s, SLOTS> {
     }
 
     /// Where the pointers start; a null follows the last one, as nothing but `push` fills slots and it spares one.
-    pub(super) const fn as_ptr(&self) -> *const *const c_char {
+    pub(in crate::linux) const fn as_ptr(&self) -> *const *const c_char {
         self.slots.as_ptr()
     }
 }

@@ -8,6 +8,7 @@ mod conditions;
 mod fork;
 mod golden;
 mod graph;
+mod keep;
 mod killing;
 mod life;
 mod notify;

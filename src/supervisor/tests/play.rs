@@ -5,8 +5,8 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 use super::fixture::{UnitPlan, bake};
 use crate::{
     supervisor::{
-        Action, Answer, ClientId, Event, Found, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Which,
-        Whom,
+        Action, Answer, ClientId, Event, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor, Until,
+        Which, Whom,
     },
     table::{Arch, Micros, Table, UidRange, UnitId, Verdict},
     wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus},
@@ -16,6 +16,9 @@ pub(super) use crate::wire::ExitStatus::{Dumped, Exited, Killed};
 
 /// Two numbers more than the tests have names.
 pub(super) const RANGE: UidRange = UidRange { first: 100, last: 105 };
+
+/// Bytes of a test's state.
+const STATE_BYTES_MAX: usize = 8192;
 
 /// A supervisor, a clock, and the shell's part.
 pub(super) struct Play {
@@ -150,9 +153,25 @@ impl Play {
             | Action::Reply { .. }
             | Action::Log(_)
             | Action::Report { .. }
+            | Action::Reexec
             | Action::Leave { .. } => return,
         };
         self.supervisor.handle(Instant(self.now), answer);
+    }
+
+    /// Another program takes over, with a table of `plans`.
+    pub(super) fn replaced(&mut self, plans: &[UnitPlan]) -> &mut Self {
+        let mut room = [0; STATE_BYTES_MAX];
+        let mut with = Keeper::save(&mut room);
+        self.supervisor.keep(&mut with);
+        let saved = STATE_BYTES_MAX - with.left().expect("few units");
+        let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4).into_boxed_slice());
+        self.table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
+        self.supervisor = Supervisor::new(self.table);
+        let mut with = Keeper::load(&room[..saved]);
+        self.supervisor.keep(&mut with);
+        assert_eq!(with.left(), Some(0), "all of the state makes sense");
+        self.event(Event::Deadline)
     }
 
     pub(super) fn boot(&mut self) -> &mut Self {
@@ -317,6 +336,7 @@ impl Play {
                 format!("reply {} {answer}", client.0)
             }
             Action::Log(_) => String::new(),
+            Action::Reexec => "reexec".into(),
             Action::Report { ended } => format!("report {ended}"),
             Action::Leave { power, immediate, status } => {
                 let at_once = if immediate { " at once" } else { "" };

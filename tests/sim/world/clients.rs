@@ -20,7 +20,8 @@ impl World<'_> {
         let name = &pick(rng, &self.plan.units).name.clone();
         let id =
             UnitId((0..).zip(&self.plan.units).find(|(_, unit)| unit.name == *name).map_or(0, |(n, _)| n));
-        let request = match rng.u8(..12) {
+        let request = match rng.u8(..13) {
+            12 => Request::Reexec,
             10..=11 => Request::Reload { name },
             0..=2 => Request::Start { name },
             3..=4 => Request::Stop { name },
@@ -40,6 +41,7 @@ impl World<'_> {
             | Request::Unit { .. }
             | Request::Reload { .. }
             | Request::Isolate { .. }
+            | Request::Reexec
             | Request::Shutdown(_) => {}
         }
         // Floods: a hundred at once, now and then.

@@ -1,14 +1,15 @@
-//! `bench`: how long things take, beside a floor that is measured in the same run: what has to be done in any case, such
-//! as reading the same bytes. Shows medians; judges nothing but its own targets. `material.rs` makes the input.
+//! `bench`: what things take, beside a floor that is measured in the same run: what has to be done in any case, such as
+//! reading the same bytes. Shows medians; judges nothing but its own targets.
+//!
+//! `units.rs` and `starts.rs` say what is measured; `material.rs` makes unit files, `machine.rs` runs tomte and the floor,
+//! which is the program in `floor/`.
 
+mod machine;
 mod material;
+mod starts;
 mod units;
 
-use std::{
-    io::Write as _,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{io::Write as _, process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
@@ -27,19 +28,30 @@ pub struct Bench {
     pub about: &'static str,
     /// What the floor does with the same input.
     pub floor: &'static str,
-    /// What the median is to stay under, of the times or of their ratio.
+    /// What is measured.
+    pub unit: Unit,
+    /// Most rounds, if one round says it all.
+    pub rounds: Option<usize>,
+    /// What the median is to stay under.
     pub target: Target,
     /// Makes everything that is not measured.
     pub prepare: fn() -> Result<Prepared>,
 }
 
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Milliseconds,
+    Kibibytes,
+    Times,
+}
+
 /// A promise about a median.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
-    /// At most so long.
-    Time(Duration),
+    /// At most so much.
+    AtMost(f64),
     /// At most so many times the floor.
-    #[allow(dead_code, reason = "for the benches of starts, whose floor is a bare clone3 and execve")]
     Ratio(f64),
 }
 
@@ -47,14 +59,28 @@ pub enum Target {
 pub struct Prepared {
     /// What the input is, such as a number of files and bytes.
     pub input: String,
-    /// One round of what is measured.
-    pub round: Box<dyn FnMut() -> Result<()>>,
+    /// One round of what is measured, and what came of it.
+    pub round: Box<dyn FnMut() -> Result<f64>>,
     /// One round of the floor.
-    pub floor: Box<dyn FnMut() -> Result<()>>,
+    pub floor: Box<dyn FnMut() -> Result<f64>>,
 }
 
+/// A round that takes as long as `work` does.
+pub fn timed(mut work: impl FnMut() -> Result<()> + 'static) -> Box<dyn FnMut() -> Result<f64>> {
+    Box::new(move || {
+        let begin = Instant::now();
+        work()?;
+        Ok(begin.elapsed().as_secs_f64() * 1e3)
+    })
+}
+
+/// Those that need nothing but this program.
+const HERE: [Bench; 3] = [units::CHECK, units::BAKE, units::OPEN];
+
 /// All of them.
-const BENCHES: &[Bench] = &[units::CHECK, units::BAKE, units::OPEN];
+fn benches() -> impl Iterator<Item = &'static Bench> {
+    HERE.iter().chain(&starts::ALL)
+}
 
 /// `cargo xtask bench`.
 #[derive(clap::Args, Debug)]
@@ -78,7 +104,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut results = Vec::new();
     for bench in chosen(&args.names)? {
         eprintln!("bench: {}: {} …", bench.name, bench.about);
-        results.push((bench, measure((bench.prepare)()?, args.rounds)?));
+        results.push((bench, measure((bench.prepare)()?, bench.rounds.unwrap_or(args.rounds))?));
     }
     let text = match args.json {
         true => serde_json::to_string_pretty(&to_json(&results))? + "\n",
@@ -90,12 +116,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Bench>> {
     if names.is_empty() {
-        return Ok(BENCHES.iter().collect());
+        return Ok(benches().collect());
     }
-    let find = |name: &String| match BENCHES.iter().find(|bench| bench.name == name) {
+    let find = |name: &String| match benches().find(|bench| bench.name == name) {
         Some(bench) => Ok(bench),
         None => {
-            let known: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();
+            let known: Vec<_> = benches().map(|bench| bench.name).collect();
             match closest(name, known.iter().copied()) {
                 Some(meant) => bail!("no bench {name} (did you mean {meant}?)"),
                 None => bail!("no bench {name}; there are {}", known.join(", ")),
@@ -105,55 +131,73 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Bench>> {
     names.iter().map(find).collect()
 }
 
-/// The times of one bench, each list sorted.
+/// The values of one bench, each list sorted.
 struct Measured {
     input: String,
-    times: Vec<Duration>,
-    floors: Vec<Duration>,
+    values: Vec<f64>,
+    floors: Vec<f64>,
 }
 
 /// Takes bench and floor in turns, so that whatever else the machine does falls on both; the first round of each only
-/// warms up.
+/// warms up, unless there is but one.
 fn measure(mut prepared: Prepared, rounds: usize) -> Result<Measured> {
-    let (mut times, mut floors) = (Vec::new(), Vec::new());
-    for round in 0..=rounds {
-        for (list, work) in [(&mut floors, &mut prepared.floor), (&mut times, &mut prepared.round)] {
-            let begin = Instant::now();
-            work()?;
-            if round > 0 {
-                list.push(begin.elapsed());
+    let (mut values, mut floors) = (Vec::new(), Vec::new());
+    let warm_up = usize::from(rounds > 1);
+    for round in 0..rounds + warm_up {
+        for (list, work) in [(&mut floors, &mut prepared.floor), (&mut values, &mut prepared.round)] {
+            let value = work()?;
+            if round >= warm_up {
+                list.push(value);
             }
         }
     }
-    times.sort();
-    floors.sort();
-    Ok(Measured { input: prepared.input, times, floors })
+    values.sort_by(f64::total_cmp);
+    floors.sort_by(f64::total_cmp);
+    Ok(Measured { input: prepared.input, values, floors })
 }
 
 impl Measured {
-    fn median(&self) -> Duration {
-        median(&self.times)
+    fn median(&self) -> f64 {
+        median(&self.values)
     }
 
-    fn floor(&self) -> Duration {
+    fn floor(&self) -> f64 {
         median(&self.floors)
     }
 
     fn ratio(&self) -> f64 {
-        self.median().as_secs_f64() / self.floor().as_secs_f64().max(f64::MIN_POSITIVE)
+        self.median() / self.floor().max(f64::MIN_POSITIVE)
     }
 
     fn keeps(&self, target: Target) -> bool {
         match target {
-            Target::Time(most) => self.median() <= most,
+            Target::AtMost(most) => self.median() <= most,
             Target::Ratio(most) => self.ratio() <= most,
         }
     }
 }
 
 /// The middle of a sorted list; the later one of two.
-fn median(sorted: &[Duration]) -> Duration {
+fn median(sorted: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+impl Unit {
+    fn show(self, value: f64) -> String {
+        match self {
+            Self::Milliseconds => format!("{value:.2} ms"),
+            Self::Kibibytes => format!("{value:.1} KiB"),
+            Self::Times => format!("{value:.0}"),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Milliseconds => "ms",
+            Self::Kibibytes => "KiB",
+            Self::Times => "times",
+        }
+    }
 }
 
 fn to_text(results: &[(&Bench, Measured)]) -> String {
@@ -161,16 +205,17 @@ fn to_text(results: &[(&Bench, Measured)]) -> String {
     table.load_style(presets::NOTHING);
     table.set_header(["BENCH", "MEDIAN", "BEST", "WORST", "FLOOR", "RATIO", "TARGET", ""]);
     for (bench, measured) in results {
-        let at = |place: Option<&Duration>| place.map_or_else(String::new, |time| milliseconds(*time));
+        let shown = |value: f64| bench.unit.show(value);
+        let at = |place: Option<&f64>| place.copied().map_or_else(String::new, shown);
         table.add_row([
             bench.name.to_owned(),
-            milliseconds(measured.median()),
-            at(measured.times.first()),
-            at(measured.times.last()),
-            milliseconds(measured.floor()),
-            format!("{:.1}", measured.ratio()),
+            shown(measured.median()),
+            at(measured.values.first()),
+            at(measured.values.last()),
+            shown(measured.floor()),
+            if measured.floor() > 0.0 { format!("{:.2}", measured.ratio()) } else { "-".to_owned() },
             match bench.target {
-                Target::Time(most) => milliseconds(most),
+                Target::AtMost(most) => shown(most),
                 Target::Ratio(most) => format!("ratio {most:.1}"),
             },
             if measured.keeps(bench.target) { "kept" } else { "MISSED" }.to_owned(),
@@ -189,62 +234,53 @@ fn to_text(results: &[(&Bench, Measured)]) -> String {
 }
 
 fn to_json(results: &[(&Bench, Measured)]) -> serde_json::Value {
-    let micros = |time: Duration| time.as_secs_f64() * 1e6;
     let one = |(bench, measured): &(&Bench, Measured)| {
         let (kind, most) = match bench.target {
-            Target::Time(most) => ("median_us", micros(most)),
+            Target::AtMost(most) => ("at_most", most),
             Target::Ratio(most) => ("ratio", most),
         };
         json!({
             "name": bench.name,
             "about": bench.about,
             "input": measured.input,
-            "rounds": measured.times.len(),
-            "median_us": micros(measured.median()),
-            "times_us": measured.times.iter().copied().map(micros).collect::<Vec<_>>(),
-            "floor": bench.floor,
-            "floor_us": micros(measured.floor()),
-            "ratio": measured.ratio(),
+            "unit": bench.unit.name(),
+            "median": measured.median(),
+            "values": measured.values,
+            "floor_about": bench.floor,
+            "floor": measured.floor(),
+            "ratio": (measured.floor() > 0.0).then(|| measured.ratio()),
             "target": { kind: most },
             "kept": measured.keeps(bench.target),
         })
     };
-    json!({ "schema": 1, "benches": results.iter().map(one).collect::<Vec<_>>() })
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+    json!({ "schema": 2, "benches": results.iter().map(one).collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn measured(times: &[u64], floors: &[u64]) -> Measured {
-        let list = |times: &[u64]| times.iter().map(|time| Duration::from_micros(*time)).collect();
-        Measured { input: "nothing".into(), times: list(times), floors: list(floors) }
+    fn measured(values: &[f64], floors: &[f64]) -> Measured {
+        Measured { input: "nothing".into(), values: values.into(), floors: floors.into() }
     }
 
     #[test]
     fn medians_are_compared_with_the_target_and_with_the_floor() {
-        let measured = measured(&[900, 1000, 5000], &[400, 500, 600]);
-        assert_eq!(
-            (measured.median(), measured.floor()),
-            (Duration::from_millis(1), Duration::from_micros(500))
-        );
-        assert!(measured.keeps(Target::Time(Duration::from_millis(1))) && measured.keeps(Target::Ratio(2.0)));
-        assert!(
-            !measured.keeps(Target::Time(Duration::from_micros(999))) && !measured.keeps(Target::Ratio(1.9))
-        );
+        let measured = measured(&[0.9, 1.0, 5.0], &[0.4, 0.5, 0.6]);
+        assert_eq!((measured.median(), measured.floor()), (1.0, 0.5));
+        assert!(measured.keeps(Target::AtMost(1.0)) && measured.keeps(Target::Ratio(2.0)));
+        assert!(!measured.keeps(Target::AtMost(0.999)) && !measured.keeps(Target::Ratio(1.9)));
     }
 
     #[test]
-    fn every_bench_can_be_prepared_and_run_and_is_known_by_one_name() {
-        for bench in BENCHES {
-            assert_eq!(BENCHES.iter().filter(|other| other.name == bench.name).count(), 1);
+    fn every_bench_is_known_by_one_name_and_those_that_need_no_machine_run() {
+        for bench in benches() {
+            assert_eq!(benches().filter(|other| other.name == bench.name).count(), 1);
+        }
+        for bench in &HERE {
             let mut prepared = (bench.prepare)().unwrap_or_else(|error| panic!("{}: {error:#}", bench.name));
             (prepared.floor)()
-                .and_then(|()| (prepared.round)())
+                .and_then(|_| (prepared.round)())
                 .unwrap_or_else(|error| panic!("{}: {error:#}", bench.name));
         }
         assert!(
@@ -255,11 +291,18 @@ mod tests {
 
     #[test]
     fn results_are_shown_to_people_and_to_programs() {
-        let results = [(&BENCHES[0], measured(&[1_000_000], &[500_000]))];
+        let results = [(&HERE[0], measured(&[1_000.0], &[500.0]))];
         let text = to_text(&results);
-        assert!(text.contains("1000.00 ms") && text.contains("2.0") && text.contains("kept"), "{text}");
+        assert!(text.contains("1000.00 ms") && text.contains("2.00") && text.contains("kept"), "{text}");
         let json = to_json(&results);
         assert_eq!(json["benches"][0]["ratio"], 2.0);
         assert_eq!(json["benches"][0]["kept"], true);
+    }
+
+    #[test]
+    fn what_is_nothing_has_no_ratio_to_nothing() {
+        let results = [(&starts::ALL[6], measured(&[0.0], &[0.0]))];
+        assert!(to_text(&results).contains(" - "), "{}", to_text(&results));
+        assert_eq!(to_json(&results)["benches"][0]["ratio"], serde_json::Value::Null);
     }
 }

@@ -1,15 +1,16 @@
 //! From unit files to a table (the targets are the unit language's: 1 000 files checked in a second, 64 services baked in
 //! 100 ms).
 
-use std::{fs, path::PathBuf, rc::Rc, time::Duration};
+use std::{fs, path::PathBuf, rc::Rc};
 
 use anyhow::{Result, ensure};
 use sha2::{Digest as _, Sha256};
 use tomte::table::Table;
 
 use super::{
-    Bench, Prepared, Target,
+    Bench, Prepared, Target, Unit,
     material::{self, Units},
+    timed,
 };
 use crate::{
     bake::{self, Baked, LockFile, Options},
@@ -24,14 +25,16 @@ pub const CHECK: Bench = Bench {
     name: "check-1000",
     about: "check 1000 services, and render what is wrong with them",
     floor: "read and hash the same files",
-    target: Target::Time(Duration::from_secs(1)),
+    unit: Unit::Milliseconds,
+    rounds: None,
+    target: Target::AtMost(1_000.0),
     prepare: || {
         let units = Rc::new(material::services(1000)?);
         let floor = Rc::clone(&units);
         Ok(Prepared {
             input: units.about.clone(),
-            round: Box::new(move || check_all(&units)),
-            floor: Box::new(move || hash_all(&floor.files)),
+            round: timed(move || check_all(&units)),
+            floor: timed(move || hash_all(&floor.files)),
         })
     },
 };
@@ -41,14 +44,16 @@ pub const BAKE: Bench = Bench {
     name: "bake-64",
     about: "bake a board of 64 services",
     floor: "read and hash the same files",
-    target: Target::Time(Duration::from_millis(100)),
+    unit: Unit::Milliseconds,
+    rounds: None,
+    target: Target::AtMost(100.0),
     prepare: || {
         let units = Rc::new(material::good_services(64)?);
         let floor = Rc::clone(&units);
         Ok(Prepared {
             input: units.about.clone(),
-            round: Box::new(move || bake_all(&units).map(drop)),
-            floor: Box::new(move || hash_all(&floor.files)),
+            round: timed(move || bake_all(&units).map(drop)),
+            floor: timed(move || hash_all(&floor.files)),
         })
     },
 };
@@ -58,19 +63,21 @@ pub const OPEN: Bench = Bench {
     name: "open-64",
     about: "open the table of 64 services, and decode every record",
     floor: "hash the same bytes",
-    target: Target::Time(Duration::from_millis(1)),
+    unit: Unit::Milliseconds,
+    rounds: None,
+    target: Target::AtMost(1.0),
     prepare: || {
         let Baked { table, arch, .. } = bake_all(&material::good_services(64)?)?;
         let table = Rc::new(table);
         let floor = Rc::clone(&table);
         Ok(Prepared {
             input: format!("{} bytes", table.len()),
-            round: Box::new(move || {
+            round: timed(move || {
                 let table = Table::open(&table, Some(arch)).map_err(|error| anyhow::anyhow!("{error}"))?;
                 ensure!(table.ids().all(|id| table.unit(id).is_some()), "a record is missing");
                 Ok(())
             }),
-            floor: Box::new(move || hashed(&floor)),
+            floor: timed(move || hashed(&floor)),
         })
     },
 };

@@ -3,7 +3,10 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},
-    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    os::{
+        fd::OwnedFd,
+        unix::{ffi::OsStrExt, fs::PermissionsExt as _},
+    },
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread,
@@ -12,7 +15,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use rustix::{
-    fs::OFlags,
+    fs::{FileType, Mode, OFlags},
     process::geteuid,
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{OptionalActions, OutputModes, tcgetattr, tcsetattr},
@@ -40,7 +43,18 @@ pub struct Ran {
     pub report: Option<String>,
 }
 
-/// Runs `binary` as PID 1 of the host board.
+/// A run that has begun.
+pub struct Started {
+    pub keeper: Child,
+    /// The console's other side.
+    pub console: File,
+    /// The pipe of `Defects::stamped`.
+    pub stamps: Option<File>,
+    orders: ChildStdin,
+    said: BufReader<ChildStdout>,
+}
+
+/// Runs `binary` as PID 1 of the host board, to its end.
 pub fn launch(
     board: &Board,
     binary: &Path,
@@ -49,6 +63,22 @@ pub fn launch(
     guard: Option<Duration>,
     show: Show,
 ) -> Result<Ran> {
+    let Started { keeper, console, orders, mut said, .. } = start(board, binary, words, defects)?;
+    let last = thread::spawn(move || hear(&mut said));
+    let watched = watch(keeper, console, &mut Keeper(orders), guard, show)?;
+    match last.join() {
+        Ok(Ok(Said::Ended { status, report })) => {
+            Ok(Ran { watched, orderly: status == Ended::Exited(0), status, report })
+        }
+        Ok(Ok(Said::Failed(text))) => bail!("{text}"),
+        Ok(Ok(Said::Map)) => bail!("the keeper asked for ids when PID 1 was due"),
+        Ok(Err(error)) => Err(error),
+        Err(_) => bail!("the thread that listens to the keeper has panicked"),
+    }
+}
+
+/// Starts `binary` as PID 1 of the host board.
+pub fn start(board: &Board, binary: &Path, words: Vec<String>, defects: Defects) -> Result<Started> {
     let lent = if geteuid().is_root() { None } else { Some(user_namespace::probe()?) };
     let dir =
         tempfile::Builder::new().prefix("tomte-host-").tempdir().context("cannot make a temporary folder")?;
@@ -59,6 +89,7 @@ pub fn launch(
     let cgroup = if defects.no_cgroup { None } else { cgroup::create() };
     let (console, terminal, console_path) = open_console()?;
     let rootfs = board.dir.join("rootfs");
+    let stamps = defects.stamped.then(|| make_stamps(&dir.path().join("host"))).transpose()?;
     let plan = Plan {
         dir: dir.path().to_owned(),
         binary: own_binary,
@@ -73,7 +104,7 @@ pub fn launch(
     let mut keeper = start_keeper(&plan, terminal)?;
     let _ = dir.keep(); // the keeper's from here on
     let (stdin, stdout) = (keeper.stdin.take(), keeper.stdout.take());
-    let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { bail!("the keeper has no pipes") };
+    let (Some(mut orders), Some(stdout)) = (stdin, stdout) else { bail!("the keeper has no pipes") };
     let mut said = BufReader::new(stdout);
     if let Some(lent) = lent {
         match hear(&mut said)? {
@@ -81,19 +112,31 @@ pub fn launch(
             Said::Failed(text) => bail!("{text}"),
             other => bail!("the keeper said {other:?} when the user namespace was due"),
         }
-        stdin.write_all(&[MAPPED]).context("the keeper is gone")?;
+        orders.write_all(&[MAPPED]).context("the keeper is gone")?;
     }
-    let last = thread::spawn(move || hear(&mut said));
-    let watched = watch(keeper, console, &mut Keeper(stdin), guard, show)?;
-    match last.join() {
-        Ok(Ok(Said::Ended { status, report })) => {
-            Ok(Ran { watched, orderly: status == Ended::Exited(0), status, report })
-        }
-        Ok(Ok(Said::Failed(text))) => bail!("{text}"),
-        Ok(Ok(Said::Map)) => bail!("the keeper asked for ids when PID 1 was due"),
-        Ok(Err(error)) => Err(error),
-        Err(_) => bail!("the thread that listens to the keeper has panicked"),
+    Ok(Started { keeper, console, stamps, orders, said })
+}
+
+impl Started {
+    /// Ends PID 1 at once if it still runs, and waits until the keeper has removed everything.
+    pub fn finish(mut self) -> Result<()> {
+        drop(self.orders);
+        hear(&mut self.said)?;
+        self.keeper.wait().context("cannot wait for the keeper")?;
+        Ok(())
     }
+}
+
+/// The pipe below `dir`, for anybody to write to, and our side of it.
+fn make_stamps(dir: &Path) -> Result<File> {
+    let path = dir.join(Path::new(super::STAMPS_INSIDE).file_name().unwrap_or_default());
+    rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o622), 0)
+        .with_context(|| format!("cannot make {}", path.display()))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o622))?;
+    // Open for both, so that writers find a reader from the beginning and no end is ever seen.
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let stamps = rustix::fs::open(&path, flags, Mode::empty());
+    Ok(File::from(stamps.with_context(|| format!("cannot open {}", path.display()))?))
 }
 
 /// Writes the host's passwd and group with the board's static users into `dir`; `false` when the board has none.
@@ -120,7 +163,7 @@ fn open_console() -> Result<(File, OwnedFd, PathBuf)> {
     let name = ptsname(&ours, Vec::new())?;
     let path = PathBuf::from(std::ffi::OsStr::from_bytes(name.as_bytes()));
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let theirs = rustix::fs::open(&path, flags, rustix::fs::Mode::empty())
+    let theirs = rustix::fs::open(&path, flags, Mode::empty())
         .with_context(|| format!("cannot open {}", path.display()))?;
     let mut attributes = tcgetattr(&theirs)?;
     attributes.output_modes -= OutputModes::OPOST; // lines arrive as they were written

@@ -19,7 +19,7 @@ pub mod stage;
 mod user_namespace;
 
 pub use cgroup::is_left as has_cgroup_left;
-pub use launch::launch;
+pub use launch::{Started, launch, start};
 pub use root::lay_over as copy_folder;
 pub use user_namespace::on_path;
 
@@ -40,6 +40,10 @@ pub fn probe() -> anyhow::Result<()> {
 /// Where the report is, seen by PID 1.
 pub const REPORT_INSIDE: &str = "/run/host/report.json";
 
+/// The pipe for what `bench` measures, seen by PID 1 and its services: two native numbers of eight bytes each time, the
+/// microseconds of CLOCK_MONOTONIC and the pid of who says so.
+pub const STAMPS_INSIDE: &str = "/run/host/stamps";
+
 /// Deviations from an ordinary host board, for tests of what happens then.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, clap::Args)]
 pub struct Defects {
@@ -52,6 +56,9 @@ pub struct Defects {
     /// Give /run only so many inodes (2 are in use before PID 1 starts).
     #[arg(long, hide = true, value_name = "COUNT")]
     pub run_inodes: Option<u64>,
+    /// Make [`STAMPS_INSIDE`], and say there when PID 1 is executed.
+    #[arg(skip)]
+    pub stamped: bool,
 }
 
 /// Everything the keeper and the stage have to know. Travels as JSON in an argument.

@@ -1,12 +1,13 @@
 //! The first process of the pid namespace: makes the other namespaces, builds the root, becomes tomte.
 
-use std::{env, fs, os::unix::process::CommandExt, path::Path, process::Command};
+use std::{env, fs, io::Write as _, os::unix::process::CommandExt, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use rustix::{
     mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
     process::{Signal, geteuid, pivot_root, set_parent_process_death_signal},
     thread::UnshareFlags,
+    time::{ClockId, clock_gettime},
 };
 
 use super::{Plan, keeper::unshare, loopback, overlay::Layers, root};
@@ -47,13 +48,19 @@ pub fn run(plan: &Plan) -> Result<()> {
     unmount(&old, UnmountFlags::DETACH).context("cannot leave the host's root")?;
     let _ = fs::remove_dir(&old);
     env::set_current_dir("/")?;
-    let error = Command::new(BINARY)
-        .arg0("init")
+    let mut init = Command::new(BINARY);
+    init.arg0("init")
         .args(&plan.words)
         .env_clear()
         // What the kernel gives its init, and the container's name as systemd-nspawn(1) and others give it.
-        .envs([("HOME", "/"), ("TERM", "linux"), ("container", super::CONTAINER)])
-        .exec();
+        .envs([("HOME", "/"), ("TERM", "linux"), ("container", super::CONTAINER)]);
+    if plan.defects.stamped {
+        let mut stamps = fs::OpenOptions::new().write(true).open(super::STAMPS_INSIDE)?;
+        let now = clock_gettime(ClockId::Monotonic);
+        let now_us = now.tv_sec.unsigned_abs() * 1_000_000 + now.tv_nsec.unsigned_abs() / 1_000;
+        stamps.write_all(&[now_us.to_ne_bytes(), 1_u64.to_ne_bytes()].concat())?;
+    }
+    let error = init.exec();
     Err(error).with_context(|| format!("cannot execute {BINARY}"))
 }
 

@@ -1,0 +1,210 @@
+//! PID 1 replaces its program and goes on: the next one finds every process, descriptor, cgroup and number where this one
+//! left it.
+//!
+//! What goes over is one sealed file in memory, whose descriptor is in the next program's words. A child tries it out
+//! first, so that a program that cannot read it is never PID 1.
+//!
+//! ```text
+//!  0  mark           8 bytes   MARK: what this is, and the number of the layout
+//!  8  checksum       u64       FNV-1a of all that follows
+//! 16  table          u32       the length of the table, which follows
+//!     state                    the supervisor, then what the shell holds
+//! ```
+
+use crate::{
+    linux::{
+        self, AsFd, BorrowedFd, Errno, OwnedFd,
+        arguments::Arguments,
+        handover::{map, pass_on, seal, take_over},
+        raw::process::{Forked, exit, fork},
+        step::Step,
+    },
+    record::{Keep, Keeper, checksum},
+    supervisor::{Event, Supervisor},
+    table::{
+        Arch, Table,
+        limits::{TABLE_BYTES_MAX, UNITS_MAX},
+    },
+};
+
+use super::{
+    crash,
+    kernel::Kernel,
+    log,
+    processes::{Process, Role},
+};
+
+/// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
+const MARK: [u8; 8] = *b"tomte\0s\x02";
+const CHECKSUM_AT: usize = MARK.len();
+const TABLE_AT: usize = CHECKSUM_AT + size_of::<u64>();
+const HEADER_BYTES: usize = TABLE_AT + size_of::<u32>();
+/// A state without its table. 256 units with the longest names and texts and every slot taken need less.
+const STATE_BYTES_MAX: usize = 256 << 10;
+
+/// What the program before has left.
+#[derive(Clone, Copy)]
+pub(super) struct State {
+    /// Its table.
+    pub(super) table: &'static [u8],
+    kept: &'static [u8],
+}
+
+/// The state that the words speak of; `None` if they speak of none.
+///
+/// # Errors
+/// The kernel's, EPROTO for one of another layout, EBADMSG for one that is damaged.
+pub(super) fn find(arguments: Arguments) -> Option<Result<State, Errno>> {
+    arguments.state().map(|number| {
+        let file = take_over(number)?;
+        open(map(&file, STATE_BYTES_MAX + TABLE_BYTES_MAX)?)
+    })
+}
+
+fn open(bytes: &'static [u8]) -> Result<State, Errno> {
+    let (mark, rest) = bytes.split_first_chunk().ok_or(Errno::PROTO)?;
+    let (sum, rest) = rest.split_first_chunk().ok_or(Errno::PROTO)?;
+    if *mark != MARK {
+        return Err(Errno::PROTO);
+    }
+    if u64::from_le_bytes(*sum) != checksum([rest, &[]]) {
+        return Err(Errno::BADMSG);
+    }
+    let (length, rest) = rest.split_first_chunk().ok_or(Errno::PROTO)?;
+    let (table, kept) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or(Errno::PROTO)?;
+    Ok(State { table, kept })
+}
+
+/// The table that a program with the table `linked` goes on with: the one before it, unless it cannot read that.
+pub(super) fn choose(state: &State, linked: &'static [u8]) -> &'static [u8] {
+    if state.table == linked || Table::open(state.table, Arch::NATIVE).is_err() {
+        linked
+    } else {
+        state.table
+    }
+}
+
+/// Tries a state out, as anybody but PID 1: 0 if this program could go on with it. `None` if there is none to try.
+pub fn rehearse(linked: &'static [u8], arguments: Arguments) -> Option<u8> {
+    let fits = |state: State| {
+        let mut supervisor = Supervisor::empty();
+        supervisor.load(Table::open(choose(&state, linked), Arch::NATIVE).ok()?);
+        let mut with = Keeper::load(state.kept);
+        supervisor.keep(&mut with);
+        with.left()
+    };
+    find(arguments).map(|state| u8::from(state.ok().and_then(fits).is_none()))
+}
+
+/// Loads `state`. What PID 1 was then is lost: if this fails, there is nothing to go on with.
+///
+/// # Errors
+/// EBADMSG if it is not what it should be.
+pub(super) fn load(
+    state: &State,
+    kernel: &mut Kernel,
+    supervisor: &mut Supervisor<'static>,
+) -> Result<(), Errno> {
+    let mut with = Keeper::load(state.kept);
+    supervisor.keep(&mut with);
+    kernel.keep(&mut with, true);
+    if with.left() == Some(0) { Ok(()) } else { Err(Errno::BADMSG) }
+}
+
+/// Writes the state. Descriptors in it are passed on if this is `real`.
+fn save(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>, real: bool) -> Result<OwnedFd, Errno> {
+    let table = kernel.table.as_bytes();
+    seal(c"tomte-state", STATE_BYTES_MAX + table.len(), &mut |room| {
+        let most = room.len();
+        let (header, rest) = room.split_at_mut_checked(HEADER_BYTES)?;
+        let (own_table, rest) = rest.split_at_mut_checked(table.len())?;
+        own_table.copy_from_slice(table);
+        let mut with = Keeper::save(rest);
+        supervisor.keep(&mut with);
+        kernel.keep(&mut with, real);
+        let used = most - with.left()?;
+        let (mark, rest) = header.split_first_chunk_mut()?;
+        *mark = MARK;
+        *rest.last_chunk_mut()? = (table.len() as u32).to_le_bytes(); // TABLE_BYTES_MAX fits
+        let sum = checksum([room.get(TABLE_AT..used)?, &[]]);
+        *room.get_mut(CHECKSUM_AT..)?.first_chunk_mut()? = sum.to_le_bytes();
+        Some(used)
+    })
+}
+
+/// Has a child try the next program out. [`Role::Rehearsal`] ends well if it fits.
+pub(super) fn begin(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Option<Event<'static>> {
+    match try_out(kernel, supervisor) {
+        Ok(()) => None,
+        Err(errno) => Some(failed(errno)),
+    }
+}
+
+fn failed(errno: Errno) -> Event<'static> {
+    log::error_of(errno, format_args!("cannot execute anew, going on"));
+    Event::NotReplaced
+}
+
+fn try_out(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Result<(), Errno> {
+    let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
+    let state = save(kernel, supervisor, false)?;
+    match fork(None)? {
+        Forked::Child => {
+            let program = kernel.program.as_ref().map(AsFd::as_fd);
+            let _failed = kernel.arguments.execute_anew(program, Some(state.as_fd()));
+            exit(Step::Exec.exit_code())
+        }
+        Forked::Parent { pid, pidfd } => {
+            kernel.processes.put(place, Process::helper(pid, pidfd, Role::Rehearsal));
+            Ok(())
+        }
+    }
+}
+
+/// Replaces the program. Comes back only if that failed.
+#[inline(never)] // for a small frame
+pub(super) fn replace(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Event<'static> {
+    let program = kernel.program.take();
+    let executed = save(kernel, supervisor, true).and_then(|state| {
+        let program = program.as_ref().map(AsFd::as_fd);
+        kernel.arguments.execute_anew(program, Some(state.as_fd())).map(|never| match never {})
+    });
+    // Whoever is born from here on is to get none of what was passed on.
+    let _best_effort = linux::raw::process::close_on_exec_from(3);
+    failed(executed.err().unwrap_or(Errno::NOEXEC))
+}
+
+/// There is a state and it is of no use. Nobody knows any more who runs as what, so nobody may go on running: the machine
+/// starts over without being reset.
+pub(super) fn start_over(arguments: Arguments, errno: Errno) -> ! {
+    log::error_of(errno, format_args!("cannot go on with what was handed over, ending all processes"));
+    let _nobody_left = linux::process::signal_everybody(linux::signals::KILL);
+    let failed = arguments.execute_anew(None, None).err().unwrap_or(errno);
+    crash::give_up(format_args!("cannot execute anew: {}", linux::errno::Text(failed)))
+}
+
+impl Kernel {
+    /// Saves what the shell holds, or loads it.
+    fn keep(&mut self, with: &mut Keeper<'_>, real: bool) {
+        self.started_us.keep(with);
+        self.control.keep(with, real);
+        self.notify.keep(with, real);
+        self.processes.keep(with, real, &self.poll);
+        let units = with.place(self.table.unit_count(), UNITS_MAX + 1);
+        self.groups.keep(units, &self.table, with, &self.poll);
+        for unit in 0..units {
+            let id = if with.loads() { usize::from(with.now(unit)) } else { unit };
+            self.tmp_tokens.get_mut(id).unwrap_or(&mut 0).keep(with);
+        }
+    }
+}
+
+/// Keeps one descriptor. It is passed on and taken over only if this is `real`.
+pub(super) fn keep_fd(fd: &mut Option<OwnedFd>, with: &mut Keeper<'_>, real: bool) {
+    let own = |fd: BorrowedFd<'_>| if real { pass_on(fd).unwrap_or(0) } else { 0 };
+    let mut number = if let Some(fd) = fd { own(fd.as_fd()) } else { 0 };
+    number.keep(with);
+    if with.loads() {
+        *fd = if number == 0 { None } else { take_over(number).ok() };
+    }
+}

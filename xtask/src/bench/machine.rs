@@ -1,0 +1,203 @@
+//! One run of the host board that is measured: tomte or the floor as PID 1, with services that say when they are up.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read as _},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fd::OwnedFd,
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
+    time::{ClockId, clock_gettime},
+};
+use tempfile::TempDir;
+
+use crate::{
+    board::{Board, boards_dir},
+    build,
+    host::{self, Defects, Started},
+};
+
+/// What a service may take to say that it is up before the bench gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at what was said. A look costs the machine that is measured less than being woken each time.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// What to run as PID 1, and with what.
+pub struct Setup {
+    folder: TempDir,
+    board: Board,
+    binary: PathBuf,
+    words: Vec<String>,
+}
+
+impl Setup {
+    /// tomte, with `units`: names and texts. The word `SERVICE` in a text stands for the service's path.
+    pub fn of_tomte(units: &[(String, String)]) -> Result<Self> {
+        let setup = Self::without_binary(Vec::new())?;
+        let at = setup.board.dir.join("units");
+        fs::create_dir(&at)?;
+        for (name, text) in units {
+            fs::write(at.join(name), text.replace("SERVICE", "/bench/service"))?;
+        }
+        let built = build::build(&setup.board, &build::Options::default())?;
+        setup.with(&built.binary)
+    }
+
+    /// The floor, with `words` for it.
+    pub fn of_floor(words: &[&str]) -> Result<Self> {
+        let setup = Self::without_binary(words.iter().map(|word| (*word).to_owned()).collect())?;
+        let floor = setup.folder.path().join("bench/rootfs/bench/service");
+        setup.with(&floor)
+    }
+
+    /// A board of its own, whose root has the service in it.
+    fn without_binary(words: Vec<String>) -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a folder for the bench")?;
+        let dir = folder.path().join("bench");
+        let programs = dir.join("rootfs/bench");
+        fs::create_dir_all(&programs)?;
+        fs::copy(boards_dir().join("host/board.toml"), dir.join("board.toml"))?;
+        let board = Board::load(&dir.to_string_lossy())?;
+        let built = build::build_floor(&board)?;
+        fs::copy(&built.binary, programs.join("service")).context("cannot copy the floor")?;
+        Ok(Self { folder, board, binary: PathBuf::new(), words })
+    }
+
+    fn with(mut self, binary: &Path) -> Result<Self> {
+        self.binary = self.folder.path().join("pid-1");
+        fs::copy(binary, &self.binary).with_context(|| format!("cannot copy {}", binary.display()))?;
+        Ok(self)
+    }
+
+    /// Starts it, and waits until `services` of them are up.
+    pub fn start(&self, services: usize) -> Result<Machine> {
+        let defects = Defects { stamped: true, ..Defects::default() };
+        let mut started = host::start(&self.board, &self.binary, self.words.clone(), defects)?;
+        let stamps = started.stamps.take().context("no stamps")?;
+        let mut console = started.console.try_clone()?;
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while console.read(&mut bytes).is_ok_and(|count| count > 0) {}
+        });
+        let mut machine = Machine { stamps, pid: Pid::INIT, begin_us: 0, up_us: Vec::new(), started };
+        machine.begin_us = machine.hear(1)?.first().map_or(0, |stamp| stamp.at_us);
+        machine.up_us = machine.hear(services)?.iter().map(|stamp| stamp.at_us).collect();
+        machine.pid = only_child(machine.started.keeper.id())?;
+        Ok(machine)
+    }
+}
+
+/// Somebody said that he is up.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// CLOCK_MONOTONIC, microseconds.
+    pub at_us: u64,
+}
+
+/// A machine that runs.
+pub struct Machine {
+    started: Started,
+    stamps: fs::File,
+    /// PID 1, as the host counts.
+    pid: Pid,
+    begin_us: u64,
+    up_us: Vec<u64>,
+}
+
+impl Machine {
+    /// From PID 1's execve to the first instruction of the last service's `main`.
+    pub fn boot(&self) -> Duration {
+        let last = self.up_us.iter().max().copied().unwrap_or_default();
+        Duration::from_micros(last.saturating_sub(self.begin_us))
+    }
+
+    /// The next `count` stamps.
+    pub fn hear(&mut self, count: usize) -> Result<Vec<Stamp>> {
+        let mut heard = Vec::new();
+        let end = Instant::now() + PATIENCE;
+        while heard.len() < count {
+            let mut bytes = [0; 16];
+            match self.stamps.read(&mut bytes) {
+                Ok(16) => {
+                    let (at_us, _) = bytes.split_at(8);
+                    heard.push(Stamp { at_us: u64::from_ne_bytes(at_us.try_into()?) });
+                    continue;
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error).context("cannot read the stamps"),
+            }
+            ensure!(Instant::now() < end, "only {} of {count} services are up", heard.len());
+            thread::sleep(PAUSE);
+        }
+        Ok(heard)
+    }
+
+    /// Kills one service; the time until it is up again.
+    pub fn restart(&mut self) -> Result<Duration> {
+        let victim = children(self.pid.as_raw_nonzero().get().unsigned_abs())?;
+        let victim = victim.first().copied().context("no service runs")?;
+        let begin_us = now_us();
+        kill_process(victim, Signal::KILL).context("cannot kill a service")?;
+        let up = self.hear(1)?;
+        Ok(Duration::from_micros(up[0].at_us.saturating_sub(begin_us)))
+    }
+
+    /// Asks PID 1 to end; the time until it is gone.
+    pub fn stop(self) -> Result<Duration> {
+        let pidfd = pidfd_open(self.pid, PidfdFlags::empty()).context("pidfd_open")?;
+        let begin = Instant::now();
+        kill_process(self.pid, Signal::INT).context("cannot signal PID 1")?;
+        wait_for_end(&pidfd)?;
+        let took = begin.elapsed();
+        self.started.finish()?;
+        Ok(took)
+    }
+
+    /// How often PID 1 has run and given up the CPU, by itself or not.
+    pub fn switches(&self) -> Result<u64> {
+        let status = fs::read_to_string(self.proc("status"))?;
+        let numbers = status.lines().filter(|line| line.contains("ctxt_switches:"));
+        Ok(numbers.filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum())
+    }
+
+    /// A field of PID 1's /proc/PID/smaps_rollup, in KiB.
+    pub fn memory(&self, field: &str) -> Result<u64> {
+        let text = fs::read_to_string(self.proc("smaps_rollup"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
+        number.with_context(|| format!("no {field} in smaps_rollup"))
+    }
+
+    fn proc(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.pid.as_raw_nonzero()))
+    }
+}
+
+/// Ends nothing in order: a bench that has failed leaves nobody behind, for the keeper sees its pipe close.
+fn wait_for_end(pidfd: &OwnedFd) -> Result<()> {
+    let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+    let patience = PATIENCE.try_into()?;
+    ensure!(poll(&mut fds, Some(&patience)).context("poll")? == 1, "PID 1 does not end");
+    Ok(())
+}
+
+fn now_us() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1_000_000 + now.tv_nsec.unsigned_abs() / 1_000
+}
+
+fn only_child(of: u32) -> Result<Pid> {
+    children(of)?.first().copied().context("the keeper has no child")
+}
+
+fn children(of: u32) -> Result<Vec<Pid>> {
+    let text = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).context("no list of children")?;
+    Ok(text.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect())
+}
