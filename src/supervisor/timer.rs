@@ -77,8 +77,8 @@ impl Supervisor<'_> {
     pub(super) fn begin_timer(&mut self, id: UnitId, timer: &Timer<'_>) {
         let started_wall = self.wall(self.now);
         let record = self.at(id);
-        let last_wall = record.timing.last_wall;
-        record.timing = Timing { started_wall, last_wall, ..Timing::NONE };
+        let Timing { last, last_wall, .. } = record.timing;
+        record.timing = Timing { started_wall, last, last_wall, ..Timing::NONE };
         if timer.persistent {
             record.timing.stamp = Some(false);
             record.state = State::Opening { asked: true, first: true };

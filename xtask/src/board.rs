@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Deserializer, de::Error as _};
+use toml::Spanned;
 use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange};
 
 use crate::{
@@ -64,6 +65,9 @@ pub struct Config {
     /// Static groups of the image.
     #[serde(default)]
     pub group: Vec<Group>,
+    /// Mounts and swaps: lines of fstab(5).
+    #[serde(default)]
+    pub mount: Vec<MountLine>,
     /// How QEMU runs it; absent for boards that are no VM.
     pub qemu: Option<Qemu>,
 }
@@ -168,6 +172,18 @@ impl TryFrom<String> for Delay {
         let source = Arc::new(Source::new("board.toml", text));
         time::span(&Text::of(&source, 0..length)).map(Self).map_err(|problem| problem.message)
     }
+}
+
+/// A line of fstab(5): it becomes a unit (`check/fstab.rs`).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MountLine {
+    pub what: Spanned<String>,
+    /// Not of a swap.
+    pub r#where: Option<Spanned<String>>,
+    #[serde(rename = "type")]
+    pub file_system: Option<Spanned<String>>,
+    pub options: Option<Spanned<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

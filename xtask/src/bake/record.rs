@@ -8,8 +8,8 @@ use serde::Serialize;
 use siphasher::sip::SipHasher24;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Path, Related, Scheduling,
-    Service, Socket, Span, StrList, Timer, Unit, UnitId, View,
+    Identity as IdentityRecord, IdentityId, Kind, List, Micros, Mount, Name, Namespaces, Path, Related,
+    Scheduling, Service, Socket, Span, StrList, Timer, Unit, UnitId, View,
 };
 
 use super::{
@@ -140,6 +140,9 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
     })
 }
 
+/// No timer waits for company for longer than this.
+const ACCURACY_MAX: Micros = Micros::from_secs(366 * 86_400);
+
 /// A timer's record.
 fn timer<'a>(arena: &'a Bump, name: &str, timer: &model::Timer) -> Timer<'a> {
     let base = |base: TimerBase| match base {
@@ -163,7 +166,7 @@ fn timer<'a>(arena: &'a Bump, name: &str, timer: &model::Timer) -> Timer<'a> {
         spans: list(arena, &spans),
         calendars: List::new(calendars),
         on_clock_change: timer.on_clock_change,
-        accuracy: timer.accuracy,
+        accuracy: timer.accuracy.min(ACCURACY_MAX),
         randomized_delay: timer.randomized_delay,
         fixed_delay: if timer.fixed_random_delay { hash.max(1) } else { 0 },
         persistent: timer.persistent,

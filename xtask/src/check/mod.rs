@@ -10,6 +10,7 @@ mod exec;
 mod files;
 mod finish;
 mod folders;
+pub mod fstab;
 mod image;
 mod instances;
 mod kinds;
