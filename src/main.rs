@@ -20,7 +20,7 @@ fn main(arguments: Arguments) -> ! {
     if process::id() == 1 {
         init::run(TABLE, arguments);
     }
-    exit(init::rehearse(TABLE, arguments).unwrap_or_else(|| ctl::run(arguments)))
+    exit(init::rehearse(TABLE, arguments).unwrap_or_else(|| ctl::run(TABLE, arguments)))
 }
 
 #[panic_handler]

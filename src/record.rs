@@ -94,13 +94,22 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// What records are made of.
+/// What records are made of. Each type says how it is read or how it is filled.
 pub trait Read<'t>: Sized {
     /// What a field holds before it is read.
     fn empty() -> Self;
 
     /// The next value of this type. After [`Reader::fail`], any value.
-    fn read(from: &mut Reader<'t>) -> Self;
+    fn read(from: &mut Reader<'t>) -> Self {
+        let mut value = Self::empty();
+        value.fill(from);
+        value
+    }
+
+    /// The same in place: a record is hundreds of bytes, and what calls with the field's address need not store it.
+    fn fill(&mut self, from: &mut Reader<'t>) {
+        *self = Self::read(from);
+    }
 }
 
 impl Read<'_> for bool {
@@ -109,6 +118,7 @@ impl Read<'_> for bool {
         false
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Self {
         from.place(2) == 1
     }
@@ -131,6 +141,7 @@ impl Read<'_> for u16 {
         0
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Self {
         from.number(u64::from(Self::MAX)) as Self
     }
@@ -142,6 +153,7 @@ impl Read<'_> for u32 {
         0
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Self {
         from.number(u64::from(Self::MAX)) as Self
     }
@@ -153,6 +165,7 @@ impl Read<'_> for u64 {
         0
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Self {
         from.number(Self::MAX)
     }
@@ -164,8 +177,9 @@ impl<'t> Read<'t> for &'t [u8] {
         &[]
     }
 
-    fn read(from: &mut Reader<'t>) -> Self {
-        from.bytes()
+    #[inline(never)]
+    fn fill(&mut self, from: &mut Reader<'t>) {
+        *self = from.bytes();
     }
 }
 
@@ -176,11 +190,11 @@ impl<'t> Read<'t> for &'t str {
     }
 
     #[inline(never)]
-    fn read(from: &mut Reader<'t>) -> Self {
-        core::str::from_utf8(from.bytes()).unwrap_or_else(|_| {
+    fn fill(&mut self, from: &mut Reader<'t>) {
+        *self = core::str::from_utf8(from.bytes()).unwrap_or_else(|_| {
             from.fail();
             ""
-        })
+        });
     }
 }
 
@@ -219,13 +233,9 @@ fn empty() -> Self {
  Self { $($field: crate::record::Read::empty(),)+ }
 }
 
-            // Field by field into the place where the record will be: as one expression, all of them would first lie on
-            // the stack.
             #[inline(never)]
-            fn read(from: &mut crate::record::Reader<'t>) -> Self {
-                let mut record = Self { $($field: crate::record::Read::empty(),)+ };
-                $(record.$field = crate::record::Read::read(from);)+
-                record
+            fn fill(&mut self, from: &mut crate::record::Reader<'t>) {
+                $(crate::record::Read::fill(&mut self.$field, from);)+
             }
         }
     };

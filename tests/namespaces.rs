@@ -5,6 +5,7 @@
 
 mod namespaces {
     mod cleaning;
+    mod credentials;
     mod directories;
     mod harness;
     mod identity;

@@ -1,6 +1,7 @@
 //! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
 
 mod print;
+mod run;
 mod talk;
 
 use crate::{
@@ -18,6 +19,8 @@ usage: tomte VERB [--json] [UNIT]
   status [UNIT]               one unit in full, or the whole system
   start | stop | restart | reload UNIT
   isolate UNIT                start it and stop what it does not need
+  run [-p SETTING=VALUE]... [-E NAME=VALUE]... [--unit NAME] [--wait] [--] COMMAND...
+                              run a command as a service of its own
   reset-failed UNIT           forget a failure and the start limit
   reexec                      replace PID 1's program by this one; services run on
   poweroff | reboot | halt
@@ -39,8 +42,11 @@ enum Verb<'a> {
     Help,
 }
 
-/// Runs one command and answers its exit code. Names of power tools in argv\[0\] are verbs, as with every init.
-pub fn run(arguments: Arguments) -> u8 {
+/// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are verbs, as with every init.
+pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
+    if arguments.words().nth(1) == Some(c"run") {
+        return run::run(linked, arguments);
+    }
     let mut json = false;
     let mut words: heapless::Vec<&str, 4> = heapless::Vec::new();
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();

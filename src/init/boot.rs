@@ -103,7 +103,7 @@ fn open_table(linked: &'static [u8]) -> Table<'static> {
             log::info(format_args!(
                 "table of {}: {} units, {} bytes",
                 table.board().name,
-                table.unit_count(),
+                table.baked_count(),
                 table.len()
             ));
             table

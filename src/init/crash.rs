@@ -55,13 +55,15 @@ pub fn panicked(info: &PanicInfo<'_>) -> ! {
     exit(PANIC_EXIT)
 }
 
-/// Says why, waits, and ends the machine as the board wants it.
+/// Says why, and has a new program go on with the processes as they are. If that cannot be, waits, and ends the machine as
+/// the board wants it.
 pub(super) fn give_up(why: fmt::Arguments<'_>) -> ! {
     if CRASHING.swap(true, Ordering::Relaxed) {
         end(); // a second failure while reporting the first: no more words
     }
     let machine = !CONTAINER.load(Ordering::Relaxed);
     log::emergency(format_args!("cannot go on: {why}"), machine);
+    linux::rescue::run(); // comes back if there is nothing to be saved, or not so soon again
     if machine {
         let delay_us = DELAY_US.load(Ordering::Relaxed);
         log::emergency(format_args!("{} in {} s", action().1, delay_us / 1_000_000), machine);

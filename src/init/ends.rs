@@ -30,6 +30,7 @@ impl Kernel {
         let Some(process) = self.processes.take(place) else { return };
         match process.role {
             Role::Service { unit, .. } => {
+                self.look_for_oom_kills(unit);
                 self.push(Event::Exited { unit, pid: process.pid, status });
                 self.look_whether_empty(unit);
             }
@@ -72,6 +73,13 @@ impl Kernel {
                 self.push(Event::Exited { unit, pid, status: ExitStatus::Exited(0) });
             }
             self.look_whether_empty(unit);
+        }
+    }
+
+    /// Why a process has ended comes before its end.
+    pub(super) fn look_for_oom_kills(&mut self, unit: UnitId) {
+        if self.groups.has_new_oom_kills(unit) {
+            self.push(Event::OomKilled { unit });
         }
     }
 

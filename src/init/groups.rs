@@ -5,19 +5,17 @@ use heapless::Deque;
 
 use crate::{
     linux::{
-        self, BorrowedFd,
+        self, AsFd, Errno,
         cgroup::{Group, Tree},
+        plan::Cgroup,
         poll::{Interest, Poll},
     },
     record::{Keep, Keeper},
     supervisor::{Event, Pid},
-    table::{Table, UnitId, limits::UNITS_MAX},
+    table::{Slice, Table, Unit, UnitId, limits::UNITS_MAX},
 };
 
-use super::{kernel::Token, log, processes::Processes};
-
-/// Below the root of cgroup2, as systemd has it.
-const SLICE: &str = "system.slice";
+use super::{kernel::Token, log, plan::words, processes::Processes};
 
 /// One unit's processes.
 enum Members {
@@ -35,27 +33,28 @@ const SESSIONS_MAX: usize = 3;
 /// All units' processes.
 pub(super) struct Groups {
     tree: Option<Tree>,
+    /// How many tasks the machine can have.
+    tasks: u64,
     units: [Members; UNITS_MAX],
 }
 
 impl Groups {
-    /// Finds cgroup2, or goes on without.
-    pub(super) fn new() -> Self {
-        let tree = match Tree::open(SLICE) {
-            Ok(Some(tree)) => Some(tree),
-            Ok(None) => {
-                log::warn(format_args!("no cgroup2: a service's processes are known by its session only"));
-                None
-            }
+    /// Finds cgroup2 and makes the slices of `table`, or goes on without.
+    pub(super) fn new(table: &Table<'_>) -> Self {
+        let tasks = linux::cgroup::tasks();
+        let tree = match open_tree(table, tasks) {
+            Ok(tree) => Some(tree),
             Err(errno) => {
                 log::warn_of(
                     errno,
-                    format_args!("cannot use cgroup2, a service's processes are known by its session only"),
+                    format_args!(
+                        "no cgroup2: a service's processes are known by its session only, and not limited"
+                    ),
                 );
                 None
             }
         };
-        Self { tree, units: [const { Members::Nobody }; UNITS_MAX] }
+        Self { tree, tasks, units: [const { Members::Nobody }; UNITS_MAX] }
     }
 
     /// Saves or loads whom each of `units` units has. A cgroup is found again by its name; nobody may go on running whose
@@ -63,7 +62,10 @@ impl Groups {
     pub(super) fn keep(&mut self, units: usize, table: &Table<'_>, with: &mut Keeper<'_>, poll: &Poll) {
         for unit in 0..units {
             let id = if with.loads() { with.now(unit) } else { unit as u16 }; // UNITS_MAX fits: see limits
-            let name = table.unit(UnitId(id)).map_or("", |unit| unit.name.as_str());
+            let record = table.unit(UnitId(id));
+            let name = record.as_ref().map_or("", |unit| unit.name.as_str());
+            let service = record.as_ref().and_then(Unit::service);
+            let slice = service.map_or("", |service| service.exec.cgroup.slice);
             let members = self.units.get(usize::from(id)).unwrap_or(&Members::Nobody);
             let (mut kind, mut sessions) = match members {
                 Members::Nobody => (0, [None; SESSIONS_MAX]),
@@ -72,11 +74,11 @@ impl Groups {
             };
             kind = with.place(kind, 3);
             if kind == 1 {
-                let name = with.text(name);
+                let (name, slice) = (with.text(name), with.text(slice));
                 if !with.loads() {
                 } else if id != u16::MAX {
-                    self.enter(UnitId(id), name, poll);
-                } else if let Some(Ok(group)) = self.tree.as_ref().map(|tree| tree.create(name)) {
+                    self.enter(UnitId(id), slice, name, poll);
+                } else if let Some(Ok(group)) = self.tree.as_ref().map(|tree| tree.create(slice, name)) {
                     let _gone = group.kill(linux::signals::KILL);
                 }
             } else if kind == 2 {
@@ -92,14 +94,18 @@ impl Groups {
         }
     }
 
-    /// The cgroup that `unit`'s next process is to be born in, made if it is missing.
-    pub(super) fn enter(&mut self, unit: UnitId, name: &str, poll: &Poll) -> Option<BorrowedFd<'_>> {
-        let members = self.units.get_mut(unit.index())?;
+    /// The cgroup that `unit`'s next process is to be born in, made in `slice` if it is missing.
+    pub(super) fn enter(&mut self, unit: UnitId, slice: &str, name: &str, poll: &Poll) -> Cgroup<'_> {
+        let tasks = self.tasks;
+        let Some(members) = self.units.get_mut(unit.index()) else { return Cgroup::default() };
         if let (Some(tree), Members::Nobody) = (&self.tree, &*members) {
-            match tree.create(name) {
+            match tree.create(slice, name) {
                 Ok(group) => {
-                    let token = Token::Group(unit.0);
-                    if let Err(errno) = poll.add(group.events(), token.into(), Interest::Changed) {
+                    let watch = |fd, token: Token| poll.add(fd, token.into(), Interest::Changed);
+                    let watched = watch(group.events(), Token::Group(unit.0)).and_then(|()| {
+                        group.memory_events().map_or(Ok(()), |fd| watch(fd, Token::Memory(unit.0)))
+                    });
+                    if let Err(errno) = watched {
                         log::warn_of(errno, format_args!("cannot watch the cgroup of {name}"));
                     }
                     *members = Members::Cgroup(group);
@@ -109,9 +115,18 @@ impl Groups {
                 }
             }
         }
-        match members {
+        let directory = match members {
             Members::Cgroup(group) => Some(group.directory()),
             Members::Nobody | Members::Sessions(_) => None,
+        };
+        Cgroup { directory, tasks, ..Cgroup::default() }
+    }
+
+    /// Whether the kernel has killed a process of `unit` for want of memory since this was asked.
+    pub(super) fn has_new_oom_kills(&mut self, unit: UnitId) -> bool {
+        match self.units.get_mut(unit.index()) {
+            Some(Members::Cgroup(group)) => group.has_new_oom_kills(),
+            Some(Members::Nobody | Members::Sessions(_)) | None => false,
         }
     }
 
@@ -135,7 +150,7 @@ impl Groups {
     pub(super) fn unit_of(&self, pid: Pid, table: &Table<'_>) -> Option<UnitId> {
         if self.tree.is_some() {
             let mut buffer = [0; linux::cgroup::NAME_BYTES_MAX];
-            return table.find(linux::cgroup::name_below(SLICE, pid.0, &mut buffer)?);
+            return table.find(linux::cgroup::unit_of(pid.0, &mut buffer)?);
         }
         let session = Some(Pid(linux::process::session_of(pid.0)?));
         let is_here = |members: &Members| match members {
@@ -162,6 +177,11 @@ impl Groups {
         }
     }
 
+    /// Whether anything is known of `unit`'s processes: if so, somebody tells when they are gone.
+    pub(super) fn are_known(&self, unit: UnitId) -> bool {
+        !matches!(self.units.get(unit.index()), None | Some(Members::Nobody))
+    }
+
     /// Whether `unit` had processes and has none any more. Counts only what the kernel still has, reaped or not.
     pub(super) fn is_empty(&self, unit: UnitId, processes: &Processes) -> bool {
         match self.units.get(unit.index()) {
@@ -181,7 +201,7 @@ impl Groups {
         if let Members::Cgroup(group) = core::mem::replace(members, Members::Nobody)
             && let Err(errno) = group.remove()
         {
-            log::warn_of(errno, format_args!("cannot remove the cgroup {SLICE}/unit {}", u64::from(unit.0)));
+            log::warn_of(errno, format_args!("cannot remove the cgroup of unit {}", u64::from(unit.0)));
         }
     }
 
@@ -229,6 +249,46 @@ impl Groups {
             }
         }
     }
+}
+
+/// Opens cgroup2 and makes the slices of `table` in it. ENODEV if there is none.
+fn open_tree(table: &Table<'_>, tasks: u64) -> Result<Tree, Errno> {
+    let tree = Tree::open()?.ok_or(Errno::NODEV)?;
+    for slice in table.board().slices.iter() {
+        make_slice(&tree, &slice, tasks)?;
+    }
+    Ok(tree)
+}
+
+/// Makes one slice, with the controllers for what is in it. What the kernel lacks of them is said if a unit file asks for it.
+fn make_slice(tree: &Tree, slice: &Slice<'_>, tasks: u64) -> Result<(), Errno> {
+    let directory = tree.slice(slice.path)?;
+    let group = directory.as_fd();
+    linux::cgroup::set(group, words(slice.settings.as_bytes()), tasks, &mut |file, errno| {
+        let file = file.to_str().unwrap_or_default();
+        log::warn_of(errno, format_args!("cannot set {file} of slice /{}", slice.path));
+        Ok(())
+    })?;
+    let root = slice.path.is_empty();
+    for (controllers, asked) in [(slice.controllers, true), (slice.usual_controllers, false)] {
+        for controller in controllers.iter() {
+            let mut enabled = linux::cgroup::enable(group, controller);
+            if enabled == Err(Errno::BUSY) && root {
+                tree.leave_root()?;
+                enabled = linux::cgroup::enable(group, controller);
+            }
+            if let Err(errno) = enabled
+                && asked
+                && root
+            {
+                log::warn_of(
+                    errno,
+                    format_args!("no controller {controller}: what units say of it has no effect"),
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 fn session_is_gone(Pid(leader): Pid) -> bool {

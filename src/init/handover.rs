@@ -20,9 +20,9 @@ use crate::{
         step::Step,
     },
     record::{Keep, Keeper, checksum},
-    supervisor::{Event, Supervisor},
+    supervisor::{Event, Facts, Slot, Supervisor},
     table::{
-        Arch, Table,
+        Arch, Table, UnitId,
         limits::{TABLE_BYTES_MAX, UNITS_MAX},
     },
 };
@@ -41,6 +41,15 @@ const TABLE_AT: usize = CHECKSUM_AT + size_of::<u64>();
 const HEADER_BYTES: usize = TABLE_AT + size_of::<u32>();
 /// A state without its table. 256 units with the longest names and texts and every slot taken need less.
 const STATE_BYTES_MAX: usize = 256 << 10;
+
+/// How long after a failure of PID 1's another one is the end.
+const RESCUE_PAUSE_US: u64 = 60_000_000;
+
+/// All that PID 1 works on.
+pub(super) struct Life<'l> {
+    pub(super) kernel: &'l mut Kernel,
+    pub(super) supervisor: &'l mut Supervisor<'static>,
+}
 
 /// What the program before has left.
 #[derive(Clone, Copy)]
@@ -90,13 +99,15 @@ pub fn rehearse(linked: &'static [u8], arguments: Arguments) -> Option<u8> {
         let mut supervisor = Supervisor::empty();
         supervisor.load(Table::open(choose(&state, linked), Arch::NATIVE).ok()?);
         let mut with = Keeper::load(state.kept);
+        false.keep(&mut with);
         supervisor.keep(&mut with);
         with.left()
     };
     find(arguments).map(|state| u8::from(state.ok().and_then(fits).is_none()))
 }
 
-/// Loads `state`. What PID 1 was then is lost: if this fails, there is nothing to go on with.
+/// Loads `state`; whether it is of a program that has failed. What PID 1 was before is lost: if this fails, there is nothing
+/// to go on with.
 ///
 /// # Errors
 /// EBADMSG if it is not what it should be.
@@ -104,15 +115,22 @@ pub(super) fn load(
     state: &State,
     kernel: &mut Kernel,
     supervisor: &mut Supervisor<'static>,
-) -> Result<(), Errno> {
+) -> Result<bool, Errno> {
     let mut with = Keeper::load(state.kept);
+    let mut failed = false;
+    failed.keep(&mut with);
     supervisor.keep(&mut with);
     kernel.keep(&mut with, true);
-    if with.left() == Some(0) { Ok(()) } else { Err(Errno::BADMSG) }
+    if with.left() == Some(0) { Ok(failed) } else { Err(Errno::BADMSG) }
 }
 
-/// Writes the state. Descriptors in it are passed on if this is `real`.
-fn save(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>, real: bool) -> Result<OwnedFd, Errno> {
+/// Writes the state of a program that has `failed` or not. Descriptors in it are passed on if this is `real`.
+fn save(
+    kernel: &mut Kernel,
+    supervisor: &mut Supervisor<'static>,
+    real: bool,
+    mut failed: bool,
+) -> Result<OwnedFd, Errno> {
     let table = kernel.table.as_bytes();
     seal(c"tomte-state", STATE_BYTES_MAX + table.len(), &mut |room| {
         let most = room.len();
@@ -120,6 +138,7 @@ fn save(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>, real: bool) -
         let (own_table, rest) = rest.split_at_mut_checked(table.len())?;
         own_table.copy_from_slice(table);
         let mut with = Keeper::save(rest);
+        failed.keep(&mut with);
         supervisor.keep(&mut with);
         kernel.keep(&mut with, real);
         let used = most - with.left()?;
@@ -136,18 +155,18 @@ fn save(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>, real: bool) -
 pub(super) fn begin(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Option<Event<'static>> {
     match try_out(kernel, supervisor) {
         Ok(()) => None,
-        Err(errno) => Some(failed(errno)),
+        Err(errno) => Some(not_replaced(errno)),
     }
 }
 
-fn failed(errno: Errno) -> Event<'static> {
+fn not_replaced(errno: Errno) -> Event<'static> {
     log::error_of(errno, format_args!("cannot execute anew, going on"));
     Event::NotReplaced
 }
 
 fn try_out(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Result<(), Errno> {
     let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
-    let state = save(kernel, supervisor, false)?;
+    let state = save(kernel, supervisor, false, false)?;
     match fork(None)? {
         Forked::Child => {
             let program = kernel.program.as_ref().map(AsFd::as_fd);
@@ -163,15 +182,30 @@ fn try_out(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Result<
 
 /// Replaces the program. Comes back only if that failed.
 #[inline(never)] // for a small frame
-pub(super) fn replace(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Event<'static> {
+pub(super) fn replace(
+    kernel: &mut Kernel,
+    supervisor: &mut Supervisor<'static>,
+    failed: bool,
+) -> Event<'static> {
     let program = kernel.program.take();
-    let executed = save(kernel, supervisor, true).and_then(|state| {
+    let executed = save(kernel, supervisor, true, failed).and_then(|state| {
         let program = program.as_ref().map(AsFd::as_fd);
         kernel.arguments.execute_anew(program, Some(state.as_fd())).map(|never| match never {})
     });
     // Whoever is born from here on is to get none of what was passed on.
     let _best_effort = linux::raw::process::close_on_exec_from(3);
-    failed(executed.err().unwrap_or(Errno::NOEXEC))
+    not_replaced(executed.err().unwrap_or(Errno::NOEXEC))
+}
+
+/// PID 1 has failed: its program is started anew, with everything as it is. Comes back if that is not possible, or if it has
+/// failed not long ago.
+pub(super) fn rescue(life: &mut Life<'_>) {
+    let now_us = linux::clock::monotonic_us();
+    let before = core::mem::replace(&mut life.kernel.rescued_us, now_us);
+    if before == 0 || now_us.saturating_sub(before) > RESCUE_PAUSE_US {
+        life.kernel.program = None;
+        let _failed = replace(life.kernel, life.supervisor, true);
+    }
 }
 
 /// There is a state and it is of no use. Nobody knows any more who runs as what, so nobody may go on running: the machine
@@ -184,9 +218,21 @@ pub(super) fn start_over(arguments: Arguments, errno: Errno) -> ! {
 }
 
 impl Kernel {
+    /// What there is of `unit`'s processes.
+    pub(super) fn facts(&self, unit: UnitId) -> Facts {
+        let pid = |slot: Slot| self.processes.of(unit, slot).map(|process| process.pid);
+        Facts {
+            main: pid(Slot::Main),
+            control: pid(Slot::Control),
+            helper: self.processes.has_helper(unit),
+            known: self.groups.are_known(unit),
+        }
+    }
+
     /// Saves what the shell holds, or loads it.
     fn keep(&mut self, with: &mut Keeper<'_>, real: bool) {
         self.started_us.keep(with);
+        self.rescued_us.keep(with);
         self.control.keep(with, real);
         self.notify.keep(with, real);
         self.processes.keep(with, real, &self.poll);

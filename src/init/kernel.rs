@@ -8,11 +8,15 @@ use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd,
         arguments::Arguments,
+        handover,
         poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
     },
-    supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid},
-    table::{Table, UnitId, limits::UNITS_MAX},
+    supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid, Supervisor},
+    table::{
+        Table, UnitId,
+        limits::{SLOT_BYTES_MAX, SLOTS_MAX, UNITS_MAX},
+    },
     wire::{Notice, Request},
 };
 
@@ -48,6 +52,8 @@ pub(super) enum Token {
     Group(u16),
     /// The place of a process that PID 1 has not made.
     Ended(u16),
+    /// A unit whose processes want more memory than there is.
+    Memory(u16),
 }
 
 impl From<Token> for u64 {
@@ -61,7 +67,8 @@ impl From<Token> for u64 {
             Token::Group(index) => (5, index),
             Token::Ended(index) => (6, index),
             Token::Notify => (7, 0),
-            Token::WallClock => (8, 0),
+            Token::Memory(index) => (8, index),
+            Token::WallClock => (9, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -79,7 +86,8 @@ impl Token {
             5 => Some(Self::Group(index)),
             6 => Some(Self::Ended(index)),
             7 => Some(Self::Notify),
-            8 => Some(Self::WallClock),
+            8 => Some(Self::Memory(index)),
+            9 => Some(Self::WallClock),
             _ => None,
         }
     }
@@ -118,7 +126,13 @@ pub(super) struct Kernel {
     unlooked: Range<u16>,
     /// The next program of PID 1; without one it is its own.
     pub(super) program: Option<OwnedFd>,
-    /// It has been tried out.
+    /// The record of a unit to be run: came with the request.
+    record: Option<OwnedFd>,
+    /// Records that lie in memory of their own, by slot.
+    mapped: [Option<&'static [u8]>; SLOTS_MAX],
+    /// When PID 1 last failed and was saved, microseconds of CLOCK_MONOTONIC; 0 if it never did.
+    pub(super) rescued_us: u64,
+    /// The next program has been tried out.
     pub(super) rehearsed: bool,
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
@@ -152,7 +166,7 @@ impl Kernel {
             control: Control::new(),
             notify: Notify::new(),
             processes: Processes::new(),
-            groups: Groups::new(),
+            groups: Groups::new(&boot.table),
             poll,
             wall_clock: None,
             wall_armed: None,
@@ -168,6 +182,9 @@ impl Kernel {
             notices_left: NOTICES_PER_TURN,
             unlooked: 0..0,
             program: None,
+            record: None,
+            mapped: [None; SLOTS_MAX],
+            rescued_us: 0,
             rehearsed: false,
             pending: Deque::new(),
         })
@@ -182,6 +199,21 @@ impl Kernel {
     /// Looks at every unit, whether anybody is left of it.
     pub(super) fn look_at_all(&mut self) {
         self.unlooked = 0..self.table.unit_count() as u16; // UNITS_MAX fits: see limits
+    }
+
+    /// Takes the record that came with a request for the unit `id`; whether it is one.
+    pub(super) fn make(&mut self, id: UnitId, supervisor: &mut Supervisor<'static>) -> Result<bool, Errno> {
+        let file = self.record.take().ok_or(Errno::BADF)?;
+        let record = handover::map(file, SLOT_BYTES_MAX)?;
+        let sound = self.table.make(id, record);
+        if sound {
+            supervisor.remake(id, self.table);
+        }
+        let slot = id.index().saturating_sub(self.table.baked_count());
+        let place = self.mapped.get_mut(slot).filter(|_| sound);
+        let useless = place.map_or(Some(record), |place| place.replace(record));
+        useless.into_iter().for_each(handover::unmap);
+        Ok(sound)
     }
 
     /// Whether everything that has happened is told, and the next program is to go on with the rest.
@@ -208,8 +240,10 @@ impl Kernel {
             Step::Request(client) => {
                 let file = self.control.take_file();
                 let request = self.control.request(client);
-                if let Some((CONTROL_PEER_UID, Request::Reexec)) = request {
-                    self.program = file;
+                match request {
+                    Some((CONTROL_PEER_UID, Request::Reexec)) => self.program = file,
+                    Some((CONTROL_PEER_UID, Request::Run { .. })) => self.record = file,
+                    Some(_) | None => {}
                 }
                 request.map(|(peer_uid, request)| Event::Request { client, peer_uid, request })
             }
@@ -310,6 +344,10 @@ impl Kernel {
             }
             Token::Report(place) => {
                 self.drain_report(usize::from(place));
+                Step::Again
+            }
+            Token::Memory(unit) => {
+                self.look_for_oom_kills(UnitId(unit));
                 Step::Again
             }
             Token::Group(unit) => {

@@ -210,9 +210,8 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::NotAdopted(id) => {
             warn(format_args!("{}: The new main process is none of its own.", name(id)));
         }
-        Log::RuntimeOver(id) => {
-            warn(format_args!("{}: Service reached runtime time limit.", name(id)));
-        }
+        Log::OomKilled(id) => warn(format_args!("{}: The OOM killer has killed a process.", name(id))),
+        Log::RuntimeOver(id) => warn(format_args!("{}: Service reached runtime time limit.", name(id))),
         Log::NoPidFile(id) => {
             warn(format_args!("{}: PIDFile= names no process of its own yet.", name(id)));
         }

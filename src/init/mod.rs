@@ -21,7 +21,7 @@ mod timers;
 mod words;
 
 use crate::{
-    linux::{arguments::Arguments, errno::Text},
+    linux::{self, arguments::Arguments, errno::Text},
     supervisor::{Event, Supervisor},
     table::Micros,
 };
@@ -47,10 +47,13 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
             let (random, until, machine) = (boot.random, boot.words.until(), boot.machine);
             supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine });
         }
-        Some(Ok(())) => {
+        Some(Ok(failed)) => {
             kernel.listen();
             kernel.look_at_all();
             supervisor.handle(kernel.now(), kernel.clock(true)); // somebody may have set it meanwhile
+            if failed {
+                supervisor.recover(kernel.now(), &|unit| kernel.facts(unit));
+            }
             log::info(format_args!("executed anew"));
         }
         Some(Err(errno)) => handover::start_over(boot.arguments, errno),
@@ -61,6 +64,9 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
 /// The loop. Apart from [`run`], whose frame holds both.
 #[inline(never)]
 fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
+    let mut life = handover::Life { kernel, supervisor };
+    linux::rescue::prepare(&mut life, handover::rescue);
+    let handover::Life { kernel, supervisor } = &mut life;
     loop {
         while let Some(action) = supervisor.next_action() {
             if let Some(answer) = kernel.perform(action, supervisor) {
@@ -68,7 +74,7 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
             }
         }
         if kernel.is_to_be_replaced() {
-            let event = handover::replace(kernel, supervisor);
+            let event = handover::replace(kernel, supervisor, false);
             supervisor.handle(kernel.now(), event);
             continue;
         }

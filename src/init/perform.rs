@@ -64,6 +64,13 @@ impl Kernel {
                     Some(Event::Reported)
                 }
             },
+            Action::Make { client, unit } => {
+                let sound = self.make(unit, supervisor).unwrap_or_else(|errno| {
+                    log::error_of(errno, format_args!("cannot read a unit's record"));
+                    false
+                });
+                Some(Event::Made { client, unit, sound })
+            }
             Action::Reexec => handover::begin(self, supervisor),
             Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
@@ -96,7 +103,8 @@ impl Kernel {
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
         let tmp_token = self.tmp_token(spawn.unit);
-        let cgroup = self.groups.enter(spawn.unit, record.name.as_str(), &self.poll);
+        let cgroup =
+            self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
         let inherited = self.arguments;
         let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup };
@@ -208,6 +216,7 @@ impl Kernel {
             gid,
             directories: directory.as_slice(),
             private_tmp: self.take_tmp_token(unit),
+            credentials: record.service().is_some_and(|service| !service.exec.credentials.is_empty()),
         })?;
         self.processes.put(place, Process::helper(janitor.pid, janitor.pidfd, Role::Janitor { unit }));
         Ok(())

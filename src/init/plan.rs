@@ -10,15 +10,16 @@ use crate::{
         arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
-            self as linux_plan, Dynamic, Environment, Identity, Input, Limits, Login, Output, Plan, Stdio,
-            Users, View, Words, Writing,
+            self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Input, Limits,
+            Loading, Login, Output, Plan, Stdio, Users, View, Words, Writing,
         },
         signals,
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        Board, Call, Command, Content, Directories, DirectoryKind, Exec, LoginEnvironment, Micros, Mount,
-        Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout, Unit,
+        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, LoginEnvironment,
+        Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout,
+        Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -29,12 +30,8 @@ const _: () =
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
-/// `MAINPID`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `SERVICE_RESULT`, `EXIT_CODE`, `EXIT_STATUS`; the last three of the unit
-/// that is monitored, and its name.
+/// The variables of [`Parts::extra`].
 const EXTRA_MAX: usize = 10;
-/// The variables of an end: of the unit's own main process, and of the unit that it was started for.
-const OWN_END: [&str; 3] = ["SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"];
-const MONITORED_END: [&str; 3] = ["MONITOR_SERVICE_RESULT", "MONITOR_EXIT_CODE", "MONITOR_EXIT_STATUS"];
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
@@ -86,34 +83,23 @@ impl<'t> Parts<'t> {
         spawn: &Spawn,
         monitored_unit: &'a str,
     ) -> Vec<(&'static str, &'a str), EXTRA_MAX> {
-        let mut extra = Vec::new();
-        let mut add = |name, value| {
-            let _ = extra.push((name, value)); // EXTRA_MAX counts them
-        };
-        if !self.main_pid.is_empty() {
-            add("MAINPID", self.main_pid.as_str());
-        }
-        if spawn.heard {
-            add("NOTIFY_SOCKET", NOTIFY_PATH);
-        }
-        if !self.watchdog.is_empty() {
-            add("WATCHDOG_USEC", self.watchdog.as_str());
-        }
+        let result = |outcome: Option<Outcome>| outcome.map_or("", |outcome| outcome.result.as_str());
+        let code =
+            |outcome: Option<Outcome>| outcome.and_then(|outcome| outcome.exit).map_or("", ExitStatus::code);
         let monitored = spawn.monitor.map(|(_, outcome)| outcome);
-        for (outcome, [result, code, status], text) in
-            [(spawn.outcome, OWN_END, &self.exit_status), (monitored, MONITORED_END, &self.monitored_status)]
-        {
-            let Some(outcome) = outcome else { continue };
-            add(result, outcome.result.as_str());
-            if let Some(exit) = outcome.exit {
-                add(code, exit.code());
-                add(status, text.as_str());
-            }
-        }
-        if !monitored_unit.is_empty() {
-            add("MONITOR_UNIT", monitored_unit);
-        }
-        extra
+        let all: [(&'static str, &'a str); EXTRA_MAX] = [
+            ("MAINPID", &self.main_pid),
+            ("NOTIFY_SOCKET", if spawn.heard { NOTIFY_PATH } else { "" }),
+            ("WATCHDOG_USEC", &self.watchdog),
+            ("SERVICE_RESULT", result(spawn.outcome)),
+            ("EXIT_CODE", code(spawn.outcome)),
+            ("EXIT_STATUS", &self.exit_status),
+            ("MONITOR_SERVICE_RESULT", result(monitored)),
+            ("MONITOR_EXIT_CODE", code(monitored)),
+            ("MONITOR_EXIT_STATUS", &self.monitored_status),
+            ("MONITOR_UNIT", monitored_unit),
+        ];
+        all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
     }
 
     /// The whole plan.
@@ -160,6 +146,7 @@ impl<'t> Parts<'t> {
             },
             directories: &self.directories,
             runtime_directory_preserved: exec.runtime_directory_preserve != Preserve::No,
+            credentials: credentials(exec, spawn.kind),
             view: View {
                 own: exec.view.own,
                 mounts: &self.mounts,
@@ -181,21 +168,24 @@ impl<'t> Parts<'t> {
             },
             working_directory: exec.working_directory,
             working_directory_optional: exec.working_directory_optional,
-            stdio: Stdio {
-                input: match exec.stdin {
-                    Stdin::Null => Input::Null,
-                    Stdin::Tty => Input::Tty,
-                    Stdin::File => Input::File(exec.stdin_path),
-                },
-                output: stdout,
-                error: stderr,
-                tty_path: exec.tty_path,
-            },
+            stdio: Stdio { input: input(exec), output: stdout, error: stderr, tty_path: exec.tty_path },
             ignore_sigpipe: exec.ignore_sigpipe,
-            cgroup,
+            cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
             fail_at: None,
         }
     }
+}
+
+/// Those that come before the main process see what has changed; those that come after it leave its own alone.
+fn credentials<'a>(exec: &Exec<'a>, kind: CommandKind) -> Credentials<'a> {
+    let loading = match kind {
+        CommandKind::StartPre | CommandKind::Start => Loading::Anew,
+        CommandKind::StartPost => Loading::IfMissing,
+        CommandKind::Condition | CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost => {
+            Loading::No
+        }
+    };
+    Credentials { sources: words(exec.credentials.as_bytes()), values: exec.credential_values, loading }
 }
 
 /// What the unit says of its variables.
@@ -212,6 +202,47 @@ fn environment<'a>(exec: &Exec<'a>) -> Environment<'a> {
             LoginEnvironment::Never => Login::Never,
         },
         ..Environment::default()
+    }
+}
+
+/// What is to become of the group that `here` is.
+fn group<'a>(
+    board: &Board<'a>,
+    wanted: &table::Cgroup<'a>,
+    kind: CommandKind,
+    here: Cgroup<'a>,
+) -> Cgroup<'a> {
+    let devices = |table::Devices { program, fixed, late, needed }: table::Devices<'a>| Devices {
+        program: board.filter(program).map_or(&[], |filter| filter.program),
+        fixed,
+        late: words(late.as_bytes()),
+        needed,
+    };
+    Cgroup {
+        settings: words(wanted.settings.as_bytes()),
+        delegate: wanted.delegate,
+        subgroup: subgroup(wanted, kind),
+        devices: wanted.devices.map(devices),
+        ..here
+    }
+}
+
+/// Where in the unit's group a command is. A delegated group may have controllers for groups of its own, and then no
+/// processes: those that come after the main process have a group that it leaves alone.
+const fn subgroup<'a>(cgroup: &table::Cgroup<'a>, kind: CommandKind) -> &'a str {
+    match kind {
+        CommandKind::StartPost | CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost
+            if cgroup.delegate =>
+        {
+            ".control"
+        }
+        CommandKind::Condition
+        | CommandKind::StartPre
+        | CommandKind::Start
+        | CommandKind::StartPost
+        | CommandKind::Reload
+        | CommandKind::Stop
+        | CommandKind::StopPost => cgroup.subgroup,
     }
 }
 
@@ -240,7 +271,8 @@ pub(super) struct Start<'a> {
     pub(super) tmp_token: u64,
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<BorrowedFd<'a>>,
-    pub(super) cgroup: Option<BorrowedFd<'a>>,
+    /// Its directory, and what the machine has.
+    pub(super) cgroup: Cgroup<'a>,
 }
 
 fn mount(mount: Mount<'_>) -> linux_plan::Mount<'_> {
@@ -310,6 +342,14 @@ const fn scheduling<'a>(exec: &Exec<'a>) -> linux_plan::Scheduling<'a> {
     }
 }
 
+const fn input<'a>(exec: &Exec<'a>) -> Input<'a> {
+    match exec.stdin {
+        Stdin::Null => Input::Null,
+        Stdin::Tty => Input::Tty,
+        Stdin::File => Input::File(exec.stdin_path),
+    }
+}
+
 const fn output<'a>(kind: Stdout, path: &'a str, log: Option<BorrowedFd<'a>>) -> Output<'a> {
     match (kind, log) {
         (Stdout::Inherit, _) => Output::Inherit,
@@ -347,6 +387,6 @@ const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
 }
 
 /// A list of the table; its last NUL was checked when the table was opened.
-fn words(bytes: &[u8]) -> Words<'_> {
+pub(super) fn words(bytes: &[u8]) -> Words<'_> {
     Words::new(bytes).unwrap_or_default()
 }

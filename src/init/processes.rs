@@ -126,6 +126,7 @@ impl Processes {
         self.places.iter().position(Option::is_none)
     }
 
+    #[inline(never)] // what was there before would be dropped in five places
     pub(super) fn put(&mut self, place: usize, process: Process) {
         if let Some(empty) = self.places.get_mut(place) {
             *empty = Some(process);
@@ -163,6 +164,12 @@ impl Processes {
     /// Forgets the process at `place`; its descriptors are closed when the answer is dropped.
     pub(super) fn take(&mut self, place: usize) -> Option<Process> {
         self.places.get_mut(place)?.take()
+    }
+
+    /// Whether a janitor or an examiner is at work for `unit`.
+    pub(super) fn has_helper(&self, unit: UnitId) -> bool {
+        let roles = [Role::Janitor { unit }, Role::Examiner { unit }];
+        self.places.iter().flatten().any(|process| roles.contains(&process.role))
     }
 
     /// Whether `unit` has a process of its own that is not reaped.

@@ -32,6 +32,7 @@ const KEPT: [&[u8]; 5] = [b"/", b"/proc", b"/sys", b"/dev", b"/run"];
 
 /// Ends the machine, or the container, with `status`. If it is to be `immediate`, nothing is done first.
 pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8) -> ! {
+    linux::rescue::forget();
     if !immediate {
         end_everybody(kernel, signals::TERM, TERM_US);
         end_everybody(kernel, signals::KILL, KILL_US);

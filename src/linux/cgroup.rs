@@ -3,6 +3,8 @@
 //! Everything goes through descriptors of directories: a group keeps its own, so nothing depends on where cgroup2 is
 //! mounted or on the path to it.
 
+mod settings;
+
 use core::ffi::CStr;
 
 use rustix::{
@@ -18,6 +20,8 @@ use super::{
     path::{PATH_BYTES_MAX, PathBuffer},
     tree::{self, open_if_there},
 };
+
+pub use settings::{enable, set, tasks};
 
 /// CGROUP2_SUPER_MAGIC of linux/magic.h.
 const CGROUP2_MAGIC: u64 = 0x6367_7270;
@@ -36,35 +40,62 @@ const SIGKILL: u8 = 9;
 /// The groups of all units.
 #[derive(Debug)]
 pub struct Tree {
-    base: OwnedFd,
+    root: OwnedFd,
 }
 
 impl Tree {
-    /// The tree below `slice` (one name), which is made if it is missing. `None` if no cgroup2 is mounted.
+    /// The whole tree, as this process's cgroup namespace shows it. `None` if no cgroup2 is mounted.
     ///
     /// # Errors
-    /// What the kernel says about the directory, such as EROFS in a container.
-    pub fn open(slice: &str) -> Result<Option<Self>, Errno> {
+    /// What the kernel says about the directory.
+    pub fn open() -> Result<Option<Self>, Errno> {
         for place in PLACES {
             if let Some(root) = open_if_there(place)?
                 && fstatfs(root.as_fd())?.f_type as u64 == CGROUP2_MAGIC
             {
-                return Ok(Some(Self { base: make(&root, slice)? }));
+                return Ok(Some(Self { root }));
             }
         }
         Ok(None)
     }
 
-    /// The group `name` (one name), made if it is missing.
+    /// The group at `path` below the root, made if it is missing; those above it are there. Empty for the root itself.
+    ///
+    /// # Errors
+    /// mkdir(2)'s, such as EROFS in a container, and open(2)'s.
+    pub fn slice(&self, path: &str) -> Result<OwnedFd, Errno> {
+        make(self.root.as_fd(), if path.is_empty() { "." } else { path })
+    }
+
+    /// The group `name` (one name) in the slice at `slice`, made if it is missing.
     ///
     /// # Errors
     /// mkdir(2)'s and open(2)'s; EINVAL for what is no single name.
-    pub fn create(&self, name: &str) -> Result<Group, Errno> {
-        let directory = make(&self.base, name)?;
-        let events =
-            openat(directory.as_fd(), c"cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Group { directory, events })
+    pub fn create(&self, slice: &str, name: &str) -> Result<Group, Errno> {
+        if name.contains('/') || matches!(name, "" | "." | "..") {
+            return Err(Errno::INVAL);
+        }
+        let slice = self.slice(slice)?;
+        let directory = make(slice.as_fd(), name)?;
+        let events = read_only(&directory, c"cgroup.events")?;
+        let memory_events = read_only(&directory, c"memory.events").ok();
+        let mut group = Group { directory, events, memory_events, oom_kills: 0 };
+        group.has_new_oom_kills(); // those before are nobody's: the group may be older than this process
+        Ok(group)
     }
+
+    /// Moves this process out of the root, to a group of its own: in a container the root cannot have both controllers for
+    /// the groups below it and processes.
+    ///
+    /// # Errors
+    /// mkdir(2)'s, open(2)'s and write(2)'s.
+    pub fn leave_root(&self) -> Result<(), Errno> {
+        settings::write(make(self.root.as_fd(), "init.scope")?.as_fd(), c"cgroup.procs", b"0")
+    }
+}
+
+fn read_only(group: &OwnedFd, file: &CStr) -> Result<OwnedFd, Errno> {
+    openat(group, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// One unit's group.
@@ -72,6 +103,9 @@ impl Tree {
 pub struct Group {
     directory: OwnedFd,
     events: OwnedFd,
+    memory_events: Option<OwnedFd>,
+    /// How many processes the kernel has killed for want of memory, as far as it was asked.
+    oom_kills: u32,
 }
 
 impl Group {
@@ -85,23 +119,28 @@ impl Group {
         self.events.as_fd()
     }
 
+    /// memory.events, if there is a memory controller: polls like the other one.
+    pub fn memory_events(&self) -> Option<BorrowedFd<'_>> {
+        self.memory_events.as_ref().map(AsFd::as_fd)
+    }
+
     /// Whether any process is in the group or below it. Zombies do not count.
     ///
     /// # Errors
     /// EPROTO if the file says nothing about it.
     pub fn is_populated(&self) -> Result<bool, Errno> {
-        let mut bytes = [0; 256];
-        let count = match retry_on_intr(|| io::pread(&self.events, &mut bytes, 0)) {
-            Err(Errno::NODEV) => return Ok(false), // somebody was faster and has removed it
-            answer => answer?,
-        };
-        let text = bytes.get(..count).unwrap_or_default();
-        let value = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"populated "));
-        match value {
-            Some(b"0") => Ok(false),
-            Some(b"1") => Ok(true),
-            Some(_) | None => Err(Errno::PROTO),
+        match value(&self.events, b"populated ") {
+            Err(Errno::NODEV) => Ok(false), // somebody was faster and has removed it
+            answer => Ok(answer? != 0),
         }
+    }
+
+    /// Whether the kernel has killed a process of the group, or of those below it, for want of memory since this was asked.
+    pub fn has_new_oom_kills(&mut self) -> bool {
+        let Some(events) = &self.memory_events else { return false };
+        let before = self.oom_kills;
+        self.oom_kills = value(events, b"oom_kill ").unwrap_or(before);
+        self.oom_kills != before
     }
 
     /// The only process of the group itself that is a child of this one; `None` if there are several or none.
@@ -179,6 +218,15 @@ impl Group {
     }
 }
 
+/// The number behind `key` in a file of keys and numbers. EPROTO if there is none.
+fn value(file: &OwnedFd, key: &[u8]) -> Result<u32, Errno> {
+    let mut bytes = [0; 256];
+    let count = retry_on_intr(|| io::pread(file, &mut bytes, 0))?;
+    let text = bytes.get(..count).unwrap_or_default();
+    let value = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(key));
+    value.and_then(file_number).ok_or(Errno::PROTO)
+}
+
 /// Signals all that are listed; the answer is the highest pid there was, or `highest` if none was higher.
 fn signal_tree(
     directory: BorrowedFd<'_>,
@@ -238,38 +286,33 @@ fn each_group_below(
 /// Longest path of a cgroup that is read, and the line around it.
 pub const NAME_BYTES_MAX: usize = 512;
 
-/// The group right below `slice` that process `pid` is in, as this process's cgroup namespace shows it. `None` for one that
-/// is elsewhere or gone: nobody can move there by giving a group of his own a clever name.
-pub fn name_below<'b>(slice: &str, pid: u32, buffer: &'b mut [u8; NAME_BYTES_MAX]) -> Option<&'b str> {
+/// The group of a unit that process `pid` is in, as this process's cgroup namespace shows it: the first one below slices.
+/// `None` for one that is gone: nobody can move there by giving a group of his own a clever name.
+pub fn unit_of(pid: u32, buffer: &mut [u8; NAME_BYTES_MAX]) -> Option<&str> {
     let pid = rustix::path::DecInt::new(pid);
     let mut path = PathBuffer::empty();
     let path = path.join(&["/proc/", pid.as_str(), "/cgroup"]).ok()?;
-    let text = super::boot::read_file(path, buffer).ok()?;
-    group_below(slice, text)
+    first_below_slices(super::boot::read_file(path, buffer).ok()?)
 }
 
-fn group_below<'b>(slice: &str, text: &'b [u8]) -> Option<&'b str> {
+fn first_below_slices(text: &[u8]) -> Option<&str> {
     let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::/"))?;
-    let rest = line.strip_prefix(slice.as_bytes())?.strip_prefix(b"/")?;
-    let name = rest.split(|byte| *byte == b'/').next()?;
+    let mut names = line.split(|byte| *byte == b'/');
+    let name = names.find(|name| !name.ends_with(b".slice"))?;
     // A name that the buffer's end has cut is none.
-    let whole = name.len() < rest.len() || text.ends_with(b"\n");
+    let whole = names.next().is_some() || text.ends_with(b"\n");
     core::str::from_utf8(name).ok().filter(|_| whole)
 }
 
-/// Opens directory `name` of `parent`, made if it is missing.
-fn make(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
-    if name.is_empty() || name.contains('/') || name == "." || name == ".." {
-        return Err(Errno::INVAL);
-    }
-    let mut path = PathBuffer::empty();
-    let path = path.join(&[name])?;
-    match mkdirat(parent.as_fd(), path, Mode::from_raw_mode(0o755)) {
+/// Opens directory `path` below `parent`, made if it is missing.
+pub(super) fn make(parent: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
+    let mut buffer = PathBuffer::empty();
+    let path = buffer.join(&[path])?;
+    match mkdirat(parent, path, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno),
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(parent.as_fd(), path, flags, Mode::empty())
+    tree::open_directory(parent, path)
 }
 
 #[cfg(test)]
@@ -277,21 +320,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_in_the_group_right_below_the_slice_whatever_it_calls_its_own() {
-        let of = |text: &'static str| group_below("system.slice", text.as_bytes());
+    fn a_process_is_in_the_first_group_below_slices_whatever_it_calls_its_own() {
+        let of = |text: &'static str| first_below_slices(text.as_bytes());
         assert_eq!(of("0::/system.slice/a.service\n"), Some("a.service"));
         assert_eq!(of("5:cpu:/x\n0::/system.slice/a.service/sub/deeper\n"), Some("a.service"));
         assert_eq!(of("0::/system.slice/a.service/system.slice/b.service\n"), Some("a.service"));
         assert_eq!(of("0::/system.slice/a.service/cut"), Some("a.service"));
-        for elsewhere in [
-            "",
-            "0::/\n",
-            "0::/system.slicer/a\n",
-            "0::/x/system.slice/a\n",
-            "1:x:/system.slice/a\n",
-            "0::/system.slice/a.ser",
-        ] {
-            assert_eq!(of(elsewhere), None, "{elsewhere:?}");
+        assert_eq!(of("0::/a.slice/a-b.slice/a.service\n"), Some("a.service"));
+        assert_eq!(of("0::/a.service\n"), Some("a.service"));
+        assert_eq!(of("0::/x/system.slice/a.service\n"), Some("x"));
+        for nowhere in ["", "0::/\n", "0::/system.slice\n", "1:x:/system.slice/a\n", "0::/system.slice/a.ser"]
+        {
+            assert_eq!(of(nowhere).filter(|name| !name.is_empty()), None, "{nowhere:?}");
         }
     }
 }

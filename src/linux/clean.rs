@@ -11,7 +11,7 @@ use rustix::{
 };
 
 use super::{
-    AsFd,
+    AsFd, credentials,
     directory::Directory,
     errno::Text,
     ipc,
@@ -38,6 +38,8 @@ pub struct CleanPlan<'a> {
     pub directories: &'a [Directory<'a>],
     /// The token of `PrivateTmp=` that the unit's processes were started with, if they had such directories.
     pub private_tmp: Option<u64>,
+    /// Whether the unit has credentials.
+    pub credentials: bool,
 }
 
 /// A janitor. It exits with 0 if nothing is left, with 1 otherwise, and logs what it could not do.
@@ -84,6 +86,9 @@ fn clean(plan: &CleanPlan<'_>) -> bool {
     }
     for directory in plan.directories {
         clean &= done("runtime directories", remove_directory(directory));
+    }
+    if plan.credentials {
+        clean &= done("credentials", credentials::remove(plan.unit));
     }
     if let Some(token) = plan.private_tmp {
         let mut buffer = PathBuffer::empty();

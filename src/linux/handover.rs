@@ -87,6 +87,14 @@ pub fn map(file: impl AsFd, most: usize) -> Result<&'static [u8], Errno> {
     }
 }
 
+/// Gives memory back that [`map`] has answered. Nothing may use it any more: whoever calls has put something else in the
+/// place of every reference to it.
+pub fn unmap(memory: &'static [u8]) {
+    // SAFETY: `map` made the mapping of just this size; that nobody reads it any more is the caller's promise, which
+    // `Kernel::make` keeps: it alone calls this, and the two tables with the reference have another one by then.
+    let _gone = unsafe { munmap(memory.as_ptr().cast_mut().cast(), memory.len()) };
+}
+
 impl Arguments {
     /// The descriptor of the state that the program before has left, as its number.
     pub fn state(self) -> Option<u32> {

@@ -62,6 +62,8 @@ pub struct Plan<'a> {
     pub directories: &'a [Directory<'a>],
     /// `RuntimeDirectoryPreserve=` is not `no`: with `DynamicUser=` the runtime directories get the private layout.
     pub runtime_directory_preserved: bool,
+    /// `LoadCredential=` and its kind.
+    pub credentials: Credentials<'a>,
     /// What it sees of the file system.
     pub view: View<'a>,
     /// What else it shares with nobody.
@@ -80,8 +82,8 @@ pub struct Plan<'a> {
     pub stdio: Stdio<'a>,
     /// `IgnoreSIGPIPE=`.
     pub ignore_sigpipe: bool,
-    /// A directory of cgroup2 to be born in.
-    pub cgroup: Option<BorrowedFd<'a>>,
+    /// Its group of processes.
+    pub cgroup: Cgroup<'a>,
     /// For tests: this step fails with this errno instead of being done. `None` everywhere else.
     pub fail_at: Option<(Step, Errno)>,
 }
@@ -91,6 +93,36 @@ impl Plan<'_> {
     pub(super) fn failure_at(&self, step: Step) -> Option<Errno> {
         self.fail_at.filter(|(at, _)| *at == step).map(|(_, errno)| errno)
     }
+}
+
+/// A group of processes that the kernel accounts for and limits together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cgroup<'a> {
+    /// Its directory. `None` without cgroup2.
+    pub directory: Option<BorrowedFd<'a>>,
+    /// A group below it to be born in instead, or empty.
+    pub subgroup: &'a str,
+    /// As [`super::cgroup::set`] takes them.
+    pub settings: Words<'a>,
+    /// How many tasks the machine can have.
+    pub tasks: u64,
+    /// `Delegate=`: it becomes the user's.
+    pub delegate: bool,
+    /// Which devices may be used in it; `None` is all.
+    pub devices: Option<Devices<'a>>,
+}
+
+/// A program that decides about devices.
+#[derive(Clone, Copy, Debug)]
+pub struct Devices<'a> {
+    /// Its instructions. Those in the middle stand for `late`, in its order.
+    pub program: &'a [u8],
+    /// Where those in the middle begin.
+    pub fixed: u16,
+    /// Paths of nodes; `block-` or `char-` and a pattern for drivers' names.
+    pub late: Words<'a>,
+    /// Nothing is executed without it.
+    pub needed: bool,
 }
 
 /// The program and its words.
@@ -191,6 +223,29 @@ pub struct Dynamic {
     pub suggest: bool,
     /// The lowest and the highest number that may be suggested.
     pub range: (u32, u32),
+}
+
+/// `LoadCredential=` and its kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credentials<'a> {
+    /// Where they come from, as `table::Exec::credentials` has it.
+    pub sources: Words<'a>,
+    /// What `SetCredential=` says, one after the other.
+    pub values: &'a [u8],
+    /// Whether this process fetches them.
+    pub loading: Loading,
+}
+
+/// Whether a process fetches the unit's credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loading {
+    /// It finds what is there.
+    #[default]
+    No,
+    /// If none has before it.
+    IfMissing,
+    /// Anew, whatever is there.
+    Anew,
 }
 
 /// How much of the unit's restrictions a command line is spared.

@@ -7,8 +7,8 @@ use rustix::{
 };
 
 use super::{
-    AsFd, child,
-    plan::{Plan, Privilege},
+    AsFd, cgroup, child,
+    plan::{Cgroup, Plan, Privilege},
     raw::{
         process::{self, Forked},
         signal,
@@ -39,10 +39,12 @@ pub struct Failure {
 /// Makes the child of `plan` and returns at once: what becomes of the child comes through its report pipe.
 pub fn spawn(plan: &Plan<'_>) -> Result<Child, Failure> {
     let (report, reporter) = step(plan, Step::Pipe, report_pipe)?;
+    let born_in = step(plan, Step::Clone, || birthplace(&plan.cgroup))?;
+    let cgroup = born_in.as_ref().map(AsFd::as_fd).or(plan.cgroup.directory);
     // No signal may find the child with the parent's handlers; the child unblocks them just before it executes.
     let mask = step(plan, Step::Clone, || signal::set_mask(u64::MAX))?;
     let processes = plan.namespaces.processes && plan.privilege != Privilege::Full;
-    let forked = process::fork_into(plan.cgroup, processes);
+    let forked = process::fork_into(cgroup, processes);
     if matches!(forked, Ok(Forked::Child)) {
         child::run(plan, reporter.as_fd());
     }
@@ -51,6 +53,14 @@ pub fn spawn(plan: &Plan<'_>) -> Result<Child, Failure> {
         Ok(Forked::Parent { pid, pidfd }) => Ok(Child { pid, pidfd, report }),
         Ok(Forked::Child) => process::exit(Step::Exec.exit_code()), // `run` does not return
         Err(errno) => Err(Failure { step: Step::Clone, errno }),
+    }
+}
+
+/// The group below the unit's that the process is to be in, if it is one.
+fn birthplace(cgroup: &Cgroup<'_>) -> Result<Option<OwnedFd>, Errno> {
+    match cgroup.directory {
+        Some(directory) if !cgroup.subgroup.is_empty() => cgroup::make(directory, cgroup.subgroup).map(Some),
+        Some(_) | None => Ok(None),
     }
 }
 

@@ -18,6 +18,10 @@ pub enum Step {
     Group,
     /// Whether a dynamic number may be used; the report of the numbers.
     Identity,
+    /// `MemoryMax=` and its kind, `Delegate=`.
+    Cgroup,
+    /// `DevicePolicy=`.
+    DevicePolicy,
     /// `StandardInput=`.
     Stdin,
     /// `StandardOutput=`.
@@ -50,6 +54,8 @@ pub enum Step {
     LogsDirectory,
     /// `ConfigurationDirectory=`.
     ConfigurationDirectory,
+    /// `LoadCredential=` and its kind.
+    Credentials,
     /// The environment variables.
     Environment,
     /// `EnvironmentFile=` and `UnsetEnvironment=`.
@@ -92,15 +98,15 @@ pub enum Step {
 
 /// The words for them, in their order: one string is smaller than a table of strings.
 const NAMES: &str = "\
-    pipe clone signals session user group identity stdin stdout stderr oom-score core-dumps \
+    pipe clone signals session user group identity cgroup device-policy stdin stdout stderr oom-score core-dumps \
     scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
-    state-directory cache-directory logs-directory configuration-directory environment environment-file \
+    state-directory cache-directory logs-directory configuration-directory credentials environment environment-file \
     keyring network namespace limits groups private-users bounding-set ids secure-bits \
     ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask mount seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 45] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -108,6 +114,8 @@ impl Step {
         Self::User,
         Self::Group,
         Self::Identity,
+        Self::Cgroup,
+        Self::DevicePolicy,
         Self::Stdin,
         Self::Stdout,
         Self::Stderr,
@@ -124,6 +132,7 @@ impl Step {
         Self::CacheDirectory,
         Self::LogsDirectory,
         Self::ConfigurationDirectory,
+        Self::Credentials,
         Self::Environment,
         Self::EnvironmentFile,
         Self::Keyring,
@@ -169,6 +178,7 @@ impl Step {
             Self::Session => 220,
             Self::User | Self::Identity | Self::PrivateUsers | Self::Ids => 217,
             Self::Group | Self::Groups => 216,
+            Self::Cgroup | Self::DevicePolicy => 219,
             Self::Stdin => 208,
             Self::Stdout => 209,
             Self::Stderr => 222,
@@ -177,6 +187,7 @@ impl Step {
             Self::CacheDirectory => 239,
             Self::LogsDirectory => 240,
             Self::ConfigurationDirectory => 241,
+            Self::Credentials => 243,
             Self::Keyring => 237,
             Self::Namespace => 226,
             Self::Network => 225,
@@ -212,7 +223,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(42), None);
+        assert_eq!(Step::from_index(45), None);
     }
 
     #[test]

@@ -41,6 +41,10 @@ enum For {
     Turn(Answer),
     /// A new program for PID 1; whether it has been asked for.
     Reexec(bool),
+    /// The unit's being down.
+    Down(UnitId),
+    /// The shell's word on a record for the unit.
+    Made(UnitId),
 }
 
 impl Keep for For {
@@ -49,16 +53,20 @@ impl Keep for For {
     }
 
     fn keep(&mut self, with: &mut Keeper<'_>) {
-        let (mut job, mut reexec) = match self {
-            Self::Job(unit) => (Some(*unit), false),
-            Self::Reexec(_) => (None, true),
-            Self::Turn(_) => (None, false), // who has it when the program is replaced asks again
+        let (mut job, mut down, mut reexec) = match self {
+            Self::Job(unit) => (Some(*unit), false, false),
+            Self::Down(unit) => (Some(*unit), true, false),
+            Self::Reexec(_) => (None, false, true),
+            // Who has it when the program is replaced asks again.
+            Self::Turn(_) | Self::Made(_) => (None, false, false),
         };
         job.keep(with);
+        down.keep(with);
         reexec.keep(with);
         if with.loads() {
             *self = Self::Turn(match job {
                 Some(UnitId(u16::MAX)) => Answer::NoSuchUnit,
+                Some(unit) if down => return *self = Self::Down(unit),
                 Some(unit) => return *self = Self::Job(unit),
                 None if reexec => Answer::Accepted,
                 None => Answer::Busy,
@@ -75,7 +83,7 @@ impl Clients {
     pub(super) fn next_reply(&mut self) -> Option<(ClientId, Answer)> {
         let ready = self.waiting.iter().enumerate().find_map(|(at, waiting)| match waiting.for_what {
             For::Turn(answer) => Some((at, waiting.client, answer)),
-            For::Job(_) | For::Reexec(_) => None,
+            For::Job(_) | For::Reexec(_) | For::Down(_) | For::Made(_) => None,
         });
         if let Some((at, client, answer)) = ready {
             self.waiting.remove(at);
@@ -106,6 +114,30 @@ impl Clients {
     pub(super) fn gone(&mut self, client: ClientId) {
         self.waiting.retain(|waiting| waiting.client != client);
         self.busy.take_if(|busy| *busy == client);
+    }
+
+    /// Those who wait for a unit that is `down` have their answer.
+    pub(super) fn settle(&mut self, down: &dyn Fn(UnitId) -> bool) {
+        for waiting in &mut self.waiting {
+            if let For::Down(unit) = waiting.for_what
+                && down(unit)
+            {
+                waiting.for_what = For::Turn(Answer::Unit(unit));
+            }
+        }
+    }
+
+    /// `client` has its answer.
+    pub(super) fn answer(&mut self, client: ClientId, answer: Answer) {
+        self.add(client, For::Turn(answer));
+    }
+
+    /// The next record that the shell is to look at.
+    pub(super) fn next_to_make(&mut self) -> Option<(ClientId, UnitId)> {
+        let made = |waiting: &Waiting| matches!(waiting.for_what, For::Made(_));
+        let at = self.waiting.iter().position(made)?;
+        let Waiting { client, for_what } = self.waiting.remove(at);
+        if let For::Made(unit) = for_what { Some((client, unit)) } else { None }
     }
 
     /// Whether a new program is to be asked for: all who wait for one wait for the same.
@@ -173,6 +205,15 @@ impl Supervisor<'_> {
                 None => Answer::NoSuchUnit,
             },
             Request::Reexec => return self.clients.add(client, For::Reexec(false)),
+            Request::Run { name } => match self.free_slot(name) {
+                Ok(unit) => return self.clients.add(client, For::Made(unit)),
+                Err(answer) => answer,
+            },
+            Request::Wait { name } => match self.find(name) {
+                Some(id) if !self.is_down(id) => return self.clients.add(client, For::Down(id)),
+                Some(id) => Answer::Unit(id),
+                None => Answer::NoSuchUnit,
+            },
             Request::Shutdown(power) => {
                 self.shutdown_asked(power);
                 Answer::Accepted
@@ -191,7 +232,13 @@ impl Supervisor<'_> {
         self.table.as_ref()?.find(name)
     }
 
-    fn ask_job(&mut self, client: ClientId, name: &str, starts: bool, enqueue: fn(&mut Self, UnitId)) {
+    pub(super) fn ask_job(
+        &mut self,
+        client: ClientId,
+        name: &str,
+        starts: bool,
+        enqueue: fn(&mut Self, UnitId),
+    ) {
         let Some(id) = self.find(name) else {
             return self.clients.add(client, For::Turn(Answer::NoSuchUnit));
         };

@@ -7,7 +7,7 @@ use super::{
     unit::Note,
 };
 use crate::{
-    table::{CommandKind, NotifyAccess, Service, ServiceType, UnitId},
+    table::{CommandKind, NotifyAccess, OomPolicy, Service, ServiceType, UnitId},
     wire::{ExitStatus, ServiceResult},
 };
 
@@ -158,6 +158,46 @@ impl Supervisor<'_> {
             CommandKind::Reload => self.reload_done(id, service, false),
             CommandKind::StopPost => self.enter_kill(id, service, KillStage::FinalSigterm, result),
         }
+    }
+
+    /// The kernel has killed a process of the unit for want of memory: `OOMPolicy=` (service.c,
+    /// `service_notify_cgroup_oom_event`).
+    pub(super) fn oom_killed(&mut self, id: UnitId, service: &Service<'_>) {
+        let record = self.at(id);
+        record.notes.add(Note::OomKilled);
+        let first = match service.oom_policy {
+            OomPolicy::Continue => return,
+            OomPolicy::Stop => KillStage::StopSigterm,
+            OomPolicy::Kill => KillStage::StopSigkill,
+        };
+        let next = match record.state {
+            State::Running | State::Exited | State::Reloading { .. } if first == KillStage::StopSigterm => {
+                record.note_result(ServiceResult::OomKill);
+                return self.run_commands(id, service, CommandKind::Stop);
+            }
+            State::Command { kind: CommandKind::StopPost, .. }
+            | State::Kill { stage: KillStage::FinalSigterm | KillStage::FinalWatchdog, .. } => {
+                KillStage::FinalSigkill
+            }
+            State::Command { .. } | State::Running | State::Exited | State::Reloading { .. } => first,
+            State::Kill { stage: KillStage::StopSigterm | KillStage::StopWatchdog, .. } => {
+                KillStage::StopSigkill
+            }
+            State::Kill { stage: KillStage::StopSigkill | KillStage::FinalSigkill, .. } => {
+                return record.note_result(ServiceResult::OomKill);
+            }
+            State::Dead
+            | State::Failed
+            | State::Clean { .. }
+            | State::AutoRestart { .. }
+            | State::RestartDue
+            | State::Active
+            | State::Opening { .. }
+            | State::Waiting { .. }
+            | State::Triggered
+            | State::Elapsed => return,
+        };
+        self.enter_kill(id, service, next, ServiceResult::OomKill);
     }
 
     /// No process of the unit is left.

@@ -91,7 +91,7 @@ impl<'t> Supervisor<'t> {
     }
 
     /// Somebody may have waited for a number.
-    fn look_at_all(&mut self) {
+    pub(super) fn look_at_all(&mut self) {
         for id in self.ids() {
             self.at(id);
         }
@@ -228,7 +228,9 @@ impl<'t> Supervisor<'t> {
         let record = self.peek(id);
         let numbers = rest != Rest::Restart && (record.holds_user || record.holds_group);
         let tmp = service.exec.private_tmp == PrivateTmp::Connected;
-        numbers || (record.touched && (tmp || removes_runtime_directories(&service.exec, rest)))
+        let credentials = !service.exec.credentials.is_empty();
+        numbers
+            || (record.touched && (tmp || credentials || removes_runtime_directories(&service.exec, rest)))
     }
 
     /// Sends the janitor.

@@ -154,6 +154,7 @@ impl Supervisor<'_> {
         self.for_reached(root, DEPENDENTS, &mut |supervisor, id| {
             if id == root || !supervisor.peek(id).state.is_down() {
                 supervisor.add_restart(id);
+                supervisor.stop_conflicting(id);
             }
         });
         if self.peek(root).job.is_some_and(|job| job.kind == JobKind::Start) {
@@ -194,15 +195,5 @@ impl Supervisor<'_> {
         self.boot_job_ended(id, JobResult::Canceled);
         self.at(id).job = kind.map(Job::waiting);
         self.wake_neighbours(id);
-    }
-
-    /// Calls every start off.
-    pub(super) fn cancel_starts(&mut self) {
-        for id in self.ids() {
-            match self.peek(id).job.map(|job| job.kind) {
-                Some(JobKind::Start | JobKind::Restart | JobKind::Reload) => self.replace_job(id, None),
-                Some(JobKind::Stop) | None => {}
-            }
-        }
     }
 }

@@ -1,10 +1,36 @@
 //! What goes on when PID 1 is replaced: everything that the supervisor remembers, by the names of the units.
 
-use super::{Supervisor, notice::Text, unit::Record};
+use super::{
+    Event, Instant, Pid, Slot, State, Supervisor,
+    control::Clients,
+    job::{Job, Phase},
+    notice::Text,
+    state::Process,
+    unit::Record,
+};
 use crate::{
     record::{IDS_MAX, Keep, Keeper},
     table::{UnitId, limits::UNITS_MAX},
+    wire::{ExitStatus, Failure},
 };
+
+/// EIO: what nobody can say any more.
+const UNKNOWN: Failure = Failure { step: 0, errno: 5 };
+/// How a process ended whose end was lost.
+const LOST: ExitStatus = ExitStatus::Exited(u8::MAX);
+
+/// What there is of a unit's processes, whatever the supervisor remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The process in the main slot, if it is not reaped.
+    pub main: Option<Pid>,
+    /// The one in the control slot.
+    pub control: Option<Pid>,
+    /// A janitor or an examiner is at work.
+    pub helper: bool,
+    /// Somebody tells when nobody is left of it.
+    pub known: bool,
+}
 
 const _: () = assert!(UNITS_MAX <= IDS_MAX, "every unit can be told apart");
 
@@ -41,9 +67,49 @@ impl Supervisor<'_> {
         }
         if with.loads() {
             self.nowhere = Record::new();
-            for id in self.ids() {
-                self.dirty.insert(id);
+            self.look_at_all();
+        }
+    }
+
+    /// The program before failed, perhaps between an event and what follows from it: what is remembered is made to agree
+    /// with the `facts`. Nobody is connected any more.
+    pub fn recover(&mut self, now: Instant, facts: &dyn Fn(UnitId) -> Facts) {
+        self.clients = Clients::NONE;
+        for unit in self.ids() {
+            let Facts { main, control, helper, known } = facts(unit);
+            for (slot, lives) in [(Slot::Main, main), (Slot::Control, control)] {
+                let record = self.peek(unit);
+                let process = if slot == Slot::Main { record.main } else { record.control };
+                match (process, lives) {
+                    (Process::Asked, Some(pid)) => self.handle(now, Event::Spawned { unit, slot, pid }),
+                    (Process::Asked, None) => {
+                        self.handle(now, Event::SpawnFailed { unit, slot, failure: UNKNOWN });
+                    }
+                    (Process::Alive(pid) | Process::Unfit { pid, .. }, _) if lives != Some(pid) => {
+                        self.handle(now, Event::Exited { unit, pid, status: LOST });
+                    }
+                    (Process::None | Process::Wanted | Process::Alive(_) | Process::Unfit { .. }, _) => {}
+                }
             }
+            if !helper {
+                self.ask_again(unit);
+            }
+            if !known && main.is_none() && control.is_none() && self.peek(unit).populated {
+                self.handle(now, Event::Empty { unit });
+            }
+        }
+        self.reported();
+    }
+
+    /// Whoever was to look or to clean is not there.
+    fn ask_again(&mut self, id: UnitId) {
+        let record = self.at(id);
+        if let State::Clean { asked, .. } | State::Opening { asked, .. } = &mut record.state {
+            *asked = false;
+        }
+        record.examined = false;
+        if let Some(Job { phase: phase @ Phase::Examined, .. }) = &mut record.job {
+            *phase = Phase::Conditions;
         }
     }
 

@@ -140,6 +140,11 @@ pub enum Event<'a> {
         /// The step and the kernel's reason.
         failure: Failure,
     },
+    /// The kernel has killed a process of the unit for want of memory. Its end follows if it was one of a slot.
+    OomKilled {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+    },
     /// The child's execve has succeeded.
     Executed {
         #[expect(missing_docs, reason = "the unit this is about")]
@@ -233,6 +238,15 @@ pub enum Event<'a> {
     },
     /// Answers [`Action::Report`].
     Reported,
+    /// Answers [`Action::Make`].
+    Made {
+        #[expect(missing_docs, reason = "who asked")]
+        client: ClientId,
+        #[expect(missing_docs, reason = "where it is")]
+        unit: UnitId,
+        /// Whether it is a record that can be run.
+        sound: bool,
+    },
     /// Answers [`Action::Reexec`]: the program is the same as before.
     NotReplaced,
 }
@@ -392,6 +406,14 @@ pub enum Action {
         /// Why it ends.
         ended: Ended,
     },
+    /// Take the record that came with the request to run a unit for the one at `unit`. Answered by [`Event::Made`] before
+    /// anything else happens.
+    Make {
+        #[expect(missing_docs, reason = "who asked")]
+        client: ClientId,
+        #[expect(missing_docs, reason = "where it goes")]
+        unit: UnitId,
+    },
     /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves. Answered by
     /// [`Event::NotReplaced`] if that fails.
     Reexec,
@@ -463,6 +485,8 @@ pub enum Log {
     Contradiction(UnitId, UnitId),
     /// What follows is what the unit asks for at such an end (`FailureAction=` and its kind).
     Acting(UnitId),
+    /// The kernel has killed a process of the unit for want of memory.
+    OomKilled(UnitId),
     /// The service was silent for too long; the signal that follows.
     WatchdogExpired(UnitId, u8),
     /// A message came from a process that may not speak for the unit: said once for each start.

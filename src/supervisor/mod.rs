@@ -19,6 +19,7 @@
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
 //! | `keep` | what goes on when PID 1 is replaced |
+//! | `slot` | units that are made at run time |
 //!
 //! There is no queue of actions. Events change records; [`Supervisor::next_action`] reads off them what is due, unit
 //! by unit in turn, so that one that crashes in a loop can neither overflow anything nor starve the others.
@@ -50,6 +51,7 @@ mod reload;
 mod restart;
 mod set;
 mod shutdown;
+mod slot;
 mod start;
 mod state;
 mod status;
@@ -73,10 +75,11 @@ use set::UnitSet;
 use shutdown::Run;
 use state::State;
 use uid::Pool;
-use unit::{Notes, Record};
+use unit::Record;
 
 pub use crate::record::Keeper;
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
+pub use keep::Facts;
 pub use message::{
     Action, Answer, ClientId, Event, Found, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,
 };
@@ -108,6 +111,10 @@ pub struct Supervisor<'t> {
     run: Run,
     /// Units about which something may be due.
     dirty: UnitSet,
+    /// Units that may have something to tell.
+    noted: UnitSet,
+    /// Units that may wait for a moment.
+    timed: UnitSet,
     /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
     nowhere: Record,
     clients: Clients,
@@ -138,6 +145,8 @@ impl<'t> Supervisor<'t> {
             texts: Vec::new(),
             nowhere: Record::new(),
             dirty: UnitSet::EMPTY,
+            noted: UnitSet::EMPTY,
+            timed: UnitSet::EMPTY,
             turn: 0,
             now: Instant(0),
             wall_offset: 0,
@@ -189,6 +198,7 @@ impl<'t> Supervisor<'t> {
             Event::ClientGone { client } => self.clients.gone(client),
             Event::Signal { signal, container } => self.signalled(signal, container),
             Event::Reported => self.reported(),
+            Event::Made { client, unit, sound } => self.made(client, unit, sound),
             Event::NotReplaced => self.clients.replaced(Answer::Job(JobResult::Failed)),
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
@@ -203,6 +213,7 @@ impl<'t> Supervisor<'t> {
                 self.for_service(unit, &mut |s, sv| s.unfit(unit, sv, pid, identity, suggestion));
             }
             Event::StepFailed { unit, pid, failure } => self.step_failed(unit, pid, failure),
+            Event::OomKilled { unit } => self.for_service(unit, &mut |s, sv| s.oom_killed(unit, sv)),
             Event::Executed { unit, pid } => self.for_service(unit, &mut |s, sv| s.executed(unit, sv, pid)),
             Event::Notified { unit, pid, uid, notice } => {
                 self.for_service(unit, &mut |s, sv| s.notified(unit, sv, pid, uid, &notice));
@@ -237,7 +248,12 @@ impl<'t> Supervisor<'t> {
                     return Some(action);
                 }
                 Due::Changed => {}
-                Due::Nothing => self.dirty.remove(id),
+                Due::Nothing => {
+                    self.dirty.remove(id);
+                    if self.peek(id).deadline().is_none() {
+                        self.timed.remove(id);
+                    }
+                }
             }
         }
         self.next_saying().or_else(|| self.due_of_all())
@@ -245,6 +261,11 @@ impl<'t> Supervisor<'t> {
 
     /// What is to be said before anything else is done: answers and news, causes before consequences.
     fn next_saying(&mut self) -> Option<Action> {
+        let units = &self.units;
+        self.clients.settle(&|id| units.get(id.index()).is_none_or(Record::is_down));
+        if let Some((client, unit)) = self.clients.next_to_make() {
+            return Some(Action::Make { client, unit });
+        }
         if let Some((client, answer)) = self.clients.next_reply() {
             return Some(Action::Reply { client, answer });
         }
@@ -254,8 +275,13 @@ impl<'t> Supervisor<'t> {
         if let Some(log) = self.run.next_log() {
             return Some(Action::Log(log));
         }
-        let noted = self.dirty.iter().find(|id| self.peek(*id).notes != Notes::NONE)?;
-        self.at(noted).next_log(noted).map(Action::Log)
+        while let Some(id) = self.noted.next_from(0) {
+            match self.units.get_mut(id.index()).and_then(|unit| unit.next_log(id)) {
+                Some(log) => return Some(Action::Log(log)),
+                None => self.noted.remove(id),
+            }
+        }
+        None
     }
 
     /// When [`Event::Deadline`] is wanted, if nothing else happens before.
@@ -265,7 +291,7 @@ impl<'t> Supervisor<'t> {
             return None;
         }
         let first = self.run.deadline();
-        self.units.iter().fold(first, |first, unit| Instant::earlier(first, unit.deadline()))
+        self.timed.iter().fold(first, |first, id| Instant::earlier(first, self.peek(id).deadline()))
     }
 
     /// When [`Event::Clock`] is wanted, by the wall clock: microseconds since 1970. It is wanted earlier if somebody sets
@@ -321,6 +347,8 @@ impl<'t> Supervisor<'t> {
         match self.units.get_mut(id.index()) {
             Some(unit) => {
                 self.dirty.insert(id);
+                self.noted.insert(id);
+                self.timed.insert(id);
                 unit
             }
             None => &mut self.nowhere,
@@ -363,7 +391,8 @@ impl<'t> Supervisor<'t> {
     /// Everything whose time has come.
     fn deadline(&mut self) {
         self.elapse_timers();
-        for id in self.ids() {
+        let timed = self.timed;
+        for id in timed.iter() {
             if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) && !self.trigger_timed_out(id)
             {
                 self.for_service(id, &mut |supervisor, service| supervisor.timed_out(id, service));

@@ -204,7 +204,6 @@ impl Supervisor<'_> {
                 let deadline = self.now.after(SHUTDOWN_TIMEOUT);
                 let late = self.run.haste != Haste::Orderly;
                 self.run.exit = Exit::Stopping { power, deadline, told: false, late };
-                self.cancel_starts();
                 for id in self.ids() {
                     self.add_stop(id);
                 }

@@ -177,7 +177,7 @@ impl Record {
     /// When something is due although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let times = [self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until, self.uphold_at];
-        times.into_iter().chain([self.state.deadline()]).flatten().min()
+        times.into_iter().fold(self.state.deadline(), Instant::earlier)
     }
 
     /// Whether the unit stays as it is unless something happens to it.
@@ -188,6 +188,11 @@ impl Record {
             && !replaced
             && !self.main_unexecuted
             && self.uphold_at.is_none()
+    }
+
+    /// Whether nothing is going on with the unit, and nothing is left of it.
+    pub(super) const fn is_down(&self) -> bool {
+        self.state.is_down() && self.job.is_none()
     }
 
     /// Keeps the first failure: later ones are its consequences.
@@ -202,6 +207,7 @@ impl Record {
         let note = self.notes.pop()?;
         let nobody = Pid(0);
         Some(match note {
+            Note::OomKilled => Log::OomKilled(id),
             Note::WatchdogExpired => Log::WatchdogExpired(id, self.timeout_signal),
             Note::NoticeRefused => Log::NoticeRefused(id, self.refused.unwrap_or(nobody)),
             Note::NotAdopted => Log::NotAdopted(id),
@@ -250,6 +256,7 @@ pub(super) enum Note {
     Contradiction,
     NoticeRefused,
     NotAdopted,
+    OomKilled,
     WatchdogExpired,
     RuntimeOver,
     NoPidFile,
@@ -274,11 +281,12 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::DependencyFailed,
         Self::Contradiction,
         Self::NoticeRefused,
         Self::NotAdopted,
+        Self::OomKilled,
         Self::WatchdogExpired,
         Self::RuntimeOver,
         Self::NoPidFile,

@@ -1,6 +1,6 @@
 //! The board record: what holds for the whole image.
 
-use super::{FilterId, IdentityId, List, Micros, StrList, UidRange, UnitId};
+use super::{FilterId, IdentityId, List, Micros, Slice, StrList, Transient, UidRange, UnitId};
 
 record! {
     /// The board a table was baked for.
@@ -13,8 +13,10 @@ record! {
         pub uids: UidRange,
         /// Names that may get one of them.
         pub identities: List<'t, Identity<'t>>,
-        /// Filters of system calls; units with the same settings share one.
+        /// Filters of system calls and of devices; units with the same settings share one.
         pub filters: List<'t, Filter<'t>>,
+        /// The slices that units are in, the root among them; each after the one that it is in.
+        pub slices: List<'t, Slice<'t>>,
         /// The hostname to set, or empty to leave it.
         pub hostname: &'t str,
         /// What every process of every unit finds in its environment first.
@@ -25,6 +27,8 @@ record! {
         pub on_panic: PanicAction,
         /// How long to wait before it, for the message to be read.
         pub panic_delay: Micros,
+        /// Units that are made at run time.
+        pub transient: Transient<'t>,
     }
 }
 
@@ -53,10 +57,10 @@ impl<'t> Board<'t> {
 }
 
 record! {
-    /// A filter of system calls.
+    /// A filter of system calls or of devices.
     #[derive(Eq)]
     pub struct Filter<'t> {
-        /// The kernel's program: struct sock_filter of linux/filter.h, one after the other.
+        /// The kernel's program: struct sock_filter of linux/filter.h, or bpf_insn of linux/bpf.h, one after the other.
         pub program: &'t [u8],
     }
 }

@@ -1,6 +1,6 @@
 //! What a unit's processes are to be: systemd.exec(5), as a record.
 
-use super::{FilterId, IdentityId, List, StrList};
+use super::{Cgroup, FilterId, IdentityId, List, StrList};
 
 record! {
     /// Everything about a service's processes: systemd.exec(5).
@@ -55,6 +55,8 @@ record! {
         pub namespaces: Namespaces<'t>,
         /// How much of the machine they get.
         pub scheduling: Scheduling<'t>,
+        /// Their cgroup.
+        pub cgroup: Cgroup<'t>,
         /// What `SystemCallFilter=` and its kind let through, all in one.
         pub filter: Option<FilterId>,
         /// `RemoveIPC=`.
@@ -63,6 +65,17 @@ record! {
         pub directories: List<'t, Directories<'t>>,
         /// `RuntimeDirectoryPreserve=`.
         pub runtime_directory_preserve: Preserve,
+        /// `LoadCredential=` and its kind, in the order in which they are tried: of one name the first one counts. Three
+        /// strings each, and the first one says what the third one is besides the name:
+        ///
+        /// - `/ NAME PATH`: a file, a socket, or a directory of them;
+        /// - `- NAME PATH`: the same, and it may be missing;
+        /// - `. NAME STORED`: a file of the machine's stores, if there is one;
+        /// - `* NAME BEGINNING`: all such files of this beginning, which becomes NAME;
+        /// - `= NAME LENGTH`: the next LENGTH bytes of `credential_values`.
+        pub credentials: StrList<'t>,
+        /// What `SetCredential=` says, one after the other.
+        pub credential_values: &'t [u8],
         /// `StandardInput=`.
         pub stdin: Stdin,
         /// `StandardOutput=`.

@@ -6,14 +6,26 @@
 pub const TABLE_BYTES_MAX: usize = 1 << 20;
 /// Units of one image. Sizes the supervisor's arrays.
 pub const UNITS_MAX: usize = 256;
+/// Units that are made at run time, at one time. They are among [`UNITS_MAX`].
+pub const SLOTS_MAX: usize = 8;
+/// The record of one of them.
+pub const SLOT_BYTES_MAX: usize = 16 << 10;
 /// Names that may get a dynamic UID or GID.
 pub const IDENTITIES_MAX: usize = 256;
-/// Different filters of system calls.
-pub const FILTERS_MAX: usize = UNITS_MAX;
+/// Different filters of system calls and of devices.
+pub const FILTERS_MAX: usize = 2 * UNITS_MAX;
 /// One filter, of instructions of eight bytes: the kernel's BPF_MAXINSNS.
 pub const FILTER_BYTES_MAX: usize = 4096 * FILTER_INSTRUCTION_BYTES;
 /// struct sock_filter.
 pub const FILTER_INSTRUCTION_BYTES: usize = 8;
+/// Slices of one image.
+pub const SLICES_MAX: usize = 128;
+/// A slice's path below the root: a process's cgroup has to be read whole.
+pub const SLICE_BYTES_MAX: usize = 200;
+/// Settings of one cgroup.
+pub const SETTINGS_MAX: usize = 64;
+/// Devices of one unit whose numbers only the target knows.
+pub const LATE_DEVICES_MAX: usize = 64;
 /// A unit name, as systemd's UNIT_NAME_MAX.
 pub const UNIT_NAME_BYTES_MAX: usize = 255;
 /// A user or group name (utmp's 32 bytes less the NUL, as systemd's strict names).
@@ -30,6 +42,10 @@ pub const ENVIRONMENT_MAX: usize = 128;
 pub const ENVIRONMENT_FILES_MAX: usize = 32;
 /// Names in one `RuntimeDirectory=` and its kind.
 pub const DIRECTORIES_MAX: usize = 16;
+/// Strings of one unit's `LoadCredential=` and its kind, three each.
+pub const CREDENTIALS_MAX: usize = 3 * 64;
+/// Names and contents of all credentials of one unit: systemd's CREDENTIALS_TOTAL_SIZE_MAX.
+pub const CREDENTIALS_BYTES_MAX: usize = 1 << 20;
 /// `SupplementaryGroups=` of one unit.
 pub const GROUPS_MAX: usize = 32;
 /// Bytes of `CPUAffinity=`: 8192 processors, the kernel's most.

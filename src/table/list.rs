@@ -12,6 +12,9 @@ use crate::record::{Read, Reader};
 pub struct StrList<'t>(&'t [u8]);
 
 impl<'t> StrList<'t> {
+    /// No string.
+    pub const EMPTY: Self = Self(&[]);
+
     /// Takes `bytes` as a list: empty, or UTF-8 whose last byte is NUL.
     pub fn new(bytes: &'t [u8]) -> Option<Self> {
         let whole = bytes.is_empty() || bytes.last() == Some(&0);
@@ -59,11 +62,12 @@ impl<'t> Read<'t> for StrList<'t> {
         Self(&[])
     }
 
-    fn read(from: &mut Reader<'t>) -> Self {
-        Self::new(Read::read(from)).unwrap_or_else(|| {
+    #[inline(never)]
+    fn fill(&mut self, from: &mut Reader<'t>) {
+        *self = Self::new(Read::read(from)).unwrap_or_else(|| {
             from.fail();
             Self::default()
-        })
+        });
     }
 }
 
@@ -114,11 +118,12 @@ impl<'t> Read<'t> for IdList<'t> {
         Self(&[])
     }
 
-    fn read(from: &mut Reader<'t>) -> Self {
-        Self::new(Read::read(from)).unwrap_or_else(|| {
+    #[inline(never)]
+    fn fill(&mut self, from: &mut Reader<'t>) {
+        *self = Self::new(Read::read(from)).unwrap_or_else(|| {
             from.fail();
             Self::default()
-        })
+        });
     }
 }
 
@@ -151,6 +156,17 @@ impl<'t, T: Read<'t>> List<'t, T> {
         })
     }
 
+    /// The records, each with its bytes.
+    pub fn pieces(&self) -> impl Iterator<Item = (T, &'t [u8])> + use<'t, T> {
+        let mut rest = self.bytes;
+        core::iter::from_fn(move || {
+            let (record, after) = Self::first(rest)?;
+            let bytes = rest.get(..rest.len() - after.len())?;
+            rest = after;
+            Some((record, bytes))
+        })
+    }
+
     /// The first record and what follows it. `None` at the end, where the bytes are no record, and for a record of no
     /// bytes, which would never end.
     fn first(bytes: &'t [u8]) -> Option<(T, &'t [u8])> {
@@ -162,30 +178,36 @@ impl<'t, T: Read<'t>> List<'t, T> {
 
     /// Whether the bytes are a whole number of records, `most` at most, and `sound` takes each.
     pub fn are_all(&self, most: usize, mut sound: impl FnMut(&T) -> bool) -> bool {
-        let mut rest = self.bytes;
-        let mut room = most;
-        while !rest.is_empty() {
-            let (Some((record, after)), Some(less)) = (Self::first(rest), room.checked_sub(1)) else {
-                return false;
-            };
-            if !sound(&record) {
-                return false;
-            }
-            (rest, room) = (after, less);
-        }
-        true
+        read_all(self.bytes, most, &mut |from| sound(&T::read(from)))
     }
 
     /// How many records there are, or `None` if the bytes are not a whole number of them.
     pub fn count(&self) -> Option<usize> {
-        let mut rest = self.bytes;
-        let mut count = 0;
-        while !rest.is_empty() {
-            (_, rest) = Self::first(rest)?;
-            count += 1;
-        }
-        Some(count)
+        let mut count = 0_usize;
+        let whole = read_all(self.bytes, usize::MAX, &mut |from| {
+            T::read(from);
+            count = count.saturating_add(1);
+            true
+        });
+        whole.then_some(count)
     }
+}
+
+/// Whether `read` takes `bytes` to their end, in `most` calls at most and by a byte or more in each. It is asked for more
+/// than the rest says, too, and answers what it likes then.
+fn read_all<'t>(bytes: &'t [u8], most: usize, read: &mut dyn FnMut(&mut Reader<'t>) -> bool) -> bool {
+    let mut reader = Reader::new(bytes);
+    let (mut left, mut room) = (bytes.len(), most);
+    while left > 0 {
+        let sound = read(&mut reader);
+        let now = reader.rest().map_or(left, <[u8]>::len);
+        let Some(less) = room.checked_sub(1) else { return false };
+        if !sound || now == left {
+            return false;
+        }
+        (left, room) = (now, less);
+    }
+    true
 }
 
 impl<T> Clone for List<'_, T> {
@@ -226,7 +248,7 @@ impl<'t, T> Read<'t> for List<'t, T> {
         Self::new(&[])
     }
 
-    fn read(from: &mut Reader<'t>) -> Self {
-        Self::new(Read::read(from))
+    fn fill(&mut self, from: &mut Reader<'t>) {
+        self.bytes.fill(from);
     }
 }

@@ -22,6 +22,8 @@ pub mod limits;
 
 mod board;
 mod calendar;
+mod cgroup;
+mod compose;
 mod condition;
 #[cfg(any(test, feature = "encode"))]
 mod encode;
@@ -29,6 +31,7 @@ mod exec;
 mod list;
 mod service;
 mod sound;
+mod transient;
 mod trigger;
 mod unit;
 mod values;
@@ -39,10 +42,12 @@ mod tests;
 use core::fmt;
 
 use crate::record::{self, Read, Reader};
-use limits::{TABLE_BYTES_MAX, UNITS_MAX};
+use limits::{SLOTS_MAX, TABLE_BYTES_MAX, UNITS_MAX};
 
 pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
 pub use calendar::{Calendar, Steps, YEARS, month_length};
+pub use cgroup::{Cgroup, Devices, Slice};
+pub use compose::{ComposeError, compose};
 pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};
@@ -52,15 +57,16 @@ pub use exec::{
 };
 pub use list::{IdList, List, StrList};
 pub use service::{
-    Call, Command, CommandKind, Commands, FailureMode, Kill, KillMode, NotifyAccess, Privilege, Restart,
-    Service, ServiceType,
+    Call, Command, CommandKind, Commands, FailureMode, Kill, KillMode, NotifyAccess, OomPolicy, Privilege,
+    Restart, Service, ServiceType,
 };
+pub use transient::{Change, Form, Merge, Part, Setting, Transient, Word};
 pub use trigger::{Path, Socket, Span, Timer, TimerBase};
 pub use unit::{Kind, Lists, Manners, Related, Relation, StartLimit, Unit, UnitAction};
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
-pub const SCHEMA: u16 = 13;
+pub const SCHEMA: u16 = 16;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
 const LENGTH_AT: usize = 16;
@@ -164,6 +170,10 @@ pub struct Table<'t> {
     bytes: &'t [u8],
     units: u16,
     arch: Arch,
+    /// How many units can be made at run time: their ids follow.
+    slots: u8,
+    /// Their records; empty where there is none.
+    made: [&'t [u8]; SLOTS_MAX],
 }
 
 impl<'t> Table<'t> {
@@ -204,12 +214,13 @@ impl<'t> Table<'t> {
         if usize::from(units) > UNITS_MAX {
             return Err(OpenError::TooLarge("UNITS_MAX"));
         }
-        let table = Self { bytes, units, arch: made_for };
-        table.check_records()?;
+        let mut table = Self { bytes, units, arch: made_for, slots: 0, made: [&[]; SLOTS_MAX] };
+        table.slots = table.check_records()?;
         Ok(table)
     }
 
-    fn check_records(&self) -> Result<(), OpenError> {
+    /// Answers how many slots there are.
+    fn check_records(&self) -> Result<u8, OpenError> {
         let count = usize::from(self.units);
         // Nothing may lie between the offsets and the board, which is where they say the records begin.
         let begin = HEADER_BYTES + 4 * (1 + count);
@@ -229,7 +240,8 @@ impl<'t> Table<'t> {
                 return Err(OpenError::Record(n));
             }
         }
-        Ok(())
+        let room = UNITS_MAX.saturating_sub(count); // what has that many units needs them
+        Ok(if usize::from(board.transient.slots) <= room { board.transient.slots } else { 0 })
     }
 
     /// Record `n`, if it is there, decodes, and leaves nothing over.
@@ -251,22 +263,76 @@ impl<'t> Table<'t> {
             uids: UidRange::DYNAMIC,
             identities: List::default(),
             filters: List::default(),
+            slices: List::default(),
             hostname: "",
             environment: StrList::default(),
             log: LogTarget::Console,
             on_panic: PanicAction::Reboot,
             panic_delay: Micros::ZERO,
+            transient: Transient::NONE,
         })
     }
 
     /// The unit at `id`.
     pub fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
-        if id.0 < self.units { self.record(id.index() + 1) } else { None }
+        match id.0.checked_sub(self.units) {
+            None => self.record(id.index() + 1),
+            Some(slot) => self.made_at(UnitId(slot)),
+        }
+    }
+
+    /// The unit that was made at run time in `slot`, under the slot's own name if it has a dynamic user.
+    fn made_at(&self, slot: UnitId) -> Option<Unit<'t>> {
+        let mut reader = Reader::new(self.made.get(slot.index())?);
+        let mut unit = Unit::read(&mut reader);
+        reader.rest().filter(|rest| rest.is_empty())?;
+        if let Kind::Service(service) = &mut unit.kind
+            && service.exec.dynamic_user
+        {
+            let board = self.board();
+            let id = board.transient.identity_of(slot);
+            service.exec.user = board.identities.iter().nth(id.index())?.name;
+            (service.exec.user_identity, service.exec.group_identity) = (Some(id), Some(id));
+        }
+        Some(unit)
+    }
+
+    /// Puts a unit with the bytes `record` at `id`, in the place of the one that was made there before; whether they are
+    /// the record of a service whose name nobody else has, and `id` is for such units.
+    pub fn make(&mut self, id: UnitId, record: &'t [u8]) -> bool {
+        let Some(slot) = id.index().checked_sub(usize::from(self.units)) else { return false };
+        let mut made = *self;
+        let Some(place) = made.made.get_mut(slot).filter(|_| slot < usize::from(self.slots)) else {
+            return false;
+        };
+        *place = record;
+        let board = self.board();
+        let sound = made.unit(id).is_some_and(|unit| {
+            let own = self.find(unit.name.as_str());
+            own.is_none_or(|own| own == id)
+                && unit.service().is_some()
+                && unit.is_sound(self.unit_count(), board.identity_count(), board.filter_count())
+        });
+        if sound {
+            *self = made;
+        }
+        sound
+    }
+
+    /// The bytes of what was made at `id`.
+    pub fn made(&self, id: UnitId) -> &'t [u8] {
+        let slot = id.index().checked_sub(usize::from(self.units));
+        slot.and_then(|slot| self.made.get(slot)).copied().unwrap_or_default()
     }
 
     /// All ids, in order.
     pub fn ids(&self) -> impl Iterator<Item = UnitId> + use<> {
-        (0..self.units).map(UnitId)
+        (0..self.unit_count() as u16).map(UnitId) // UNITS_MAX fits
+    }
+
+    /// The ids of units that are made at run time.
+    pub fn slots(&self) -> impl Iterator<Item = UnitId> + use<> {
+        self.ids().skip(usize::from(self.units))
     }
 
     /// The id of the unit called `name`.
@@ -274,8 +340,13 @@ impl<'t> Table<'t> {
         self.ids().find(|id| self.unit(*id).is_some_and(|unit| unit.name.as_str() == name))
     }
 
-    /// How many units there are.
+    /// How many units there can be: those of the table, and those that can be made at run time.
     pub const fn unit_count(&self) -> usize {
+        self.units as usize + self.slots as usize
+    }
+
+    /// How many units are in the table.
+    pub const fn baked_count(&self) -> usize {
         self.units as usize
     }
 

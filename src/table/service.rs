@@ -55,6 +55,8 @@ record! {
         pub watchdog: Micros,
         /// `ReloadSignal=` of `Type=notify-reload`.
         pub reload_signal: u8,
+        /// `OOMPolicy=`.
+        pub oom_policy: OomPolicy,
         /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
         pub kill: Kill,
         /// All `Exec*=` lines.
@@ -109,6 +111,18 @@ choice! {
         Exec,
         /// Those of all the unit's processes.
         All,
+    }
+}
+
+choice! {
+    /// `OOMPolicy=`: what follows when the kernel has killed a process of the unit for want of memory.
+    pub enum OomPolicy {
+        /// Nothing but what the end of that process means.
+        Continue,
+        /// The unit stops.
+        Stop,
+        /// The kernel kills all of the unit's processes, and so does PID 1.
+        Kill,
     }
 }
 

@@ -4,13 +4,13 @@
 //! whole and within its limit, and no text that becomes a C string has a NUL in it.
 
 use super::{
-    Board, Calendar, CommandKind, Directories, DirectoryKind, Exec, Filter, FilterId, IdList, Identity,
-    IdentityId, Kill, Kind, Mount, Service, StrList, Unit, UnitId, View,
+    Board, Calendar, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId,
+    IdList, Identity, IdentityId, Kill, Kind, Mount, Service, Slice, StrList, Unit, UnitId, View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
         ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX,
-        GROUPS_MAX, IDENTITIES_MAX, MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX,
-        USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        GROUPS_MAX, IDENTITIES_MAX, LATE_DEVICES_MAX, MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX,
+        SETTINGS_MAX, SLICE_BYTES_MAX, SLICES_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -30,7 +30,9 @@ impl Board<'_> {
             && self.uids.is_valid()
             && self.identities.are_all(IDENTITIES_MAX, one)
             && self.filters.are_all(FILTERS_MAX, Filter::is_sound)
+            && self.slices.are_all(SLICES_MAX, Slice::is_sound)
             && is_c_string(self.hostname)
+            && self.transient.is_sound(self.identity_count())
             && holds(self.environment, ENVIRONMENT_MAX)
     }
 }
@@ -93,6 +95,7 @@ impl Exec<'_> {
         known(self.user_identity)
             && known(self.group_identity)
             && self.filter.is_none_or(|FilterId(id)| usize::from(id) < filters)
+            && self.cgroup.is_sound(filters)
             && paths.into_iter().all(is_path)
             && self.umask <= 0o777
             && holds(self.environment, ENVIRONMENT_MAX)
@@ -100,6 +103,7 @@ impl Exec<'_> {
             && holds(self.pass_environment, ENVIRONMENT_MAX)
             && holds(self.unset_environment, ENVIRONMENT_MAX)
             && holds(self.supplementary_groups, GROUPS_MAX)
+            && holds(self.credentials, CREDENTIALS_MAX)
             && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
             && self.view.is_sound()
@@ -119,6 +123,28 @@ impl Exec<'_> {
     }
 }
 
+impl Slice<'_> {
+    fn is_sound(&self) -> bool {
+        is_slice(self.path)
+            && are_settings(self.settings)
+            && holds(self.controllers, SETTINGS_MAX)
+            && holds(self.usual_controllers, SETTINGS_MAX)
+    }
+}
+
+impl Cgroup<'_> {
+    fn is_sound(&self, filters: usize) -> bool {
+        let sound = |Devices { program: FilterId(id), late, .. }: Devices<'_>| {
+            usize::from(id) < filters && holds(late, LATE_DEVICES_MAX)
+        };
+        is_slice(self.slice)
+            && are_settings(self.settings)
+            && (self.subgroup.is_empty() || is_inside(self.subgroup))
+            && !self.subgroup.contains('/')
+            && self.devices.is_none_or(sound)
+    }
+}
+
 impl View<'_> {
     fn is_sound(&self) -> bool {
         let sorted =
@@ -135,17 +161,27 @@ impl View<'_> {
 impl Directories<'_> {
     fn is_sound(&self) -> bool {
         // `..` or a leading slash would leave the prefix; the baker has normalised the names.
-        let inside = |name: &str| name.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        self.mode <= 0o7777
-            && holds(self.names, DIRECTORIES_MAX)
-            && self.names.iter().all(|name| is_path(name) && inside(name))
+        self.mode <= 0o7777 && holds(self.names, DIRECTORIES_MAX) && self.names.iter().all(is_inside)
     }
 }
 
 /// Whether `path` is absolute and leads straight down.
 fn is_place(path: &str) -> bool {
-    let straight = |below: &str| below.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    is_path(path) && (path == "/" || path.strip_prefix('/').is_some_and(straight))
+    path == "/" || path.strip_prefix('/').is_some_and(is_inside)
+}
+
+/// Whether `path` is relative and leads straight down.
+fn is_inside(path: &str) -> bool {
+    is_path(path) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+fn is_slice(path: &str) -> bool {
+    path.is_empty() || path.len() <= SLICE_BYTES_MAX && is_inside(path)
+}
+
+/// A file, a device and a text each.
+fn are_settings(list: StrList<'_>) -> bool {
+    holds(list, 3 * SETTINGS_MAX) && list.count().is_multiple_of(3)
 }
 
 fn is_c_string(text: &str) -> bool {

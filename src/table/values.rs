@@ -17,8 +17,8 @@ impl Read<'_> for UnitId {
         Self(0)
     }
 
-    fn read(from: &mut Reader<'_>) -> Self {
-        Self(Read::read(from))
+    fn fill(&mut self, from: &mut Reader<'_>) {
+        self.0.fill(from);
     }
 }
 
@@ -49,8 +49,8 @@ impl Read<'_> for IdentityId {
         Self(0)
     }
 
-    fn read(from: &mut Reader<'_>) -> Self {
-        Self(Read::read(from))
+    fn fill(&mut self, from: &mut Reader<'_>) {
+        self.0.fill(from);
     }
 }
 
@@ -71,8 +71,8 @@ impl Read<'_> for FilterId {
         Self(0)
     }
 
-    fn read(from: &mut Reader<'_>) -> Self {
-        Self(Read::read(from))
+    fn fill(&mut self, from: &mut Reader<'_>) {
+        self.0.fill(from);
     }
 }
 
@@ -144,8 +144,8 @@ impl Read<'_> for Micros {
         Self::ZERO
     }
 
-    fn read(from: &mut Reader<'_>) -> Self {
-        Self(Read::read(from))
+    fn fill(&mut self, from: &mut Reader<'_>) {
+        self.0.fill(from);
     }
 }
 

@@ -67,6 +67,8 @@ mod tests {
             Request::Reload { name },
             Request::Isolate { name },
             Request::Reexec,
+            Request::Run { name },
+            Request::Wait { name },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));

@@ -85,6 +85,16 @@ pub enum Request<'a> {
     /// Replace PID 1's program by the one that is at its path now; answered by the new one with [`Reply::Accepted`], or with
     /// [`Reply::Job`] by the old one, which then goes on.
     Reexec,
+    /// Start the unit whose record is in the sealed file that comes along; answered like `Start`.
+    Run {
+        /// Full name.
+        name: &'a str,
+    },
+    /// Wait until the unit is down; answered with [`Reply::Unit`] then.
+    Wait {
+        /// Full name.
+        name: &'a str,
+    },
 }
 
 impl<'t> Read<'t> for Request<'t> {
@@ -94,7 +104,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(11) {
+        match from.place(13) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -105,7 +115,9 @@ impl<'t> Read<'t> for Request<'t> {
             7 => Self::Shutdown(Read::read(from)),
             8 => Self::Reload { name: Read::read(from) },
             9 => Self::Isolate { name: Read::read(from) },
-            _ => Self::Reexec,
+            10 => Self::Reexec,
+            11 => Self::Run { name: Read::read(from) },
+            _ => Self::Wait { name: Read::read(from) },
         }
     }
 }

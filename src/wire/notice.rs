@@ -12,6 +12,10 @@ pub const NOTIFY_PATH: &str = match NOTIFY.to_str() {
     Err(_) => panic!("it is ASCII"),
 };
 
+/// The keys, in the order of [`Notice::take`]. One string: patterns of bytes are compared by code, a hundred bytes each.
+const KEYS: &str =
+    "READY RELOADING STOPPING STATUS WATCHDOG WATCHDOG_USEC MAINPID ERRNO EXTEND_TIMEOUT_USEC MONOTONIC_USEC";
+
 /// One message: of each key the first assignment. Keys that nobody knows are none of PID 1's business.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Notice<'a> {
@@ -65,20 +69,22 @@ impl<'a> Notice<'a> {
     }
 
     fn take(&mut self, key: &[u8], value: &'a [u8]) {
+        let Some(place) = KEYS.split(' ').position(|known| known.as_bytes() == key) else { return };
         let text = core::str::from_utf8(value).unwrap_or_default();
         let yes = text == "1";
-        match key {
-            b"READY" => self.ready |= yes,
-            b"RELOADING" => self.reloading |= yes,
-            b"STOPPING" => self.stopping |= yes,
-            b"MONOTONIC_USEC" => self.monotonic_us = text.parse().ok(),
-            b"STATUS" => self.status = Some(text),
-            b"MAINPID" => self.main_pid = text.parse().ok(),
-            b"ERRNO" => self.errno = text.parse().ok(),
-            b"EXTEND_TIMEOUT_USEC" => self.extend_us = text.parse().ok(),
-            b"WATCHDOG" if yes => self.watchdog = Some(Ping::Alive),
-            b"WATCHDOG" if text == "trigger" => self.watchdog = Some(Ping::Trigger),
-            b"WATCHDOG_USEC" => self.watchdog_us = text.parse().ok(),
+        let number: Option<u64> = text.parse().ok();
+        match place {
+            0 => self.ready |= yes,
+            1 => self.reloading |= yes,
+            2 => self.stopping |= yes,
+            3 => self.status = Some(text),
+            4 if yes => self.watchdog = Some(Ping::Alive),
+            4 if text == "trigger" => self.watchdog = Some(Ping::Trigger),
+            5 => self.watchdog_us = number,
+            6 => self.main_pid = number.and_then(|number| u32::try_from(number).ok()),
+            7 => self.errno = number.and_then(|number| u16::try_from(number).ok()),
+            8 => self.extend_us = number,
+            9 => self.monotonic_us = number,
             _ => {}
         }
     }

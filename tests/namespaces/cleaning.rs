@@ -18,7 +18,7 @@ use rustix::{
 };
 use tomte::linux::{
     cgroup::Tree,
-    clean::{self, CleanPlan},
+    clean::{self, CleanPlan, Janitor},
     directory::{Directory, DirectoryKind},
     ipc,
     plan::{Content, Dynamic, Identity, Words},
@@ -31,10 +31,20 @@ use super::{
 
 /// The janitor's exit code.
 fn clean<'a>(change: impl FnOnce(&mut CleanPlan<'a>)) -> i32 {
-    let mut plan =
-        CleanPlan { unit: "test.service", uid: None, gid: None, directories: &[], private_tmp: None };
+    let mut plan = CleanPlan {
+        unit: "test.service",
+        uid: None,
+        gid: None,
+        directories: &[],
+        private_tmp: None,
+        credentials: false,
+    };
     change(&mut plan);
-    let janitor = clean::spawn(&plan).expect("a janitor");
+    end_of(&clean::spawn(&plan).expect("a janitor"))
+}
+
+/// Waits for a janitor's end: its exit code.
+pub(super) fn end_of(janitor: &Janitor) -> i32 {
     let status =
         waitid(WaitId::PidFd(janitor.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
     status.exit_status().expect("not killed")
@@ -198,15 +208,16 @@ fn a_fork_bomb_does_not_survive_its_cgroup() {
     if !enter_small_world() {
         return;
     }
-    let Some(tree) = Tree::open("tomte-bomb.slice").expect("cgroup2") else {
+    let Some(tree) = Tree::open().expect("cgroup2") else {
         println!("SKIPPED: no cgroup2 is mounted");
         return;
     };
-    let group = tree.create("bomb.service").expect("a group");
+    tree.slice("tomte-bomb.slice").expect("a slice");
+    let group = tree.create("tomte-bomb.slice", "bomb.service").expect("a group");
     // Every process forks its successor and dies: whoever is listed is gone a moment later.
     let argv = script("echo 'sh /run/bomb &' > /run/bomb; sh /run/bomb; sh /run/bomb; sh /run/bomb");
     let mut plan = plan(&argv);
-    plan.cgroup = Some(group.directory());
+    plan.cgroup.directory = Some(group.directory());
     let child = tomte::linux::spawn::spawn(&plan).expect("a child");
     waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait");
     assert_eq!(group.is_populated(), Ok(true), "its descendants go on");
@@ -234,15 +245,16 @@ fn a_child_is_born_in_its_cgroup_and_dies_with_it() {
     if !enter_small_world() {
         return;
     }
-    let Some(tree) = Tree::open("tomte-test.slice").expect("cgroup2") else {
+    let Some(tree) = Tree::open().expect("cgroup2") else {
         println!("SKIPPED: no cgroup2 is mounted");
         return;
     };
-    let group = tree.create("born-in.service").expect("a group");
+    tree.slice("tomte-test.slice").expect("a slice");
+    let group = tree.create("tomte-test.slice", "born-in.service").expect("a group");
     assert_eq!(group.is_populated(), Ok(false));
     let argv = script("exec sleep 1000");
     let mut plan = plan(&argv);
-    plan.cgroup = Some(group.directory());
+    plan.cgroup.directory = Some(group.directory());
     // After a KILL too a group takes new processes: ExecStopPost= runs there.
     for signal in [15, 9, 9, 15] {
         let child = tomte::linux::spawn::spawn(&plan).expect("a child");
@@ -258,9 +270,9 @@ fn a_child_is_born_in_its_cgroup_and_dies_with_it() {
         assert_eq!(status.terminating_signal(), Some(i32::from(signal)));
         assert_eq!(group.is_populated(), Ok(false));
     }
-    assert_eq!(tree.create("../escape").err(), Some(Errno::INVAL));
+    assert_eq!(tree.create("tomte-test.slice", "../escape").err(), Some(Errno::INVAL));
     assert_eq!(group.remove(), Ok(()));
-    let again = tree.create("born-in.service").expect("a group");
+    let again = tree.create("tomte-test.slice", "born-in.service").expect("a group");
     assert_eq!(again.remove(), Ok(()));
     remove_slice("tomte-test.slice");
 }

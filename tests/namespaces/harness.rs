@@ -17,8 +17,8 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{
-        Call, Command, Environment, Identity, Limits, Namespaces, Output, Plan, Privilege, Scheduling, Stdio,
-        View, Words,
+        Call, Cgroup, Command, Credentials, Environment, Identity, Limits, Namespaces, Output, Plan,
+        Privilege, Scheduling, Stdio, View, Words,
     },
     raw::seccomp,
     report::{self, Reading, Report},
@@ -128,6 +128,7 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         privilege: Privilege::Restricted,
         directories: &[],
         runtime_directory_preserved: false,
+        credentials: Credentials::default(),
         view: View::default(),
         namespaces: Namespaces::default(),
         scheduling: Scheduling::default(),
@@ -137,7 +138,7 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         working_directory_optional: false,
         stdio: Stdio::default(),
         ignore_sigpipe: true,
-        cgroup: None,
+        cgroup: Cgroup::default(),
         fail_at: None,
     }
 }

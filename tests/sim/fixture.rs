@@ -5,12 +5,12 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Calendar, Call, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec,
-    ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget,
-    LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, PanicAction, Path, Preserve,
-    PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service, ServiceType, Socket,
-    Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase, UidRange, Unit, UnitId, View, encode,
-    ids, list, strings,
+    Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
+    DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List,
+    LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction,
+    Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
+    ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase, UidRange, Unit,
+    UnitId, View, encode, ids, list, strings,
 };
 
 /// PID 1's own.
@@ -61,6 +61,7 @@ pub(crate) struct ServicePlan {
     pub(crate) guess_main_pid: bool,
     pub(crate) notify_access: NotifyAccess,
     pub(crate) watchdog: Micros,
+    pub(crate) oom_policy: OomPolicy,
     pub(crate) kill: Kill,
     /// Kind, and whether it has the prefix `-`.
     pub(crate) commands: Vec<(CommandKind, bool)>,
@@ -183,6 +184,7 @@ impl Default for ServicePlan {
             guess_main_pid: true,
             notify_access: NotifyAccess::None,
             watchdog: Micros::ZERO,
+            oom_policy: OomPolicy::Stop,
             kill: Kill {
                 mode: KillMode::ControlGroup,
                 signal: 15,
@@ -218,11 +220,13 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         uids: range,
         identities: List::new(&identities),
         filters: List::default(),
+        slices: List::default(),
         hostname: "",
         environment: StrList::default(),
         log: LogTarget::Console,
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
+        transient: tomte::table::Transient::NONE,
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
@@ -364,6 +368,7 @@ impl Lists {
             notify_access: plan.notify_access,
             watchdog: plan.watchdog,
             reload_signal: 1,
+            oom_policy: plan.oom_policy,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),
@@ -405,10 +410,13 @@ impl Lists {
             view: VIEW,
             namespaces: Namespaces::HOST,
             scheduling: Scheduling::UNSET,
+            cgroup: Cgroup::PLAIN,
             filter: None,
             remove_ipc: false,
             directories: List::new(&self.directories),
             runtime_directory_preserve: plan.preserve,
+            credentials: StrList::default(),
+            credential_values: &[],
             stdin: Stdin::Null,
             stdout: Stdout::Null,
             stderr: Stdout::Null,

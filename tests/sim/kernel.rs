@@ -17,9 +17,11 @@ use super::{
 };
 
 const SIGHUP: u8 = 1;
-const SIGKILL: u8 = 9;
-/// EAGAIN, EMFILE, ENOMEM, ENOSPC: what clone and its preparations can say.
-const ERRNOS: [u16; 4] = [11, 24, 12, 28];
+pub(crate) const SIGKILL: u8 = 9;
+/// The largest errno of the kernel's generic ABI, EHWPOISON: whatever fails may fail with any.
+const ERRNO_MAX: u16 = 133;
+/// Processes of one unit that a fork bomb stops at: its TasksMax=.
+const TASKS_MAX: usize = 24;
 
 /// A number that a process was given, and for which name.
 pub(crate) type Given = (IdentityId, u32);
@@ -58,8 +60,10 @@ pub(crate) enum Later {
     Exec { pid: u32, birth: u64 },
     /// It says something.
     Say { pid: u32, birth: u64, what: Saying },
-    /// A child of its own.
-    Fork { pid: u32, birth: u64 },
+    /// A child of its own; of a `bomb` the children do as it does.
+    Fork { pid: u32, birth: u64, bomb: bool },
+    /// The kernel is out of memory, and the unit is to blame.
+    OutOfMemory { unit: u16 },
     /// The end.
     Exit { pid: u32, birth: u64, way: u8, number: u8 },
     /// Perhaps the unit has no process left.
@@ -168,6 +172,20 @@ impl Kernel {
         Instant(self.now)
     }
 
+    /// Whether a janitor or an examiner is at work for `unit`.
+    pub(crate) fn has_helper(&self, unit: UnitId) -> bool {
+        self.later.iter().any(|Reverse((_, _, later))| {
+            matches!(
+                later,
+                Later::Cleaned { unit: its, .. }
+                    | Later::Examined { unit: its, .. }
+                    | Later::Watched { unit: its, .. }
+                    | Later::Unwatched { unit: its }
+                    if *its == unit.0
+            )
+        })
+    }
+
     /// Processes of `unit`.
     pub(crate) fn of(&self, unit: UnitId) -> impl Iterator<Item = &Process> {
         self.processes.iter().map(|(_, process)| process).filter(move |process| process.unit == unit)
@@ -188,7 +206,7 @@ impl Kernel {
     pub(crate) fn spawn(&mut self, spawn: &Spawn, given: Vec<Given>) -> Event<'static> {
         let (unit, slot) = (spawn.unit, spawn.slot);
         if self.strikes(self.faults.spawn_fails) {
-            let errno = *pick(&mut self.rng, &ERRNOS);
+            let errno = self.rng.u16(1..=ERRNO_MAX);
             return Event::SpawnFailed { unit, slot, failure: Failure { step: self.rng.u8(..), errno } };
         }
         let (pid, birth) = self.add(unit, Some(slot), given.clone());
@@ -200,6 +218,10 @@ impl Kernel {
             let suggestion = (suggests || !spawn.fresh).then_some(near);
             self.schedule(first, Later::Unfit { pid, birth, identity: identity.0, suggestion });
             self.end_after(first + 10, pid, birth, 0, 217);
+        } else if self.strikes(self.faults.dies_early) {
+            // Its pipe closes at its end, as at execve.
+            self.schedule(first, Later::Exec { pid, birth });
+            self.end_after(first + 1, pid, birth, 1, SIGKILL);
         } else if self.strikes(self.faults.step_fails) {
             self.schedule(first, Later::StepFails { pid, birth });
             let code = self.rng.u8(200..=245);
@@ -210,7 +232,12 @@ impl Kernel {
             self.schedule(first + 500, Later::Exec { pid, birth });
             if self.strikes(self.faults.forks) {
                 let at = first + self.rng.u64(600..50_000);
-                self.schedule(at, Later::Fork { pid, birth });
+                let bomb = self.strikes(self.faults.bombs);
+                self.schedule(at, Later::Fork { pid, birth, bomb });
+            }
+            if self.strikes(self.faults.oom_kills) {
+                let at = first + self.rng.u64(600..20_000_000);
+                self.schedule(at, Later::OutOfMemory { unit: unit.0 });
             }
             self.live(spawn, pid, birth, first + 600);
         }
@@ -256,7 +283,7 @@ impl Kernel {
         }
         let daemons = if self.strikes(self.faults.silent) { self.rng.u64(0..3) } else { 1 };
         for _ in 0..daemons {
-            self.schedule(begin, Later::Fork { pid, birth });
+            self.schedule(begin, Later::Fork { pid, birth, bomb: false });
         }
         let code = if self.strikes(self.faults.crash) { self.rng.u8(1..) } else { 0 };
         self.end_after(begin + 1_000, pid, birth, 0, code);
@@ -273,12 +300,16 @@ impl Kernel {
             self.schedule(begin, Later::Say { pid, birth, what: Saying::Alive });
         }
         if service.notify_access != NotifyAccess::None && self.strikes(self.faults.nonsense) {
-            for _ in 0..self.rng.u8(1..8) {
+            let (count, within) = match self.strikes(self.faults.floods) {
+                true => (100, 1_000),
+                false => (self.rng.u8(1..8), 30_000_000),
+            };
+            for _ in 0..count {
                 let what = match self.rng.u8(..8) {
                     0 => Saying::OwnChild,
                     other => Saying::Nonsense(other),
                 };
-                let span = self.rng.u64(0..30_000_000);
+                let span = self.rng.u64(0..within);
                 self.schedule(begin + span, Later::Say { pid, birth, what });
             }
         }
@@ -334,16 +365,36 @@ impl Kernel {
     }
 
     /// A child of `pid`, of the same unit and numbers.
-    pub(crate) fn fork(&mut self, pid: u32, birth: u64) {
+    pub(crate) fn fork(&mut self, pid: u32, birth: u64, bomb: bool) {
         let Some(parent) = self.living(pid, birth).cloned() else { return };
+        if self.of(parent.unit).count() >= TASKS_MAX {
+            return;
+        }
         let (child, child_birth) = self.add(parent.unit, None, parent.given);
         if let Some(process) = self.living(child, child_birth) {
             (process.took, process.declined) = (parent.took, parent.declined);
             process.executed = true;
         }
-        if self.rng.bool() {
+        if bomb {
+            for (pid, birth) in [(pid, birth), (child, child_birth)] {
+                let span = self.rng.u64(0..1_000_000);
+                self.schedule(span, Later::Fork { pid, birth, bomb });
+            }
+        } else if self.rng.bool() {
             let span = self.rng.u64(0..20_000_000);
             self.end_after(span, child, child_birth, 0, 0);
+        }
+    }
+
+    /// The kernel kills all processes of `unit` (`memory.oom.group`).
+    pub(crate) fn run_out_of_memory(&mut self, unit: UnitId) {
+        let mut ends = vec![];
+        for (birth, process) in self.processes.iter_mut().filter(|(_, process)| process.unit == unit) {
+            process.killed = true;
+            ends.push((process.pid.0, *birth));
+        }
+        for (pid, birth) in ends {
+            self.end_after(0, pid, birth, 1, SIGKILL);
         }
     }
 

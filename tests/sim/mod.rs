@@ -10,7 +10,13 @@ mod kernel;
 mod plan;
 mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::Instant,
+};
 
 use fastrand::Rng;
 
@@ -27,6 +33,14 @@ pub(crate) struct Tally {
     pub(crate) events: u64,
     /// Microseconds that passed in the worlds.
     pub(crate) simulated: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.worlds += other.worlds;
+        self.events += other.events;
+        self.simulated += other.simulated;
+    }
 }
 
 /// Runs the world of `seed`. If it fails, the last `lines` of what happened are shown.
@@ -46,22 +60,45 @@ pub(crate) fn run(seed: u64, lines: usize) -> Result<Tally, String> {
     Err(format!("{}\nseed {seed}: {what}{note}; replay: cargo xtask sim {seed}", log[from..].join("\n")))
 }
 
-/// Runs the worlds of `seeds` until there were `events` events, or to the end of `seeds`.
+/// Runs the worlds of `seeds`, on every processor, to their end or until `end`.
 ///
 /// # Errors
-/// As [`run`].
-pub(crate) fn run_many(seeds: impl Iterator<Item = u64>, events: u64) -> Result<Tally, String> {
+/// As [`run`]: of the worlds that failed, the one with the lowest seed.
+pub(crate) fn run_many(seeds: Range<u64>, end: Option<Instant>) -> Result<Tally, String> {
+    let next = AtomicU64::new(seeds.start);
+    let failed = AtomicBool::new(false);
+    let work = || {
+        let mut total = Tally::default();
+        while !failed.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                break;
+            }
+            match run(seed, LOG_LINES) {
+                Ok(tally) => total.add(tally),
+                Err(failure) => {
+                    failed.store(true, Ordering::Relaxed);
+                    return Err((seed, failure));
+                }
+            }
+        }
+        Ok(total)
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let ended: Vec<_> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        running.into_iter().map(|thread| thread.join().expect("worlds catch what panics in them")).collect()
+    });
     let mut total = Tally::default();
-    for seed in seeds {
-        let tally = run(seed, LOG_LINES)?;
-        total.worlds += 1;
-        total.events += tally.events;
-        total.simulated += tally.simulated;
-        if total.events >= events {
-            break;
+    let mut first: Option<(u64, String)> = None;
+    for ended in ended {
+        match ended {
+            Ok(tally) => total.add(tally),
+            Err(failure) if first.as_ref().is_none_or(|(seed, _)| failure.0 < *seed) => first = Some(failure),
+            Err(_) => {}
         }
     }
-    Ok(total)
+    first.map_or(Ok(total), |(_, failure)| Err(failure))
 }
 
 fn world(seed: u64, log: Option<&mut Vec<String>>) -> Result<Tally, String> {

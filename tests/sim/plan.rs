@@ -4,8 +4,8 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, Condition, FailureMode, KillMode, Manners, Micros, NotifyAccess, Preserve, PrivateTmp,
-    Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
+    CommandKind, Condition, FailureMode, KillMode, Manners, Micros, NotifyAccess, OomPolicy, Preserve,
+    PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
 };
 
 use super::fixture::{ServicePlan, UnitPlan, daily, path, service, socket, spans, target, timer};
@@ -37,9 +37,17 @@ pub(crate) struct Faults {
     pub(crate) nonsense: u8,
     pub(crate) clean_exit: u8,
     pub(crate) hang: u8,
+    /// SIGKILL that was the kernel's, for want of memory.
+    pub(crate) out_of_memory: u8,
     pub(crate) ignores_term: u8,
     pub(crate) slow_to_die: u8,
     pub(crate) forks: u8,
+    /// Programs whose children have children, and so on.
+    pub(crate) bombs: u8,
+    /// The kernel kills all processes of a unit for want of memory.
+    pub(crate) oom_kills: u8,
+    /// Children that are killed on their way to execve, without a word.
+    pub(crate) dies_early: u8,
     pub(crate) step_fails: u8,
     pub(crate) spawn_fails: u8,
     pub(crate) unfit: u8,
@@ -53,7 +61,11 @@ pub(crate) struct Faults {
     pub(crate) requests: u8,
     pub(crate) strangers: u8,
     pub(crate) clients_leave: u8,
+    /// A hundred requests, or a hundred notices of one service, at once.
+    pub(crate) floods: u8,
     pub(crate) reexecs: u8,
+    /// PID 1 fails and loses the event that it was at.
+    pub(crate) failures: u8,
     /// What sockets and paths wait for comes.
     pub(crate) arrivals: u8,
 }
@@ -67,9 +79,13 @@ impl Faults {
             nonsense: some(60),
             clean_exit: some(60),
             hang: some(20),
+            out_of_memory: some(50),
             ignores_term: some(50),
             slow_to_die: some(20),
             forks: some(50),
+            bombs: some(20),
+            oom_kills: some(20),
+            dies_early: some(20),
             step_fails: some(30),
             spawn_fails: some(30),
             unfit: some(60),
@@ -83,7 +99,9 @@ impl Faults {
             requests: some(90),
             strangers: some(20),
             clients_leave: some(30),
+            floods: some(5),
             reexecs: some(10),
+            failures: some(3),
             arrivals: some(95),
         }
     }
@@ -295,6 +313,7 @@ fn readiness(rng: &mut Rng, plan: &mut ServicePlan) {
     }
     plan.guess_main_pid = rng.u8(..4) != 0;
     plan.exit_with_last = rng.u8(..8) == 0;
+    plan.oom_policy = *pick(rng, &[OomPolicy::Continue, OomPolicy::Stop, OomPolicy::Stop, OomPolicy::Kill]);
     let modes = [FailureMode::Terminate, FailureMode::Terminate, FailureMode::Abort, FailureMode::Kill];
     (plan.start_failure_mode, plan.stop_failure_mode) = (*pick(rng, &modes), *pick(rng, &modes));
     if rng.u8(..8) == 0 {

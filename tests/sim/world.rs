@@ -7,16 +7,16 @@ mod triggers;
 
 use tomte::{
     supervisor::{
-        Action, Answer, Event, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Spawn, Supervisor, Until, Which,
+        Action, Event, Facts, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Slot, Spawn, Supervisor, Until, Which,
     },
     table::{self, Arch, IdentityId, Micros, Table, UnitId},
-    wire::{ActiveState, Failure, Power, UnitStatus},
+    wire::{ActiveState, ExitStatus, Failure, Power, UnitStatus},
 };
 
 use super::{
     Tally,
     judge::{Judge, Verdict},
-    kernel::{Given, Kernel, Later, status},
+    kernel::{Given, Kernel, Later, SIGKILL, status},
     plan::{Faults, Plan, pick},
 };
 
@@ -41,6 +41,8 @@ pub(super) struct World<'w> {
     shutdown_at: Option<u64>,
     reported: bool,
     calm: bool,
+    /// Requests that are still to come at once.
+    flood: u32,
     /// When each unit last said that it is alive.
     heard: Vec<u64>,
     /// Units that found no number although nothing goes wrong any more.
@@ -69,6 +71,7 @@ impl<'w> World<'w> {
             shutdown_at: None,
             reported: false,
             calm: false,
+            flood: 0,
             heard: vec![0; plan.units.len()],
             numberless: vec![false; plan.units.len()],
             held: vec![triggers::Held::default(); plan.units.len()],
@@ -212,14 +215,22 @@ impl<'w> World<'w> {
                 self.handle(Event::Executed { unit, pid: Pid(pid) })
             }
             Later::Say { pid, birth, what } => self.say(pid, birth, what),
-            Later::Fork { pid, birth } => {
+            Later::Fork { pid, birth, bomb } => {
                 if self.kernel.living(pid, birth).is_some_and(|process| !process.killed) {
-                    self.kernel.fork(pid, birth);
+                    self.kernel.fork(pid, birth, bomb);
                 }
+                Ok(())
+            }
+            Later::OutOfMemory { unit } => {
+                self.kernel.run_out_of_memory(UnitId(unit));
                 Ok(())
             }
             Later::Exit { pid, birth, way, number } => {
                 let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
+                let killed = matches!(status(way, number), ExitStatus::Killed(SIGKILL));
+                if killed && self.kernel.strikes(self.kernel.faults.out_of_memory) {
+                    self.handle(Event::OomKilled { unit: process.unit })?;
+                }
                 if process.slot.is_none() {
                     return Ok(());
                 }
@@ -294,7 +305,11 @@ impl<'w> World<'w> {
     fn handle(&mut self, event: Event<'_>) -> Verdict {
         self.tell(|| format!("<- {event:?}"));
         self.events += 1;
-        self.supervisor.handle(self.kernel.instant(), event);
+        if self.fails(&event) {
+            self.recover()?;
+        } else {
+            self.supervisor.handle(self.kernel.instant(), event);
+        }
         for _ in 0..ACTIONS_MAX {
             if self.kernel.strikes(self.kernel.faults.reexecs) {
                 self.replace_supervisor()?;
@@ -317,6 +332,37 @@ impl<'w> World<'w> {
             }
         }
         Err("no end of actions".into())
+    }
+
+    /// Whether PID 1 fails before it has made anything of `event`.
+    fn fails(&mut self, event: &Event<'_>) -> bool {
+        let is_lost = matches!(
+            event,
+            Event::Spawned { .. }
+                | Event::Identified { .. }
+                | Event::Executed { .. }
+                | Event::Notified { .. }
+                | Event::Exited { .. }
+                | Event::Empty { .. }
+                | Event::Cleaned { .. }
+                | Event::Examined { .. }
+                | Event::Deadline
+        );
+        is_lost && self.kernel.strikes(self.kernel.faults.failures)
+    }
+
+    /// The next program goes on with what there is.
+    fn recover(&mut self) -> Verdict {
+        self.replace_supervisor()?;
+        self.judge.unanswered.clear();
+        let (now, kernel) = (self.kernel.instant(), &self.kernel);
+        self.supervisor.recover(now, &|unit| Facts {
+            main: kernel.slot(unit, Slot::Main).map(|process| process.pid),
+            control: kernel.slot(unit, Slot::Control).map(|process| process.pid),
+            helper: kernel.has_helper(unit),
+            known: kernel.of(unit).next().is_some(),
+        });
+        Ok(())
     }
 
     /// PID 1 may be replaced at any moment: what one supervisor has saved, another one loads.
@@ -379,12 +425,7 @@ impl<'w> World<'w> {
             Action::Watch { unit } => self.watch(unit)?,
             Action::Arm { unit } => self.arm(unit)?,
             Action::Unwatch { unit } => self.unwatch(unit),
-            Action::Reply { client, answer } => {
-                if let Answer::Denied = answer {
-                    self.tell(|| "a stranger".into());
-                }
-                self.judge.reply(client)?;
-            }
+            Action::Reply { client, answer } => return self.reply(client, answer),
             Action::Log(log) => self.note(log),
             Action::Report { .. } => {
                 self.reported = true;
@@ -393,6 +434,7 @@ impl<'w> World<'w> {
                 self.judge.shutdown_began = self.kernel.now;
                 return Ok(Some(Event::Reported));
             }
+            Action::Make { client, unit } => return Ok(Some(Event::Made { client, unit, sound: false })),
             Action::Reexec => {
                 if self.kernel.rng.bool() {
                     return Ok(Some(Event::NotReplaced));
@@ -435,6 +477,7 @@ impl<'w> World<'w> {
             | Log::TimedOut(..)
             | Log::NotCleaned(_)
             | Log::WatchdogExpired(..)
+            | Log::OomKilled(_)
             | Log::RuntimeOver(_)
             | Log::NoPidFile(_)
             | Log::Contradiction(..)

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::Spanned;
-use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange};
+use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange, limits::SLOTS_MAX};
 
 use crate::{
     diag::closest,
@@ -56,6 +56,9 @@ pub struct Config {
     /// What every service finds in its environment first.
     #[serde(default, deserialize_with = "environment")]
     pub environment: BTreeMap<String, String>,
+    /// How many units `tomte run` can make at a time.
+    #[serde(default = "transient_units", deserialize_with = "slots")]
+    pub transient_units: u8,
     /// Units that boot is to start: through their [Install] section, or by the default target where that is missing.
     /// Without this list, all that have an [Install] section.
     pub enable: Option<Vec<String>>,
@@ -246,6 +249,18 @@ fn environment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<St
         Some(name) => Err(D::Error::custom(format!("`{name}` is no name of an environment variable"))),
         None => Ok(map),
     }
+}
+
+const fn transient_units() -> u8 {
+    4
+}
+
+fn slots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let slots = u8::deserialize(deserializer)?;
+    if usize::from(slots) > SLOTS_MAX {
+        return Err(D::Error::custom(format!("at most {SLOTS_MAX}, {slots} given")));
+    }
+    Ok(slots)
 }
 
 fn multi_user() -> String {

@@ -27,6 +27,7 @@ mod bake;
 mod bench;
 mod board;
 mod build;
+mod cgroup;
 mod check;
 mod debian;
 mod diag;

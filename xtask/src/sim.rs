@@ -3,20 +3,26 @@
 #[path = "../../tests/sim/mod.rs"]
 mod worlds;
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, anyhow};
 
-/// Events after which a run without a number of worlds ends.
-const EVENTS: u64 = 1_500_000;
+/// Worlds of a run that names neither a number nor a time: what CI plays.
+const WORLDS: u64 = 100_000;
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Play only the world of this seed.
     seed: Option<u64>,
-    /// Play this many worlds; without it, as many as make 1.5 million events.
-    #[arg(long, value_name = "COUNT", conflicts_with = "seed")]
+    /// Play this many worlds [default: 100000].
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["seed", "time"])]
     worlds: Option<u64>,
+    /// Play as many worlds as there is time for, such as 8h.
+    #[arg(long = "for", value_name = "DURATION", conflicts_with = "seed", value_parser = humantime::parse_duration)]
+    time: Option<Duration>,
     /// The first world's seed.
     #[arg(long, value_name = "SEED", default_value_t = 0, conflicts_with = "seed")]
     from: u64,
@@ -27,10 +33,16 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let begin = Instant::now();
-    let tally = match (args.seed, args.worlds) {
-        (Some(seed), _) => worlds::run(seed, args.lines),
-        (None, Some(worlds)) => worlds::run_many(args.from..args.from.saturating_add(worlds), u64::MAX),
-        (None, None) => worlds::run_many(args.from.., EVENTS),
+    let worlds = match args.time {
+        Some(_) => u64::MAX,
+        None => args.worlds.unwrap_or(WORLDS),
+    };
+    let tally = match args.seed {
+        Some(seed) => worlds::run(seed, args.lines),
+        None => worlds::run_many(
+            args.from..args.from.saturating_add(worlds),
+            args.time.and_then(|time| begin.checked_add(time)),
+        ),
     };
     let tally = tally.map_err(|failure| anyhow!("{failure}"))?;
     println!(

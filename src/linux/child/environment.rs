@@ -4,9 +4,11 @@ use core::ffi::CStr;
 
 use rustix::{io::Errno, path::DecInt, process::getpid};
 
-use super::{Work, arena::Arena, identity::user_name};
+use super::{Work, arena::Arena, credentials::VARIABLE, identity::user_name};
 use crate::linux::{
+    credentials,
     passwd::{self, Field, Key, User},
+    path::PathBuffer,
     plan::{Input, Login, Output, Stdio},
     raw::CStrings,
 };
@@ -80,7 +82,8 @@ impl<'a> Variables<'a> {
     }
 }
 
-fn value_of<'a>(string: &'a CStr, name: &[u8]) -> Option<&'a [u8]> {
+/// The value of `string`, if its name is `name`.
+pub(super) fn value_of<'a>(string: &'a CStr, name: &[u8]) -> Option<&'a [u8]> {
     string.to_bytes().strip_prefix(name)?.strip_prefix(b"=")
 }
 
@@ -97,6 +100,11 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
     }
     describe_user(work)?;
     list_directories(work)?;
+    if !work.plan.credentials.sources.is_empty() {
+        let mut buffer = PathBuffer::empty();
+        let path = credentials::path(work.plan.unit, &mut buffer)?;
+        work.variables.make(&mut work.arena, VARIABLE, path.to_bytes())?;
+    }
     let pid = DecInt::new(getpid().as_raw_nonzero().get());
     for name in ["SYSTEMD_EXEC_PID"].iter().chain(sources.own_pid) {
         work.variables.make(&mut work.arena, name, pid.as_bytes())?;

@@ -6,6 +6,8 @@
 
 mod arena;
 mod calls;
+mod cgroup;
+mod credentials;
 mod devices;
 mod directories;
 mod environment;
@@ -46,12 +48,14 @@ pub struct Work<'a> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 40] = [
+pub const STEPS: [(Step, Act); 43] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
     (Step::Group, identity::find_groups),
     (Step::Identity, identity::settle),
+    (Step::Cgroup, cgroup::configure),
+    (Step::DevicePolicy, cgroup::restrict_devices),
     (Step::Stdin, stdio::connect_input),
     (Step::Stdout, stdio::connect_output),
     (Step::Stderr, stdio::connect_error),
@@ -68,6 +72,7 @@ pub const STEPS: [(Step, Act); 40] = [
     (Step::CacheDirectory, directories::make_cache),
     (Step::LogsDirectory, directories::make_logs),
     (Step::ConfigurationDirectory, directories::make_configuration),
+    (Step::Credentials, credentials::load),
     (Step::Environment, environment::gather),
     (Step::EnvironmentFile, environment_file::read),
     (Step::Keyring, session::join_keyring),

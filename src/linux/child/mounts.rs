@@ -316,7 +316,7 @@ fn set_flags(root: &Root<'_>, held: BorrowedFd<'_>, path: &str, set: u32) -> Res
 }
 
 /// A new file system, mounted nowhere yet: `TYPE:OPTION,OPTION=VALUE`.
-fn new_file_system(source: &str) -> Result<OwnedFd, Errno> {
+pub(super) fn new_file_system(source: &str) -> Result<OwnedFd, Errno> {
     let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
     for option in options.split(',').filter(|option| !option.is_empty()) {
@@ -333,10 +333,12 @@ fn empty() -> Result<OwnedFd, Errno> {
     new_file_system("tmpfs:mode=0755,size=4k")
 }
 
-/// Nodes that nobody without all privileges can use: a directory and a file.
+/// Nodes that nobody without all privileges can use: a directory and a file. What may have to be hidden before it is
+/// used is made, too.
 fn open_nothing() -> Result<[OwnedFd; 2], Errno> {
-    let _there = mkdirat(CWD, c"/run/tomte", Mode::from_raw_mode(0o755));
-    let _there = mkdirat(CWD, NOWHERE, Mode::from_raw_mode(0o755));
+    for path in [c"/run/tomte", NOWHERE, c"/run/credentials"] {
+        let _there = mkdirat(CWD, path, Mode::from_raw_mode(0o755));
+    }
     let nowhere = tree::open_if_there(NOWHERE)?.ok_or(Errno::NOENT)?;
     let _there = mkdirat(nowhere.as_fd(), c"directory", Mode::empty());
     let _there = mknodat(nowhere.as_fd(), c"file", FileType::RegularFile, Mode::empty(), 0);

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 #[cfg_attr(target_arch = "arm", path = "arm.rs")]
 #[cfg_attr(target_arch = "riscv64", path = "riscv64.rs")]
 mod arch;
+pub mod bpf;
 pub mod clock;
 mod fd;
 pub mod ipc;

@@ -53,6 +53,16 @@ fn gives_up_on_what_cannot_be_killed_and_never_runs_a_second_one_beside_it() {
 }
 
 #[test]
+fn what_was_said_before_the_newest_process_was_made_counts_no_more() {
+    let mut t = started(|_| {});
+    t.leaves_children = true;
+    t.empty("a.service").expect("");
+    t.ask(1, STOP).main("a.service", Exited(0)).expect("kill 15 a.service all");
+    assert_eq!(t.state("a.service"), "deactivating/stop-sigterm/success");
+    t.empty("a.service").expect("reply 1 done");
+}
+
+#[test]
 fn waits_for_descendants_with_control_group() {
     let mut t = started(|_| {});
     t.leaves_children = true;

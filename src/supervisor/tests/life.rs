@@ -44,6 +44,15 @@ fn boots_restarts_and_shuts_down() {
 }
 
 #[test]
+fn a_start_knows_nothing_of_the_end_before_it() {
+    let mut t = one(|s| s.commands = vec![(CommandKind::StartPre, false), (CommandKind::Start, false)]);
+    t.boot().control(A, Exited(0)).main(A, Exited(7));
+    assert_eq!(t.status(A).main_exit, Some(Exited(7)));
+    t.ask(1, Request::Start { name: A }).control(A, Exited(1));
+    assert_eq!((t.status(A).main_exit, t.state(A)), (None, "failed/failed/exit-code".into()));
+}
+
+#[test]
 fn runs_every_command_of_a_start_in_order() {
     let mut t = one(|s| {
         s.service_type = ServiceType::Exec;

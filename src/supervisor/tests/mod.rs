@@ -5,12 +5,14 @@ mod fixture;
 mod play;
 
 mod conditions;
+mod fairness;
 mod fork;
 mod golden;
 mod graph;
 mod keep;
 mod killing;
 mod life;
+mod memory;
 mod notify;
 mod numbers;
 mod relations;

@@ -154,6 +154,7 @@ impl Play {
             | Action::Log(_)
             | Action::Report { .. }
             | Action::Reexec
+            | Action::Make { .. }
             | Action::Leave { .. } => return,
         };
         self.supervisor.handle(Instant(self.now), answer);
@@ -337,6 +338,7 @@ impl Play {
             }
             Action::Log(_) => String::new(),
             Action::Reexec => "reexec".into(),
+            Action::Make { client, unit } => format!("make {} for {}", unit.0, client.0),
             Action::Report { ended } => format!("report {ended}"),
             Action::Leave { power, immediate, status } => {
                 let at_once = if immediate { " at once" } else { "" };
@@ -367,6 +369,7 @@ impl Play {
             Log::WatchdogExpired(id, signal) => format!("watchdog {} {signal}", self.name(id)),
             Log::NoticeRefused(id, pid) => format!("refused {} {}", self.name(id), pid.0),
             Log::NotAdopted(id) => format!("not adopted {}", self.name(id)),
+            Log::OomKilled(id) => format!("oom {}", self.name(id)),
             Log::RuntimeOver(id) => format!("runtime over {}", self.name(id)),
             Log::Contradiction(id, other) => format!("contradiction {} {}", self.name(id), self.name(other)),
             Log::Acting(id) => format!("acting {}", self.name(id)),

@@ -48,6 +48,18 @@ fn a_start_stops_whoever_conflicts() {
 }
 
 #[test]
+fn a_restart_calls_off_the_start_of_whoever_conflicts() {
+    let mut t = units(|u| {
+        u[1].related = vec![(Relation::Conflicts, 2)];
+        u[2].after = vec![1];
+    });
+    start(&mut t, &[A]);
+    t.ask(1, Request::Start { name: B }).expect("kill 15 a.service all");
+    t.ask(2, Request::Restart { name: A }).expect("reply 1 canceled");
+    t.main(A, Killed(15)).expect("start a.service; reply 2 done");
+}
+
+#[test]
 fn a_start_that_contradicts_itself_is_refused() {
     let mut t = units(|u| {
         u[1].requires = vec![2, 3];

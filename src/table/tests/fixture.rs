@@ -55,11 +55,13 @@ impl Parts {
             uids: UidRange::DYNAMIC,
             identities: List::new(&self.identities),
             filters: List::new(&self.filters),
+            slices: List::new(kept(list(&[slice("", &[]), slice("system.slice", b"memory.max\0\0@5000\0")]))),
             hostname: "tomte",
             environment: StrList::new(&self.environment).unwrap(),
             log: LogTarget::Kmsg,
             on_panic: PanicAction::Reboot,
             panic_delay: Micros::from_secs(10),
+            transient: Transient::NONE,
         }
     }
 
@@ -141,6 +143,7 @@ impl Parts {
             notify_access: NotifyAccess::Exec,
             watchdog: Micros::from_secs(30),
             reload_signal: 1,
+            oom_policy: OomPolicy::Stop,
             kill: Kill {
                 mode: KillMode::Mixed,
                 signal: 15,
@@ -214,6 +217,7 @@ impl Parts {
                     mount("/srv", Content::Bind, "/data"),
                 ]))),
             },
+            cgroup: cgroup(),
             filter: Some(FilterId(1)),
             remove_ipc: true,
             directories: List::new(kept(list(&[
@@ -221,6 +225,8 @@ impl Parts {
                 directories(DirectoryKind::State, 0o700, &self.state_names),
             ]))),
             runtime_directory_preserve: Preserve::Restart,
+            credentials: StrList::new(b"/\0key\0/etc/key\0=\0word\x002\0").unwrap(),
+            credential_values: b"x\0",
             stdin: Stdin::Null,
             stdout: Stdout::Journal,
             stderr: Stdout::Inherit,
@@ -232,6 +238,30 @@ impl Parts {
             ignore_sigpipe: true,
             posture: StrList::new(b"DynamicUser=yes\0").unwrap(),
         }
+    }
+}
+
+fn cgroup() -> Cgroup<'static> {
+    Cgroup {
+        slice: "system.slice",
+        settings: StrList::new(b"pids.max\0\0@1500\0").unwrap(),
+        delegate: true,
+        subgroup: "main",
+        devices: Some(Devices {
+            program: FilterId(0),
+            fixed: 8,
+            late: StrList::new(b"char-rtc\0").unwrap(),
+            needed: true,
+        }),
+    }
+}
+
+fn slice(path: &'static str, settings: &'static [u8]) -> Slice<'static> {
+    Slice {
+        path,
+        settings: StrList::new(settings).unwrap(),
+        controllers: StrList::new(b"+memory\0").unwrap(),
+        usual_controllers: StrList::new(b"+pids\0").unwrap(),
     }
 }
 

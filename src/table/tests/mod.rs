@@ -18,7 +18,7 @@ fn what_is_written_reads_back() {
     assert_eq!(table.board(), board);
     assert_eq!(table.ids().filter_map(|id| table.unit(id)).collect::<Vec<_>>(), units);
     assert_eq!((table.arch(), table.inputs(), table.len()), (ARCH, INPUTS, bytes.len()));
-    assert_eq!(table.unit_count(), units.len());
+    assert_eq!(table.baked_count(), units.len());
     for (id, unit) in table.ids().zip(&units) {
         assert_eq!(table.find(unit.name.as_str()), Some(id));
     }

@@ -1,7 +1,7 @@
 //! Clients that ask all sorts of things, one by one and in floods.
 
 use tomte::{
-    supervisor::{ClientId, Event},
+    supervisor::{Answer, ClientId, Event},
     table::UnitId,
     wire::Request,
 };
@@ -9,10 +9,29 @@ use tomte::{
 use super::super::{judge::Verdict, kernel::Later, plan::pick};
 use super::World;
 
+/// Requests of a flood: more than can wait.
+const FLOOD: u32 = 100;
 /// Clients that ask.
 const CLIENTS: u16 = 6;
 
 impl World<'_> {
+    /// A client gets its answer, or is gone.
+    pub(super) fn reply(
+        &mut self,
+        client: ClientId,
+        answer: Answer,
+    ) -> Result<Option<Event<'static>>, String> {
+        if let Answer::Denied = answer {
+            self.tell(|| "a stranger".into());
+        }
+        self.judge.reply(client)?;
+        if self.kernel.strikes(self.kernel.faults.clients_leave) {
+            self.judge.unanswered.remove(&client.0);
+            return Ok(Some(Event::ClientGone { client }));
+        }
+        Ok(None)
+    }
+
     /// One of them asks something.
     pub(super) fn request(&mut self) -> Verdict {
         let rng = &mut self.kernel.rng;
@@ -42,10 +61,16 @@ impl World<'_> {
             | Request::Reload { .. }
             | Request::Isolate { .. }
             | Request::Reexec
+            | Request::Run { .. }
+            | Request::Wait { .. }
             | Request::Shutdown(_) => {}
         }
-        // Floods: a hundred at once, now and then.
-        let next = if self.kernel.rng.u8(..4) == 0 { 0 } else { self.kernel.rng.u64(..20_000_000) };
+        self.flood = match self.flood {
+            0 if self.kernel.strikes(self.kernel.faults.floods) => FLOOD,
+            left => left.saturating_sub(1),
+        };
+        let at_once = self.flood > 0 || self.kernel.rng.u8(..4) == 0;
+        let next = if at_once { 0 } else { self.kernel.rng.u64(..20_000_000) };
         if !self.calm && self.left_at.is_none() {
             self.kernel.schedule(next, Later::Request);
         }

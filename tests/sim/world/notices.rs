@@ -41,7 +41,8 @@ impl World<'_> {
         self.handle(Event::Notified { unit, pid: Pid(pid), uid: 1000, notice })
     }
 
-    /// Nobody who is watched has been silent for too long and is still up.
+    /// Nobody who is watched has been silent for too long and is still up. (Without a main process there is nobody to
+    /// watch: what is left of a service of `ExitType=cgroup` that failed before it counted as started.)
     pub(super) fn judge_silence(&self) -> Verdict {
         if self.plan.faults.nonsense > 0 {
             return Ok(()); // they ask for more time, and for less
@@ -50,7 +51,8 @@ impl World<'_> {
             let plan = self.plan.units[usize::from(status.id)].service.as_ref();
             let watchdog = plan.map_or(0, |service| service.watchdog.0);
             let heard = self.heard[usize::from(status.id)].max(status.ready_us);
-            if watchdog > 0 && status.sub == SubState::Running && self.kernel.now >= heard + watchdog {
+            let watched = watchdog > 0 && status.sub == SubState::Running && status.main_pid != 0;
+            if watched && self.kernel.now >= heard + watchdog {
                 return Err(format!("{} has been silent since {heard} and nothing follows", status.name));
             }
         }

@@ -24,8 +24,9 @@ impl World<'_> {
         };
         let on_the_way =
             self.kernel.processes.iter().any(|(_, one)| one.slot == Some(Slot::Main) && !one.executed);
-        // Somebody who is upheld may be about to start.
+        // Somebody who is upheld may be about to start; who finds no number is always about to.
         let upheld = self.plan.related
+            && !numberless
             && self.supervisor.next_deadline().is_some_and(|at| at.0 <= self.kernel.now + 100_000);
         let looks = self.held.iter().any(|held| held.watcher);
         !on_the_way

@@ -32,7 +32,11 @@ impl Filters {
         Ok(filters)
     }
 
-    fn add(&mut self, policy: &Policy, arch: Arch) -> Result<()> {
+    /// Compiles another one.
+    ///
+    /// # Errors
+    /// If the kernel would not take it.
+    pub(super) fn add(&mut self, policy: &Policy, arch: Arch) -> Result<()> {
         if self.by_policy.iter().any(|(other, _)| other == policy) {
             return Ok(());
         }
@@ -53,6 +57,11 @@ impl Filters {
         };
         self.by_policy.push((policy.clone(), id));
         Ok(())
+    }
+
+    /// Whether `policy` was compiled.
+    pub(super) fn knows(&self, policy: &Policy) -> bool {
+        self.by_policy.iter().any(|(other, _)| other == policy)
     }
 
     /// The filter that enforces `policy`.

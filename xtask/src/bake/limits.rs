@@ -3,15 +3,17 @@
 use tomte::table::{
     CommandKind, Name,
     limits::{
-        COMMANDS_MAX, DIRECTORIES_MAX, ELAPSES_MAX, ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, GROUPS_MAX,
-        MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX, UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        COMMANDS_MAX, CREDENTIALS_BYTES_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ELAPSES_MAX, ENVIRONMENT_FILES_MAX,
+        ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX, UNIT_NAME_BYTES_MAX, UNITS_MAX,
+        WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
+use super::credentials;
 use crate::{
     board::Board,
     diag::{Code, Diagnostic, Diagnostics},
-    model::{Command, Kind, Place, Service, Unit},
+    model::{Command, Exec, Kind, Place, Service, Unit},
     mounts,
     order::Graph,
 };
@@ -139,6 +141,7 @@ impl Limits<'_> {
                 self.path(what, &format!("{}/private/{name}", directories.kind.prefix()), place);
             }
         }
+        self.credentials(exec, place);
         self.path("WorkingDirectory", &exec.working_directory, place);
         self.path("StandardInput", &exec.stdin_path, place);
         self.path("StandardOutput", &exec.stdout_path, place);
@@ -147,6 +150,13 @@ impl Limits<'_> {
         self.path("SyslogIdentifier", &exec.syslog_identifier, place);
         self.path("User", &exec.user.value, exec.user.place.as_ref());
         self.path("Group", &exec.group.value, exec.group.place.as_ref());
+    }
+
+    fn credentials(&mut self, exec: &Exec, place: Option<&Place>) {
+        let sources = credentials::sources(&exec.credentials);
+        self.words("LoadCredential", &sources, ("CREDENTIALS_MAX", CREDENTIALS_MAX), place);
+        let bytes = credentials::values(&exec.credentials).len();
+        self.at_most("SetCredential", bytes, ("CREDENTIALS_BYTES_MAX", CREDENTIALS_BYTES_MAX), place);
     }
 
     fn command(&mut self, kind: CommandKind, command: &Command) {

@@ -1,13 +1,17 @@
 //! The table of a board: unit files in, checked bytes out. Everything that the baker has to say goes into the
 //! diagnostics; the bytes are opened with the target's own code and compared before anybody gets them.
 
+mod cgroups;
 pub mod conditions;
+mod credentials;
 mod filters;
 mod identities;
 mod inputs;
+mod leaves;
 pub mod limits;
 mod posture;
 mod record;
+mod transient;
 pub mod verb;
 mod verify;
 
@@ -25,6 +29,7 @@ use tomte::table::{self, Arch};
 
 use crate::{
     board::Board,
+    cgroup::Cgroups,
     check::{self, Image},
     diag::{Diagnostics, Severity},
     model::Unit,
@@ -108,10 +113,11 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         true => check::beyond_as(Some(Severity::Note), &units, diagnostics),
         false => check::beyond(&units, diagnostics),
     }
-    let unstarted = units.extract_if(.., |unit| !unit.kind.is_started()).collect();
+    let unstarted: Vec<Unit> = units.extract_if(.., |unit| !unit.kind.is_started()).collect();
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
-    let baked = bake_units(board, units, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
+    let baked =
+        bake_units(board, units, &unstarted, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
     Ok(Baked { unstarted, ..baked })
 }
 
@@ -121,17 +127,19 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
 /// As [`bake`].
 pub fn bake_loose(board: &Board, units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Result<Baked> {
     let options = Options { lock: LockFile::Leave, ..Options::default() };
-    bake_units(board, units, &options, inputs::Inputs::default(), diagnostics)
+    bake_units(board, units, &[], &options, inputs::Inputs::default(), diagnostics)
 }
 
-/// Bakes `units`, which were made from files with the hash `inputs`.
+/// Bakes `units`, which were made from files with the hash `inputs`, in `slices` among others.
 fn bake_units(
     board: &Board,
-    units: Vec<Unit>,
+    mut units: Vec<Unit>,
+    slices: &[Unit],
     options: &Options,
     inputs: inputs::Inputs,
     diagnostics: &mut Diagnostics,
 ) -> Result<Baked> {
+    credentials::hide(&mut units);
     limits::units(board, units.len(), diagnostics); // the graph has room for no more
     stop_at_errors(board, diagnostics)?;
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
@@ -150,11 +158,14 @@ fn bake_units(
         .for_each(|problem| diagnostics.push(problem));
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
-    let (identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
+    let (mut identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
+    identities.extend(transient::identities(board));
 
     let arch = board.arch();
-    let filters = Filters::new(&graph, arch)?;
-    let shared = record::Shared { arch, identities: &identities, filters: &filters };
+    let mut filters = Filters::new(&graph, arch)?;
+    transient::add_filters(board, &mut filters)?;
+    let cgroups = Cgroups::new(&graph, slices, board.config.transient_units > 0);
+    let shared = record::Shared { arch, identities: &identities, filters: &filters, cgroups: &cgroups };
     let arena = Bump::new();
     let meant_board = record::board(&arena, board, &graph, shared)?;
     let meant: Vec<table::Unit<'_>> =

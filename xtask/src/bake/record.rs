@@ -7,19 +7,20 @@ use bumpalo::Bump;
 use serde::Serialize;
 use siphasher::sip::SipHasher24;
 use tomte::table::{
-    self, Arch, Board as BoardRecord, Command, CommandKind, Commands, Directories, Exec, Filter, IdList,
-    Identity as IdentityRecord, IdentityId, Kind, List, Micros, Mount, Name, Namespaces, Path, Related,
+    self, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec, Filter,
+    IdList, Identity as IdentityRecord, IdentityId, Kind, List, Micros, Mount, Name, Namespaces, Path, Related,
     Scheduling, Service, Socket, Span, StrList, Timer, Unit, UnitId, View,
 };
 
 use super::{
-    conditions,
+    cgroups, conditions, credentials,
     filters::Filters,
     identities::{Identity, dynamic_name},
-    posture,
+    posture, transient,
 };
 use crate::{
     board::Board,
+    cgroup::Cgroups,
     model::{self, Elapse, TimerBase},
     mounts,
     order::{Graph, Node},
@@ -33,6 +34,7 @@ pub(super) struct Shared<'a> {
     pub(super) arch: Arch,
     pub(super) identities: &'a [Identity],
     pub(super) filters: &'a Filters,
+    pub(super) cgroups: &'a Cgroups,
 }
 
 /// The board's record.
@@ -49,13 +51,21 @@ pub(super) fn board<'a>(
         .map(|one| IdentityRecord { name: &one.name, baked: one.baked, hashed: one.hashed })
         .collect();
     let filter = |program: &Program| Filter { program: arena.alloc_slice_copy(&program.bytes()) };
-    let filters: Vec<Filter<'_>> = shared.filters.programs.iter().map(filter).collect();
+    let device_filter = |program: &Vec<u8>| Filter { program: arena.alloc_slice_copy(program) };
+    let filters: Vec<Filter<'_>> = shared
+        .filters
+        .programs
+        .iter()
+        .map(filter)
+        .chain(shared.cgroups.programs.iter().map(device_filter))
+        .collect();
     Ok(BoardRecord {
         name: &board.name,
         default_target: graph.default_target,
         uids: board.uids(),
         identities: list(arena, &records),
         filters: list(arena, &filters),
+        slices: cgroups::slices(arena, shared.cgroups)?,
         hostname: &config.hostname,
         environment: strings(
             arena,
@@ -64,6 +74,7 @@ pub(super) fn board<'a>(
         log: config.log.into(),
         on_panic: config.panic.action.into(),
         panic_delay: config.panic.delay.0,
+        transient: transient::pieces(arena, board, shared)?,
     })
 }
 
@@ -84,7 +95,9 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         manners: unit.manners,
         start_limit: unit.start_limit,
         kind: match (&unit.kind, unit.kind.service()) {
-            (_, Some(one)) => Kind::Service(service(arena, one, shared).with_context(|| unit.name.clone())?),
+            (_, Some(one)) => {
+                Kind::Service(service(arena, unit, one, shared).with_context(|| unit.name.clone())?)
+            }
             (model::Kind::Target, None) => Kind::Target,
             (model::Kind::Socket(one), None) => Kind::Socket(Socket {
                 name: &one.file_descriptor_name,
@@ -99,7 +112,12 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
     })
 }
 
-fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>) -> Result<Service<'a>> {
+fn service<'a>(
+    arena: &'a Bump,
+    unit: &model::Unit,
+    service: &'a model::Service,
+    shared: Shared<'_>,
+) -> Result<Service<'a>> {
     let of = |kind: CommandKind| commands(arena, service, kind);
     Ok(Service {
         service_type: service.service_type,
@@ -126,6 +144,7 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
         notify_access: service.notify_access,
         watchdog: service.watchdog,
         reload_signal: service.reload_signal,
+        oom_policy: service.oom_policy,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,
@@ -136,7 +155,7 @@ fn service<'a>(arena: &'a Bump, service: &'a model::Service, shared: Shared<'_>)
             stop: of(CommandKind::Stop)?,
             stop_post: of(CommandKind::StopPost)?,
         },
-        exec: exec(arena, &service.exec, shared)?,
+        exec: exec(arena, &service.exec, cgroups::of(arena, unit, shared)?, shared)?,
     })
 }
 
@@ -215,7 +234,12 @@ pub(super) fn command<'a>(arena: &'a Bump, command: &'a model::Command) -> Resul
     })
 }
 
-fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Result<Exec<'a>> {
+fn exec<'a>(
+    arena: &'a Bump,
+    exec: &'a model::Exec,
+    cgroup: Cgroup<'a>,
+    shared: Shared<'_>,
+) -> Result<Exec<'a>> {
     let identity = |name: &str| {
         let name = dynamic_name(name).filter(|_| exec.dynamic_user)?;
         let place = shared.identities.iter().position(|identity| identity.name == name)?;
@@ -250,10 +274,13 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         view: view(arena, exec)?,
         namespaces: namespaces(exec),
         scheduling: scheduling(arena, &exec.scheduling),
+        cgroup,
         filter: shared.filters.of(&exec.system_calls),
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
         runtime_directory_preserve: exec.runtime_directory_preserve,
+        credentials: strings(arena, credentials::sources(&exec.credentials))?,
+        credential_values: arena.alloc_slice_copy(&credentials::values(&exec.credentials)),
         stdin: exec.stdin,
         stdout: exec.stdout,
         stderr: exec.stderr,
@@ -263,7 +290,7 @@ fn exec<'a>(arena: &'a Bump, exec: &'a model::Exec, shared: Shared<'_>) -> Resul
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
-        posture: strings(arena, posture::of(exec))?,
+        posture: strings(arena, BTreeSet::from_iter(posture::of(exec)))?,
     })
 }
 
@@ -342,7 +369,11 @@ pub(super) fn list<'a, T: Serialize>(arena: &'a Bump, records: &[T]) -> List<'a,
     List::new(arena.alloc_slice_copy(&table::list(records)))
 }
 
-fn strings<'a, S: AsRef<str>>(arena: &'a Bump, strings: impl IntoIterator<Item = S>) -> Result<StrList<'a>> {
+/// `strings` as a list in `arena`.
+pub(super) fn strings<'a, S: AsRef<str>>(
+    arena: &'a Bump,
+    strings: impl IntoIterator<Item = S>,
+) -> Result<StrList<'a>> {
     let bytes = arena.alloc_slice_copy(&table::strings(strings));
     StrList::new(bytes).context("a list of strings that is none")
 }

@@ -17,7 +17,7 @@ pub(super) fn verify(
 ) -> Result<()> {
     let table = Table::open(blob, Some(arch)).map_err(|error| anyhow::anyhow!("{error}"))?;
     ensure!(table.board() == *board, "the board's record reads back as {:?}", table.board());
-    ensure!(table.unit_count() == units.len(), "{} units of {}", table.unit_count(), units.len());
+    ensure!(table.baked_count() == units.len(), "{} units of {}", table.baked_count(), units.len());
     for ((id, meant), node) in table.ids().zip(units).zip(&graph.nodes) {
         let found = table.unit(id).with_context(|| format!("{} does not read back", meant.name))?;
         ensure!(found == *meant, "{} reads back as {found:?}", meant.name);

@@ -6,25 +6,10 @@ use crate::{
     diag::{Code, Diagnostic},
     model::{Located, Relation},
     read::Assignment,
-    values::{credential, log, path, scalar, unit_name, word, wrong},
+    values::{log, path, scalar, unit_name, word, wrong},
 };
 
 type Done = Result<(), Diagnostic>;
-
-/// `LoadCredential=`.
-pub fn load_credential(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    if a.value.is_empty() { Ok(()) } else { credential::load(&cx.specifiers.expand(&a.value)?).map(drop) }
-}
-
-/// `ImportCredential=`.
-pub fn import_credential(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    if a.value.is_empty() { Ok(()) } else { credential::import(&cx.specifiers.expand(&a.value)?) }
-}
-
-/// `SetCredential=`.
-pub fn set_credential(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    if a.value.is_empty() { Ok(()) } else { credential::set(&a.value).map(drop) }
-}
 
 /// `LogExtraFields=`.
 pub fn log_fields(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {

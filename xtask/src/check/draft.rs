@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, Preserve,
-    PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, OomPolicy,
+    Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
@@ -75,6 +75,8 @@ pub struct Draft {
     pub timeout_start: Option<Micros>,
     /// `TimeoutAbortSec=`, if written: the default is `TimeoutStopSec=`.
     pub timeout_abort: Option<Micros>,
+    /// `OOMPolicy=`, if written: the default depends on `Delegate=`.
+    pub oom_policy: Option<OomPolicy>,
     /// `RestartKillSignal=`, if written: the default is `KillSignal=`.
     pub restart_signal: Option<u8>,
     /// Mode and names of each directory setting, in the order of [`DirectoryKind::ALL`].
@@ -92,6 +94,7 @@ impl Draft {
             permissions_start_only: false,
             timeout_start: None,
             timeout_abort: None,
+            oom_policy: None,
             restart_signal: None,
             directories: std::array::from_fn(|_| (0o755, Vec::new())),
         }
@@ -186,6 +189,7 @@ pub fn service() -> Service {
         notify_access: NotifyAccess::None,
         watchdog: Micros::ZERO,
         reload_signal: 1,
+        oom_policy: OomPolicy::Stop,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),
@@ -240,6 +244,7 @@ pub fn exec() -> Exec {
         remove_ipc: false,
         directories: Vec::new(),
         runtime_directory_preserve: Preserve::No,
+        credentials: Vec::new(),
         stdin: Stdin::Null,
         stdout: Stdout::Journal,
         stderr: Stdout::Inherit,

@@ -3,7 +3,8 @@
 //! service.c `service_verify`).
 
 use tomte::table::{
-    CommandKind, DirectoryKind, Micros, NotifyAccess, PrivateTmp, Privilege, Restart, Rlimit, ServiceType,
+    CommandKind, DirectoryKind, Micros, NotifyAccess, OomPolicy, PrivateTmp, Privilege, Restart, Rlimit,
+    ServiceType,
 };
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    model::{Command, Directories, Exec, ProtectHome, ProtectSystem, Unit},
+    model::{Command, CredentialsView, Delegate, Directories, Exec, ProtectHome, ProtectSystem, Unit},
     values::{capability, scalar, unit_name::UnitName, user},
 };
 
@@ -43,6 +44,9 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         capabilities(draft.exec(), cx);
         dynamic_user(draft.exec(), name, cx);
         protect(draft.exec());
+        if !draft.exec().credentials.is_empty() {
+            draft.exec().view.credentials = CredentialsView::Own(format!("/run/credentials/{}", name.full));
+        }
         root_directory(draft.exec(), cx);
         system_calls(draft.exec(), cx);
     }
@@ -53,15 +57,24 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
 fn service(draft: &mut Draft, cx: &mut Cx) {
     let (written_type, written_timeout) = (draft.service_type, draft.timeout_start);
     let (written_abort, written_signal) = (draft.timeout_abort, draft.restart_signal);
+    let written_oom_policy = draft.oom_policy;
     let service = draft.service();
     let count = |kind| service.commands.iter().filter(|(other, _)| *other == kind).count();
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
-    let default = if starts > 0 { ServiceType::Simple } else { ServiceType::Oneshot };
+    let default = match starts {
+        0 => ServiceType::Oneshot,
+        // So that whoever waits for it learns of credentials that could not be loaded (service.c).
+        _ if !service.exec.credentials.is_empty() => ServiceType::Exec,
+        _ => ServiceType::Simple,
+    };
     service.service_type = written_type.unwrap_or(default);
     let oneshot = service.service_type == ServiceType::Oneshot;
     let default = if oneshot { Micros::FOREVER } else { Micros::from_secs(90) };
     service.timeout_start = written_timeout.unwrap_or(default);
     service.timeout_abort = written_abort.unwrap_or(service.timeout_stop);
+    let delegated = service.resources.delegate != Delegate::No;
+    service.oom_policy =
+        written_oom_policy.unwrap_or(if delegated { OomPolicy::Continue } else { OomPolicy::Stop });
     service.kill.restart_signal = written_signal.unwrap_or(service.kill.signal);
     // Without an end that is further away than the beginning there is nothing to grow to.
     let grows = service.restart_delay != Micros::ZERO

@@ -3,6 +3,7 @@
 
 mod checked;
 mod conditions;
+mod credentials;
 pub mod directives;
 mod draft;
 mod environment;
@@ -93,7 +94,7 @@ pub fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnost
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
     for unit in units {
-        if unit.kind.is_started() {
+        if unit.kind.is_started() || unit.kind.is_slice() {
             unit.later.iter().cloned().for_each(&mut say);
         } else if let Some(file) = &unit.file {
             let kind = unit.kind.suffix();

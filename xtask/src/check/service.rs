@@ -1,7 +1,8 @@
 //! What the directives of systemd.service(5), systemd.kill(5) and the start limit do.
 
 use tomte::table::{
-    CommandKind, ExitSet, FailureMode, KillMode, NotifyAccess, Restart, ServiceType, limits::COMMANDS_MAX,
+    CommandKind, ExitSet, FailureMode, KillMode, NotifyAccess, OomPolicy, Restart, ServiceType,
+    limits::COMMANDS_MAX,
 };
 
 use super::draft::{Cx, Draft};
@@ -12,6 +13,13 @@ use crate::{
 };
 
 type Done = Result<(), Diagnostic>;
+
+/// `OOMPolicy=`.
+pub fn oom_policy(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let choices = [("continue", OomPolicy::Continue), ("stop", OomPolicy::Stop), ("kill", OomPolicy::Kill)];
+    d.oom_policy = Some(scalar::choice(&a.value, &choices)?);
+    Ok(())
+}
 
 /// `Type=`.
 pub fn service_type(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {

@@ -2,7 +2,7 @@
 //! A command with the prefix `+` or `!` leaves out what narrows its privilege; [Commands] says which have one.
 //! Only those that have something to do for the service are said.
 
-use tomte::table::{DirectoryKind, Exec, PrivateUsers, Scheduling};
+use tomte::table::{Cgroup, DirectoryKind, Exec, PrivateUsers, Scheduling};
 
 use super::{
     Row,
@@ -40,13 +40,14 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::Identity => {
             exec.dynamic_user.then(|| "checks that nobody else has or had the number, and reports it".into())
         }
-        Step::Stdin => Some(format!("opens standard input: {}", stream(word(exec.stdin), exec.stdin_path))),
-        Step::Stdout => {
-            Some(format!("opens standard output: {}", stream(word(exec.stdout), exec.stdout_path)))
-        }
-        Step::Stderr => {
-            Some(format!("opens standard error: {}", stream(word(exec.stderr), exec.stderr_path)))
-        }
+        Step::Cgroup => cgroup(&exec.cgroup),
+        Step::DevicePolicy => exec.cgroup.devices.map(|devices| {
+            let otherwise = if devices.needed { "" } else { ", where the kernel can do that" };
+            format!("lets all in the cgroup use no other devices than those that are allowed{otherwise}")
+        }),
+        Step::Stdin => Some(opens("input", word(exec.stdin), exec.stdin_path)),
+        Step::Stdout => Some(opens("output", word(exec.stdout), exec.stdout_path)),
+        Step::Stderr => Some(opens("error", word(exec.stderr), exec.stderr_path)),
         Step::OomScore
         | Step::CoreDumps
         | Step::Policy
@@ -60,6 +61,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::CacheDirectory => directories(exec, DirectoryKind::Cache),
         Step::LogsDirectory => directories(exec, DirectoryKind::Logs),
         Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
+        Step::Credentials => credentials(exec),
         Step::Environment => said("gathers the environment variables"),
         Step::EnvironmentFile => {
             let files: Vec<&str> = exec.environment_files.iter().collect();
@@ -98,6 +100,20 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
     }
 }
 
+fn cgroup(cgroup: &Cgroup<'_>) -> Option<String> {
+    let words: Vec<&str> = cgroup.settings.iter().collect();
+    let mut files: Vec<&str> = words.chunks_exact(3).map(|setting| setting[0]).collect();
+    files.dedup();
+    let mut parts = Vec::new();
+    if !files.is_empty() {
+        parts.push(format!("sets {} of its cgroup", files.join(", ")));
+    }
+    if cgroup.delegate {
+        parts.push("gives it to the user".to_owned());
+    }
+    (!parts.is_empty()).then(|| parts.join(" and "))
+}
+
 const fn users(exec: &Exec<'_>) -> Option<&'static str> {
     match exec.namespaces.users {
         PrivateUsers::No => None,
@@ -134,6 +150,16 @@ fn directories(exec: &Exec<'_>, kind: DirectoryKind) -> Option<String> {
     let paths: Vec<String> = setting.names.iter().map(|name| format!("{}/{name}", kind.prefix())).collect();
     let owner = if kind == DirectoryKind::Configuration { "root" } else { "the user" };
     Some(format!("makes {}, mode {:04o}, owned by {owner}", paths.join(", "), setting.mode))
+}
+
+fn opens(which: &str, word: String, path: &str) -> String {
+    format!("opens standard {which}: {}", stream(word, path))
+}
+
+fn credentials(exec: &Exec<'_>) -> Option<String> {
+    let names: Vec<&str> = exec.credentials.iter().skip(1).step_by(3).collect();
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| format!("puts the credentials {names} where its user alone can read them"))
 }
 
 /// What a step says of the process's share of the machine.

@@ -108,7 +108,7 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
         rows.into_iter().map(|(name, _)| name).collect()
     };
     let plain = names("[Service]\nExecStart=/bin/true\n");
-    let always = "pipe clone signals session stdin stdout stderr environment keyring limits \
+    let always = "pipe clone signals session cgroup stdin stdout stderr environment keyring limits \
         working-directory close-descriptors signal-mask exec";
     assert_eq!(plain.join(" "), always);
     let all = names(
@@ -116,7 +116,7 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
          LogsDirectory=a\nConfigurationDirectory=a\nCapabilityBoundingSet=CAP_NET_RAW\n\
          AmbientCapabilities=CAP_NET_RAW\nEnvironmentFile=/e\nPrivateNetwork=yes\nPrivateUsers=yes\nSecureBits=noroot\n\
          OOMScoreAdjust=5\nCoredumpFilter=all\nCPUSchedulingPolicy=batch\nNice=5\nCPUAffinity=0\nIOSchedulingClass=idle\n\
-         TimerSlackNSec=1us\nPersonality=x86-64\n",
+         TimerSlackNSec=1us\nPersonality=x86-64\nSetCredential=a:b\nDevicePolicy=closed\n",
     );
     let of_services = Step::ALL.into_iter().filter(|step| *step != Step::Mount);
     assert!(all.iter().eq(of_services.map(Step::name)), "{all:?}");
@@ -128,6 +128,7 @@ fn a_step_says_what_it_does_and_how_its_failure_looks() {
         UMask=0077\nWorkingDirectory=-~\nStateDirectory=x y\nStateDirectoryMode=0700\n";
     let explanation = explained("app", file).unwrap();
     for (step, expected) in [
+        ("cgroup", "sets pids.max of its cgroup   # exit 219 if it fails"),
         ("user", "looks up daemon in the image's /etc/passwd   # exit 217 if it fails"),
         ("group", "looks up the user's groups in the image's /etc/group   # exit 216 if it fails"),
         (

@@ -214,6 +214,10 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         Preserve::Yes => "yes",
     };
     rows.unless("no", "RuntimeDirectoryPreserve", preserve);
+    let credentials: Vec<&str> = exec.credentials.iter().collect();
+    for (setting, value) in credentials.chunks_exact(3).map(credential) {
+        rows.list(setting, [value]);
+    }
     rows.unless("null", "StandardInput", stream(word(exec.stdin), exec.stdin_path));
     rows.unless("journal", "StandardOutput", stream(word(exec.stdout), exec.stdout_path));
     rows.unless("inherit", "StandardError", stream(word(exec.stderr), exec.stderr_path));
@@ -221,6 +225,17 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     rows.unless("", "SyslogIdentifier", exec.syslog_identifier);
     rows.unless("yes", "IgnoreSIGPIPE", yes(exec.ignore_sigpipe));
     rows.0
+}
+
+/// A credential's setting and its value, as a unit file would have them; of `SetCredential=` only the length.
+fn credential(source: &[&str]) -> (&'static str, String) {
+    let (name, from) = (source[1], source[2]);
+    match source[0] {
+        "*" => ("ImportCredential", format!("{from}*:{name}")),
+        "=" => ("SetCredential", format!("{name}:   # {from} bytes")),
+        "-" => ("LoadCredential", format!("{name}:{from}   # if it is there")),
+        _ => ("LoadCredential", format!("{name}:{from}")),
+    }
 }
 
 /// One mount of the unit's view.

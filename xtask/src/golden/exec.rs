@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use super::program;
+use super::{board, program};
 use crate::{
     check,
     diag::Diagnostics,
@@ -113,23 +113,19 @@ fn refused_too(case: &Case) -> Option<String> {
 }
 
 fn run_all(cases: &[Case]) -> Result<Outcome> {
-    let board = tempfile::tempdir()?;
-    let programs = board.path().join("rootfs/etc/systemd/system");
-    let units = board.path().join("units");
+    let (_folder, board) = board()?;
+    let programs = board.join("rootfs/etc/systemd/system");
+    let units = board.join("units");
     fs::create_dir_all(&programs)?;
-    fs::create_dir_all(&units)?;
-    let host = crate::board::boards_dir().join("host/board.toml");
-    fs::copy(host, board.path().join("board.toml"))?;
     fs::copy(std::env::current_exe()?, programs.join(program::NAME))?;
     for (path, text) in cases.iter().filter_map(|case| case.file.as_ref()) {
-        fs::write(board.path().join("rootfs").join(path.trim_start_matches('/')), text)?;
+        fs::write(board.join("rootfs").join(path.trim_start_matches('/')), text)?;
     }
     for case in cases {
         let text = format!("{}\n[Install]\nWantedBy=multi-user.target\n", case.unit);
         fs::write(units.join(format!("{}.service", case.id)), text)?;
     }
-    let args =
-        Args { board: board.path().display().to_string(), until: Some(Until::Idle), ..Args::default() };
+    let args = Args { board: board.display().to_string(), until: Some(Until::Idle), ..Args::default() };
     execute(&args, Show::Quiet)
 }
 

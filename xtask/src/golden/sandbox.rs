@@ -148,19 +148,16 @@ fn objection(case: &Case) -> Result<Option<String>> {
 }
 
 fn run_all(cases: &[Case]) -> Result<Outcome> {
-    let board = tempfile::tempdir()?;
-    let (programs, units) = (board.path().join("rootfs/opt/golden"), board.path().join("units"));
-    for folder in [&programs, &units, &board.path().join("rootfs/run/user")] {
+    let (_folder, board) = super::board()?;
+    let (programs, units) = (board.join("rootfs/opt/golden"), board.join("units"));
+    for folder in [&programs, &board.join("rootfs/run/user")] {
         fs::create_dir_all(folder)?;
     }
-    let host = crate::board::boards_dir().join("host/board.toml");
-    fs::copy(host, board.path().join("board.toml"))?;
     fs::copy(std::env::current_exe()?, programs.join(probe::NAME))?;
     for case in cases {
         fs::write(units.join(format!("{}.service", case.name)), unit_text(case))?;
     }
-    let args =
-        Args { board: board.path().display().to_string(), until: Some(Until::Idle), ..Args::default() };
+    let args = Args { board: board.display().to_string(), until: Some(Until::Idle), ..Args::default() };
     execute(&args, Show::Quiet)
 }
 

@@ -63,6 +63,8 @@ pub struct Exec {
     pub remove_ipc: bool,
     pub directories: Vec<Directories>,
     pub runtime_directory_preserve: Preserve,
+    /// `LoadCredential=` and its kind, in the order of the file.
+    pub credentials: Vec<Credential>,
     pub stdin: Stdin,
     pub stdout: Stdout,
     pub stderr: Stdout,
@@ -73,6 +75,29 @@ pub struct Exec {
     pub tty_path: String,
     pub syslog_identifier: String,
     pub ignore_sigpipe: bool,
+}
+
+/// A credential, or several of one beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Its name; of several what their names begin with.
+    pub name: String,
+    pub source: CredentialSource,
+}
+
+/// Where a credential comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// `LoadCredential=` of a path.
+    Path(String),
+    /// `LoadCredential=` of a name: out of the machine's stores.
+    Stored(String),
+    /// `ImportCredential=`: all in the stores whose names begin with this.
+    Beginning(String),
+    /// `ImportCredential=` of one name.
+    Import(String),
+    /// `SetCredential=`.
+    Value(Vec<u8>),
 }
 
 /// Namespaces of the unit's own besides that of mounts.

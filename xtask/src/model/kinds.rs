@@ -1,6 +1,8 @@
 //! The kinds of units, and what each has of its own.
 
-use tomte::table::{CommandKind, ExitSet, FailureMode, Kill, Micros, NotifyAccess, Restart, ServiceType};
+use tomte::table::{
+    CommandKind, ExitSet, FailureMode, Kill, Micros, NotifyAccess, OomPolicy, Restart, ServiceType,
+};
 
 use super::{Command, Exec, Located, Mount, Path, Resources, Socket, Swap, Timer};
 
@@ -37,6 +39,11 @@ impl Kind {
         matches!(self, Self::Target | Self::Service(_) | Self::Timer(_) | Self::Mount(_) | Self::Swap(_))
     }
 
+    /// Whether it is a slice: a group of groups, and no unit on the target.
+    pub const fn is_slice(&self) -> bool {
+        matches!(self, Self::Slice(_))
+    }
+
     /// The service, if it is one, or is one for the table and PID 1: mounts and swaps are oneshots whose commands are
     /// calls.
     pub fn service(&self) -> Option<&Service> {
@@ -59,7 +66,30 @@ impl Kind {
         }
     }
 
+    /// The same, to look at.
+    pub fn exec(&self) -> Option<&Exec> {
+        match self {
+            Self::Service(unit) => Some(&unit.exec),
+            Self::Socket(unit) => Some(&unit.exec),
+            Self::Mount(unit) => Some(&unit.service.exec),
+            Self::Swap(unit) => Some(&unit.service.exec),
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
+        }
+    }
+
     /// What its cgroup may use, if it has one.
+    pub fn resources(&self) -> Option<&Resources> {
+        match self {
+            Self::Service(unit) => Some(&unit.resources),
+            Self::Socket(unit) => Some(&unit.resources),
+            Self::Mount(unit) => Some(&unit.service.resources),
+            Self::Swap(unit) => Some(&unit.service.resources),
+            Self::Slice(resources) => Some(resources),
+            Self::Target | Self::Timer(_) | Self::Path(_) => None,
+        }
+    }
+
+    /// The same, to be set.
     pub fn resources_mut(&mut self) -> Option<&mut Resources> {
         match self {
             Self::Service(unit) => Some(&mut unit.resources),
@@ -120,6 +150,7 @@ pub struct Service {
     pub notify_access: NotifyAccess,
     pub watchdog: Micros,
     pub reload_signal: u8,
+    pub oom_policy: OomPolicy,
     pub kill: Kill,
     /// All command lines, in the order of the file within each kind.
     pub commands: Vec<(CommandKind, Command)>,

@@ -21,7 +21,7 @@ use tomte::table::{Manners, StartLimit};
 use crate::diag::Diagnostic;
 
 pub use claims::{Claim, Owned};
-pub use exec::{Command, Directories, Exec, Namespaces, Scheduling};
+pub use exec::{Command, Credential, CredentialSource, Directories, Exec, Namespaces, Scheduling};
 pub use kinds::{Kind, Service};
 pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};
@@ -29,7 +29,8 @@ pub use resource::{Controller, CpuWeight, Delegate, DevicePolicy, Interfaces, Pr
 pub use socket::{BindIpv6Only, Listen, Socket, SocketCommand, Timestamping};
 pub use trigger::{Elapse, Path, PathEvent, Timer, TimerBase};
 pub use view::{
-    Access, AccessPath, BindPath, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem, View,
+    Access, AccessPath, BindPath, CredentialsView, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem,
+    View,
 };
 
 /// A place in a unit file. Lines and columns start at 1; columns count characters.

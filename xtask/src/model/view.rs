@@ -110,4 +110,18 @@ pub struct View {
     pub protect_proc: Option<&'static str>,
     /// `ProcSubset=pid`.
     pub processes_only: bool,
+    /// What is seen of /run/credentials.
+    pub credentials: CredentialsView,
+}
+
+/// What a unit with a view of its own sees of /run/credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CredentialsView {
+    /// What is there: no unit of the image has credentials.
+    #[default]
+    Host,
+    /// Nothing: other units have some.
+    Nothing,
+    /// Its own, at this path.
+    Own(String),
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use tomte::table::{Content, DirectoryKind, Mount as Flags, Preserve, PrivateTmp, Propagation};
 
-use crate::model::{Access, BindPath, Directories, Exec, ProtectHome, ProtectSystem};
+use crate::model::{Access, BindPath, CredentialsView, Directories, Exec, ProtectHome, ProtectSystem};
 
 const RDONLY: u8 = Flags::RDONLY;
 const NOSUID: u8 = Flags::NOSUID;
@@ -113,13 +113,17 @@ pub fn view(exec: &Exec) -> View {
     for one in &exec.view.temporary {
         plan.add(Mount::new(&one.path, Content::New, &format!("tmpfs:{}", one.options)).only(one.flags));
     }
+    let own = !plan.0.is_empty()
+        || exec.view.private_mounts
+        || exec.view.propagation.is_some()
+        || !exec.view.root.is_empty();
+    if own {
+        plan.credentials(&exec.view.credentials);
+    }
     let mounts: Vec<Mount> = plan.0.into_values().collect();
     let propagation = exec.view.propagation;
     View {
-        own: !mounts.is_empty()
-            || exec.view.private_mounts
-            || propagation.is_some()
-            || !exec.view.root.is_empty(),
+        own,
         root: exec.view.root.clone(),
         propagation: propagation.unwrap_or(Propagation::Shared),
         mounts,
@@ -255,6 +259,19 @@ impl Plan {
                     false if strict => self.add(Mount::itself(&path, 0, RDONLY)),
                     false => {}
                 }
+            }
+        }
+    }
+
+    /// The unit's own credentials, which only some of its commands find, and nobody else's.
+    fn credentials(&mut self, seen: &CredentialsView) {
+        const ALL: &str = "/run/credentials";
+        match seen {
+            CredentialsView::Host => {}
+            CredentialsView::Nothing => self.add(Mount::inaccessible(ALL).optional()),
+            CredentialsView::Own(path) => {
+                self.add(Mount::new(ALL, Content::New, COVER).only(Flags::FLAGS));
+                self.add(Mount::kept(path).only(Flags::FLAGS).optional());
             }
         }
     }

@@ -6,7 +6,8 @@ use super::view;
 use crate::{
     check::default_service,
     model::{
-        Access, AccessPath, BindPath, Directories, Exec, ProtectHome, ProtectSystem, TemporaryFileSystem,
+        Access, AccessPath, BindPath, CredentialsView, Directories, Exec, ProtectHome, ProtectSystem,
+        TemporaryFileSystem,
     },
 };
 
@@ -47,6 +48,27 @@ fn path(access: Access, path: &str) -> AccessPath {
 fn nothing_is_mounted_for_a_unit_that_asks_for_nothing() {
     assert!(plan(|_| ()).is_empty());
     assert!(!view(&default_service().exec).own);
+}
+
+#[test]
+fn a_unit_with_a_view_of_its_own_sees_no_credentials_but_its_own() {
+    let seen = |credentials: CredentialsView, private_mounts| {
+        plan(|exec| {
+            exec.view.credentials = credentials;
+            exec.view.private_mounts = private_mounts;
+        })
+    };
+    let own = CredentialsView::Own("/run/credentials/a.service".into());
+    assert!(seen(own.clone(), false).is_empty());
+    assert_eq!(
+        seen(own, true),
+        [
+            "/run/credentials new !rsdx -r",
+            "/run/credentials/a.service bind=/run/credentials/a.service !rsdx -r ?"
+        ]
+    );
+    assert_eq!(seen(CredentialsView::Nothing, true), ["/run/credentials nothing !rsdx -r ?"]);
+    assert!(seen(CredentialsView::Host, true).is_empty());
 }
 
 #[test]

@@ -243,7 +243,8 @@ impl Graph {
 }
 
 impl Node {
-    fn new(unit: Unit) -> Self {
+    /// A unit that has nothing to do with any other.
+    pub fn new(unit: Unit) -> Self {
         Self {
             unit,
             wants: BTreeSet::new(),

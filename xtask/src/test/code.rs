@@ -50,7 +50,7 @@ pub fn clippy(tally: &mut Tally) {
     });
 }
 
-/// Seeded worlds of the supervisor, at least a million events.
+/// A hundred thousand seeded worlds of the supervisor.
 pub fn sim(tally: &mut Tally) {
     tally.case("the simulated worlds keep every rule", || {
         well(Command::new(std::env::current_exe()?).arg("sim"))

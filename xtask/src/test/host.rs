@@ -34,7 +34,7 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
@@ -104,6 +104,21 @@ const CASES: [Case; 11] = [
             ("personality.service", "inactive", "success"),
             ("realtime.service", "inactive", "success"),
             ("suid.service", "inactive", "success"),
+            BYSTANDER,
+        ],
+        well: false,
+    },
+    Case {
+        name: "credentials are for their unit alone, and too much of them fails it alone",
+        units: "credentials",
+        words: &[],
+        line: &["large.service", "step credentials", "File too large"],
+        states: &[
+            ("large.service", "failed", "exit-code"),
+            ("dynamic.service", "active", "success"),
+            ("plain.service", "inactive", "success"),
+            ("hidden.service", "inactive", "success"),
+            ("late.service", "inactive", "success"),
             BYSTANDER,
         ],
         well: false,

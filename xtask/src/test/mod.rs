@@ -10,6 +10,7 @@ use clap::ValueEnum as _;
 
 use crate::{board::Board, setup, size};
 
+mod cgroups;
 mod code;
 mod corpus;
 mod ends;
@@ -17,6 +18,7 @@ pub mod hammer;
 mod host;
 mod hostile;
 mod manager;
+mod mutants;
 mod page;
 mod program;
 mod rootless;
@@ -39,6 +41,8 @@ pub enum Level {
     Unit,
     /// The simulation of the supervisor.
     Sim,
+    /// Bugs planted in the supervisor, of which the tests have to notice each.
+    Mutants,
     /// Broken input, against everything that reads bytes.
     Fuzz,
     /// The unit files of real packages, against what was said about them before.
@@ -66,6 +70,7 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
             Level::Clippy => code::clippy(&mut tally),
             Level::Unit => code::unit(&mut tally),
             Level::Sim => code::sim(&mut tally),
+            Level::Mutants => mutants::run(&mut tally),
             Level::Fuzz => code::fuzz(&mut tally),
             Level::Corpus => corpus::run(&mut tally),
             Level::Golden => golden(&mut tally),
@@ -84,7 +89,7 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
 /// Runs the command lines and the sandboxes that real systemd was seen to run.
 fn golden(tally: &mut Tally) {
     if let Err(error) = crate::host::probe() {
-        for name in ["golden command lines", "golden sandboxes"] {
+        for name in ["golden command lines", "golden restarts", "golden sandboxes"] {
             tally.add(name, Outcome::Skipped(format!("{error:#}")));
         }
         return;
@@ -92,6 +97,10 @@ fn golden(tally: &mut Tally) {
     match crate::golden::exec::run() {
         Ok((cases, differences)) => tally.add_many("golden command lines", cases, &differences),
         Err(error) => tally.add("golden command lines", Outcome::Failed(format!("{error:#}"))),
+    }
+    match crate::golden::restart::run() {
+        Ok((cases, differences)) => tally.add_many("golden restarts", cases, &differences),
+        Err(error) => tally.add("golden restarts", Outcome::Failed(format!("{error:#}"))),
     }
     match crate::golden::sandbox::run() {
         Ok(compared) => {

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
+    cgroups,
     host::has_line,
     page,
     program::{self, Running},
@@ -51,6 +52,7 @@ pub fn run(tally: &mut Tally) {
         }
         if setup::lacking(board).is_ok_and(|lacking| lacking.is_empty()) {
             tally.case(&format!("{} is idle and powers off by itself", board.name), || until_idle(board));
+            tally.case(&format!("{} limits what its services use", board.name), || cgroups::run(board));
             tally.case(&format!("{} starts over when PID 1 panics", board.name), || panicking(board));
         }
     }

@@ -1,6 +1,6 @@
 //! Credentials by name (systemd.exec(5), "Credentials"; facts from creds-util.c).
 
-use super::{path, wrong};
+use super::{path, specifier::Specifiers, word, wrong};
 use crate::{
     diag::{Code, Diagnostic},
     read::Text,
@@ -37,8 +37,9 @@ pub fn load(text: &Text) -> Result<(String, Option<String>), Diagnostic> {
     Ok((name(&text.slice(0..colon))?, Some(source)))
 }
 
-/// `PATTERN[:PREFIX]`: a name that may end in `*`, and what the names get instead of what the pattern says.
-pub fn import(text: &Text) -> Result<(), Diagnostic> {
+/// `PATTERN[:PREFIX]`: a name that may end in `*`, and what the names get instead of what the pattern says before it.
+/// Answers with the name without its `*`, whether it had one, and what is put in its place.
+pub fn import(text: &Text) -> Result<(String, bool, String), Diagnostic> {
     let colon = text.as_str().find(':').unwrap_or(text.len());
     let pattern = text.slice(0..colon);
     let stem = pattern.as_str().strip_suffix('*').unwrap_or(pattern.as_str());
@@ -49,16 +50,21 @@ pub fn import(text: &Text) -> Result<(), Diagnostic> {
     if !stem.is_empty() || pattern.is_empty() {
         name(&pattern.slice(0..stem.len()))?;
     }
-    if colon < text.len() {
-        name(&text.slice(colon + 1..text.len()))?;
-    }
-    Ok(())
+    let stem = stem.to_owned();
+    let renamed = match colon < text.len() {
+        true => name(&text.slice(colon + 1..text.len()))?,
+        false => stem.clone(),
+    };
+    Ok((stem, pattern.as_str().ends_with('*'), renamed))
 }
 
-/// `NAME:VALUE`: the value as written.
-pub fn set(text: &Text) -> Result<(String, String), Diagnostic> {
+/// `NAME:VALUE`: the value with its escapes replaced. Specifiers are for the name alone.
+pub fn set(text: &Text, specifiers: &Specifiers) -> Result<(String, Vec<u8>), Diagnostic> {
     match text.as_str().find(':') {
-        Some(colon) => Ok((name(&text.slice(0..colon))?, text.as_str()[colon + 1..].to_owned())),
+        Some(colon) => Ok((
+            name(&specifiers.expand(&text.slice(0..colon))?)?,
+            word::bytes(&text.slice(colon + 1..text.len()))?,
+        )),
         None => Err(wrong(
             text,
             Code::CredentialName,
@@ -69,17 +75,23 @@ pub fn set(text: &Text) -> Result<(String, String), Diagnostic> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::values::tests::text;
+    use crate::values::{tests::text, unit_name::UnitName};
 
     #[test]
     fn credentials_have_names_sources_and_values() {
         assert_eq!(load(&text("a.b:/etc/x//y")), Ok(("a.b".into(), Some("/etc/x/y".into()))));
         assert_eq!(load(&text("a:other")), Ok(("a".into(), Some("other".into()))));
         assert_eq!(load(&text("a")), Ok(("a".into(), None)));
-        assert_eq!(set(&text("a:b:c")), Ok(("a".into(), "b:c".into())));
-        for good in ["a", "a.*", "*", "a*:b"] {
-            assert_eq!(import(&text(good)), Ok(()), "{good}");
+        let specifiers =
+            Specifiers { unit: UnitName::new("u.service").expect("a name"), image: Arc::default() };
+        assert_eq!(set(&text(r"%p:b:%p\n"), &specifiers), Ok(("u".into(), b"b:%p\n".to_vec())));
+        for (good, stem, several, renamed) in
+            [("a", "a", false, "a"), ("a.*", "a.", true, "a."), ("*", "", true, ""), ("a*:b", "a", true, "b")]
+        {
+            assert_eq!(import(&text(good)), Ok((stem.into(), several, renamed.into())), "{good}");
         }
         for (bad, column, width) in
             [("", 1, 1), ("a/b", 1, 3), ("..", 1, 2), (":/x", 1, 1), ("a:/../x", 3, 5), ("a:", 3, 1)]
@@ -90,6 +102,8 @@ mod tests {
         for bad in ["", "a*b", "a?", "a*:b/c", ":x"] {
             assert!(import(&text(bad)).is_err(), "{bad}");
         }
-        assert!(set(&text("a")).is_err() && set(&text("a/b:c")).is_err());
+        for bad in ["a", "a/b:c", r"a:\q"] {
+            assert!(set(&text(bad), &specifiers).is_err(), "{bad}");
+        }
     }
 }

@@ -112,6 +112,28 @@ pub fn unquoted(value: &Text) -> Vec<Text> {
     words
 }
 
+/// What `value` stands for once its C escapes are replaced, whatever bytes that makes, NUL included (systemd's
+/// `cunescape` with UNESCAPE_ACCEPT_NUL). Quotes and blanks are characters like any other.
+pub fn bytes(value: &Text) -> Result<Vec<u8>, Diagnostic> {
+    let text = value.as_str();
+    let mut bytes = Vec::new();
+    let mut at = 0;
+    while let Some(found) = text[at..].find('\\') {
+        bytes.extend_from_slice(&text.as_bytes()[at..at + found]);
+        at += found;
+        let rest = &text[at + 1..];
+        let nul = ["x00", "000", "u0000", "U00000000"].into_iter().find(|nul| rest.starts_with(nul));
+        let (made, length) = match nul {
+            Some(nul) => (vec![0], nul.len()),
+            None => unescape(rest).ok_or_else(|| bad_escape(value, at))?,
+        };
+        bytes.extend(made);
+        at += 1 + length;
+    }
+    bytes.extend_from_slice(&text.as_bytes()[at..]);
+    Ok(bytes)
+}
+
 /// The warning about an escape nobody knows.
 pub fn bad_escape(value: &Text, at: usize) -> Diagnostic {
     let end = value.as_str()[at + 1..].chars().next().map_or(at + 1, |c| at + 1 + c.len_utf8());
@@ -202,6 +224,14 @@ mod tests {
         ] {
             let problem = all(value, escapes).expect_err(value);
             assert!(problem.contains(message), "{value}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_bytes_may_hold_any_byte() {
+        assert_eq!(bytes(&text(r"a 'b'\n\x00\xff\000é")), Ok(b"a 'b'\n\0\xff\0\xc3\xa9".to_vec()));
+        for bad in [r"a\q", r"a\", r"\x0"] {
+            assert!(bytes(&text(bad)).expect_err(bad).message.contains("unknown escape"), "{bad}");
         }
     }
 

@@ -2,7 +2,9 @@
 
 use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
 use crate::{
-    check::{checked as c, environment, exec as e, scheduling, streams, system_calls as s, view as v},
+    check::{
+        checked as c, credentials, environment, exec as e, scheduling, streams, system_calls as s, view as v,
+    },
     values::scalar,
 };
 
@@ -14,6 +16,8 @@ const NO_DEVICE_PROGRAM: &str =
     "namespace, capabilities and filter as in systemd, without a program for the cgroup's devices";
 const NUMA: &str = "boards have one memory node; nothing is lost";
 const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
+const STORES: &str = "names are looked for where $CREDENTIALS_DIRECTORY of PID 1 says, then in /etc/credstore, /run/credstore, \
+                      /usr/local/lib/credstore and /usr/lib/credstore";
 const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
 const UTMP: &str = "there is no utmp to write to";
 
@@ -52,8 +56,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("IPCNamespacePath", |d, a, cx| put(&mut d.exec().namespaces.ipc_path, v::namespace(a, cx)))
         .narrowing(),
     supported("IgnoreSIGPIPE", |d, a, _| put(&mut d.exec().ignore_sigpipe, scalar::boolean(&a.value))),
-    needed("ImportCredential", Off::Empty, c::import_credential)
-        .note("credentials are files that the service expects to find"),
+    supported("ImportCredential", credentials::import).note(STORES),
     supported("InaccessibleDirectories", v::inaccessible).narrowing(),
     supported("InaccessiblePaths", v::inaccessible).narrowing(),
     supported("KeyringMode", e::keyring_mode).narrowing(),
@@ -73,8 +76,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("LimitRTTIME", e::rlimit),
     supported("LimitSIGPENDING", e::rlimit),
     supported("LimitSTACK", e::rlimit),
-    needed("LoadCredential", Off::Empty, c::load_credential)
-        .note("credentials are files that the service expects to find"),
+    supported("LoadCredential", credentials::load).note(STORES),
     refused(
         "LoadCredentialEncrypted",
         Off::Empty,
@@ -183,8 +185,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("RuntimeDirectoryPreserve", e::runtime_directory_preserve),
     refused("SELinuxContext", Off::Empty, LSM).narrowing(),
     supported("SecureBits", e::secure_bits).narrowing(),
-    needed("SetCredential", Off::Empty, c::set_credential)
-        .note("credentials are files that the service expects to find"),
+    supported("SetCredential", credentials::set),
     refused(
         "SetCredentialEncrypted",
         Off::Empty,

@@ -34,7 +34,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("GuessMainPID", |d, a, _| put(&mut d.service().guess_main_pid, scalar::boolean(&a.value))),
     extra("NonBlocking", boolean).unless(Off::No),
     supported("NotifyAccess", s::notify_access),
-    extra("OOMPolicy", |_, a, _| scalar::choice(&a.value, &[("continue", ()), ("stop", ()), ("kill", ())])),
+    supported("OOMPolicy", s::oom_policy),
     extra("OpenFile", c::open_file).unless(Off::Empty),
     supported("PIDFile", s::pid_file),
     supported("PermissionsStartOnly", s::permissions_start_only)

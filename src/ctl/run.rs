@@ -1,0 +1,163 @@
+//! `tomte run`: a unit out of settings and a command line. The table has the pieces of its record; what they do is not
+//! known here.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::{
+    linux::{self, Errno, OwnedFd, arguments::Arguments, output::Output},
+    table::{
+        Arch, ComposeError, Table, Transient, compose,
+        limits::{SLOT_BYTES_MAX, UNIT_NAME_BYTES_MAX, WORDS_MAX},
+    },
+    wire::{JobResult, Reply, Request},
+};
+
+use super::{
+    FAILED, USAGE_ERROR,
+    talk::{Connection, TalkError, full_name},
+};
+
+/// Settings of one unit.
+const SETTINGS_MAX: usize = 32;
+/// What was asked for.
+struct Order<'a> {
+    settings: Vec<(&'a str, &'a str), SETTINGS_MAX>,
+    name: heapless::String<UNIT_NAME_BYTES_MAX>,
+    wait: bool,
+    command: Vec<&'a str, WORDS_MAX>,
+}
+
+/// What is wrong with it.
+enum Wrong<'a> {
+    Usage,
+    Words,
+    NotATable,
+    NoSlots,
+    Compose(ComposeError<'a>),
+    File(Errno),
+    Refused,
+    Talk(TalkError),
+}
+
+impl fmt::Display for Wrong<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage => {
+                f.write_str("run [-p SETTING=VALUE]… [-E NAME=VALUE]… [--unit NAME] [--wait] [--] COMMAND…")
+            }
+            Self::Words => f.write_str("too many words, or one that is not UTF-8"),
+            Self::NotATable => f.write_str("this program has no table"),
+            Self::NoSlots => {
+                f.write_str("this image has no room for such units (transient-units in board.toml)")
+            }
+            Self::Compose(ComposeError::Unknown(key)) => {
+                write!(f, "{key}= cannot be set for a unit that is made at run time")
+            }
+            Self::Compose(ComposeError::Value(key)) => write!(f, "{key}= cannot have this value"),
+            Self::Compose(ComposeError::Clash(one, other)) => {
+                write!(f, "{one}= and {other}= cannot be put together at run time")
+            }
+            Self::Compose(ComposeError::TooLong) => f.write_str("the unit's record is too long"),
+            Self::File(errno) => write!(f, "cannot make the unit's record: {}", linux::errno::Text(*errno)),
+            Self::Refused => {
+                f.write_str("a unit with this name is there already, or PID 1 has another table")
+            }
+            Self::Talk(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<TalkError> for Wrong<'_> {
+    fn from(error: TalkError) -> Self {
+        Self::Talk(error)
+    }
+}
+
+/// Runs what the words after `run` say; answers the exit code.
+pub(super) fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
+    let ran = order(arguments).and_then(|order| start(linked, &order));
+    match ran {
+        Ok(code) => code,
+        Err(wrong) => {
+            let _ = fmt::Write::write_fmt(&mut Output::stderr(), format_args!("tomte: {wrong}\n"));
+            if let Wrong::Usage = wrong { USAGE_ERROR } else { FAILED }
+        }
+    }
+}
+
+fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
+    let mut order =
+        Order { settings: Vec::new(), name: heapless::String::new(), wait: false, command: Vec::new() };
+    let mut words = arguments.words().skip(2).map(|word| word.to_str().map_err(|_| Wrong::Words));
+    while let Some(word) = words.next() {
+        let word = word?;
+        let options = order.command.is_empty();
+        match word {
+            "-p" | "-E" | "--unit" if options => {
+                let value = words.next().ok_or(Wrong::Usage)??;
+                let setting = match word {
+                    "--unit" => {
+                        order.name = full_name(value)?;
+                        continue;
+                    }
+                    "-E" => ("Environment", value),
+                    _ => value.split_once('=').ok_or(Wrong::Usage)?,
+                };
+                order.settings.push(setting).map_err(|_| Wrong::Words)?;
+            }
+            "--wait" if options => order.wait = true,
+            "--" if options => {
+                for word in words.by_ref() {
+                    order.command.push(word?).map_err(|_| Wrong::Words)?;
+                }
+            }
+            _ if options && word.starts_with('-') => return Err(Wrong::Usage),
+            _ => order.command.push(word).map_err(|_| Wrong::Words)?,
+        }
+    }
+    if order.name.is_empty() {
+        let name =
+            fmt::write(&mut order.name, format_args!("run-r{}.service", u64::from(linux::process::id())));
+        name.map_err(|_| Wrong::Words)?;
+    }
+    if order.command.is_empty() { Err(Wrong::Usage) } else { Ok(order) }
+}
+
+fn start<'a>(linked: &'static [u8], order: &Order<'a>) -> Result<u8, Wrong<'a>> {
+    let table = Table::open(linked, Arch::NATIVE).map_err(|_| Wrong::NotATable)?;
+    let transient = table.board().transient;
+    if transient.slots == 0 {
+        return Err(Wrong::NoSlots);
+    }
+    let record = written(&transient, order)?;
+    let connection = &mut Connection::open()?;
+    let name = order.name.as_str();
+    match connection.ask_with(&Request::Run { name }, &record)? {
+        Reply::Job(JobResult::Done) => {}
+        Reply::Job(JobResult::Invalid) => return Err(Wrong::Refused),
+        reply => return Ok(super::answered(&reply)?),
+    }
+    if !order.wait {
+        fmt::Write::write_fmt(&mut Output::stdout(), format_args!("Running as unit: {name}\n"))
+            .map_err(TalkError::from)?;
+        return Ok(0);
+    }
+    let reply = connection.ask(&Request::Wait { name })?;
+    let Reply::Unit(unit) = reply else { return Err(super::talk::refused(&reply).into()) };
+    fmt::Write::write_fmt(&mut Output::stderr(), format_args!("Finished with result: {}\n", unit.result))
+        .map_err(TalkError::from)?;
+    Ok(unit.main_exit.map_or(0, |exit| exit.status()))
+}
+
+/// The record, in memory that nobody can change any more.
+fn written<'a>(transient: &Transient<'_>, order: &Order<'a>) -> Result<OwnedFd, Wrong<'a>> {
+    let mut composed = Ok(0);
+    let file = linux::handover::seal(c"tomte-unit", SLOT_BYTES_MAX, &mut |room| {
+        composed = compose(transient, &order.name, &order.command, &order.settings, room);
+        composed.ok()
+    });
+    composed.map_err(Wrong::Compose)?;
+    file.map_err(Wrong::File)
+}

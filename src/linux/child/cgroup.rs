@@ -1,0 +1,163 @@
+//! The unit's cgroup: its settings, whose it is, and which devices may be used in it. The process is in it already, but no
+//! program yet: what PID 1 might have to wait for, it waits for.
+
+use core::ffi::CStr;
+
+use heapless::Vec;
+use rustix::{
+    fd::{AsFd, BorrowedFd},
+    fs::{AtFlags, FileType, Gid, Uid, chownat, major, minor, stat},
+    io::Errno,
+};
+
+use super::Work;
+use crate::linux::{
+    cgroup,
+    glob::matches,
+    passwd::{columns, file_number, open_lines, search},
+    plan::Devices,
+    raw::bpf,
+};
+
+/// Files that somebody to whom a group is delegated writes (the kernel's Documentation/admin-guide/cgroup-v2.rst, "Model of Delegation").
+const DELEGATED: [&CStr; 6] = [
+    c".",
+    c"cgroup.procs",
+    c"cgroup.subtree_control",
+    c"cgroup.threads",
+    c"memory.oom.group",
+    c"memory.reclaim",
+];
+
+/// Room for some hundred rules.
+type Program = Vec<u8, 8192>;
+/// struct bpf_insn of linux/bpf.h.
+const INSTRUCTION_BYTES: usize = 8;
+/// Where its operand is.
+const OPERAND_AT: usize = 4;
+/// A rule for one device.
+const RULE_BYTES: usize = 7 * INSTRUCTION_BYTES;
+/// The rule's instructions that name the device.
+const KIND_AT: usize = 2;
+const MAJOR_AT: usize = 3;
+const MINOR_AT: usize = 4;
+/// Kinds of devices: linux/bpf.h, BPF_DEVCG_DEV_BLOCK and BPF_DEVCG_DEV_CHAR.
+const BLOCK: u32 = 1;
+const CHARACTER: u32 = 2;
+
+/// `MemoryMax=` and its kind, and `Delegate=`.
+pub(super) fn configure(work: &mut Work<'_>) -> Result<(), Errno> {
+    let wanted = &work.plan.cgroup;
+    let Some(group) = wanted.directory else { return Ok(()) };
+    cgroup::set(group, wanted.settings, wanted.tasks, &mut |_, errno| match errno {
+        // A controller or a device that is not there. What it would have shared out nobody shares out.
+        Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP => Ok(()),
+        errno => Err(errno),
+    })?;
+    match (work.who.uid, work.who.gid) {
+        (Some(uid), gid) if wanted.delegate => {
+            hand_over(group, uid, gid)?;
+            if wanted.subgroup.is_empty() {
+                return Ok(());
+            }
+            let below = cgroup::make(group, wanted.subgroup)?;
+            hand_over(below.as_fd(), uid, gid)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn hand_over(group: BorrowedFd<'_>, uid: u32, gid: Option<u32>) -> Result<(), Errno> {
+    for name in DELEGATED {
+        match chownat(group, name, Some(Uid::from_raw(uid)), gid.map(Gid::from_raw), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// `DevicePolicy=`: once for a group, by its first process.
+pub(super) fn restrict_devices(work: &mut Work<'_>) -> Result<(), Errno> {
+    let wanted = &work.plan.cgroup;
+    let Some(devices) = &wanted.devices else { return Ok(()) };
+    match wanted.directory.ok_or(Errno::OPNOTSUPP).and_then(|group| restrict(group, devices)) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) if !devices.needed => Ok(()),
+        answer => answer,
+    }
+}
+
+fn restrict(group: BorrowedFd<'_>, devices: &Devices<'_>) -> Result<(), Errno> {
+    if bpf::count_for_devices(group)? > 0 {
+        return Ok(());
+    }
+    bpf::attach_for_devices(group, &bpf::load_for_devices(&program(devices)?)?)
+}
+
+/// The program with a rule for each device that is here.
+fn program(devices: &Devices<'_>) -> Result<Program, Errno> {
+    let (fixed, rest) = devices.program.split_at_checked(devices.fixed.into()).ok_or(Errno::INVAL)?;
+    let rules = rest.chunks_exact(RULE_BYTES);
+    let end = rules.remainder();
+    let mut program = Program::new();
+    add(&mut program, fixed)?;
+    for (name, rule) in devices.late.iter().zip(rules) {
+        each_device(name, &mut |kind, major, minor| {
+            let begin = program.len();
+            add(&mut program, rule)?;
+            for (instruction, operand) in [(KIND_AT, kind), (MAJOR_AT, major), (MINOR_AT, minor)] {
+                let at = begin.saturating_add(instruction * INSTRUCTION_BYTES + OPERAND_AT);
+                let operand = operand.to_le_bytes();
+                program
+                    .get_mut(at..)
+                    .ok_or(Errno::INVAL)?
+                    .iter_mut()
+                    .zip(operand)
+                    .for_each(|(to, byte)| *to = byte);
+            }
+            Ok(())
+        })?;
+    }
+    add(&mut program, end)?;
+    Ok(program)
+}
+
+fn add(program: &mut Program, bytes: &[u8]) -> Result<(), Errno> {
+    program.extend_from_slice(bytes).map_err(|_| Errno::TOOBIG)
+}
+
+/// Takes a device's kind, major and minor number.
+type Found<'f> = &'f mut dyn FnMut(u32, u32, u32) -> Result<(), Errno>;
+
+/// The devices that `name` stands for: a node's path, or the kind and a pattern for a driver's name. What is not there is
+/// none.
+fn each_device(name: &CStr, found: Found<'_>) -> Result<(), Errno> {
+    let text = name.to_bytes();
+    let (kind, pattern) = match (text.strip_prefix(b"block-"), text.strip_prefix(b"char-")) {
+        (Some(pattern), _) => (BLOCK, pattern),
+        (_, Some(pattern)) => (CHARACTER, pattern),
+        _ => {
+            let Ok(node) = stat(name) else { return Ok(()) };
+            let file_type = FileType::from_raw_mode(node.st_mode);
+            if !file_type.is_block_device() && !file_type.is_char_device() {
+                return Ok(());
+            }
+            let kind = if file_type.is_block_device() { BLOCK } else { CHARACTER };
+            return found(kind, major(node.st_rdev), minor(node.st_rdev));
+        }
+    };
+    // "Character devices:", a line for each, and the same for block devices.
+    let mut section = CHARACTER;
+    search(&open_lines(c"/proc/devices")?, &mut |line| {
+        let mut columns = columns(line);
+        match (columns.next(), columns.next()) {
+            (Some(b"Block"), _) => section = BLOCK,
+            (Some(number), Some(driver)) if section == kind && matches(pattern, driver) => {
+                file_number(number).map_or(Ok(()), |major| found(kind, major, 0))?;
+            }
+            _ => {}
+        }
+        Ok(false)
+    })?;
+    Ok(())
+}

@@ -1,0 +1,294 @@
+//! A record out of the pieces in a table's [`Transient`]: what `tomte run` does, and xtask's tests compare with the baker's.
+//!
+//! Knows the forms of values; what a setting does is in the pieces.
+
+use heapless::Vec;
+
+use super::{
+    Change, Form, List, Merge, Mount, Setting, StrList, Transient, Word, limits::USER_NAME_BYTES_MAX,
+};
+use crate::record::{Read, Reader};
+
+/// One field of a record.
+const PART_BYTES_MAX: usize = 4096;
+
+type Bytes = Vec<u8, PART_BYTES_MAX>;
+
+/// Why there is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComposeError<'a> {
+    /// There are no pieces for a setting of this name.
+    Unknown(&'a str),
+    /// The setting cannot have that value.
+    Value(&'a str),
+    /// Two settings say different things of the same.
+    Clash(&'a str, &'a str),
+    /// The record is longer than its room, or one field of it longer than a field may be.
+    TooLong,
+}
+
+struct Record<'r> {
+    room: &'r mut [u8],
+    used: usize,
+}
+
+impl Record<'_> {
+    fn add(&mut self, bytes: &[u8]) -> Option<()> {
+        let end = self.used.checked_add(bytes.len())?;
+        self.room.get_mut(self.used..end)?.copy_from_slice(bytes);
+        self.used = end;
+        Some(())
+    }
+}
+
+/// Puts the record of a service together, part by part, into `room`; answers its length. It is called `name`, runs `command`
+/// and has `settings`, of which the last one of a name counts.
+///
+/// # Errors
+/// [`ComposeError`] names the setting.
+pub fn compose<'a>(
+    transient: &Transient<'_>,
+    name: &str,
+    command: &[&str],
+    settings: &[(&'a str, &'a str)],
+    room: &mut [u8],
+) -> Result<usize, ComposeError<'a>> {
+    let mut record = Record { room, used: 0 };
+    for (key, _) in settings {
+        setting(transient, key).ok_or(ComposeError::Unknown(key))?;
+    }
+    for (at, part) in (0_u8..).zip(transient.parts.iter()) {
+        let mut bytes = Bytes::from_slice(part.bytes).map_err(|_| ComposeError::TooLong)?;
+        if at == transient.name {
+            bytes.clear();
+            put_bytes(&mut bytes, name.as_bytes()).ok_or(ComposeError::TooLong)?;
+        } else if at == transient.start {
+            bytes.clear();
+            put_command(&mut bytes, command).ok_or(ComposeError::TooLong)?;
+        } else {
+            let mut by = "";
+            for (n, (key, value)) in settings.iter().enumerate() {
+                let again = settings.iter().skip(n + 1).any(|(later, _)| later == key);
+                let Some(setting) = setting(transient, key) else { continue };
+                if again && setting.form != Form::Assignment {
+                    continue; // the last one counts
+                }
+                let mut change = Bytes::new();
+                if !change_of(&setting, value, at, &bytes, &mut change)
+                    .map_err(|()| ComposeError::Value(key))?
+                {
+                    continue;
+                }
+                if by.is_empty() || by == *key || change == bytes {
+                    bytes = change;
+                } else {
+                    bytes = merged(part.merge, &bytes, &change).ok_or(ComposeError::Clash(by, key))?;
+                }
+                by = key;
+            }
+        }
+        record.add(&bytes).ok_or(ComposeError::TooLong)?;
+    }
+    Ok(record.used)
+}
+
+fn setting<'t>(transient: &Transient<'t>, key: &str) -> Option<Setting<'t>> {
+    transient.settings.iter().find(|setting| setting.name == key)
+}
+
+/// Writes what `setting` makes of part `at` with `value`; whether it changes that at all.
+fn change_of(setting: &Setting<'_>, value: &str, at: u8, before: &Bytes, to: &mut Bytes) -> Result<bool, ()> {
+    let word = match setting.form {
+        Form::Words => {
+            let find = |value: &str| setting.words.iter().find(|word: &Word<'_>| word.word == value);
+            Some(find(value).or_else(|| find(boolean(value)?)).ok_or(())?)
+        }
+        _ if setting.values.contains(&at) => {
+            put_value(setting.form, value, before, to).ok_or(())?;
+            return Ok(true);
+        }
+        _ => setting.words.iter().next(),
+    };
+    let change = word.and_then(|word| word.changes.iter().find(|change: &Change<'_>| change.part == at));
+    match change {
+        Some(change) => to.extend_from_slice(change.bytes).map(|()| true).map_err(|_| ()),
+        None => Ok(false),
+    }
+}
+
+/// systemd's other words for yes and no.
+fn boolean(value: &str) -> Option<&'static str> {
+    match value {
+        "1" | "y" | "true" | "t" | "on" => Some("yes"),
+        "0" | "n" | "false" | "f" | "off" => Some("no"),
+        _ => None,
+    }
+}
+
+/// Writes `value` as the field that it becomes.
+fn put_value(form: Form, value: &str, before: &Bytes, to: &mut Bytes) -> Option<()> {
+    let plain = !value.contains(['%', '\0', '\n']);
+    match form {
+        Form::Words => None,
+        Form::Time => put_number(to, span(value)?),
+        Form::TimeOrForever => {
+            put_number(to, span(value).map(|span| if span == 0 { u64::MAX } else { span })?)
+        }
+        Form::Text if plain => put_bytes(to, value.as_bytes()),
+        Form::User if is_user(value) => put_bytes(to, value.as_bytes()),
+        Form::Path if plain && is_path(value) => put_bytes(to, value.as_bytes()),
+        Form::Nice => {
+            let nice = value.parse::<i8>().ok().filter(|nice| (-20..20).contains(nice))?;
+            to.push(1).ok()?;
+            put_number(to, nice.checked_add(20)?.try_into().ok()?)
+        }
+        Form::Assignment if plain && !value.contains([' ', '\t', '"', '\'', '\\']) => {
+            let (name, _) = value.split_once('=').filter(|(name, _)| is_variable(name))?;
+            let mut strings = Bytes::new();
+            let other = |one: &&str| one.split_once('=').is_none_or(|(other, _)| other != name);
+            for one in list_of(before)?.iter().filter(other).chain([value]) {
+                put_string(&mut strings, one)?;
+            }
+            put_bytes(to, &strings)
+        }
+        Form::Text | Form::User | Form::Path | Form::Assignment => None,
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !name.is_empty() && name.bytes().all(word) && !name.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// A name that useradd(8) takes, or a number.
+fn is_user(value: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let number = value.parse::<u32>().is_ok_and(|number| number != u32::MAX && number != 0xffff);
+    let name = value.bytes().all(word)
+        && value.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && value.len() <= USER_NAME_BYTES_MAX;
+    number || name
+}
+
+fn is_path(value: &str) -> bool {
+    let Some(below) = value.strip_prefix('/') else { return false };
+    value == "/" || below.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+/// A span of time in microseconds: systemd.time(7).
+fn span(value: &str) -> Option<u64> {
+    const UNITS: [(&str, u64); 14] = [
+        ("us", 1),
+        ("usec", 1),
+        ("ms", 1_000),
+        ("msec", 1_000),
+        ("", 1_000_000),
+        ("s", 1_000_000),
+        ("sec", 1_000_000),
+        ("m", 60_000_000),
+        ("min", 60_000_000),
+        ("h", 3_600_000_000),
+        ("hr", 3_600_000_000),
+        ("d", 86_400_000_000),
+        ("day", 86_400_000_000),
+        ("w", 604_800_000_000),
+    ];
+    if value == "infinity" {
+        return Some(u64::MAX);
+    }
+    let (mut sum, mut rest) = (0_u64, value.trim_ascii_start());
+    while sum == 0 || !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at_checked(digits)?;
+        let letters = after.trim_ascii_start().bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (unit, after) = after.trim_ascii_start().split_at_checked(letters)?;
+        let (_, micros) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        sum = sum.checked_add(number.parse::<u64>().ok()?.checked_mul(*micros)?)?;
+        rest = after.trim_ascii_start();
+        if sum == 0 && rest.is_empty() {
+            break;
+        }
+    }
+    Some(sum)
+}
+
+/// Both in one, if that is possible.
+fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
+    let mut list = Bytes::new();
+    match merge {
+        Merge::Same => return None,
+        Merge::Both => {
+            let number = |bytes: &Bytes| u64::read(&mut Reader::new(bytes));
+            put_number(&mut list, number(one) & number(other))?;
+            return Some(list);
+        }
+        Merge::Strings => {
+            let (one, other) = (list_of(one)?, list_of(other)?);
+            let mut last = "";
+            // Both are in order, and short: the least of what comes after the last one, again and again.
+            while let Some(next) = one.iter().chain(other.iter()).filter(|string| *string > last).min() {
+                put_string(&mut list, next)?;
+                last = next;
+            }
+        }
+        Merge::Mounts => {
+            let (one, other) = (payload(one)?, payload(other)?);
+            let (one, other): (List<'_, Mount<'_>>, List<'_, Mount<'_>>) = (List::new(one), List::new(other));
+            let mut last = "";
+            let all = || one.pieces().chain(other.pieces());
+            while let Some((next, bytes)) =
+                all().filter(|(mount, _)| mount.path > last).min_by_key(|(mount, _)| mount.path)
+            {
+                if all().any(|(mount, same)| mount.path == next.path && same != bytes) {
+                    return None;
+                }
+                list.extend_from_slice(bytes).ok()?;
+                last = next.path;
+            }
+        }
+    }
+    let mut part = Bytes::new();
+    put_bytes(&mut part, &list)?;
+    Some(part)
+}
+
+fn payload(part: &Bytes) -> Option<&[u8]> {
+    let mut reader = Reader::new(part);
+    let payload = <&[u8]>::read(&mut reader);
+    reader.rest().map(|_| payload)
+}
+
+fn list_of(part: &Bytes) -> Option<StrList<'_>> {
+    StrList::new(payload(part)?)
+}
+
+fn put_string(to: &mut Bytes, string: &str) -> Option<()> {
+    to.extend_from_slice(string.as_bytes()).ok()?;
+    to.push(0).ok()
+}
+
+fn put_number(to: &mut Bytes, mut number: u64) -> Option<()> {
+    while number >= 0x80 {
+        to.push(number as u8 | 0x80).ok()?;
+        number >>= 7;
+    }
+    to.push(number as u8).ok()
+}
+
+fn put_bytes(to: &mut Bytes, bytes: &[u8]) -> Option<()> {
+    put_number(to, bytes.len() as u64)?;
+    to.extend_from_slice(bytes).ok()
+}
+
+/// `ExecStart=:` with these words: one command line, of which nothing is replaced.
+fn put_command(to: &mut Bytes, words: &[&str]) -> Option<()> {
+    let (mut line, mut strings) = (Bytes::new(), Bytes::new());
+    put_bytes(&mut line, words.first()?.as_bytes())?;
+    for word in words {
+        put_string(&mut strings, word)?;
+    }
+    put_bytes(&mut line, &strings)?;
+    // A failure counts, nothing is replaced, all restrictions hold: `table::Command`.
+    line.extend_from_slice(&[0, 0, 0]).ok()?;
+    put_bytes(to, &line)
+}

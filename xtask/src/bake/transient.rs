@@ -1,0 +1,237 @@
+//! What units that are made at run time are put together from ([`Transient`]): found out by checking and baking a unit for
+//! every word of every setting, and comparing its record with that of a unit without settings.
+
+use anyhow::{Context, Result, bail, ensure};
+use bumpalo::Bump;
+use tomte::table::{self, Change, Form, Merge, Part, Setting, Transient, Word};
+
+use super::{
+    Identity,
+    filters::Filters,
+    leaves::{self, Leaf},
+    record::{self, Shared},
+};
+use crate::{
+    board::Board,
+    check::{self, Image},
+    diag::Diagnostics,
+    order::Node,
+    uids,
+    values::unit_name::UnitName,
+};
+
+/// The first one's name; what `DynamicUser=` makes of it is its user.
+const NAME: &str = "run-r0.service";
+/// A unit without settings.
+const UNIT: &str = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=:/bin/true\n";
+
+const SERVICE: &str = "Service";
+const YES_NO: &[&str] = &["yes", "no"];
+
+/// Settings with a fixed list of words. What needs a filter of system calls of its own is not among them: filters are
+/// compiled on the host.
+const WORDS: [(&str, &[&str]); 28] = [
+    ("DynamicUser", YES_NO),
+    ("Type", &["simple", "exec", "oneshot", "notify", "notify-reload"]),
+    ("RemainAfterExit", YES_NO),
+    ("Restart", &["no", "always", "on-success", "on-failure", "on-abnormal", "on-abort", "on-watchdog"]),
+    ("NotifyAccess", &["none", "main", "exec", "all"]),
+    ("KillMode", &["control-group", "mixed", "process", "none"]),
+    ("KillSignal", &["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2"]),
+    ("SendSIGHUP", YES_NO),
+    ("SendSIGKILL", YES_NO),
+    ("ExitType", &["main", "cgroup"]),
+    ("NoNewPrivileges", YES_NO),
+    ("PrivateTmp", &["yes", "no", "disconnected"]),
+    ("PrivateNetwork", YES_NO),
+    ("PrivateIPC", YES_NO),
+    ("PrivatePIDs", YES_NO),
+    ("PrivateMounts", YES_NO),
+    ("PrivateUsers", &["yes", "no"]),
+    ("ProtectSystem", &["yes", "no", "full", "strict"]),
+    ("ProtectHome", &["yes", "no", "read-only", "tmpfs"]),
+    ("ProtectControlGroups", YES_NO),
+    ("ProtectProc", &["default", "invisible", "noaccess", "ptraceable"]),
+    ("ProcSubset", &["all", "pid"]),
+    ("RemoveIPC", YES_NO),
+    ("IgnoreSIGPIPE", YES_NO),
+    ("KeyringMode", &["private", "inherit"]),
+    ("StandardInput", &["null", "tty"]),
+    ("StandardOutput", &["inherit", "null", "journal", "tty"]),
+    ("StandardError", &["inherit", "null", "journal", "tty"]),
+];
+
+/// Settings with a value: how it is written, and two that are not what is there without.
+const VALUES: [(&str, &str, Form, [&str; 2]); 12] = [
+    ("Unit", "Description", Form::Text, ["one", "another"]),
+    (SERVICE, "User", Form::User, ["one", "another"]),
+    (SERVICE, "Group", Form::User, ["one", "another"]),
+    (SERVICE, "WorkingDirectory", Form::Path, ["/one", "/another"]),
+    (SERVICE, "SyslogIdentifier", Form::Text, ["one", "another"]),
+    (SERVICE, "Nice", Form::Nice, ["3", "4"]),
+    (SERVICE, "Environment", Form::Assignment, ["A=one", "A=another"]),
+    (SERVICE, "RestartSec", Form::Time, ["3", "4"]),
+    (SERVICE, "TimeoutStartSec", Form::Time, ["3", "4"]),
+    (SERVICE, "TimeoutStopSec", Form::Time, ["3", "4"]),
+    (SERVICE, "RuntimeMaxSec", Form::Time, ["3", "4"]),
+    (SERVICE, "WatchdogSec", Form::Time, ["3", "4"]),
+];
+
+/// How several settings that change one field go together; all others have to agree.
+const MERGES: [(&str, Merge); 3] = [
+    ("kind.exec.posture", Merge::Strings),
+    ("kind.exec.view.mounts", Merge::Mounts),
+    ("kind.exec.capability_bounding_set", Merge::Both),
+];
+
+/// The names behind `DynamicUser=` of `slots` units. They keep nothing from boot to boot, so they have no line in
+/// `uids.lock`.
+pub(super) fn identities(board: &Board) -> impl Iterator<Item = Identity> {
+    let range = board.uids();
+    (0..board.config.transient_units).map(move |slot| {
+        let name = format!("run-r{slot}");
+        let hashed = uids::hashed(&name, range);
+        Identity { name, baked: hashed, hashed }
+    })
+}
+
+/// Adds the filter that `DynamicUser=` brings along.
+pub(super) fn add_filters(board: &Board, filters: &mut Filters) -> Result<()> {
+    if board.config.transient_units == 0 {
+        return Ok(());
+    }
+    let node = node(board, SERVICE, "DynamicUser=yes")?;
+    let service = node.unit.kind.service().context("a service")?;
+    filters.add(&service.exec.system_calls, board.arch())
+}
+
+/// The pieces for `board`; the identities of the slots are the last of `shared`.
+pub(super) fn pieces<'a>(arena: &'a Bump, board: &Board, shared: Shared<'_>) -> Result<Transient<'a>> {
+    let slots = board.config.transient_units;
+    if slots == 0 {
+        return Ok(Transient::NONE);
+    }
+    let plain = fields(board, SERVICE, "", shared)?;
+    let place = |path: &str| {
+        let found = plain.iter().position(|leaf| leaf.path == path).and_then(|at| u8::try_from(at).ok());
+        found.with_context(|| format!("a service's record has no {path} among its first fields"))
+    };
+    let merge = |leaf: &Leaf| {
+        MERGES.iter().find(|(path, _)| *path == leaf.path).map_or(Merge::Same, |(_, merge)| *merge)
+    };
+    let parts: Vec<Part<'_>> = plain
+        .iter()
+        .map(|leaf| Part { merge: merge(leaf), bytes: arena.alloc_slice_copy(&leaf.bytes) })
+        .collect();
+    let mut settings = Vec::new();
+    for (name, words) in WORDS {
+        settings.push(with_words(arena, board, shared, &plain, name, words).with_context(|| name)?);
+    }
+    for (section, name, form, samples) in VALUES {
+        settings.push(
+            with_value(arena, board, shared, &plain, section, name, form, samples).with_context(|| name)?,
+        );
+    }
+    let identity = shared.identities.len().saturating_sub(usize::from(slots));
+    Ok(Transient {
+        slots,
+        identity: table::IdentityId(u16::try_from(identity)?),
+        parts: record::list(arena, &parts),
+        name: place("name")?,
+        start: place("kind.commands.start")?,
+        settings: record::list(arena, &settings),
+    })
+}
+
+fn with_words<'a>(
+    arena: &'a Bump,
+    board: &Board,
+    shared: Shared<'_>,
+    plain: &[Leaf],
+    name: &'static str,
+    words: &[&'static str],
+) -> Result<Setting<'a>> {
+    let mut records = Vec::new();
+    for word in words {
+        let own = fields(board, SERVICE, &format!("{name}={word}"), shared)?;
+        records.push(Word { word, changes: record::list(arena, &changes(arena, plain, &own)?) });
+    }
+    Ok(Setting { name, form: Form::Words, values: &[], words: record::list(arena, &records) })
+}
+
+#[expect(clippy::too_many_arguments, reason = "one line of a table")]
+fn with_value<'a>(
+    arena: &'a Bump,
+    board: &Board,
+    shared: Shared<'_>,
+    plain: &[Leaf],
+    section: &'static str,
+    name: &'static str,
+    form: Form,
+    samples: [&str; 2],
+) -> Result<Setting<'a>> {
+    let [one, other] = samples.map(|sample| fields(board, section, &format!("{name}={sample}"), shared));
+    let (one, other) = (one?, other?);
+    let mut values = Vec::new();
+    let mut besides = one.clone();
+    for (at, (one, other)) in one.iter().zip(&other).enumerate() {
+        if one != other {
+            values.push(u8::try_from(at)?);
+            besides[at] = plain[at].clone();
+        }
+    }
+    ensure!(!values.is_empty(), "its value is nowhere in the record");
+    let zero = fields(board, section, &format!("{name}=0"), shared);
+    let forever = table::list(&[u64::MAX]);
+    let form = match (form, zero) {
+        (Form::Time, Ok(zero)) if values.iter().all(|at| zero[usize::from(*at)].bytes == forever) => {
+            Form::TimeOrForever
+        }
+        (form, _) => form,
+    };
+    let word = Word { word: "", changes: record::list(arena, &changes(arena, plain, &besides)?) };
+    let values = arena.alloc_slice_copy(&values);
+    Ok(Setting { name, form, values, words: record::list(arena, &[word]) })
+}
+
+/// What is different in `own`.
+fn changes<'a>(arena: &'a Bump, plain: &[Leaf], own: &[Leaf]) -> Result<Vec<Change<'a>>> {
+    let mut changes = Vec::new();
+    for (at, (plain, own)) in plain.iter().zip(own).enumerate() {
+        if plain != own {
+            let bytes = arena.alloc_slice_copy(&own.bytes);
+            changes.push(Change { part: u8::try_from(at)?, bytes });
+        }
+    }
+    Ok(changes)
+}
+
+/// The fields of the record of a unit with one line more in `section`.
+fn fields(board: &Board, section: &str, line: &str, shared: Shared<'_>) -> Result<Vec<Leaf>> {
+    let node = node(board, section, line)?;
+    let policy = node.unit.kind.service().map(|service| &service.exec.system_calls);
+    if let Some(policy) = policy.filter(|policy| !shared.filters.knows(policy)) {
+        bail!("it needs a filter of system calls of its own: {policy:?}");
+    }
+    let arena = Bump::new();
+    Ok(leaves::of(&record::unit(&arena, &node, shared)?))
+}
+
+/// A unit that has nothing to do with any other, with one line more in `section`.
+fn node(board: &Board, section: &str, line: &str) -> Result<Node> {
+    of_text(board, &format!("{UNIT}[{section}]\n{line}\n"))
+}
+
+/// The unit with the file `text`.
+fn of_text(board: &Board, text: &str) -> Result<Node> {
+    let image = Image {
+        architecture: Some(board.arch()),
+        hostname: Some(board.config.hostname.clone()),
+        ..Image::default()
+    };
+    let mut problems = Diagnostics::default();
+    let name = UnitName::new(NAME).map_err(|problem| anyhow::anyhow!("{NAME}: {problem:?}"))?;
+    let unit = check::unit_of(name, text.as_bytes().to_vec(), image.facts(), &mut problems);
+    ensure!(!problems.has_errors(), "{}", problems.render(false));
+    Ok(Node::new(unit))
+}

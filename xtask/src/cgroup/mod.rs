@@ -1,0 +1,177 @@
+//! Cgroups, worked out where there is time for it: from systemd.resource-control(5) to the files of each group and what
+//! PID 1's children write there (facts from systemd 257's cgroup.c and unit.c, and the kernel's
+//! Documentation/admin-guide/cgroup-v2.rst).
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `settings` | what one unit's settings come to, and the controllers that they need |
+//! | `devices` | programs that decide which devices may be used |
+//!
+//! Slices are no units on the target: those that units are in are made at boot, and stay.
+
+pub mod devices;
+pub mod settings;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use tomte::table::OomPolicy;
+
+use crate::{
+    model::{Delegate, Resources, Unit},
+    order::Graph,
+    values::{
+        size::{Amount, Permyriad},
+        unit_name::{self, UnitName},
+    },
+};
+use devices::Filter;
+use settings::{Controllers, Setting, Unsaid};
+
+/// Where services without `Slice=` are.
+const SYSTEM: &str = "system.slice";
+/// The slice of all slices.
+const ROOT: &str = "-.slice";
+/// `DefaultTasksMax=`.
+const TASKS_MAX: Amount = Amount::Share(Permyriad(1500));
+
+/// All groups of a board.
+#[derive(Clone, Debug, Default)]
+pub struct Cgroups {
+    /// By path: each comes after the one that it is in.
+    pub slices: BTreeMap<String, Slice>,
+    /// Programs that decide about devices. Units with the same policy share one.
+    pub programs: Vec<Vec<u8>>,
+    /// Slice units.
+    files: Vec<Unit>,
+}
+
+/// As `tomte::table::Slice`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    pub settings: Vec<Setting>,
+    /// What the groups in it need.
+    pub controllers: Controllers,
+}
+
+/// As `tomte::table::Cgroup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The slice's path.
+    pub slice: String,
+    pub settings: Vec<Setting>,
+    pub delegate: bool,
+    pub subgroup: String,
+    /// The filter, and the place of its program.
+    pub devices: Option<(Filter, usize)>,
+}
+
+impl Cgroups {
+    /// Those of the units of `graph`. `slices` are the slice units that there are files of; `at_run_time`: other units come
+    /// when the machine runs.
+    pub fn new(graph: &Graph, slices: &[Unit], at_run_time: bool) -> Self {
+        let mut cgroups = Self { files: slices.to_vec(), ..Self::default() };
+        cgroups.slices.insert(String::new(), Slice::default());
+        if at_run_time {
+            cgroups.need(&chain(SYSTEM), Controllers::default());
+        }
+        for unit in graph.nodes.iter().map(|node| &node.unit) {
+            let (Some(resources), Some(exec)) = (unit.kind.resources(), unit.kind.exec()) else { continue };
+            cgroups.need(&chain(&slice_of(&unit.name, resources)), settings::controllers(resources));
+            if let Some(filter) = devices::filter(resources, exec.protect)
+                && !cgroups.programs.contains(&filter.program)
+            {
+                cgroups.programs.push(filter.program);
+            }
+        }
+        cgroups
+    }
+
+    /// The group of `unit`. `None` for one without processes.
+    ///
+    /// # Errors
+    /// If it needs a program that no unit of the table has.
+    pub fn of(&self, unit: &Unit) -> Result<Option<Group>> {
+        let (Some(resources), Some(exec)) = (unit.kind.resources(), unit.kind.exec()) else {
+            return Ok(None);
+        };
+        let chain = chain(&slice_of(&unit.name, resources));
+        let oom_group = unit.kind.service().is_some_and(|service| service.oom_policy == OomPolicy::Kill);
+        let unsaid = Unsaid { tasks_max: Some(TASKS_MAX), oom_group, ..inherited(&chain, &self.files) };
+        let devices = devices::filter(resources, exec.protect).map(|filter| {
+            let place = self.programs.iter().position(|program| *program == filter.program);
+            place.map(|place| (filter, place)).context("it needs a filter of devices of its own")
+        });
+        Ok(Some(Group {
+            slice: path_of(&chain),
+            settings: settings::of(resources, &unsaid),
+            delegate: resources.delegate != Delegate::No,
+            subgroup: resources.delegate_subgroup.clone(),
+            devices: devices.transpose()?,
+        }))
+    }
+
+    /// Makes the slices of `chain`, the last of which has something in it that needs `controllers`.
+    fn need(&mut self, chain: &[String], mut controllers: Controllers) {
+        for (place, name) in chain.iter().enumerate().rev() {
+            let own = resources_of(name, &self.files);
+            if let Some(own) = own {
+                controllers.disable(&own.disable_controllers);
+            }
+            let slice = self.slices.entry(path_of(&chain[..=place])).or_default();
+            slice.controllers.add(&controllers);
+            // The root has no files for settings; the kernel has others for the whole machine.
+            if let Some(own) = own.filter(|_| place > 0) {
+                slice.settings = settings::of(own, &inherited(&chain[..place], &self.files));
+                controllers.add(&settings::controllers(own));
+            }
+        }
+    }
+}
+
+/// The slice that a unit is in (unit.c, `unit_set_default_slice`): instances of a template share one of their own.
+fn slice_of(unit: &str, resources: &Resources) -> String {
+    if let Some(slice) = &resources.slice {
+        return slice.value.clone();
+    }
+    match UnitName::new(unit) {
+        Ok(UnitName { prefix, instance: Some(_), .. }) => {
+            format!("system-{}.slice", unit_name::escape(&prefix))
+        }
+        Ok(_) | Err(_) => SYSTEM.to_owned(),
+    }
+}
+
+/// The slices that `name` is a part of, the root first, and itself: each dash leads further down.
+fn chain(name: &str) -> Vec<String> {
+    let root = [ROOT.to_owned()].into_iter();
+    if name == ROOT {
+        return root.collect();
+    }
+    let stem = name.strip_suffix(".slice").unwrap_or(name);
+    let ends = stem.match_indices('-').map(|(at, _)| at).chain([stem.len()]);
+    root.chain(ends.map(|end| format!("{}.slice", &stem[..end]))).collect()
+}
+
+/// Where the last of `chain` is below the root: `a.slice/a-b.slice`.
+fn path_of(chain: &[String]) -> String {
+    chain[1..].join("/")
+}
+
+/// What the file of the slice `name` says, if there is one.
+fn resources_of<'u>(name: &str, slices: &'u [Unit]) -> Option<&'u Resources> {
+    slices.iter().find(|unit| unit.name == name).and_then(|unit| unit.kind.resources())
+}
+
+/// `DefaultMemoryMin=` and `DefaultMemoryLow=` of the nearest of `chain` that has them.
+fn inherited(chain: &[String], slices: &[Unit]) -> Unsaid {
+    let above = || chain.iter().rev().filter_map(|name| resources_of(name, slices));
+    Unsaid {
+        memory_min: above().find_map(|slice| slice.default_memory_min),
+        memory_low: above().find_map(|slice| slice.default_memory_low.always),
+        ..Unsaid::default()
+    }
+}

@@ -1,0 +1,46 @@
+//! What a unit's cgroup is to hold it to, in a kernel that has all controllers: those of the machine that runs the tests
+//! may belong to cgroup-v1, or to somebody else.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{host::has_line, program};
+use crate::{board::Board, report::Report};
+
+/// Units, and their ActiveState and Result in the end.
+const STATES: [(&str, &str, &str); 10] = [
+    ("bomb.service", "failed", "exit-code"),
+    ("bystander.service", "active", "success"),
+    ("closed.service", "inactive", "success"),
+    ("delegated.service", "inactive", "success"),
+    ("eater.service", "failed", "oom-kill"),
+    ("inside.service", "inactive", "success"),
+    ("private.service", "inactive", "success"),
+    ("spared.service", "inactive", "success"),
+    ("strict.service", "inactive", "success"),
+    ("together.service", "failed", "oom-kill"),
+];
+
+/// Boots `board` with the units of tests/vm/cgroups.
+pub fn run(board: &Board) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("report.json");
+    let units = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/cgroups");
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["run", "--board", &board.name, "--units", units, "--until", "idle", "--report"]).arg(&file);
+    let finished = program::run(&mut command)?;
+    let report = std::fs::read_to_string(&file).context("xtask wrote no report")?;
+    let report = Report::parse(&report)?;
+    for (name, active, result) in STATES {
+        let unit = report.unit(name).with_context(|| format!("the report has no {name}"))?;
+        ensure!((unit.active.as_str(), unit.result.as_deref()) == (active, Some(result)), "{unit:?}");
+    }
+    ensure!(
+        !finished.lines.iter().any(|line| line.contains("the eater goes on")),
+        "the eater was not stopped"
+    );
+    has_line(&finished, &["eater.service", "The OOM killer has killed a process"])?;
+    has_line(&finished, &["can't fork: Resource temporarily unavailable"])?;
+    Ok(())
+}
