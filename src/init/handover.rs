@@ -220,10 +220,13 @@ pub(super) fn start_over(arguments: Arguments, errno: Errno) -> ! {
 impl Kernel {
     /// What there is of `unit`'s processes.
     pub(super) fn facts(&self, unit: UnitId) -> Facts {
-        let pid = |slot: Slot| self.processes.of(unit, slot).map(|process| process.pid);
+        let one = |slot: Slot| {
+            let process = self.processes.of(unit, slot)?;
+            Some((process.pid, process.report.is_none() && !process.gave_up))
+        };
         Facts {
-            main: pid(Slot::Main),
-            control: pid(Slot::Control),
+            main: one(Slot::Main),
+            control: one(Slot::Control),
             helper: self.processes.has_helper(unit),
             known: self.groups.are_known(unit),
         }

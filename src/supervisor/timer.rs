@@ -27,13 +27,13 @@ pub(super) struct Timing {
     started_wall: u64,
     /// When it elapses at the latest, by the wall clock.
     pub(super) wall_at: u64,
-    /// Its stamp file is to be read, or written as it has elapsed.
-    pub(super) stamp: Option<bool>,
+    /// It has elapsed, and its stamp file is to be written.
+    pub(super) stamp: bool,
 }
 }
 
 impl Timing {
-    pub(super) const NONE: Self = Self { last: None, last_wall: 0, started_wall: 0, wall_at: 0, stamp: None };
+    pub(super) const NONE: Self = Self { last: None, last_wall: 0, started_wall: 0, wall_at: 0, stamp: false };
 }
 
 /// When a timer elapses next.
@@ -79,13 +79,10 @@ impl Supervisor<'_> {
         let record = self.at(id);
         let Timing { last, last_wall, .. } = record.timing;
         record.timing = Timing { started_wall, last, last_wall, ..Timing::NONE };
-        if timer.persistent {
-            record.timing.stamp = Some(false);
-            record.state = State::Opening { asked: true, first: true };
-        } else {
+        if !timer.persistent {
             self.wait_for_time(id, timer);
             self.came_up(id);
-        }
+        } // else its stamp file is read first
     }
 
     /// The stamp file has been read or written.
@@ -138,9 +135,7 @@ impl Supervisor<'_> {
         let (now, wall) = (self.now, self.wall(self.now));
         let timing = &mut self.at(id).timing;
         (timing.last, timing.last_wall, timing.wall_at) = (Some(now), wall, 0);
-        if timer.persistent {
-            timing.stamp = Some(true);
-        }
+        timing.stamp = timer.persistent;
         self.trigger(id);
     }
 

@@ -62,9 +62,8 @@ impl Supervisor<'_> {
     /// What a unit that starts others asks for.
     pub(super) fn due_trigger(&mut self, id: UnitId) -> Due {
         let state = self.peek(id).state;
-        if let Some(elapsed) = self.peek(id).timing.stamp {
-            self.at(id).timing.stamp = None;
-            return Due::Act(Action::Stamp { unit: id, elapsed });
+        if core::mem::take(&mut self.at(id).timing.stamp) {
+            return Due::Act(Action::Stamp { unit: id, elapsed: true });
         }
         if let State::Opening { asked: false, first } = state {
             self.at(id).state = State::Opening { asked: true, first };

@@ -5,7 +5,7 @@
 use heapless::Vec;
 
 use super::{
-    Change, Form, List, Merge, Mount, Setting, StrList, Transient, Word, limits::USER_NAME_BYTES_MAX,
+    Call, Change, Form, List, Merge, Mount, Setting, StrList, Transient, Word, limits::USER_NAME_BYTES_MAX,
 };
 use crate::record::{Read, Reader};
 
@@ -107,7 +107,13 @@ fn change_of(setting: &Setting<'_>, value: &str, at: u8, before: &Bytes, to: &mu
             put_value(setting.form, value, before, to).ok_or(())?;
             return Ok(true);
         }
-        _ => setting.words.iter().next(),
+        Form::Time
+        | Form::TimeOrForever
+        | Form::Text
+        | Form::User
+        | Form::Path
+        | Form::Nice
+        | Form::Assignment => setting.words.iter().next(),
     };
     let change = word.and_then(|word| word.changes.iter().find(|change: &Change<'_>| change.part == at));
     match change {
@@ -283,6 +289,7 @@ fn put_bytes(to: &mut Bytes, bytes: &[u8]) -> Option<()> {
 /// `ExecStart=:` with these words: one command line, of which nothing is replaced.
 fn put_command(to: &mut Bytes, words: &[&str]) -> Option<()> {
     let (mut line, mut strings) = (Bytes::new(), Bytes::new());
+    line.push(Call::Execute as u8).ok()?;
     put_bytes(&mut line, words.first()?.as_bytes())?;
     for word in words {
         put_string(&mut strings, word)?;

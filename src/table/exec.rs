@@ -70,8 +70,7 @@ record! {
         ///
         /// - `/ NAME PATH`: a file, a socket, or a directory of them;
         /// - `- NAME PATH`: the same, and it may be missing;
-        /// - `. NAME STORED`: a file of the machine's stores, if there is one;
-        /// - `* NAME BEGINNING`: all such files of this beginning, which becomes NAME;
+        /// - `* NAME PATH`: all that begin with it; what comes after it is put behind NAME;
         /// - `= NAME LENGTH`: the next LENGTH bytes of `credential_values`.
         pub credentials: StrList<'t>,
         /// What `SetCredential=` says, one after the other.

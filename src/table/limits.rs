@@ -43,7 +43,7 @@ pub const ENVIRONMENT_FILES_MAX: usize = 32;
 /// Names in one `RuntimeDirectory=` and its kind.
 pub const DIRECTORIES_MAX: usize = 16;
 /// Strings of one unit's `LoadCredential=` and its kind, three each.
-pub const CREDENTIALS_MAX: usize = 3 * 64;
+pub const CREDENTIALS_MAX: usize = 3 * 128;
 /// Names and contents of all credentials of one unit: systemd's CREDENTIALS_TOTAL_SIZE_MAX.
 pub const CREDENTIALS_BYTES_MAX: usize = 1 << 20;
 /// `SupplementaryGroups=` of one unit.

@@ -9,9 +9,12 @@ use tomte::table::{
     DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List,
     LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction,
     Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
-    ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase, UidRange, Unit,
-    UnitId, View, encode, ids, list, strings,
+    ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase, Transient,
+    UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
+
+/// Units that can be made at run time; the first names are theirs.
+const SLOTS: u8 = 2;
 
 /// PID 1's own.
 const VIEW: View<'_> =
@@ -213,6 +216,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         .zip(0..)
         .map(|(name, n)| Identity { name, baked: range.first + n, hashed: range.last.saturating_sub(n) })
         .collect();
+    let slots = SLOTS.min(u8::try_from(identities).unwrap_or(SLOTS));
     let identities = list(&records);
     let board = Board {
         name: "test",
@@ -226,7 +230,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         log: LogTarget::Console,
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
-        transient: tomte::table::Transient::NONE,
+        transient: Transient { slots, ..Transient::NONE },
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();

@@ -82,8 +82,7 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// The value of `string`, if its name is `name`.
-pub(super) fn value_of<'a>(string: &'a CStr, name: &[u8]) -> Option<&'a [u8]> {
+fn value_of<'a>(string: &'a CStr, name: &[u8]) -> Option<&'a [u8]> {
     string.to_bytes().strip_prefix(name)?.strip_prefix(b"=")
 }
 

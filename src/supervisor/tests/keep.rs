@@ -7,8 +7,8 @@ use super::{
     play::{Exited, Play},
 };
 use crate::{
-    supervisor::{Event, Slot},
-    table::{Micros, Restart},
+    supervisor::{Event, Facts, Pid, Slot},
+    table::{Micros, Restart, ServiceType},
     wire::{Power, Request},
 };
 
@@ -36,7 +36,9 @@ fn a_running_service_is_still_the_same_and_its_end_is_still_its_end() {
     t.at(1000).replaced(&units).expect("");
     assert_eq!((t.pid(A, Slot::Main), t.state(A)), (pid, status));
     t.main(A, Exited(1)).expect("kill 15 a.service all");
+    assert_eq!(t.state(A), "activating/auto-restart/exit-code");
     t.at(1050).replaced(&units).expect("");
+    assert_eq!(t.state(A), "activating/auto-restart/exit-code");
     t.at(1100).expect("start a.service");
     t.at(2000).shutdown(Power::Halt).expect("kill 15 b.service all; kill 15 a.service all");
     t.replaced(&units).main(A, Exited(0)).main(B, Exited(0)).expect("leave halt");
@@ -96,4 +98,53 @@ fn who_asks_for_a_new_program_is_answered_by_it_or_by_the_old_one() {
     t.ask(1, Request::Reexec).ask(2, Request::Reexec).expect("reexec; reexec");
     t.event(Event::NotReplaced).expect("reply 1 failed; reply 2 failed");
     t.ask(3, Request::Reexec).replaced(&units).expect("reexec; reply 3 accepted");
+}
+
+/// PID 1 fails; the shell has this process of `name`'s main slot, past its execve, or none.
+fn recovered(t: &mut Play, units: &[UnitPlan], name: &str, main: Option<Pid>) {
+    let unit = t.id(name);
+    t.replaced_by_recovery(units, &|id| {
+        let none = Facts { main: None, control: None, helper: false, known: false };
+        let main = main.map(|pid| (pid, true));
+        if id == unit { Facts { main, known: main.is_some(), ..none } } else { none }
+    });
+}
+
+#[test]
+fn an_end_that_was_lost_in_a_failure_is_found_out() {
+    let units = [service(A).with(|s| s.restart = Restart::OnFailure)];
+    let mut t = Play::new(&units);
+    t.boot().expect("start a.service");
+    recovered(&mut t, &units, A, None);
+    t.at(100).expect("start a.service");
+    let pid = t.pid(A, Slot::Main);
+    recovered(&mut t, &units, A, pid);
+    t.expect("");
+    assert_eq!((t.pid(A, Slot::Main), t.state(A).as_str()), (pid, "active/running/success"));
+}
+
+#[test]
+fn an_execve_that_was_lost_in_a_failure_is_found_out() {
+    let units = [service(A).with(|s| s.service_type = ServiceType::Exec)];
+    let mut t = Play::new(&units);
+    t.boot().expect("start a.service");
+    assert_eq!(t.state(A), "activating/start/success");
+    let pid = t.pid(A, Slot::Main);
+    recovered(&mut t, &units, A, pid);
+    assert_eq!(t.state(A), "active/running/success");
+}
+
+#[test]
+fn a_janitor_that_was_lost_is_sent_again() {
+    let units = [user(A)];
+    let mut t = Play::new(&units);
+    t.cleans = false;
+    t.boot().expect("start a.service as 100");
+    let (unit, pid) = (t.id(A), t.pid(A, Slot::Main).expect("a main process"));
+    t.event(Event::Identified { unit, pid, uid: 100, gid: 100 });
+    t.main(A, Exited(0)).expect("kill 15 a.service all; clean a.service u100");
+    recovered(&mut t, &units, A, None);
+    t.expect("clean a.service u100");
+    t.event(Event::Cleaned { unit, clean: true }).expect("");
+    assert_eq!(t.state(A), "inactive/dead/success");
 }

@@ -18,6 +18,7 @@ mod numbers;
 mod relations;
 mod reload;
 mod requests;
+mod slots;
 mod timers;
 mod triggers;
 mod types;

@@ -5,10 +5,10 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 use super::fixture::{UnitPlan, bake};
 use crate::{
     supervisor::{
-        Action, Answer, ClientId, Event, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor, Until,
-        Which, Whom,
+        Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor,
+        Until, Which, Whom,
     },
-    table::{Arch, Micros, Table, UidRange, UnitId, Verdict},
+    table::{Arch, Micros, Table, UidRange, UnitId, Verdict, list},
     wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus},
 };
 
@@ -47,6 +47,8 @@ pub(super) struct Play {
     pub(super) stamp: u64,
     /// How much later than this clock the wall clock is, in seconds.
     wall: u64,
+    /// Comes with the next request to run a unit.
+    record: Option<UnitPlan>,
 }
 
 impl Play {
@@ -70,6 +72,7 @@ impl Play {
             spawn_fails: false,
             stamp: 0,
             wall: 0,
+            record: None,
         }
     }
 
@@ -136,6 +139,7 @@ impl Play {
             Action::Adopt { unit, which: Which::InFile | Which::Only } => {
                 Event::Adopted { unit, pid: self.daemon.take().map(Pid) }
             }
+            Action::Make { client, unit } => self.make(client, unit),
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
             Action::Watch { unit } if self.opens.is_some() => {
                 Event::Watched { unit, found: self.opens.flatten() }
@@ -154,10 +158,31 @@ impl Play {
             | Action::Log(_)
             | Action::Report { .. }
             | Action::Reexec
-            | Action::Make { .. }
             | Action::Leave { .. } => return,
         };
         self.supervisor.handle(Instant(self.now), answer);
+    }
+
+    /// Takes `plan` for the record that came with a request, if there is one.
+    fn make(&mut self, client: ClientId, unit: UnitId) -> Event<'static> {
+        let record = self.record.take().map(|plan| {
+            let bytes: &'static [u8] = Box::leak(bake(&[plan], RANGE, 4).into_boxed_slice());
+            let table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
+            let record = list(&[table.unit(UnitId(0)).expect("its only unit")]);
+            &*Box::leak(record.into_boxed_slice())
+        });
+        let sound = record.is_some_and(|record| self.table.make(unit, record));
+        if sound {
+            self.supervisor.remake(unit, self.table);
+        }
+        Event::Made { client, unit, sound }
+    }
+
+    /// `plan` is to run.
+    pub(super) fn run(&mut self, client: u16, plan: UnitPlan) -> &mut Self {
+        let name = plan.name.clone();
+        self.record = Some(plan);
+        self.ask(client, Request::Run { name: &name })
     }
 
     /// Another program takes over, with a table of `plans`.
@@ -172,6 +197,17 @@ impl Play {
         let mut with = Keeper::load(&room[..saved]);
         self.supervisor.keep(&mut with);
         assert_eq!(with.left(), Some(0), "all of the state makes sense");
+        self.event(Event::Deadline)
+    }
+
+    /// PID 1 fails, and its next program finds these `facts`.
+    pub(super) fn replaced_by_recovery(
+        &mut self,
+        plans: &[UnitPlan],
+        facts: &dyn Fn(UnitId) -> Facts,
+    ) -> &mut Self {
+        self.replaced(plans);
+        self.supervisor.recover(Instant(self.now), facts);
         self.event(Event::Deadline)
     }
 
@@ -286,7 +322,7 @@ impl Play {
     }
 
     fn name(&self, id: UnitId) -> &'static str {
-        self.table.unit(id).expect("a unit of the table").name.as_str()
+        self.table.unit(id).map_or("nothing", |unit| unit.name.as_str())
     }
 
     fn words(&self, action: &Action) -> String {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{
     Serialize, Serializer,
-    ser::{self, Impossible, SerializeStruct, SerializeTuple},
+    ser::{self, Impossible, SerializeSeq, SerializeStruct, SerializeTuple},
 };
 use tomte::table;
 
@@ -71,10 +71,34 @@ macro_rules! foreign {
     };
 }
 
-impl Serializer for &mut Leaves {
+/// A list: one field, whatever is in it.
+struct List<'l> {
+    leaves: &'l mut Leaves,
+    count: u64,
+    bytes: Vec<u8>,
+}
+
+impl SerializeSeq for List<'_> {
     type Ok = ();
     type Error = Foreign;
-    type SerializeSeq = Impossible<(), Foreign>;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Foreign> {
+        self.count += 1;
+        self.bytes.extend(table::list(&[value]));
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), Foreign> {
+        let mut bytes = table::list(&[self.count]);
+        bytes.extend(self.bytes);
+        self.leaves.add(bytes)
+    }
+}
+
+impl<'l> Serializer for &'l mut Leaves {
+    type Ok = ();
+    type Error = Foreign;
+    type SerializeSeq = List<'l>;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Impossible<(), Foreign>;
     type SerializeTupleVariant = Impossible<(), Foreign>;
@@ -91,7 +115,6 @@ impl Serializer for &mut Leaves {
     foreign! {
         serialize_unit() -> ();
         serialize_unit_struct(&'static str) -> ();
-        serialize_seq(Option<usize>) -> Self::SerializeSeq;
         serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
         serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
         serialize_map(Option<usize>) -> Self::SerializeMap;
@@ -136,6 +159,10 @@ impl Serializer for &mut Leaves {
     ) -> Result<(), Foreign> {
         self.add(table::list(&[place]))?;
         value.serialize(self)
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<List<'l>, Foreign> {
+        Ok(List { leaves: self, count: 0, bytes: Vec::new() })
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Self, Foreign> {

@@ -8,8 +8,8 @@ use serde::Serialize;
 use siphasher::sip::SipHasher24;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec, Filter,
-    IdList, Identity as IdentityRecord, IdentityId, Kind, List, Micros, Mount, Name, Namespaces, Path, Related,
-    Scheduling, Service, Socket, Span, StrList, Timer, Unit, UnitId, View,
+    IdList, Identity as IdentityRecord, IdentityId, Kind, List, Micros, Mount, Name, Namespaces, Path,
+    Related, Scheduling, Service, Socket, Span, StrList, Timer, Unit, UnitId, View,
 };
 
 use super::{

@@ -235,3 +235,129 @@ fn of_text(board: &Board, text: &str) -> Result<Node> {
     ensure!(!problems.has_errors(), "{}", problems.render(false));
     Ok(Node::new(unit))
 }
+
+#[cfg(test)]
+mod tests {
+    use tomte::table::{ComposeError, SCHEMA, Table, Transient, compose};
+
+    use super::*;
+    use crate::{bake, cgroup::Cgroups};
+
+    fn host() -> Board {
+        Board::load("host").expect("the host board")
+    }
+
+    /// The table of the host board without units.
+    fn table(board: &Board) -> Vec<u8> {
+        let mut diagnostics = Diagnostics::default();
+        bake::bake_loose(board, Vec::new(), &mut diagnostics).expect("a table").table
+    }
+
+    /// What the client makes of `settings`.
+    fn composed<'a>(
+        transient: &Transient<'_>,
+        settings: &[(&'a str, &'a str)],
+    ) -> Result<Vec<u8>, ComposeError<'a>> {
+        let mut room = vec![0; 16 << 10];
+        let length = compose(transient, NAME, &["/bin/true", "a b"], settings, &mut room)?;
+        room.truncate(length);
+        Ok(room)
+    }
+
+    /// What the baker makes of the same in a unit file.
+    fn baked(board: &Board, settings: &[(&str, &str)]) -> Vec<u8> {
+        let mut text = "[Unit]\nDefaultDependencies=no\n".to_owned();
+        let of = |section: &str| {
+            let named = VALUES.iter().filter(move |(of, ..)| *of == section).map(|(_, name, ..)| *name);
+            named.collect::<Vec<_>>()
+        };
+        let lines = |unit: bool| {
+            let lines = settings.iter().filter(move |(key, _)| of("Unit").contains(key) == unit);
+            lines.map(|(key, value)| format!("{key}={value}\n")).collect::<String>()
+        };
+        text += &lines(true);
+        text += "[Service]\nExecStart=:/bin/true \"a b\"\n";
+        text += &lines(false);
+        let node = of_text(board, &text).expect(&text);
+        let mut filters = Filters::default();
+        add_filters(board, &mut filters).expect("a filter");
+        let identities: Vec<Identity> = identities(board).collect();
+        let cgroups = Cgroups::default();
+        let shared =
+            Shared { arch: board.arch(), identities: &identities, filters: &filters, cgroups: &cgroups };
+        let arena = Bump::new();
+        let record = record::unit(&arena, &node, shared).expect("a record");
+        leaves::of(&record).into_iter().flat_map(|leaf| leaf.bytes).collect()
+    }
+
+    #[test]
+    fn the_clients_record_is_the_bakers() {
+        let board = host();
+        let table = table(&board);
+        let table = Table::open(&table, Some(board.arch())).expect("a table of this schema");
+        let transient = table.board().transient;
+        let cases: [&[(&str, &str)]; 14] = [
+            &[],
+            &[("DynamicUser", "yes")],
+            &[("DynamicUser", "1")],
+            &[("User", "nobody"), ("Group", "nogroup")],
+            &[("User", "1000"), ("WorkingDirectory", "/srv/x")],
+            &[("Description", "A nap"), ("Type", "oneshot"), ("RemainAfterExit", "true")],
+            &[("Restart", "on-failure"), ("RestartSec", "1min 30s"), ("RuntimeMaxSec", "infinity")],
+            &[("TimeoutStopSec", "0"), ("TimeoutStartSec", "500ms")],
+            &[("Nice", "-5"), ("KillMode", "mixed"), ("KillSignal", "SIGINT")],
+            &[("Environment", "A=1"), ("Environment", "B=2"), ("Environment", "A=3")],
+            &[("ProtectSystem", "strict"), ("ProtectHome", "yes"), ("PrivateTmp", "yes")],
+            &[("NoNewPrivileges", "no"), ("NoNewPrivileges", "yes")],
+            &[("PrivateNetwork", "on"), ("PrivateIPC", "y"), ("ProtectProc", "invisible")],
+            &[("StandardOutput", "null"), ("WatchdogSec", "2h"), ("SyslogIdentifier", "nap")],
+        ];
+        for settings in cases {
+            assert_eq!(composed(&transient, settings), Ok(baked(&board, settings)), "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_by_name() {
+        let board = host();
+        let table = table(&board);
+        let table = Table::open(&table, Some(board.arch())).expect("a table of this schema");
+        let transient = table.board().transient;
+        let refused = |settings: &[(&'static str, &'static str)]| composed(&transient, settings).err();
+        for (key, value) in
+            [("SystemCallFilter", "@system-service"), ("NoSuchSetting", "1"), ("ExecStartPre", "x")]
+        {
+            assert_eq!(refused(&[(key, value)]), Some(ComposeError::Unknown(key)));
+        }
+        for (key, value) in [
+            ("Type", "whatever"),
+            ("DynamicUser", "perhaps"),
+            ("Nice", "20"),
+            ("WorkingDirectory", "srv"),
+            ("WorkingDirectory", "/srv/../etc"),
+            ("RestartSec", "soon"),
+            ("RestartSec", ""),
+            ("RestartSec", "18446744073709551616"),
+            ("User", "a b"),
+            ("Description", "%n"),
+            ("Environment", "A=b c"),
+            ("Environment", "1=b"),
+        ] {
+            assert_eq!(refused(&[(key, value)]), Some(ComposeError::Value(key)), "{key}={value}");
+        }
+        assert_eq!(
+            refused(&[("User", "nobody"), ("DynamicUser", "yes")]),
+            Some(ComposeError::Clash("User", "DynamicUser"))
+        );
+    }
+
+    #[test]
+    fn a_board_without_slots_has_no_pieces() {
+        let mut board = host();
+        board.config.transient_units = 0;
+        let table = table(&board);
+        let table = Table::open(&table, Some(board.arch())).expect("a table");
+        assert_eq!(table.board().transient, Transient::NONE, "schema {SCHEMA}");
+        assert_eq!(table.slots().count(), 0);
+    }
+}

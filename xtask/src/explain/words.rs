@@ -231,7 +231,7 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
 fn credential(source: &[&str]) -> (&'static str, String) {
     let (name, from) = (source[1], source[2]);
     match source[0] {
-        "*" => ("ImportCredential", format!("{from}*:{name}")),
+        "*" => ("ImportCredential", format!("{name}*   # from {from}*")),
         "=" => ("SetCredential", format!("{name}:   # {from} bytes")),
         "-" => ("LoadCredential", format!("{name}:{from}   # if it is there")),
         _ => ("LoadCredential", format!("{name}:{from}")),

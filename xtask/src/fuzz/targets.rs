@@ -1,11 +1,12 @@
 //! What is fuzzed: each target's promise, as code that panics if it is broken. A new one is an entry of [`TARGETS`]; an
 //! input that broke a promise goes into tests/fuzz/NAME/, so that it is tried for good.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path, sync::OnceLock};
 
 use serde::Serialize;
 use tomte::{
-    table::{self, Arch, Table},
+    supervisor::{Event, Instant, Keeper, Supervisor},
+    table::{self, Arch, Micros, Table},
     wire,
 };
 
@@ -62,6 +63,18 @@ pub const TARGETS: &[Target] = &[
         about: "a packet that can be read says the same when it is written again",
         run: packet,
         seeds: packets,
+    },
+    Target {
+        name: "state",
+        about: "what a PID 1 left to the next one is loaded or refused, and can be shown",
+        run: state,
+        seeds: states,
+    },
+    Target {
+        name: "unit-record",
+        about: "the record of a unit made at run time is refused or can be read like a baked one",
+        run: unit_record,
+        seeds: unit_records,
     },
 ];
 
@@ -207,6 +220,68 @@ fn boards() -> Vec<Vec<u8>> {
     boards.sort();
     let root = build::root_dir().join("board-configs");
     boards.iter().filter_map(|name| fs::read(root.join(name).join("board.toml")).ok()).collect()
+}
+
+/// A supervisor of the golden table that has loaded `bytes`, if they are a state.
+fn state(bytes: &[u8]) {
+    let blob = golden_table();
+    let Ok(table) = Table::open(&blob, Some(Arch::X86_64)) else { return };
+    let mut supervisor = Supervisor::new(table);
+    let mut with = Keeper::load(bytes);
+    supervisor.keep(&mut with);
+    let _deadline = supervisor.next_deadline();
+    for id in table.ids() {
+        assert!(supervisor.status(id).is_none_or(|status| status.id == id.0));
+    }
+}
+
+/// That of one that has just booted, and of one that has not.
+fn states() -> Vec<Vec<u8>> {
+    let blob = golden_table();
+    let Ok(table) = Table::open(&blob, Some(Arch::X86_64)) else { return Vec::new() };
+    let mut supervisor = Supervisor::new(table);
+    let mut saved = || {
+        let mut room = vec![0; 64 << 10];
+        let mut with = Keeper::save(&mut room);
+        supervisor.keep(&mut with);
+        let left = with.left().unwrap_or_default();
+        let state = room[..room.len() - left].to_vec();
+        supervisor.handle(Instant(1), Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0 });
+        state
+    };
+    vec![saved(), saved()]
+}
+
+/// The host board's table without units: it has slots.
+fn empty_table() -> Option<Vec<u8>> {
+    let board = Board::load("host").ok()?;
+    bake::bake_loose(&board, Vec::new(), &mut Diagnostics::default()).ok().map(|baked| baked.table)
+}
+
+fn unit_record(bytes: &[u8]) {
+    static TABLE: OnceLock<Option<Vec<u8>>> = OnceLock::new();
+    let Some(blob) = TABLE.get_or_init(empty_table) else { return };
+    let Ok(mut table) = Table::open(blob, Arch::NATIVE) else { return };
+    let Some(slot) = table.slots().next() else { return };
+    let made = table.make(slot, bytes);
+    assert_eq!(made, table.unit(slot).is_some());
+    if let Some(unit) = table.unit(slot) {
+        assert_eq!(table.find(unit.name.as_str()), Some(slot));
+        assert!(unit.service().is_some_and(|service| service.commands.start.count().is_some()));
+    }
+}
+
+fn unit_records() -> Vec<Vec<u8>> {
+    let Some(blob) = empty_table() else { return Vec::new() };
+    let Ok(table) = Table::open(&blob, Arch::NATIVE) else { return Vec::new() };
+    let transient = table.board().transient;
+    let of = |settings: &[(&str, &str)]| {
+        let mut room = vec![0; 16 << 10];
+        let length = table::compose(&transient, "x.service", &["/bin/true"], settings, &mut room).ok()?;
+        room.truncate(length);
+        Some(room)
+    };
+    [of(&[]), of(&[("DynamicUser", "yes"), ("Environment", "A=1")])].into_iter().flatten().collect()
 }
 
 /// tests/golden/table.hex as bytes.

@@ -15,6 +15,7 @@ mod code;
 mod corpus;
 mod ends;
 pub mod hammer;
+mod handover;
 mod host;
 mod hostile;
 mod manager;
