@@ -45,6 +45,11 @@ impl Kernel {
                 let at = process.report.as_ref().map_or(0, linux::stamp::read);
                 self.push(Event::Stamped { unit, at });
             }
+            Role::Watcher { unit } => {
+                let event = self.watched(unit, &process, status);
+                self.push(event);
+            }
+            Role::Dismissed => {}
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {
                     log::error(format_args!("the report could not be written"));

@@ -239,6 +239,7 @@ impl Kernel {
         self.control.keep(with, real);
         self.notify.keep(with, real);
         self.processes.keep(with, real, &self.poll);
+        self.held.keep(with, real, &self.poll);
         let units = with.place(self.table.unit_count(), UNITS_MAX + 1);
         self.groups.keep(units, &self.table, with, &self.poll);
         for unit in 0..units {

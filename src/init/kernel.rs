@@ -24,6 +24,7 @@ use super::{
     boot::Boot,
     control::{Control, Received},
     groups::Groups,
+    held::Held,
     log,
     notify::Notify,
     processes::{Processes, Role},
@@ -54,6 +55,8 @@ pub(super) enum Token {
     Ended(u16),
     /// A unit whose processes want more memory than there is.
     Memory(u16),
+    /// The place of a descriptor that is held for a unit.
+    Held(u16),
 }
 
 impl From<Token> for u64 {
@@ -68,7 +71,8 @@ impl From<Token> for u64 {
             Token::Ended(index) => (6, index),
             Token::Notify => (7, 0),
             Token::Memory(index) => (8, index),
-            Token::WallClock => (9, 0),
+            Token::Held(index) => (9, index),
+            Token::WallClock => (10, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -87,7 +91,8 @@ impl Token {
             6 => Some(Self::Ended(index)),
             7 => Some(Self::Notify),
             8 => Some(Self::Memory(index)),
-            9 => Some(Self::WallClock),
+            9 => Some(Self::Held(index)),
+            10 => Some(Self::WallClock),
             _ => None,
         }
     }
@@ -103,6 +108,7 @@ pub(super) struct Kernel {
     pub(super) control: Control,
     pub(super) notify: Notify,
     pub(super) processes: Processes,
+    pub(super) held: Held,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
     /// Made when the first timer goes by it.
@@ -166,6 +172,7 @@ impl Kernel {
             control: Control::new(),
             notify: Notify::new(),
             processes: Processes::new(),
+            held: Held::new(),
             groups: Groups::new(&boot.table),
             poll,
             wall_clock: None,
@@ -350,6 +357,10 @@ impl Kernel {
                 self.look_for_oom_kills(UnitId(unit));
                 Step::Again
             }
+            Token::Held(place) => match self.held.get(place) {
+                Some(one) => Step::Event(Event::Readable { unit: one.unit, there: one.tells }),
+                None => Step::Again, // closed since
+            },
             Token::Group(unit) => {
                 self.look_whether_empty(UnitId(unit));
                 Step::Again
@@ -392,6 +403,8 @@ impl Kernel {
                 Role::Janitor { .. }
                 | Role::Examiner { .. }
                 | Role::Stamper { .. }
+                | Role::Watcher { .. }
+                | Role::Dismissed
                 | Role::Reporter
                 | Role::Rehearsal,
             ) => None,

@@ -9,6 +9,7 @@ mod crash;
 mod ends;
 mod groups;
 mod handover;
+mod held;
 mod kernel;
 mod log;
 mod notify;
@@ -18,6 +19,7 @@ mod processes;
 mod report;
 mod shutdown;
 mod timers;
+mod watch;
 mod words;
 
 use crate::{

@@ -13,7 +13,7 @@ use super::{
     log,
     plan::{Parts, Start, runtime_directory_of},
     processes::{Process, Role},
-    report, shutdown,
+    report, shutdown, watch,
 };
 
 impl Kernel {
@@ -41,10 +41,22 @@ impl Kernel {
                     Some(Event::Examined { unit, verdict: None })
                 }
             },
-            // The baker leaves such units out as long as nobody opens anything.
-            Action::Watch { unit } => Some(Event::Watched { unit, found: None }),
-            Action::Arm { .. } => None,
-            Action::Unwatch { unit } => Some(Event::Cleaned { unit, clean: true }),
+            Action::Watch { unit, first } => match watch::start(self, unit, first) {
+                Ok(()) => None,
+                Err(errno) => {
+                    let name = self.table.unit(unit)?.name;
+                    log::error_of(errno, format_args!("cannot open what {name} waits for"));
+                    Some(Event::Watched { unit, found: None })
+                }
+            },
+            Action::Arm { unit, flush } => {
+                if flush {
+                    self.held.flush(unit);
+                }
+                self.held.arm(unit, &self.poll);
+                None
+            }
+            Action::Unwatch { unit } => self.unwatch(unit),
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
             Action::Reply { client, answer } => {
                 let table = self.table;
@@ -103,11 +115,13 @@ impl Kernel {
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
         let tmp_token = self.tmp_token(spawn.unit);
+        let descriptors = self.held.passed(&self.table, &record, spawn.kind);
+        let descriptors = &descriptors.map_err(no_process)?;
         let cgroup =
             self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
         let inherited = self.arguments;
-        let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup };
+        let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup, descriptors };
         let plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
         let child = linux::spawn::spawn(&plan)?;
 

@@ -11,7 +11,7 @@ use crate::{
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
             self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Input, Limits,
-            Loading, Login, Output, Plan, Stdio, Users, View, Words, Writing,
+            Loading, Login, Output, Passed, Plan, Stdio, Users, View, Words, Writing,
         },
         signals,
     },
@@ -111,7 +111,7 @@ impl<'t> Parts<'t> {
         exec: &Exec<'a>,
         start: Start<'a>,
     ) -> Plan<'a> {
-        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup } = start;
+        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup, descriptors } = start;
         // What takes a call comes first: all else would wait for it on the stack.
         let environment = Environment {
             manager: words(board.environment.as_bytes()),
@@ -169,6 +169,7 @@ impl<'t> Parts<'t> {
             working_directory: exec.working_directory,
             working_directory_optional: exec.working_directory_optional,
             stdio: Stdio { input: input(exec), output: stdout, error: stderr, tty_path: exec.tty_path },
+            descriptors,
             ignore_sigpipe: exec.ignore_sigpipe,
             cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
             fail_at: None,
@@ -273,6 +274,8 @@ pub(super) struct Start<'a> {
     pub(super) log: Option<BorrowedFd<'a>>,
     /// Its directory, and what the machine has.
     pub(super) cgroup: Cgroup<'a>,
+    /// What it is given besides the three streams.
+    pub(super) descriptors: &'a [Passed<'a>],
 }
 
 fn mount(mount: Mount<'_>) -> linux_plan::Mount<'_> {

@@ -19,6 +19,7 @@ mod expand;
 mod glob;
 pub mod handover;
 pub mod ipc;
+pub mod listen;
 pub mod mountinfo;
 pub mod output;
 pub mod passwd;
@@ -39,6 +40,7 @@ pub mod spawn;
 pub mod stamp;
 pub mod step;
 pub mod tree;
+pub mod watch;
 
 pub use raw::AsFd;
 pub use rustix::{

@@ -80,6 +80,8 @@ pub struct Plan<'a> {
     pub working_directory_optional: bool,
     /// Descriptors 0, 1 and 2.
     pub stdio: Stdio<'a>,
+    /// Descriptors from 3 up, in this order: `$LISTEN_FDS` and the like.
+    pub descriptors: &'a [Passed<'a>],
     /// `IgnoreSIGPIPE=`.
     pub ignore_sigpipe: bool,
     /// Its group of processes.
@@ -123,6 +125,20 @@ pub struct Devices<'a> {
     pub late: Words<'a>,
     /// Nothing is executed without it.
     pub needed: bool,
+}
+
+/// Descriptors that a program is given at most.
+pub const PASSED_MAX: usize = 64;
+
+/// A descriptor that the program is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Passed<'a> {
+    /// It.
+    pub fd: BorrowedFd<'a>,
+    /// What it is called in `$LISTEN_FDNAMES`.
+    pub name: &'a str,
+    /// Whether a read may answer EAGAIN; `None` leaves it as it is.
+    pub non_blocking: Option<bool>,
 }
 
 /// The program and its words.

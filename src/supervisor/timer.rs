@@ -33,7 +33,8 @@ pub(super) struct Timing {
 }
 
 impl Timing {
-    pub(super) const NONE: Self = Self { last: None, last_wall: 0, started_wall: 0, wall_at: 0, stamp: false };
+    pub(super) const NONE: Self =
+        Self { last: None, last_wall: 0, started_wall: 0, wall_at: 0, stamp: false };
 }
 
 /// When a timer elapses next.

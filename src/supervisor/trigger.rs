@@ -29,7 +29,7 @@ impl Supervisor<'_> {
         let now = self.now;
         let record = self.at(id);
         (record.result, record.started) = (ServiceResult::Success, Some(now));
-        record.forbid_restart = false;
+        (record.forbid_restart, record.seen) = (false, None);
         if record.window.admit(unit.start_limit, now) {
             record.state = State::Opening { asked: false, first: true };
             if let Kind::Timer(timer) = &unit.kind {
@@ -62,12 +62,17 @@ impl Supervisor<'_> {
     /// What a unit that starts others asks for.
     pub(super) fn due_trigger(&mut self, id: UnitId) -> Due {
         let state = self.peek(id).state;
-        if core::mem::take(&mut self.at(id).timing.stamp) {
+        if self.peek(id).timing.stamp {
+            self.at(id).timing.stamp = false;
             return Due::Act(Action::Stamp { unit: id, elapsed: true });
         }
         if let State::Opening { asked: false, first } = state {
             self.at(id).state = State::Opening { asked: true, first };
-            return Due::Act(Action::Watch { unit: id });
+            let timer = self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Timer(_)));
+            return Due::Act(match timer {
+                true => Action::Stamp { unit: id, elapsed: false },
+                false => Action::Watch { unit: id, first },
+            });
         }
         if let State::Waiting { armed, at } = state {
             if self.follows_up(id) {
@@ -76,12 +81,11 @@ impl Supervisor<'_> {
             }
             if !armed && at.is_none() {
                 self.at(id).state = State::Waiting { armed: true, at };
-                return Due::Act(Action::Arm { unit: id });
+                return Due::Act(Action::Arm { unit: id, flush: false });
             }
         }
         if state == State::Triggered && self.follows_down(id) {
-            self.resume(id);
-            return Due::Changed;
+            return self.resume(id);
         }
         Due::Nothing
     }
@@ -92,11 +96,13 @@ impl Supervisor<'_> {
             return self.report_impossible("an answer of somebody whom nobody sent to look", id);
         };
         let Some(found) = found else { return self.fail_trigger(id, ServiceResult::Resources) };
-        self.at(id).state = State::Waiting { armed: false, at: None };
+        let record = self.at(id);
+        record.state = State::Waiting { armed: false, at: None };
+        let changed = record.seen.replace(found.seen).is_some_and(|before| before != found.seen);
         if first {
             self.came_up(id);
         }
-        if found.there {
+        if found.there || changed {
             self.trigger(id);
         }
     }
@@ -159,14 +165,21 @@ impl Supervisor<'_> {
         }
     }
 
-    /// It waits for the next time.
-    fn resume(&mut self, id: UnitId) {
-        let Some(unit) = self.unit(id) else { return };
-        self.at(id).state = match &unit.kind {
-            Kind::Timer(timer) => return self.wait_for_time(id, timer),
-            Kind::Path(_) => State::Opening { asked: false, first: false },
-            Kind::Socket(_) | Kind::Target | Kind::Service(_) => State::Waiting { armed: false, at: None },
-        };
+    /// It waits for the next time: a socket for what comes, a path for what is found or changes from now on, a timer for
+    /// its time.
+    fn resume(&mut self, id: UnitId) -> Due {
+        let unit = self.unit(id);
+        let record = self.at(id);
+        if let Some(Kind::Socket(socket)) = unit.as_ref().map(|unit| &unit.kind) {
+            record.state = State::Waiting { armed: true, at: None };
+            return Due::Act(Action::Arm { unit: id, flush: socket.flush_pending });
+        }
+        if let Some(Kind::Timer(timer)) = unit.as_ref().map(|unit| &unit.kind) {
+            self.wait_for_time(id, timer);
+            return Due::Changed;
+        }
+        (record.state, record.seen) = (State::Opening { asked: false, first: false }, None);
+        Due::Changed
     }
 
     /// What `id` waits for cannot be waited for any longer.

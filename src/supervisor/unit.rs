@@ -104,6 +104,8 @@ pub(super) struct Record {
     pub(super) ended: Option<Instant>,
     /// Of a timer: when it elapsed and will.
     pub(super) timing: Timing,
+    /// Which paths were there when they were last looked at, if what has changed since counts.
+    pub(super) seen: Option<u16>,
     /// What is to be told.
     pub(super) notes: Notes,
     /// The unit whose failure is this unit's: the start is off.
@@ -166,6 +168,7 @@ impl Record {
             polls: Window::CLOSED,
             ended: None,
             timing: Timing::NONE,
+            seen: None,
             notes: Notes::NONE,
             blame: None,
             examined: false,

@@ -99,14 +99,33 @@ pub(crate) fn service(name: &str) -> UnitPlan {
 /// A socket called `name` that starts unit `starts`, with systemd's limits.
 pub(crate) fn socket(name: &str, starts: u16) -> UnitPlan {
     let limit = |burst| StartLimit { interval: Micros::from_secs(2), burst };
-    let socket = Socket { name: "", accept: false, trigger_limit: limit(20), poll_limit: limit(15) };
+    let socket = Socket {
+        name: "",
+        accept: false,
+        flush_pending: false,
+        remove_on_stop: false,
+        pass_to_all: false,
+        user: "",
+        group: "",
+        mode: 0o666,
+        directory_mode: 0o755,
+        symlinks: StrList::default(),
+        listen: List::default(),
+        trigger_limit: limit(20),
+        poll_limit: limit(15),
+    };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Socket(socket)), ..target(name) }
 }
 
 /// A path unit called `name` that starts unit `starts`, with systemd's limit.
 pub(crate) fn path(name: &str, starts: u16) -> UnitPlan {
-    let path = Path { trigger_limit: StartLimit { interval: Micros::from_secs(2), burst: 200 } };
+    let path = Path {
+        make_directory: false,
+        directory_mode: 0o755,
+        watches: List::default(),
+        trigger_limit: StartLimit { interval: Micros::from_secs(2), burst: 200 },
+    };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Path(path)), ..target(name) }
 }
@@ -373,6 +392,7 @@ impl Lists {
             watchdog: plan.watchdog,
             reload_signal: 1,
             oom_policy: plan.oom_policy,
+            non_blocking: false,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),

@@ -428,8 +428,8 @@ impl<'w> World<'w> {
                 self.kernel.schedule(span, Later::Examined { unit: unit.0, met: (!dies).then_some(met) });
             }
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
-            Action::Watch { unit } => self.watch(unit)?,
-            Action::Arm { unit } => self.arm(unit)?,
+            Action::Watch { unit, .. } => self.watch(unit)?,
+            Action::Arm { unit, .. } => self.arm(unit)?,
             Action::Unwatch { unit } => self.unwatch(unit),
             Action::Reply { client, answer } => return self.reply(client, answer),
             Action::Log(log) => self.note(log),

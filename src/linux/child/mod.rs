@@ -95,11 +95,14 @@ pub const STEPS: [(Step, Act); 43] = [
 ];
 
 /// Carries out `plan` in this process, which has just been forked for it.
-pub(super) fn run(plan: &Plan<'_>, report: BorrowedFd<'_>) -> ! {
+pub(super) fn run<'a>(plan: &'a Plan<'a>, mut report: BorrowedFd<'a>) -> ! {
     let (step, errno) = match Arena::take() {
         Ok(arena) => {
             let (who, variables) = (Who::default(), Variables::new());
-            first_failure(&mut Work { plan, report, arena, who, variables })
+            let mut work = Work { plan, report, arena, who, variables };
+            let failure = first_failure(&mut work);
+            report = work.report; // it may have moved
+            failure
         }
         Err(errno) => (Step::Environment, errno),
     };

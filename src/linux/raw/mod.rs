@@ -19,6 +19,7 @@ pub mod keyring;
 pub mod mount;
 pub mod network;
 pub mod process;
+pub mod queue;
 pub mod scheduling;
 pub mod seccomp;
 pub mod signal;

@@ -68,7 +68,7 @@ impl Play {
             adopts: true,
             cleans: true,
             examines: None,
-            opens: Some(Some(Found { there: false })),
+            opens: Some(Some(Found { there: false, seen: 0 })),
             spawn_fails: false,
             stamp: 0,
             wall: 0,
@@ -141,7 +141,7 @@ impl Play {
             }
             Action::Make { client, unit } => self.make(client, unit),
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
-            Action::Watch { unit } if self.opens.is_some() => {
+            Action::Watch { unit, .. } if self.opens.is_some() => {
                 Event::Watched { unit, found: self.opens.flatten() }
             }
             Action::Stamp { unit, .. } => Event::Stamped { unit, at: self.stamp },
@@ -356,8 +356,8 @@ impl Play {
             Action::Examine { unit } => format!("examine {}", self.name(unit)),
             Action::Stamp { unit, elapsed: false } => format!("stamp? {}", self.name(unit)),
             Action::Stamp { unit, elapsed: true } => format!("stamp {}", self.name(unit)),
-            Action::Watch { unit } => format!("watch {}", self.name(unit)),
-            Action::Arm { unit } => format!("arm {}", self.name(unit)),
+            Action::Watch { unit, .. } => format!("watch {}", self.name(unit)),
+            Action::Arm { unit, .. } => format!("arm {}", self.name(unit)),
             Action::Unwatch { unit } => format!("unwatch {}", self.name(unit)),
             Action::Reply { client, answer } => {
                 let answer = match answer {

@@ -144,6 +144,7 @@ impl Parts {
             watchdog: Micros::from_secs(30),
             reload_signal: 1,
             oom_policy: OomPolicy::Stop,
+            non_blocking: false,
             kill: Kill {
                 mode: KillMode::Mixed,
                 signal: 15,

@@ -8,15 +8,15 @@ use serde::Serialize;
 use siphasher::sip::SipHasher24;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec, Filter,
-    IdList, Identity as IdentityRecord, IdentityId, Kind, List, Micros, Mount, Name, Namespaces, Path,
-    Related, Scheduling, Service, Socket, Span, StrList, Timer, Unit, UnitId, View,
+    IdList, Identity as IdentityRecord, IdentityId, Kind, List, Micros, Mount, Name, Namespaces, Related, Scheduling,
+    Service, Span, StrList, Timer, Unit, UnitId, View,
 };
 
 use super::{
     cgroups, conditions, credentials,
     filters::Filters,
     identities::{Identity, dynamic_name},
-    posture, transient,
+    posture, transient, trigger,
 };
 use crate::{
     board::Board,
@@ -99,14 +99,9 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
                 Kind::Service(service(arena, unit, one, shared).with_context(|| unit.name.clone())?)
             }
             (model::Kind::Target, None) => Kind::Target,
-            (model::Kind::Socket(one), None) => Kind::Socket(Socket {
-                name: &one.file_descriptor_name,
-                accept: one.accept,
-                trigger_limit: one.trigger_limit,
-                poll_limit: one.poll_limit,
-            }),
             (model::Kind::Timer(one), None) => Kind::Timer(timer(arena, &unit.name, one)),
-            (model::Kind::Path(one), None) => Kind::Path(Path { trigger_limit: one.trigger_limit }),
+            (model::Kind::Socket(one), None) => Kind::Socket(trigger::socket(arena, one)?),
+            (model::Kind::Path(one), None) => Kind::Path(trigger::path(arena, one)),
             (_, None) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
         },
     })
@@ -145,6 +140,7 @@ fn service<'a>(
         watchdog: service.watchdog,
         reload_signal: service.reload_signal,
         oom_policy: service.oom_policy,
+        non_blocking: service.non_blocking,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,

@@ -63,10 +63,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
         Step::Credentials => credentials(exec),
         Step::Environment => said("gathers the environment variables"),
-        Step::EnvironmentFile => {
-            let files: Vec<&str> = exec.environment_files.iter().collect();
-            (!files.is_empty()).then(|| format!("reads {} for more of them", files.join(", ")))
-        }
+        Step::EnvironmentFile => environment_files(exec),
         Step::Keyring => {
             (!exec.inherit_keyring).then(|| "starts with an empty session keyring of its own".to_owned())
         }
@@ -98,6 +95,11 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::SignalMask => said("lets signals through"),
         Step::Exec => said("expands $, finds the program and becomes it"),
     }
+}
+
+fn environment_files(exec: &Exec<'_>) -> Option<String> {
+    let files: Vec<&str> = exec.environment_files.iter().collect();
+    (!files.is_empty()).then(|| format!("reads {} for more of them", files.join(", ")))
 }
 
 fn cgroup(cgroup: &Cgroup<'_>) -> Option<String> {

@@ -219,7 +219,7 @@ impl<'t> Film<'t> {
                 self.soon(SOON_US, Later::Cleaned(unit.0));
             }
             Action::Examine { unit } => self.soon(SOON_US, Later::Examined(unit.0)),
-            Action::Watch { unit } => self.soon(SOON_US, Later::Watched(unit.0)),
+            Action::Watch { unit, .. } => self.soon(SOON_US, Later::Watched(unit.0)),
             Action::Log(log) => self.say(log),
             Action::Report { .. } => return Some(Event::Reported),
             // Nobody asks, nothing arrives, and a film has no end of its own.
@@ -312,7 +312,10 @@ impl<'t> Film<'t> {
                 self.handle(Event::Examined { unit: UnitId(unit), verdict: Some(Verdict::Met) });
             }
             Later::Watched(unit) => {
-                self.handle(Event::Watched { unit: UnitId(unit), found: Some(Found { there: false }) });
+                self.handle(Event::Watched {
+                    unit: UnitId(unit),
+                    found: Some(Found { there: false, seen: 0 }),
+                });
             }
             // Whose process is gone.
             Later::Executed(..)
