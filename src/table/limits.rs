@@ -58,6 +58,8 @@ pub const MOUNTS_MAX: usize = 128;
 pub const POSTURE_MAX: usize = 64;
 /// Conditions of one unit. A child tells by its exit status which one did not hold.
 pub const CONDITIONS_MAX: usize = 64;
+/// `OnCalendar=` of one timer; and as many of `OnActiveSec=` and its kind.
+pub const ELAPSES_MAX: usize = 64;
 /// A path, NUL included: the kernel's PATH_MAX.
 pub const PATH_BYTES_MAX: usize = 4096;
 /// Descriptors of one socket unit: what one message of unix(7) can carry, and more than anybody needs.

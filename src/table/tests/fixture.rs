@@ -286,7 +286,7 @@ pub(super) fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
 pub(super) fn service<'u, 't>(unit: &'u mut Unit<'t>) -> &'u mut Service<'t> {
     match &mut unit.kind {
         Kind::Service(service) => service,
-        Kind::Target | Kind::Socket(_) | Kind::Path(_) => panic!("no service"),
+        Kind::Target | Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => panic!("no service"),
     }
 }
 
