@@ -99,7 +99,11 @@ impl Kernel {
         while !self.pending.is_full() {
             match report::read(pipe) {
                 Ok(Reading::Report(said)) => {
-                    process.gave_up |= !matches!(said, Report::Identity { .. });
+                    match said {
+                        Report::Identity { .. } => {}
+                        Report::Lacking { feature, errno } => self.lacking.note(unit, feature, errno),
+                        Report::Unfit { .. } | Report::Failed { .. } => process.gave_up = true,
+                    }
                     if let Some(event) = perform::reported(&self.table, process, unit, said) {
                         let _ = self.pending.push_back(event);
                     }

@@ -245,6 +245,7 @@ impl Kernel {
         for unit in 0..units {
             let id = if with.loads() { usize::from(with.now(unit)) } else { unit };
             self.tmp_tokens.get_mut(id).unwrap_or(&mut 0).keep(with);
+            self.lacking.units.get_mut(id).unwrap_or(&mut 0).keep(with);
         }
     }
 }

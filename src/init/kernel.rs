@@ -27,6 +27,7 @@ use super::{
     held::Held,
     log,
     notify::Notify,
+    posture::Lacking,
     processes::{Processes, Role},
     words::Words,
 };
@@ -108,6 +109,7 @@ pub(super) struct Kernel {
     pub(super) held: Held,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
+    pub(super) lacking: Lacking,
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<OwnedFd>,
     /// Parts of the names of units' private /tmp; 0 where there is none.
@@ -168,6 +170,7 @@ impl Kernel {
             held: Held::new(),
             groups: Groups::new(&boot.table),
             poll,
+            lacking: Lacking::NOTHING,
             log: log::output(),
             tmp_tokens: [0; UNITS_MAX],
             signals,
