@@ -41,6 +41,11 @@ impl Kernel {
             Role::Examiner { unit } => {
                 self.push(Event::Examined { unit, verdict: conditions::verdict(status) });
             }
+            Role::Watcher { unit } => {
+                let event = self.watched(unit, &process, status);
+                self.push(event);
+            }
+            Role::Dismissed => {}
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {
                     log::error(format_args!("the report could not be written"));
@@ -97,7 +102,11 @@ impl Kernel {
         while !self.pending.is_full() {
             match report::read(pipe) {
                 Ok(Reading::Report(said)) => {
-                    process.gave_up |= !matches!(said, Report::Identity { .. });
+                    match said {
+                        Report::Identity { .. } => {}
+                        Report::Lacking { feature, errno } => self.lacking.note(unit, feature, errno),
+                        Report::Unfit { .. } | Report::Failed { .. } => process.gave_up = true,
+                    }
                     if let Some(event) = perform::reported(&self.table, process, unit, said) {
                         let _ = self.pending.push_back(event);
                     }

@@ -35,7 +35,7 @@ use super::{
 };
 
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
-const MARK: [u8; 8] = *b"tomte\0s\x01";
+const MARK: [u8; 8] = *b"tomte\0s\x02";
 const CHECKSUM_AT: usize = MARK.len();
 const TABLE_AT: usize = CHECKSUM_AT + size_of::<u64>();
 const HEADER_BYTES: usize = TABLE_AT + size_of::<u32>();
@@ -240,10 +240,13 @@ pub(super) fn start_over(arguments: Arguments, errno: Errno) -> ! {
 impl Kernel {
     /// What there is of `unit`'s processes.
     pub(super) fn facts(&self, unit: UnitId) -> Facts {
-        let pid = |slot: Slot| self.processes.of(unit, slot).map(|process| process.pid);
+        let one = |slot: Slot| {
+            let process = self.processes.of(unit, slot)?;
+            Some((process.pid, process.report.is_none() && !process.gave_up))
+        };
         Facts {
-            main: pid(Slot::Main),
-            control: pid(Slot::Control),
+            main: one(Slot::Main),
+            control: one(Slot::Control),
             helper: self.processes.has_helper(unit),
             known: self.groups.are_known(unit),
         }
@@ -256,11 +259,13 @@ impl Kernel {
         self.control.keep(with, real);
         self.notify.keep(with, real);
         self.processes.keep(with, real, &self.poll);
+        self.held.keep(with, real, &self.poll);
         let units = with.place(self.table.unit_count(), UNITS_MAX + 1);
         self.groups.keep(units, &self.table, with, &self.poll);
         for unit in 0..units {
             let id = if with.loads() { usize::from(with.now(unit)) } else { unit };
             self.tmp_tokens.get_mut(id).unwrap_or(&mut 0).keep(with);
+            self.lacking.units.get_mut(id).unwrap_or(&mut 0).keep(with);
         }
     }
 }

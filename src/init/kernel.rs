@@ -24,8 +24,10 @@ use super::{
     boot::Boot,
     control::{Control, Received},
     groups::Groups,
+    held::Held,
     log,
     notify::Notify,
+    posture::Lacking,
     processes::{Processes, Role},
     words::Words,
 };
@@ -53,6 +55,8 @@ pub(super) enum Token {
     Ended(u16),
     /// A unit whose processes want more memory than there is.
     Memory(u16),
+    /// The place of a descriptor that is held for a unit.
+    Held(u16),
 }
 
 impl From<Token> for u64 {
@@ -67,6 +71,7 @@ impl From<Token> for u64 {
             Token::Ended(index) => (6, index),
             Token::Notify => (7, 0),
             Token::Memory(index) => (8, index),
+            Token::Held(index) => (9, index),
         };
         kind << 16 | Self::from(index)
     }
@@ -85,6 +90,7 @@ impl Token {
             6 => Some(Self::Ended(index)),
             7 => Some(Self::Notify),
             8 => Some(Self::Memory(index)),
+            9 => Some(Self::Held(index)),
             _ => None,
         }
     }
@@ -100,8 +106,10 @@ pub(super) struct Kernel {
     pub(super) control: Control,
     pub(super) notify: Notify,
     pub(super) processes: Processes,
+    pub(super) held: Held,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
+    pub(super) lacking: Lacking,
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<OwnedFd>,
     /// Parts of the names of units' private /tmp; 0 where there is none.
@@ -159,8 +167,10 @@ impl Kernel {
             control: Control::new(),
             notify: Notify::new(),
             processes: Processes::new(),
+            held: Held::new(),
             groups: Groups::new(&boot.table),
             poll,
+            lacking: Lacking::NOTHING,
             log: log::output(),
             tmp_tokens: [0; UNITS_MAX],
             signals,
@@ -340,6 +350,10 @@ impl Kernel {
                 self.look_for_oom_kills(UnitId(unit));
                 Step::Again
             }
+            Token::Held(place) => match self.held.get(place) {
+                Some(one) => Step::Event(Event::Readable { unit: one.unit, there: one.tells }),
+                None => Step::Again, // closed since
+            },
             Token::Group(unit) => {
                 self.look_whether_empty(UnitId(unit));
                 Step::Again
@@ -378,7 +392,14 @@ impl Kernel {
         let own = self.processes.find(pid).and_then(|place| self.processes.get(place));
         match own.map(|process| process.role) {
             Some(Role::Service { unit, .. } | Role::Former { unit }) => Some(unit),
-            Some(Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter | Role::Rehearsal) => None,
+            Some(
+                Role::Janitor { .. }
+                | Role::Examiner { .. }
+                | Role::Watcher { .. }
+                | Role::Dismissed
+                | Role::Reporter
+                | Role::Rehearsal,
+            ) => None,
             None => self.groups.unit_of(pid, &self.table),
         }
     }

@@ -9,14 +9,17 @@ mod crash;
 mod ends;
 mod groups;
 mod handover;
+mod held;
 mod kernel;
 mod log;
 mod notify;
 mod perform;
 mod plan;
+mod posture;
 mod processes;
 mod report;
 mod shutdown;
+mod watch;
 mod words;
 
 use crate::{

@@ -13,7 +13,7 @@ use super::{
     log,
     plan::{Parts, Start, runtime_directory_of},
     processes::{Process, Role},
-    report, shutdown,
+    report, shutdown, watch,
 };
 
 impl Kernel {
@@ -41,13 +41,25 @@ impl Kernel {
                     Some(Event::Examined { unit, verdict: None })
                 }
             },
-            // The baker leaves such units out as long as nobody opens anything.
-            Action::Watch { unit } => Some(Event::Watched { unit, found: None }),
-            Action::Arm { .. } => None,
-            Action::Unwatch { unit } => Some(Event::Cleaned { unit, clean: true }),
+            Action::Watch { unit, first } => match watch::start(self, unit, first) {
+                Ok(()) => None,
+                Err(errno) => {
+                    let name = self.table.unit(unit)?.name;
+                    log::error_of(errno, format_args!("cannot open what {name} waits for"));
+                    Some(Event::Watched { unit, found: None })
+                }
+            },
+            Action::Arm { unit, flush } => {
+                if flush {
+                    self.held.flush(unit);
+                }
+                self.held.arm(unit, &self.poll);
+                None
+            }
+            Action::Unwatch { unit } => self.unwatch(unit),
             Action::Reply { client, answer } => {
                 let table = self.table;
-                let gone = self.control.answer(client, answer, &table, supervisor);
+                let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);
                 gone.then_some(Event::ClientGone { client })
             }
             Action::Log(message) => {
@@ -102,11 +114,13 @@ impl Kernel {
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
         let tmp_token = self.tmp_token(spawn.unit);
+        let descriptors = self.held.passed(&self.table, &record, spawn.kind);
+        let descriptors = &descriptors.map_err(no_process)?;
         let cgroup =
             self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
         let inherited = self.arguments;
-        let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup };
+        let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup, descriptors };
         let plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
         let child = linux::spawn::spawn(&plan)?;
 
@@ -121,6 +135,9 @@ impl Kernel {
             log::warn_of(errno, format_args!("cannot watch the report of {}", record.name));
         }
         self.processes.put(place, process);
+        if spawn.slot == Slot::Main {
+            self.lacking.forget(spawn.unit);
+        }
         Ok(pid)
     }
 
@@ -238,6 +255,7 @@ pub(super) fn reported(
             let identity = if group { exec.group_identity } else { exec.user_identity }?;
             Some(Event::Unfit { unit, pid, identity, suggestion })
         }
+        Report::Lacking { .. } => None,
         Report::Failed { step, errno } => {
             let failure = wire_failure(linux::spawn::Failure { step, errno });
             log::step_failed(table, unit, failure, program(table, unit, process.command));

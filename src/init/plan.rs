@@ -11,15 +11,15 @@ use crate::{
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
             self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Input, Limits,
-            Loading, Login, Output, Plan, Stdio, Users, View, Words, Writing,
+            Loading, Login, Output, Passed, Plan, Stdio, Users, View, Words, Writing,
         },
         signals,
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, LoginEnvironment,
-        Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout,
-        Unit,
+        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Landlock,
+        LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit,
+        Stdin, Stdout, StrList, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -111,7 +111,7 @@ impl<'t> Parts<'t> {
         exec: &Exec<'a>,
         start: Start<'a>,
     ) -> Plan<'a> {
-        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup } = start;
+        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup, descriptors } = start;
         // What takes a call comes first: all else would wait for it on the stack.
         let environment = Environment {
             manager: words(board.environment.as_bytes()),
@@ -139,11 +139,7 @@ impl<'t> Parts<'t> {
                     range: (board.uids.first, board.uids.last),
                 }),
             },
-            privilege: match command.privilege {
-                Privilege::Restricted => linux_plan::Privilege::Restricted,
-                Privilege::KeepIds => linux_plan::Privilege::KeepIds,
-                Privilege::Full => linux_plan::Privilege::Full,
-            },
+            privilege: privilege(command.privilege),
             directories: &self.directories,
             runtime_directory_preserved: exec.runtime_directory_preserve != Preserve::No,
             credentials: credentials(exec, spawn.kind),
@@ -154,6 +150,7 @@ impl<'t> Parts<'t> {
                 propagation: propagation(exec.view.propagation),
                 tmp_token,
             },
+            landlock: landlock(exec.landlock, &command, spawn.kind),
             namespaces: namespaces(exec),
             scheduling: scheduling(exec),
             inherit_keyring: exec.inherit_keyring,
@@ -164,15 +161,30 @@ impl<'t> Parts<'t> {
                 ambient: exec.ambient_capabilities,
                 no_new_privileges: exec.no_new_privileges,
                 filter: exec.filter.and_then(|id| board.filter(id)).map_or(&[], |filter| filter.program),
+                no_write_execute: exec.no_write_execute,
                 secure_bits: exec.secure_bits,
             },
             working_directory: exec.working_directory,
             working_directory_optional: exec.working_directory_optional,
             stdio: Stdio { input: input(exec), output: stdout, error: stderr, tty_path: exec.tty_path },
+            descriptors,
             ignore_sigpipe: exec.ignore_sigpipe,
             cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
+            may_lack: board.may_lack,
             fail_at: None,
         }
+    }
+}
+
+/// Landlock's rules. Beside the mounts they are for the main process and what comes before it: the commands that run
+/// along with it (`ExecReload=` and the like) may want to look into it, which Landlock would not let them.
+fn landlock<'a>(wanted: Landlock<'a>, command: &Command<'_>, kind: CommandKind) -> linux_plan::Landlock<'a> {
+    let words = |paths: Option<StrList<'a>>| paths.map(|paths| words(paths.as_bytes()));
+    let before = matches!(kind, CommandKind::Condition | CommandKind::StartPre | CommandKind::Start);
+    linux_plan::Landlock {
+        writable: words(wanted.writable),
+        executable: words(wanted.executable),
+        beside_mounts: wanted.beside_mounts && before && command.privilege == Privilege::Restricted,
     }
 }
 
@@ -273,6 +285,8 @@ pub(super) struct Start<'a> {
     pub(super) log: Option<BorrowedFd<'a>>,
     /// Its directory, and what the machine has.
     pub(super) cgroup: Cgroup<'a>,
+    /// What it is given besides the three streams.
+    pub(super) descriptors: &'a [Passed<'a>],
 }
 
 fn mount(mount: Mount<'_>) -> linux_plan::Mount<'_> {
@@ -289,6 +303,14 @@ const fn content(content: Content) -> linux_plan::Content {
         Content::Devices => linux_plan::Content::Devices,
         Content::PrivateTmp => linux_plan::Content::PrivateTmp,
         Content::Inaccessible => linux_plan::Content::Inaccessible,
+    }
+}
+
+const fn privilege(privilege: Privilege) -> linux_plan::Privilege {
+    match privilege {
+        Privilege::Restricted => linux_plan::Privilege::Restricted,
+        Privilege::KeepIds => linux_plan::Privilege::KeepIds,
+        Privilege::Full => linux_plan::Privilege::Full,
     }
 }
 

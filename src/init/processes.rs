@@ -1,7 +1,7 @@
 //! The processes PID 1 made itself, so that an end can be told to the right unit and a signal never meets a stranger.
 
 use crate::{
-    linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll},
+    linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll, process::signal_by_pidfd},
     record::{Keep, Keeper},
     supervisor::{Pid, Slot},
     table::{CommandKind, UnitId, limits::UNITS_MAX},
@@ -9,8 +9,11 @@ use crate::{
 
 use super::{handover::keep_fd, kernel::Token, log};
 
-/// A main process, the one before it, a control process, and a janitor or an examiner for every unit, and the reporter.
+/// A main process, the one before it, a control process, and a janitor, an examiner or a watcher for every unit, and the
+/// reporter.
 pub(super) const PROCESSES_MAX: usize = 4 * UNITS_MAX + 1;
+
+const SIGKILL: u8 = 9;
 
 kept! {
 /// What a process is for.
@@ -24,6 +27,10 @@ pub(super) enum Role {
     Janitor { unit: UnitId },
     /// Looks at a unit's conditions.
     Examiner { unit: UnitId },
+    /// Opens what a unit waits for, or looks at it.
+    Watcher { unit: UnitId },
+    /// Its answer is nothing to anybody any more.
+    Dismissed,
     /// Writes the report.
     Reporter,
     /// Tries out the next program of PID 1.
@@ -38,8 +45,9 @@ impl Role {
             Self::Service { unit, .. }
             | Self::Former { unit }
             | Self::Janitor { unit }
-            | Self::Examiner { unit } => unit.0 != u16::MAX,
-            Self::Reporter | Self::Rehearsal => true,
+            | Self::Examiner { unit }
+            | Self::Watcher { unit } => unit.0 != u16::MAX,
+            Self::Dismissed | Self::Reporter | Self::Rehearsal => true,
         }
     }
 }
@@ -64,6 +72,8 @@ impl Process {
     pub(super) fn watch(&self, place: usize, poll: &Poll) -> Result<(), Errno> {
         let place = place as u16; // PROCESSES_MAX is far below
         match (&self.report, self.role) {
+            // What it has sent waits until it has ended.
+            (Some(_), Role::Watcher { .. }) => Ok(()),
             (Some(report), _) => poll.add(report.as_fd(), Token::Report(place).into(), Interest::Readable),
             (None, Role::Service { .. } | Role::Former { .. }) if self.command.is_none() => {
                 poll.add(self.pidfd.as_fd(), Token::Ended(place).into(), Interest::Readable)
@@ -153,6 +163,15 @@ impl Processes {
         }
     }
 
+    /// Ends whoever opens what `unit` waits for.
+    pub(super) fn dismiss_watcher(&mut self, unit: UnitId) {
+        let role = Role::Watcher { unit };
+        for process in self.places.iter_mut().flatten().filter(|process| process.role == role) {
+            let _ = signal_by_pidfd(&process.pidfd, SIGKILL); // ESRCH: it waits to be reaped
+            (process.role, process.report) = (Role::Dismissed, None);
+        }
+    }
+
     /// Where the process with `pid` is.
     pub(super) fn find(&self, pid: Pid) -> Option<usize> {
         self.places.iter().position(|place| place.as_ref().is_some_and(|process| process.pid == pid))
@@ -165,7 +184,7 @@ impl Processes {
 
     /// Whether a janitor or an examiner is at work for `unit`.
     pub(super) fn has_helper(&self, unit: UnitId) -> bool {
-        let roles = [Role::Janitor { unit }, Role::Examiner { unit }];
+        let roles = [Role::Janitor { unit }, Role::Examiner { unit }, Role::Watcher { unit }];
         self.places.iter().flatten().any(|process| roles.contains(&process.role))
     }
 
@@ -173,7 +192,12 @@ impl Processes {
     pub(super) fn any_of(&self, unit: UnitId) -> bool {
         let own = |role: Role| match role {
             Role::Service { unit, .. } | Role::Former { unit } => Some(unit),
-            Role::Janitor { .. } | Role::Examiner { .. } | Role::Reporter | Role::Rehearsal => None,
+            Role::Janitor { .. }
+            | Role::Examiner { .. }
+            | Role::Watcher { .. }
+            | Role::Dismissed
+            | Role::Reporter
+            | Role::Rehearsal => None,
         };
         self.places.iter().flatten().any(|process| own(process.role) == Some(unit))
     }

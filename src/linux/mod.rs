@@ -16,9 +16,11 @@ mod credentials;
 pub mod directory;
 pub mod errno;
 mod expand;
+pub mod feature;
 mod glob;
 pub mod handover;
 pub mod ipc;
+pub mod listen;
 pub mod mountinfo;
 pub mod output;
 pub mod passwd;
@@ -38,6 +40,7 @@ pub mod socket;
 pub mod spawn;
 pub mod step;
 pub mod tree;
+pub mod watch;
 
 pub use raw::AsFd;
 pub use rustix::{

@@ -60,6 +60,24 @@ impl Poll {
         epoll::add(self.epoll.as_fd(), fd, epoll::EventData::new_u64(token), flags)
     }
 
+    /// Watches `fd` until it is readable once, then no more before it is armed again.
+    ///
+    /// # Errors
+    /// epoll_ctl(2)'s.
+    pub fn arm(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Errno> {
+        let (flags, data) =
+            (epoll::EventFlags::IN | epoll::EventFlags::ONESHOT, epoll::EventData::new_u64(token));
+        match epoll::modify(&self.epoll, fd, data, flags) {
+            Err(Errno::NOENT) => epoll::add(&self.epoll, fd, data, flags),
+            answer => answer,
+        }
+    }
+
+    /// Watches `fd` no more. Whoever shares what is behind a descriptor keeps it watched when it is closed.
+    pub fn remove(&self, fd: BorrowedFd<'_>) {
+        let _ = epoll::delete(&self.epoll, fd); // ENOENT: it was never watched
+    }
+
     /// Wakes the next wait at `at_us` microseconds of CLOCK_MONOTONIC, or never.
     ///
     /// # Errors

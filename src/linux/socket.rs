@@ -153,7 +153,7 @@ pub fn receive_file(
 /// # Errors
 /// sendmsg(2)'s.
 pub fn send_file(socket: BorrowedFd<'_>, packet: &[u8], file: BorrowedFd<'_>) -> Result<(), Errno> {
-    super::raw::socket::send(socket, packet, file)
+    super::raw::socket::send(socket, packet, &[file])
 }
 
 /// This very program's file.

@@ -22,10 +22,10 @@ const LOST: ExitStatus = ExitStatus::Exited(u8::MAX);
 /// What there is of a unit's processes, whatever the supervisor remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// The process in the main slot, if it is not reaped.
-    pub main: Option<Pid>,
+    /// The process in the main slot, if it is not reaped, and whether it is past its execve.
+    pub main: Option<(Pid, bool)>,
     /// The one in the control slot.
-    pub control: Option<Pid>,
+    pub control: Option<(Pid, bool)>,
     /// A janitor or an examiner is at work.
     pub helper: bool,
     /// Somebody tells when nobody is left of it.
@@ -78,14 +78,19 @@ impl Supervisor<'_> {
                 let record = self.peek(unit);
                 let process = if slot == Slot::Main { record.main } else { record.control };
                 match (process, lives) {
-                    (Process::Asked, Some(pid)) => self.handle(now, Event::Spawned { unit, slot, pid }),
+                    (Process::Asked, Some((pid, _))) => self.handle(now, Event::Spawned { unit, slot, pid }),
                     (Process::Asked, None) => {
                         self.handle(now, Event::SpawnFailed { unit, slot, failure: UNKNOWN });
                     }
-                    (Process::Alive(pid) | Process::Unfit { pid, .. }, _) if lives != Some(pid) => {
+                    (Process::Alive(pid) | Process::Unfit { pid, .. }, _)
+                        if lives.is_none_or(|(other, _)| other != pid) =>
+                    {
                         self.handle(now, Event::Exited { unit, pid, status: LOST });
                     }
                     (Process::None | Process::Wanted | Process::Alive(_) | Process::Unfit { .. }, _) => {}
+                }
+                if let Some((pid, true)) = lives {
+                    self.handle(now, Event::Executed { unit, pid });
                 }
             }
             if !helper {

@@ -237,6 +237,8 @@ pub enum Event<'a> {
 pub struct Found {
     /// What the unit waits for is there already.
     pub there: bool,
+    /// Which of the paths are there that are watched for changes: a bit for each place in the unit's list.
+    pub seen: u16,
 }
 
 /// A process to make.
@@ -355,11 +357,15 @@ pub enum Action {
     Watch {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
+        /// Whether the unit is on its way up: what it wants to be made is made then only.
+        first: bool,
     },
     /// Listen to what is held for the unit. Answered by [`Event::Readable`] when something comes.
     Arm {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
+        /// Drop what has come before.
+        flush: bool,
     },
     /// Close what is held for the unit, whoever still opens it included. Answered by [`Event::Cleaned`], always.
     Unwatch {
@@ -414,6 +420,8 @@ pub enum Answer {
     },
     /// One unit.
     Unit(UnitId),
+    /// What narrows one unit, and what of it was applied.
+    Posture(UnitId),
     /// A job has ended.
     Job(JobResult),
     /// It will be done.

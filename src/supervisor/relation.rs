@@ -229,10 +229,12 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A start that is refused: its job ends without being tried.
+    /// A start that is refused: its job ends without being tried. What has begun goes on.
     pub(super) fn refuse_start(&mut self, id: UnitId) {
-        if self.peek(id).job.is_some() {
-            self.replace_job(id, None);
+        match self.peek(id).job {
+            Some(Job { phase: Phase::Running, .. }) => return,
+            Some(_) => self.replace_job(id, None),
+            None => {}
         }
         self.at(id).job = Some(Job { kind: JobKind::Start, phase: Phase::Doomed });
     }

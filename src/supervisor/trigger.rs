@@ -29,7 +29,7 @@ impl Supervisor<'_> {
         let now = self.now;
         let record = self.at(id);
         (record.result, record.started) = (ServiceResult::Success, Some(now));
-        record.forbid_restart = false;
+        (record.forbid_restart, record.seen) = (false, None);
         if record.window.admit(unit.start_limit, now) {
             record.state = State::Opening { asked: false, first: true };
             return;
@@ -57,7 +57,7 @@ impl Supervisor<'_> {
         let state = self.peek(id).state;
         if let State::Opening { asked: false, first } = state {
             self.at(id).state = State::Opening { asked: true, first };
-            return Due::Act(Action::Watch { unit: id });
+            return Due::Act(Action::Watch { unit: id, first });
         }
         if let State::Waiting { armed, at } = state {
             if self.follows_up(id) {
@@ -66,12 +66,11 @@ impl Supervisor<'_> {
             }
             if !armed && at.is_none() {
                 self.at(id).state = State::Waiting { armed: true, at };
-                return Due::Act(Action::Arm { unit: id });
+                return Due::Act(Action::Arm { unit: id, flush: false });
             }
         }
         if state == State::Triggered && self.follows_down(id) {
-            self.resume(id);
-            return Due::Changed;
+            return self.resume(id);
         }
         Due::Nothing
     }
@@ -82,11 +81,13 @@ impl Supervisor<'_> {
             return self.report_impossible("an answer of somebody whom nobody sent to look", id);
         };
         let Some(found) = found else { return self.fail_trigger(id, ServiceResult::Resources) };
-        self.at(id).state = State::Waiting { armed: false, at: None };
+        let record = self.at(id);
+        record.state = State::Waiting { armed: false, at: None };
+        let changed = record.seen.replace(found.seen).is_some_and(|before| before != found.seen);
         if first {
             self.came_up(id);
         }
-        if found.there {
+        if found.there || changed {
             self.trigger(id);
         }
     }
@@ -149,14 +150,16 @@ impl Supervisor<'_> {
         }
     }
 
-    /// It waits for the next time.
-    fn resume(&mut self, id: UnitId) {
-        let looks = self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Path(_)));
-        self.at(id).state = if looks {
-            State::Opening { asked: false, first: false }
-        } else {
-            State::Waiting { armed: false, at: None }
-        };
+    /// It waits for the next time: a socket for what comes, a path for what is found or changes from now on.
+    fn resume(&mut self, id: UnitId) -> Due {
+        let unit = self.unit(id);
+        let record = self.at(id);
+        if let Some(Kind::Socket(socket)) = unit.as_ref().map(|unit| &unit.kind) {
+            record.state = State::Waiting { armed: true, at: None };
+            return Due::Act(Action::Arm { unit: id, flush: socket.flush_pending });
+        }
+        (record.state, record.seen) = (State::Opening { asked: false, first: false }, None);
+        Due::Changed
     }
 
     /// What `id` waits for cannot be waited for any longer.

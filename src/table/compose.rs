@@ -107,7 +107,13 @@ fn change_of(setting: &Setting<'_>, value: &str, at: u8, before: &Bytes, to: &mu
             put_value(setting.form, value, before, to).ok_or(())?;
             return Ok(true);
         }
-        _ => setting.words.iter().next(),
+        Form::Time
+        | Form::TimeOrForever
+        | Form::Text
+        | Form::User
+        | Form::Path
+        | Form::Nice
+        | Form::Assignment => setting.words.iter().next(),
     };
     let change = word.and_then(|word| word.changes.iter().find(|change: &Change<'_>| change.part == at));
     match change {

@@ -43,7 +43,7 @@ pub const ENVIRONMENT_FILES_MAX: usize = 32;
 /// Names in one `RuntimeDirectory=` and its kind.
 pub const DIRECTORIES_MAX: usize = 16;
 /// Strings of one unit's `LoadCredential=` and its kind, three each.
-pub const CREDENTIALS_MAX: usize = 3 * 64;
+pub const CREDENTIALS_MAX: usize = 3 * 128;
 /// Names and contents of all credentials of one unit: systemd's CREDENTIALS_TOTAL_SIZE_MAX.
 pub const CREDENTIALS_BYTES_MAX: usize = 1 << 20;
 /// `SupplementaryGroups=` of one unit.
@@ -58,6 +58,18 @@ pub const POSTURE_MAX: usize = 64;
 pub const CONDITIONS_MAX: usize = 64;
 /// A path, NUL included: the kernel's PATH_MAX.
 pub const PATH_BYTES_MAX: usize = 4096;
+/// Descriptors of one socket unit: what one message of unix(7) can carry, and more than anybody needs.
+pub const LISTEN_MAX: usize = 32;
+/// Options of one socket.
+pub const OPTIONS_MAX: usize = 32;
+/// `Symlinks=` of one socket unit.
+pub const SYMLINKS_MAX: usize = 16;
+/// Paths of one path unit: each takes two descriptors, and a bit of a number that remembers which were there.
+pub const WATCHES_MAX: usize = 16;
+/// Descriptors that PID 1 holds for all units together.
+pub const HELD_MAX: usize = 512;
+/// Descriptors that one service is given.
+pub const PASSED_MAX: usize = 64;
 /// Resource limits of one unit: the kernel's RLIM_NLIMITS.
 pub const RLIMITS_MAX: usize = 16;
 
@@ -71,4 +83,7 @@ const _: () = assert!(
 const _: () = assert!(2 * CONDITIONS_MAX < u8::MAX as usize, "verdicts fit an exit status");
 const _: () = assert!(TABLE_BYTES_MAX <= u32::MAX as usize, "offsets are 32 bits");
 const _: () = assert!(PATH_BYTES_MAX <= WORDS_BYTES_MAX, "a path fits into a command line");
+const _: () = assert!(2 * WATCHES_MAX <= LISTEN_MAX, "one message carries a unit's descriptors");
+const _: () = assert!(WATCHES_MAX <= u16::BITS as usize, "a bit for each path");
+const _: () = assert!(HELD_MAX < u16::MAX as usize, "places are 16 bits");
 const _: () = assert!(USER_NAME_BYTES_MAX < UNIT_NAME_BYTES_MAX);

@@ -52,8 +52,8 @@ pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};
 pub use exec::{
-    Content, Directories, DirectoryKind, Exec, LoginEnvironment, Mount, Namespaces, Preserve, PrivateTmp,
-    PrivateUsers, Propagation, Rlimit, Scheduling, Stdin, Stdout, View,
+    Content, Directories, DirectoryKind, Exec, Landlock, LoginEnvironment, Mount, Namespaces, Preserve,
+    PrivateTmp, PrivateUsers, Propagation, Rlimit, Scheduling, Stdin, Stdout, View,
 };
 pub use list::{IdList, List, StrList};
 pub use service::{
@@ -61,12 +61,12 @@ pub use service::{
     Restart, Service, ServiceType,
 };
 pub use transient::{Change, Form, Merge, Part, Setting, Transient, Word};
-pub use trigger::{Path, Socket};
+pub use trigger::{Listen, ListenKind, Path, Socket, SocketOption, Watch, WatchEvent};
 pub use unit::{Kind, Lists, Manners, Related, Relation, StartLimit, Unit, UnitAction};
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
-pub const SCHEMA: u16 = 16;
+pub const SCHEMA: u16 = 19;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
 const LENGTH_AT: usize = 16;
@@ -269,6 +269,7 @@ impl<'t> Table<'t> {
             log: LogTarget::Console,
             on_panic: PanicAction::Reboot,
             panic_delay: Micros::ZERO,
+            may_lack: 0,
             transient: Transient::NONE,
         })
     }

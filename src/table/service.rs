@@ -57,6 +57,8 @@ record! {
         pub reload_signal: u8,
         /// `OOMPolicy=`.
         pub oom_policy: OomPolicy,
+        /// `NonBlocking=`: reads of the sockets that it is given may answer EAGAIN.
+        pub non_blocking: bool,
         /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
         pub kill: Kill,
         /// All `Exec*=` lines.

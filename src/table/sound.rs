@@ -5,12 +5,13 @@
 
 use super::{
     Board, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId, IdList,
-    Identity, IdentityId, Kill, Kind, Mount, Service, Slice, StrList, Unit, UnitId, View,
+    Identity, IdentityId, Kill, Kind, Landlock, Mount, Service, Slice, Socket, StrList, Unit, UnitId, View,
     limits::{
         AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX,
         ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX,
-        GROUPS_MAX, IDENTITIES_MAX, LATE_DEVICES_MAX, MOUNTS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX,
-        SETTINGS_MAX, SLICE_BYTES_MAX, SLICES_MAX, USER_NAME_BYTES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        GROUPS_MAX, IDENTITIES_MAX, LATE_DEVICES_MAX, LISTEN_MAX, MOUNTS_MAX, OPTIONS_MAX, PATH_BYTES_MAX,
+        POSTURE_MAX, RLIMITS_MAX, SETTINGS_MAX, SLICE_BYTES_MAX, SLICES_MAX, SYMLINKS_MAX,
+        USER_NAME_BYTES_MAX, WATCHES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -58,10 +59,23 @@ impl Unit<'_> {
             && conditions.count().is_some_and(|count| count <= CONDITIONS_MAX)
             && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
-                Kind::Target | Kind::Path(_) => true,
-                Kind::Socket(socket) => is_path(socket.name),
+                Kind::Target => true,
+                Kind::Socket(socket) => socket.is_sound(),
+                Kind::Path(path) => path.watches.are_all(WATCHES_MAX, |watch| is_path(watch.path)),
                 Kind::Service(service) => service.is_sound(identities, filters),
             }
+    }
+}
+
+impl Socket<'_> {
+    fn is_sound(&self) -> bool {
+        [self.name, self.user, self.group].into_iter().all(is_path)
+            && holds(self.symlinks, SYMLINKS_MAX)
+            && self.listen.are_all(LISTEN_MAX, |listen| {
+                is_path(listen.path)
+                    && is_path(listen.interface)
+                    && listen.options.are_all(OPTIONS_MAX, |_| true)
+            })
     }
 }
 
@@ -115,6 +129,7 @@ impl Exec<'_> {
             .all(is_path)
             && self.scheduling.nice.is_none_or(|nice| nice < 40)
             && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
+            && self.landlock.is_sound()
             && holds(self.posture, POSTURE_MAX)
     }
 }
@@ -151,6 +166,15 @@ impl View<'_> {
                 && (mount.set | mount.only | mount.clear) & !Mount::FLAGS == 0
         };
         (self.root.is_empty() || is_place(self.root)) && self.mounts.are_all(MOUNTS_MAX, sound) && sorted
+    }
+}
+
+impl Landlock<'_> {
+    fn is_sound(&self) -> bool {
+        [self.writable, self.executable]
+            .into_iter()
+            .flatten()
+            .all(|paths| holds(paths, MOUNTS_MAX) && paths.iter().all(is_place))
     }
 }
 

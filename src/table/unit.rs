@@ -219,7 +219,7 @@ pub enum Kind<'t> {
     /// Descriptors that a service is given, and that it is started for.
     Socket(Socket<'t>),
     /// Places in the file system that a unit is started for.
-    Path(Path),
+    Path(Path<'t>),
 }
 
 impl<'t> Read<'t> for Kind<'t> {

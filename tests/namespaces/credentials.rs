@@ -31,7 +31,9 @@ fn with<'a>(sources: &'a [u8], values: &'a [u8]) -> impl FnOnce(&mut Plan<'a>) {
 fn failure(outcome: &Outcome) -> Option<Errno> {
     outcome.reports.iter().find_map(|report| match report {
         Report::Failed { step: Step::Credentials, errno } => Some(*errno),
-        Report::Failed { .. } | Report::Identity { .. } | Report::Unfit { .. } => None,
+        Report::Failed { .. } | Report::Identity { .. } | Report::Lacking { .. } | Report::Unfit { .. } => {
+            None
+        }
     })
 }
 
@@ -62,8 +64,9 @@ fn every_source_gives_a_file_that_the_user_alone_can_read_and_nobody_can_change(
         let name = from.as_abstract_name().expect("an address").to_vec();
         String::from_utf8(name).expect("text")
     });
-    let sources = b"/\0k\0/etc/key\0/\0d\0/etc/keys\0/\0s\0/run/source\0-\0v\0/etc/none\0*\0w.\0web.\0\
-                    .\0o\0other\0.\0p\0none\0=\0v\x003\0=\0k\x001\0=\0empty\x000\0";
+    let sources = b"/\0k\0/etc/key\0/\0d\0/etc/keys\0/\0s\0/run/source\0-\0v\0/etc/none\0\
+                    *\0w.\0/none/web.\0*\0w.\0/etc/credstore/web.\0*\0w.\0/run/credstore/web.\0\
+                    -\0o\0/none/other\0-\0o\0/run/credstore/other\0=\0v\x003\0=\0k\x001\0=\0empty\x000\0";
     use std::os::linux::net::SocketAddrExt as _;
     let outcome = run_script(
         "cd $CREDENTIALS_DIRECTORY && pwd; for f in *; do printf '%s=' $f; cat $f; echo; done; id -un; \

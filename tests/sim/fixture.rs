@@ -6,7 +6,7 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 
 use tomte::table::{
     Arch, Board, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec,
-    ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List, LogTarget,
+    ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock, List, LogTarget,
     LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction, Path,
     Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
     ServiceType, Socket, StartLimit, Stdin, Stdout, StrList, Transient, UidRange, Unit, UnitId, View, encode,
@@ -99,14 +99,33 @@ pub(crate) fn service(name: &str) -> UnitPlan {
 /// A socket called `name` that starts unit `starts`, with systemd's limits.
 pub(crate) fn socket(name: &str, starts: u16) -> UnitPlan {
     let limit = |burst| StartLimit { interval: Micros::from_secs(2), burst };
-    let socket = Socket { name: "", accept: false, trigger_limit: limit(20), poll_limit: limit(15) };
+    let socket = Socket {
+        name: "",
+        accept: false,
+        flush_pending: false,
+        remove_on_stop: false,
+        pass_to_all: false,
+        user: "",
+        group: "",
+        mode: 0o666,
+        directory_mode: 0o755,
+        symlinks: StrList::default(),
+        listen: List::default(),
+        trigger_limit: limit(20),
+        poll_limit: limit(15),
+    };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Socket(socket)), ..target(name) }
 }
 
 /// A path unit called `name` that starts unit `starts`, with systemd's limit.
 pub(crate) fn path(name: &str, starts: u16) -> UnitPlan {
-    let path = Path { trigger_limit: StartLimit { interval: Micros::from_secs(2), burst: 200 } };
+    let path = Path {
+        make_directory: false,
+        directory_mode: 0o755,
+        watches: List::default(),
+        trigger_limit: StartLimit { interval: Micros::from_secs(2), burst: 200 },
+    };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Path(path)), ..target(name) }
 }
@@ -191,6 +210,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
         transient: Transient { slots, ..Transient::NONE },
+        may_lack: 0,
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
@@ -333,6 +353,7 @@ impl Lists {
             watchdog: plan.watchdog,
             reload_signal: 1,
             oom_policy: plan.oom_policy,
+            non_blocking: false,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),
@@ -372,10 +393,12 @@ impl Lists {
             secure_bits: 0,
             inherit_keyring: false,
             view: VIEW,
+            landlock: Landlock::NONE,
             namespaces: Namespaces::HOST,
             scheduling: Scheduling::UNSET,
             cgroup: Cgroup::PLAIN,
             filter: None,
+            no_write_execute: false,
             remove_ipc: false,
             directories: List::new(&self.directories),
             runtime_directory_preserve: plan.preserve,

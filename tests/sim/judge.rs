@@ -40,6 +40,8 @@ struct Seen {
     second_try: [bool; 2],
     /// When starts began.
     starts: Vec<u64>,
+    /// Who else was starting when the last one began.
+    beside: Vec<u16>,
     /// Its failure counts were reset.
     reset: bool,
     /// It was not started because of another unit.
@@ -127,16 +129,18 @@ impl Judge {
         let first = self.units[id.index()].starts.is_empty();
         for other in plan.after.iter().filter(|_| at_once) {
             let Some(status) = supervisor.status(UnitId(*other)) else { continue };
-            let starting = matches!(
-                status.sub,
-                SubState::Condition | SubState::StartPre | SubState::Start | SubState::StartPost
-            );
+            // Who had begun already when the other did need not wait for him.
+            let had_begun = self.units[usize::from(*other)].beside.contains(&id.0);
+            let starting = is_starting(status.sub) && !had_begun;
             rule!(!starting, "{id:?} starts while {other}, which it comes after, is in {}", status.sub);
             let seen = &self.units[usize::from(*other)];
             let tried = status.started_us > 0 || seen.dependency || seen.passed_over;
             rule!(!(first && self.undisturbed) || tried, "{id:?} starts before {other} was tried");
         }
+        let count = u16::try_from(plans.len()).expect("few units");
+        let has_begun = |n: &u16| supervisor.status(UnitId(*n)).is_some_and(|one| is_starting(one.sub));
         let seen = &mut self.units[id.index()];
+        seen.beside = (0..count).filter(has_begun).collect();
         let met = core::mem::take(&mut seen.met) || plan.conditions.is_empty();
         rule!(met, "{id:?} starts and its conditions do not hold");
         seen.starts.push(kernel.now);
@@ -228,7 +232,14 @@ impl Judge {
     ) -> Verdict {
         let down = |id: UnitId| {
             let active = supervisor.status(id).map(|status| status.active);
-            matches!(active, Some(ActiveState::Inactive | ActiveState::Failed))
+            // Who is to start again and waits for the number has nothing but what he left behind.
+            let waits = active == Some(ActiveState::Activating)
+                && [Slot::Main, Slot::Control].iter().all(|slot| kernel.slot(id, *slot).is_none());
+            // So has he whose janitor's answer was lost when PID 1 failed.
+            let goes = supervisor.status(id).is_some_and(|status| status.sub == SubState::FinalSigkill);
+            waits
+                || goes
+                || matches!(active, Some(ActiveState::Inactive | ActiveState::Failed))
                 || self.units[id.index()].janitor
         };
         for number in numbers {
@@ -327,4 +338,8 @@ fn first_kind(plan: &UnitPlan) -> Option<CommandKind> {
     let service = plan.service.as_ref()?;
     let order = [CommandKind::Condition, CommandKind::StartPre, CommandKind::Start];
     order.into_iter().find(|kind| service.commands.iter().any(|(its, _)| its == kind))
+}
+
+const fn is_starting(sub: SubState) -> bool {
+    matches!(sub, SubState::Condition | SubState::StartPre | SubState::Start | SubState::StartPost)
 }

@@ -138,10 +138,10 @@ impl Kernel {
         self.later.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Takes out what happens next.
+    /// Takes out what happens next. Each thing has a moment of its own, so that what began together is known by it.
     pub(crate) fn pop(&mut self) -> Option<Later> {
         let Reverse((at, _, later)) = self.later.pop()?;
-        self.now = self.now.max(at);
+        self.now = at.max(self.now + 1);
         Some(later)
     }
 
@@ -157,7 +157,6 @@ impl Kernel {
                 later,
                 Later::Cleaned { unit: its, .. }
                     | Later::Examined { unit: its, .. }
-                    | Later::Watched { unit: its, .. }
                     | Later::Unwatched { unit: its }
                     if *its == unit.0
             )

@@ -123,6 +123,12 @@ impl Plan {
         for plan in &mut units {
             plan.related.retain(|(kind, id)| *kind != Relation::Upholds || !ends[usize::from(*id)]);
         }
+        // And who needs one that ends goes down with it, and comes back if he is upheld.
+        if units.iter().any(|plan| plan.related.iter().any(|(kind, _)| *kind == Relation::Upholds)) {
+            units.iter_mut().filter_map(|plan| plan.service.as_mut()).for_each(|one| {
+                one.remain_after_exit |= one.service_type == ServiceType::Oneshot;
+            });
+        }
         let triggered = rng.u8(..3) == 0 && add_triggers(rng, &mut units);
         Self {
             units,

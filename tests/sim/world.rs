@@ -215,17 +215,7 @@ impl<'w> World<'w> {
                 self.kernel.run_out_of_memory(UnitId(unit));
                 Ok(())
             }
-            Later::Exit { pid, birth, way, number } => {
-                let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
-                let killed = matches!(status(way, number), ExitStatus::Killed(SIGKILL));
-                if killed && self.kernel.strikes(self.kernel.faults.out_of_memory) {
-                    self.handle(Event::OomKilled { unit: process.unit })?;
-                }
-                if process.slot.is_none() {
-                    return Ok(());
-                }
-                self.handle(Event::Exited { unit: process.unit, pid: Pid(pid), status: status(way, number) })
-            }
+            Later::Exit { pid, birth, way, number } => self.exit(pid, birth, status(way, number)),
             Later::Empty { unit } => {
                 let unit = UnitId(unit);
                 if self.kernel.of(unit).next().is_some() {
@@ -255,6 +245,21 @@ impl<'w> World<'w> {
             Later::Unwatched { unit } => self.handle(Event::Cleaned { unit: UnitId(unit), clean: true }),
             Later::Request => self.request(),
         }
+    }
+
+    fn exit(&mut self, pid: u32, birth: u64, status: ExitStatus) -> Verdict {
+        let Some(unit) = self.kernel.living(pid, birth).map(|process| process.unit) else {
+            return Ok(());
+        };
+        let killed = matches!(status, ExitStatus::Killed(SIGKILL));
+        if killed && self.kernel.strikes(self.kernel.faults.out_of_memory) {
+            self.handle(Event::OomKilled { unit })?;
+        }
+        let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
+        if process.slot.is_none() {
+            return Ok(());
+        }
+        self.handle(Event::Exited { unit: process.unit, pid: Pid(pid), status })
     }
 
     fn identify(&mut self, pid: u32, birth: u64, statics: bool) -> Verdict {
@@ -344,11 +349,12 @@ impl<'w> World<'w> {
     fn recover(&mut self) -> Verdict {
         self.replace_supervisor()?;
         self.judge.unanswered.clear();
-        let (now, kernel) = (self.kernel.instant(), &self.kernel);
+        let (now, kernel, held) = (self.kernel.instant(), &self.kernel, &self.held);
         self.supervisor.recover(now, &|unit| Facts {
-            main: kernel.slot(unit, Slot::Main).map(|process| process.pid),
-            control: kernel.slot(unit, Slot::Control).map(|process| process.pid),
-            helper: kernel.has_helper(unit),
+            main: kernel.slot(unit, Slot::Main).map(|process| (process.pid, process.executed)),
+            control: kernel.slot(unit, Slot::Control).map(|process| (process.pid, process.executed)),
+            // A watcher that somebody has called off says nothing any more.
+            helper: kernel.has_helper(unit) || held.get(unit.index()).is_some_and(|held| held.watcher),
             known: kernel.of(unit).next().is_some(),
         });
         Ok(())
@@ -410,8 +416,8 @@ impl<'w> World<'w> {
                 let span = self.kernel.rng.u64(1..2_000_000);
                 self.kernel.schedule(span, Later::Examined { unit: unit.0, met: (!dies).then_some(met) });
             }
-            Action::Watch { unit } => self.watch(unit)?,
-            Action::Arm { unit } => self.arm(unit)?,
+            Action::Watch { unit, .. } => self.watch(unit)?,
+            Action::Arm { unit, .. } => self.arm(unit)?,
             Action::Unwatch { unit } => self.unwatch(unit),
             Action::Reply { client, answer } => return self.reply(client, answer),
             Action::Log(log) => self.note(log),

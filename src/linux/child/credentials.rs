@@ -20,9 +20,8 @@ use rustix::{
 
 use super::{
     Arena, Work,
-    environment::value_of,
-    mounts::{attach, new_file_system},
     place::{Missing, find},
+    trees::{attach, new_file_system},
 };
 use crate::linux::{
     boot::is_mount_point,
@@ -36,10 +35,7 @@ use crate::linux::{
 
 /// Names and contents of all credentials of a unit: systemd's CREDENTIALS_TOTAL_SIZE_MAX. More fail with EFBIG.
 const BYTES_MAX: usize = 1 << 20;
-/// Where credentials of the machine are kept, besides the place that PID 1 was told.
-const STORES: [&[u8]; 4] =
-    [b"/etc/credstore", b"/run/credstore", b"/usr/local/lib/credstore", b"/usr/lib/credstore"];
-/// The variable that says where they are, a service's and PID 1's.
+/// The variable that says where they are.
 pub(super) const VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 
 const HOLD: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
@@ -68,29 +64,18 @@ pub(super) fn load(work: &mut Work<'_>) -> Result<(), Errno> {
         Store { directory, owner, left: BYTES_MAX, unit: plan.unit.as_bytes(), arena: &mut work.arena };
     let (mut words, mut values) = (wanted.sources.iter(), wanted.values);
     while let (Some(kind), Some(name), Some(from)) = (words.next(), words.next(), words.next()) {
-        match kind.to_bytes() {
+        let done = match kind.to_bytes() {
             b"=" => {
                 let length = parse_number(from.to_bytes()).ok_or(Errno::INVAL)? as usize;
                 let (value, rest) = values.split_at_checked(length).ok_or(Errno::INVAL)?;
                 values = rest;
-                store.add(name, value, None)?;
+                store.add(name, value, None)
             }
-            kind @ (b"." | b"*") => {
-                let inherited = plan.environment.inherited;
-                let own = inherited.and_then(|own| {
-                    own.environment().find_map(|variable| value_of(variable, VARIABLE.as_bytes()))
-                });
-                let wanted = Wanted { name, from: from.to_bytes(), several: kind == b"*" };
-                for place in own.into_iter().chain(STORES) {
-                    if let Some(place) = tree::open_if_there(store.arena.join(&[place])?)? {
-                        store.search(&place, wanted, OFlags::empty())?;
-                    }
-                }
-            }
-            kind => match hold(from).and_then(|held| store.load(name, held.as_fd())) {
-                Err(Errno::NOENT) if kind == b"-" => {}
-                answer => answer?,
-            },
+            kind => store.fetch(name, from, kind == b"*"),
+        };
+        match done {
+            Err(Errno::NOENT) if kind != c"/" => {}
+            answer => answer?,
         }
     }
     fchmod(&store.directory, Mode::RUSR | Mode::XUSR)?;
@@ -99,25 +84,6 @@ pub(super) fn load(work: &mut Work<'_>) -> Result<(), Errno> {
     attach(&memory, &open(path, HOLD, Mode::empty())?)?;
     let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
     mount_remount(path, flags | MountFlags::NOEXEC, c"")
-}
-
-/// What is at `path`, held. A link on the way is followed only where nobody but root can have made it: what root alone
-/// may read would be anybody's.
-fn hold(path: &CStr) -> Result<OwnedFd, Errno> {
-    let root = open(c"/", HOLD, Mode::empty())?;
-    let path = path.to_str().map_err(|_| Errno::ILSEQ)?;
-    find(root.as_fd(), path, Missing::Fails).map(|(held, _)| held)
-}
-
-/// Files that are looked for.
-#[derive(Clone, Copy)]
-struct Wanted<'a> {
-    /// What their credentials are called, before the rest of their names.
-    name: &'a CStr,
-    /// What their names begin with.
-    from: &'a [u8],
-    /// Whether their names may go on.
-    several: bool,
 }
 
 /// The file system on its way.
@@ -132,6 +98,16 @@ struct Store<'s, 'a> {
 }
 
 impl Store<'_, '_> {
+    /// Adds what is at `path`, or of `several` all whose paths begin so, by the rest of their names. A link on the way is
+    /// followed only where nobody but root can have made it: what root alone may read would be anybody's.
+    fn fetch(&mut self, name: &CStr, path: &CStr, several: bool) -> Result<(), Errno> {
+        let path = path.to_str().map_err(|_| Errno::ILSEQ)?;
+        let (folder, stem) = if several { path.rsplit_once('/').ok_or(Errno::INVAL)? } else { (path, "") };
+        let root = open(c"/", HOLD, Mode::empty())?;
+        let (held, _) = find(root.as_fd(), folder, Missing::Fails)?;
+        if several { self.search(name, held.as_fd(), stem.as_bytes()) } else { self.load(name, held.as_fd()) }
+    }
+
     /// Adds what is held: a file's content, what a socket sends, or all of those in a directory, as `NAME_ENTRY`.
     fn load(&mut self, name: &CStr, held: BorrowedFd<'_>) -> Result<(), Errno> {
         let link = magic_link(held);
@@ -142,8 +118,7 @@ impl Store<'_, '_> {
             }
             FileType::Directory => {
                 let name = self.arena.join(&[name.to_bytes(), b"_"])?;
-                let directory = tree::open_directory(held, c".")?;
-                self.search(&directory, Wanted { name, from: &[], several: true }, OFlags::NOFOLLOW)
+                self.search(name, held, &[])
             }
             FileType::Symlink => Ok(()), // its maker may not be root
             FileType::RegularFile
@@ -154,13 +129,13 @@ impl Store<'_, '_> {
         }
     }
 
-    /// Adds what is looked for in `directory`.
-    fn search(&mut self, directory: &OwnedFd, wanted: Wanted<'_>, links: OFlags) -> Result<(), Errno> {
+    /// Adds what begins with `stem` in the directory that is held, as `name` and the rest.
+    fn search(&mut self, name: &CStr, held: BorrowedFd<'_>, stem: &[u8]) -> Result<(), Errno> {
+        let directory = tree::open_directory(held, c".")?;
         tree::each_entry(directory.as_fd(), &mut |entry| {
-            let rest = entry.to_bytes().strip_prefix(wanted.from);
-            let Some(rest) = rest.filter(|rest| wanted.several || rest.is_empty()) else { return Ok(()) };
-            let held = openat(directory, entry, HOLD | links, Mode::empty())?;
-            let name = self.arena.join(&[wanted.name.to_bytes(), rest])?;
+            let Some(rest) = entry.to_bytes().strip_prefix(stem) else { return Ok(()) };
+            let held = openat(&directory, entry, HOLD | OFlags::NOFOLLOW, Mode::empty())?;
+            let name = self.arena.join(&[name.to_bytes(), rest])?;
             self.load(name, held.as_fd())
         })
     }

@@ -82,8 +82,7 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// The value of `string`, if its name is `name`.
-pub(super) fn value_of<'a>(string: &'a CStr, name: &[u8]) -> Option<&'a [u8]> {
+fn value_of<'a>(string: &'a CStr, name: &[u8]) -> Option<&'a [u8]> {
     string.to_bytes().strip_prefix(name)?.strip_prefix(b"=")
 }
 
@@ -109,6 +108,7 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
     for name in ["SYSTEMD_EXEC_PID"].iter().chain(sources.own_pid) {
         work.variables.make(&mut work.arena, name, pid.as_bytes())?;
     }
+    list_descriptors(work, pid.as_bytes())?;
     if let Some(terminal) = terminal_type(work.plan.stdio).filter(|_| work.variables.value(b"TERM").is_none())
     {
         work.variables.make(&mut work.arena, "TERM", terminal)?;
@@ -123,6 +123,25 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
         work.variables.set(assignment)?;
     }
     Ok(())
+}
+
+/// `$LISTEN_FDS`, `$LISTEN_PID`, `$LISTEN_FDNAMES`: sd_listen_fds(3).
+fn list_descriptors(work: &mut Work<'_>, pid: &[u8]) -> Result<(), Errno> {
+    let descriptors = work.plan.descriptors;
+    if descriptors.is_empty() {
+        return Ok(());
+    }
+    work.variables.make(&mut work.arena, "LISTEN_FDS", DecInt::new(descriptors.len()).as_bytes())?;
+    work.variables.make(&mut work.arena, "LISTEN_PID", pid)?;
+    work.arena.write(b"LISTEN_FDNAMES=")?;
+    for (n, one) in descriptors.iter().enumerate() {
+        if n > 0 {
+            work.arena.write(b":")?;
+        }
+        work.arena.write(one.name.as_bytes())?;
+    }
+    let names = work.arena.finish()?;
+    work.variables.set(names)
 }
 
 /// Where programs are looked for.

@@ -1,9 +1,10 @@
 //! What a process inherits and has to get rid of: dispositions, session, directory, descriptors, signal mask.
 
-use core::ffi::CStr;
+use core::{ffi::CStr, mem};
 
 use rustix::{
-    fd::BorrowedFd,
+    fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
     io::{self, Errno, FdFlags},
     process::{Resource, chdir, getrlimit, setsid},
 };
@@ -11,6 +12,7 @@ use rustix::{
 use super::Work;
 use crate::linux::{
     path::PathBuffer,
+    plan::PASSED_MAX,
     raw::{
         keyring, process,
         signal::{self, SIGNAL_MAX, SIGPIPE},
@@ -63,12 +65,43 @@ fn enter(path: &str) -> Result<(), Errno> {
     chdir::<&CStr>(PathBuffer::empty().join(&[path])?)
 }
 
-/// Everything from 3 up closes at execve, whoever forgot to say so.
-pub(super) fn close_descriptors(_work: &mut Work<'_>) -> Result<(), Errno> {
+/// Everything from 3 up closes at execve, whoever forgot to say so, but for what the program is given.
+pub(super) fn close_descriptors(work: &mut Work<'_>) -> Result<(), Errno> {
     match process::close_on_exec_from(3) {
         Err(Errno::NOSYS | Errno::INVAL) => close_one_by_one(), // before Linux 5.11
         answer => answer,
+    }?;
+    pass_descriptors(work)
+}
+
+/// Puts what the program is given at 3 and so on. Copies above come first: the places may be taken by what is still needed.
+fn pass_descriptors(work: &mut Work<'_>) -> Result<(), Errno> {
+    let passed = work.plan.descriptors;
+    let Ok(count @ 1..) = i32::try_from(passed.len()) else { return Ok(()) };
+    let above = |fd: BorrowedFd<'_>| io::fcntl_dupfd_cloexec(fd, 3 + count);
+    #[expect(unsafe_code, reason = "the descriptor stays open to the end of the process")]
+    // SAFETY: nobody closes it: it is given up by its owner, and execve closes it.
+    let report = unsafe { BorrowedFd::borrow_raw(above(work.report)?.into_raw_fd()) };
+    work.report = report;
+    let mut copies = heapless::Vec::<OwnedFd, PASSED_MAX>::new();
+    for one in passed {
+        if let Some(non_blocking) = one.non_blocking {
+            let mut flags = fcntl_getfl(one.fd)?;
+            flags.set(OFlags::NONBLOCK, non_blocking);
+            fcntl_setfl(one.fd, flags)?;
+        }
+        copies.push(above(one.fd)?).map_err(|_| Errno::MFILE)?;
     }
+    for (number, copy) in (3..).zip(&copies) {
+        #[expect(unsafe_code, reason = "descriptors are put in places that are given by number")]
+        // SAFETY: all that is needed from here on has a copy above these places, so nobody misses what was there; the
+        // place is given up below and not closed.
+        let mut place = unsafe { OwnedFd::from_raw_fd(number) };
+        let put = io::dup2(copy, &mut place);
+        mem::forget(place);
+        put?;
+    }
+    Ok(())
 }
 
 fn close_one_by_one() -> Result<(), Errno> {

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "a system call that takes pointers")]
 
-use linux_raw_sys::general::{__NR_getsockopt, __NR_recvmsg, __NR_sendmsg};
+use linux_raw_sys::general::{__NR_bind, __NR_getsockopt, __NR_recvmsg, __NR_sendmsg, __NR_setsockopt};
 use rustix::{
     fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     io::Errno,
@@ -117,38 +117,50 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Er
     Ok(received)
 }
 
-/// Sends a message and a descriptor with it; a broken connection is EPIPE, never a signal.
-pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], file: BorrowedFd<'_>) -> Result<(), Errno> {
+/// Sends `bytes` and copies of `fds`, which are `FDS_MAX` at most; a broken connection is EPIPE, never a signal.
+pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
     const MSG_NOSIGNAL: usize = 0x4000;
-    /// `struct cmsghdr` and one descriptor.
-    #[repr(C)]
-    struct Control {
-        bytes: usize,
-        level: u32,
-        kind: u32,
-        fd: RawFd,
-    }
-    let control = Control {
-        bytes: HEADER_BYTES + size_of::<RawFd>(),
-        level: SOL_SOCKET as u32,
-        kind: SCM_RIGHTS,
-        fd: file.as_raw_fd(),
+    let mut control = [0_u8; CONTROL_WORDS * WORD];
+    let length = HEADER_BYTES + size_of_val(fds);
+    let mut put = |at: usize, bytes: &[u8]| {
+        let place = control.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len()));
+        place.map(|place| place.copy_from_slice(bytes)).ok_or(Errno::INVAL)
     };
+    put(0, &length.to_ne_bytes())?;
+    put(WORD, &(SOL_SOCKET as u32).to_ne_bytes())?;
+    put(WORD + 4, &SCM_RIGHTS.to_ne_bytes())?;
+    for (n, fd) in fds.iter().enumerate() {
+        put(HEADER_BYTES + 4 * n, &fd.as_raw_fd().to_ne_bytes())?;
+    }
     let vector = [bytes.as_ptr().expose_provenance(), bytes.len()];
     let header = MessageHeader {
         name: 0,
         name_bytes: 0,
         vectors: (&raw const vector).expose_provenance(),
         vector_count: 1,
-        control: (&raw const control).expose_provenance(),
-        control_bytes: size_of::<Control>(),
+        control: if fds.is_empty() { 0 } else { (&raw const control).expose_provenance() },
+        control_bytes: if fds.is_empty() { 0 } else { length },
         flags: 0,
     };
     let fd = socket.as_raw_fd() as usize;
-    // SAFETY: `header` is laid out as the kernel has it, its one vector covers `bytes` and its control area `control`; the
-    // kernel only reads, and all of them outlive the call.
-    unsafe { syscall(__NR_sendmsg, [fd, (&raw const header).expose_provenance(), MSG_NOSIGNAL, 0, 0, 0]) }?;
-    Ok(())
+    // SAFETY: `header` is laid out as the kernel has it, its one vector covers `bytes` and its control area the part of
+    // `control` that was written; the kernel reads all of them, and they outlive the call.
+    unsafe { syscall(__NR_sendmsg, [fd, (&raw const header).expose_provenance(), MSG_NOSIGNAL, 0, 0, 0]) }
+        .map(|_| ())
+}
+
+/// Binds `socket` to the address in these bytes.
+pub fn bind(socket: BorrowedFd<'_>, address: &[u8]) -> Result<(), Errno> {
+    let (fd, bytes) = (socket.as_raw_fd() as usize, address.as_ptr().expose_provenance());
+    // SAFETY: the kernel reads the bytes of `address`, which outlives the call.
+    unsafe { syscall(__NR_bind, [fd, bytes, address.len(), 0, 0, 0]) }.map(|_| ())
+}
+
+/// Sets option `name` of `level` to the value in these bytes.
+pub fn set_option(socket: BorrowedFd<'_>, level: u16, name: u16, value: &[u8]) -> Result<(), Errno> {
+    let (fd, bytes) = (socket.as_raw_fd() as usize, value.as_ptr().expose_provenance());
+    // SAFETY: the kernel reads the bytes of `value`, which outlives the call.
+    unsafe { syscall(__NR_setsockopt, [fd, level.into(), name.into(), bytes, value.len(), 0]) }.map(|_| ())
 }
 
 /// Calls `take` with type and data of each control message of level `SOL_SOCKET` in the first `length` bytes of `words`.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     supervisor::{Event, Facts, Pid, Slot},
-    table::{Micros, Restart},
+    table::{Micros, Restart, ServiceType},
     wire::{Power, Request},
 };
 
@@ -100,11 +100,12 @@ fn who_asks_for_a_new_program_is_answered_by_it_or_by_the_old_one() {
     t.ask(3, Request::Reexec).replaced(&units).expect("reexec; reply 3 accepted");
 }
 
-/// PID 1 fails; the shell has this process of `name`'s main slot, or none.
+/// PID 1 fails; the shell has this process of `name`'s main slot, past its execve, or none.
 fn recovered(t: &mut Play, units: &[UnitPlan], name: &str, main: Option<Pid>) {
     let unit = t.id(name);
     t.replaced_by_recovery(units, &|id| {
         let none = Facts { main: None, control: None, helper: false, known: false };
+        let main = main.map(|pid| (pid, true));
         if id == unit { Facts { main, known: main.is_some(), ..none } } else { none }
     });
 }
@@ -120,6 +121,17 @@ fn an_end_that_was_lost_in_a_failure_is_found_out() {
     recovered(&mut t, &units, A, pid);
     t.expect("");
     assert_eq!((t.pid(A, Slot::Main), t.state(A).as_str()), (pid, "active/running/success"));
+}
+
+#[test]
+fn an_execve_that_was_lost_in_a_failure_is_found_out() {
+    let units = [service(A).with(|s| s.service_type = ServiceType::Exec)];
+    let mut t = Play::new(&units);
+    t.boot().expect("start a.service");
+    assert_eq!(t.state(A), "activating/start/success");
+    let pid = t.pid(A, Slot::Main);
+    recovered(&mut t, &units, A, pid);
+    assert_eq!(t.state(A), "active/running/success");
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Play {
             adopts: true,
             cleans: true,
             examines: None,
-            opens: Some(Some(Found { there: false })),
+            opens: Some(Some(Found { there: false, seen: 0 })),
             spawn_fails: false,
             record: None,
         }
@@ -123,7 +123,7 @@ impl Play {
             }
             Action::Make { client, unit } => self.make(client, unit),
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
-            Action::Watch { unit } if self.opens.is_some() => {
+            Action::Watch { unit, .. } if self.opens.is_some() => {
                 Event::Watched { unit, found: self.opens.flatten() }
             }
             Action::Unwatch { unit } => Event::Cleaned { unit, clean: true },
@@ -335,13 +335,14 @@ impl Play {
                 format!("clean {}{dirs}{}{}", self.name(unit), number("u", uid), number("g", gid))
             }
             Action::Examine { unit } => format!("examine {}", self.name(unit)),
-            Action::Watch { unit } => format!("watch {}", self.name(unit)),
-            Action::Arm { unit } => format!("arm {}", self.name(unit)),
+            Action::Watch { unit, .. } => format!("watch {}", self.name(unit)),
+            Action::Arm { unit, .. } => format!("arm {}", self.name(unit)),
             Action::Unwatch { unit } => format!("unwatch {}", self.name(unit)),
             Action::Reply { client, answer } => {
                 let answer = match answer {
                     Answer::Job(result) => format!("{result}"),
                     Answer::Unit(id) => format!("unit {}", self.name(id)),
+                    Answer::Posture(id) => format!("posture {}", self.name(id)),
                     other @ (Answer::Manager
                     | Answer::Units { .. }
                     | Answer::Accepted

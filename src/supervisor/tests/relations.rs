@@ -78,6 +78,20 @@ fn a_start_that_contradicts_itself_is_refused() {
 }
 
 #[test]
+fn a_start_that_has_begun_goes_on_when_another_is_refused() {
+    let mut boot = target("boot.target");
+    (boot.requires, boot.wants) = (vec![3], vec![1]); // so B, which conflicts with what is required, is left out
+    let mut a = service(A).with(|s| s.commands.insert(0, (CommandKind::StartPre, false)));
+    a.requires = vec![2, 3];
+    let mut c = service(C);
+    c.related = vec![(Relation::Conflicts, 2)];
+    let mut t = Play::new(&[boot, a, service(B), c]);
+    t.boot().expect("startpre a.service; start c.service");
+    t.ask(1, Request::Start { name: A }).expect("");
+    t.control(A, Exited(0)).expect("start a.service; reply 1 done");
+}
+
+#[test]
 fn what_is_bound_goes_down_with_it_however_that_comes() {
     let bound = |u: &mut [UnitPlan; 4]| {
         u[1].requires = vec![2];

@@ -32,7 +32,7 @@ fn watching(there: bool, change: impl FnOnce(&mut [UnitPlan; 3])) -> Play {
     units[2].after = std::vec![1];
     change(&mut units);
     let mut t = Play::new(&units);
-    t.opens = Some(Some(Found { there }));
+    t.opens = Some(Some(Found { there, seen: 0 }));
     t.boot();
     t
 }
@@ -126,7 +126,7 @@ fn a_path_looks_again_when_its_unit_is_down() {
     t.expect("watch a.path; start a.service");
     assert_eq!(t.state(P), "active/running/success");
     t.main(A, Exited(0)).expect("kill 15 a.service all; watch a.path; start a.service");
-    t.opens = Some(Some(Found { there: false }));
+    t.opens = Some(Some(Found { there: false, seen: 0 }));
     t.main(A, Exited(0)).expect("kill 15 a.service all; watch a.path; arm a.path");
     assert_eq!(t.state(P), "active/waiting/success");
     t.readable(P, false).expect("watch a.path; arm a.path").readable(P, true).expect("start a.service");

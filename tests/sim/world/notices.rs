@@ -44,8 +44,11 @@ impl World<'_> {
     /// Nobody who is watched has been silent for too long and is still up. (Without a main process there is nobody to
     /// watch: what is left of a service of `ExitType=cgroup` that failed before it counted as started.)
     pub(super) fn judge_silence(&self) -> Verdict {
-        if self.plan.faults.nonsense > 0 {
-            return Ok(()); // they ask for more time, and for less
+        // They ask for more time, and for less; or PID 1 has failed over the deadline, which comes again.
+        if self.plan.faults.nonsense > 0
+            || self.supervisor.next_deadline().is_some_and(|at| at.0 <= self.kernel.now)
+        {
+            return Ok(());
         }
         for status in self.statuses() {
             let plan = self.plan.units[usize::from(status.id)].service.as_ref();

@@ -42,7 +42,7 @@ impl World<'_> {
             return Ok(());
         }
         held.open |= there.is_some();
-        let found = there.map(|there| Found { there });
+        let found = there.map(|there| Found { there, seen: u16::from(there) });
         self.handle(Event::Watched { unit: UnitId(unit), found })
     }
 

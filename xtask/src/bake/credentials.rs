@@ -29,18 +29,30 @@ fn sorted(all: &[Credential]) -> Vec<&Credential> {
     sorted
 }
 
+/// Where credentials of the machine are kept: the first one that has a name is meant (exec-credential.c,
+/// `credential_search_path`).
+const STORES: [&str; 4] =
+    ["/etc/credstore", "/run/credstore", "/usr/local/lib/credstore", "/usr/lib/credstore"];
+
 /// Three strings each, as `tomte::table::Exec::credentials` says. A file may be missing if there is a value for its name.
 pub(super) fn sources(all: &[Credential]) -> Vec<String> {
     let has_value =
         |name: &str| all.iter().any(|other| other.name == name && matches!(other.source, Source::Value(_)));
-    let source = |Credential { name, source }: &Credential| match source {
-        Source::Path(path) if has_value(name) => ["-".to_owned(), name.clone(), path.clone()],
-        Source::Path(path) => ["/".to_owned(), name.clone(), path.clone()],
-        Source::Stored(stored) | Source::Import(stored) => [".".to_owned(), name.clone(), stored.clone()],
-        Source::Beginning(stem) => ["*".to_owned(), name.clone(), stem.clone()],
-        Source::Value(value) => ["=".to_owned(), name.clone(), value.len().to_string()],
-    };
-    sorted(all).into_iter().flat_map(source).collect()
+    let mut strings = Vec::new();
+    for Credential { name, source } in sorted(all) {
+        let mut add = |kind: &str, from: String| strings.extend([kind.to_owned(), name.clone(), from]);
+        match source {
+            Source::Path(path) => add(if has_value(name) { "-" } else { "/" }, path.clone()),
+            Source::Stored(stored) | Source::Import(stored) => {
+                STORES.iter().for_each(|store| add("-", format!("{store}/{stored}")));
+            }
+            Source::Beginning(stem) => {
+                STORES.iter().for_each(|store| add("*", format!("{store}/{stem}")));
+            }
+            Source::Value(value) => add("=", value.len().to_string()),
+        }
+    }
+    strings
 }
 
 /// The values of `SetCredential=`, one after the other.
@@ -67,13 +79,15 @@ mod tests {
             one("p", Source::Path("/p:q".into())),
             one("s", Source::Stored("t".into())),
         ];
-        assert_eq!(
-            sources(&all),
-            ["- v /v", "/ p /p:q", ". s t", "* i. x.", "= v 2", "= w 3"]
-                .join(" ")
-                .split(' ')
-                .collect::<Vec<_>>()
-        );
+        let said: Vec<String> = sources(&all).chunks(3).map(|three| three.join(" ")).collect();
+        let stored = |kind: &str, name: &str| STORES.map(|store| format!("{kind} {store}/{name}")).to_vec();
+        let expected = [
+            vec!["- v /v".into(), "/ p /p:q".into()],
+            stored("- s", "t"),
+            stored("* i.", "x."),
+            vec!["= v 2".into(), "= w 3".into()],
+        ];
+        assert_eq!(said, expected.concat());
         assert_eq!(values(&all), b"a\0bcd");
     }
 }

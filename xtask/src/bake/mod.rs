@@ -12,6 +12,7 @@ pub mod limits;
 mod posture;
 mod record;
 mod transient;
+mod trigger;
 pub mod verb;
 mod verify;
 

@@ -7,15 +7,15 @@ use bumpalo::Bump;
 use serde::Serialize;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec, Filter,
-    IdList, Identity as IdentityRecord, IdentityId, Kind, List, Mount, Name, Namespaces, Path, Related,
-    Scheduling, Service, Socket, StrList, Unit, UnitId, View,
+    IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Mount, Name, Namespaces, Related,
+    Scheduling, Service, StrList, Unit, UnitId, View,
 };
 
 use super::{
     cgroups, conditions, credentials,
     filters::Filters,
     identities::{Identity, dynamic_name},
-    posture, transient,
+    posture, transient, trigger,
 };
 use crate::{
     board::Board,
@@ -72,6 +72,7 @@ pub(super) fn board<'a>(
         log: config.log.into(),
         on_panic: config.panic.action.into(),
         panic_delay: config.panic.delay.0,
+        may_lack: config.missing_kernel_feature.may_lack(),
         transient: transient::pieces(arena, board, shared)?,
     })
 }
@@ -97,13 +98,8 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
                 Kind::Service(service(arena, unit, one, shared).with_context(|| unit.name.clone())?)
             }
             (model::Kind::Target, None) => Kind::Target,
-            (model::Kind::Socket(one), None) => Kind::Socket(Socket {
-                name: &one.file_descriptor_name,
-                accept: one.accept,
-                trigger_limit: one.trigger_limit,
-                poll_limit: one.poll_limit,
-            }),
-            (model::Kind::Path(one), None) => Kind::Path(Path { trigger_limit: one.trigger_limit }),
+            (model::Kind::Socket(one), None) => Kind::Socket(trigger::socket(arena, one)?),
+            (model::Kind::Path(one), None) => Kind::Path(trigger::path(arena, one)),
             (_, None) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
         },
     })
@@ -142,6 +138,7 @@ fn service<'a>(
         watchdog: service.watchdog,
         reload_signal: service.reload_signal,
         oom_policy: service.oom_policy,
+        non_blocking: service.non_blocking,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,
@@ -208,6 +205,9 @@ fn exec<'a>(
         u16::try_from(place).ok().map(IdentityId)
     };
     let (user, group) = (exec.user.value.as_str(), exec.group.value.as_str());
+    let view = mounts::view(exec);
+    let rules = mounts::landlock(exec, &view);
+    let posture = BTreeSet::from_iter(posture::of(exec, &rules));
     let directories: Vec<Directories<'_>> =
         exec.directories.iter().map(|one| directory(arena, one)).collect::<Result<_>>()?;
     Ok(Exec {
@@ -233,11 +233,13 @@ fn exec<'a>(
         private_tmp: exec.private_tmp,
         secure_bits: exec.secure_bits,
         inherit_keyring: exec.inherit_keyring,
-        view: view(arena, exec)?,
+        view: view_record(arena, &view),
+        landlock: landlock(arena, &rules)?,
         namespaces: namespaces(exec),
         scheduling: scheduling(arena, &exec.scheduling),
         cgroup,
         filter: shared.filters.of(&exec.system_calls),
+        no_write_execute: exec.system_calls.write_execute,
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
         runtime_directory_preserve: exec.runtime_directory_preserve,
@@ -252,7 +254,7 @@ fn exec<'a>(
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
-        posture: strings(arena, BTreeSet::from_iter(posture::of(exec)))?,
+        posture: strings(arena, posture)?,
     })
 }
 
@@ -302,8 +304,7 @@ fn scheduling<'a>(arena: &'a Bump, wanted: &model::Scheduling) -> Scheduling<'a>
 }
 
 /// The record of what the processes see of the file system.
-fn view<'a>(arena: &'a Bump, exec: &'a model::Exec) -> Result<View<'a>> {
-    let view = mounts::view(exec);
+fn view_record<'a>(arena: &'a Bump, view: &mounts::View) -> View<'a> {
     let records: Vec<Mount<'a>> = view
         .mounts
         .iter()
@@ -318,7 +319,17 @@ fn view<'a>(arena: &'a Bump, exec: &'a model::Exec) -> Result<View<'a>> {
         })
         .collect();
     let root = arena.alloc_str(&view.root);
-    Ok(View { own: view.own, root, propagation: view.propagation, mounts: list(arena, &records) })
+    View { own: view.own, root, propagation: view.propagation, mounts: list(arena, &records) }
+}
+
+/// The record of Landlock's rules.
+fn landlock<'a>(arena: &'a Bump, rules: &mounts::Landlock) -> Result<Landlock<'a>> {
+    let paths = |paths: &Option<Vec<String>>| paths.as_ref().map(|paths| strings(arena, paths)).transpose();
+    Ok(Landlock {
+        writable: paths(&rules.writable)?,
+        executable: paths(&rules.executable)?,
+        beside_mounts: rules.beside_mounts,
+    })
 }
 
 /// The record of one directory setting.

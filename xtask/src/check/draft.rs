@@ -190,6 +190,7 @@ pub fn service() -> Service {
         watchdog: Micros::ZERO,
         reload_signal: 1,
         oom_policy: OomPolicy::Stop,
+        non_blocking: false,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),

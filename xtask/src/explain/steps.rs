@@ -6,10 +6,9 @@ use tomte::table::{Cgroup, DirectoryKind, Exec, PrivateUsers, Scheduling};
 
 use super::{
     Row,
-    step::Step,
     words::{capabilities, word},
 };
-use crate::values::rlimit;
+use crate::{target::step::Step, values::rlimit};
 
 /// A step's name, and what it does here.
 pub(super) fn steps(exec: &Exec<'_>) -> Vec<Row> {
@@ -63,15 +62,13 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::ConfigurationDirectory => directories(exec, DirectoryKind::Configuration),
         Step::Credentials => credentials(exec),
         Step::Environment => said("gathers the environment variables"),
-        Step::EnvironmentFile => {
-            let files: Vec<&str> = exec.environment_files.iter().collect();
-            (!files.is_empty()).then(|| format!("reads {} for more of them", files.join(", ")))
-        }
+        Step::EnvironmentFile => environment_files(exec),
         Step::Keyring => {
             (!exec.inherit_keyring).then(|| "starts with an empty session keyring of its own".to_owned())
         }
         Step::Network => network(exec),
         Step::Namespace => namespace(exec),
+        Step::Landlock => landlock(exec),
         Step::Limits => Some(limits(exec)),
         Step::Groups => {
             has_groups(exec).then(|| "takes the group, and the supplementary groups instead of root's".into())
@@ -212,6 +209,23 @@ fn namespace(exec: &Exec<'_>) -> Option<String> {
         (true, _) => parts.push(format!("a mount namespace and makes the {mounts} mounts above")),
     }
     (!parts.is_empty()).then(|| format!("enters {}", parts.join(", ")))
+}
+
+fn environment_files(exec: &Exec<'_>) -> Option<String> {
+    let files: Vec<&str> = exec.environment_files.iter().collect();
+    (!files.is_empty()).then(|| format!("reads {} for more of them", files.join(", ")))
+}
+
+fn landlock(exec: &Exec<'_>) -> Option<String> {
+    let rules = exec.landlock;
+    let kinds = [("written", rules.writable), ("executed", rules.executable)];
+    let closed: Vec<String> = kinds
+        .into_iter()
+        .filter_map(|(what, paths)| Some((what, paths?)))
+        .map(|(what, paths)| format!("nothing is {what} but below {} paths", paths.count()))
+        .collect();
+    let when = if rules.beside_mounts { "" } else { ", where there is no mount namespace" };
+    (!closed.is_empty()).then(|| format!("has Landlock see to it that {}{when}", closed.join(" and ")))
 }
 
 fn limits(exec: &Exec<'_>) -> String {

@@ -195,7 +195,7 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         rows.list("CapabilityBoundingSet", [capabilities(exec.capability_bounding_set)]);
     }
     rows.unless("none", "AmbientCapabilities", capabilities(exec.ambient_capabilities));
-    for (setting, value) in exec.posture.iter().filter_map(|setting| setting.split_once('=')) {
+    for (setting, value) in exec.posture.iter().filter_map(|held| held.split('\t').next()?.split_once('=')) {
         // Those without a value have rows of their own, DynamicUser= is part of the identity.
         if !value.is_empty() && setting != "DynamicUser" {
             rows.list(setting, [value.to_owned()]);
@@ -231,7 +231,7 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
 fn credential(source: &[&str]) -> (&'static str, String) {
     let (name, from) = (source[1], source[2]);
     match source[0] {
-        "*" => ("ImportCredential", format!("{from}*:{name}")),
+        "*" => ("ImportCredential", format!("{name}*   # from {from}*")),
         "=" => ("SetCredential", format!("{name}:   # {from} bytes")),
         "-" => ("LoadCredential", format!("{name}:{from}   # if it is there")),
         _ => ("LoadCredential", format!("{name}:{from}")),

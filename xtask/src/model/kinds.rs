@@ -36,7 +36,7 @@ impl Kind {
 
     /// Whether PID 1 can start such units, so that the table has them.
     pub const fn is_started(&self) -> bool {
-        matches!(self, Self::Target | Self::Service(_) | Self::Mount(_) | Self::Swap(_))
+        !matches!(self, Self::Timer(_) | Self::Slice(_))
     }
 
     /// Whether it is a slice: a group of groups, and no unit on the target.
@@ -151,6 +151,7 @@ pub struct Service {
     pub watchdog: Micros,
     pub reload_signal: u8,
     pub oom_policy: OomPolicy,
+    pub non_blocking: bool,
     pub kill: Kill,
     /// All command lines, in the order of the file within each kind.
     pub commands: Vec<(CommandKind, Command)>,

@@ -177,6 +177,7 @@ pub fn run(tally: &mut Tally) {
     tally.case("services cannot do what they must not be able to", super::hostile::run);
     tally.case("services say that they are ready, alive, reloading", || super::supervision::run(&[]));
     tally.case("so they do without cgroup2", || super::supervision::run(&["--no-cgroup"]));
+    tally.case("sockets and paths start what they are for", super::sockets::run);
     tally.case("a unit that has done its work ends the machine", super::supervision::last);
     tally.case("root gets systemctl's answers, a stranger none", super::manager::control);
     tally.case("PID 1 replaces its program and every service runs on", super::handover::reexec);

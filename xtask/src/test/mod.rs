@@ -24,6 +24,7 @@ mod page;
 mod program;
 mod rootless;
 pub mod servant;
+mod sockets;
 mod supervision;
 mod tally;
 mod tenants;

@@ -23,15 +23,16 @@ use super::tally::Tally;
 use crate::{build::root_dir, toolchain::cargo};
 
 /// What the copy consists of: what `cargo test` of the pure parts reads.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "Cargo.toml",
     "Cargo.lock",
     "build.rs",
-    "README.md",
-    "src",
-    "tests",
-    "xtask/src/bench/floor",
     "clippy.toml",
+    "src",
+    "tests/sim",
+    "tests/golden",
+    "tests/namespaces.rs",
+    "xtask/src/bench/floor",
 ];
 /// The tests that have to notice: the timetables, and worlds of the simulation.
 const TESTS: [&str; 2] = ["supervisor::", "a_few_hundred_worlds"];
@@ -73,7 +74,6 @@ impl Copy {
     fn make() -> Result<Self> {
         let folder = root_dir().join("target/mutants");
         let copy = Self { tree: folder.join("tree"), build: folder.join("build") };
-        fs::create_dir_all(&copy.tree).with_context(|| format!("cannot create {}", copy.tree.display()))?;
         for name in SOURCES {
             renew(&root_dir().join(name), &copy.tree.join(name))?;
         }
@@ -142,6 +142,9 @@ fn renew(from: &Path, to: &Path) -> Result<()> {
         let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
         if fs::read(to).is_ok_and(|old| old == bytes) {
             return Ok(());
+        }
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         }
         return fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()));
     }

@@ -13,13 +13,25 @@
 //! | `reload` | waits for SIGHUP, says `RELOADING=1`, then `READY=1` |
 //! | `ping:MS` | says `WATCHDOG=1` that long, ten times a second |
 //! | `barrier` | says `BARRIER=1` and waits until PID 1 has handled all that was said |
+//! | `say:TEXT` | prints `servant TEXT` |
+//! | `touch:PATH`, `remove:PATH` | makes a file with the directories that it needs, or writes to it; removes it, and says so |
+//! | `gone:PATH` | waits until nothing is there |
+//! | `nudge:PATH` | writes to a file again and again until there is a second one, with `.seen` behind its name |
+//! | `fds` | prints `servant fd N NAME` for each descriptor that it is given |
+//! | `answer:N` | takes N connections at its first descriptor and answers each |
+//! | `call:PATH` | connects and prints `servant heard TEXT` |
+//! | `send:PATH` | sends a datagram |
 //! | `flood:N` | says nothing at all, N times, and what is longer than a message may be |
 
 use std::{
     env, fs,
-    io::{IoSlice, Read as _},
+    io::{IoSlice, Read as _, Write as _},
     mem::MaybeUninit,
-    os::{fd::AsFd, unix::net::UnixDatagram},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::{UnixDatagram, UnixListener, UnixStream},
+    },
+    path::Path,
     process::{Command, exit, id},
     thread::sleep,
     time::{Duration, Instant},
@@ -27,6 +39,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use rustix::{
+    fs::{OFlags, fcntl_getfl},
     net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
     process::{Pid, Signal, kill_process},
     time::{ClockId, clock_gettime},
@@ -82,6 +95,31 @@ pub fn run() -> Result<()> {
                     sleep(Duration::from_millis(100));
                 }
             }
+            "say" => println!("servant {value}"),
+            "touch" => touch(Path::new(value))?,
+            "remove" => {
+                fs::remove_file(value).context(value.to_owned())?;
+                println!("servant removed {value}");
+            }
+            "gone" => {
+                while Path::new(value).exists() {
+                    sleep(Duration::from_millis(10));
+                }
+            }
+            "nudge" => {
+                while !Path::new(&format!("{value}.seen")).exists() {
+                    touch(Path::new(value))?;
+                    sleep(Duration::from_millis(50));
+                }
+            }
+            "fds" => fds(),
+            "answer" => answer(number()?)?,
+            "call" => {
+                let mut heard = String::new();
+                UnixStream::connect(value).context(value.to_owned())?.read_to_string(&mut heard)?;
+                println!("servant heard {heard}");
+            }
+            "send" => drop(UnixDatagram::unbound()?.send_to(b"x", value).context(value.to_owned())?),
             "barrier" => barrier()?,
             "flood" => {
                 for _ in 0..number()? {
@@ -94,6 +132,45 @@ pub fn run() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The first descriptor that a service is given.
+const FIRST_FD: i32 = 3;
+
+fn fds() {
+    let count: i32 = env::var("LISTEN_FDS").ok().and_then(|count| count.parse().ok()).unwrap_or_default();
+    let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let own = env::var("LISTEN_PID").is_ok_and(|pid| pid == id().to_string());
+    for (number, name) in (FIRST_FD..FIRST_FD + count).zip(names.split(':')) {
+        let fd = borrow(number);
+        let blocks = fcntl_getfl(fd).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));
+        println!(
+            "servant fd {number} {name} {}{}",
+            if own { "own" } else { "strange" },
+            if blocks { " blocks" } else { "" }
+        );
+    }
+    println!("servant has {count} descriptors");
+}
+
+#[expect(unsafe_code, reason = "descriptors come by number")]
+fn borrow(number: i32) -> BorrowedFd<'static> {
+    // SAFETY: whoever started this process opened it; nobody here closes it.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+fn answer(count: u64) -> Result<()> {
+    let listener = UnixListener::from(borrow(FIRST_FD).try_clone_to_owned()?);
+    for _ in 0..count {
+        let (mut caller, _) = listener.accept()?;
+        caller.write_all(b"hello")?;
+    }
+    Ok(())
+}
+
+fn touch(path: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(path, "x").with_context(|| path.display().to_string())
 }
 
 fn socket() -> Result<UnixDatagram> {

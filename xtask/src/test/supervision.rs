@@ -6,9 +6,10 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     host::{has_line, run_board, run_units},
+    program::Finished,
     servant,
 };
-use crate::{build, host::copy_folder};
+use crate::{build, host::copy_folder, report::Report};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
 const ENDS: [(&str, &str, &str, &str); 17] = [
@@ -53,16 +54,20 @@ const LINES: [&[&str]; 18] = [
     &["tomte: the unit is not active, or has no way to reload"],
 ];
 
-/// Runs the board, with cgroup2 or without (`words`).
-pub fn run(words: &[&str]) -> Result<()> {
+/// Runs the board in `folder` of `tests/host`, with the servant in its /opt.
+pub fn run_with_servant(folder: &str, words: &[&str]) -> Result<(Finished, Report)> {
     let board = tempfile::tempdir()?;
-    copy_folder(&build::root_dir().join("tests/host/supervision"), board.path())?;
+    copy_folder(&build::root_dir().join("tests/host").join(folder), board.path())?;
     let opt = board.path().join("rootfs/opt");
     fs::create_dir_all(&opt)?;
     fs::copy(std::env::current_exe()?, opt.join(servant::NAME))?;
-    let (finished, report) =
-        run_board(&board.path().to_string_lossy(), &[&["--until", "3s"], words].concat())?;
-    let report = report.context("no report")?;
+    let (finished, report) = run_board(&board.path().to_string_lossy(), words)?;
+    Ok((finished, report.context("no report")?))
+}
+
+/// Runs the board, with cgroup2 or without (`words`).
+pub fn run(words: &[&str]) -> Result<()> {
+    let (finished, report) = run_with_servant("supervision", &[&["--until", "3s"], words].concat())?;
     for (name, active, sub, result) in ENDS {
         let unit =
             report.unit(&format!("{name}.service")).with_context(|| format!("no {name} in the report"))?;

@@ -16,8 +16,8 @@ const NO_DEVICE_PROGRAM: &str =
     "namespace, capabilities and filter as in systemd, without a program for the cgroup's devices";
 const NUMA: &str = "boards have one memory node; nothing is lost";
 const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
-const STORES: &str = "names are looked for where $CREDENTIALS_DIRECTORY of PID 1 says, then in /etc/credstore, /run/credstore, \
-                      /usr/local/lib/credstore and /usr/lib/credstore";
+const STORES: &str = "names are looked for in /etc/credstore, /run/credstore, /usr/local/lib/credstore and \
+                      /usr/lib/credstore";
 const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
 const UTMP: &str = "there is no utmp to write to";
 

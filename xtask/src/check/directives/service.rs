@@ -32,7 +32,7 @@ const DIRECTIVES: &[Directive] = &[
     })
     .unless(Off::Word("no")),
     supported("GuessMainPID", |d, a, _| put(&mut d.service().guess_main_pid, scalar::boolean(&a.value))),
-    extra("NonBlocking", boolean).unless(Off::No),
+    supported("NonBlocking", |d, a, _| put(&mut d.service().non_blocking, scalar::boolean(&a.value))),
     supported("NotifyAccess", s::notify_access),
     supported("OOMPolicy", s::oom_policy),
     extra("OpenFile", c::open_file).unless(Off::Empty),
@@ -64,7 +64,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("RuntimeRandomizedExtraSec", |d, a, _| {
         put(&mut d.service().runtime_extra, time::span(&a.value))
     }),
-    needed("Sockets", Off::Empty, c::sockets).note("the service would not be given the sockets it expects"),
+    supported("Sockets", c::sockets),
     supported("StartLimitAction", |d, a, cx| action(&mut d.unit.manners.start_limit_action, a, cx)),
     supported("StartLimitBurst", s::start_limit_burst_legacy),
     supported("StartLimitInterval", s::start_limit_interval_legacy),
