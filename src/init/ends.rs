@@ -56,7 +56,10 @@ impl Kernel {
                 }
                 self.push(Event::Reported);
             }
-            Role::Rehearsal if status == ExitStatus::Exited(0) => self.rehearsed = true,
+            Role::Rehearsal if status == ExitStatus::Exited(0) => {
+                self.rehearsed = true;
+                self.push(Event::Deadline); // nothing has happened, but somebody has to look
+            }
             Role::Rehearsal => {
                 log::error(format_args!("the new program cannot take over, going on"));
                 self.push(Event::NotReplaced);

@@ -294,8 +294,11 @@ impl<'t> Table<'t> {
         {
             let board = self.board();
             let id = board.transient.identity_of(slot);
-            service.exec.user = board.identities.iter().nth(id.index())?.name;
-            (service.exec.user_identity, service.exec.group_identity) = (Some(id), Some(id));
+            let name = board.identities.iter().nth(id.index())?.name;
+            if service.exec.group == service.exec.user {
+                (service.exec.group, service.exec.group_identity) = (name, Some(id));
+            }
+            (service.exec.user, service.exec.user_identity) = (name, Some(id));
         }
         Some(unit)
     }
