@@ -93,15 +93,7 @@ pub fn beyond_as(severity: Option<Severity>, units: &[Unit], sink: &mut Diagnost
     let mut say = |problem: Diagnostic| {
         sink.push(Diagnostic { severity: severity.unwrap_or(problem.severity), ..problem });
     };
-    for unit in units {
-        if unit.kind.is_started() || unit.kind.is_slice() {
-            unit.later.iter().cloned().for_each(&mut say);
-        } else if let Some(file) = &unit.file {
-            let kind = unit.kind.suffix();
-            let message = format!("{}: {kind} units are not started by this tomte: skipped", file.display());
-            say(Diagnostic::warning(Code::KindNotYet, message));
-        }
-    }
+    units.iter().flat_map(|unit| &unit.later).cloned().for_each(&mut say);
 }
 
 /// The unit called `name`; `units` are sorted by name.

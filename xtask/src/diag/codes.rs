@@ -165,7 +165,6 @@ codes! {
     T0901 NotYet "a directive that PID 1 cannot do yet";
     T0902 ProtectionNotYet "a protection that PID 1 cannot give yet";
     T0903 WithoutEffect "a directive without effect yet";
-    T0904 KindNotYet "a kind of unit that PID 1 cannot start yet";
 
     T1001 NotKept "something of another init that a unit does not have";
     T1002 KeptOtherwise "something of another init that is done in another way";

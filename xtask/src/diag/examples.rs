@@ -29,8 +29,8 @@ const WITHOUT_EXAMPLE: [Code; 12] = [
 ];
 
 /// These may come along: what PID 1 cannot do yet is less every month, and an example is about one thing only.
-const BESIDES: [Code; 5] =
-    [Code::NotYet, Code::ProtectionNotYet, Code::WithoutEffect, Code::KindNotYet, Code::UserWithoutNarrowing];
+const BESIDES: [Code; 4] =
+    [Code::NotYet, Code::ProtectionNotYet, Code::WithoutEffect, Code::UserWithoutNarrowing];
 
 /// Name and text of the blocks of one kind.
 fn blocks(text: &str, kind: &str) -> Vec<(String, Vec<u8>)> {

@@ -39,11 +39,6 @@ impl Kind {
         !matches!(self, Self::Slice(_))
     }
 
-    /// Whether it is a slice: a group of groups, and no unit on the target.
-    pub const fn is_slice(&self) -> bool {
-        matches!(self, Self::Slice(_))
-    }
-
     /// The service, if it is one, or is one for the table and PID 1: mounts and swaps are oneshots whose commands are
     /// calls.
     pub fn service(&self) -> Option<&Service> {
