@@ -5,7 +5,8 @@
 use heapless::Vec;
 
 use super::{
-    Call, Change, Form, List, Merge, Mount, Setting, StrList, Transient, Word, limits::USER_NAME_BYTES_MAX,
+    Call, Change, Content, Form, List, Merge, Mount, Setting, StrList, Transient, Word,
+    limits::USER_NAME_BYTES_MAX,
 };
 use crate::record::{Read, Reader};
 
@@ -151,9 +152,13 @@ fn put_value(form: Form, value: &str, before: &Bytes, to: &mut Bytes) -> Option<
         Form::Assignment if plain && !value.contains([' ', '\t', '"', '\'', '\\']) => {
             let (name, _) = value.split_once('=').filter(|(name, _)| is_variable(name))?;
             let mut strings = Bytes::new();
-            let other = |one: &&str| one.split_once('=').is_none_or(|(other, _)| other != name);
-            for one in list_of(before)?.iter().filter(other).chain([value]) {
-                put_string(&mut strings, one)?;
+            let mut new = Some(value);
+            for one in list_of(before)?.iter() {
+                let same = one.split_once('=').is_some_and(|(other, _)| other == name);
+                put_string(&mut strings, if same { new.take().unwrap_or(value) } else { one })?;
+            }
+            if let Some(new) = new {
+                put_string(&mut strings, new)?;
             }
             put_bytes(to, &strings)
         }
@@ -242,20 +247,29 @@ fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
             let (one, other): (List<'_, Mount<'_>>, List<'_, Mount<'_>>) = (List::new(one), List::new(other));
             let mut last = "";
             let all = || one.pieces().chain(other.pieces());
-            while let Some((next, bytes)) =
-                all().filter(|(mount, _)| mount.path > last).min_by_key(|(mount, _)| mount.path)
-            {
-                if all().any(|(mount, same)| mount.path == next.path && same != bytes) {
-                    return None;
+            while let Some(path) = all().map(|(mount, _)| mount.path).filter(|path| *path > last).min() {
+                let mut chosen: Option<(Mount<'_>, &[u8])> = None;
+                for (mount, bytes) in all().filter(|(mount, _)| mount.path == path) {
+                    match chosen {
+                        Some((_, same)) if same == bytes => {}
+                        Some(_) if spares(&mount) => {}
+                        Some((before, _)) if !spares(&before) => return None,
+                        Some(_) | None => chosen = Some((mount, bytes)),
+                    }
                 }
-                list.extend_from_slice(bytes).ok()?;
-                last = next.path;
+                list.extend_from_slice(chosen?.1).ok()?;
+                last = path;
             }
         }
     }
     let mut part = Bytes::new();
     put_bytes(&mut part, &list)?;
     Some(part)
+}
+
+/// Whether `mount` only spares what is there from what holds above it: that gives way to whatever else is said of it.
+fn spares(mount: &Mount<'_>) -> bool {
+    mount.content == Content::Itself && mount.set == 0 && mount.only == 0
 }
 
 fn payload(part: &Bytes) -> Option<&[u8]> {
