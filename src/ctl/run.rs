@@ -135,10 +135,10 @@ fn start<'a>(linked: &'static [u8], order: &Order<'a>) -> Result<u8, Wrong<'a>> 
     let connection = &mut Connection::open()?;
     let name = order.name.as_str();
     let reply = connection.ask_with(&Request::Run { name }, &record)?;
-    if reply == Reply::Job(JobResult::Invalid) {
+    if matches!(reply, Reply::Job(JobResult::Invalid)) {
         return Err(Wrong::Refused);
     }
-    if reply != Reply::Job(JobResult::Done) {
+    if !matches!(reply, Reply::Job(JobResult::Done)) {
         return Ok(super::answered(&reply)?);
     }
     if !order.wait {

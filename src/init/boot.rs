@@ -25,6 +25,8 @@ pub(super) struct Boot {
     pub(super) started_us: u64,
     /// Seed of the supervisor's random numbers.
     pub(super) random: u64,
+    /// What tells this machine from others: a sum of /etc/machine-id, 0 without.
+    pub(super) machine: u64,
     /// What the kernel or the container manager gave this PID 1.
     pub(super) arguments: Arguments,
     /// Whether a container manager started this PID 1: `$container`, as systemd has it.
@@ -73,7 +75,15 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
         log::warn_of(errno, format_args!("cannot set the hostname {}", board.hostname));
     }
     let words = words(arguments, container);
-    Boot { table, words, started_us, random: linux::random::seed(), arguments, container, state }
+    let machine = machine();
+    Boot { table, words, started_us, random: linux::random::seed(), machine, arguments, container, state }
+}
+
+/// A sum of what /etc/machine-id says (machine-id(5)): 32 hexadecimal digits.
+fn machine() -> u64 {
+    let mut buffer = [0; 32];
+    let id = linux::boot::read_file(c"/etc/machine-id", &mut buffer).unwrap_or_default();
+    id.iter().fold(0, |sum: u64, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[inline(never)] // for a small frame

@@ -41,6 +41,10 @@ impl Kernel {
             Role::Examiner { unit } => {
                 self.push(Event::Examined { unit, verdict: conditions::verdict(status) });
             }
+            Role::Stamper { unit } => {
+                let at = process.report.as_ref().map_or(0, linux::stamp::read);
+                self.push(Event::Stamped { unit, at });
+            }
             Role::Watcher { unit } => {
                 let event = self.watched(unit, &process, status);
                 self.push(event);

@@ -9,7 +9,7 @@ use crate::{
         self, AsFd, Errno, OwnedFd,
         arguments::Arguments,
         handover,
-        poll::{Poll, READY_MAX},
+        poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
     },
     supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid, Supervisor},
@@ -44,6 +44,7 @@ const PENDING_MAX: usize = 16;
 pub(super) enum Token {
     Signals,
     Timer,
+    WallClock,
     Listener,
     Notify,
     Client(u16),
@@ -72,6 +73,7 @@ impl From<Token> for u64 {
             Token::Notify => (7, 0),
             Token::Memory(index) => (8, index),
             Token::Held(index) => (9, index),
+            Token::WallClock => (10, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -91,6 +93,7 @@ impl Token {
             7 => Some(Self::Notify),
             8 => Some(Self::Memory(index)),
             9 => Some(Self::Held(index)),
+            10 => Some(Self::WallClock),
             _ => None,
         }
     }
@@ -110,6 +113,10 @@ pub(super) struct Kernel {
     pub(super) groups: Groups,
     pub(super) poll: Poll,
     pub(super) lacking: Lacking,
+    /// Made when the first timer goes by it.
+    pub(super) wall_clock: Option<WallClock>,
+    /// When it rings.
+    pub(super) wall_armed: Option<u64>,
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<OwnedFd>,
     /// Parts of the names of units' private /tmp; 0 where there is none.
@@ -171,6 +178,8 @@ impl Kernel {
             groups: Groups::new(&boot.table),
             poll,
             lacking: Lacking::NOTHING,
+            wall_clock: None,
+            wall_armed: None,
             log: log::output(),
             tmp_tokens: [0; UNITS_MAX],
             signals,
@@ -325,6 +334,7 @@ impl Kernel {
                 self.poll.clear_timer();
                 Step::Event(Event::Deadline)
             }
+            Token::WallClock => Step::Event(self.clock_rang()),
             Token::Listener => {
                 self.control.accept(&self.poll);
                 Step::Again
@@ -395,6 +405,7 @@ impl Kernel {
             Some(
                 Role::Janitor { .. }
                 | Role::Examiner { .. }
+                | Role::Stamper { .. }
                 | Role::Watcher { .. }
                 | Role::Dismissed
                 | Role::Reporter

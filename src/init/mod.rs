@@ -19,12 +19,14 @@ mod posture;
 mod processes;
 mod report;
 mod shutdown;
+mod timers;
 mod watch;
 mod words;
 
 use crate::{
     linux::{self, arguments::Arguments, errno::Text},
     supervisor::{Event, Supervisor},
+    table::Micros,
 };
 
 pub use crash::panicked;
@@ -43,12 +45,15 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
     match boot.state.as_ref().map(|state| handover::load(state, &mut kernel, &mut supervisor)) {
         None => {
             kernel.listen();
-            let until = boot.words.until();
-            supervisor.handle(kernel.now(), Event::Boot { random: boot.random, until });
+            supervisor.handle(kernel.now(), kernel.clock(false));
+            let kernel_age = Micros(if boot.container { 0 } else { boot.started_us });
+            let (random, until, machine) = (boot.random, boot.words.until(), boot.machine);
+            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine });
         }
         Some(Ok(failed)) => {
             kernel.listen();
             kernel.look_at_all();
+            supervisor.handle(kernel.now(), kernel.clock(true)); // somebody may have set it meanwhile
             if failed {
                 supervisor.recover(kernel.now(), &|unit| kernel.facts(unit));
             }
@@ -77,6 +82,7 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
             continue;
         }
         let deadline = supervisor.next_deadline();
+        kernel.watch_clock(supervisor.next_wall_deadline());
         let (now, event) = kernel.wait(deadline);
         supervisor.handle(now, event);
     }

@@ -57,6 +57,7 @@ impl Kernel {
                 None
             }
             Action::Unwatch { unit } => self.unwatch(unit),
+            Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
             Action::Reply { client, answer } => {
                 let table = self.table;
                 let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);

@@ -99,7 +99,13 @@ impl<'t> Parts<'t> {
             ("MONITOR_EXIT_STATUS", &self.monitored_status),
             ("MONITOR_UNIT", monitored_unit),
         ];
-        all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+        let mut extra = Vec::new();
+        for (name, value) in all {
+            if !value.is_empty() {
+                let _ = extra.push((name, value)); // there is room for all
+            }
+        }
+        extra
     }
 
     /// The whole plan.
@@ -369,6 +375,7 @@ const fn input<'a>(exec: &Exec<'a>) -> Input<'a> {
         Stdin::Null => Input::Null,
         Stdin::Tty => Input::Tty,
         Stdin::File => Input::File(exec.stdin_path),
+        Stdin::Data => Input::Data(exec.stdin_data),
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) enum Role {
     Janitor { unit: UnitId },
     /// Looks at a unit's conditions.
     Examiner { unit: UnitId },
+    /// Reads or writes a timer's stamp file.
+    Stamper { unit: UnitId },
     /// Opens what a unit waits for, or looks at it.
     Watcher { unit: UnitId },
     /// Its answer is nothing to anybody any more.
@@ -45,6 +47,7 @@ impl Role {
             Self::Service { unit, .. }
             | Self::Former { unit }
             | Self::Janitor { unit }
+            | Self::Stamper { unit }
             | Self::Examiner { unit }
             | Self::Watcher { unit } => unit.0 != u16::MAX,
             Self::Dismissed | Self::Reporter | Self::Rehearsal => true,
@@ -194,6 +197,7 @@ impl Processes {
             Role::Service { unit, .. } | Role::Former { unit } => Some(unit),
             Role::Janitor { .. }
             | Role::Examiner { .. }
+            | Role::Stamper { .. }
             | Role::Watcher { .. }
             | Role::Dismissed
             | Role::Reporter

@@ -9,7 +9,15 @@ use super::raw;
 
 /// Microseconds of CLOCK_MONOTONIC.
 pub fn monotonic_us() -> u64 {
-    let now = raw::clock::monotonic();
+    micros(raw::clock::monotonic())
+}
+
+/// Microseconds since 1970.
+pub fn wall_us() -> u64 {
+    micros(raw::clock::wall())
+}
+
+fn micros(now: raw::clock::Time) -> u64 {
     let secs = u64::try_from(now.tv_sec).unwrap_or(0);
     let micros = u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000;
     secs.saturating_mul(1_000_000).saturating_add(micros)

@@ -38,6 +38,7 @@ pub mod rescue;
 pub mod signals;
 pub mod socket;
 pub mod spawn;
+pub mod stamp;
 pub mod step;
 pub mod tree;
 pub mod watch;

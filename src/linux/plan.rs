@@ -494,6 +494,8 @@ pub enum Input<'a> {
     Tty,
     /// The file at this path.
     File(&'a str),
+    /// These bytes.
+    Data(&'a [u8]),
     /// This descriptor.
     Fd(BorrowedFd<'a>),
 }

@@ -1,6 +1,6 @@
-//! Waiting: one epoll with everything PID 1 listens to, and one timer.
+//! Waiting: one epoll with everything PID 1 listens to, and one timer. And one of the wall clock.
 //!
-//! Owns the epoll and the timer descriptor; the descriptors it watches belong to others.
+//! Owns the epoll and the timers' descriptors; the descriptors it watches belong to others.
 
 use core::mem::MaybeUninit;
 
@@ -120,6 +120,41 @@ impl Poll {
         let mut count = [0; 8];
         // EAGAIN: it has been re-armed since; nothing to clear.
         let _ = rustix::io::read(self.timer.as_fd(), &mut count);
+    }
+}
+
+/// A timer of the wall clock that also tells when somebody sets it.
+#[derive(Debug)]
+pub struct WallClock(OwnedFd);
+
+impl AsFd for WallClock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl WallClock {
+    /// Makes it. It tells nothing before it is asked to.
+    ///
+    /// # Errors
+    /// timerfd_create(2)'s.
+    pub fn new() -> Result<Self, Errno> {
+        timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK).map(Self)
+    }
+
+    /// Becomes readable when the clock says `at_us` microseconds since 1970, and when somebody sets it. Once.
+    ///
+    /// # Errors
+    /// timerfd_settime(2)'s; ECANCELED if the clock has been set in between, and the timer is armed all the same.
+    pub fn wake_at(&self, at_us: u64) -> Result<(), Errno> {
+        let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+        let value = Itimerspec { it_interval: timespec(0), it_value: timespec(at_us.max(1)) };
+        timerfd_settime(&self.0, flags, &value).map(drop)
+    }
+
+    /// Takes what it has told: whether somebody has set the clock.
+    pub fn was_set(&self) -> bool {
+        rustix::io::read(&self.0, &mut [0; 8]) == Err(Errno::CANCELED)
     }
 }
 

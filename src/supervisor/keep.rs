@@ -42,6 +42,9 @@ impl Supervisor<'_> {
     pub fn keep(&mut self, with: &mut Keeper<'_>) {
         let units = self.keep_names(with);
         self.now.keep(with);
+        self.wall_offset.keep(with);
+        self.kernel_age.keep(with);
+        self.machine.keep(with);
         self.unneeded_due.keep(with);
         self.impossible_count.keep(with);
         self.run.keep(with);

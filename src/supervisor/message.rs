@@ -70,6 +70,10 @@ pub enum Event<'a> {
         random: u64,
         /// Whether and when to report and shut down without being asked.
         until: Option<Until>,
+        /// How long the kernel had been running when PID 1 was executed; zero in a container.
+        kernel_age: Micros,
+        /// A number that tells this machine from others, boot after boot: /etc/machine-id.
+        machine: u64,
     },
     /// Answers [`Action::Spawn`]: the process exists.
     Spawned {
@@ -88,6 +92,21 @@ pub enum Event<'a> {
         slot: Slot,
         /// The step (of the parent's) and the kernel's reason.
         failure: Failure,
+    },
+    /// What the wall clock says: before [`Event::Boot`], at [`super::Supervisor::next_wall_deadline`], and when somebody
+    /// has set it.
+    Clock {
+        /// Microseconds since 1970.
+        wall: u64,
+        /// Somebody has set it.
+        set: bool,
+    },
+    /// Answers [`Action::Stamp`].
+    Stamped {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// When the timer last elapsed, by the wall clock; 0 if it never has, or if nobody knows.
+        at: u64,
     },
     /// The child knows its numbers: a static user won, or the numbers given were taken.
     Identified {
@@ -351,6 +370,13 @@ pub enum Action {
     Examine {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
+    },
+    /// Read the stamp file of a timer, or write it first, in a child. Answered by [`Event::Stamped`], always.
+    Stamp {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// It has elapsed just now.
+        elapsed: bool,
     },
     /// Open what the unit waits for, or look at it again, in a child; what is opened is held until [`Action::Unwatch`].
     /// Answered by [`Event::Watched`], always.

@@ -58,6 +58,7 @@ mod status;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod trigger;
 mod turn;
 mod uid;
@@ -66,7 +67,7 @@ mod unit;
 use heapless::Vec;
 
 use crate::{
-    table::{Service, Table, Unit, UnitId, limits::UNITS_MAX},
+    table::{Micros, Service, Table, Unit, UnitId, limits::UNITS_MAX},
     wire::JobResult,
 };
 use control::Clients;
@@ -94,6 +95,12 @@ pub use shutdown::SHUTDOWN_TIMEOUT;
 pub struct Supervisor<'t> {
     now: Instant,
     table: Option<Table<'t>>,
+    /// What the wall clock says of PID 1's exec, as it is set now: microseconds since 1970.
+    wall_offset: u64,
+    /// How long the kernel had been running then.
+    kernel_age: Micros,
+    /// What tells this machine from others.
+    machine: u64,
     /// Whether to look for units that nobody needs any more.
     unneeded_due: bool,
     /// What happened that cannot, and where; told once for each.
@@ -142,6 +149,9 @@ impl<'t> Supervisor<'t> {
             timed: UnitSet::EMPTY,
             turn: 0,
             now: Instant(0),
+            wall_offset: 0,
+            kernel_age: Micros::ZERO,
+            machine: 0,
             pool: Pool::empty(),
             clients: Clients::NONE,
             run: Run::new(),
@@ -176,7 +186,12 @@ impl<'t> Supervisor<'t> {
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
         self.now = self.now.max(now);
         match event {
-            Event::Boot { random, until } => self.boot(random, until),
+            Event::Boot { random, until, kernel_age, machine } => {
+                (self.kernel_age, self.machine) = (kernel_age, machine);
+                self.boot(random, until);
+            }
+            Event::Clock { wall, set } => self.clock(wall, set),
+            Event::Stamped { unit, at } => self.stamped(unit, at),
             Event::Deadline => self.deadline(),
             Event::Request { client, peer_uid, request } => self.request(client, peer_uid, request),
             Event::ClientGone { client } => self.clients.gone(client),
@@ -278,6 +293,14 @@ impl<'t> Supervisor<'t> {
         self.timed.iter().fold(first, |first, id| Instant::earlier(first, self.peek(id).deadline()))
     }
 
+    /// When [`Event::Clock`] is wanted, by the wall clock: microseconds since 1970. It is wanted earlier if somebody sets
+    /// the clock. `None` if nobody goes by it.
+    #[must_use]
+    pub fn next_wall_deadline(&self) -> Option<u64> {
+        let waits = |unit: &&Record| matches!(unit.state, State::Waiting { .. }) && unit.timing.wall_at > 0;
+        self.units.iter().filter(waits).map(|unit| unit.timing.wall_at).min()
+    }
+
     /// How often something happened that cannot.
     pub const fn impossible_count(&self) -> u32 {
         self.impossible_count
@@ -366,6 +389,7 @@ impl<'t> Supervisor<'t> {
 
     /// Everything whose time has come.
     fn deadline(&mut self) {
+        self.elapse_timers();
         let timed = self.timed;
         for id in timed.iter() {
             if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) && !self.trigger_timed_out(id)

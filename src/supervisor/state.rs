@@ -3,7 +3,7 @@
 use super::{Instant, Pid};
 use crate::{
     table::CommandKind,
-    wire::{ActiveState, ServiceResult, SubState},
+    wire::{ActiveState, ServiceResult, SubState, UnitType},
 };
 
 kept! {
@@ -350,6 +350,26 @@ impl State {
             Self::Opening { .. } | Self::Waiting { .. } => SubState::Waiting,
             Self::Triggered => SubState::Running,
             Self::Elapsed => SubState::Elapsed,
+        }
+    }
+}
+
+impl State {
+    /// systemd's SubState of a unit of type `unit_type`. How far the ending of processes is has no word for mounts.
+    pub(super) const fn sub_of(self, unit_type: UnitType) -> SubState {
+        let mount = matches!(unit_type, UnitType::Mount);
+        if !mount && !matches!(unit_type, UnitType::Swap) {
+            return self.sub(matches!(unit_type, UnitType::Socket));
+        }
+        match self.active() {
+            ActiveState::Inactive | ActiveState::Failed => self.sub(false),
+            ActiveState::Activating if mount => SubState::Mounting,
+            ActiveState::Active if mount => SubState::Mounted,
+            ActiveState::Reloading => SubState::Remounting,
+            ActiveState::Deactivating if mount => SubState::Unmounting,
+            ActiveState::Activating => SubState::Activating,
+            ActiveState::Active => SubState::Active,
+            ActiveState::Deactivating => SubState::Deactivating,
         }
     }
 }

@@ -19,7 +19,7 @@ impl<'t> Supervisor<'t> {
             description: unit.description,
             unit_type,
             active: record.state.active(),
-            sub: record.state.sub(unit_type == UnitType::Socket),
+            sub: record.state.sub_of(unit_type),
             result: record.result,
             main_pid: record.main.pid().map_or(0, |pid| pid.0),
             main_exit: record.main_exit,

@@ -1,4 +1,4 @@
-//! Units that start others: sockets and paths. What they wait for, what they start, and what follows when that goes up,
+//! Units that start others: sockets, paths and, with `timer`, timers. What they wait for, what they start, and what follows when that goes up,
 //! down or fails (systemd's socket.c and path.c, `*_enter_running` and `*_trigger_notify`).
 //!
 //! Their state is looked at whenever the other unit has changed, never told: nothing can get lost.
@@ -10,7 +10,7 @@ use super::{
     unit::{Note, Record},
 };
 use crate::{
-    table::{Kind, Lists, Relation, Unit, UnitAction, UnitId},
+    table::{Kind, Lists, Micros, Relation, StartLimit, Unit, UnitAction, UnitId},
     wire::{JobResult, ServiceResult},
 };
 
@@ -32,6 +32,9 @@ impl Supervisor<'_> {
         (record.forbid_restart, record.seen) = (false, None);
         if record.window.admit(unit.start_limit, now) {
             record.state = State::Opening { asked: false, first: true };
+            if let Kind::Timer(timer) = &unit.kind {
+                self.begin_timer(id, timer);
+            }
             return;
         }
         record.notes.add(Note::StartLimitHit);
@@ -47,6 +50,10 @@ impl Supervisor<'_> {
     pub(super) fn stop_trigger(&mut self, id: UnitId, state: State) {
         let record = self.at(id);
         record.forbid_restart = true;
+        if self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Timer(_))) {
+            return self.came_to_rest(id, Rest::Dead); // nothing is held for it
+        }
+        let record = self.at(id);
         if !matches!(state, State::Clean { .. }) {
             record.state = State::Clean { asked: false, then: Rest::Dead };
         }
@@ -55,9 +62,17 @@ impl Supervisor<'_> {
     /// What a unit that starts others asks for.
     pub(super) fn due_trigger(&mut self, id: UnitId) -> Due {
         let state = self.peek(id).state;
+        if self.peek(id).timing.stamp {
+            self.at(id).timing.stamp = false;
+            return Due::Act(Action::Stamp { unit: id, elapsed: true });
+        }
         if let State::Opening { asked: false, first } = state {
             self.at(id).state = State::Opening { asked: true, first };
-            return Due::Act(Action::Watch { unit: id, first });
+            let timer = self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Timer(_)));
+            return Due::Act(match timer {
+                true => Action::Stamp { unit: id, elapsed: false },
+                false => Action::Watch { unit: id, first },
+            });
         }
         if let State::Waiting { armed, at } = state {
             if self.follows_up(id) {
@@ -107,23 +122,22 @@ impl Supervisor<'_> {
                 record.state = State::Waiting { armed: false, at };
             }
             Some(Kind::Path(_)) if !there => record.state = State::Opening { asked: false, first: false },
-            Some(Kind::Socket(_) | Kind::Path(_) | Kind::Target | Kind::Service(_)) | None => {
-                self.trigger(id)
-            }
+            Some(Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) | Kind::Target | Kind::Service(_))
+            | None => self.trigger(id),
         }
     }
 
     /// The time of a unit that starts others has come, if it is one.
     pub(super) fn trigger_timed_out(&mut self, id: UnitId) -> bool {
         let waits = matches!(self.peek(id).state, State::Waiting { .. });
-        if waits {
+        if matches!(self.peek(id).state, State::Waiting { armed: false, .. }) {
             self.at(id).state = State::Waiting { armed: false, at: None };
         }
         waits
     }
 
     /// Starts what `id` starts, unless it runs or is about to; too often, and `id` fails.
-    fn trigger(&mut self, id: UnitId) {
+    pub(super) fn trigger(&mut self, id: UnitId) {
         if self.stop_is_pending(id) || self.run.is_shutting_down() {
             return;
         }
@@ -132,6 +146,7 @@ impl Supervisor<'_> {
         let limit = match &unit.kind {
             Kind::Socket(socket) => socket.trigger_limit,
             Kind::Path(path) => path.trigger_limit,
+            Kind::Timer(_) => StartLimit { interval: Micros::ZERO, burst: 0 },
             Kind::Target | Kind::Service(_) => return,
         };
         let now = self.now;
@@ -150,13 +165,18 @@ impl Supervisor<'_> {
         }
     }
 
-    /// It waits for the next time: a socket for what comes, a path for what is found or changes from now on.
+    /// It waits for the next time: a socket for what comes, a path for what is found or changes from now on, a timer for
+    /// its time.
     fn resume(&mut self, id: UnitId) -> Due {
         let unit = self.unit(id);
         let record = self.at(id);
         if let Some(Kind::Socket(socket)) = unit.as_ref().map(|unit| &unit.kind) {
             record.state = State::Waiting { armed: true, at: None };
             return Due::Act(Action::Arm { unit: id, flush: socket.flush_pending });
+        }
+        if let Some(Kind::Timer(timer)) = unit.as_ref().map(|unit| &unit.kind) {
+            self.wait_for_time(id, timer);
+            return Due::Changed;
         }
         (record.state, record.seen) = (State::Opening { asked: false, first: false }, None);
         Due::Changed
@@ -173,6 +193,7 @@ impl Supervisor<'_> {
     pub(super) fn wake_triggers(&mut self, id: UnitId) {
         self.for_related(id, Relation::TriggeredBy, &mut |supervisor, trigger| {
             supervisor.at(trigger);
+            supervisor.follow_unit(trigger);
         });
     }
 
@@ -182,7 +203,7 @@ impl Supervisor<'_> {
             let result = match supervisor.unit(trigger).map(|unit| unit.kind) {
                 Some(Kind::Socket(socket)) if !socket.accept => ServiceResult::ServiceStartLimitHit,
                 Some(Kind::Path(_)) => ServiceResult::UnitStartLimitHit,
-                Some(Kind::Socket(_) | Kind::Target | Kind::Service(_)) | None => return,
+                Some(Kind::Socket(_) | Kind::Timer(_) | Kind::Target | Kind::Service(_)) | None => return,
             };
             if matches!(supervisor.peek(trigger).state, State::Waiting { .. } | State::Triggered) {
                 supervisor.fail_trigger(trigger, result);
@@ -191,7 +212,7 @@ impl Supervisor<'_> {
     }
 
     /// The first unit that `unit` starts and that is as `test` says.
-    fn started_by(&self, unit: &Unit<'_>, test: fn(&Record) -> bool) -> Option<UnitId> {
+    pub(super) fn started_by(&self, unit: &Unit<'_>, test: fn(&Record) -> bool) -> Option<UnitId> {
         let mut found = None;
         unit.each(Lists::of(Relation::Triggers), &mut |other| {
             if found.is_none() && test(self.peek(other)) {
@@ -210,7 +231,7 @@ impl Supervisor<'_> {
             Kind::Path(_) => {
                 self.started_by(&unit, |other| other.job.is_none() && !other.state.is_down()).is_some()
             }
-            Kind::Target | Kind::Service(_) => false,
+            Kind::Timer(_) | Kind::Target | Kind::Service(_) => false,
         })
     }
 
@@ -221,7 +242,7 @@ impl Supervisor<'_> {
             Kind::Socket(_) => {
                 self.started_by(&unit, |other| other.job.is_some() || is_busy(other)).is_none()
             }
-            Kind::Path(_) => {
+            Kind::Path(_) | Kind::Timer(_) => {
                 self.started_by(&unit, |other| other.job.is_some() || !other.state.is_down()).is_none()
             }
             Kind::Target | Kind::Service(_) => false,

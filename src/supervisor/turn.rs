@@ -120,7 +120,7 @@ impl Supervisor<'_> {
                 record.state = State::Active;
                 self.came_up(id);
             }
-            Kind::Socket(_) | Kind::Path(_) => self.begin_trigger(id, &unit),
+            Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => self.begin_trigger(id, &unit),
         }
     }
 
@@ -133,7 +133,7 @@ impl Supervisor<'_> {
                 self.at(id).forbid_restart = true;
                 self.came_to_rest(id, Rest::Dead);
             }
-            Kind::Socket(_) | Kind::Path(_) => self.stop_trigger(id, state),
+            Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => self.stop_trigger(id, state),
         }
     }
 
@@ -158,7 +158,9 @@ impl Supervisor<'_> {
         let service = unit.as_ref().and_then(Unit::service);
         let restarts = self.peek(id).restarts;
         let restart_at = service.and_then(|service| self.now.after(restart::delay(service, restarts)));
+        let now = self.now;
         let record = self.at(id);
+        record.ended = Some(now);
         record.state = match rest {
             Rest::Dead => State::Dead,
             Rest::Failed => State::Failed,

@@ -237,7 +237,14 @@ fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
             let (one, other) = (list_of(one)?, list_of(other)?);
             let mut last = "";
             // Both are in order, and short: the least of what comes after the last one, again and again.
-            while let Some(next) = one.iter().chain(other.iter()).filter(|string| *string > last).min() {
+            loop {
+                let mut next = None;
+                for string in [one, other].into_iter().flat_map(StrList::iter) {
+                    if string > last && next.is_none_or(|least| string < least) {
+                        next = Some(string);
+                    }
+                }
+                let Some(next) = next else { break };
                 put_string(&mut list, next)?;
                 last = next;
             }
@@ -246,18 +253,20 @@ fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
             let (one, other) = (payload(one)?, payload(other)?);
             let (one, other): (List<'_, Mount<'_>>, List<'_, Mount<'_>>) = (List::new(one), List::new(other));
             let mut last = "";
-            let all = || one.pieces().chain(other.pieces());
-            while let Some(path) = all().map(|(mount, _)| mount.path).filter(|path| *path > last).min() {
-                let mut chosen: Option<(Mount<'_>, &[u8])> = None;
-                for (mount, bytes) in all().filter(|(mount, _)| mount.path == path) {
-                    match chosen {
-                        Some((_, same)) if same == bytes => {}
-                        Some(_) if spares(&mount) => {}
-                        Some((before, _)) if !spares(&before) => return None,
-                        Some(_) | None => chosen = Some((mount, bytes)),
+            loop {
+                let mut next: Option<(Mount<'_>, &[u8])> = None;
+                for (mount, bytes) in [one, other].iter().flat_map(List::pieces) {
+                    match next {
+                        _ if mount.path <= last => {}
+                        Some((least, _)) if mount.path > least.path => {}
+                        Some((least, same))
+                            if mount.path == least.path && (same == bytes || spares(&mount)) => {}
+                        Some((least, _)) if mount.path == least.path && !spares(&least) => return None,
+                        Some(_) | None => next = Some((mount, bytes)),
                     }
                 }
-                list.extend_from_slice(chosen?.1).ok()?;
+                let Some((Mount { path, .. }, bytes)) = next else { break };
+                list.extend_from_slice(bytes).ok()?;
                 last = path;
             }
         }

@@ -87,6 +87,8 @@ record! {
         pub stderr: Stdout,
         /// The path of `StandardInput=file:`.
         pub stdin_path: &'t str,
+        /// What `StandardInput=data` is to be read.
+        pub stdin_data: &'t [u8],
         /// The path of `StandardOutput=file:` and its kind.
         pub stdout_path: &'t str,
         /// The path of `StandardError=file:` and its kind.
@@ -395,6 +397,8 @@ choice! {
         Tty,
         /// A file.
         File,
+        /// `StandardInputText=` and `StandardInputData=`.
+        Data,
     }
 }
 

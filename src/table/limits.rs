@@ -46,6 +46,8 @@ pub const DIRECTORIES_MAX: usize = 16;
 pub const CREDENTIALS_MAX: usize = 3 * 128;
 /// Names and contents of all credentials of one unit: systemd's CREDENTIALS_TOTAL_SIZE_MAX.
 pub const CREDENTIALS_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one unit's `StandardInputText=` and `StandardInputData=`.
+pub const STDIN_BYTES_MAX: usize = TABLE_BYTES_MAX / 4;
 /// `SupplementaryGroups=` of one unit.
 pub const GROUPS_MAX: usize = 32;
 /// Bytes of `CPUAffinity=`: 8192 processors, the kernel's most.
@@ -56,6 +58,8 @@ pub const MOUNTS_MAX: usize = 128;
 pub const POSTURE_MAX: usize = 64;
 /// Conditions of one unit. A child tells by its exit status which one did not hold.
 pub const CONDITIONS_MAX: usize = 64;
+/// `OnCalendar=` of one timer; and as many of `OnActiveSec=` and its kind.
+pub const ELAPSES_MAX: usize = 64;
 /// A path, NUL included: the kernel's PATH_MAX.
 pub const PATH_BYTES_MAX: usize = 4096;
 /// Descriptors of one socket unit: what one message of unix(7) can carry, and more than anybody needs.

@@ -4,10 +4,11 @@
 //! whole and within its limit, and no text that becomes a C string has a NUL in it.
 
 use super::{
-    Board, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId, IdList,
-    Identity, IdentityId, Kill, Kind, Landlock, Mount, Service, Slice, Socket, StrList, Unit, UnitId, View,
+    Board, Calendar, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId,
+    IdList, Identity, IdentityId, Kill, Kind, Landlock, Mount, Service, Slice, Socket, StrList, Unit, UnitId,
+    View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX,
+        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
         ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX,
         GROUPS_MAX, IDENTITIES_MAX, LATE_DEVICES_MAX, LISTEN_MAX, MOUNTS_MAX, OPTIONS_MAX, PATH_BYTES_MAX,
         POSTURE_MAX, RLIMITS_MAX, SETTINGS_MAX, SLICE_BYTES_MAX, SLICES_MAX, SYMLINKS_MAX,
@@ -62,6 +63,10 @@ impl Unit<'_> {
                 Kind::Target => true,
                 Kind::Socket(socket) => socket.is_sound(),
                 Kind::Path(path) => path.watches.are_all(WATCHES_MAX, |watch| is_path(watch.path)),
+                Kind::Timer(timer) => {
+                    timer.spans.are_all(ELAPSES_MAX, |_| true)
+                        && timer.calendars.are_all(ELAPSES_MAX, Calendar::is_sound)
+                }
                 Kind::Service(service) => service.is_sound(identities, filters),
             }
     }

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{Condition, IdList, List, Micros, Name, Path, Service, Socket, UnitId};
+use super::{Condition, IdList, List, Micros, Name, Path, Service, Socket, Timer, UnitId};
 use crate::record::{Read, Reader};
 
 record! {
@@ -43,7 +43,7 @@ impl<'t> Unit<'t> {
     pub const fn service(&self) -> Option<&Service<'t>> {
         match &self.kind {
             Kind::Service(service) => Some(service),
-            Kind::Target | Kind::Socket(_) | Kind::Path(_) => None,
+            Kind::Target | Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => None,
         }
     }
 }
@@ -220,6 +220,8 @@ pub enum Kind<'t> {
     Socket(Socket<'t>),
     /// Places in the file system that a unit is started for.
     Path(Path<'t>),
+    /// Moments that a unit is started at.
+    Timer(Timer<'t>),
 }
 
 impl<'t> Read<'t> for Kind<'t> {
@@ -229,10 +231,11 @@ impl<'t> Read<'t> for Kind<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(4) {
+        match from.place(5) {
             1 => Self::Service(Service::read(from)),
             2 => Self::Socket(Socket::read(from)),
             3 => Self::Path(Path::read(from)),
+            4 => Self::Timer(Timer::read(from)),
             _ => Self::Target,
         }
     }

@@ -111,6 +111,7 @@ words! {
         /// Mounts, and swaps with other words.
         Mounting = "mounting",
         Mounted = "mounted",
+        Remounting = "remounting",
         Unmounting = "unmounting",
         Activating = "activating",
         Deactivating = "deactivating",

@@ -5,12 +5,12 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories, DirectoryKind, Exec,
-    ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock, List, LogTarget,
-    LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction, Path,
-    Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
-    ServiceType, Socket, StartLimit, Stdin, Stdout, StrList, Transient, UidRange, Unit, UnitId, View, encode,
-    ids, list, strings,
+    Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
+    DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock,
+    List, LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
+    PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
+    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase,
+    Transient, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
 
 /// Units that can be made at run time; the first names are theirs.
@@ -128,6 +128,46 @@ pub(crate) fn path(name: &str, starts: u16) -> UnitPlan {
     };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Path(path)), ..target(name) }
+}
+
+/// A timer called `name` that starts unit `starts`, exactly and at no time yet.
+pub(crate) fn timer(name: &str, starts: u16, change: impl FnOnce(&mut Timer<'static>)) -> UnitPlan {
+    let mut timer = Timer {
+        spans: List::default(),
+        calendars: List::default(),
+        on_clock_change: false,
+        accuracy: Micros::ZERO,
+        randomized_delay: Micros::ZERO,
+        fixed_delay: 0,
+        persistent: false,
+        remain_after_elapse: true,
+        defer_reactivation: false,
+    };
+    change(&mut timer);
+    let related = vec![(Relation::Triggers, starts)];
+    UnitPlan { related, trigger: Some(Kind::Timer(timer)), ..target(name) }
+}
+
+/// `OnActiveSec=` and its kind, for [`timer`]; they live as long as the test.
+pub(crate) fn spans(all: &[(TimerBase, Micros)]) -> List<'static, Span> {
+    let spans: Vec<Span> = all.iter().map(|(base, span)| Span { base: *base, span: *span }).collect();
+    List::new(list(&spans).leak())
+}
+
+/// `OnCalendar=*-*-* HOUR:00:00`, likewise.
+pub(crate) fn daily(hour: u32) -> List<'static, Calendar<'static>> {
+    let every = |first, last| List::new(list(&[Steps { first, last, step: 1 }]).leak());
+    let calendar = Calendar {
+        weekdays: 127,
+        years: every(1970, 2199),
+        months: 0xfff,
+        days: u32::MAX >> 1,
+        from_end: false,
+        hours: 1 << hour,
+        minutes: 1,
+        seconds: every(0, 0),
+    };
+    List::new(list(&[calendar]).leak())
 }
 
 impl UnitPlan {
@@ -408,6 +448,7 @@ impl Lists {
             stdout: Stdout::Null,
             stderr: Stdout::Null,
             stdin_path: "",
+            stdin_data: &[],
             stdout_path: "",
             stderr_path: "",
             tty_path: "",

@@ -78,6 +78,8 @@ pub(crate) enum Later {
     Readable { unit: u16, turn: u32, there: bool },
     /// What was held is closed.
     Unwatched { unit: u16 },
+    /// The stamp file is read or written.
+    Stamped { unit: u16, at: u64 },
     /// A client asks.
     Request,
 }
@@ -101,6 +103,8 @@ pub(crate) enum Saying {
 pub(crate) struct Kernel {
     pub(crate) rng: Rng,
     pub(crate) now: u64,
+    /// What the wall clock was at 0 of `now`.
+    wall: u64,
     pub(crate) processes: Vec<(u64, Process)>,
     later: BinaryHeap<Reverse<(u64, u64, Later)>>,
     births: u64,
@@ -114,6 +118,7 @@ impl Kernel {
         Self {
             rng,
             now: 1,
+            wall: 0,
             processes: vec![],
             later: BinaryHeap::new(),
             births: 0,
@@ -121,6 +126,23 @@ impl Kernel {
             range: (plan.range.first, plan.range.last),
             services: plan.units.iter().map(|plan| plan.service.clone()).collect(),
         }
+    }
+
+    /// What the wall clock says.
+    pub(crate) fn wall(&self) -> u64 {
+        self.wall + self.now
+    }
+
+    /// When it will say `at`.
+    pub(crate) fn when_wall_is(&self, at: u64) -> u64 {
+        at.saturating_sub(self.wall)
+    }
+
+    /// Somebody sets it: to the days after 1970, or to some day of 2026.
+    pub(crate) fn set_wall_clock(&mut self) {
+        const YEAR_2026: u64 = 1_767_225_600_000_000;
+        let days = self.rng.u64(0..30 * 86_400_000_000);
+        self.wall = if self.rng.u8(..4) == 0 { days } else { YEAR_2026 + days };
     }
 
     /// A chance of `percent` in 100.

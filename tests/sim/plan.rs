@@ -5,10 +5,10 @@
 use fastrand::Rng;
 use tomte::table::{
     CommandKind, Condition, FailureMode, KillMode, Manners, Micros, NotifyAccess, OomPolicy, Preserve,
-    PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, UidRange,
+    PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
 };
 
-use super::fixture::{ServicePlan, UnitPlan, path, service, socket, target};
+use super::fixture::{ServicePlan, UnitPlan, daily, path, service, socket, spans, target, timer};
 
 /// Most units of a world.
 const UNITS_MAX: u16 = 14;
@@ -178,7 +178,7 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation])
     UnitPlan { name, start_limit, service, ..plan }
 }
 
-/// Some services get a socket or path that starts them, before which they do not start; whether there is any.
+/// Some services get a socket, path or timer that starts them, before which they do not start; whether there is any.
 fn add_triggers(rng: &mut Rng, units: &mut Vec<UnitPlan>) -> bool {
     let before = units.len();
     for id in 1..before {
@@ -187,15 +187,40 @@ fn add_triggers(rng: &mut Rng, units: &mut Vec<UnitPlan>) -> bool {
         }
         let trigger = u16::try_from(units.len()).expect("few units");
         let starts = u16::try_from(id).expect("few units");
-        let plan = match rng.bool() {
-            true => socket(&format!("u{trigger}.socket"), starts),
-            false => path(&format!("u{trigger}.path"), starts),
+        let plan = match rng.u8(..3) {
+            0 => socket(&format!("u{trigger}.socket"), starts),
+            1 => path(&format!("u{trigger}.path"), starts),
+            _ => timer(&format!("u{trigger}.timer"), starts, |timer| change_timer(rng, timer)),
         };
         units.push(plan);
         units[0].wants.push(trigger);
         units[id].after.push(trigger);
     }
     units.len() > before
+}
+
+/// Some time comes for the timer, and perhaps again and again.
+fn change_timer(rng: &mut Rng, timer: &mut Timer<'static>) {
+    let bases = [
+        TimerBase::Active,
+        TimerBase::Boot,
+        TimerBase::Startup,
+        TimerBase::UnitActive,
+        TimerBase::UnitInactive,
+    ];
+    let mut all = vec![];
+    while all.is_empty() || rng.bool() {
+        all.push((*pick(rng, &bases), Micros::from_secs(rng.u64(60..600))));
+    }
+    timer.spans = spans(&all);
+    if rng.bool() {
+        timer.calendars = daily(rng.u32(..24));
+    }
+    timer.on_clock_change = rng.u8(..4) == 0;
+    timer.accuracy = Micros::from_secs(*pick(rng, &[0, 0, 1, 60]));
+    timer.randomized_delay = Micros::from_secs(*pick(rng, &[0, 0, 1, 600]));
+    timer.persistent = rng.bool();
+    timer.defer_reactivation = rng.bool();
 }
 
 /// What units of one world have to do with each other. What is upheld comes back, so what conflicts with it would, too:

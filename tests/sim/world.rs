@@ -9,7 +9,7 @@ use tomte::{
     supervisor::{
         Action, Event, Facts, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Slot, Spawn, Supervisor, Until, Which,
     },
-    table::{self, Arch, IdentityId, Table, UnitId},
+    table::{self, Arch, IdentityId, Micros, Table, UnitId},
     wire::{ActiveState, ExitStatus, Failure, Power, UnitStatus},
 };
 
@@ -82,7 +82,8 @@ impl<'w> World<'w> {
     pub(super) fn live(mut self) -> Result<Tally, String> {
         let until = self.plan.until_idle.then_some(Until::Idle);
         let random = self.kernel.rng.u64(..);
-        self.handle(Event::Boot { random, until })?;
+        self.handle(Event::Clock { wall: self.kernel.wall(), set: false })?;
+        self.handle(Event::Boot { random, until, kernel_age: Micros::ZERO, machine: 0 })?;
         if self.kernel.faults.requests > 0 {
             self.kernel.schedule(1_000, Later::Request);
         }
@@ -159,7 +160,13 @@ impl<'w> World<'w> {
         if self.kernel.strikes(self.kernel.faults.clock_jumps) {
             self.kernel.now += self.kernel.rng.u64(..600_000_000);
         }
-        let deadline = self.supervisor.next_deadline().map(|at| at.0);
+        if self.kernel.strikes(self.kernel.faults.clock_jumps) {
+            self.kernel.set_wall_clock();
+            self.handle(Event::Clock { wall: self.kernel.wall(), set: true })?;
+        }
+        let rings = self.supervisor.next_wall_deadline().filter(|at| *at < u64::MAX);
+        let rings = rings.map(|at| self.kernel.when_wall_is(at));
+        let deadline = self.supervisor.next_deadline().map(|at| at.0).into_iter().chain(rings).min();
         let due = match (deadline, self.kernel.next_at()) {
             (Some(deadline), Some(at)) if deadline == at => self.kernel.rng.bool(),
             (Some(deadline), Some(at)) => deadline < at,
@@ -168,7 +175,10 @@ impl<'w> World<'w> {
         };
         if let Some(deadline) = deadline.filter(|_| due) {
             self.kernel.now = self.kernel.now.max(deadline);
-            self.handle(Event::Deadline)?;
+            self.handle(match rings {
+                Some(at) if at <= deadline => Event::Clock { wall: self.kernel.wall(), set: false },
+                Some(_) | None => Event::Deadline,
+            })?;
             self.judge_silence()?;
         } else {
             let Some(later) = self.kernel.pop() else { return Ok(false) };
@@ -242,6 +252,7 @@ impl<'w> World<'w> {
             }
             Later::Watched { unit, there } => self.watched(unit, there),
             Later::Readable { unit, turn, there } => self.readable(unit, turn, there),
+            Later::Stamped { unit, at } => self.handle(Event::Stamped { unit: UnitId(unit), at }),
             Later::Unwatched { unit } => self.handle(Event::Cleaned { unit: UnitId(unit), clean: true }),
             Later::Request => self.request(),
         }
@@ -416,6 +427,7 @@ impl<'w> World<'w> {
                 let span = self.kernel.rng.u64(1..2_000_000);
                 self.kernel.schedule(span, Later::Examined { unit: unit.0, met: (!dies).then_some(met) });
             }
+            Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
             Action::Watch { unit, .. } => self.watch(unit)?,
             Action::Arm { unit, .. } => self.arm(unit)?,
             Action::Unwatch { unit } => self.unwatch(unit),

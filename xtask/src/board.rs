@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Deserializer, de::Error as _};
+use toml::Spanned;
 use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange, limits::SLOTS_MAX};
 
 use crate::{
@@ -71,6 +72,9 @@ pub struct Config {
     /// What is done about a feature that the kernel lacks and a unit needs. Without a word about it, the unit is refused.
     #[serde(default)]
     pub missing_kernel_feature: MissingFeatures,
+    /// Mounts and swaps: lines of fstab(5).
+    #[serde(default)]
+    pub mount: Vec<MountLine>,
     /// How QEMU runs it; absent for boards that are no VM.
     pub qemu: Option<Qemu>,
 }
@@ -175,6 +179,18 @@ impl TryFrom<String> for Delay {
         let source = Arc::new(Source::new("board.toml", text));
         time::span(&Text::of(&source, 0..length)).map(Self).map_err(|problem| problem.message)
     }
+}
+
+/// A line of fstab(5): it becomes a unit (`check/fstab.rs`).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MountLine {
+    pub what: Spanned<String>,
+    /// Not of a swap.
+    pub r#where: Option<Spanned<String>>,
+    #[serde(rename = "type")]
+    pub file_system: Option<Spanned<String>>,
+    pub options: Option<Spanned<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -9,7 +9,7 @@ use linux_raw_sys::general::__NR_clock_gettime as NUMBER;
 use linux_raw_sys::general::__NR_clock_gettime64 as NUMBER; // Linux 5.1
 use linux_raw_sys::general::{
     __NR_setitimer, __kernel_old_itimerval, __kernel_old_timeval, __kernel_timespec, CLOCK_MONOTONIC,
-    ITIMER_REAL,
+    CLOCK_REALTIME, ITIMER_REAL,
 };
 use rustix::io::Errno;
 
@@ -26,12 +26,24 @@ pub fn alarm(seconds: u32) -> Result<(), Errno> {
     unsafe { syscall(__NR_setitimer, [ITIMER_REAL as usize, place, 0, 0, 0, 0]) }.map(drop)
 }
 
+/// Seconds and nanoseconds.
+pub type Time = __kernel_timespec;
+
 /// CLOCK_MONOTONIC.
-pub fn monotonic() -> __kernel_timespec {
+pub fn monotonic() -> Time {
+    read(CLOCK_MONOTONIC)
+}
+
+/// CLOCK_REALTIME.
+pub fn wall() -> Time {
+    read(CLOCK_REALTIME)
+}
+
+fn read(clock: u32) -> Time {
     let mut now = __kernel_timespec { tv_sec: 0, tv_nsec: 0 };
     let place = (&raw mut now).expose_provenance();
     // SAFETY: the kernel writes one __kernel_timespec to `place`, which is one and outlives the call.
-    let answer = unsafe { syscall(NUMBER, [CLOCK_MONOTONIC as usize, place, 0, 0, 0, 0]) };
+    let answer = unsafe { syscall(NUMBER, [clock as usize, place, 0, 0, 0, 0]) };
     debug_assert!(answer.is_ok(), "every kernel has this clock");
     now
 }

@@ -28,7 +28,7 @@ fn who_crashes_without_end_holds_nobody_up() {
     let bytes = bake(&units, RANGE, 1);
     let mut supervisor = Supervisor::new(Table::open(&bytes, Some(Arch::X86_64)).expect("a sound table"));
     let now = Instant(1);
-    supervisor.handle(now, Event::Boot { random: 1, until: None });
+    supervisor.handle(now, Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0 });
     let (mut others, mut crashes, mut answered) = (0, 0_u32, None);
     while others < OTHERS || answered.is_none() {
         let action = supervisor.next_action().expect("there is always something to do");

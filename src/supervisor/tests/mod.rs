@@ -19,6 +19,7 @@ mod relations;
 mod reload;
 mod requests;
 mod slots;
+mod timers;
 mod triggers;
 mod types;
 
@@ -32,6 +33,6 @@ pub(super) fn some_service(change: impl FnOnce(&mut ServicePlan), test: impl FnO
     let table = Table::open(&bytes, Some(Arch::X86_64)).expect("a sound table");
     match table.unit(UnitId(0)).expect("a unit").kind {
         Kind::Service(service) => test(&service),
-        Kind::Target | Kind::Socket(_) | Kind::Path(_) => panic!("no service"),
+        Kind::Target | Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => panic!("no service"),
     }
 }

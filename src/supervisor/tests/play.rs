@@ -8,7 +8,7 @@ use crate::{
         Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor,
         Until, Which, Whom,
     },
-    table::{Arch, Table, UidRange, UnitId, Verdict, list},
+    table::{Arch, Micros, Table, UidRange, UnitId, Verdict, list},
     wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus},
 };
 
@@ -43,6 +43,10 @@ pub(super) struct Play {
     pub(super) opens: Option<Option<Found>>,
     /// The next spawns fail.
     pub(super) spawn_fails: bool,
+    /// What stamp files say: microseconds since 1970.
+    pub(super) stamp: u64,
+    /// How much later than this clock the wall clock is, in seconds.
+    wall: u64,
     /// Comes with the next request to run a unit.
     record: Option<UnitPlan>,
 }
@@ -66,6 +70,8 @@ impl Play {
             examines: None,
             opens: Some(Some(Found { there: false, seen: 0 })),
             spawn_fails: false,
+            stamp: 0,
+            wall: 0,
             record: None,
         }
     }
@@ -75,16 +81,28 @@ impl Play {
         let now = millis * 1000;
         assert!(now >= self.now, "clocks do not go back");
         for _ in 0..1000 {
-            match self.supervisor.next_deadline() {
-                Some(at) if at.0 <= now => {
-                    self.now = self.now.max(at.0);
-                    self.event(Event::Deadline);
+            let by_wall =
+                self.supervisor.next_wall_deadline().map(|at| at.saturating_sub(self.wall * 1_000_000));
+            let deadline = self.supervisor.next_deadline().map(|at| at.0);
+            match deadline.into_iter().chain(by_wall).min() {
+                Some(at) if at <= now => {
+                    self.now = self.now.max(at);
+                    let wall = self.wall * 1_000_000 + self.now;
+                    let rings = by_wall == Some(at);
+                    self.event(if rings { Event::Clock { wall, set: false } } else { Event::Deadline });
                 }
                 Some(_) | None => break,
             }
         }
         self.now = now;
         self
+    }
+
+    /// Somebody sets the wall clock, to what it is at so many seconds after this one began.
+    pub(super) fn clock(&mut self, seconds: u64, set: bool) -> &mut Self {
+        self.wall = seconds;
+        let wall = seconds * 1_000_000 + self.now;
+        self.event(Event::Clock { wall, set })
     }
 
     pub(super) fn event(&mut self, event: Event<'_>) -> &mut Self {
@@ -126,6 +144,7 @@ impl Play {
             Action::Watch { unit, .. } if self.opens.is_some() => {
                 Event::Watched { unit, found: self.opens.flatten() }
             }
+            Action::Stamp { unit, .. } => Event::Stamped { unit, at: self.stamp },
             Action::Unwatch { unit } => Event::Cleaned { unit, clean: true },
             Action::Examine { unit } if self.examines.is_some() => {
                 Event::Examined { unit, verdict: self.examines.flatten() }
@@ -193,11 +212,11 @@ impl Play {
     }
 
     pub(super) fn boot(&mut self) -> &mut Self {
-        self.event(Event::Boot { random: 1, until: None })
+        self.event(Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0 })
     }
 
     pub(super) fn boot_until(&mut self, until: Until) -> &mut Self {
-        self.event(Event::Boot { random: 1, until: Some(until) })
+        self.event(Event::Boot { random: 1, until: Some(until), kernel_age: Micros::ZERO, machine: 0 })
     }
 
     pub(super) fn id(&self, name: &str) -> UnitId {
@@ -335,6 +354,8 @@ impl Play {
                 format!("clean {}{dirs}{}{}", self.name(unit), number("u", uid), number("g", gid))
             }
             Action::Examine { unit } => format!("examine {}", self.name(unit)),
+            Action::Stamp { unit, elapsed: false } => format!("stamp? {}", self.name(unit)),
+            Action::Stamp { unit, elapsed: true } => format!("stamp {}", self.name(unit)),
             Action::Watch { unit, .. } => format!("watch {}", self.name(unit)),
             Action::Arm { unit, .. } => format!("arm {}", self.name(unit)),
             Action::Unwatch { unit } => format!("unwatch {}", self.name(unit)),

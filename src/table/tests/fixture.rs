@@ -235,6 +235,7 @@ impl Parts {
             stdout: Stdout::Journal,
             stderr: Stdout::Inherit,
             stdin_path: "",
+            stdin_data: b"a\0",
             stdout_path: "/var/log/app",
             stderr_path: "",
             tty_path: "/dev/console",
@@ -285,7 +286,7 @@ pub(super) fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
 pub(super) fn service<'u, 't>(unit: &'u mut Unit<'t>) -> &'u mut Service<'t> {
     match &mut unit.kind {
         Kind::Service(service) => service,
-        Kind::Target | Kind::Socket(_) | Kind::Path(_) => panic!("no service"),
+        Kind::Target | Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => panic!("no service"),
     }
 }
 

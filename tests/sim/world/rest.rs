@@ -2,7 +2,7 @@
 
 use tomte::{
     supervisor::Slot,
-    table::{Relation, Restart, ServiceType, UnitId},
+    table::{Kind, Relation, Restart, ServiceType, UnitId},
     wire::{ActiveState, ServiceResult, SubState, UnitStatus},
 };
 
@@ -79,11 +79,38 @@ impl World<'_> {
         Ok(())
     }
 
+    /// No timer is forgotten: one that waits has a time, and one with a calendar has one within a day.
+    fn judge_timers(&self) -> Verdict {
+        let timers = self.statuses().filter_map(|status| {
+            let Some(Kind::Timer(timer)) = self.plan.units[usize::from(status.id)].trigger else {
+                return None;
+            };
+            Some((status, timer))
+        });
+        for (status, timer) in timers {
+            let rings = self.supervisor.next_wall_deadline();
+            let late = 86_400_000_000 + timer.randomized_delay.0 + timer.accuracy.0;
+            let forgotten = match status.sub {
+                SubState::Waiting if timer.calendars.is_empty() => {
+                    rings.is_none() && self.supervisor.next_deadline().is_none()
+                }
+                SubState::Waiting => rings.is_none_or(|at| at > self.kernel.wall() + late),
+                SubState::Elapsed => !timer.calendars.is_empty() || timer.on_clock_change,
+                _ => false,
+            };
+            if forgotten {
+                return Err(format!("{} waits for nothing", status.name));
+            }
+        }
+        Ok(())
+    }
+
     /// Everything is up, or there is a reason why it is not.
     pub(super) fn judge_rest(&self) -> Verdict {
         self.judge.rest(&self.plan.units, &self.kernel, &self.supervisor)?;
         self.judge_peace()?;
         self.judge_triggers()?;
+        self.judge_timers()?;
         for status in self.statuses() {
             let plan = &self.plan.units[usize::from(status.id)];
             let id = UnitId(status.id);

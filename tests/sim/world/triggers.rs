@@ -71,6 +71,19 @@ impl World<'_> {
         self.handle(Event::Readable { unit: UnitId(unit), there })
     }
 
+    /// A stamp file is read: it may be of any time, or the disk may be broken.
+    pub(super) fn stamp(&mut self, unit: UnitId, elapsed: bool) {
+        let wall = self.kernel.wall();
+        let at = match self.kernel.rng.u8(..4) {
+            0 => 0,
+            _ if elapsed => wall,
+            1 => wall + self.kernel.rng.u64(..86_400_000_000),
+            _ => wall.saturating_sub(self.kernel.rng.u64(..3 * 86_400_000_000)),
+        };
+        let span = self.kernel.rng.u64(1..2_000_000);
+        self.kernel.schedule(span, Later::Stamped { unit: unit.0, at });
+    }
+
     pub(super) fn unwatch(&mut self, unit: UnitId) {
         let held = &mut self.held[unit.index()];
         *held = Held { turn: held.turn, ..Held::default() };

@@ -3,9 +3,9 @@
 use tomte::table::{
     CommandKind, Name,
     limits::{
-        COMMANDS_MAX, CREDENTIALS_BYTES_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ENVIRONMENT_FILES_MAX,
-        ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX, UNIT_NAME_BYTES_MAX, UNITS_MAX,
-        WORDS_BYTES_MAX, WORDS_MAX,
+        COMMANDS_MAX, CREDENTIALS_BYTES_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
+        ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX,
+        STDIN_BYTES_MAX, UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -13,7 +13,7 @@ use super::credentials;
 use crate::{
     board::Board,
     diag::{Code, Diagnostic, Diagnostics},
-    model::{Command, Exec, Place, Service, Unit},
+    model::{Command, Exec, Kind, Place, Service, Unit},
     mounts,
     order::Graph,
 };
@@ -104,6 +104,10 @@ impl Limits<'_> {
             ("WORDS_BYTES_MAX", WORDS_BYTES_MAX),
             place.as_ref(),
         );
+        if let Kind::Timer(timer) = &unit.kind {
+            let last = timer.elapses.last().and_then(|elapse| elapse.place.as_ref());
+            self.at_most("OnCalendar", timer.elapses.len(), ("ELAPSES_MAX", ELAPSES_MAX), last);
+        }
         if let Some(service) = unit.kind.service() {
             self.service(service, place.as_ref());
         }
@@ -140,6 +144,8 @@ impl Limits<'_> {
         self.credentials(exec, place);
         self.path("WorkingDirectory", &exec.working_directory, place);
         self.path("StandardInput", &exec.stdin_path, place);
+        let bytes = ("STDIN_BYTES_MAX", STDIN_BYTES_MAX);
+        self.at_most("StandardInputData", exec.stdin_data.len(), bytes, place);
         self.path("StandardOutput", &exec.stdout_path, place);
         self.path("StandardError", &exec.stderr_path, place);
         self.path("TTYPath", &exec.tty_path, place);

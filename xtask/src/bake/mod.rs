@@ -19,7 +19,10 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
@@ -32,6 +35,7 @@ use crate::{
     diag::{Diagnostics, Severity},
     model::Unit,
     order::{self, Graph, Wanted},
+    read::Source,
 };
 
 pub use filters::Filters;
@@ -99,6 +103,13 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
+    if options.units.is_empty() && !board.config.mount.is_empty() {
+        let file = board.dir.join("board.toml");
+        let text =
+            std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let source = Arc::new(Source::new(file, text));
+        units.extend(check::fstab::units(&board.config.mount, &source, &image.facts(), diagnostics));
+    }
     match options.only_to_look {
         true => check::beyond_as(Some(Severity::Note), &units, diagnostics),
         false => check::beyond(&units, diagnostics),

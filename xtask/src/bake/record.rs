@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
 use serde::Serialize;
+use siphasher::sip::SipHasher24;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec, Filter,
-    IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Mount, Name, Namespaces, Related,
-    Scheduling, Service, StrList, Unit, UnitId, View,
+    IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Micros, Mount, Name, Namespaces,
+    Related, Scheduling, Service, Span, StrList, Timer, Unit, UnitId, View,
 };
 
 use super::{
@@ -20,10 +21,11 @@ use super::{
 use crate::{
     board::Board,
     cgroup::Cgroups,
-    model, mounts,
+    model::{self, Elapse, TimerBase},
+    mounts,
     order::{Graph, Node},
     seccomp::Program,
-    values,
+    values::{self, calendar::Compiled},
 };
 
 /// What units have in common, and name by a number.
@@ -98,6 +100,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
                 Kind::Service(service(arena, unit, one, shared).with_context(|| unit.name.clone())?)
             }
             (model::Kind::Target, None) => Kind::Target,
+            (model::Kind::Timer(one), None) => Kind::Timer(timer(arena, &unit.name, one)),
             (model::Kind::Socket(one), None) => Kind::Socket(trigger::socket(arena, one)?),
             (model::Kind::Path(one), None) => Kind::Path(trigger::path(arena, one)),
             (_, None) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
@@ -151,6 +154,41 @@ fn service<'a>(
         },
         exec: exec(arena, &service.exec, cgroups::of(arena, unit, shared)?, shared)?,
     })
+}
+
+/// No timer waits for company for longer than this.
+const ACCURACY_MAX: Micros = Micros::from_secs(366 * 86_400);
+
+/// A timer's record.
+fn timer<'a>(arena: &'a Bump, name: &str, timer: &model::Timer) -> Timer<'a> {
+    let base = |base: TimerBase| match base {
+        TimerBase::Active => table::TimerBase::Active,
+        TimerBase::Boot => table::TimerBase::Boot,
+        TimerBase::Startup => table::TimerBase::Startup,
+        TimerBase::UnitActive => table::TimerBase::UnitActive,
+        TimerBase::UnitInactive => table::TimerBase::UnitInactive,
+    };
+    let (mut spans, mut calendars) = (Vec::new(), Vec::new());
+    for elapse in &timer.elapses {
+        match &elapse.value {
+            Elapse::Span(from, span) => spans.push(Span { base: base(*from), span: *span }),
+            Elapse::Calendar(calendar) => calendars.push(calendar.compile()),
+        }
+    }
+    let calendars: Vec<_> = calendars.iter().map(Compiled::record).collect();
+    let calendars = arena.alloc_slice_copy(&table::list(&calendars));
+    let hash = SipHasher24::new().hash(name.as_bytes());
+    Timer {
+        spans: list(arena, &spans),
+        calendars: List::new(calendars),
+        on_clock_change: timer.on_clock_change,
+        accuracy: timer.accuracy.min(ACCURACY_MAX),
+        randomized_delay: timer.randomized_delay,
+        fixed_delay: if timer.fixed_random_delay { hash.max(1) } else { 0 },
+        persistent: timer.persistent,
+        remain_after_elapse: timer.remain_after_elapse,
+        defer_reactivation: timer.defer_reactivation,
+    }
 }
 
 /// What follows from the unit for others.
@@ -249,6 +287,7 @@ fn exec<'a>(
         stdout: exec.stdout,
         stderr: exec.stderr,
         stdin_path: &exec.stdin_path,
+        stdin_data: &exec.stdin_data,
         stdout_path: &exec.stdout_path,
         stderr_path: &exec.stderr_path,
         tty_path: &exec.tty_path,

@@ -100,7 +100,9 @@ fn two_units_with_one_dynamic_name_share_one_identity() {
             let name = |id| table.board().identity(id).unwrap().name.to_owned();
             (service.exec.user_identity.map(name), service.exec.group_identity.map(name))
         }
-        KindRecord::Target | KindRecord::Socket(_) | KindRecord::Path(_) => panic!("{unit} is a service"),
+        KindRecord::Target | KindRecord::Socket(_) | KindRecord::Path(_) | KindRecord::Timer(_) => {
+            panic!("{unit} is a service")
+        }
     };
     let some = |name: &str| Some(name.to_owned());
     assert_eq!(of("a.service"), (some("shared"), some("shared")));

@@ -4,7 +4,7 @@
 
 use tomte::table::{
     CommandKind, DirectoryKind, Micros, NotifyAccess, OomPolicy, PrivateTmp, Privilege, Restart, Rlimit,
-    ServiceType,
+    ServiceType, Stdin,
 };
 
 use super::{
@@ -44,6 +44,9 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         capabilities(draft.exec(), cx);
         dynamic_user(draft.exec(), name, cx);
         protect(draft.exec(), cx);
+        if !draft.exec().stdin_data.is_empty() && !cx.written.contains_key("StandardInput") {
+            draft.exec().stdin = Stdin::Data;
+        }
         if !draft.exec().credentials.is_empty() {
             draft.exec().view.credentials = CredentialsView::Own(format!("/run/credentials/{}", name.full));
         }

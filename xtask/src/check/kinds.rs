@@ -86,12 +86,10 @@ const fn timer() -> Timer {
         elapses: Vec::new(),
         unit: unset(),
         on_clock_change: false,
-        on_timezone_change: false,
         accuracy: Micros::from_secs(60),
         randomized_delay: Micros::ZERO,
         fixed_random_delay: false,
         persistent: false,
-        wake_system: false,
         remain_after_elapse: true,
         defer_reactivation: false,
     }

@@ -11,6 +11,7 @@ mod exec;
 mod files;
 mod finish;
 mod folders;
+pub mod fstab;
 mod image;
 mod instances;
 mod kinds;

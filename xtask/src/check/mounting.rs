@@ -45,8 +45,9 @@ pub fn mount(mount: &mut Mount, cx: &mut Cx) {
         Ok(options) => options,
         Err((option, why)) => return refuse(option, why, cx),
     };
-    let made = match program(mount) {
-        Some(program) => vec![with_program(mount, &program)],
+    let program = program(mount);
+    let made = match &program {
+        Some(program) => vec![with_program(mount, program)],
         None => with_calls(mount, &options),
     };
     let where_ = mount.r#where.value.as_str();
@@ -56,7 +57,9 @@ pub fn mount(mount: &mut Mount, cx: &mut Cx) {
     let again = REMOUNT | options.flags & !REC;
     let kind = mount.file_system.value.clone();
     let words = [String::new(), kind, again.to_string(), options.data, String::new()];
-    commands.push((CommandKind::Reload, call(Call::Mount, where_, words, &place)));
+    if program.is_none() {
+        commands.push((CommandKind::Reload, call(Call::Mount, where_, words, &place)));
+    }
     // The root and what programs are run from cannot be left while anything runs (mount.c, `mount_is_extrinsic`).
     if !matches!(where_, "/" | "/usr") {
         let mut flags = 0;
@@ -98,13 +101,20 @@ fn oneshot(service: &mut Service, timeout: Micros, commands: Vec<(CommandKind, C
 
 /// What is to be mounted, in a way that a machine without udev understands.
 fn source(what: &str, cx: &mut Cx) {
-    let tag = TAGS.into_iter().find(|tag| what.starts_with(tag));
-    if tag.is_some() || what.starts_with("/dev/disk/") {
-        let message = under("What", &format!("{what:?}: nobody here looks for the device that this is"));
-        let problem = Diagnostic::error(Code::Refused, message);
-        let problem = blame(problem, "What", cx);
-        cx.problems.push(problem.help("write the device's node: /dev/mmcblk0p2"));
-    }
+    let problem = if TAGS.into_iter().any(|tag| what.starts_with(tag)) {
+        Diagnostic::error(
+            Code::Device,
+            under("What", &format!("{what:?}: nobody here looks for such a device")),
+        )
+        .help("write the device's node: /dev/mmcblk0p2")
+    } else if what.starts_with("/dev/disk/") {
+        Diagnostic::warning(Code::Device, under("What", "only a device manager makes links there"))
+            .help("put its units beside this one; the mount waits for the link as long as TimeoutSec= says")
+    } else {
+        return;
+    };
+    let problem = blame(problem, "What", cx);
+    cx.problems.push(problem);
 }
 
 fn refuse(option: &str, why: &str, cx: &mut Cx) {

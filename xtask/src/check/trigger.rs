@@ -112,7 +112,7 @@ pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
             if timer.unit.value.is_empty() {
                 timer.unit = default();
             }
-            if !timer.elapses.is_empty() || timer.on_clock_change || timer.on_timezone_change {
+            if !timer.elapses.is_empty() || timer.on_clock_change {
                 return;
             }
             ("no On…= setting, so the timer never elapses", "add OnCalendar= or its kind to [Timer]")

@@ -24,15 +24,22 @@ pub(super) fn explain(unit: &Unit) -> Explanation {
     let related = unit.relations.iter().chain(unit.install.relations.iter());
     let related = related.map(|(relation, other)| (relation.setting().to_owned(), vec![other.value.clone()]));
     explanation.add("Dependencies", related.collect());
-    let (heading, rows) = match &unit.kind {
+    let (heading, rows) = of_kind(&unit.kind);
+    explanation.add(heading, rows);
+    explanation
+}
+
+/// What only units of this kind have, and the heading; services and targets have nothing here.
+pub(super) fn of_kind(kind: &Kind) -> (&'static str, Vec<Row>) {
+    match kind {
         Kind::Socket(socket) => ("Socket", rows(socket)),
         Kind::Timer(timer) => ("Timer", rows(timer)),
         Kind::Path(path) => ("Path", rows(path)),
+        Kind::Mount(mount) => ("Mount", rows(mount)),
+        Kind::Swap(swap) => ("Swap", rows(swap)),
         Kind::Slice(resources) => ("Slice", rows(resources)),
-        Kind::Target | Kind::Service(_) | Kind::Mount(_) | Kind::Swap(_) => ("Unit", Vec::new()), // the table has them
-    };
-    explanation.add(heading, rows);
-    explanation
+        Kind::Target | Kind::Service(_) => ("Unit", Vec::new()),
+    }
 }
 
 /// The fields of a record that are set.
@@ -95,8 +102,7 @@ mod tests {
         let expected = "[Unit]\nName a.timer\nFile /a.timer\nStarted at boot no, this tomte does not start timer units\n\
             [Dependencies]\nWants b.service\n[Timer]\nAccuracy 60s\nDeferReactivation no\n\
             Elapses OnCalendar=*-*-* 00:00:00\nOnBootSec=90s\nFixedRandomDelay no\nOnClockChange no\n\
-            OnTimezoneChange no\nPersistent yes\nRandomizedDelay 0s\nRemainAfterElapse yes\nUnit a.service\n\
-            WakeSystem no\n";
+            Persistent yes\nRandomizedDelay 0s\nRemainAfterElapse yes\nUnit a.service\n";
         assert_eq!(explained("a.timer", text), expected);
     }
 

@@ -105,17 +105,13 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
     let mut explanation = Explanation::default();
     explanation.add("Unit", about(baked, id, node));
     explanation.add("Dependencies", dependencies(baked, id, node));
+    let (heading, rows) = kinds::of_kind(&node.unit.kind);
+    explanation.add_settings(heading, rows, &node.unit);
     if let Kind::Service(service) = &unit.kind {
         explanation.add_settings("Identity", words::identity(&table.board(), &service.exec), &node.unit);
         explanation.add_settings("Commands", words::commands(service), &node.unit);
         explanation.add_settings("Service", words::service(&unit, service), &node.unit);
         explanation.add_settings("Processes", words::exec(&service.exec), &node.unit);
-        if let model::Kind::Mount(mount) = &node.unit.kind {
-            explanation.add_settings("Mount", kinds::rows(mount), &node.unit);
-        }
-        if let model::Kind::Swap(swap) = &node.unit.kind {
-            explanation.add_settings("Swap", kinds::rows(swap), &node.unit);
-        }
         if let Some(service) = node.unit.kind.service() {
             explanation.add_settings("Resources", kinds::rows(&service.resources), &node.unit);
         }

@@ -44,9 +44,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
             let otherwise = if devices.needed { "" } else { ", where the kernel can do that" };
             format!("lets all in the cgroup use no other devices than those that are allowed{otherwise}")
         }),
-        Step::Stdin => Some(opens("input", word(exec.stdin), exec.stdin_path)),
-        Step::Stdout => Some(opens("output", word(exec.stdout), exec.stdout_path)),
-        Step::Stderr => Some(opens("error", word(exec.stderr), exec.stderr_path)),
+        Step::Stdin | Step::Stdout | Step::Stderr => opened(step, exec),
         Step::OomScore
         | Step::CoreDumps
         | Step::Policy
@@ -149,8 +147,14 @@ fn directories(exec: &Exec<'_>, kind: DirectoryKind) -> Option<String> {
     Some(format!("makes {}, mode {:04o}, owned by {owner}", paths.join(", "), setting.mode))
 }
 
-fn opens(which: &str, word: String, path: &str) -> String {
-    format!("opens standard {which}: {}", stream(word, path))
+fn opened(step: Step, exec: &Exec<'_>) -> Option<String> {
+    let (which, stream) = match step {
+        Step::Stdin => ("input", stream(word(exec.stdin), exec.stdin_path)),
+        Step::Stdout => ("output", stream(word(exec.stdout), exec.stdout_path)),
+        Step::Stderr => ("error", stream(word(exec.stderr), exec.stderr_path)),
+        _ => return None,
+    };
+    Some(format!("opens standard {which}: {stream}"))
 }
 
 fn credentials(exec: &Exec<'_>) -> Option<String> {

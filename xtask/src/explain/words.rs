@@ -219,6 +219,9 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         rows.list(setting, [value]);
     }
     rows.unless("null", "StandardInput", stream(word(exec.stdin), exec.stdin_path));
+    if !exec.stdin_data.is_empty() {
+        rows.list("StandardInputData", [format!("{} bytes", exec.stdin_data.len())]);
+    }
     rows.unless("journal", "StandardOutput", stream(word(exec.stdout), exec.stdout_path));
     rows.unless("inherit", "StandardError", stream(word(exec.stderr), exec.stderr_path));
     rows.unless("/dev/console", "TTYPath", exec.tty_path);

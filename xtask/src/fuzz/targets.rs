@@ -6,7 +6,7 @@ use std::{fmt::Write as _, fs, path::Path, sync::OnceLock};
 use serde::Serialize;
 use tomte::{
     supervisor::{Event, Instant, Keeper, Supervisor},
-    table::{self, Arch, Table},
+    table::{self, Arch, Micros, Table},
     wire,
 };
 
@@ -246,7 +246,8 @@ fn states() -> Vec<Vec<u8>> {
         supervisor.keep(&mut with);
         let left = with.left().unwrap_or_default();
         let state = room[..room.len() - left].to_vec();
-        supervisor.handle(Instant(1), Event::Boot { random: 1, until: None });
+        supervisor
+            .handle(Instant(1), Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0 });
         state
     };
     vec![saved(), saved()]

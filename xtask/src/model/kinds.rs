@@ -36,7 +36,7 @@ impl Kind {
 
     /// Whether PID 1 can start such units, so that the table has them.
     pub const fn is_started(&self) -> bool {
-        !matches!(self, Self::Timer(_) | Self::Slice(_))
+        !matches!(self, Self::Slice(_))
     }
 
     /// Whether it is a slice: a group of groups, and no unit on the target.

@@ -56,7 +56,6 @@ pub struct Timer {
     /// What it starts.
     pub unit: Located<String>,
     pub on_clock_change: bool,
-    pub on_timezone_change: bool,
     /// Within this span after the time it may elapse together with others.
     #[serde(serialize_with = "show::span")]
     pub accuracy: Micros,
@@ -67,7 +66,6 @@ pub struct Timer {
     pub fixed_random_delay: bool,
     /// Starts at once what it missed while the machine was off.
     pub persistent: bool,
-    pub wake_system: bool,
     /// Stays when it will not elapse again.
     pub remain_after_elapse: bool,
     pub defer_reactivation: bool,

@@ -345,7 +345,9 @@ fn start_at_boot(
 ) {
     let pulled_in: BTreeSet<&str> = mentions
         .iter()
-        .filter(|mention| matches!(mention.relation, Relation::Wants | Relation::Requires))
+        .filter(|mention| {
+            matches!(mention.relation, Relation::Wants | Relation::Requires | Relation::Triggers)
+        })
         .map(|mention| mention.other.as_str())
         .collect();
     let is_orphan = |unit: &Unit| {

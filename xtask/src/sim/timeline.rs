@@ -6,7 +6,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, str::FromStr};
 
 use tomte::{
     supervisor::{Action, Event, Found, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Whom},
-    table::{CommandKind, Service, ServiceType, Table, Unit, UnitId, Verdict},
+    table::{CommandKind, Micros, Service, ServiceType, Table, Unit, UnitId, Verdict},
     wire::{ExitStatus, Notice, Ping},
 };
 
@@ -157,7 +157,8 @@ pub fn play<'t>(table: Table<'t>, what_if: &'t WhatIf) -> Result<Vec<(u64, Strin
 
 impl<'t> Film<'t> {
     fn run(&mut self) {
-        self.handle(Event::Boot { random: 0, until: None::<Until> });
+        let (until, kernel_age) = (None::<Until>, Micros::ZERO);
+        self.handle(Event::Boot { random: 0, until, kernel_age, machine: 0 });
         while self.now < END_US {
             let deadline = self.supervisor.next_deadline().map(|at| at.0);
             let next = self.later.peek().map(|Reverse((at, ..))| *at);

@@ -34,7 +34,7 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
@@ -115,6 +115,7 @@ const CASES: [Case; 11] = [
         line: &["large.service", "step credentials", "File too large"],
         states: &[
             ("large.service", "failed", "exit-code"),
+            ("data.service", "inactive", "success"),
             ("dynamic.service", "active", "success"),
             ("plain.service", "inactive", "success"),
             ("hidden.service", "inactive", "success"),
@@ -138,6 +139,21 @@ const CASES: [Case; 11] = [
             BYSTANDER,
         ],
         well: false,
+    },
+    Case {
+        name: "timers start their units at their times, and what they have seen is kept",
+        units: "timers",
+        words: &[],
+        line: &["tick 3"],
+        states: &[
+            ("tick.timer", "active", "success"),
+            ("once.timer", "inactive", "success"),
+            ("never.timer", "active", "success"),
+            ("clock.target", "active", "success"),
+            ("watch.service", "active", "success"),
+            BYSTANDER,
+        ],
+        well: true,
     },
     Case {
         name: "a value that is none is refused with its place",
