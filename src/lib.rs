@@ -4,7 +4,7 @@
 //!
 //! | room | layer | owns |
 //! | --- | --- | --- |
-//! | `record` | 0 | reading postcard's format, for the two below |
+//! | `record` | 0 | reading postcard's format, for the two below; the state that outlives a program |
 //! | [`table`] | 0 | the baked table: schema, decoding in place, limits |
 //! | [`wire`] | 0 | the control protocol between `tomte` on the command line and PID 1 |
 //! | [`supervisor`] | 1 | every decision: start, order, restart, stop, UIDs, who may ask what. Pure |

@@ -5,7 +5,8 @@
 use heapless::Vec;
 
 use super::{
-    Call, Change, Form, List, Merge, Mount, Setting, StrList, Transient, Word, limits::USER_NAME_BYTES_MAX,
+    Call, Change, Content, Form, List, Merge, Mount, Setting, StrList, Transient, Word,
+    limits::USER_NAME_BYTES_MAX,
 };
 use crate::record::{Read, Reader};
 
@@ -151,9 +152,13 @@ fn put_value(form: Form, value: &str, before: &Bytes, to: &mut Bytes) -> Option<
         Form::Assignment if plain && !value.contains([' ', '\t', '"', '\'', '\\']) => {
             let (name, _) = value.split_once('=').filter(|(name, _)| is_variable(name))?;
             let mut strings = Bytes::new();
-            let other = |one: &&str| one.split_once('=').is_none_or(|(other, _)| other != name);
-            for one in list_of(before)?.iter().filter(other).chain([value]) {
-                put_string(&mut strings, one)?;
+            let mut new = Some(value);
+            for one in list_of(before)?.iter() {
+                let same = one.split_once('=').is_some_and(|(other, _)| other == name);
+                put_string(&mut strings, if same { new.take().unwrap_or(value) } else { one })?;
+            }
+            if let Some(new) = new {
+                put_string(&mut strings, new)?;
             }
             put_bytes(to, &strings)
         }
@@ -249,16 +254,18 @@ fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
             let (one, other): (List<'_, Mount<'_>>, List<'_, Mount<'_>>) = (List::new(one), List::new(other));
             let mut last = "";
             loop {
-                let mut next: Option<(&str, &[u8])> = None;
+                let mut next: Option<(Mount<'_>, &[u8])> = None;
                 for (mount, bytes) in [one, other].iter().flat_map(List::pieces) {
                     match next {
                         _ if mount.path <= last => {}
-                        Some((least, same)) if mount.path == least && same != bytes => return None,
-                        Some((least, _)) if mount.path >= least => {}
-                        Some(_) | None => next = Some((mount.path, bytes)),
+                        Some((least, _)) if mount.path > least.path => {}
+                        Some((least, same))
+                            if mount.path == least.path && (same == bytes || spares(&mount)) => {}
+                        Some((least, _)) if mount.path == least.path && !spares(&least) => return None,
+                        Some(_) | None => next = Some((mount, bytes)),
                     }
                 }
-                let Some((path, bytes)) = next else { break };
+                let Some((Mount { path, .. }, bytes)) = next else { break };
                 list.extend_from_slice(bytes).ok()?;
                 last = path;
             }
@@ -267,6 +274,11 @@ fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
     let mut part = Bytes::new();
     put_bytes(&mut part, &list)?;
     Some(part)
+}
+
+/// Whether `mount` only spares what is there from what holds above it: that gives way to whatever else is said of it.
+fn spares(mount: &Mount<'_>) -> bool {
+    mount.content == Content::Itself && mount.set == 0 && mount.only == 0
 }
 
 fn payload(part: &Bytes) -> Option<&[u8]> {
