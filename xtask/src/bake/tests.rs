@@ -12,7 +12,8 @@ fn board(toml: &str) -> (TempDir, Board) {
     let dir = tempfile::tempdir().unwrap();
     let board_dir = dir.path().join("test-board");
     fs::create_dir(&board_dir).unwrap();
-    let text = format!("arch = \"x86_64\"\ntarget = \"x86_64-unknown-linux-gnu\"\n{toml}");
+    let text =
+        format!("arch = \"x86_64\"\ntarget = \"x86_64-unknown-linux-gnu\"\ntransient-units = 0\n{toml}");
     fs::write(board_dir.join("board.toml"), text).unwrap();
     let board = Board::load(board_dir.to_str().unwrap()).unwrap();
     (dir, board)

@@ -74,7 +74,8 @@ pub const OPEN: Bench = Bench {
             input: format!("{} bytes", table.len()),
             round: timed(move || {
                 let table = Table::open(&table, Some(arch)).map_err(|error| anyhow::anyhow!("{error}"))?;
-                ensure!(table.ids().all(|id| table.unit(id).is_some()), "a record is missing");
+                let mut baked = table.ids().filter(|id| !table.slots().any(|slot| slot == *id));
+                ensure!(baked.all(|id| table.unit(id).is_some()), "a record is missing");
                 Ok(())
             }),
             floor: timed(move || hashed(&floor)),
