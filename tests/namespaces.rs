@@ -5,8 +5,10 @@
 
 mod namespaces {
     mod cleaning;
+    mod closed;
     mod credentials;
     mod directories;
+    mod fallbacks;
     mod harness;
     mod identity;
     mod isolation;
@@ -15,4 +17,5 @@ mod namespaces {
     mod sandbox;
     mod steps;
     mod views;
+    mod walls;
 }

@@ -19,6 +19,7 @@ usage: tomte VERB [--json] [UNIT]
   status [UNIT]               one unit in full, or the whole system
   start | stop | restart | reload UNIT
   isolate UNIT                start it and stop what it does not need
+  posture [UNIT]              what narrows it, and what of that was applied
   run [-p SETTING=VALUE]... [-E NAME=VALUE]... [--unit NAME] [--wait] [--] COMMAND...
                               run a command as a service of its own
   reset-failed UNIT           forget a failure and the start limit
@@ -36,6 +37,7 @@ enum Verb<'a> {
     ListUnits,
     StatusAll,
     Status(&'a str),
+    Posture(&'a str),
     Job { make: fn(&str) -> Request<'_>, name: &'a str },
     Shutdown(Power),
     Reexec,
@@ -88,6 +90,8 @@ fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
         ["list-units"] => Verb::ListUnits,
         ["status"] => Verb::StatusAll,
         ["status", name] => Verb::Status(name),
+        ["posture"] => Verb::Posture(""),
+        ["posture", name] => Verb::Posture(name),
         ["start", name] => Verb::Job { make: |name| Request::Start { name }, name },
         ["stop", name] => Verb::Job { make: |name| Request::Stop { name }, name },
         ["restart", name] => Verb::Job { make: |name| Request::Restart { name }, name },
@@ -114,6 +118,7 @@ fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
         Verb::ListUnits => list_units(connection, out, json),
         Verb::StatusAll => status_all(connection, out, json),
         Verb::Status(name) => status(connection, out, name, json),
+        Verb::Posture(name) => posture(connection, out, name, json),
         Verb::Job { make, name } => job(connection, *make, name),
         Verb::Shutdown(power) => accept_only(connection.ask(&Request::Shutdown(*power))?),
         Verb::Reexec => {
@@ -155,6 +160,35 @@ fn status(connection: &mut Connection, out: &mut Output, name: &str, json: bool)
         print::unit(out, &unit)?;
     }
     Ok(if print::is_active(&unit) { 0 } else { NOT_ACTIVE })
+}
+
+/// Of one unit, or of all if `name` is empty.
+fn posture(connection: &mut Connection, out: &mut Output, name: &str, json: bool) -> Result<u8, TalkError> {
+    let mut id = 0;
+    if !name.is_empty() {
+        let full = talk::full_name(name)?;
+        let reply = connection.ask(&Request::Unit { name: &full })?;
+        if matches!(reply, Reply::NoSuchUnit) {
+            return no_such_unit(&full);
+        }
+        let Reply::Unit(unit) = reply else { return Err(talk::refused(&reply)) };
+        id = unit.id;
+    }
+    let mut before = '[';
+    loop {
+        let next = connection.each_setting(id, &mut |setting| {
+            let comma = core::mem::replace(&mut before, ',');
+            print::setting(out, setting, json.then_some(comma))
+        })?;
+        match next {
+            Some(more) if name.is_empty() && more > id => id = more,
+            Some(_) | None => break,
+        }
+    }
+    if json {
+        core::fmt::Write::write_str(out, if before == '[' { "[]\n" } else { "]\n" })?;
+    }
+    Ok(0)
 }
 
 fn job(connection: &mut Connection, make: fn(&str) -> Request<'_>, name: &str) -> Result<u8, TalkError> {

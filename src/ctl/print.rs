@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use crate::{
     linux::{self, Errno, output::Output},
-    wire::{ActiveState, ExitStatus, Failure, ManagerStatus, UnitStatus},
+    wire::{ActiveState, ExitStatus, Failure, ManagerStatus, Setting, UnitStatus},
 };
 
 /// `list-units`, row by row.
@@ -30,7 +30,7 @@ impl<'o> List<'o> {
             if self.units > 1 {
                 self.out.write_char(',')?;
             }
-            return unit.write_json(self.out, &mut core::iter::empty());
+            return unit.write_json(self.out, None);
         }
         let mark = if unit.active == ActiveState::Failed { "*" } else { " " };
         writeln!(
@@ -105,12 +105,22 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
 }
 
 pub(super) fn unit_json(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
-    unit.write_json(out, &mut core::iter::empty())?;
+    unit.write_json(out, None)?;
     out.write_char('\n')
 }
 
 pub(super) fn is_active(unit: &UnitStatus<'_>) -> bool {
     matches!(unit.active, ActiveState::Active | ActiveState::Reloading)
+}
+
+/// One row of `posture`; `json` with the character before it.
+#[inline(never)] // for a small frame
+pub(super) fn setting(out: &mut Output, setting: &Setting<'_>, json: Option<char>) -> fmt::Result {
+    if let Some(before) = json {
+        return setting.write_json(out, before);
+    }
+    let colon = if setting.why.is_empty() { "" } else { ": " };
+    writeln!(out, "{:<24} {:<32} {}{colon}{}", setting.unit, setting.setting, setting.state, setting.why)
 }
 
 /// An exit code as a number, a signal by its name.

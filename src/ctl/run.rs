@@ -134,10 +134,12 @@ fn start<'a>(linked: &'static [u8], order: &Order<'a>) -> Result<u8, Wrong<'a>> 
     let record = written(&transient, order)?;
     let connection = &mut Connection::open()?;
     let name = order.name.as_str();
-    match connection.ask_with(&Request::Run { name }, &record)? {
-        Reply::Job(JobResult::Done) => {}
-        Reply::Job(JobResult::Invalid) => return Err(Wrong::Refused),
-        reply => return Ok(super::answered(&reply)?),
+    let reply = connection.ask_with(&Request::Run { name }, &record)?;
+    if matches!(reply, Reply::Job(JobResult::Invalid)) {
+        return Err(Wrong::Refused);
+    }
+    if !matches!(reply, Reply::Job(JobResult::Done)) {
+        return Ok(super::answered(&reply)?);
     }
     if !order.wait {
         fmt::Write::write_fmt(&mut Output::stdout(), format_args!("Running as unit: {name}\n"))

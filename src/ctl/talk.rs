@@ -5,7 +5,9 @@ use core::fmt;
 use crate::{
     linux::{self, AsFd, Errno, OwnedFd, socket},
     table::limits::UNIT_NAME_BYTES_MAX,
-    wire::{self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH, UnitStatus},
+    wire::{
+        self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH, See, UnitStatus,
+    },
 };
 
 /// Why a command could not be carried out.
@@ -81,9 +83,12 @@ const fn refusal(reply: &Reply<'_>) -> &'static str {
         Reply::NoSuchUnit => "no such unit",
         Reply::Malformed => "PID 1 did not understand the request",
         Reply::Version(_) => "PID 1 speaks another version of the protocol",
-        Reply::Manager(_) | Reply::Unit(_) | Reply::End { .. } | Reply::Job(_) | Reply::Accepted => {
-            "PID 1 answered something else"
-        }
+        Reply::Manager(_)
+        | Reply::Unit(_)
+        | Reply::Setting(_)
+        | Reply::End { .. }
+        | Reply::Job(_)
+        | Reply::Accepted => "PID 1 answered something else",
     }
 }
 
@@ -149,5 +154,15 @@ impl Connection {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Shows every setting that narrows unit `id` to `see`; answers which unit follows.
+    pub(super) fn each_setting(&mut self, id: u16, see: See<'_>) -> Result<Option<u16>, TalkError> {
+        let mut reply = self.ask(&Request::Posture { id })?;
+        while let Reply::Setting(setting) = reply {
+            see(&setting)?;
+            reply = self.reply()?;
+        }
+        if let Reply::End { next } = reply { Ok(next) } else { Err(refused(&reply)) }
     }
 }

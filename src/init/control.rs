@@ -11,7 +11,7 @@ use crate::{
     wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH},
 };
 
-use super::{handover::keep_fd, kernel::Token, log};
+use super::{handover::keep_fd, kernel::Token, log, posture::Lacking};
 
 /// Connections at one time. One more is closed at once.
 const CLIENTS_MAX: usize = 16;
@@ -157,6 +157,7 @@ impl Control {
         answer: Answer,
         table: &Table<'_>,
         supervisor: &Supervisor<'_>,
+        lacking: &Lacking,
     ) -> bool {
         let sent = match answer {
             Answer::Manager => self.send(client, &Reply::Manager(supervisor.manager())),
@@ -165,6 +166,14 @@ impl Control {
                 Some(status) => self.send(client, &Reply::Unit(status)),
                 None => self.send(client, &Reply::NoSuchUnit),
             },
+            Answer::Posture(id) => {
+                let told = lacking.each(table, supervisor, id, &mut |setting| {
+                    if self.send(client, &Reply::Setting(*setting)) { Ok(()) } else { Err(core::fmt::Error) }
+                });
+                let next = id.0 + 1;
+                let next = (usize::from(next) < table.unit_count()).then_some(next);
+                told.is_ok() && self.send(client, &Reply::End { next })
+            }
             Answer::Job(result) => self.send(client, &Reply::Job(result)),
             Answer::Accepted => self.send(client, &Reply::Accepted),
             Answer::NoSuchUnit => self.send(client, &Reply::NoSuchUnit),

@@ -56,7 +56,10 @@ impl Kernel {
                 }
                 self.push(Event::Reported);
             }
-            Role::Rehearsal if status == ExitStatus::Exited(0) => self.rehearsed = true,
+            Role::Rehearsal if status == ExitStatus::Exited(0) => {
+                self.rehearsed = true;
+                self.push(Event::Deadline); // nothing has happened, but somebody has to look
+            }
             Role::Rehearsal => {
                 log::error(format_args!("the new program cannot take over, going on"));
                 self.push(Event::NotReplaced);
@@ -103,7 +106,11 @@ impl Kernel {
         while !self.pending.is_full() {
             match report::read(pipe) {
                 Ok(Reading::Report(said)) => {
-                    process.gave_up |= !matches!(said, Report::Identity { .. });
+                    match said {
+                        Report::Identity { .. } => {}
+                        Report::Lacking { feature, errno } => self.lacking.note(unit, feature, errno),
+                        Report::Unfit { .. } | Report::Failed { .. } => process.gave_up = true,
+                    }
                     if let Some(event) = perform::reported(&self.table, process, unit, said) {
                         let _ = self.pending.push_back(event);
                     }

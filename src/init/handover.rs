@@ -23,7 +23,7 @@ use crate::{
     supervisor::{Event, Facts, Slot, Supervisor},
     table::{
         Arch, Table, UnitId,
-        limits::{TABLE_BYTES_MAX, UNITS_MAX},
+        limits::{SLOT_BYTES_MAX, SLOTS_MAX, TABLE_BYTES_MAX, UNITS_MAX},
     },
 };
 
@@ -40,7 +40,7 @@ const CHECKSUM_AT: usize = MARK.len();
 const TABLE_AT: usize = CHECKSUM_AT + size_of::<u64>();
 const HEADER_BYTES: usize = TABLE_AT + size_of::<u32>();
 /// A state without its table. 256 units with the longest names and texts and every slot taken need less.
-const STATE_BYTES_MAX: usize = 256 << 10;
+const STATE_BYTES_MAX: usize = (256 << 10) + SLOTS_MAX * SLOT_BYTES_MAX;
 
 /// How long after a failure of PID 1's another one is the end.
 const RESCUE_PAUSE_US: u64 = 60_000_000;
@@ -97,9 +97,11 @@ pub(super) fn choose(state: &State, linked: &'static [u8]) -> &'static [u8] {
 pub fn rehearse(linked: &'static [u8], arguments: Arguments) -> Option<u8> {
     let fits = |state: State| {
         let mut supervisor = Supervisor::empty();
-        supervisor.load(Table::open(choose(&state, linked), Arch::NATIVE).ok()?);
+        let mut table = Table::open(choose(&state, linked), Arch::NATIVE).ok()?;
+        supervisor.load(table);
         let mut with = Keeper::load(state.kept);
         false.keep(&mut with);
+        load_made(&mut table, &mut supervisor, &mut with);
         supervisor.keep(&mut with);
         with.left()
     };
@@ -119,9 +121,23 @@ pub(super) fn load(
     let mut with = Keeper::load(state.kept);
     let mut failed = false;
     failed.keep(&mut with);
+    load_made(&mut kernel.table, supervisor, &mut with);
     supervisor.keep(&mut with);
     kernel.keep(&mut with, true);
     if with.left() == Some(0) { Ok(failed) } else { Err(Errno::BADMSG) }
+}
+
+/// Loads the records of units that were made at run time: the rest of the state is about them too.
+fn load_made(table: &mut Table<'static>, supervisor: &mut Supervisor<'static>, with: &mut Keeper<'static>) {
+    let mut slots = table.slots();
+    for _ in 0..with.place(0, SLOTS_MAX + 1) {
+        let record = with.bytes(&[]);
+        if let Some(id) = slots.next().filter(|_| !record.is_empty())
+            && table.make(id, record)
+        {
+            supervisor.remake(id, *table);
+        }
+    }
 }
 
 /// Writes the state of a program that has `failed` or not. Descriptors in it are passed on if this is `real`.
@@ -139,6 +155,10 @@ fn save(
         own_table.copy_from_slice(table);
         let mut with = Keeper::save(rest);
         failed.keep(&mut with);
+        with.place(kernel.table.slots().count(), SLOTS_MAX + 1);
+        for id in kernel.table.slots() {
+            with.bytes(kernel.table.made(id));
+        }
         supervisor.keep(&mut with);
         kernel.keep(&mut with, real);
         let used = most - with.left()?;
@@ -245,6 +265,7 @@ impl Kernel {
         for unit in 0..units {
             let id = if with.loads() { usize::from(with.now(unit)) } else { unit };
             self.tmp_tokens.get_mut(id).unwrap_or(&mut 0).keep(with);
+            self.lacking.units.get_mut(id).unwrap_or(&mut 0).keep(with);
         }
     }
 }

@@ -27,6 +27,7 @@ use super::{
     held::Held,
     log,
     notify::Notify,
+    posture::Lacking,
     processes::{Processes, Role},
     words::Words,
 };
@@ -111,6 +112,7 @@ pub(super) struct Kernel {
     pub(super) held: Held,
     pub(super) groups: Groups,
     pub(super) poll: Poll,
+    pub(super) lacking: Lacking,
     /// Made when the first timer goes by it.
     pub(super) wall_clock: Option<WallClock>,
     /// When it rings.
@@ -175,6 +177,7 @@ impl Kernel {
             held: Held::new(),
             groups: Groups::new(&boot.table),
             poll,
+            lacking: Lacking::NOTHING,
             wall_clock: None,
             wall_armed: None,
             log: log::output(),

@@ -15,6 +15,7 @@ mod log;
 mod notify;
 mod perform;
 mod plan;
+mod posture;
 mod processes;
 mod report;
 mod shutdown;

@@ -60,7 +60,7 @@ impl Kernel {
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
             Action::Reply { client, answer } => {
                 let table = self.table;
-                let gone = self.control.answer(client, answer, &table, supervisor);
+                let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);
                 gone.then_some(Event::ClientGone { client })
             }
             Action::Log(message) => {
@@ -136,6 +136,9 @@ impl Kernel {
             log::warn_of(errno, format_args!("cannot watch the report of {}", record.name));
         }
         self.processes.put(place, process);
+        if spawn.slot == Slot::Main {
+            self.lacking.forget(spawn.unit);
+        }
         Ok(pid)
     }
 
@@ -253,6 +256,7 @@ pub(super) fn reported(
             let identity = if group { exec.group_identity } else { exec.user_identity }?;
             Some(Event::Unfit { unit, pid, identity, suggestion })
         }
+        Report::Lacking { .. } => None,
         Report::Failed { step, errno } => {
             let failure = wire_failure(linux::spawn::Failure { step, errno });
             log::step_failed(table, unit, failure, program(table, unit, process.command));

@@ -17,9 +17,9 @@ use crate::{
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, LoginEnvironment,
-        Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit, Stdin, Stdout,
-        Unit,
+        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Landlock,
+        LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit,
+        Stdin, Stdout, StrList, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -99,7 +99,13 @@ impl<'t> Parts<'t> {
             ("MONITOR_EXIT_STATUS", &self.monitored_status),
             ("MONITOR_UNIT", monitored_unit),
         ];
-        all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+        let mut extra = Vec::new();
+        for (name, value) in all {
+            if !value.is_empty() {
+                let _ = extra.push((name, value)); // there is room for all
+            }
+        }
+        extra
     }
 
     /// The whole plan.
@@ -139,11 +145,7 @@ impl<'t> Parts<'t> {
                     range: (board.uids.first, board.uids.last),
                 }),
             },
-            privilege: match command.privilege {
-                Privilege::Restricted => linux_plan::Privilege::Restricted,
-                Privilege::KeepIds => linux_plan::Privilege::KeepIds,
-                Privilege::Full => linux_plan::Privilege::Full,
-            },
+            privilege: privilege(command.privilege),
             directories: &self.directories,
             runtime_directory_preserved: exec.runtime_directory_preserve != Preserve::No,
             credentials: credentials(exec, spawn.kind),
@@ -154,6 +156,7 @@ impl<'t> Parts<'t> {
                 propagation: propagation(exec.view.propagation),
                 tmp_token,
             },
+            landlock: landlock(exec.landlock, &command, spawn.kind),
             namespaces: namespaces(exec),
             scheduling: scheduling(exec),
             inherit_keyring: exec.inherit_keyring,
@@ -164,6 +167,7 @@ impl<'t> Parts<'t> {
                 ambient: exec.ambient_capabilities,
                 no_new_privileges: exec.no_new_privileges,
                 filter: exec.filter.and_then(|id| board.filter(id)).map_or(&[], |filter| filter.program),
+                no_write_execute: exec.no_write_execute,
                 secure_bits: exec.secure_bits,
             },
             working_directory: exec.working_directory,
@@ -172,8 +176,21 @@ impl<'t> Parts<'t> {
             descriptors,
             ignore_sigpipe: exec.ignore_sigpipe,
             cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
+            may_lack: board.may_lack,
             fail_at: None,
         }
+    }
+}
+
+/// Landlock's rules. Beside the mounts they are for the main process and what comes before it: the commands that run
+/// along with it (`ExecReload=` and the like) may want to look into it, which Landlock would not let them.
+fn landlock<'a>(wanted: Landlock<'a>, command: &Command<'_>, kind: CommandKind) -> linux_plan::Landlock<'a> {
+    let words = |paths: Option<StrList<'a>>| paths.map(|paths| words(paths.as_bytes()));
+    let before = matches!(kind, CommandKind::Condition | CommandKind::StartPre | CommandKind::Start);
+    linux_plan::Landlock {
+        writable: words(wanted.writable),
+        executable: words(wanted.executable),
+        beside_mounts: wanted.beside_mounts && before && command.privilege == Privilege::Restricted,
     }
 }
 
@@ -295,6 +312,14 @@ const fn content(content: Content) -> linux_plan::Content {
     }
 }
 
+const fn privilege(privilege: Privilege) -> linux_plan::Privilege {
+    match privilege {
+        Privilege::Restricted => linux_plan::Privilege::Restricted,
+        Privilege::KeepIds => linux_plan::Privilege::KeepIds,
+        Privilege::Full => linux_plan::Privilege::Full,
+    }
+}
+
 fn command(command: Command<'_>) -> linux_plan::Command<'_> {
     let Command { path, expand, .. } = command;
     linux_plan::Command { call: call(command.call), path, argv: words(command.argv.as_bytes()), expand }
@@ -350,6 +375,7 @@ const fn input<'a>(exec: &Exec<'a>) -> Input<'a> {
         Stdin::Null => Input::Null,
         Stdin::Tty => Input::Tty,
         Stdin::File => Input::File(exec.stdin_path),
+        Stdin::Data => Input::Data(exec.stdin_data),
     }
 }
 

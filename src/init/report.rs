@@ -5,8 +5,7 @@ use core::fmt::Write;
 use crate::{
     linux::{self, Errno, output::Output, raw::process::Forked},
     supervisor::Supervisor,
-    table::{Table, Unit},
-    wire::{ActiveState, Ended},
+    wire::Ended,
 };
 
 use super::{
@@ -27,7 +26,7 @@ pub(super) fn start(kernel: &mut Kernel, supervisor: &Supervisor<'_>, ended: End
     let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
     match linux::raw::process::fork(None)? {
         Forked::Child => {
-            let written = write_to(&path, &kernel.table, supervisor, ended);
+            let written = write_to(&path, kernel, supervisor, ended);
             linux::raw::process::exit(u8::from(!written))
         }
         Forked::Parent { pid, pidfd } => {
@@ -38,16 +37,16 @@ pub(super) fn start(kernel: &mut Kernel, supervisor: &Supervisor<'_>, ended: End
 }
 
 /// Writes to `path`, or between two marking lines to the console if that cannot be opened.
-fn write_to(path: &str, table: &Table<'_>, supervisor: &Supervisor<'_>, ended: Ended) -> bool {
+fn write_to(path: &str, kernel: &Kernel, supervisor: &Supervisor<'_>, ended: Ended) -> bool {
     match linux::boot::create_file(path) {
         Ok(file) => {
             let mut out = Output::file(file);
-            write(&mut out, table, supervisor, ended).is_ok() && out.flush()
+            write(&mut out, kernel, supervisor, ended).is_ok() && out.flush()
         }
         Err(errno) => {
             log::warn_of(errno, format_args!("cannot open {path} for the report, writing it to the console"));
             let mut out = Output::stderr();
-            let written = out.write_str(BEGIN).and_then(|()| write(&mut out, table, supervisor, ended));
+            let written = out.write_str(BEGIN).and_then(|()| write(&mut out, kernel, supervisor, ended));
             written.and_then(|()| out.write_str(END)).is_ok() && out.flush()
         }
     }
@@ -56,7 +55,7 @@ fn write_to(path: &str, table: &Table<'_>, supervisor: &Supervisor<'_>, ended: E
 /// The report as design.md §3 has it.
 fn write(
     out: &mut Output,
-    table: &Table<'_>,
+    Kernel { table, lacking, .. }: &Kernel,
     supervisor: &Supervisor<'_>,
     ended: Ended,
 ) -> core::fmt::Result {
@@ -66,12 +65,7 @@ fn write(
         if at > 0 {
             out.write_char(',')?;
         }
-        let applied =
-            matches!(status.active, ActiveState::Active | ActiveState::Reloading) || status.main_pid != 0;
-        let unit = table.unit(id).filter(|_| applied);
-        // A service runs only if everything that narrows it was applied: what the record asks for is what holds.
-        let posture = unit.as_ref().and_then(Unit::service).map(|service| service.exec.posture);
-        status.write_json(out, &mut posture.unwrap_or_default().iter())?;
+        status.write_json(out, Some(&|see| lacking.each(table, supervisor, id, see)))?;
     }
     out.write_str("]}\n")
 }

@@ -1,12 +1,17 @@
 //! What a user leaves in the kernel and outlives its processes: System V IPC objects, POSIX message queues, and files
 //! in /dev/shm. Finding them and removing them; systemd's clean-ipc.c has the same three.
 
+use core::ffi::CStr;
+
 use heapless::Vec;
 use rustix::{
     fd::OwnedFd,
-    fs::{Access, AtFlags, access, fstatfs, statat},
+    fs::{Access, AtFlags, CWD, Mode, access, fstatfs, mkdirat, statat},
     io::Errno,
-    mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
+    mount::{
+        FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, UnmountFlags, fsconfig_create, fsmount,
+        fsopen, mount, unmount,
+    },
 };
 
 use super::{
@@ -122,11 +127,26 @@ fn queues() -> Result<Option<OwnedFd>, Errno> {
     }
     let context = match fsopen(c"mqueue", FsOpenFlags::FSOPEN_CLOEXEC) {
         Err(Errno::NODEV) => return Ok(None),
+        Err(Errno::NOSYS) => return mounted_queues(),
         answer => answer?,
     };
     fsconfig_create(&context)?;
     let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_NOEXEC)?;
     tree::open_directory(&mount, c".").map(Some)
+}
+
+/// The same on a kernel where a mount has to be somewhere (before 5.2): it is there for a moment.
+fn mounted_queues() -> Result<Option<OwnedFd>, Errno> {
+    const MOMENT: &CStr = c"/run/tomte/queues";
+    let _there = mkdirat(CWD, c"/run/tomte", Mode::from_raw_mode(0o755));
+    let _there = mkdirat(CWD, MOMENT, Mode::from_raw_mode(0o700));
+    match mount(c"mqueue", MOMENT, c"mqueue", MountFlags::NOEXEC, None) {
+        Err(Errno::NODEV) => return Ok(None),
+        answer => answer?,
+    }
+    let directory = tree::open_if_there(MOMENT);
+    unmount(MOMENT, UnmountFlags::DETACH)?;
+    directory
 }
 
 #[cfg(test)]

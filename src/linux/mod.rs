@@ -16,6 +16,7 @@ mod credentials;
 pub mod directory;
 pub mod errno;
 mod expand;
+pub mod feature;
 mod glob;
 pub mod handover;
 pub mod ipc;

@@ -66,6 +66,8 @@ pub struct Plan<'a> {
     pub credentials: Credentials<'a>,
     /// What it sees of the file system.
     pub view: View<'a>,
+    /// What Landlock holds it to besides.
+    pub landlock: Landlock<'a>,
     /// What else it shares with nobody.
     pub namespaces: Namespaces<'a>,
     /// How much of the machine it gets.
@@ -86,6 +88,8 @@ pub struct Plan<'a> {
     pub ignore_sigpipe: bool,
     /// Its group of processes.
     pub cgroup: Cgroup<'a>,
+    /// What the kernel may lack without the start failing: bits of [`super::feature::Feature`].
+    pub may_lack: u16,
     /// For tests: this step fails with this errno instead of being done. `None` everywhere else.
     pub fail_at: Option<(Step, Errno)>,
 }
@@ -313,6 +317,18 @@ pub struct Mount<'a> {
     pub optional: bool,
 }
 
+/// Landlock's rules: what is allowed beneath which paths of the view. With [`Landlock::default`] there are none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Landlock<'a> {
+    /// Nothing can be written but beneath these.
+    pub writable: Option<Words<'a>>,
+    /// Nothing can be executed but beneath these.
+    pub executable: Option<Words<'a>>,
+    /// They hold along with the mounts, not only in their place: what else Landlock forbids to a process (to mount, to
+    /// look into other processes) it cannot do anyhow.
+    pub beside_mounts: bool,
+}
+
 /// What a [`Mount`] shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -416,6 +432,8 @@ pub struct Limits<'a> {
     pub no_new_privileges: bool,
     /// The filter of its system calls: struct sock_filter of linux/filter.h, one after the other. Empty for none.
     pub filter: &'a [u8],
+    /// `MemoryDenyWriteExecute=`: the kernel's own switch, where it has one. The filter refuses the same.
+    pub no_write_execute: bool,
     /// `SecureBits=`: the kernel's SECBIT flags.
     pub secure_bits: u8,
 }
@@ -430,6 +448,7 @@ impl Default for Limits<'_> {
             ambient: 0,
             no_new_privileges: false,
             filter: &[],
+            no_write_execute: false,
             secure_bits: 0,
         }
     }
@@ -475,6 +494,8 @@ pub enum Input<'a> {
     Tty,
     /// The file at this path.
     File(&'a str),
+    /// These bytes.
+    Data(&'a [u8]),
     /// This descriptor.
     Fd(BorrowedFd<'a>),
 }

@@ -5,7 +5,7 @@
 
 use rustix::io::{self, Errno};
 
-use super::{AsFd, step::Step};
+use super::{AsFd, feature::Feature, step::Step};
 
 /// One message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,13 @@ pub enum Report {
         group: bool,
         /// The number that owns the unit's directories.
         suggestion: Option<u32>,
+    },
+    /// The child goes on without something that the kernel lacks.
+    Lacking {
+        /// What.
+        feature: Feature,
+        /// How the kernel said so.
+        errno: Errno,
     },
     /// A step failed; the child ends with the step's exit code.
     Failed {
@@ -49,6 +56,7 @@ const IDENTITY: u8 = 1;
 const UNFIT: u8 = 2;
 const UNFIT_WITH_SUGGESTION: u8 = 3;
 const FAILED: u8 = 4;
+const LACKING: u8 = 5;
 
 /// The next message. EPROTO if the bytes are none, which no child of ours writes.
 pub fn read(pipe: impl AsFd) -> Result<Reading, Errno> {
@@ -77,6 +85,9 @@ fn encode(report: Report) -> [u8; MESSAGE_BYTES] {
         Report::Unfit { group, suggestion: Some(number) } => {
             (UNFIT_WITH_SUGGESTION, u8::from(group), number, 0)
         }
+        Report::Lacking { feature, errno } => {
+            (LACKING, feature as u8, errno.raw_os_error().unsigned_abs(), 0)
+        }
         Report::Failed { step, errno } => (FAILED, step.index(), errno.raw_os_error().unsigned_abs(), 0),
     };
     let (first, second) = (first.to_ne_bytes(), second.to_ne_bytes());
@@ -94,9 +105,13 @@ fn decode(message: [u8; MESSAGE_BYTES]) -> Option<Report> {
         IDENTITY => Some(Report::Identity { uid: first, gid: second }),
         UNFIT => Some(Report::Unfit { group: place != 0, suggestion: None }),
         UNFIT_WITH_SUGGESTION => Some(Report::Unfit { group: place != 0, suggestion: Some(first) }),
-        FAILED => {
+        FAILED | LACKING => {
             let errno = i32::try_from(first).ok().filter(|errno| (1..=4095).contains(errno))?;
-            Some(Report::Failed { step: Step::from_index(place)?, errno: Errno::from_raw_os_error(errno) })
+            let errno = Errno::from_raw_os_error(errno);
+            Some(match kind {
+                FAILED => Report::Failed { step: Step::from_index(place)?, errno },
+                _ => Report::Lacking { feature: Feature::from_index(place)?, errno },
+            })
         }
         _ => None,
     }
@@ -114,6 +129,8 @@ mod tests {
             Report::Unfit { group: false, suggestion: None },
             Report::Unfit { group: true, suggestion: Some(65519) },
         ];
+        let lacks = Feature::ALL.map(|feature| Report::Lacking { feature, errno: Errno::NOSYS });
+        let others = others.into_iter().chain(lacks);
         for report in failures.into_iter().chain(others) {
             assert_eq!(decode(encode(report)), Some(report));
         }

@@ -8,6 +8,7 @@ use rustix::{
 
 use super::{
     AsFd, cgroup, child,
+    feature::Feature,
     plan::{Cgroup, Plan, Privilege},
     raw::{
         process::{self, Forked},
@@ -44,9 +45,17 @@ pub fn spawn(plan: &Plan<'_>) -> Result<Child, Failure> {
     // No signal may find the child with the parent's handlers; the child unblocks them just before it executes.
     let mask = step(plan, Step::Clone, || signal::set_mask(u64::MAX))?;
     let processes = plan.namespaces.processes && plan.privilege != Privilege::Full;
-    let forked = process::fork_into(cgroup, processes);
+    let mut forked = process::fork_into(cgroup, processes);
+    let mut lacking = None;
+    if let Err(errno) = forked
+        && processes
+        && plan.may_lack & Feature::PidNamespaces.bit() != 0
+    {
+        lacking = Some(errno);
+        forked = process::fork_into(cgroup, false);
+    }
     if matches!(forked, Ok(Forked::Child)) {
-        child::run(plan, reporter.as_fd());
+        child::run(plan, reporter.as_fd(), lacking);
     }
     let unblocked = signal::set_mask(mask);
     match forked.and_then(|forked| unblocked.map(|_| forked)) {

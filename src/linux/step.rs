@@ -66,6 +66,8 @@ pub enum Step {
     Network,
     /// The mount namespace, and those of IPC and the hostname.
     Namespace,
+    /// Landlock, below the mounts or in their place.
+    Landlock,
     /// `UMask=` and `Limit*=`.
     Limits,
     /// The supplementary groups and the group.
@@ -101,12 +103,12 @@ const NAMES: &str = "\
     pipe clone signals session user group identity cgroup device-policy stdin stdout stderr oom-score core-dumps \
     scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
     state-directory cache-directory logs-directory configuration-directory credentials environment environment-file \
-    keyring network namespace limits groups private-users bounding-set ids secure-bits \
+    keyring network namespace landlock limits groups private-users bounding-set ids secure-bits \
     ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask mount seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -138,6 +140,7 @@ impl Step {
         Self::Keyring,
         Self::Network,
         Self::Namespace,
+        Self::Landlock,
         Self::Limits,
         Self::Groups,
         Self::PrivateUsers,
@@ -189,7 +192,7 @@ impl Step {
             Self::ConfigurationDirectory => 241,
             Self::Credentials => 243,
             Self::Keyring => 237,
-            Self::Namespace => 226,
+            Self::Namespace | Self::Landlock => 226,
             Self::Network => 225,
             Self::Limits | Self::CoreDumps => 205,
             Self::OomScore => 206,
@@ -223,7 +226,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(45), None);
+        assert_eq!(Step::from_index(46), None);
     }
 
     #[test]

@@ -89,18 +89,29 @@ impl<'b> Keeper<'b> {
         self.number(value as u64, count as u64 - 1) as usize
     }
 
-    /// Saves `text`, or loads another.
+    /// Saves `bytes`, or loads others.
     #[inline(never)]
-    pub(crate) fn text<'x>(&mut self, text: &'x str) -> &'x str
+    pub(crate) fn bytes<'x>(&mut self, bytes: &'x [u8]) -> &'x [u8]
     where
         'b: 'x,
     {
         if let Some(reader) = &mut self.from {
             return super::Read::read(reader);
         }
-        self.number(text.len() as u64, u64::MAX);
-        text.bytes().for_each(|byte| self.put(byte));
-        text
+        self.number(bytes.len() as u64, u64::MAX);
+        bytes.iter().for_each(|byte| self.put(*byte));
+        bytes
+    }
+
+    /// Saves `text`, or loads another.
+    pub(crate) fn text<'x>(&mut self, text: &'x str) -> &'x str
+    where
+        'b: 'x,
+    {
+        core::str::from_utf8(self.bytes(text.as_bytes())).unwrap_or_else(|_| {
+            self.fail();
+            ""
+        })
     }
 
     /// Unit `id` of the program that loads has the place of the next unit of the one that saved; none has with an id

@@ -177,6 +177,10 @@ impl Supervisor<'_> {
             Request::Manager => Answer::Manager,
             Request::Units { from } => Answer::Units { from },
             Request::Unit { name } => self.find(name).map_or(Answer::NoSuchUnit, Answer::Unit),
+            Request::Posture { id } => match self.unit(UnitId(id)) {
+                Some(_) => Answer::Posture(UnitId(id)),
+                None => Answer::NoSuchUnit,
+            },
             Request::Start { name } | Request::Restart { name } | Request::Isolate { name }
                 if self.refuses(name, |manners| manners.refuse_manual_start) =>
             {

@@ -446,6 +446,8 @@ pub enum Answer {
     },
     /// One unit.
     Unit(UnitId),
+    /// What narrows one unit, and what of it was applied.
+    Posture(UnitId),
     /// A job has ended.
     Job(JobResult),
     /// It will be done.

@@ -167,8 +167,7 @@ impl<'t> Supervisor<'t> {
         self.units.clear();
         self.texts.clear();
         for _ in 0..table.unit_count() {
-            if self.units.push(self.nowhere.clone()).is_err() || self.texts.push(notice::Text::new()).is_err()
-            {
+            if self.units.push(self.nowhere).is_err() || self.texts.push(notice::Text::new()).is_err() {
                 break; // `Table::open` refuses more than UNITS_MAX
             }
         }

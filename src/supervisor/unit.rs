@@ -13,8 +13,8 @@ use crate::{
 };
 
 kept! {
-/// One unit's record.
-#[derive(Clone, Debug)]
+/// One unit's record. Copied as a whole where it is put in place: field by field is 1,700 bytes of code.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
     /// Where it is in its life.
     pub(super) state: State,
@@ -121,6 +121,7 @@ pub(super) struct Record {
 
 impl Record {
     /// A unit that nothing has happened to.
+    #[inline(never)] // 300 bytes of zeros wherever it is asked for
     pub(super) const fn new() -> Self {
         Self {
             state: State::Dead,

@@ -27,6 +27,8 @@ record! {
         pub on_panic: PanicAction,
         /// How long to wait before it, for the message to be read.
         pub panic_delay: Micros,
+        /// `missing-kernel-feature`: what the kernel may lack, bits of `linux::feature::Feature`.
+        pub may_lack: u16,
         /// Units that are made at run time.
         pub transient: Transient<'t>,
     }

@@ -232,7 +232,14 @@ fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
             let (one, other) = (list_of(one)?, list_of(other)?);
             let mut last = "";
             // Both are in order, and short: the least of what comes after the last one, again and again.
-            while let Some(next) = one.iter().chain(other.iter()).filter(|string| *string > last).min() {
+            loop {
+                let mut next = None;
+                for string in [one, other].into_iter().flat_map(StrList::iter) {
+                    if string > last && next.is_none_or(|least| string < least) {
+                        next = Some(string);
+                    }
+                }
+                let Some(next) = next else { break };
                 put_string(&mut list, next)?;
                 last = next;
             }
@@ -241,15 +248,19 @@ fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
             let (one, other) = (payload(one)?, payload(other)?);
             let (one, other): (List<'_, Mount<'_>>, List<'_, Mount<'_>>) = (List::new(one), List::new(other));
             let mut last = "";
-            let all = || one.pieces().chain(other.pieces());
-            while let Some((next, bytes)) =
-                all().filter(|(mount, _)| mount.path > last).min_by_key(|(mount, _)| mount.path)
-            {
-                if all().any(|(mount, same)| mount.path == next.path && same != bytes) {
-                    return None;
+            loop {
+                let mut next: Option<(&str, &[u8])> = None;
+                for (mount, bytes) in [one, other].iter().flat_map(List::pieces) {
+                    match next {
+                        _ if mount.path <= last => {}
+                        Some((least, same)) if mount.path == least && same != bytes => return None,
+                        Some((least, _)) if mount.path >= least => {}
+                        Some(_) | None => next = Some((mount.path, bytes)),
+                    }
                 }
+                let Some((path, bytes)) = next else { break };
                 list.extend_from_slice(bytes).ok()?;
-                last = next.path;
+                last = path;
             }
         }
     }

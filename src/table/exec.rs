@@ -51,6 +51,8 @@ record! {
         pub inherit_keyring: bool,
         /// What the processes see of the file system.
         pub view: View<'t>,
+        /// What Landlock holds them to below it.
+        pub landlock: Landlock<'t>,
         /// What else they share with nobody.
         pub namespaces: Namespaces<'t>,
         /// How much of the machine they get.
@@ -59,6 +61,8 @@ record! {
         pub cgroup: Cgroup<'t>,
         /// What `SystemCallFilter=` and its kind let through, all in one.
         pub filter: Option<FilterId>,
+        /// `MemoryDenyWriteExecute=`, for the kernel's own switch: the filter has it too.
+        pub no_write_execute: bool,
         /// `RemoveIPC=`.
         pub remove_ipc: bool,
         /// `RuntimeDirectory=` and its kind, in the order of [`DirectoryKind::ALL`], kinds without names left out.
@@ -83,6 +87,8 @@ record! {
         pub stderr: Stdout,
         /// The path of `StandardInput=file:`.
         pub stdin_path: &'t str,
+        /// What `StandardInput=data` is to be read.
+        pub stdin_data: &'t [u8],
         /// The path of `StandardOutput=file:` and its kind.
         pub stdout_path: &'t str,
         /// The path of `StandardError=file:` and its kind.
@@ -93,9 +99,28 @@ record! {
         pub syslog_identifier: &'t str,
         /// `IgnoreSIGPIPE=`.
         pub ignore_sigpipe: bool,
-        /// The settings that narrow what the processes may do, as a person would write them: `ProtectSystem=strict`.
+        /// The settings that narrow what the processes may do, sorted. Each is what a person would write, a tab, what it takes
+        /// from the kernel (bits of `linux::feature::Feature`), a tab, and the steps that apply it (bit n is the step with
+        /// index n).
         pub posture: StrList<'t>,
     }
+}
+
+record! {
+    /// What Landlock holds the processes to. Paths are those of the view.
+    pub struct Landlock<'t> {
+        /// Nothing can be written but beneath these.
+        pub writable: Option<StrList<'t>>,
+        /// Nothing can be executed but beneath these.
+        pub executable: Option<StrList<'t>>,
+        /// The rules hold along with the mounts, not only in their place.
+        pub beside_mounts: bool,
+    }
+}
+
+impl Landlock<'_> {
+    /// No rules.
+    pub const NONE: Self = Self { writable: None, executable: None, beside_mounts: false };
 }
 
 record! {
@@ -372,6 +397,8 @@ choice! {
         Tty,
         /// A file.
         File,
+        /// `StandardInputText=` and `StandardInputData=`.
+        Data,
     }
 }
 

@@ -46,6 +46,8 @@ pub const DIRECTORIES_MAX: usize = 16;
 pub const CREDENTIALS_MAX: usize = 3 * 128;
 /// Names and contents of all credentials of one unit: systemd's CREDENTIALS_TOTAL_SIZE_MAX.
 pub const CREDENTIALS_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one unit's `StandardInputText=` and `StandardInputData=`.
+pub const STDIN_BYTES_MAX: usize = TABLE_BYTES_MAX / 4;
 /// `SupplementaryGroups=` of one unit.
 pub const GROUPS_MAX: usize = 32;
 /// Bytes of `CPUAffinity=`: 8192 processors, the kernel's most.

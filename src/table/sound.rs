@@ -5,7 +5,8 @@
 
 use super::{
     Board, Calendar, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId,
-    IdList, Identity, IdentityId, Kill, Kind, Mount, Service, Slice, Socket, StrList, Unit, UnitId, View,
+    IdList, Identity, IdentityId, Kill, Kind, Landlock, Mount, Service, Slice, Socket, StrList, Unit, UnitId,
+    View,
     limits::{
         AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
         ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX,
@@ -133,6 +134,7 @@ impl Exec<'_> {
             .all(is_path)
             && self.scheduling.nice.is_none_or(|nice| nice < 40)
             && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
+            && self.landlock.is_sound()
             && holds(self.posture, POSTURE_MAX)
     }
 }
@@ -169,6 +171,15 @@ impl View<'_> {
                 && (mount.set | mount.only | mount.clear) & !Mount::FLAGS == 0
         };
         (self.root.is_empty() || is_place(self.root)) && self.mounts.are_all(MOUNTS_MAX, sound) && sorted
+    }
+}
+
+impl Landlock<'_> {
+    fn is_sound(&self) -> bool {
+        [self.writable, self.executable]
+            .into_iter()
+            .flatten()
+            .all(|paths| holds(paths, MOUNTS_MAX) && paths.iter().all(is_place))
     }
 }
 

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::wire::{
         ActiveState, ExitStatus, Failure, JobResult, ManagerStatus, Power, Reply, Request, ServiceResult,
-        SubState, UnitStatus, UnitType,
+        Setting, SubState, UnitStatus, UnitType,
     };
 
     #[test]
@@ -69,6 +69,7 @@ mod tests {
             Request::Reexec,
             Request::Run { name },
             Request::Wait { name },
+            Request::Posture { id: 300 },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));
@@ -117,6 +118,7 @@ mod tests {
             Reply::Busy,
             Reply::Malformed,
             Reply::Version(9),
+            Reply::Setting(Setting { unit: "a.service", setting: "User=", state: "applied", why: "" }),
         ] {
             let packet = encode(&reply, &mut buffer).expect("fits");
             assert_eq!(decode::<Reply<'_>>(packet), Ok(reply));

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use super::{Ended, ExitStatus, ManagerStatus, UnitStatus};
+use super::{Ended, ExitStatus, ManagerStatus, Setting, UnitStatus};
 
 /// Writes one JSON object, field by field.
 struct Object<'w> {
@@ -47,18 +47,6 @@ impl<'w> Object<'w> {
         self.out.write_str("null")
     }
 
-    fn texts(&mut self, key: &str, values: &mut dyn Iterator<Item = &str>) -> fmt::Result {
-        self.key(key)?;
-        self.out.write_char('[')?;
-        for (at, value) in values.enumerate() {
-            if at > 0 {
-                self.out.write_char(',')?;
-            }
-            string(self.out, value)?;
-        }
-        self.out.write_char(']')
-    }
-
     fn close(self) -> fmt::Result {
         self.out.write_char('}')
     }
@@ -85,12 +73,20 @@ fn escape(out: &mut dyn Write, begin: &str, character: char) -> fmt::Result {
     out.write_char(char::from_digit(u32::from(character) & 0xf, 16).unwrap_or_default())
 }
 
+/// Somebody who is shown settings, one by one.
+pub type See<'s> = &'s mut dyn FnMut(&Setting<'_>) -> fmt::Result;
+
 impl UnitStatus<'_> {
-    /// The unit as a JSON object with the keys of the report (design.md §3). `posture` lists the settings that hold.
+    /// The unit as a JSON object with the keys of the report (design.md §3). `posture` shows it the settings that narrow
+    /// the unit, if somebody knows them.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write_json(&self, out: &mut dyn Write, posture: &mut dyn Iterator<Item = &str>) -> fmt::Result {
+    pub fn write_json(
+        &self,
+        out: &mut dyn Write,
+        posture: Option<&dyn Fn(See<'_>) -> fmt::Result>,
+    ) -> fmt::Result {
         let mut object = Object::open(out)?;
         object.text("name", self.name)?;
         object.text("description", self.description)?;
@@ -111,7 +107,31 @@ impl UnitStatus<'_> {
         object.number("started_us", self.started_us)?;
         object.number("ready_us", self.ready_us)?;
         object.text("status", self.status)?;
-        object.texts("posture", posture)?;
+        if let Some(posture) = posture {
+            object.key("posture")?;
+            let mut before = '[';
+            posture(&mut |setting| {
+                let comma = core::mem::replace(&mut before, ',');
+                setting.write_json(object.out, comma)
+            })?;
+            object.out.write_str(if before == '[' { "[]" } else { "]" })?;
+        }
+        object.close()
+    }
+}
+
+impl Setting<'_> {
+    /// The setting as a JSON object, after the character `before`: of a list the bracket or a comma.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_json(&self, out: &mut dyn Write, before: char) -> fmt::Result {
+        out.write_char(before)?;
+        let mut object = Object::open(out)?;
+        object.text("unit", self.unit)?;
+        object.text("setting", self.setting)?;
+        object.text("state", self.state)?;
+        object.text("why", self.why)?;
         object.close()
     }
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::record::{Read, Reader};
 
 pub use codec::{DecodeError, decode, encode};
+pub use json::See;
 pub use notice::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping};
 pub use state::{
     ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
@@ -95,6 +96,11 @@ pub enum Request<'a> {
         /// Full name.
         name: &'a str,
     },
+    /// What narrows one unit; answered with a [`Reply::Setting`] for each setting, then [`Reply::End`].
+    Posture {
+        /// Its place in the table.
+        id: u16,
+    },
 }
 
 impl<'t> Read<'t> for Request<'t> {
@@ -104,7 +110,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(13) {
+        match from.place(14) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -117,7 +123,8 @@ impl<'t> Read<'t> for Request<'t> {
             9 => Self::Isolate { name: Read::read(from) },
             10 => Self::Reexec,
             11 => Self::Run { name: Read::read(from) },
-            _ => Self::Wait { name: Read::read(from) },
+            12 => Self::Wait { name: Read::read(from) },
+            _ => Self::Posture { id: Read::read(from) },
         }
     }
 }
@@ -129,7 +136,7 @@ pub enum Reply<'a> {
     Manager(ManagerStatus<'a>),
     /// To `Unit`, and to `Units` once for each unit.
     Unit(UnitStatus<'a>),
-    /// No more units follow in answer to this request; more exist from this id on, if any.
+    /// Nothing more follows in answer to this request; more exist from this id on, if any.
     End {
         /// Where to go on.
         next: Option<u16>,
@@ -148,6 +155,8 @@ pub enum Reply<'a> {
     Malformed,
     /// PID 1 speaks another version of the protocol.
     Version(u8),
+    /// To `Posture`, once for each setting.
+    Setting(Setting<'a>),
 }
 
 impl<'t> Read<'t> for Reply<'t> {
@@ -157,7 +166,7 @@ impl<'t> Read<'t> for Reply<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(10) {
+        match from.place(11) {
             0 => Self::Manager(Read::read(from)),
             1 => Self::Unit(Read::read(from)),
             2 => Self::End { next: Read::read(from) },
@@ -167,7 +176,8 @@ impl<'t> Read<'t> for Reply<'t> {
             6 => Self::Denied,
             7 => Self::Busy,
             8 => Self::Malformed,
-            _ => Self::Version(Read::read(from)),
+            9 => Self::Version(Read::read(from)),
+            _ => Self::Setting(Read::read(from)),
         }
     }
 }
@@ -231,5 +241,20 @@ record! {
         pub status: &'t str,
         /// Why it says that it fails: `ERRNO=`; 0 if it does not.
         pub errno: u16,
+    }
+}
+
+record! {
+    /// A setting that narrows a unit, and what became of it.
+    #[derive(Eq)]
+    pub struct Setting<'t> {
+        /// The unit's full name.
+        pub unit: &'t str,
+        /// Such as `ProtectSystem=strict`.
+        pub setting: &'t str,
+        /// What became of it: `applied`, `degraded`, `refused`, or `inactive` if nothing runs.
+        pub state: &'t str,
+        /// Why it was not applied, or empty.
+        pub why: &'t str,
     }
 }

@@ -325,3 +325,43 @@ fn a_service_has_a_session_keyring_of_its_own() {
     }
     assert!(first[0] != second[0] && first[0] != first[1], "{first:?} {second:?}");
 }
+
+#[test]
+fn a_directory_that_somebody_else_still_holds_is_not_the_next_tenants() {
+    if !enter_small_world() {
+        return;
+    }
+    const UID: u32 = 61405;
+    let names = Words::new(b"app\0").expect("ends in NUL");
+    let directories = [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names }];
+    let tenant = |text: &str| {
+        let outcome = run_script(text, |plan| {
+            let dynamic =
+                Dynamic { uid: Some(UID), gid: None, check: true, suggest: false, range: (61184, 65519) };
+            plan.identity = Identity { user: "app", dynamic: Some(dynamic), ..Identity::default() };
+            plan.directories = &directories;
+            views::connect_tmp(plan, 7);
+        });
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        outcome.output
+    };
+    tenant("touch $RUNTIME_DIRECTORY/x /tmp/x");
+    let tmp =
+        fs::read_dir("/tmp").expect("/tmp").flatten().map(|entry| entry.path()).next().expect("its own");
+    // As if they had come over a socket, to a process of another user's.
+    let hold = |path: &Path| {
+        let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+        rustix::fs::open(path.to_str().expect("UTF-8"), flags, rustix::fs::Mode::empty())
+            .expect("a directory")
+    };
+    let held = [hold(Path::new("/run/app")), hold(&tmp.join("tmp"))];
+    let cleaned = clean(|plan| {
+        (plan.uid, plan.directories, plan.private_tmp) = (Some(UID), &directories, Some(7));
+    });
+    assert_eq!(cleaned, 0);
+    for directory in &held {
+        let made = rustix::fs::mkdirat(directory, c"foothold", rustix::fs::Mode::from_raw_mode(0o777));
+        assert_eq!(made, Err(Errno::NOENT), "a directory that is gone takes nothing");
+    }
+    assert_eq!(tenant("ls -A $RUNTIME_DIRECTORY /tmp | grep -v :"), "\n");
+}

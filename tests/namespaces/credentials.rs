@@ -31,7 +31,9 @@ fn with<'a>(sources: &'a [u8], values: &'a [u8]) -> impl FnOnce(&mut Plan<'a>) {
 fn failure(outcome: &Outcome) -> Option<Errno> {
     outcome.reports.iter().find_map(|report| match report {
         Report::Failed { step: Step::Credentials, errno } => Some(*errno),
-        Report::Failed { .. } | Report::Identity { .. } | Report::Unfit { .. } => None,
+        Report::Failed { .. } | Report::Identity { .. } | Report::Lacking { .. } | Report::Unfit { .. } => {
+            None
+        }
     })
 }
 

@@ -7,6 +7,9 @@
 
 use std::{fs, path::Path, sync::mpsc, thread};
 
+use linux_raw_sys::general::{
+    __NR_fsconfig, __NR_fsmount, __NR_fsopen, __NR_mount_setattr, __NR_move_mount, __NR_open_tree,
+};
 use rustix::{
     fd::{AsFd, OwnedFd},
     io::{self, Errno},
@@ -17,8 +20,8 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{
-        Call, Cgroup, Command, Credentials, Environment, Identity, Limits, Namespaces, Output, Plan,
-        Privilege, Scheduling, Stdio, View, Words,
+        Call, Cgroup, Command, Credentials, Environment, Identity, Landlock, Limits, Namespaces, Output,
+        Plan, Privilege, Scheduling, Stdio, View, Words,
     },
     raw::seccomp,
     report::{self, Reading, Report},
@@ -57,8 +60,18 @@ pub(super) fn enter_small_world() -> bool {
     }
     fs::write("/etc/passwd", PASSWD).expect("passwd");
     fs::write("/etc/group", GROUP).expect("group");
+    if std::env::var_os(OLD_KERNEL).is_some() {
+        NEW_MOUNT_CALLS.into_iter().for_each(take_away_call);
+    }
     true
 }
+
+/// With this variable the small world is one of a kernel without [`NEW_MOUNT_CALLS`].
+pub(super) const OLD_KERNEL: &str = "TOMTE_TEST_OLD_KERNEL";
+
+/// What came after mount(2): Linux 5.2 and 5.12.
+const NEW_MOUNT_CALLS: [u32; 6] =
+    [__NR_open_tree, __NR_move_mount, __NR_fsopen, __NR_fsconfig, __NR_fsmount, __NR_mount_setattr];
 
 /// A /dev in which nothing that a test does can reach the machine's.
 fn own_devices() {
@@ -130,6 +143,8 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         runtime_directory_preserved: false,
         credentials: Credentials::default(),
         view: View::default(),
+        landlock: Landlock::default(),
+        may_lack: 0,
         namespaces: Namespaces::default(),
         scheduling: Scheduling::default(),
         inherit_keyring: false,

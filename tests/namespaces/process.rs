@@ -286,3 +286,14 @@ fn streams_can_be_files_that_are_made_appended_to_and_emptied() {
     assert_eq!(outcome.reports, [Report::Failed { step: Step::Stderr, errno: Errno::LOOP }]);
     assert_eq!(run_script("true", |plan| plan.stdio.input = Input::File("/none")).code, Some(208));
 }
+
+#[test]
+fn data_is_read_from_its_beginning_and_cannot_be_changed() {
+    if !enter_small_world() {
+        return;
+    }
+    let outcome = run_script("cat; cat; (echo x >/proc/self/fd/0) 2>&1 | grep -c 'not permitted'", |plan| {
+        plan.stdio.input = Input::Data(b"one\ntwo\n");
+    });
+    assert_eq!(outcome.lines(), ["one", "two", "1"], "{outcome:?}");
+}

@@ -6,11 +6,11 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 
 use tomte::table::{
     Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
-    DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, List,
-    LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy, PanicAction,
-    Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling, Service,
-    ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase, Transient,
-    UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock,
+    List, LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
+    PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
+    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase,
+    Transient, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
 
 /// Units that can be made at run time; the first names are theirs.
@@ -250,6 +250,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         on_panic: PanicAction::Halt,
         panic_delay: Micros::ZERO,
         transient: Transient { slots, ..Transient::NONE },
+        may_lack: 0,
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
@@ -432,10 +433,12 @@ impl Lists {
             secure_bits: 0,
             inherit_keyring: false,
             view: VIEW,
+            landlock: Landlock::NONE,
             namespaces: Namespaces::HOST,
             scheduling: Scheduling::UNSET,
             cgroup: Cgroup::PLAIN,
             filter: None,
+            no_write_execute: false,
             remove_ipc: false,
             directories: List::new(&self.directories),
             runtime_directory_preserve: plan.preserve,
@@ -445,6 +448,7 @@ impl Lists {
             stdout: Stdout::Null,
             stderr: Stdout::Null,
             stdin_path: "",
+            stdin_data: &[],
             stdout_path: "",
             stderr_path: "",
             tty_path: "",

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     env,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -16,6 +16,7 @@ use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange, limits::SLOTS
 use crate::{
     diag::closest,
     read::{Source, Text},
+    target::feature::Feature,
     users,
     values::time,
 };
@@ -68,6 +69,9 @@ pub struct Config {
     /// Static groups of the image.
     #[serde(default)]
     pub group: Vec<Group>,
+    /// What is done about a feature that the kernel lacks and a unit needs. Without a word about it, the unit is refused.
+    #[serde(default)]
+    pub missing_kernel_feature: MissingFeatures,
     /// Mounts and swaps: lines of fstab(5).
     #[serde(default)]
     pub mount: Vec<MountLine>,
@@ -226,6 +230,53 @@ pub struct Qemu {
     /// TCP ports of the guest that can be reached on the host, each at a free port of 127.0.0.1.
     #[serde(default)]
     pub forward: Vec<u16>,
+}
+
+/// `missing-kernel-feature`: by the feature's name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct MissingFeatures(BTreeMap<FeatureName, Lack>);
+
+/// What a missing feature comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Lack {
+    /// What it would narrow stays wide; the posture says so.
+    Degrade,
+    /// The unit does not run.
+    Refuse,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FeatureName(&'static str);
+
+impl<'de> Deserialize<'de> for FeatureName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+            let mut names: Vec<&str> = Feature::ALL.into_iter().map(name_of).collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        });
+        let written = String::deserialize(deserializer)?;
+        let known = NAMES.iter().find(|name| **name == written);
+        known.map(|name| Self(name)).ok_or_else(|| D::Error::unknown_variant(&written, &NAMES))
+    }
+}
+
+fn name_of(feature: Feature) -> &'static str {
+    Feature::name_of(feature as u32)
+}
+
+impl MissingFeatures {
+    /// The features that the kernel may lack, as `tomte::table::Board` has them.
+    pub fn may_lack(&self) -> u16 {
+        let may = |feature: Feature| match self.0.get(&FeatureName(name_of(feature))) {
+            Some(said) => *said == Lack::Degrade,
+            None => feature == Feature::SecondWall, // everything is enforced without it
+        };
+        Feature::ALL.into_iter().filter(|feature| may(*feature)).fold(0, |all, feature| all | feature.bit())
+    }
 }
 
 const ARCHS: [Arch; 4] = [Arch::X86_64, Arch::Aarch64, Arch::Arm, Arch::Riscv64];
@@ -390,6 +441,16 @@ mod tests {
             ("environment = { \"A B\" = \"x\" }", "b/board.toml:3:15: `A B` is no name", "variable"),
             ("hostname = 1", "b/board.toml:3:12: invalid type: integer", "expected a string"),
             ("enable = [", "b/board.toml:", ""),
+            (
+                "missing-kernel-feature = { secomp = \"degrade\" }",
+                "b/board.toml:3:28: unknown word `secomp`, expected one of `cgroup`",
+                "(did you mean `seccomp`?)",
+            ),
+            (
+                "[missing-kernel-feature]\nlandlock = \"ignore\"",
+                "b/board.toml:4:12: unknown word `ignore`, expected `degrade` or `refuse`",
+                "",
+            ),
         ];
         for (lines, start, end) in cases {
             let error = error_of(lines);
@@ -397,6 +458,18 @@ mod tests {
         }
         let arch = Config::parse("arch = \"arm64\"\ntarget = \"t\"", Path::new("x")).unwrap_err().to_string();
         assert!(arch.starts_with("x:1:8: unknown word `arm64`, expected one of `x86_64`"), "{arch}");
+    }
+
+    #[test]
+    fn a_missing_feature_is_refused_unless_the_board_says_otherwise() {
+        let may_lack = |lines: &str| {
+            let text = format!("arch = \"arm\"\ntarget = \"t\"\n{lines}");
+            Config::parse(&text, Path::new("x")).unwrap().missing_kernel_feature.may_lack()
+        };
+        assert_eq!(may_lack(""), Feature::SecondWall.bit());
+        let both = "missing-kernel-feature = { landlock = \"degrade\", seccomp = \"refuse\" }";
+        assert_eq!(may_lack(both), Feature::SecondWall.bit() | Feature::Landlock.bit());
+        assert_eq!(may_lack("missing-kernel-feature.landlock = \"refuse\""), 0);
     }
 
     #[test]

@@ -186,6 +186,12 @@ fn flags(target: &str, toolchain: Toolchain) -> Result<Vec<String>> {
     let mut flags = vec!["-Cllvm-args=-min-jump-table-entries=12".to_owned()];
     // What several functions have in common becomes one; a call saves more than the inliner believes. One percent each.
     flags.push("-Cllvm-args=-enable-machine-outliner=always -inline-call-penalty=40".to_owned());
+    // Nothing is taken out of loops into registers that are then missing; who looks for an older load looks further.
+    // One percent together. (The rest that was tried is in size.rs.)
+    flags.push(
+        "-Cllvm-args=-disable-machine-licm -memdep-block-scan-limit=1000 -available-load-scan-limit=100"
+            .to_owned(),
+    );
     // As .cargo/config.toml has it for the musl targets: fixed addresses, for the binary is never relocated. It cannot
     // be there for this triple, because without --target build scripts and proc macros would get it too.
     if target.ends_with("-gnu") {

@@ -8,6 +8,7 @@
 //! | `diag` | problems, their codes, and how they are shown |
 //! | `order` | names to ids, the graph, cycles |
 //! | `mounts`, `seccomp` | what a unit sees of the file system, and which system calls it may make |
+//! | `cgroup` | the files of each unit's cgroup, slices, and which devices may be used |
 //! | `bake` | the table and `uids.lock` |
 //! | `build`, `toolchain` | the target binary; with which compiler it is built |
 //! | `import` | what other inits read, as unit files |
@@ -48,6 +49,7 @@ mod seccomp;
 mod setup;
 mod sim;
 mod size;
+mod target;
 mod targets;
 mod test;
 #[cfg(test)]

@@ -92,12 +92,26 @@ pub struct Unit {
     /// When it was up.
     #[serde(default)]
     pub ready_us: Option<u64>,
-    /// What was really applied to its processes.
+    /// What narrows its processes, and what of that was applied.
     #[serde(default)]
-    pub posture: Vec<String>,
+    pub posture: Vec<Setting>,
     /// What the service said of itself.
     #[serde(default)]
     pub status: String,
+}
+
+/// A setting that narrows a unit, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// The unit's full name.
+    pub unit: String,
+    /// Such as `ProtectSystem=strict`.
+    pub setting: String,
+    /// `applied`, `degraded`, `refused`, or `inactive` where nothing runs.
+    pub state: String,
+    /// Why it was not applied, or empty.
+    pub why: String,
 }
 
 impl fmt::Display for Ended {

@@ -2,6 +2,23 @@
 //!
 //! Sizes of functions and statics come from a build of the same profile that keeps its symbols; the total is that of
 //! the stripped binary, which is what ships. What no symbol covers is listed by section.
+//!
+//! # What costs, and what saves
+//! Measured on x86_64 at 180,000 bytes; nine tenths are code, 43,000 instructions, a third of them moves.
+//! * Chained iterators in a decision: 100 to 400 bytes each. One function that calls back ([`tomte::table::Unit::each`])
+//!   saved 3,300 bytes in the supervisor. A generic function that takes a closure is there once for each closure: `dyn`.
+//! * Whatever is large and handed on by value (a path, a record): `memcpy`, and a frame beyond 127 bytes, where each
+//!   access takes three bytes more. Filled in place: 2,100 bytes less for paths, 600 for records.
+//! * `derive(Clone)` alone on a struct of scalars copies field by field: `Copy` as well, and it is one `rep movs`.
+//! * A `match` on byte strings compares by code, 100 bytes a pattern: the words in one string, and the word's place.
+//! * rustix's `as_fd` asserts: 10 bytes at each of 200 uses; `linux::AsFd` does not.
+//! * Panics: all their texts and places are 7,000 bytes (`panic=immediate-abort` shows it, with a core of one's own).
+//!   A core built for size is 1,500 bytes less; not worth a toolchain that is not stable.
+//! * Of LLVM's options, each alone: `-enable-ipra` 1,900 less, but nobody but AMD's GPUs uses it; `-enable-newgvn` 400
+//!   less, experimental. No difference or worse: icf (120), inline thresholds, loop options, shrink wrapping,
+//!   `-machine-outliner-reruns`, hoisting and sinking, register allocation's knobs.
+//! * The way to find out: line tables (`profile.release.debug=1` changes no code), every instruction's address through
+//!   `llvm-symbolizer --inlines`, bytes summed by the innermost line of src/. A line above 100 bytes is worth a look.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -20,8 +20,8 @@ use rustix::{
 
 use super::{
     Arena, Work,
-    mounts::{attach, new_file_system},
     place::{Missing, find},
+    trees::{attach, new_file_system},
 };
 use crate::linux::{
     boot::is_mount_point,

@@ -4,12 +4,11 @@ use rustix::{
     fd::OwnedFd,
     fs::{AtFlags, FileType, Mode, OFlags, mknodat, openat, readlinkat_raw, statat, symlinkat},
     io::Errno,
-    mount::{OpenTreeFlags, open_tree},
 };
 
 use core::ffi::CStr;
 
-use super::mounts::attach;
+use super::trees::Trees;
 use crate::linux::{AsFd, path::PATH_BYTES_MAX};
 
 /// Nodes and links that are as in the host's /dev.
@@ -43,16 +42,18 @@ pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// Puts the host's nodes where none could be made. `tree` is mounted now.
-pub(super) fn bind(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
+pub(super) fn bind(trees: &mut Trees, host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
     for name in NAMES {
         let made = match statat(tree.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
             answer => answer?,
         };
         if FileType::from_raw_mode(made.st_mode).is_file() {
-            let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-            let node = open_tree(host.as_fd(), name, flags)?;
-            attach(&node, &openat(tree.as_fd(), name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
+            let hold = |directory: &OwnedFd| {
+                openat(directory.as_fd(), name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            };
+            let node = trees.copy(&hold(host)?, false)?;
+            trees.attach(&node, &hold(tree)?)?;
         }
     }
     Ok(())

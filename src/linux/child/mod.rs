@@ -14,6 +14,7 @@ mod environment;
 mod environment_file;
 mod exec;
 mod identity;
+mod landlock;
 mod mounts;
 mod namespaces;
 mod place;
@@ -22,6 +23,7 @@ mod remount;
 mod scheduling;
 mod session;
 mod stdio;
+mod trees;
 
 pub(crate) use arena::Arena;
 pub use mounts::MOUNTS_MAX;
@@ -29,6 +31,7 @@ use rustix::{fd::BorrowedFd, io::Errno};
 
 use self::{environment::Variables, identity::Who};
 use super::{
+    feature::Feature,
     plan::Plan,
     raw::process,
     report::{self, Report},
@@ -42,13 +45,27 @@ pub struct Work<'a> {
     arena: Arena<'a>,
     who: Who,
     variables: Variables<'a>,
+    /// There is no mount namespace: Landlock is the only wall.
+    alone: bool,
+}
+
+impl Work<'_> {
+    /// Goes on without `feature`, which the kernel does not have as `errno` says, if the board allows for that. PID 1 is
+    /// told.
+    fn go_without(&self, feature: Feature, errno: Errno) -> Result<(), Errno> {
+        let lacks = matches!(errno, Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL | Errno::PERM);
+        if lacks && self.plan.may_lack & feature.bit() != 0 {
+            return report::write(self.report, Report::Lacking { feature, errno });
+        }
+        Err(errno)
+    }
 }
 
 /// A step's work. What it needs from earlier steps is in `Work`.
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 43] = [
+pub const STEPS: [(Step, Act); 44] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -78,6 +95,7 @@ pub const STEPS: [(Step, Act); 43] = [
     (Step::Keyring, session::join_keyring),
     (Step::Network, namespaces::enter_network),
     (Step::Namespace, namespaces::enter),
+    (Step::Landlock, landlock::wall_off),
     (Step::Limits, privileges::limit),
     (Step::Groups, privileges::change_groups),
     (Step::PrivateUsers, namespaces::enter_users),
@@ -94,13 +112,18 @@ pub const STEPS: [(Step, Act); 43] = [
     (Step::Exec, exec::execute),
 ];
 
-/// Carries out `plan` in this process, which has just been forked for it.
-pub(super) fn run<'a>(plan: &'a Plan<'a>, mut report: BorrowedFd<'a>) -> ! {
+/// Carries out `plan` in this process, which has just been forked for it. `lacking`: why it is in no namespace of
+/// processes, though it should be.
+pub(super) fn run<'a>(plan: &'a Plan<'a>, mut report: BorrowedFd<'a>, lacking: Option<Errno>) -> ! {
     let (step, errno) = match Arena::take() {
         Ok(arena) => {
             let (who, variables) = (Who::default(), Variables::new());
-            let mut work = Work { plan, report, arena, who, variables };
-            let failure = first_failure(&mut work);
+            let mut work = Work { plan, report, arena, who, variables, alone: false };
+            let failure = match lacking.map_or(Ok(()), |errno| work.go_without(Feature::PidNamespaces, errno))
+            {
+                Ok(()) => first_failure(&mut work),
+                Err(errno) => (Step::Clone, errno),
+            };
             report = work.report; // it may have moved
             failure
         }

@@ -1,10 +1,9 @@
 //! The mount namespace: what a unit sees of the file system, and what of it it can write to (systemd-semantics.md
 //! §3.1). The plan says what goes where; nothing is decided here.
 //!
-//! First every place is found, and what has to stay as the host has it is copied to detached trees (open_tree). Then the
-//! mounts are made, parents first: flags hold for a whole tree (mount_setattr; kernels before 5.12 get a walk over
-//! mountinfo, `remount`), and what is below with other flags is put on top afterwards. Whatever fails ends the child:
-//! half a sandbox is none.
+//! First every place is found, and what has to stay as the host has it is copied (`trees`). Then the mounts are made,
+//! parents first: flags hold for a whole tree (mount_setattr; kernels before 5.12 get a walk over mountinfo, `remount`),
+//! and what is below with other flags is put on top afterwards. Whatever fails ends the child: half a sandbox is none.
 
 use core::ffi::CStr;
 
@@ -13,11 +12,7 @@ use rustix::{
     fd::{BorrowedFd, OwnedFd},
     fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, mknodat, openat},
     io::Errno,
-    mount::{
-        FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
-        UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change,
-        mount_move, move_mount, open_tree, unmount,
-    },
+    mount::{MountPropagationFlags, UnmountFlags, mount_change, mount_move, unmount},
     process::{chdir, chroot, fchdir, pivot_root, umask},
 };
 
@@ -25,6 +20,7 @@ use super::{
     Work, devices,
     place::{Missing, find, open_plain, path_of},
     remount::{self, is_at_or_below},
+    trees::Trees,
 };
 
 use crate::linux::{
@@ -41,6 +37,8 @@ pub const MOUNTS_MAX: usize = 128;
 
 /// The nodes that nobody can open stand here, made when they are first needed: a directory and a file.
 const NOWHERE: &CStr = c"/run/tomte/inaccessible";
+/// What stands where a private directory could not be made.
+const EMPTY: &str = "tmpfs:mode=0755,size=4k";
 
 /// One mount of the plan on its way.
 struct Place<'a> {
@@ -61,8 +59,7 @@ struct Root<'a> {
     own: Option<OwnedFd>,
     /// The view's path on the host; empty for the host's own.
     path: &'a str,
-    /// The host's /proc/self/fd, to learn what links lead to.
-    links: OwnedFd,
+    trees: Trees,
     /// [`open_nothing`], once something has to be out of reach.
     nothing: Option<[OwnedFd; 2]>,
 }
@@ -94,6 +91,7 @@ pub(super) fn make(work: &mut Work<'_>) -> Result<(), Errno> {
     if plan.limits.no_new_privileges {
         set_flags(&root, root.fd(), "/", NOSUID)?;
     }
+    root.trees.finish()?;
     change_root(&root)?;
     let propagation = match plan.view.propagation {
         Propagation::Shared => MountPropagationFlags::SHARED,
@@ -105,17 +103,16 @@ pub(super) fn make(work: &mut Work<'_>) -> Result<(), Errno> {
 
 /// `RootDirectory=` becomes a mount of its own, on itself.
 fn open_root<'a>(work: &mut Work<'a>) -> Result<Root<'a>, Errno> {
-    let open =
-        |path: &CStr| openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-    let (host, links) = (open(c"/")?, open(c"/proc/self/fd")?);
+    let host = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut trees = Trees::new()?;
     if work.plan.view.root.is_empty() {
-        return Ok(Root { host, own: None, path: "", links, nothing: None });
+        return Ok(Root { host, own: None, path: "", trees, nothing: None });
     }
     let (directory, _) = find(host.as_fd(), work.plan.view.root, Missing::Fails)?;
-    let path = path_of(&directory, links.as_fd(), "", &mut work.arena)?;
-    let own = copy(&directory, true)?;
-    attach(&own, &directory)?;
-    Ok(Root { host, own: Some(own), path, links, nothing: None })
+    let path = path_of(&directory, trees.links(), "", &mut work.arena)?;
+    let own = trees.copy(&directory, true)?;
+    trees.attach(&own, &directory)?;
+    Ok(Root { host, own: Some(own), path, trees, nothing: None })
 }
 
 /// Finds the place of `mount` and what is to be seen there. `None` if it is left out.
@@ -139,9 +136,9 @@ fn prepare_tree(plan: &Plan<'_>, root: &mut Root<'_>, mount: &Mount<'_>) -> Resu
     match mount.content {
         Content::Bind | Content::BindOne => {
             let (source, _) = find(root.host.as_fd(), mount.source, Missing::Fails)?;
-            copy(&source, mount.content == Content::Bind).map(Some)
+            root.trees.copy(&source, mount.content == Content::Bind).map(Some)
         }
-        Content::PrivateTmp => make_private_tmp(plan, mount.path),
+        Content::PrivateTmp => make_private_tmp(plan, &mut root.trees, mount.path),
         Content::Inaccessible if root.nothing.is_none() => {
             root.nothing = Some(open_nothing()?);
             Ok(None)
@@ -152,7 +149,7 @@ fn prepare_tree(plan: &Plan<'_>, root: &mut Root<'_>, mount: &Mount<'_>) -> Resu
 
 fn prepare_place<'a>(
     work: &mut Work<'a>,
-    root: &Root<'_>,
+    root: &mut Root<'_>,
     mount: &'a Mount<'a>,
     mut tree: Option<OwnedFd>,
     earlier: &[Place<'a>],
@@ -171,10 +168,10 @@ fn prepare_place<'a>(
     };
     let (found, linked) = find(root.fd(), mount.path, missing)?;
     if mount.content == Content::Itself && mount.path != "/" {
-        tree = Some(copy(&found, true)?);
+        tree = Some(root.trees.copy(&found, true)?);
     }
     let path =
-        if linked { path_of(&found, root.links.as_fd(), root.path, &mut work.arena)? } else { mount.path };
+        if linked { path_of(&found, root.trees.links(), root.path, &mut work.arena)? } else { mount.path };
     Ok(Place { mount, path, tree })
 }
 
@@ -231,30 +228,31 @@ fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(
     let mut clear = 0;
     let tree = match (place.tree.take(), mount.content) {
         (Some(tree), _) => tree,
-        (None, Content::New) => new_file_system(mount.source)?,
+        (None, Content::New) => root.trees.new_file_system(mount.source)?,
         (None, Content::Devices) => {
-            let tree = new_file_system(mount.source)?;
+            let tree = root.trees.new_file_system(mount.source)?;
             devices::make(&target, &tree)?;
             tree
         }
         (None, Content::Inaccessible) => {
             let [directory, file] = root.nothing.as_ref().ok_or(Errno::NOENT)?;
-            copy(if is_directory(&target)? { directory } else { file }, false)?
+            root.trees.copy(if is_directory(&target)? { directory } else { file }, false)?
         }
         (None, Content::PrivateTmp) => {
-            return attach_with(root, &empty()?, &target, path, (RDONLY | NOEXEC | NOSUID | NODEV, 0));
+            let empty = root.trees.new_file_system(EMPTY)?;
+            return attach_with(root, &empty, &target, path, (RDONLY | NOEXEC | NOSUID | NODEV, 0), true);
         }
         (None, Content::Itself | Content::Bind | Content::BindOne) => {
             clear = inherited & mount.clear;
-            copy(&target, true)?
+            root.trees.copy(&target, true)?
         }
     };
     if matches!(mount.content, Content::New | Content::Devices) {
         make_places(&tree, path, later)?;
     }
-    attach_with(root, &tree, &target, path, (flags.into(), clear.into()))?;
+    attach_with(root, &tree, &target, path, (flags.into(), clear.into()), mount.content == Content::New)?;
     if mount.content == Content::Devices {
-        devices::bind(&target, &tree)?;
+        devices::bind(&mut root.trees, &target, &tree)?;
     }
     if path == "/" {
         root.own = Some(tree);
@@ -277,31 +275,23 @@ fn make_places(tree: &OwnedFd, path: &str, later: &[Place<'_>]) -> Result<(), Er
     Ok(())
 }
 
-/// A detached copy of what is held, with the mounts below it or without.
-fn copy(held: &OwnedFd, recursive: bool) -> Result<OwnedFd, Errno> {
-    let mut flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-    flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
-    open_tree(held.as_fd(), c"", flags)
-}
-
-/// Mounts a detached tree.
-pub(super) fn attach(tree: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(tree.as_fd(), c"", target.as_fd(), c"", flags)
-}
-
-/// Mounts a detached tree with flags set and cleared on all of it.
+/// Mounts a detached tree with flags set and cleared on all of it. `fresh`: it is one new file system.
 fn attach_with(
     root: &Root<'_>,
     tree: &OwnedFd,
     target: &OwnedFd,
     path: &str,
     (set, clear): (u32, u32),
+    fresh: bool,
 ) -> Result<(), Errno> {
     let set_before = set_attributes_recursive(tree.as_fd(), set, clear);
-    attach(tree, target)?;
+    root.trees.attach(tree, target)?;
     match set_before {
+        // What lies on top of PID 1's own root has no path. A new file system is one mount, whose descriptor will do.
+        Err(Errno::NOSYS) if path == "/" && root.path.is_empty() && (fresh || set | clear == 0) => {
+            root.trees.set_flags(tree, set)
+        }
+        Err(Errno::NOSYS) if path == "/" && root.path.is_empty() => Err(Errno::NOSYS),
         Err(Errno::NOSYS) => remount::walk(PathBuffer::empty().join(&[root.path, path])?, set, clear),
         answer => answer,
     }
@@ -313,24 +303,6 @@ fn set_flags(root: &Root<'_>, held: BorrowedFd<'_>, path: &str, set: u32) -> Res
         Err(Errno::NOSYS) => remount::walk(PathBuffer::empty().join(&[root.path, path])?, set, 0),
         answer => answer,
     }
-}
-
-/// A new file system, mounted nowhere yet: `TYPE:OPTION,OPTION=VALUE`.
-pub(super) fn new_file_system(source: &str) -> Result<OwnedFd, Errno> {
-    let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
-    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
-    for option in options.split(',').filter(|option| !option.is_empty()) {
-        match option.split_once('=') {
-            Some((key, value)) => fsconfig_set_string(context.as_fd(), key, value)?,
-            None => fsconfig_set_flag(context.as_fd(), option)?,
-        }
-    }
-    fsconfig_create(context.as_fd())?;
-    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
-}
-
-fn empty() -> Result<OwnedFd, Errno> {
-    new_file_system("tmpfs:mode=0755,size=4k")
 }
 
 /// Nodes that nobody without all privileges can use: a directory and a file. What may have to be hidden before it is
@@ -350,10 +322,10 @@ fn open_nothing() -> Result<[OwnedFd; 2], Errno> {
 
 /// The unit's directory below the host's `path`. None where it cannot be made (a read-only or full file system): it is
 /// replaced by something empty and read-only then, as systemd does.
-fn make_private_tmp(plan: &Plan<'_>, path: &str) -> Result<Option<OwnedFd>, Errno> {
+fn make_private_tmp(plan: &Plan<'_>, trees: &mut Trees, path: &str) -> Result<Option<OwnedFd>, Errno> {
     let place = tree::open_if_there(PathBuffer::empty().join(&[path])?)?.ok_or(Errno::NOENT)?;
     match PrivateTmpName::new(plan.view.tmp_token, plan.unit, &mut PathBuffer::empty())?.make(&place) {
-        Ok(inner) => copy(&inner, true).map(Some),
+        Ok(inner) => trees.copy(&inner, true).map(Some),
         Err(Errno::ROFS | Errno::NOSPC) => Ok(None),
         Err(errno) => Err(errno),
     }

@@ -14,6 +14,7 @@ use super::{Work, mounts};
 
 use crate::linux::{
     AsFd,
+    feature::Feature,
     path::PathBuffer,
     plan::{Privilege, Users},
     raw::{
@@ -32,7 +33,9 @@ pub(super) fn enter_network(work: &mut Work<'_>) -> Result<(), Errno> {
         return join(wanted.network_path, LinkNameSpaceType::Network);
     }
     if wanted.network {
-        leave(UnshareFlags::NEWNET)?;
+        if leave(work, UnshareFlags::NEWNET)?.is_empty() {
+            return Ok(());
+        }
         network::set_loopback_up()?;
     }
     Ok(())
@@ -52,14 +55,44 @@ pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
     flags.set(UnshareFlags::NEWIPC, wanted.ipc && wanted.ipc_path.is_empty());
     flags.set(UnshareFlags::NEWUTS, wanted.hostname);
     flags.set(UnshareFlags::NEWNS, mounts);
-    if !flags.is_empty() {
-        leave(flags)?;
+    let left = if flags.is_empty() { flags } else { leave(work, flags)? };
+    work.alone = mounts && !left.contains(UnshareFlags::NEWNS);
+    match (mounts, work.alone) {
+        (false, _) => Ok(()),
+        (true, false) => mounts::make(work),
+        // Without a namespace of its own the root cannot be another one.
+        (true, true) if view.root.is_empty() => Ok(()),
+        (true, true) => Err(Errno::OPNOTSUPP),
     }
-    if mounts { mounts::make(work) } else { Ok(()) }
+}
+
+/// Leaves PID 1's namespaces of the kinds `wanted`; answers which were left. One that the kernel lacks stays, if the board
+/// allows for that.
+fn leave(work: &Work<'_>, wanted: UnshareFlags) -> Result<UnshareFlags, Errno> {
+    const KINDS: [(UnshareFlags, Feature); 5] = [
+        (UnshareFlags::NEWNS, Feature::MountNamespaces),
+        (UnshareFlags::NEWIPC, Feature::IpcNamespaces),
+        (UnshareFlags::NEWUTS, Feature::UtsNamespaces),
+        (UnshareFlags::NEWNET, Feature::NetworkNamespaces),
+        (UnshareFlags::NEWUSER, Feature::UserNamespaces),
+    ];
+    if unshare(wanted).is_ok() {
+        return Ok(wanted);
+    }
+    let mut left = UnshareFlags::empty();
+    for (kind, feature) in KINDS {
+        if wanted.contains(kind) {
+            match unshare(kind) {
+                Ok(()) => left |= kind,
+                Err(errno) => work.go_without(feature, errno)?,
+            }
+        }
+    }
+    Ok(left)
 }
 
 #[expect(unsafe_code, reason = "unshare could take memory or descriptors away from other threads")]
-fn leave(flags: UnshareFlags) -> Result<(), Errno> {
+fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
     // SAFETY: no caller passes a flag that takes either, and this process has one thread.
     unsafe { unshare_unsafe(flags) }
 }
@@ -91,11 +124,11 @@ pub(super) fn enter_users(work: &mut Work<'_>) -> Result<(), Errno> {
             process::exit(mapped.err().map_or(0, |errno| errno.raw_os_error() as u8))
         }
         Forked::Parent { .. } => {
-            let left = leave(UnshareFlags::NEWUSER);
+            let left = leave(work, UnshareFlags::NEWUSER);
             drop((ready, told)); // the helper goes on, whatever became of it
             let helper = process::wait_for_any()?;
-            left?;
             match helper {
+                _ if left?.is_empty() => Ok(()),
                 Some((_, Ending::Exited(0))) => Ok(()),
                 Some((_, Ending::Exited(code))) => Err(Errno::from_raw_os_error(code.into())),
                 Some((_, Ending::Killed(_) | Ending::Dumped(_))) | None => Err(Errno::CHILD),

@@ -14,6 +14,7 @@ use rustix::{
 
 use super::Work;
 use crate::linux::{
+    feature::Feature,
     plan::{self, Privilege},
     raw::seccomp,
 };
@@ -156,10 +157,18 @@ pub(super) fn forbid_new_privileges(work: &mut Work<'_>) -> Result<(), Errno> {
 
 /// `SystemCallFilter=` and its kind. What was kept for loading the filter goes away with it.
 pub(super) fn load_filter(work: &mut Work<'_>) -> Result<(), Errno> {
+    let limits = work.plan.limits;
+    if limits.no_write_execute && work.plan.privilege != Privilege::Full {
+        let _older_kernel = seccomp::forbid_write_execute(); // the filter refuses it all the same
+    }
     if !needs_filter(work) {
         return Ok(());
     }
-    seccomp::load(work.plan.limits.filter)?;
+    match seccomp::load(limits.filter) {
+        Err(Errno::INVAL) if !seccomp::is_missing() => return Err(Errno::INVAL),
+        Err(errno) => work.go_without(Feature::Seccomp, errno)?,
+        Ok(()) => {}
+    }
     let left_root = work.plan.privilege == Privilege::Restricted && work.who.uid.is_some_and(|uid| uid != 0);
     // With no_new_privs nothing was kept, and the filter need not allow capset.
     if left_root && !work.plan.limits.no_new_privileges {

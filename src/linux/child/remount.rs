@@ -8,6 +8,7 @@ use rustix::{
     mount::{MountFlags, mount_remount},
 };
 
+use super::trees::STAGE;
 use crate::linux::{
     mountinfo,
     passwd::{open_lines, search},
@@ -17,12 +18,14 @@ use crate::linux::{
 /// Sets the flags `set` (of `raw::mount`) and clears the flags `clear` on the mount at `path` and on all below it.
 pub(super) fn walk(path: &CStr, set: u32, clear: u32) -> Result<(), Errno> {
     let root = path.to_bytes();
+    let root = root.strip_suffix(b"/").filter(|root| !root.is_empty()).unwrap_or(root);
     // The flags have the same numbers in mount(2) and mount_setattr(2).
     let (set, clear) = (MountFlags::from_bits_retain(set), MountFlags::from_bits_retain(clear));
     search(&open_lines(c"/proc/self/mountinfo")?, &mut |line| {
         let mut buffer = [0; PATH_BYTES_MAX];
         let (target, _) = mountinfo::parse(line, &mut buffer).ok_or(Errno::PROTO)?;
-        if !is_at_or_below(target.to_bytes(), root) {
+        let target_path = target.to_bytes();
+        if !is_at_or_below(target_path, root) || is_at_or_below(target_path, STAGE.to_bytes()) {
             return Ok(false);
         }
         let remounted = flags_of(target)

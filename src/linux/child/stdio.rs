@@ -2,8 +2,11 @@
 
 use rustix::{
     fd::{BorrowedFd, OwnedFd},
-    fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, open, openat},
-    io::Errno,
+    fs::{
+        Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid, fchmod, fchown, fcntl_add_seals, memfd_create, open,
+        openat,
+    },
+    io::{self, Errno},
     process::ioctl_tiocsctty,
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin, stdout},
 };
@@ -30,6 +33,7 @@ pub(super) fn connect_input(work: &mut Work<'_>) -> Result<(), Errno> {
             let both = matches!(work.plan.stdio.output, Output::File(output, _) if output == path);
             dup2_stdin(open_file(work, path, if both { OFlags::RDWR } else { OFlags::RDONLY })?)
         }
+        Input::Data(bytes) => dup2_stdin(hold_data(bytes)?),
         Input::Tty => {
             let tty = open_tty(work)?;
             ioctl_tiocsctty(&tty)?;
@@ -46,7 +50,9 @@ pub(super) fn connect_input(work: &mut Work<'_>) -> Result<(), Errno> {
 pub(super) fn connect_output(work: &mut Work<'_>) -> Result<(), Errno> {
     match (work.plan.stdio.output, work.plan.stdio.input) {
         (Output::Inherit, Input::Null) | (Output::Null, _) => dup2_stdout(open_null(OFlags::WRONLY)?),
-        (Output::Inherit, Input::Tty | Input::File(_) | Input::Fd(_)) => dup2_stdout(borrow_stdin()),
+        (Output::Inherit, Input::Tty | Input::File(_) | Input::Data(_) | Input::Fd(_)) => {
+            dup2_stdout(borrow_stdin())
+        }
         (Output::File(path, _), Input::File(input)) if path == input => dup2_stdout(borrow_stdin()),
         (Output::File(path, how), _) => dup2_stdout(open_file(work, path, flags(how))?),
         (Output::Tty, _) => dup2_stdout(open_tty(work)?),
@@ -98,6 +104,17 @@ fn open_file(work: &Work<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errn
         }
         Err(errno) => Err(errno),
     }
+}
+
+/// A file in memory that has `bytes` and never anything else.
+fn hold_data(bytes: &[u8]) -> Result<OwnedFd, Errno> {
+    let file = memfd_create(c"stdin", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    if io::write(&file, bytes)? < bytes.len() {
+        return Err(Errno::IO);
+    }
+    fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
+    // Opened anew, it is read from its beginning.
+    open(magic_link(file.as_fd()).as_c_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
 fn open_null(access: OFlags) -> Result<OwnedFd, Errno> {

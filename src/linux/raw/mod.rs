@@ -16,6 +16,7 @@ pub mod clock;
 mod fd;
 pub mod ipc;
 pub mod keyring;
+pub mod landlock;
 pub mod mount;
 pub mod network;
 pub mod process;

@@ -2,7 +2,10 @@
 
 #![expect(unsafe_code, reason = "a system call that takes pointers")]
 
-use linux_raw_sys::general::__NR_seccomp;
+use linux_raw_sys::{
+    general::{__NR_prctl, __NR_seccomp},
+    prctl::{PR_MDWE_REFUSE_EXEC_GAIN, PR_SET_MDWE},
+};
 use rustix::io::Errno;
 
 use super::syscall;
@@ -11,6 +14,11 @@ const SECCOMP_SET_MODE_FILTER: usize = 1;
 
 /// struct sock_filter of linux/filter.h.
 const INSTRUCTION_BYTES: usize = 8;
+/// The shortest program: `return SECCOMP_RET_ALLOW`.
+const ALLOW: [u8; INSTRUCTION_BYTES] = match cfg!(target_endian = "little") {
+    true => [0x06, 0, 0, 0, 0, 0, 0xff, 0x7f],
+    false => [0, 0x06, 0, 0, 0x7f, 0xff, 0, 0],
+};
 
 /// linux/filter.h, struct sock_fprog.
 #[repr(C)]
@@ -28,5 +36,18 @@ pub fn load(program: &[u8]) -> Result<(), Errno> {
     let program = (&raw const program).expose_provenance();
     // SAFETY: the kernel copies `count` instructions of eight bytes, from whatever address, and the slice holds them.
     unsafe { syscall(__NR_seccomp, [SECCOMP_SET_MODE_FILTER, 0, program, 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// Whether the kernel takes no filter at all: EINVAL, which it also answers to a wrong program.
+pub fn is_missing() -> bool {
+    load(&ALLOW) == Err(Errno::INVAL)
+}
+
+/// Refuses this process and its children memory that can be written and executed, or is made executable later. EINVAL
+/// before Linux 6.3.
+pub fn forbid_write_execute() -> Result<(), Errno> {
+    // SAFETY: the call takes numbers.
+    unsafe { syscall(__NR_prctl, [PR_SET_MDWE as usize, PR_MDWE_REFUSE_EXEC_GAIN as usize, 0, 0, 0, 0]) }?;
     Ok(())
 }

@@ -363,6 +363,7 @@ impl Play {
                 let answer = match answer {
                     Answer::Job(result) => format!("{result}"),
                     Answer::Unit(id) => format!("unit {}", self.name(id)),
+                    Answer::Posture(id) => format!("posture {}", self.name(id)),
                     other @ (Answer::Manager
                     | Answer::Units { .. }
                     | Answer::Accepted

@@ -34,6 +34,8 @@ fn questions_are_answered_at_once() {
         .ask(3, Request::ResetFailed { name: "b" });
     t.expect("reply 1 nosuchunit; reply 2 nosuchunit; reply 3 nosuchunit");
     t.ask(1, Request::Start { name: "a.service" }).expect("reply 1 done");
+    t.ask(1, Request::Posture { id: 0 }).ask(2, Request::Posture { id: 99 });
+    t.expect("reply 1 posture a.service; reply 2 nosuchunit");
 }
 
 #[test]

@@ -61,6 +61,7 @@ impl Parts {
             log: LogTarget::Kmsg,
             on_panic: PanicAction::Reboot,
             panic_delay: Micros::from_secs(10),
+            may_lack: 2,
             transient: Transient::NONE,
         }
     }
@@ -218,8 +219,10 @@ impl Parts {
                     mount("/srv", Content::Bind, "/data"),
                 ]))),
             },
+            landlock: Landlock { writable: StrList::new(b"/srv\0"), ..Landlock::NONE },
             cgroup: cgroup(),
             filter: Some(FilterId(1)),
+            no_write_execute: true,
             remove_ipc: true,
             directories: List::new(kept(list(&[
                 directories(DirectoryKind::Runtime, 0o750, b"app\0"),
@@ -232,12 +235,13 @@ impl Parts {
             stdout: Stdout::Journal,
             stderr: Stdout::Inherit,
             stdin_path: "",
+            stdin_data: b"a\0",
             stdout_path: "/var/log/app",
             stderr_path: "",
             tty_path: "/dev/console",
             syslog_identifier: "app",
             ignore_sigpipe: true,
-            posture: StrList::new(b"DynamicUser=yes\0").unwrap(),
+            posture: StrList::new(b"DynamicUser=yes\t0\t1099511627776\0").unwrap(),
         }
     }
 }

@@ -39,14 +39,15 @@ impl World<'_> {
         let name = &pick(rng, &self.plan.units).name.clone();
         let id =
             UnitId((0..).zip(&self.plan.units).find(|(_, unit)| unit.name == *name).map_or(0, |(n, _)| n));
-        let request = match rng.u8(..13) {
-            12 => Request::Reexec,
-            10..=11 => Request::Reload { name },
+        let request = match rng.u8(..14) {
+            13 => Request::Reexec,
+            11..=12 => Request::Reload { name },
             0..=2 => Request::Start { name },
             3..=4 => Request::Stop { name },
             5..=6 => Request::Restart { name },
             7 => Request::ResetFailed { name },
             8 => Request::Unit { name: "nobody.service" },
+            9 => Request::Posture { id: id.0 },
             _ => Request::Manager,
         };
         let stranger = self.kernel.strikes(self.kernel.faults.strangers);
@@ -58,6 +59,7 @@ impl World<'_> {
             Request::Manager
             | Request::Units { .. }
             | Request::Unit { .. }
+            | Request::Posture { .. }
             | Request::Reload { .. }
             | Request::Isolate { .. }
             | Request::Reexec

@@ -59,9 +59,9 @@ impl Filters {
         Ok(())
     }
 
-    /// Whether `policy` was compiled.
+    /// Whether `policy` was compiled, or restricts nothing.
     pub(super) fn knows(&self, policy: &Policy) -> bool {
-        self.by_policy.iter().any(|(other, _)| other == policy)
+        *policy == Policy::default() || self.by_policy.iter().any(|(other, _)| other == policy)
     }
 
     /// The filter that enforces `policy`.

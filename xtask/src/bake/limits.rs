@@ -5,7 +5,7 @@ use tomte::table::{
     limits::{
         COMMANDS_MAX, CREDENTIALS_BYTES_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
         ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX,
-        UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        STDIN_BYTES_MAX, UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -144,6 +144,8 @@ impl Limits<'_> {
         self.credentials(exec, place);
         self.path("WorkingDirectory", &exec.working_directory, place);
         self.path("StandardInput", &exec.stdin_path, place);
+        let bytes = ("STDIN_BYTES_MAX", STDIN_BYTES_MAX);
+        self.at_most("StandardInputData", exec.stdin_data.len(), bytes, place);
         self.path("StandardOutput", &exec.stdout_path, place);
         self.path("StandardError", &exec.stderr_path, place);
         self.path("TTYPath", &exec.tty_path, place);

@@ -8,8 +8,8 @@ use serde::Serialize;
 use siphasher::sip::SipHasher24;
 use tomte::table::{
     self, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec, Filter,
-    IdList, Identity as IdentityRecord, IdentityId, Kind, List, Micros, Mount, Name, Namespaces, Related, Scheduling,
-    Service, Span, StrList, Timer, Unit, UnitId, View,
+    IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Micros, Mount, Name, Namespaces,
+    Related, Scheduling, Service, Span, StrList, Timer, Unit, UnitId, View,
 };
 
 use super::{
@@ -74,6 +74,7 @@ pub(super) fn board<'a>(
         log: config.log.into(),
         on_panic: config.panic.action.into(),
         panic_delay: config.panic.delay.0,
+        may_lack: config.missing_kernel_feature.may_lack(),
         transient: transient::pieces(arena, board, shared)?,
     })
 }
@@ -242,6 +243,9 @@ fn exec<'a>(
         u16::try_from(place).ok().map(IdentityId)
     };
     let (user, group) = (exec.user.value.as_str(), exec.group.value.as_str());
+    let view = mounts::view(exec);
+    let rules = mounts::landlock(exec, &view);
+    let posture = BTreeSet::from_iter(posture::of(exec, &rules));
     let directories: Vec<Directories<'_>> =
         exec.directories.iter().map(|one| directory(arena, one)).collect::<Result<_>>()?;
     Ok(Exec {
@@ -267,11 +271,13 @@ fn exec<'a>(
         private_tmp: exec.private_tmp,
         secure_bits: exec.secure_bits,
         inherit_keyring: exec.inherit_keyring,
-        view: view(arena, exec)?,
+        view: view_record(arena, &view),
+        landlock: landlock(arena, &rules)?,
         namespaces: namespaces(exec),
         scheduling: scheduling(arena, &exec.scheduling),
         cgroup,
         filter: shared.filters.of(&exec.system_calls),
+        no_write_execute: exec.system_calls.write_execute,
         remove_ipc: exec.remove_ipc,
         directories: list(arena, &directories),
         runtime_directory_preserve: exec.runtime_directory_preserve,
@@ -281,12 +287,13 @@ fn exec<'a>(
         stdout: exec.stdout,
         stderr: exec.stderr,
         stdin_path: &exec.stdin_path,
+        stdin_data: &exec.stdin_data,
         stdout_path: &exec.stdout_path,
         stderr_path: &exec.stderr_path,
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
-        posture: strings(arena, BTreeSet::from_iter(posture::of(exec)))?,
+        posture: strings(arena, posture)?,
     })
 }
 
@@ -336,8 +343,7 @@ fn scheduling<'a>(arena: &'a Bump, wanted: &model::Scheduling) -> Scheduling<'a>
 }
 
 /// The record of what the processes see of the file system.
-fn view<'a>(arena: &'a Bump, exec: &'a model::Exec) -> Result<View<'a>> {
-    let view = mounts::view(exec);
+fn view_record<'a>(arena: &'a Bump, view: &mounts::View) -> View<'a> {
     let records: Vec<Mount<'a>> = view
         .mounts
         .iter()
@@ -352,7 +358,17 @@ fn view<'a>(arena: &'a Bump, exec: &'a model::Exec) -> Result<View<'a>> {
         })
         .collect();
     let root = arena.alloc_str(&view.root);
-    Ok(View { own: view.own, root, propagation: view.propagation, mounts: list(arena, &records) })
+    View { own: view.own, root, propagation: view.propagation, mounts: list(arena, &records) }
+}
+
+/// The record of Landlock's rules.
+fn landlock<'a>(arena: &'a Bump, rules: &mounts::Landlock) -> Result<Landlock<'a>> {
+    let paths = |paths: &Option<Vec<String>>| paths.as_ref().map(|paths| strings(arena, paths)).transpose();
+    Ok(Landlock {
+        writable: paths(&rules.writable)?,
+        executable: paths(&rules.executable)?,
+        beside_mounts: rules.beside_mounts,
+    })
 }
 
 /// The record of one directory setting.

@@ -214,7 +214,18 @@ fn fields(board: &Board, section: &str, line: &str, shared: Shared<'_>) -> Resul
         bail!("it needs a filter of system calls of its own: {policy:?}");
     }
     let arena = Bump::new();
-    Ok(leaves::of(&record::unit(&arena, &node, shared)?))
+    Ok(leaves::of(&whole(&arena, &node, shared)?))
+}
+
+/// The record of a unit that is made at run time.
+fn whole<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> Result<table::Unit<'a>> {
+    let mut unit = record::unit(arena, node, shared)?;
+    if let table::Kind::Service(service) = &mut unit.kind {
+        // Rules do not add up as mounts do. They would only hold where there are no mount namespaces anyhow: no setting
+        // here takes away what Landlock forbids besides.
+        service.exec.landlock = table::Landlock::NONE;
+    }
+    Ok(unit)
 }
 
 /// A unit that has nothing to do with any other, with one line more in `section`.
@@ -286,7 +297,7 @@ mod tests {
         let shared =
             Shared { arch: board.arch(), identities: &identities, filters: &filters, cgroups: &cgroups };
         let arena = Bump::new();
-        let record = record::unit(&arena, &node, shared).expect("a record");
+        let record = whole(&arena, &node, shared).expect("a record");
         leaves::of(&record).into_iter().flat_map(|leaf| leaf.bytes).collect()
     }
 

@@ -148,51 +148,13 @@ fn options(socket: &Socket, listen: &Listen, family: u8) -> Vec<SetOption> {
     let mut set = |level: libc::c_int, name: libc::c_int, vital: bool, value: Vec<u8>| {
         options.push(SetOption { level: level as u16, name: name as u16, vital, value });
     };
-    let number = |number: i32| number.to_le_bytes().to_vec();
-    let seconds = |span: Micros| number(i32::try_from(span.0 / 1_000_000).unwrap_or(i32::MAX));
     let six = libc::c_int::from(family) == libc::AF_INET6;
     let tcp = is_internet(family) && matches!(listen, Listen::Stream(_));
-    if six && socket.bind_ipv6_only != BindIpv6Only::Default {
-        let only = socket.bind_ipv6_only == BindIpv6Only::Ipv6Only;
-        set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, true, number(only.into()));
-    }
     if is_internet(family) {
-        if let Some(device) = &socket.bind_to_device {
-            set(libc::SOL_SOCKET, libc::SO_BINDTODEVICE, true, device.as_bytes().to_vec());
-        }
-        let ip = |four: (libc::c_int, libc::c_int), of_six| if six { of_six } else { four };
-        let (free_level, free) =
-            ip((libc::IPPROTO_IP, libc::IP_FREEBIND), (libc::IPPROTO_IPV6, libc::IPV6_FREEBIND));
-        let (clear_level, clear) =
-            ip((libc::IPPROTO_IP, libc::IP_TRANSPARENT), (libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT));
-        for (wanted, level, name) in [
-            (socket.reuse_port, libc::SOL_SOCKET, libc::SO_REUSEPORT),
-            (socket.free_bind, free_level, free),
-            (socket.transparent, clear_level, clear),
-        ] {
-            if wanted {
-                set(level, name, false, number(1));
-            }
-        }
-        set(libc::SOL_SOCKET, libc::SO_REUSEADDR, true, number(1));
+        of_internet(socket, six, &mut set);
     }
     if tcp {
-        for (span, name) in [
-            (socket.keep_alive_time, libc::TCP_KEEPIDLE),
-            (socket.keep_alive_interval, libc::TCP_KEEPINTVL),
-            (socket.defer_accept, libc::TCP_DEFER_ACCEPT),
-        ] {
-            span.into_iter().for_each(|span| set(libc::IPPROTO_TCP, name, false, seconds(span)));
-        }
-        if let Some(probes) = socket.keep_alive_probes {
-            set(libc::IPPROTO_TCP, libc::TCP_KEEPCNT, false, number(probes as i32));
-        }
-        if socket.no_delay {
-            set(libc::IPPROTO_TCP, libc::TCP_NODELAY, false, number(1));
-        }
-        if let Some(algorithm) = &socket.tcp_congestion {
-            set(libc::IPPROTO_TCP, libc::TCP_CONGESTION, false, algorithm.as_bytes().to_vec());
-        }
+        of_tcp(socket, &mut set);
     }
     for (wanted, name) in [
         (socket.keep_alive, libc::SO_KEEPALIVE),
@@ -232,12 +194,62 @@ fn options(socket: &Socket, listen: &Listen, family: u8) -> Vec<SetOption> {
     options
 }
 
+/// Takes the level, the number, whether it is vital, and the value of an option.
+type Set<'s> = dyn FnMut(libc::c_int, libc::c_int, bool, Vec<u8>) + 's;
+
+fn number(number: i32) -> Vec<u8> {
+    number.to_le_bytes().to_vec()
+}
+
+/// What only sockets of the Internet protocols have, version `six` or four.
+fn of_internet(socket: &Socket, six: bool, set: &mut Set<'_>) {
+    if six && socket.bind_ipv6_only != BindIpv6Only::Default {
+        let only = socket.bind_ipv6_only == BindIpv6Only::Ipv6Only;
+        set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, true, number(only.into()));
+    }
+    if let Some(device) = &socket.bind_to_device {
+        set(libc::SOL_SOCKET, libc::SO_BINDTODEVICE, true, device.as_bytes().to_vec());
+    }
+    let ip = |four: (libc::c_int, libc::c_int), of_six| if six { of_six } else { four };
+    let (free_level, free) =
+        ip((libc::IPPROTO_IP, libc::IP_FREEBIND), (libc::IPPROTO_IPV6, libc::IPV6_FREEBIND));
+    let (clear_level, clear) =
+        ip((libc::IPPROTO_IP, libc::IP_TRANSPARENT), (libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT));
+    for (wanted, level, name) in [
+        (socket.reuse_port, libc::SOL_SOCKET, libc::SO_REUSEPORT),
+        (socket.free_bind, free_level, free),
+        (socket.transparent, clear_level, clear),
+    ] {
+        if wanted {
+            set(level, name, false, number(1));
+        }
+    }
+    set(libc::SOL_SOCKET, libc::SO_REUSEADDR, true, number(1));
+}
+
+/// What only TCP has.
+fn of_tcp(socket: &Socket, set: &mut Set<'_>) {
+    let seconds = |span: Micros| number(i32::try_from(span.0 / 1_000_000).unwrap_or(i32::MAX));
+    for (span, name) in [
+        (socket.keep_alive_time, libc::TCP_KEEPIDLE),
+        (socket.keep_alive_interval, libc::TCP_KEEPINTVL),
+        (socket.defer_accept, libc::TCP_DEFER_ACCEPT),
+    ] {
+        span.into_iter().for_each(|span| set(libc::IPPROTO_TCP, name, false, seconds(span)));
+    }
+    if let Some(probes) = socket.keep_alive_probes {
+        set(libc::IPPROTO_TCP, libc::TCP_KEEPCNT, false, number(probes as i32));
+    }
+    if socket.no_delay {
+        set(libc::IPPROTO_TCP, libc::TCP_NODELAY, false, number(1));
+    }
+    if let Some(algorithm) = &socket.tcp_congestion {
+        set(libc::IPPROTO_TCP, libc::TCP_CONGESTION, false, algorithm.as_bytes().to_vec());
+    }
+}
+
 /// `PassPacketInfo=`.
-fn packet_information(
-    socket: &Socket,
-    family: u8,
-    set: &mut impl FnMut(libc::c_int, libc::c_int, bool, Vec<u8>),
-) {
+fn packet_information(socket: &Socket, family: u8, set: &mut Set<'_>) {
     let (level, name) = match family.into() {
         libc::AF_INET => (libc::IPPROTO_IP, libc::IP_PKTINFO),
         libc::AF_INET6 => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
@@ -245,7 +257,7 @@ fn packet_information(
         _ => return,
     };
     if socket.pass_packet_info {
-        set(level, name, false, 1_i32.to_le_bytes().to_vec());
+        set(level, name, false, number(1));
     }
 }
 

@@ -34,18 +34,6 @@ pub fn number_or_nothing(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if a.value.is_empty() { Ok(()) } else { scalar::number(&a.value).map(drop) }
 }
 
-/// `StandardInputData=`: base64.
-pub fn base64(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    let valid = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c) || crate::read::is_blank(c);
-    match a.value.as_str().char_indices().find(|(_, c)| !valid(*c)) {
-        None => Ok(()),
-        Some((at, c)) => {
-            let problem = Diagnostic::error(Code::Word, format!("{c:?} is no character of base64"));
-            Err(problem.on(&a.value, at..at + c.len_utf8()))
-        }
-    }
-}
-
 /// `OpenFile=`: `PATH[:NAME[:OPTIONS]]`.
 pub fn open_file(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let parts: Vec<&str> = a.value.as_str().splitn(3, ':').collect();

@@ -250,6 +250,7 @@ pub fn exec() -> Exec {
         stdout: Stdout::Journal,
         stderr: Stdout::Inherit,
         stdin_path: String::new(),
+        stdin_data: Vec::new(),
         stdout_path: String::new(),
         stderr_path: String::new(),
         tty_path: "/dev/console".to_owned(),

@@ -4,7 +4,7 @@
 
 use tomte::table::{
     CommandKind, DirectoryKind, Micros, NotifyAccess, OomPolicy, PrivateTmp, Privilege, Restart, Rlimit,
-    ServiceType,
+    ServiceType, Stdin,
 };
 
 use super::{
@@ -43,7 +43,10 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         directories(&mut draft);
         capabilities(draft.exec(), cx);
         dynamic_user(draft.exec(), name, cx);
-        protect(draft.exec());
+        protect(draft.exec(), cx);
+        if !draft.exec().stdin_data.is_empty() && !cx.written.contains_key("StandardInput") {
+            draft.exec().stdin = Stdin::Data;
+        }
         if !draft.exec().credentials.is_empty() {
             draft.exec().view.credentials = CredentialsView::Own(format!("/run/credentials/{}", name.full));
         }
@@ -198,8 +201,8 @@ fn root_directory(exec: &Exec, cx: &mut Cx) {
     }
 }
 
-/// What `ProtectKernelModules=` and its kind take away for good.
-fn protect(exec: &mut Exec) {
+/// What `ProtectKernelModules=` and its kind take away for good. What is taken away cannot be given as well.
+fn protect(exec: &mut Exec, cx: &mut Cx) {
     const SYS_MODULE: u64 = 1 << 16;
     const SYS_RAWIO: u64 = 1 << 17;
     const SYS_TIME: u64 = 1 << 25;
@@ -208,13 +211,21 @@ fn protect(exec: &mut Exec) {
     const WAKE_ALARM: u64 = 1 << 35;
     let protect = exec.protect;
     let lost = [
-        (protect.devices, MKNOD | SYS_RAWIO),
-        (protect.kernel_modules, SYS_MODULE),
-        (protect.kernel_logs, SYSLOG),
-        (protect.clock, SYS_TIME | WAKE_ALARM),
+        (protect.devices, "PrivateDevices", MKNOD | SYS_RAWIO),
+        (protect.kernel_modules, "ProtectKernelModules", SYS_MODULE),
+        (protect.kernel_logs, "ProtectKernelLogs", SYSLOG),
+        (protect.clock, "ProtectClock", SYS_TIME | WAKE_ALARM),
     ];
-    for (_, capabilities) in lost.into_iter().filter(|(wanted, _)| *wanted) {
+    for (_, key, capabilities) in lost.into_iter().filter(|(wanted, ..)| *wanted) {
         exec.capability_bounding_set &= !capabilities;
+        let both = exec.ambient_capabilities & capabilities;
+        if both != 0 {
+            let names = capability::names(both).collect::<Vec<_>>().join(" ");
+            let message = format!("{names} cannot be given to the service, as {key}=yes takes it away");
+            let help = format!("remove it here, or {key}=yes");
+            let problem = refused(Code::AmbientCapability, "AmbientCapabilities", &message, &help, cx);
+            cx.problems.push(beside(problem, key, "taken away here", cx));
+        }
     }
 }
 

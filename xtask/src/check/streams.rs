@@ -6,7 +6,7 @@ use super::draft::{Cx, Draft};
 use crate::{
     diag::{Code, Diagnostic},
     read::{Assignment, Text},
-    values::{path, scalar, wrong},
+    values::{base64, path, scalar, word, wrong},
 };
 
 type Done = Result<(), Diagnostic>;
@@ -17,7 +17,7 @@ const INPUTS: [(&str, Option<Stdin>); 7] = [
     ("tty", Some(Stdin::Tty)),
     ("tty-force", Some(Stdin::Tty)),
     ("tty-fail", Some(Stdin::Tty)),
-    ("data", None),
+    ("data", Some(Stdin::Data)),
     ("socket", None),
     ("fd", None),
 ];
@@ -56,6 +56,30 @@ pub fn input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     }
     d.exec().stdin = stdin;
     cx.later(a, None);
+    Ok(())
+}
+
+/// `StandardInputText=`: one more line, or none. Escapes come before specifiers (load-fragment.c,
+/// `config_parse_exec_input_text`).
+pub fn text(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
+    if a.value.is_empty() {
+        d.exec().stdin_data.clear();
+        return Ok(());
+    }
+    let line = cx.specifiers.expand(&word::unescaped(&a.value)?)?;
+    d.exec().stdin_data.extend_from_slice(line.as_str().as_bytes());
+    d.exec().stdin_data.push(b'\n');
+    Ok(())
+}
+
+/// `StandardInputData=`: more bytes, or none.
+pub fn data(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    if a.value.is_empty() {
+        d.exec().stdin_data.clear();
+        return Ok(());
+    }
+    let bytes = base64::decode(&a.value)?;
+    d.exec().stdin_data.extend(bytes);
     Ok(())
 }
 
@@ -100,7 +124,7 @@ fn parse_output(a: &Assignment, cx: &mut Cx) -> Result<Option<(Stdout, String)>,
 fn later(a: &Assignment, cx: &mut Cx) -> Done {
     let message = format!("{}={:?} is not supported by this tomte", a.key.as_str(), a.value.as_str());
     let help = match a.key.as_str() {
-        "StandardInput" => "null, tty and file: are supported; a program can open its input itself",
+        "StandardInput" => "null, tty, data and file: are supported; a program can open its input itself",
         _ => "inherit, null, tty, journal, file:, append: and truncate: are supported",
     };
     cx.later(a, Some(wrong(&a.value, Code::NotYet, message).help(help)));
@@ -129,6 +153,7 @@ fn is_descriptor(value: &Text) -> Result<bool, Diagnostic> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::check::tests::unit_of;
 
     /// What `check` and then `bake` say about `line`.
@@ -146,18 +171,30 @@ mod tests {
             "StandardOutput=inherit",
             "StandardError=null",
             "StandardInput=file:/etc/x",
+            "StandardInput=data\nStandardInputText=a\\tb\nStandardInputData=AAE=",
             "StandardOutput=append:/var/log/%p",
             "StandardOutput=truncate:/x",
         ] {
             assert_eq!(said(line), (Vec::new(), Vec::new()), "{line}");
         }
-        for line in
-            ["StandardInput=socket", "StandardInput=data", "StandardInput=fd:stdin", "StandardError=fd"]
-        {
+        for line in ["StandardInput=socket", "StandardInput=fd:stdin", "StandardError=fd"] {
             let (now, later) = said(line);
             assert_eq!((now.len(), later.len()), (0, 1), "{line}: {now:?} {later:?}");
         }
         assert_eq!(said("StandardInput=socket\nStandardInput=null"), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn data_is_put_together_line_by_line_and_is_the_input_unless_another_one_is_asked_for() {
+        let of = |lines: &str| {
+            let (mut unit, _) = unit_of("a.service", &format!("[Service]\nExecStart=/bin/true\n{lines}"));
+            let exec = unit.kind.exec_mut().expect("a service");
+            (exec.stdin, exec.stdin_data.clone())
+        };
+        let lines = "StandardInputText=gone\nStandardInputText=\nStandardInputText=%p \\x41\nStandardInputData=AAH /\n";
+        assert_eq!(of(lines), (Stdin::Data, b"a A\n\0\x01\xff".to_vec()));
+        assert_eq!(of(&format!("{lines}StandardInput=null")).0, Stdin::Null);
+        assert_eq!(of("StandardInputText="), (Stdin::Null, Vec::new()));
     }
 
     #[test]

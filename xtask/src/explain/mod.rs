@@ -3,9 +3,6 @@
 
 mod kinds;
 mod origins;
-#[path = "../../../src/linux/step.rs"]
-#[allow(dead_code, reason = "what the target does with a step's index is not xtask's business")]
-mod step;
 mod steps;
 mod words;
 
@@ -120,6 +117,12 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
         }
         explanation.add("System calls", system_calls(baked, node, service.exec.filter));
         explanation.add("Steps", steps::steps(&service.exec));
+    }
+    if let model::Kind::Socket(socket) = &node.unit.kind {
+        explanation.add_settings("Socket", kinds::rows(socket), &node.unit);
+    }
+    if let model::Kind::Path(path) = &node.unit.kind {
+        explanation.add_settings("Path", kinds::rows(path), &node.unit);
     }
     explanation.add("Without effect here", origins::inert(&node.unit));
     explanation.add("Not done yet", origins::later(&node.unit));

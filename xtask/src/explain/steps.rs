@@ -6,10 +6,9 @@ use tomte::table::{Cgroup, DirectoryKind, Exec, PrivateUsers, Scheduling};
 
 use super::{
     Row,
-    step::Step,
     words::{capabilities, word},
 };
-use crate::values::rlimit;
+use crate::{target::step::Step, values::rlimit};
 
 /// A step's name, and what it does here.
 pub(super) fn steps(exec: &Exec<'_>) -> Vec<Row> {
@@ -45,9 +44,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
             let otherwise = if devices.needed { "" } else { ", where the kernel can do that" };
             format!("lets all in the cgroup use no other devices than those that are allowed{otherwise}")
         }),
-        Step::Stdin => Some(opens("input", word(exec.stdin), exec.stdin_path)),
-        Step::Stdout => Some(opens("output", word(exec.stdout), exec.stdout_path)),
-        Step::Stderr => Some(opens("error", word(exec.stderr), exec.stderr_path)),
+        Step::Stdin | Step::Stdout | Step::Stderr => opened(step, exec),
         Step::OomScore
         | Step::CoreDumps
         | Step::Policy
@@ -69,6 +66,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         }
         Step::Network => network(exec),
         Step::Namespace => namespace(exec),
+        Step::Landlock => landlock(exec),
         Step::Limits => Some(limits(exec)),
         Step::Groups => {
             has_groups(exec).then(|| "takes the group, and the supplementary groups instead of root's".into())
@@ -95,11 +93,6 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::SignalMask => said("lets signals through"),
         Step::Exec => said("expands $, finds the program and becomes it"),
     }
-}
-
-fn environment_files(exec: &Exec<'_>) -> Option<String> {
-    let files: Vec<&str> = exec.environment_files.iter().collect();
-    (!files.is_empty()).then(|| format!("reads {} for more of them", files.join(", ")))
 }
 
 fn cgroup(cgroup: &Cgroup<'_>) -> Option<String> {
@@ -154,8 +147,14 @@ fn directories(exec: &Exec<'_>, kind: DirectoryKind) -> Option<String> {
     Some(format!("makes {}, mode {:04o}, owned by {owner}", paths.join(", "), setting.mode))
 }
 
-fn opens(which: &str, word: String, path: &str) -> String {
-    format!("opens standard {which}: {}", stream(word, path))
+fn opened(step: Step, exec: &Exec<'_>) -> Option<String> {
+    let (which, stream) = match step {
+        Step::Stdin => ("input", stream(word(exec.stdin), exec.stdin_path)),
+        Step::Stdout => ("output", stream(word(exec.stdout), exec.stdout_path)),
+        Step::Stderr => ("error", stream(word(exec.stderr), exec.stderr_path)),
+        _ => return None,
+    };
+    Some(format!("opens standard {which}: {stream}"))
 }
 
 fn credentials(exec: &Exec<'_>) -> Option<String> {
@@ -214,6 +213,23 @@ fn namespace(exec: &Exec<'_>) -> Option<String> {
         (true, _) => parts.push(format!("a mount namespace and makes the {mounts} mounts above")),
     }
     (!parts.is_empty()).then(|| format!("enters {}", parts.join(", ")))
+}
+
+fn environment_files(exec: &Exec<'_>) -> Option<String> {
+    let files: Vec<&str> = exec.environment_files.iter().collect();
+    (!files.is_empty()).then(|| format!("reads {} for more of them", files.join(", ")))
+}
+
+fn landlock(exec: &Exec<'_>) -> Option<String> {
+    let rules = exec.landlock;
+    let kinds = [("written", rules.writable), ("executed", rules.executable)];
+    let closed: Vec<String> = kinds
+        .into_iter()
+        .filter_map(|(what, paths)| Some((what, paths?)))
+        .map(|(what, paths)| format!("nothing is {what} but below {} paths", paths.count()))
+        .collect();
+    let when = if rules.beside_mounts { "" } else { ", where there is no mount namespace" };
+    (!closed.is_empty()).then(|| format!("has Landlock see to it that {}{when}", closed.join(" and ")))
 }
 
 fn limits(exec: &Exec<'_>) -> String {

@@ -1,6 +1,7 @@
 use std::{fs, path::Path};
 
-use super::{step::Step, *};
+use super::*;
+use crate::target::step::Step;
 use crate::{diag::Diagnostic, model::Place};
 
 const STEPS: &str = "Steps";

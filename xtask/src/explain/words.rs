@@ -195,7 +195,7 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         rows.list("CapabilityBoundingSet", [capabilities(exec.capability_bounding_set)]);
     }
     rows.unless("none", "AmbientCapabilities", capabilities(exec.ambient_capabilities));
-    for (setting, value) in exec.posture.iter().filter_map(|setting| setting.split_once('=')) {
+    for (setting, value) in exec.posture.iter().filter_map(|held| held.split('\t').next()?.split_once('=')) {
         // Those without a value have rows of their own, DynamicUser= is part of the identity.
         if !value.is_empty() && setting != "DynamicUser" {
             rows.list(setting, [value.to_owned()]);
@@ -219,6 +219,9 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         rows.list(setting, [value]);
     }
     rows.unless("null", "StandardInput", stream(word(exec.stdin), exec.stdin_path));
+    if !exec.stdin_data.is_empty() {
+        rows.list("StandardInputData", [format!("{} bytes", exec.stdin_data.len())]);
+    }
     rows.unless("journal", "StandardOutput", stream(word(exec.stdout), exec.stdout_path));
     rows.unless("inherit", "StandardError", stream(word(exec.stderr), exec.stderr_path));
     rows.unless("/dev/console", "TTYPath", exec.tty_path);

@@ -70,6 +70,8 @@ pub struct Exec {
     pub stderr: Stdout,
     /// Of `StandardInput=file:` and its kind; else empty.
     pub stdin_path: String,
+    /// Of `StandardInput=data`.
+    pub stdin_data: Vec<u8>,
     pub stdout_path: String,
     pub stderr_path: String,
     pub tty_path: String,

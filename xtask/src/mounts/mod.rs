@@ -4,12 +4,15 @@
 //! Pure. What a path is on the target (a link, missing) is the child's business.
 
 mod kernel;
+mod landlock;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use tomte::table::{Content, DirectoryKind, Mount as Flags, Preserve, PrivateTmp, Propagation};
+
+pub use landlock::{Landlock, landlock};
 
 use crate::model::{Access, BindPath, CredentialsView, Directories, Exec, ProtectHome, ProtectSystem};
 

@@ -57,7 +57,7 @@ pub fn transient() -> Result<()> {
     let hello = said(&finished, "hello from nice ")?;
     ensure!(hello == format!("5 uid {uid}"), "the number was not given back: {hello}, not {uid}");
     for line in [
-        "CODE 7",
+        "root.service: Main process exited, code=exited, status=7",
         "tomte: SystemCallFilter= cannot be set for a unit that is made at run time",
         "tomte: Type= cannot have this value",
         "tomte: a unit with this name is there already",

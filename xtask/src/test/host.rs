@@ -115,6 +115,7 @@ const CASES: [Case; 12] = [
         line: &["large.service", "step credentials", "File too large"],
         states: &[
             ("large.service", "failed", "exit-code"),
+            ("data.service", "inactive", "success"),
             ("dynamic.service", "active", "success"),
             ("plain.service", "inactive", "success"),
             ("hidden.service", "inactive", "success"),

@@ -49,7 +49,7 @@ pub fn run() -> Result<()> {
 }
 
 /// Things that reach.sh tries.
-const TRIES: usize = 18;
+const TRIES: usize = 25;
 
 fn expect(finished: &Finished, what: &str, value: &str) -> Result<()> {
     let found = finished.lines.iter().find_map(|line| line.split_once(what)).map(|(_, found)| found.trim());

@@ -95,31 +95,6 @@ pub fn run() -> Result<()> {
                     sleep(Duration::from_millis(100));
                 }
             }
-            "say" => println!("servant {value}"),
-            "touch" => touch(Path::new(value))?,
-            "remove" => {
-                fs::remove_file(value).context(value.to_owned())?;
-                println!("servant removed {value}");
-            }
-            "gone" => {
-                while Path::new(value).exists() {
-                    sleep(Duration::from_millis(10));
-                }
-            }
-            "nudge" => {
-                while !Path::new(&format!("{value}.seen")).exists() {
-                    touch(Path::new(value))?;
-                    sleep(Duration::from_millis(50));
-                }
-            }
-            "fds" => fds(),
-            "answer" => answer(number()?)?,
-            "call" => {
-                let mut heard = String::new();
-                UnixStream::connect(value).context(value.to_owned())?.read_to_string(&mut heard)?;
-                println!("servant heard {heard}");
-            }
-            "send" => drop(UnixDatagram::unbound()?.send_to(b"x", value).context(value.to_owned())?),
             "barrier" => barrier()?,
             "flood" => {
                 for _ in 0..number()? {
@@ -128,8 +103,41 @@ pub fn run() -> Result<()> {
                 say(&"x".repeat(5000))?;
                 say("READY=1\0STATUS=forged")?;
             }
-            _ => bail!("{word}: what is that?"),
+            _ => act(verb, value).with_context(|| word.clone())?,
         }
+    }
+    Ok(())
+}
+
+/// What has nothing to do with PID 1's messages.
+fn act(verb: &str, value: &str) -> Result<()> {
+    match verb {
+        "say" => println!("servant {value}"),
+        "touch" => touch(Path::new(value))?,
+        "remove" => {
+            fs::remove_file(value).context(value.to_owned())?;
+            println!("servant removed {value}");
+        }
+        "gone" => {
+            while Path::new(value).exists() {
+                sleep(Duration::from_millis(10));
+            }
+        }
+        "nudge" => {
+            while !Path::new(&format!("{value}.seen")).exists() {
+                touch(Path::new(value))?;
+                sleep(Duration::from_millis(50));
+            }
+        }
+        "fds" => fds(),
+        "answer" => answer(value.parse()?)?,
+        "call" => {
+            let mut heard = String::new();
+            UnixStream::connect(value).context(value.to_owned())?.read_to_string(&mut heard)?;
+            println!("servant heard {heard}");
+        }
+        "send" => drop(UnixDatagram::unbound()?.send_to(b"x", value).context(value.to_owned())?),
+        _ => bail!("what is that?"),
     }
     Ok(())
 }

@@ -40,6 +40,13 @@ pub fn run(words: &[&str]) -> Result<()> {
     expect(&finished, "THIRD uid=", first)?;
     expect(&finished, "THIRD sees ", "third")?;
     expect(&finished, "THIRD is done", "")?;
+    for kept in
+        ["LEAVER first keeps a key", "LEAVER first keeps a queue", "LEAVER first tried its neighbours"]
+    {
+        expect(&finished, kept, "")?;
+    }
+    let reached: Vec<_> = finished.lines.iter().filter(|line| line.contains(" CAN ")).collect();
+    ensure!(reached.is_empty(), "{reached:?}");
     let found: Vec<_> = finished.lines.iter().filter(|line| line.contains("THIRD finds")).collect();
     ensure!(found.is_empty(), "{found:?}");
     let third = report.unit("third.service").context("the report has no third.service")?;

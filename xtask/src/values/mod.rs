@@ -3,6 +3,7 @@
 //! caller puts the key in front of the message.
 
 pub mod address;
+pub mod base64;
 pub mod calendar;
 pub mod capability;
 pub mod command;

@@ -20,6 +20,9 @@ const NAMES: [(&str, u32); 8] = [
     ("uts", libc::CLONE_NEWUTS as u32),
 ];
 
+/// That of users, in which anybody has every capability.
+pub const USER: u32 = libc::CLONE_NEWUSER as u32;
+
 /// All kinds together.
 pub const ALL: u32 = {
     let mut all = 0;

@@ -112,6 +112,23 @@ pub fn unquoted(value: &Text) -> Vec<Text> {
     words
 }
 
+/// The value with its C escapes replaced, as text. Quotes and blanks are characters like any other.
+pub fn unescaped(value: &Text) -> Result<Text, Diagnostic> {
+    let text = value.as_str();
+    let mut made = Builder::new(value);
+    let mut at = 0;
+    while let Some(found) = text[at..].find('\\') {
+        made.copy(value, at..at + found);
+        at += found;
+        let (bytes, length) = unescape(&text[at + 1..]).ok_or_else(|| bad_escape(value, at))?;
+        made.push(&bytes, value.offset(at));
+        at += 1 + length;
+    }
+    made.copy(value, at..text.len());
+    made.finish(value.offset(text.len()))
+        .ok_or_else(|| wrong(value, Code::NotUtf8, "its escapes make bytes that are no UTF-8"))
+}
+
 /// What `value` stands for once its C escapes are replaced, whatever bytes that makes, NUL included (systemd's
 /// `cunescape` with UNESCAPE_ACCEPT_NUL). Quotes and blanks are characters like any other.
 pub fn bytes(value: &Text) -> Result<Vec<u8>, Diagnostic> {

@@ -1,6 +1,6 @@
 //! systemd.exec(5): what a process is given and kept from.
 
-use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, span, supported, text};
+use super::{Directive, Off, Page, boolean, extra, inert, put, refused, span, supported, text};
 use crate::{
     check::{
         checked as c, credentials, environment, exec as e, scheduling, streams, system_calls as s, view as v,
@@ -18,7 +18,7 @@ const NUMA: &str = "boards have one memory node; nothing is lost";
 const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
 const STORES: &str = "names are looked for in /etc/credstore, /run/credstore, /usr/local/lib/credstore and \
                       /usr/lib/credstore";
-const STREAMS: &str = "files, sockets, data and descriptors are read and checked, but not opened yet";
+const STREAMS: &str = "sockets and descriptors are read and checked, but not handed over yet";
 const UTMP: &str = "there is no utmp to write to";
 
 const DIRECTIVES: &[Directive] = &[
@@ -195,8 +195,8 @@ const DIRECTIVES: &[Directive] = &[
     refused("SmackProcessLabel", Off::Empty, LSM).narrowing(),
     supported("StandardError", streams::error).note(STREAMS),
     supported("StandardInput", streams::input).note(STREAMS),
-    needed("StandardInputData", Off::Empty, c::base64).note("the service would read nothing"),
-    needed("StandardInputText", Off::Empty, text).note("the service would read nothing"),
+    supported("StandardInputData", streams::data),
+    supported("StandardInputText", streams::text),
     supported("StandardOutput", streams::output).note(STREAMS),
     supported("StateDirectory", e::directory),
     supported("StateDirectoryMode", e::directory_mode),

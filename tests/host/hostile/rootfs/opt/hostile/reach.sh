@@ -22,6 +22,13 @@ try "move PID 1" sh -c "echo 1 > /sys/fs/cgroup\$(sed -n s/^0:://p /proc/self/cg
 try "make a cgroup" mkdir "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/mine"
 try "read the console" sh -c 'head -c 1 <&3'
 try "open the console" sh -c ': < /dev/console'
+try "change the kernel's settings" sh -c 'echo x > /proc/sys/kernel/core_pattern'
+try "press the magic key" sh -c 'echo h > /proc/sysrq-trigger'
+try "be spared by the memory killer" sh -c 'echo -1000 > /proc/self/oom_score_adj'
+try "have PID 1 killed for memory" sh -c 'echo 1000 > /proc/1/oom_score_adj'
+try "write to /sys" sh -c 'echo x > /sys/kernel/uevent_helper || echo 1 > /sys/kernel/profiling'
+try "trace PID 1" perl -e 'exit(syscall(101, 16, 1, 0, 0) < 0)'
+try "stop PID 1" kill -STOP 1
 try "mount" mount -t tmpfs none /mnt
 try "see somebody else's state" sh -c 'ls -A /var/lib/private | grep -v squatter'
 echo "$who is told: $(/sbin/tomte list-units 2>&1 | head -n 1)"
