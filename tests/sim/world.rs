@@ -433,13 +433,7 @@ impl<'w> World<'w> {
             Action::Unwatch { unit } => self.unwatch(unit),
             Action::Reply { client, answer } => return self.reply(client, answer),
             Action::Log(log) => self.note(log),
-            Action::Report { .. } => {
-                self.reported = true;
-                self.shutdown_at = self.shutdown_at.or(Some(self.kernel.now));
-                self.judge.shutting_down = true;
-                self.judge.shutdown_began = self.kernel.now;
-                return Ok(Some(Event::Reported));
-            }
+            Action::Report { .. } => return Ok(Some(self.report())),
             Action::Make { client, unit } => return Ok(Some(Event::Made { client, unit, sound: false })),
             Action::Reexec => {
                 if self.kernel.rng.bool() {
@@ -456,6 +450,14 @@ impl<'w> World<'w> {
             }
         }
         Ok(None)
+    }
+
+    fn report(&mut self) -> Event<'static> {
+        self.reported = true;
+        self.shutdown_at = self.shutdown_at.or(Some(self.kernel.now));
+        self.judge.shutting_down = true;
+        self.judge.shutdown_began = self.kernel.now;
+        Event::Reported
     }
 
     fn given(&self, spawn: &Spawn) -> Vec<Given> {

@@ -102,7 +102,9 @@ fn walk(bytes: &[u8]) -> bool {
         match unit.kind {
             Kind::Target | Kind::Socket(_) | Kind::Path(_) => {}
             Kind::Timer(timer) => {
-                let _ = timer.calendars.iter().map(|calendar| calendar.next(0)).count();
+                for calendar in timer.calendars.iter() {
+                    let _ = calendar.next(0);
+                }
             }
             Kind::Service(service) => walk_service(&board, &service),
         }

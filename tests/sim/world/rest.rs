@@ -90,14 +90,13 @@ impl World<'_> {
         for (status, timer) in timers {
             let rings = self.supervisor.next_wall_deadline();
             let late = 86_400_000_000 + timer.randomized_delay.0 + timer.accuracy.0;
-            let forgotten = match status.sub {
-                SubState::Waiting if timer.calendars.is_empty() => {
-                    rings.is_none() && self.supervisor.next_deadline().is_none()
-                }
-                SubState::Waiting => rings.is_none_or(|at| at > self.kernel.wall() + late),
-                SubState::Elapsed => !timer.calendars.is_empty() || timer.on_clock_change,
-                _ => false,
+            let waits = if timer.calendars.is_empty() {
+                rings.is_some() || self.supervisor.next_deadline().is_some()
+            } else {
+                rings.is_some_and(|at| at <= self.kernel.wall() + late)
             };
+            let forgotten = status.sub == SubState::Waiting && !waits
+                || status.sub == SubState::Elapsed && (!timer.calendars.is_empty() || timer.on_clock_change);
             if forgotten {
                 return Err(format!("{} waits for nothing", status.name));
             }
