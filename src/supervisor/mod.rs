@@ -399,7 +399,7 @@ impl<'t> Supervisor<'t> {
             if self.peek(id).uphold_at.is_some_and(|at| at <= self.now) {
                 self.start_upheld(id);
             }
-            if self.peek(id).deadline().is_some_and(|at| at <= self.now) {
+            if self.peek(id).service_deadline().is_some_and(|at| at <= self.now) {
                 self.for_service(id, &mut |supervisor, service| supervisor.time_is_up(id, service));
             }
         }

@@ -180,8 +180,14 @@ impl Record {
 
     /// When something is due although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let times = [self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until, self.uphold_at];
-        times.into_iter().fold(self.state.deadline(), Instant::earlier)
+        let others = Instant::earlier(self.state.deadline(), self.uphold_at);
+        Instant::earlier(others, self.service_deadline())
+    }
+
+    /// The first time of those that only a service has, besides its state's.
+    pub(super) fn service_deadline(&self) -> Option<Instant> {
+        let times = [self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until];
+        times.into_iter().fold(None, Instant::earlier)
     }
 
     /// Whether the unit stays as it is unless something happens to it.
