@@ -192,7 +192,8 @@ impl Supervisor<'_> {
         let last = if last <= self.wall(self.now) { last } else { 0 };
         let busy = ended.filter(|_| timer.defer_reactivation).map_or(0, |ended| self.wall(ended));
         let base = match last.max(busy) {
-            0 => set(timing.started_wall, record.started),
+            // Not when the clock has been set back since: nothing would come before it is there again.
+            0 => set(timing.started_wall, record.started).min(self.wall(self.now)),
             last => last,
         };
         for calendar in timer.calendars.iter() {

@@ -123,6 +123,13 @@ fn a_clock_set_back_brings_the_time_again() {
 }
 
 #[test]
+fn a_clock_set_back_beyond_the_timers_own_start_does_not_make_it_wait_for_that_day() {
+    let mut t = by_the_clock(|t| t.calendars = daily(3));
+    t.at(HOUR).clock(MARCH - 16 * 86_400, true).expect(""); // 01:00, sixteen days before
+    t.at(3 * HOUR - 1).expect("").at(3 * HOUR).expect("start a.service");
+}
+
+#[test]
 fn a_clock_that_nobody_had_set_has_no_past() {
     let mut t = play(|t| t.calendars = daily(3));
     t.clock(0, false).boot().at(10 * SECOND).clock(MARCH, true).expect("");

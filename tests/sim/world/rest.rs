@@ -98,7 +98,13 @@ impl World<'_> {
             let forgotten = status.sub == SubState::Waiting && !waits
                 || status.sub == SubState::Elapsed && (!timer.calendars.is_empty() || timer.on_clock_change);
             if forgotten {
-                return Err(format!("{} waits for nothing", status.name));
+                return Err(format!(
+                    "{} waits for nothing: {}, rings {rings:?}, wall {}, late {late}, {} calendars",
+                    status.name,
+                    status.sub,
+                    self.kernel.wall(),
+                    timer.calendars.iter().count()
+                ));
             }
         }
         Ok(())
