@@ -44,7 +44,8 @@ enum Verb<'a> {
     Help,
 }
 
-/// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are verbs, as with every init.
+/// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are
+/// verbs, as with every init.
 pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     if arguments.words().nth(1) == Some(c"run") {
         return run::run(linked, arguments);

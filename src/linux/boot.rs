@@ -67,7 +67,8 @@ pub fn mount_api(api: &ApiMount) -> Result<bool, Errno> {
     Ok(true)
 }
 
-/// Whether something is mounted at `path`, which may be a link unless `links` says no: statx(2) says so since Linux 5.8, before that a change of device does.
+/// Whether something is mounted at `path`, which may be a link unless `links` says no: statx(2) says so since Linux 5.8,
+/// before that a change of device does.
 pub(super) fn is_mount_point(path: &CStr, links: AtFlags) -> Result<bool, Errno> {
     match statx(CWD, path, AtFlags::NO_AUTOMOUNT | links, StatxFlags::BASIC_STATS) {
         Ok(found) if found.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {

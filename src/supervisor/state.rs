@@ -77,7 +77,6 @@ pub(super) enum State {
     /// What it waited for has come, or its unit runs for another reason.
     Triggered,
     /// A timer that will not elapse again.
-    #[allow(dead_code, reason = "timers are about to be started")]
     Elapsed,
 }
 }
@@ -106,7 +105,6 @@ pub(super) enum KillStage {
     /// `FinalKillSignal=`, before `ExecStopPost=`.
     StopSigkill,
     /// `WatchdogSignal=`, after it.
-    #[allow(dead_code, reason = "TimeoutStopFailureMode=abort leads here, and is about to be read")]
     FinalWatchdog,
     /// `KillSignal=`, after it.
     FinalSigterm,

@@ -306,6 +306,7 @@ pub fn descriptor_name(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 
 /// Fills in what depends on other settings, and refuses what systemd refuses to load.
 pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
+    own_network(d, cx);
     let socket = d.socket();
     let written = |key: &str| cx.written.contains_key(key);
     if socket.accept {
@@ -339,6 +340,21 @@ pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
         let message =
             format!("they need exactly one socket or FIFO in the file system to point at, not {nodes}");
         refuse(Code::SocketLinks, "Symlinks", &message, "split the unit into one for each", cx);
+    }
+}
+
+/// A network of the socket's own: the watcher opens what it listens on in PID 1's, where more can reach it.
+fn own_network(d: &mut Draft, cx: &mut Cx) {
+    let namespaces = &d.socket().exec.namespaces;
+    let asked = [
+        ("PrivateNetwork", namespaces.network),
+        ("NetworkNamespacePath", !namespaces.network_path.is_empty()),
+    ];
+    for (key, _) in asked.into_iter().filter(|(_, asked)| *asked) {
+        let Some(a) = cx.written.get(key).cloned() else { continue };
+        let message = format!("{key}= is not enforced for sockets by this tomte");
+        let problem = Diagnostic::error(Code::ProtectionNotYet, message).on(&a.key, 0..a.key.len());
+        cx.later(&a, Some(problem.help("have the service open its own sockets in that network")));
     }
 }
 

@@ -280,6 +280,18 @@ fn what_would_narrow_and_does_not_is_an_error() {
 }
 
 #[test]
+fn a_socket_of_a_network_of_its_own_is_baked_into_no_table() {
+    for key in ["PrivateNetwork=yes", "NetworkNamespacePath=/run/netns/lab", "PrivateNetwork=no"] {
+        let (unit, _) = unit_of("a.socket", &format!("[Socket]\nListenStream=7000\n{key}\n"));
+        let said: Vec<String> =
+            unit.later.iter().map(|problem| format!("{:?} {}", problem.severity, problem.message)).collect();
+        let refused =
+            said.iter().any(|said| said.starts_with("Error ") && said.contains("not enforced for sockets"));
+        assert_eq!(refused, key != "PrivateNetwork=no", "{key}: {said:?}");
+    }
+}
+
+#[test]
 fn dependencies_keep_their_names_and_places() {
     let text = "[Unit]\nAfter=b.service \\\n c@%p.target\nWants=d.socket\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=e.target\nAlias=f.service\n";
     let (unit, sink) = unit_of("a.service", text);

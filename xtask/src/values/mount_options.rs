@@ -107,16 +107,16 @@ fn meaning(option: &str) -> Meaning {
         "rshared" => Propagation(SHARED | REC),
         "runbindable" => Propagation(UNBINDABLE | REC),
         "" | "defaults" | "auto" | "noauto" | "nouser" | "nousers" | "noowner" | "nogroup" | "_netdev"
-        | "nofail" | "loop" => Others,
+        | "nofail" => Others,
         "remount" => {
             Refused("reloading the unit does that; what is mounted when it starts is taken as it is")
         }
         "move" => Refused("bind shows it at the other place as well"),
         _ => match name {
             "comment" | "uhelper" | "helper" | "X-mount.mkdir" => Others,
-            "loop" | "offset" | "sizelimit" | "encryption" => Refused(
-                "a regular file gets a loop device of its own, as a whole; losetup(8) in a service can do more",
-            ),
+            "loop" | "offset" | "sizelimit" | "encryption" => {
+                Refused("losetup(8) in a service before the mount can do it")
+            }
             _ if name.starts_with("X-mount.") => Refused("a oneshot service after the mount can do it"),
             _ if name.starts_with("verity.") => {
                 Refused("veritysetup(8) in a service before the mount can do it")
@@ -221,9 +221,15 @@ mod tests {
 
     #[test]
     fn what_is_not_done_says_what_to_do_instead() {
-        for option in
-            ["remount", "move", "offset=4096", "loop=/dev/loop3", "X-mount.owner=5", "verity.hashdevice=/x"]
-        {
+        for option in [
+            "remount",
+            "move",
+            "loop",
+            "offset=4096",
+            "loop=/dev/loop3",
+            "X-mount.owner=5",
+            "verity.hashdevice=/x",
+        ] {
             assert_eq!(mount(option).expect_err("refused").0, option);
         }
     }
