@@ -38,7 +38,7 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
     let boot = boot::boot(linked, arguments);
     assert!(!boot.words.panic, "asked for by tomte.panic");
     let mut supervisor = Supervisor::new(boot.table);
-    let mut kernel = match Kernel::new(&boot) {
+    let mut kernel = match Kernel::new(&boot, linked) {
         Ok(kernel) => kernel,
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };

@@ -83,7 +83,8 @@ impl Kernel {
                 });
                 Some(Event::Made { client, unit, sound })
             }
-            Action::Reexec => handover::begin(self, supervisor),
+            Action::Reexec { switch } => handover::begin(self, supervisor, switch),
+            Action::Switch { back } => handover::open_other(self, supervisor, back),
             Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
     }

@@ -420,9 +420,18 @@ pub enum Action {
         #[expect(missing_docs, reason = "where it goes")]
         unit: UnitId,
     },
-    /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves. Answered by
-    /// [`Event::NotReplaced`] if that fails.
-    Reexec,
+    /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves, and says so with
+    /// [`super::Supervisor::replaced`]. Answered by [`Event::NotReplaced`] if that fails.
+    Reexec {
+        /// Whether it is to go on with the other table.
+        switch: bool,
+    },
+    /// Open the table that came with the request and hand it to [`super::Supervisor::switch_to`] before anything else
+    /// happens.
+    Switch {
+        /// In its place the one that was there before this one.
+        back: bool,
+    },
     /// Every unit is down, or nobody waits for that: end the rest, sync, unmount, leave. Never answered.
     Leave {
         /// What comes then.

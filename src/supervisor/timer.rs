@@ -125,7 +125,7 @@ impl Supervisor<'_> {
     }
 
     fn elapse(&mut self, id: UnitId, timer: &Timer<'_>) {
-        if self.stop_is_pending(id) || self.run.is_shutting_down() {
+        if self.stop_is_pending(id) || self.run.is_shutting_down() || self.switch.is_moving() {
             // Unless the stop is called off it is down before that.
             let at = self.now.after(STOP_PAUSE);
             let record = self.at(id);

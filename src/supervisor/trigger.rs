@@ -84,7 +84,7 @@ impl Supervisor<'_> {
                 return Due::Act(Action::Arm { unit: id, flush: false });
             }
         }
-        if state == State::Triggered && self.follows_down(id) {
+        if state == State::Triggered && !self.switch.is_moving() && self.follows_down(id) {
             return self.resume(id);
         }
         Due::Nothing

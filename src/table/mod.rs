@@ -49,7 +49,7 @@ use limits::{SLOTS_MAX, TABLE_BYTES_MAX, UNITS_MAX};
 pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
 pub use calendar::{Calendar, Steps, YEARS, month_length};
 pub use cgroup::{Cgroup, Devices, Slice};
-pub use compose::{ComposeError, compose};
+pub use compose::{ComposeError, compose, time_span};
 pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};
@@ -410,6 +410,11 @@ impl<'t> Table<'t> {
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }
+}
+
+/// The sum that a table says it has; 0 for what is too short to be one.
+pub fn sum_of(bytes: &[u8]) -> u64 {
+    u64_at(bytes, CHECKSUM_AT).unwrap_or(0)
 }
 
 /// The sum over all bytes but its own.

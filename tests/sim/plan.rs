@@ -14,6 +14,7 @@ use super::fixture::{ServicePlan, UnitPlan, daily, path, service, socket, spans,
 const UNITS_MAX: u16 = 14;
 
 /// A world before it begins.
+#[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) units: Vec<UnitPlan>,
     pub(crate) identities: u16,
@@ -139,6 +140,22 @@ impl Plan {
             until_idle: rng.u8(..8) == 0,
             trouble: rng.u64(1..=600) * 1_000_000,
         }
+    }
+}
+
+impl Plan {
+    /// The table that somebody may want in the place of this one: some services are others there.
+    pub(crate) fn other(&self, rng: &mut Rng) -> Self {
+        let mut other = self.clone();
+        for service in other.units.iter_mut().filter_map(|plan| plan.service.as_mut()) {
+            if rng.bool() {
+                service.timeout_stop = Micros::from_secs(service.timeout_stop.0 / 1_000_000 + 1);
+                service.runtime_directory = rng.bool();
+                service.user = rng.bool().then(|| rng.u16(..self.identities));
+                service.group = service.user;
+            }
+        }
+        other
     }
 }
 
