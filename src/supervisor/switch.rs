@@ -223,11 +223,15 @@ impl Supervisor<'_> {
             }
             Phase::Stopping if late => self.call_off(),
             Phase::Stopping => {
-                if !self.switch.marked.iter().all(|id| self.peek(id).is_down()) {
+                let marked = self.switch.marked;
+                let Some(up) = marked.iter().find(|id| !self.peek(*id).is_down()) else {
+                    self.switch.phase = Phase::Replacing;
+                    return Some(Action::Reexec { switch: true });
+                };
+                if self.peek(up).job.is_some() {
                     return None;
                 }
-                self.switch.phase = Phase::Replacing;
-                return Some(Action::Reexec { switch: true });
+                self.enqueue_stop(up); // its stop has given way to something else
             }
             Phase::Starting => {
                 let mut settled = true;

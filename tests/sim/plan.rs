@@ -151,8 +151,11 @@ impl Plan {
             if rng.bool() {
                 service.timeout_stop = Micros::from_secs(service.timeout_stop.0 / 1_000_000 + 1);
                 service.runtime_directory = rng.bool();
-                service.user = rng.bool().then(|| rng.u16(..self.identities));
-                service.group = service.user;
+                // Who leaves processes behind keeps his number: their unit is not down when he is up again.
+                if matches!(service.kill.mode, KillMode::ControlGroup | KillMode::Mixed) {
+                    service.user = rng.bool().then(|| rng.u16(..self.identities));
+                    service.group = service.user;
+                }
             }
         }
         other

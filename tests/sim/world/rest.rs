@@ -31,6 +31,7 @@ impl World<'_> {
         let looks = self.held.iter().any(|held| held.watcher);
         !on_the_way
             && !looks
+            && !self.supervisor.is_switching()
             && !upheld
             && (numberless || self.supervisor.manager().jobs == 0)
             && self.statuses().all(|status| settled(&status))
