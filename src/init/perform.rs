@@ -57,6 +57,7 @@ impl Kernel {
                 None
             }
             Action::Unwatch { unit } => self.unwatch(unit),
+            Action::Accept { unit, instance } => self.accept(unit, instance),
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
             Action::Reply { client, answer } => {
                 let table = self.table;
@@ -116,7 +117,7 @@ impl Kernel {
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
         let tmp_token = self.tmp_token(spawn.unit);
-        let descriptors = self.held.passed(&self.table, &record, spawn.kind);
+        let descriptors = self.held.passed(&self.table, (spawn.unit, &record), spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
         let cgroup =
             self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
@@ -205,6 +206,7 @@ impl Kernel {
         uid: Option<u32>,
         gid: Option<u32>,
     ) -> Option<Event<'static>> {
+        self.held.close(unit, &self.poll); // the connection of one that was started for it
         match self.start_janitor(unit, runtime_directories, uid, gid) {
             Ok(()) => None,
             Err(errno) => {

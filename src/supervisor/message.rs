@@ -213,6 +213,11 @@ pub enum Event<'a> {
         /// Whether that is enough: if not, somebody has to look.
         there: bool,
     },
+    /// Answers [`Action::Accept`], if there was a connection.
+    Accepted {
+        /// The service that has it now.
+        unit: UnitId,
+    },
     /// A deadline may have passed. Spurious ones are harmless.
     Deadline,
     /// A client asks.
@@ -392,6 +397,14 @@ pub enum Action {
         unit: UnitId,
         /// Drop what has come before.
         flush: bool,
+    },
+    /// Take a connection of those that wait, and hold it for `instance` until that is cleaned up after; if nobody has that
+    /// id, close it: there are too many. Answered by [`Event::Accepted`] before anything else happens, if there was one.
+    Accept {
+        /// The socket.
+        unit: UnitId,
+        /// The service.
+        instance: UnitId,
     },
     /// Close what is held for the unit, whoever still opens it included. Answered by [`Event::Cleaned`], always.
     Unwatch {

@@ -234,6 +234,7 @@ impl<'t> Supervisor<'t> {
             Event::Cleaned { unit, clean } => self.cleaned(unit, clean),
             Event::Watched { unit, found } => self.watched(unit, found),
             Event::Readable { unit, there } => self.readable(unit, there),
+            Event::Accepted { unit } => self.accepted(unit),
         }
     }
 

@@ -8,7 +8,7 @@ use tomte::table::{
     PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
 };
 
-use super::fixture::{ServicePlan, UnitPlan, daily, path, service, socket, spans, target, timer};
+use super::fixture::{ServicePlan, UnitPlan, accepting, daily, path, service, socket, spans, target, timer};
 
 /// Most units of a world.
 const UNITS_MAX: u16 = 14;
@@ -207,7 +207,14 @@ fn add_triggers(rng: &mut Rng, units: &mut Vec<UnitPlan>) -> bool {
         }
         let trigger = u16::try_from(units.len()).expect("few units");
         let starts = u16::try_from(id).expect("few units");
-        let plan = match rng.u8(..3) {
+        let plan = match rng.u8(..4) {
+            3 => {
+                units[id].start_limit.interval = Micros::ZERO;
+                if let Some(service) = &mut units[id].service {
+                    (service.restart, service.per_connection) = (Restart::No, true);
+                }
+                accepting(&format!("u{trigger}.socket"), &[starts])
+            }
             0 => socket(&format!("u{trigger}.socket"), starts),
             1 => path(&format!("u{trigger}.path"), starts),
             _ => timer(&format!("u{trigger}.timer"), starts, |timer| change_timer(rng, timer)),

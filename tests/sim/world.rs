@@ -463,6 +463,7 @@ impl<'w> World<'w> {
             Action::Watch { unit, .. } => self.watch(unit)?,
             Action::Arm { unit, .. } => self.arm(unit)?,
             Action::Unwatch { unit } => self.unwatch(unit),
+            Action::Accept { unit, instance } => return self.accept(unit, instance),
             Action::Reply { client, answer } => return self.reply(client, answer),
             Action::Log(log) => self.note(log),
             Action::Report { .. } => return Ok(Some(self.report())),

@@ -161,7 +161,9 @@ impl Play {
             Action::Examine { unit } if self.examines.is_some() => {
                 Event::Examined { unit, verdict: self.examines.flatten() }
             }
-            Action::Clean { .. }
+            Action::Accept { instance, .. } if instance.0 != u16::MAX => Event::Accepted { unit: instance },
+            Action::Accept { .. }
+            | Action::Clean { .. }
             | Action::Examine { .. }
             | Action::Watch { .. }
             | Action::Arm { .. }
@@ -388,6 +390,7 @@ impl Play {
             Action::Watch { unit, .. } => format!("watch {}", self.name(unit)),
             Action::Arm { unit, .. } => format!("arm {}", self.name(unit)),
             Action::Unwatch { unit } => format!("unwatch {}", self.name(unit)),
+            Action::Accept { instance, .. } => format!("accept for {}", self.name(instance)),
             Action::Reply { client, answer } => {
                 let answer = match answer {
                     Answer::Job(result) => format!("{result}"),
