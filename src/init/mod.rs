@@ -53,7 +53,8 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
         Some(Ok(failed)) => {
             kernel.listen();
             kernel.look_at_all();
-            supervisor.handle(kernel.now(), kernel.clock(true)); // somebody may have set it meanwhile
+            let set = supervisor.clock_was_set(kernel.now(), linux::clock::wall_us());
+            supervisor.handle(kernel.now(), kernel.clock(set));
             if failed {
                 supervisor.recover(kernel.now(), &|unit| kernel.facts(unit));
             }

@@ -84,7 +84,8 @@ impl AsFd for Signals {
 /// Calls `handler` with the signal's number when this process faults, or is told so by kill(2). It must not return.
 ///
 /// # Errors
-/// rt_sigaction(2)'s.
+/// rt_sigaction(2)'s and sigaltstack(2)'s.
 pub fn on_fatal(handler: extern "C" fn(i32) -> !) -> Result<(), Errno> {
+    raw::set_fault_stack()?;
     FATAL.iter().try_for_each(|signal| raw::on_fault(*signal, handler))
 }

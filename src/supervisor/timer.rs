@@ -12,6 +12,9 @@ const CLOCK_SET: u64 = 1_735_689_600_000_000;
 /// What lies between two times that a timer elapses at least, whatever it says.
 const PAUSE: Micros = Micros::from_millis(100);
 
+/// By how much two clocks may disagree that nobody has set: the wall clock is slowed down and sped up a little.
+const SET_MIN: u64 = 1_000_000;
+
 /// How long a timer is left alone that is about to be stopped.
 const STOP_PAUSE: Micros = Micros::from_secs(1);
 
@@ -72,6 +75,11 @@ impl Supervisor<'_> {
             }
         }
         self.elapse_timers();
+    }
+
+    /// Whether the wall clock says something else than it did by this one: somebody has set it since.
+    pub fn clock_was_set(&self, now: Instant, wall: u64) -> bool {
+        wall.abs_diff(self.wall(now)) > SET_MIN
     }
 
     /// Begins a timer's start.

@@ -6,13 +6,19 @@ use std::{
 };
 
 use rustix::{
+    fd::AsFd,
     fs::{Mode, OFlags, open},
     io::Errno,
+    process::{WaitId, WaitIdOptions, waitid},
 };
 use tomte::linux::{
     plan::{Environment, Identity, Input, Login, Output, Rlimit, Stdio, Words, Writing},
-    raw::signal,
+    raw::{
+        process::{self, Forked},
+        signal,
+    },
     report::Report,
+    signals,
     step::Step,
 };
 
@@ -296,4 +302,28 @@ fn data_is_read_from_its_beginning_and_cannot_be_changed() {
         plan.stdio.input = Input::Data(b"one\ntwo\n");
     });
     assert_eq!(outcome.lines(), ["one", "two", "1"], "{outcome:?}");
+}
+
+/// What a handler that has a stack left exits with.
+const SAVED: u8 = 42;
+
+extern "C" fn saved(_signal: i32) -> ! {
+    process::exit(SAVED)
+}
+
+/// Takes a little more of the stack each time.
+#[expect(unconditional_recursion, reason = "that is what it is for")]
+fn use_up_the_stack(depth: u64) -> u64 {
+    let taken = std::hint::black_box([depth; 512]);
+    use_up_the_stack(depth + 1) + taken[0]
+}
+
+#[test]
+fn a_fault_is_handled_when_no_stack_is_left() {
+    let Forked::Parent { pidfd, .. } = process::fork(None).expect("a child") else {
+        signals::on_fatal(saved).expect("handlers");
+        process::exit((use_up_the_stack(0) & 1) as u8)
+    };
+    let status = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
+    assert_eq!(status.exit_status(), Some(i32::from(SAVED)));
 }

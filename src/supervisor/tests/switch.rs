@@ -157,6 +157,21 @@ fn what_was_started_by_hand_and_is_not_in_the_other_table_comes_back_with_its_ow
 }
 
 #[test]
+fn the_way_back_ends_whatever_becomes_of_those_that_never_come_to_rest() {
+    let restless = service(B).with(|s| s.restart = Restart::Always);
+    let (old, new) = (all(vec![service(A), restless]), all(vec![service(A), never_ready(B)]));
+    let mut t = asked(&old, &new);
+    t.main(B, Exited(0)).switched(&new).main(B, Exited(1));
+    t.other = old.clone();
+    t.at(2000).expect(
+        "open; kill 15 b.service all; switch; start b.service; kill 15 b.service all; open before; switch",
+    );
+    t.spawn_fails = true;
+    t.switched(&old).expect("start b.service; reply 1 failed");
+    assert_eq!(t.state(B), "activating/auto-restart/resources");
+}
+
+#[test]
 fn what_cannot_be_opened_changes_nothing() {
     let mut t = asked(&all(vec![service(A), service(B)]), &[]);
     t.expect("open; reply 1 invalid");
