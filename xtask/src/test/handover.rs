@@ -123,7 +123,8 @@ fn all<'f>(finished: &'f Finished, what: &str) -> impl Iterator<Item = &'f str> 
     finished.lines.iter().filter_map(move |line| line.split_once(what)).map(|(_, after)| after.trim())
 }
 
-fn said<'f>(finished: &'f Finished, what: &str) -> Result<&'f str> {
+/// What follows `what` on the first line that has it.
+pub fn said<'f>(finished: &'f Finished, what: &str) -> Result<&'f str> {
     all(finished, what).next().with_context(|| format!("no line has {what:?}"))
 }
 
