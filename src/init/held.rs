@@ -3,16 +3,18 @@
 //! A service that is given a descriptor has it in common with PID 1: epoll(7) watches it as long as either has it open.
 //! So nothing is closed here that is not taken out of epoll first.
 
-use heapless::Vec;
+use heapless::{String, Vec};
 
 use crate::{
     linux::{
         AsFd, BorrowedFd, Errno, OwnedFd, listen,
         plan::{PASSED_MAX, Passed},
         poll::Poll,
+        socket::Fds,
     },
     record::{Keep, Keeper},
     table::{CommandKind, Kind, Lists, Relation, Table, Unit, UnitId, limits},
+    wire::FD_NAME_BYTES_MAX,
 };
 
 use super::{handover::keep_fd, kernel::Token, log};
@@ -27,46 +29,59 @@ pub(super) struct Descriptor {
     pub(super) unit: UnitId,
     /// Whether something has come when it is readable; if not, somebody has to look.
     pub(super) tells: bool,
+    /// Of one in a store: its name's place in [`Held::names`] and one; else 0.
+    pub(super) name: u8,
 }
 
+/// Names that descriptors in all stores together can have.
+const NAMES_MAX: usize = 32;
+
 /// All of them, a unit's in their order.
-pub(super) struct Held([Option<Descriptor>; limits::HELD_MAX]);
+pub(super) struct Held {
+    places: [Option<Descriptor>; limits::HELD_MAX],
+    names: [String<FD_NAME_BYTES_MAX>; NAMES_MAX],
+}
 
 impl Held {
     pub(super) const fn new() -> Self {
-        Self([const { None }; limits::HELD_MAX])
+        Self { places: [const { None }; limits::HELD_MAX], names: [const { String::new() }; NAMES_MAX] }
     }
 
     /// Saves or loads all of them, each at its place. What is loaded is listened to: who waits for nothing passes it over.
     pub(super) fn keep(&mut self, with: &mut Keeper<'_>, real: bool, poll: &Poll) {
-        for (at, place) in self.0.iter_mut().enumerate() {
+        self.names.keep(with);
+        for (at, place) in self.places.iter_mut().enumerate() {
             if with.place(usize::from(place.is_some()), 2) == 0 {
                 continue;
             }
-            let (mut fd, mut unit, mut tells) = (None, UnitId(0), false);
+            let (mut fd, mut unit, mut tells, mut name) = (None, UnitId(0), false, 0);
             if let Some(one) = place.take() {
-                (fd, unit, tells) = (Some(one.fd), one.unit, one.tells);
+                (fd, unit, tells, name) = (Some(one.fd), one.unit, one.tells, one.name);
             }
             unit = UnitId(with.unit(unit.0));
             tells.keep(with);
+            name.keep(with);
             keep_fd(&mut fd, with, real);
             let Some(fd) = fd.filter(|_| unit.0 != u16::MAX) else { continue };
             if with.loads()
+                && name == 0
                 && let Err(errno) = poll.arm(fd.as_fd(), Token::Held(at as u16).into())
             {
                 log::warn_of(errno, format_args!("cannot wait for a descriptor"));
             }
-            *place = Some(Descriptor { fd, unit, tells });
+            *place = Some(Descriptor { fd, unit, tells, name });
         }
     }
 
     /// Holds one more; whether there was room.
     pub(super) fn hold(&mut self, descriptor: Descriptor) -> bool {
         // Behind the unit's last one, so that they stay in order.
-        let last =
-            self.0.iter().rposition(|place| place.as_ref().is_some_and(|one| one.unit == descriptor.unit));
+        let last = self
+            .places
+            .iter()
+            .rposition(|place| place.as_ref().is_some_and(|one| one.unit == descriptor.unit));
         let from = last.map_or(0, |last| last.saturating_add(1));
-        match self.0.iter_mut().skip(from).find(|place| place.is_none()) {
+        match self.places.iter_mut().skip(from).find(|place| place.is_none()) {
             Some(place) => {
                 *place = Some(descriptor);
                 true
@@ -75,19 +90,57 @@ impl Held {
         }
     }
 
+    /// Puts `fds` into `unit`'s store as `name`, but for those that are there; without any, takes out what has that name.
+    /// Whether there was room for all, `most` being the unit's.
+    pub(super) fn store(
+        &mut self,
+        unit: UnitId,
+        name: &str,
+        fds: &mut Fds,
+        most: usize,
+        poll: &Poll,
+    ) -> bool {
+        let used = |at: usize| self.places.iter().flatten().any(|one| usize::from(one.name) == at + 1);
+        let own = self.names.iter().position(|own| own == name);
+        let Some(at) = own.or_else(|| (0..NAMES_MAX).find(|at| !used(*at))) else { return fds.is_empty() };
+        let number = at as u8 + 1; // NAMES_MAX fits
+        if fds.is_empty() {
+            self.close_if(&|one| one.unit == unit && one.name == number, poll);
+            return true;
+        }
+        if let Some(place) = self.names.get_mut(at) {
+            place.clear();
+            let _fits = place.push_str(name); // the message was read so
+        }
+        let mut room = true;
+        while let Some(fd) = fds.pop() {
+            let stored = |one: &&Descriptor| one.unit == unit && one.name > 0;
+            let own = self.places.iter().flatten().filter(stored);
+            if own.clone().any(|one| listen::is_same(one.fd.as_fd(), fd.as_fd())) {
+                continue;
+            }
+            room = own.count() < most && self.hold(Descriptor { fd, unit, tells: false, name: number });
+            if !room {
+                break;
+            }
+        }
+        room
+    }
+
     /// The descriptor at a place.
     pub(super) fn get(&self, place: u16) -> Option<&Descriptor> {
-        self.0.get(usize::from(place))?.as_ref()
+        self.places.get(usize::from(place))?.as_ref()
     }
 
     /// Those of `unit`.
     pub(super) fn of(&self, unit: UnitId) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.0.iter().flatten().filter(move |one| one.unit == unit).map(|one| one.fd.as_fd())
+        let listened = move |one: &&Descriptor| one.unit == unit && one.name == 0;
+        self.places.iter().flatten().filter(listened).map(|one| one.fd.as_fd())
     }
 
     /// Tells once for each of `unit`'s descriptors when it is readable.
     pub(super) fn arm(&self, unit: UnitId, poll: &Poll) {
-        for (at, one) in self.0.iter().enumerate() {
+        for (at, one) in self.places.iter().enumerate() {
             let Some(one) = one.as_ref().filter(|one| one.unit == unit) else { continue };
             if let Err(errno) = poll.arm(one.fd.as_fd(), Token::Held(at as u16).into()) {
                 log::warn_of(errno, format_args!("cannot wait for a descriptor"));
@@ -118,6 +171,14 @@ impl Held {
                 all = all.and(passed.push(one).map_err(|_| Errno::MFILE));
             }
         });
+        for one in self.places.iter().flatten() {
+            if one.unit == id && one.name > 0 && kind == CommandKind::Start {
+                let name = self.names.get(usize::from(one.name) - 1).map_or("", String::as_str);
+                all = all.and(
+                    passed.push(Passed { fd: one.fd.as_fd(), name, non_blocking }).map_err(|_| Errno::MFILE),
+                );
+            }
+        }
         all.map(|()| passed)
     }
 
@@ -128,8 +189,12 @@ impl Held {
 
     /// Closes those of `unit`.
     pub(super) fn close(&mut self, unit: UnitId, poll: &Poll) {
-        for place in &mut self.0 {
-            if let Some(one) = place.take_if(|one| one.unit == unit) {
+        self.close_if(&|one| one.unit == unit, poll);
+    }
+
+    fn close_if(&mut self, which: &dyn Fn(&Descriptor) -> bool, poll: &Poll) {
+        for place in &mut self.places {
+            if let Some(one) = place.take_if(|one| which(one)) {
                 poll.remove(one.fd.as_fd());
             }
         }

@@ -14,10 +14,10 @@ use crate::{
     },
     supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid, Supervisor},
     table::{
-        Table, UnitId,
+        Table, Unit, UnitId,
         limits::{SLOT_BYTES_MAX, SLOTS_MAX, UNITS_MAX},
     },
-    wire::{Notice, Request},
+    wire::{Notice, Request, STORED},
 };
 
 use super::{
@@ -233,6 +233,24 @@ impl Kernel {
         let useless = place.map_or(Some(record), |place| place.replace(record));
         useless.into_iter().for_each(handover::unmap);
         Ok(sound)
+    }
+
+    /// Puts the descriptors that came with a service's message into its store, or takes some out.
+    pub(super) fn store(&mut self, unit: UnitId, add: bool) -> Option<Event<'static>> {
+        let (notice, fds) = self.notify.message()?;
+        if !add {
+            fds.clear();
+        } else if fds.is_empty() {
+            return None;
+        }
+        let name = notice.fd_name.unwrap_or(STORED);
+        let record = self.table.unit(unit);
+        let most = record.as_ref().and_then(Unit::service).map_or(0, |service| service.store_max);
+        if !self.held.store(unit, name, fds, most as usize, &self.poll) {
+            let unit = self.table.name(unit)?;
+            self.notify.complain(format_args!("no room for more descriptors of {unit}"));
+        }
+        None
     }
 
     /// Whether everything that has happened is told, and the next program is to go on with the rest.

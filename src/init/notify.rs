@@ -77,6 +77,11 @@ impl Notify {
         Notice::parse(self.message.get(..self.message_bytes)?)
     }
 
+    /// The same, with what came along.
+    pub(super) fn message(&mut self) -> Option<(Notice<'_>, &mut Fds)> {
+        Some((Notice::parse(self.message.get(..self.message_bytes)?)?, &mut self.fds))
+    }
+
     /// It has been handled.
     pub(super) fn settle(&mut self) {
         self.fds.clear();

@@ -30,9 +30,13 @@ impl Kernel {
                 self.kill(unit, whom, signal);
                 None
             }
-            Action::Clean { unit, runtime_directories, uid, gid } => {
+            Action::Clean { unit, runtime_directories, descriptors, uid, gid } => {
+                if descriptors {
+                    self.held.close(unit, &self.poll);
+                }
                 self.clean(unit, runtime_directories, uid, gid)
             }
+            Action::Store { unit, add } => self.store(unit, add),
             Action::Examine { unit } => match conditions::start(self, unit) {
                 Ok(()) => None,
                 Err(errno) => {
@@ -206,7 +210,6 @@ impl Kernel {
         uid: Option<u32>,
         gid: Option<u32>,
     ) -> Option<Event<'static>> {
-        self.held.close(unit, &self.poll); // the connection of one that was started for it
         match self.start_janitor(unit, runtime_directories, uid, gid) {
             Ok(()) => None,
             Err(errno) => {

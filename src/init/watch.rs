@@ -94,7 +94,7 @@ impl Kernel {
         let found = whole.and_then(|fds| {
             let mut held = true;
             for fd in fds {
-                held &= self.held.hold(Descriptor { fd, unit, tells: tells & 1 == 1 });
+                held &= self.held.hold(Descriptor { fd, unit, tells: tells & 1 == 1, name: 0 });
                 tells >>= 1;
             }
             held.then_some(Found { there: there == 1, seen: u16::from_le_bytes([low, high]) })
@@ -129,7 +129,7 @@ impl Kernel {
         let fd = self.held.of(unit).find_map(|fd| listen::accept(fd).ok())?;
         self.held.close(instance, &self.poll);
         let known = self.table.name(instance).is_some();
-        if known && self.held.hold(Descriptor { fd, unit: instance, tells: false }) {
+        if known && self.held.hold(Descriptor { fd, unit: instance, tells: false, name: 0 }) {
             return Some(Event::Accepted { unit: instance });
         }
         log::warn(format_args!("{}: too many connections, one is closed", self.name(unit)));

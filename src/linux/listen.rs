@@ -192,6 +192,11 @@ pub fn accept(socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     accept_with(socket, SocketFlags::CLOEXEC)
 }
 
+/// Whether both are one open file. False where the kernel cannot say.
+pub fn is_same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    raw::process::is_same_file(one, other)
+}
+
 /// Removes what is at `path`, if anything is.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use super::{
     Action, Due, Pid, Slot, State, Supervisor,
+    job::JobKind,
     state::{Process, Rest},
     uid::{TRIES_MAX, Taken},
 };
@@ -231,7 +232,19 @@ impl<'t> Supervisor<'t> {
         let credentials = !service.exec.credentials.is_empty();
         numbers
             || service.per_connection
+            || (service.store_max > 0 && self.closes_store(id, service, rest))
             || (record.touched && (tmp || credentials || removes_runtime_directories(&service.exec, rest)))
+    }
+
+    /// Whether nothing stays in the unit's store when it comes to `rest`.
+    fn closes_store(&self, id: UnitId, service: &Service<'_>, rest: Rest) -> bool {
+        match service.store_preserve {
+            Preserve::No => true,
+            Preserve::Restart => {
+                rest != Rest::Restart && self.peek(id).job.is_none_or(|job| job.kind != JobKind::Restart)
+            }
+            Preserve::Yes => false,
+        }
     }
 
     /// Sends the janitor.
@@ -262,7 +275,8 @@ impl<'t> Supervisor<'t> {
             }
         }
         let runtime_directories = removes_runtime_directories(exec, then);
-        Due::Act(Action::Clean { unit: id, runtime_directories, uid, gid })
+        let descriptors = self.closes_store(id, service, then);
+        Due::Act(Action::Clean { unit: id, runtime_directories, descriptors, uid, gid })
     }
 
     /// The janitor of `id` is done: numbers that were cleaned are free, and what could not be cleaned is nobody's.

@@ -366,6 +366,8 @@ pub enum Action {
         unit: UnitId,
         /// Remove the runtime directories too.
         runtime_directories: bool,
+        /// Close what is held for the unit: its connection, its store.
+        descriptors: bool,
         /// Kill all that runs under this dynamic number and remove its IPC objects.
         uid: Option<u32>,
         /// The same for a dynamic group that has a number of its own.
@@ -397,6 +399,14 @@ pub enum Action {
         unit: UnitId,
         /// Drop what has come before.
         flush: bool,
+    },
+    /// Put the descriptors that came with the message that is being handled into the unit's store, as many as it takes, or
+    /// take those with the message's name out.
+    Store {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// Which of the two.
+        add: bool,
     },
     /// Take a connection of those that wait, and hold it for `instance` until that is cleaned up after; if nobody has that
     /// id, close it: there are too many. Answered by [`Event::Accepted`] before anything else happens, if there was one.

@@ -109,6 +109,8 @@ pub struct Supervisor<'t> {
     /// What happened that cannot, and where; told once for each.
     impossible: Option<(&'static str, UnitId)>,
     impossible_count: u32,
+    /// Whose message brings descriptors for its store, or takes some out.
+    storing: Option<(UnitId, bool)>,
     /// Whose turn it is.
     turn: u16,
     run: Run,
@@ -152,6 +154,7 @@ impl<'t> Supervisor<'t> {
             noted: UnitSet::EMPTY,
             timed: UnitSet::EMPTY,
             turn: 0,
+            storing: None,
             now: Instant(0),
             wall_offset: 0,
             kernel_age: Micros::ZERO,
@@ -273,6 +276,9 @@ impl<'t> Supervisor<'t> {
         self.clients.settle(&|id| units.get(id.index()).is_none_or(Record::is_down));
         if let Some((client, unit)) = self.clients.next_to_make() {
             return Some(Action::Make { client, unit });
+        }
+        if let Some((unit, add)) = self.storing.take() {
+            return Some(Action::Store { unit, add });
         }
         if let Some(action) = self.switch.take_asked() {
             return Some(action);

@@ -79,6 +79,9 @@ impl Supervisor<'_> {
         {
             keep(text, status);
         }
+        if let Some(add) = notice.store.filter(|_| service.store_max > 0) {
+            self.storing = Some((id, add));
+        }
         self.announce(id, service, notice);
         if let Some(span) = notice.extend_us {
             let until = self.now.after(Micros(span));

@@ -2,7 +2,7 @@
 //!
 //! Sources: systemd.service(5), systemd.kill(5).
 
-use super::{Exec, ExitSet, List, Micros, StrList};
+use super::{Exec, ExitSet, List, Micros, Preserve, StrList};
 
 record! {
     /// A service.
@@ -61,6 +61,10 @@ record! {
         pub non_blocking: bool,
         /// It is started by a socket with `Accept=yes`, and is given one connection.
         pub per_connection: bool,
+        /// `FileDescriptorStoreMax=`.
+        pub store_max: u32,
+        /// `FileDescriptorStorePreserve=`.
+        pub store_preserve: Preserve,
         /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
         pub kill: Kill,
         /// All `Exec*=` lines.

@@ -17,7 +17,7 @@ use crate::record::{Read, Reader};
 
 pub use codec::{DecodeError, decode, encode};
 pub use json::See;
-pub use notice::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping};
+pub use notice::{FD_NAME_BYTES_MAX, NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping, STORED};
 pub use state::{
     ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
 };

@@ -13,8 +13,8 @@ pub const NOTIFY_PATH: &str = match NOTIFY.to_str() {
 };
 
 /// The keys, in the order of [`Notice::take`]. One string: patterns of bytes are compared by code, a hundred bytes each.
-const KEYS: &str =
-    "READY RELOADING STOPPING STATUS WATCHDOG WATCHDOG_USEC MAINPID ERRNO EXTEND_TIMEOUT_USEC MONOTONIC_USEC";
+const KEYS: &str = "READY RELOADING STOPPING STATUS WATCHDOG WATCHDOG_USEC MAINPID ERRNO EXTEND_TIMEOUT_USEC MONOTONIC_USEC \
+     FDSTORE FDSTOREREMOVE FDNAME";
 
 /// One message: of each key the first assignment. Keys that nobody knows are none of PID 1's business.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,16 @@ pub struct Notice<'a> {
     pub watchdog: Option<Ping>,
     /// `WATCHDOG_USEC=`: another `WatchdogSec=`, in microseconds.
     pub watchdog_us: Option<u64>,
+    /// `FDSTORE=1`: the descriptors that come along are to be kept; `FDSTOREREMOVE=1`: those called `fd_name` no more.
+    pub store: Option<bool>,
+    /// `FDNAME=`; [`STORED`] without, or if it cannot be one.
+    pub fd_name: Option<&'a str>,
 }
+
+/// What descriptors in the store are called if the service does not say.
+pub const STORED: &str = "stored";
+/// Bytes of a descriptor's name in the store.
+pub const FD_NAME_BYTES_MAX: usize = 31;
 
 /// `WATCHDOG=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +94,18 @@ impl<'a> Notice<'a> {
             7 => self.errno = number.and_then(|number| u16::try_from(number).ok()),
             8 => self.extend_us = number,
             9 => self.monotonic_us = number,
+            10 if yes => self.store = Some(true),
+            11 if yes => self.store = Some(false),
+            12 => self.fd_name = Some(text).filter(|name| is_fd_name(name)),
             _ => {}
         }
     }
+}
+
+/// Whether descriptors can be called so: sd_pid_notify_with_fds(3), and shorter.
+fn is_fd_name(name: &str) -> bool {
+    (1..=FD_NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b':')
 }
 
 #[cfg(test)]
@@ -100,6 +118,16 @@ mod tests {
 
     fn parse(text: &str) -> Notice<'_> {
         Notice::parse(text.as_bytes()).expect("a message")
+    }
+
+    #[test]
+    fn a_descriptor_has_a_short_name_or_none() {
+        let of = |text| parse(text).fd_name;
+        assert_eq!(parse("FDSTORE=1\nFDNAME=state").store, Some(true));
+        assert_eq!(parse("FDSTOREREMOVE=1").store, Some(false));
+        assert_eq!((of("FDNAME=state"), of("FDNAME="), of("FDNAME=a:b")), (Some("state"), None, None));
+        let (longest, longer) = (format!("FDNAME={}", "x".repeat(31)), format!("FDNAME={}", "x".repeat(32)));
+        assert_eq!((of(&longest), of(&longer)), (Some(&longest[7..]), None));
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub(crate) struct ServicePlan {
     pub(crate) preserve: Preserve,
     pub(crate) private_tmp: PrivateTmp,
     pub(crate) per_connection: bool,
+    pub(crate) store_max: u32,
+    pub(crate) store_preserve: Preserve,
 }
 
 /// A target called `name`.
@@ -235,6 +237,8 @@ impl Default for ServicePlan {
             preserve: Preserve::No,
             private_tmp: PrivateTmp::No,
             per_connection: false,
+            store_max: 0,
+            store_preserve: Preserve::Restart,
         }
     }
 }
@@ -408,6 +412,8 @@ impl Lists {
             oom_policy: plan.oom_policy,
             non_blocking: false,
             per_connection: plan.per_connection,
+            store_max: plan.store_max,
+            store_preserve: plan.store_preserve,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),

@@ -152,7 +152,8 @@ impl Plan {
                 service.timeout_stop = Micros::from_secs(service.timeout_stop.0 / 1_000_000 + 1);
                 service.runtime_directory = rng.bool();
                 // Who leaves processes behind keeps his number: their unit is not down when he is up again.
-                if matches!(service.kill.mode, KillMode::ControlGroup | KillMode::Mixed) {
+                let thorough = matches!(service.kill.mode, KillMode::ControlGroup | KillMode::Mixed);
+                if thorough && service.kill.send_sigkill {
                     service.user = rng.bool().then(|| rng.u16(..self.identities));
                     service.group = service.user;
                 }

@@ -460,6 +460,7 @@ impl<'w> World<'w> {
                 self.kernel.schedule(span, Later::Examined { unit: unit.0, met: (!dies).then_some(met) });
             }
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
+            Action::Store { .. } => {}
             Action::Watch { unit, .. } => self.watch(unit)?,
             Action::Arm { unit, .. } => self.arm(unit)?,
             Action::Unwatch { unit } => self.unwatch(unit),
@@ -474,10 +475,7 @@ impl<'w> World<'w> {
                 }
                 self.replace_supervisor(switch)?;
             }
-            Action::Switch { back } => {
-                let opens = back || self.kernel.rng.u8(..8) > 0;
-                self.supervisor.switch_to(opens.then_some(&self.other.1));
-            }
+            Action::Switch { back } => self.open_other(back),
             Action::Leave { .. } => {
                 self.left_at = Some(self.kernel.now);
                 let waited = self.kernel.now.saturating_sub(self.shutdown_at.unwrap_or(0));
@@ -487,6 +485,12 @@ impl<'w> World<'w> {
             }
         }
         Ok(None)
+    }
+
+    /// The other table is opened, unless it is damaged.
+    fn open_other(&mut self, back: bool) {
+        let opens = back || self.kernel.rng.u8(..8) > 0;
+        self.supervisor.switch_to(opens.then_some(&self.other.1));
     }
 
     fn report(&mut self) -> Event<'static> {

@@ -8,7 +8,7 @@ use core::{
 };
 
 use linux_raw_sys::general::{
-    __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_waitid, CLONE_INTO_CGROUP,
+    __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_kcmp, __NR_waitid, CLONE_INTO_CGROUP,
     CLONE_NEWPID, CLONE_PIDFD, P_ALL, WEXITED, WNOHANG, clone_args,
 };
 use rustix::{
@@ -32,6 +32,16 @@ pub fn exit(code: u8) -> ! {
         // SAFETY: exit_group takes a number and does not return.
         let _never = unsafe { syscall(__NR_exit_group, [usize::from(code), 0, 0, 0, 0, 0]) };
     }
+}
+
+/// Whether two descriptors are one open file: kcmp(2). False where the kernel cannot say.
+pub fn is_same_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    const KCMP_FILE: usize = 0;
+    let own = rustix::process::getpid().as_raw_nonzero().get() as usize;
+    let (one, other) = (one.as_raw_fd() as usize, other.as_raw_fd() as usize);
+    // SAFETY: kcmp takes numbers only.
+    let order = unsafe { syscall(__NR_kcmp, [own, own, KCMP_FILE, one, other, 0]) };
+    order == Ok(0)
 }
 
 /// Which side of a fork this is.

@@ -1,6 +1,6 @@
 //! What a service says of itself, and its silence (systemd-semantics.md §7).
 
-use std::vec::Vec;
+use std::{format, vec::Vec};
 
 use super::{
     fixture::service,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     supervisor::Slot,
-    table::{CommandKind, Micros, NotifyAccess, ServiceType},
+    table::{CommandKind, Micros, NotifyAccess, Preserve, Restart, ServiceType},
     wire::Request,
 };
 
@@ -182,4 +182,34 @@ fn a_silent_service_is_aborted() {
     let mut t = ready(watched);
     t.ask(1, Request::Stop { name: A }).expect("kill 15 a.service all").at(4_999).expect("");
     t.says(A, "WATCHDOG=1").says(A, "WATCHDOG=trigger").expect("");
+}
+
+#[test]
+fn descriptors_are_stored_for_who_has_a_store_and_may_speak() {
+    let mut t = ready(|s| s.store_max = 2);
+    t.says(A, "FDSTORE=1\nFDNAME=x").expect("store a.service");
+    t.says(A, "FDSTOREREMOVE=1\nFDNAME=x").expect("unstore a.service");
+    t.hears(A, 99, "FDSTORE=1").expect("");
+    ready(|_| ()).says(A, "FDSTORE=1").expect("");
+}
+
+#[test]
+fn a_store_outlasts_restarts_unless_the_unit_says_otherwise() {
+    for (preserve, at_restart, at_stop) in [
+        (Preserve::No, "; clean a.service", "; clean a.service"),
+        (Preserve::Restart, "", "; clean a.service"),
+        (Preserve::Yes, "", ""),
+    ] {
+        let mut t = ready(|s| {
+            (s.store_max, s.store_preserve, s.restart) = (1, preserve, Restart::OnFailure);
+        });
+        t.main(A, Exited(1)).expect(&format!("kill 15 a.service all{at_restart}"));
+        t.at(100).expect("start a.service").executed(A).says(A, "READY=1");
+        t.ask(1, Request::Restart { name: A }).main(A, Exited(0));
+        t.expect(&format!("kill 15 a.service all{at_restart}; start a.service"))
+            .executed(A)
+            .says(A, "READY=1");
+        t.expect("reply 1 done").ask(1, Request::Stop { name: A }).main(A, Exited(0));
+        t.expect(&format!("kill 15 a.service all{at_stop}; reply 1 done"));
+    }
 }

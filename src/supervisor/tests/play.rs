@@ -163,6 +163,7 @@ impl Play {
             }
             Action::Accept { instance, .. } if instance.0 != u16::MAX => Event::Accepted { unit: instance },
             Action::Accept { .. }
+            | Action::Store { .. }
             | Action::Clean { .. }
             | Action::Examine { .. }
             | Action::Watch { .. }
@@ -378,7 +379,9 @@ impl Play {
                 let trusted = if trusted { " trusted" } else { "" };
                 format!("adopt {} {}{trusted}", self.name(unit), pid.0)
             }
-            Action::Clean { unit, runtime_directories, uid, gid } => {
+            Action::Store { unit, add: true } => format!("store {}", self.name(unit)),
+            Action::Store { unit, add: false } => format!("unstore {}", self.name(unit)),
+            Action::Clean { unit, runtime_directories, uid, gid, .. } => {
                 let dirs = if runtime_directories { " dirs" } else { "" };
                 let number =
                     |what: &str, n: Option<u32>| n.map_or_else(String::new, |n| format!(" {what}{n}"));

@@ -146,6 +146,8 @@ impl Parts {
             reload_signal: 1,
             oom_policy: OomPolicy::Stop,
             per_connection: false,
+            store_max: 300,
+            store_preserve: Preserve::Restart,
             non_blocking: false,
             kill: Kill {
                 mode: KillMode::Mixed,

@@ -143,6 +143,8 @@ fn service<'a>(
         oom_policy: service.oom_policy,
         non_blocking: service.non_blocking,
         per_connection: service.per_connection,
+        store_max: service.store_max,
+        store_preserve: service.store_preserve,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,

@@ -192,6 +192,8 @@ pub fn service() -> Service {
         oom_policy: OomPolicy::Stop,
         non_blocking: false,
         per_connection: false,
+        store_max: 0,
+        store_preserve: Preserve::Restart,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),

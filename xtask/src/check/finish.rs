@@ -87,7 +87,8 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
         service.restart_steps = 0;
     }
     let speaks = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload)
-        || service.watchdog != Micros::ZERO;
+        || service.watchdog != Micros::ZERO
+        || service.store_max > 0;
     if speaks && service.notify_access == NotifyAccess::None {
         service.notify_access = NotifyAccess::Main;
     }

@@ -1,7 +1,7 @@
 //! The kinds of units, and what each has of its own.
 
 use tomte::table::{
-    CommandKind, ExitSet, FailureMode, Kill, Micros, NotifyAccess, OomPolicy, Restart, ServiceType,
+    CommandKind, ExitSet, FailureMode, Kill, Micros, NotifyAccess, OomPolicy, Preserve, Restart, ServiceType,
 };
 
 use super::{Command, Exec, Located, Mount, Path, Resources, Socket, Swap, Timer};
@@ -149,6 +149,8 @@ pub struct Service {
     pub non_blocking: bool,
     /// It is started for a connection of a socket with `Accept=yes`.
     pub per_connection: bool,
+    pub store_max: u32,
+    pub store_preserve: Preserve,
     pub kill: Kill,
     /// All command lines, in the order of the file within each kind.
     pub commands: Vec<(CommandKind, Command)>,

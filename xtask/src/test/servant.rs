@@ -13,6 +13,7 @@
 //! | `reload` | waits for SIGHUP, says `RELOADING=1`, then `READY=1` |
 //! | `ping:MS` | says `WATCHDOG=1` that long, ten times a second |
 //! | `barrier` | says `BARRIER=1` and waits until PID 1 has handled all that was said |
+//! | `store:NAME` | puts one end of a pipe into its store |
 //! | `say:TEXT` | prints `servant TEXT` |
 //! | `touch:PATH`, `remove:PATH` | makes a file with the directories that it needs, or writes to it; removes it, and says so |
 //! | `gone:PATH` | waits until nothing is there |
@@ -96,6 +97,10 @@ pub fn run() -> Result<()> {
                 }
             }
             "barrier" => barrier()?,
+            "store" => {
+                let (reader, _) = std::io::pipe()?;
+                send_with(&format!("FDSTORE=1\nFDNAME={value}"), reader.as_fd())?;
+            }
             "flood" => {
                 for _ in 0..number()? {
                     say("X_NOTHING=1")?;
@@ -192,13 +197,19 @@ fn say(text: &str) -> Result<()> {
     socket()?.send(text.as_bytes()).map(drop).context("say")
 }
 
-fn barrier() -> Result<()> {
-    let (mut reader, writer) = std::io::pipe()?;
-    let fds = [writer.as_fd()];
+/// Says `text` to PID 1 and hands it `fd`.
+fn send_with(text: &str, fd: BorrowedFd<'_>) -> Result<()> {
+    let fds = [fd];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(&fds));
-    sendmsg(socket()?, &[IoSlice::new(b"BARRIER=1")], &mut control, SendFlags::empty())?;
+    sendmsg(socket()?, &[IoSlice::new(text.as_bytes())], &mut control, SendFlags::empty())?;
+    Ok(())
+}
+
+fn barrier() -> Result<()> {
+    let (mut reader, writer) = std::io::pipe()?;
+    send_with("BARRIER=1", writer.as_fd())?;
     drop(writer);
     let nothing = reader.read(&mut [0])?;
     anyhow::ensure!(nothing == 0, "somebody wrote into the barrier");

@@ -12,7 +12,7 @@ use super::{
 use crate::{build, host::copy_folder, report::Report};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 17] = [
+const ENDS: [(&str, &str, &str, &str); 18] = [
     ("ready", "active", "running", "success"),
     ("unready", "failed", "failed", "protocol"),
     ("forged", "failed", "failed", "timeout"),
@@ -30,12 +30,17 @@ const ENDS: [(&str, &str, &str, &str); 17] = [
     ("guest", "inactive", "dead", "success"),
     ("rival", "active", "running", "success"),
     ("loser", "inactive", "dead", "success"),
+    ("keeper", "failed", "failed", "exit-code"),
 ];
 
 /// Pieces of lines that have to be there.
-const LINES: [&[&str]; 18] = [
+const LINES: [&[&str]; 22] = [
     &["     Status: \"Serving\""],
     &["servant passed the barrier"],
+    &["servant fd 3 kept own"],
+    &["servant fd 4 new own"],
+    &["servant has 2 descriptors"],
+    &["no room for more descriptors of keeper.service"],
     &["forged.service: Process ", "may not speak for it"],
     &["handover.service: Main process exited, code=exited, status=7"],
     &["servant WATCHDOG_USEC=500000"],

@@ -232,11 +232,6 @@ fn span(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Result<(), Diagnostic> {
     time::span(&a.value).map(drop)
 }
 
-/// Checks that the value is a number.
-fn number(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Result<(), Diagnostic> {
-    scalar::number(&a.value).map(drop)
-}
-
 /// Checks that the specifiers of the value can be replaced.
 fn text(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Result<(), Diagnostic> {
     cx.specifiers.expand(&a.value).map(drop)

@@ -1,6 +1,8 @@
 //! systemd.service(5): [Service].
 
-use super::{Directive, Off, Page, boolean, extra, inert, needed, number, put, refused, supported, text};
+use tomte::table::Preserve;
+
+use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, supported, text};
 use crate::{
     check::{checked as c, relations::action, service as s},
     values::{scalar, time},
@@ -26,11 +28,12 @@ const DIRECTIVES: &[Directive] = &[
         put(&mut d.service().exit_with_last, scalar::choice(&a.value, &[("main", false), ("cgroup", true)]))
     }),
     supported("FailureAction", |d, a, cx| action(&mut d.unit.manners.failure_action, a, cx)),
-    extra("FileDescriptorStoreMax", number),
-    extra("FileDescriptorStorePreserve", |_, a, _| {
-        scalar::choice(&a.value, &[("no", ()), ("yes", ()), ("restart", ())])
-    })
-    .unless(Off::Word("no")),
+    supported("FileDescriptorStoreMax", |d, a, _| put(&mut d.service().store_max, scalar::number(&a.value)))
+        .note("32 different names at most, of 31 bytes at most"),
+    supported("FileDescriptorStorePreserve", |d, a, _| {
+        let words = [("no", Preserve::No), ("yes", Preserve::Yes), ("restart", Preserve::Restart)];
+        put(&mut d.service().store_preserve, scalar::choice(&a.value, &words))
+    }),
     supported("GuessMainPID", |d, a, _| put(&mut d.service().guess_main_pid, scalar::boolean(&a.value))),
     supported("NonBlocking", |d, a, _| put(&mut d.service().non_blocking, scalar::boolean(&a.value))),
     supported("NotifyAccess", s::notify_access),
