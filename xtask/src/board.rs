@@ -21,6 +21,7 @@ use crate::{
     values::time,
 };
 
+pub mod image;
 mod layers;
 mod mistakes;
 #[cfg(test)]
@@ -84,6 +85,12 @@ pub struct Config {
     /// Mounts and swaps: lines of fstab(5).
     #[serde(default)]
     pub mount: Vec<MountLine>,
+    /// What the board boots from; absent for the host, and for what boots an initramfs in QEMU.
+    pub image: Option<image::Image>,
+    /// How an image gets onto the board.
+    pub flash: Option<image::Flash>,
+    /// The board's serial console, as this machine sees it.
+    pub serial: Option<image::Serial>,
     /// How QEMU runs it; absent for boards that are no VM.
     pub qemu: Option<Qemu>,
 }
@@ -229,8 +236,6 @@ pub struct Qemu {
     pub memory: String,
     /// The serial console's device name, such as ttyS0.
     pub console: String,
-    /// Debian's architecture name, for the kernel and busybox packages.
-    pub debian_arch: String,
     /// The kernel's metapackage.
     pub kernel_package: String,
     /// Kernel modules the image carries, without those they depend on: these are found.
@@ -439,6 +444,21 @@ impl Board {
     pub fn arch(&self) -> Arch {
         let named = ARCHS.into_iter().find(|arch| arch.as_str() == self.config.arch);
         named.expect("Config::parse has checked the name")
+    }
+
+    /// Debian's name of it.
+    pub fn debian_arch(&self) -> &'static str {
+        match self.arch() {
+            Arch::X86_64 => "amd64",
+            Arch::Aarch64 => "arm64",
+            Arch::Arm => "armhf",
+            Arch::Riscv64 => "riscv64",
+        }
+    }
+
+    /// Whether the board is this very machine.
+    pub fn is_host(&self) -> bool {
+        self.config.qemu.is_none() && self.config.image.is_none()
     }
 
     /// Numbers for dynamic users.

@@ -17,10 +17,10 @@ use rustix::{
     process::{Pid, Signal, kill_process, set_parent_process_death_signal},
 };
 
-use super::parts;
 use crate::{
     board::{Board, Qemu},
-    build::{self, Built},
+    build,
+    image::Made,
     progress,
     run::watch::{Machine, Show, Watched, watch},
 };
@@ -30,6 +30,7 @@ pub const REPORT_INSIDE: &str = "/dev/vport0p1";
 /// PCI slots: fixed, so that the serial device is the first virtio device of every machine.
 const SERIAL_SLOT: u32 = 2;
 const NETWORK_SLOT: u32 = 3;
+const DISK_SLOT: u32 = 4;
 
 /// What a run of a virtual machine gave.
 pub struct Ran {
@@ -64,13 +65,16 @@ pub fn forwards(qemu: &Qemu) -> Result<Vec<Forward>> {
 pub fn launch(
     board: &Board,
     qemu: &Qemu,
-    built: &Built,
+    made: &Made,
     words: &[String],
     forwards: &[Forward],
     guard: Option<Duration>,
     show: Show,
 ) -> Result<Ran> {
-    let (kernel, initramfs) = parts(board, built)?;
+    let (loaded, disk) = match made {
+        Made::Disk { image, qemu } => (qemu.as_ref().context("a disk that QEMU cannot boot")?, Some(image)),
+        Made::Loaded(loaded) => (loaded, None),
+    };
     // In the build's folder, which is locked for this run: what a killed run leaves there, the next one removes.
     let dir = build::board_dir(board).join("run");
     let _ = fs::remove_dir_all(&dir);
@@ -86,10 +90,11 @@ pub fn launch(
         .args(["-M", &qemu.machine, "-accel", "tcg", "-cpu", &qemu.cpu, "-m", &qemu.memory, "-smp", "1"])
         .args(["-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"])
         .arg("-kernel")
-        .arg(&kernel)
+        .arg(&loaded.kernel)
         .arg("-initrd")
-        .arg(&initramfs)
-        .args(["-append", &format!("console={} panic=-1 quiet {}", qemu.console, words.join(" "))])
+        .arg(&loaded.initramfs)
+        .args(["-append", &command_line(board, qemu, words)])
+        .args(disk_words(disk.map(PathBuf::as_path)))
         .args(serial_words(&report, &control))
         .args(network_words(forwards));
     if show == Show::Live {
@@ -103,6 +108,24 @@ pub fn launch(
     let mut machine = Vm { control: control.with_extension("in"), pid: Pid::from_child(&child) };
     let watched = watch(child, File::from(std::os::fd::OwnedFd::from(console)), &mut machine, guard, show)?;
     Ok(Ran { watched, report: fs::read_to_string(&report).ok() })
+}
+
+/// What the kernel is told.
+fn command_line(board: &Board, qemu: &Qemu, words: &[String]) -> String {
+    let own = board.config.image.as_ref().map_or("", |image| &image.command_line);
+    let words = [&format!("console={} panic=-1 quiet", qemu.console), own, &words.join(" ")];
+    words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The disk, whose file stays as it is: what the guest writes is gone with it.
+fn disk_words(disk: Option<&Path>) -> Vec<String> {
+    let Some(disk) = disk else { return Vec::new() };
+    vec![
+        "-drive".into(),
+        format!("file={},format=raw,if=none,id=disk,snapshot=on", disk.display()),
+        "-device".into(),
+        format!("virtio-blk-pci,drive=disk,addr={DISK_SLOT:#x}"),
+    ]
 }
 
 /// The ports for the report and for Ctrl-C.
@@ -185,8 +208,7 @@ mod tests {
     #[test]
     fn every_forwarded_port_gets_a_number_of_its_own() {
         let qemu: Qemu = toml::from_str(
-            "program = 'q'\nmachine = 'm'\ncpu = 'c'\nmemory = '1'\nconsole = 't'\ndebian-arch = 'amd64'\n\
-             kernel-package = 'k'\nforward = [80, 443]",
+            "program = 'q'\nmachine = 'm'\ncpu = 'c'\nmemory = '1'\nconsole = 't'\nkernel-package = 'k'\nforward = [80, 443]",
         )
         .unwrap();
         let found = forwards(&qemu).unwrap();

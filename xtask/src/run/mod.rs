@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     board::Board,
     build::{self, Built},
-    host,
+    host, image,
     qemu::{self, Forward},
     report::{Ended, Report},
     setup,
@@ -30,6 +30,12 @@ pub struct Args {
     /// A unit file or a folder of them, instead of the board's own; may be repeated.
     #[arg(long, value_name = "PATH")]
     pub units: Vec<PathBuf>,
+    /// The image's root file system: a folder or a tar archive; without it, a demo made of busybox.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub rootfs: Option<PathBuf>,
+    /// What the boot partition needs.
+    #[command(flatten)]
+    pub given: image::boot::Given,
     /// What boot starts, instead of the board's default target.
     #[arg(long, value_name = "UNIT")]
     pub target: Option<String>,
@@ -144,7 +150,7 @@ pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Ou
         units: args.units.clone(),
         target: args.target.clone(),
         table: args.table.clone(),
-        symbols: false,
+        ..build::Options::default()
     };
     let built = match &args.binary {
         Some(binary) => Built::ready(binary)?,
@@ -169,7 +175,8 @@ fn launch(args: &Args, board: &Board, built: &Built, show: Show, ready: &mut Rea
     };
     let forwards = qemu::forwards(config)?;
     ready(&forwards);
-    let ran = qemu::launch(board, config, built, &words, &forwards, args.guard(), show)?;
+    let made = image::make(board, built, &args.image_args())?;
+    let ran = qemu::launch(board, config, &made, &words, &forwards, args.guard(), show)?;
     let status = ran.watched.status;
     let trouble =
         (!status.success() && !ran.watched.guarded).then(|| format!("{}: {status}", config.program));
@@ -177,6 +184,16 @@ fn launch(args: &Args, board: &Board, built: &Built, show: Show, ready: &mut Rea
 }
 
 impl Args {
+    /// What the image is made of.
+    fn image_args(&self) -> image::Args {
+        image::Args {
+            board: self.board.clone(),
+            rootfs: self.rootfs.clone(),
+            out: None,
+            given: self.given.clone(),
+        }
+    }
+
     /// How long the run may take before it is called a hang; `None` when it runs until Ctrl-C.
     fn guard(&self) -> Option<Duration> {
         let after = match self.until? {
