@@ -39,6 +39,8 @@ pub struct Board {
     pub config: Config,
     /// The files that `config` is from.
     pub layers: Layers,
+    /// Further folders with units/ and rootfs/, which come last.
+    more: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -437,7 +439,20 @@ impl Board {
         let name =
             dir.file_name().map_or_else(|| name.to_owned(), |name| name.to_string_lossy().into_owned());
         let read = read(text, &file, sink);
-        Ok(read.map(|(config, layers)| Self { name, dir, config, layers }))
+        Ok(read.map(|(config, layers)| Self::new(name, dir, config, layers)))
+    }
+
+    /// A board that is `config`.
+    pub fn new(name: String, dir: PathBuf, config: Config, layers: Layers) -> Self {
+        Self { name, dir, config, layers, more: Vec::new() }
+    }
+
+    /// Adds the units/ and rootfs/ of the folder `dir`, and has boot start `units`.
+    pub fn add(&mut self, dir: &Path, units: &[String]) {
+        self.more.push(dir.to_owned());
+        if let Some(enable) = &mut self.config.enable {
+            enable.extend_from_slice(units);
+        }
     }
 
     /// The processor architecture.
@@ -478,6 +493,7 @@ impl Board {
     }
 
     fn below(&self, name: &str) -> Vec<PathBuf> {
-        self.layers.iter().map(|layer| layer.dir.join(name)).filter(|dir| dir.is_dir()).collect()
+        let folders = self.layers.iter().map(|layer| &layer.dir).chain(&self.more);
+        folders.map(|dir| dir.join(name)).filter(|dir| dir.is_dir()).collect()
     }
 }

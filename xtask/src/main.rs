@@ -13,7 +13,7 @@
 //! | `build`, `toolchain` | the target binary; with which compiler it is built |
 //! | `import` | what other inits read, as unit files |
 //! | `image` | what a board boots: file systems and partition tables |
-//! | `flash` | getting it onto a board |
+//! | `flash`, `serial` | getting it onto a board; talking to it |
 //! | `host`, `qemu` | running it |
 //! | `bench` | how long things take |
 //! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
@@ -50,6 +50,7 @@ mod read;
 mod report;
 mod run;
 mod seccomp;
+mod serial;
 mod setup;
 mod sim;
 mod size;

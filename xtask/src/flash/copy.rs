@@ -38,7 +38,8 @@ pub fn write(from: &Path, to: &Path, target: &Target) -> Result<()> {
     let fresh = *target == Target::File;
     let shown = progress::bytes(format!("writing {}", to.display()), bytes);
     for extent in extents(&image, bytes)? {
-        put(&image, &disk, extent, fresh, &shown).with_context(|| format!("cannot write {}", to.display()))?;
+        put(&image, &disk, extent, fresh, &shown)
+            .with_context(|| format!("cannot write {}", to.display()))?;
     }
     shown.set_message(format!("writing {}: waiting until all of it is there", to.display()));
     disk.sync_all().with_context(|| format!("cannot write {}", to.display()))?;
@@ -59,8 +60,12 @@ fn open(to: &Path, target: &Target, bytes: u64) -> Result<File> {
             // The kernel refuses this where anything is mounted, even if it was not seen.
             let alone = if objections.is_empty() { OFlags::EXCL } else { OFlags::empty() };
             let flags = alone.bits().cast_signed();
-            let mut disk =
-                OpenOptions::new().read(true).write(true).custom_flags(flags).open(to).with_context(cannot_open)?;
+            let mut disk = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .custom_flags(flags)
+                .open(to)
+                .with_context(cannot_open)?;
             let room = disk.seek(SeekFrom::End(0))?;
             ensure!(room >= bytes, "{} has {room} bytes, the image {bytes}", to.display());
             Ok(disk)
@@ -180,7 +185,9 @@ mod tests {
         write(&image, &to, &Target::Device { objections: vec!["it is a file".into()] }).unwrap();
         let written = fs::read(&to).unwrap();
         let length = fs::read(&image).unwrap().len();
-        assert!(written[..length] == fs::read(&image).unwrap() && written[length..].iter().all(|byte| *byte == 9));
+        assert!(
+            written[..length] == fs::read(&image).unwrap() && written[length..].iter().all(|byte| *byte == 9)
+        );
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl Kernel {
     /// What speaks against writing to the whole disk with these numbers.
     fn objections(&self, (major, minor): (u32, u32)) -> Result<Vec<String>> {
         let link = self.file(&format!("sys/dev/block/{major}:{minor}"));
-        let disk = link.canonicalize().with_context(|| format!("the kernel knows no disk {major}:{minor}"))?;
+        let disk =
+            link.canonicalize().with_context(|| format!("the kernel knows no disk {major}:{minor}"))?;
         let name = disk.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if disk.join("partition").exists() {
             let whole = disk.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
@@ -141,7 +142,8 @@ mod tests {
         fs::create_dir_all(disk.join("sdb1/holders")).unwrap();
         fs::create_dir_all(root.path().join("sys/dev/block")).unwrap();
         fs::create_dir_all(root.path().join("proc/self")).unwrap();
-        for (file, text) in [("dev", "8:16\n"), ("removable", removable), ("sdb1/dev", "8:17\n"), ("sdb1/partition", "1\n")]
+        for (file, text) in
+            [("dev", "8:16\n"), ("removable", removable), ("sdb1/dev", "8:17\n"), ("sdb1/partition", "1\n")]
         {
             fs::write(disk.join(file), text).unwrap();
         }

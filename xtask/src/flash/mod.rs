@@ -71,6 +71,7 @@ impl Args {
             rootfs: self.rootfs.clone(),
             out: None,
             given: self.given.clone(),
+            words: Vec::new(),
         }
     }
 }

@@ -65,7 +65,10 @@ impl Remote {
         self.exchange(init)?;
         if !self.answers(init, self.patience) {
             thread::sleep(self.patience); // until the board has taken the old one back
-            bail!("the new program did not answer within {:?} as PID 1: the board goes on with the old one", self.patience);
+            bail!(
+                "the new program did not answer within {:?} as PID 1: the board goes on with the old one",
+                self.patience
+            );
         }
         self.run(&format!("touch {WELL}")).context("the new program runs, but the board takes it back")?;
         if !reboot {
@@ -92,7 +95,8 @@ impl Remote {
         let file = File::open(binary).with_context(|| format!("cannot open {}", binary.display()))?;
         let output = command.stdin(Stdio::from(file)).output();
         let output = output.with_context(|| format!("cannot run {}", progress::shown(&command)))?;
-        let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).trim().to_owned());
+        let said =
+            [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).trim().to_owned());
         ensure!(output.status.success(), "cannot put it on the board: {}", said[1]);
         let sum = said[0].split(' ').next().unwrap_or_default();
         ensure!(sum == sha256_of(binary)?, "what arrived on the board is not what was sent");

@@ -15,7 +15,11 @@ use crate::{
 pub fn write(board: &Board, built: &Built, args: &Args, dir: &Path) -> Result<Vec<String>> {
     let image = board.config.image.as_ref().context("the board has no [image]")?;
     let kernel = image.kernel_name.as_deref().unwrap_or_default();
-    ensure!(!kernel.is_empty(), "board {}: its kernel is not a file of its own, so no network boot", board.name);
+    ensure!(
+        !kernel.is_empty(),
+        "board {}: its kernel is not a file of its own, so no network boot",
+        board.name
+    );
     let mut names = Vec::new();
     let mut put = |name: &str, bytes: &[u8]| -> Result<()> {
         let path = dir.join(name);
@@ -33,7 +37,7 @@ pub fn write(board: &Board, built: &Built, args: &Args, dir: &Path) -> Result<Ve
         names.push(name.to_owned());
         Ok(())
     };
-    for (path, entry) in image::boot_tree(board, image, &args.given)?.iter() {
+    for (path, entry) in image::boot_tree(board, image, args)?.iter() {
         if let Kind::File(content) = &entry.kind {
             put(path, &content.read()?)?;
         }
@@ -63,6 +67,9 @@ mod tests {
     #[test]
     fn the_menu_says_nothing_of_a_root_partition() {
         let menu = menu("console=ttyS0 root=${root} rootfstype=squashfs ro rootwait quiet", "Image");
-        assert!(menu.contains("    append console=ttyS0 quiet\n") && menu.contains("    kernel Image\n"), "{menu}");
+        assert!(
+            menu.contains("    append console=ttyS0 quiet\n") && menu.contains("    kernel Image\n"),
+            "{menu}"
+        );
     }
 }

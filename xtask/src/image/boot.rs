@@ -23,11 +23,11 @@ pub struct Given {
     pub boot: Vec<PathBuf>,
 }
 
-/// The boot partition's files. `root` is how the kernel knows the root partition.
+/// The boot partition's files. `root` is how the kernel knows the root partition; `more` words follow on its command line.
 ///
 /// # Errors
 /// What cannot be read; all that is missing, in one error.
-pub fn tree(board: &Board, image: &Image, given: &Given, root: &str) -> Result<Tree> {
+pub fn tree(board: &Board, image: &Image, given: &Given, root: &str, more: &[String]) -> Result<Tree> {
     let mut tree = Tree::default();
     for path in image.boot_files.iter().map(|path| below(board, path)).chain(given.boot.iter().cloned()) {
         match path.is_dir() {
@@ -40,7 +40,8 @@ pub fn tree(board: &Board, image: &Image, given: &Given, root: &str) -> Result<T
     if let (Some(kernel), false) = (kernel, name.is_empty()) {
         file(&mut tree, &kernel, name)?;
     }
-    let words = [("${command-line}", image.command_line.as_str()), ("${kernel}", name), ("${root}", root)];
+    let line = [&[image.command_line.clone()], more].concat().join(" ");
+    let words = [("${command-line}", line.as_str()), ("${kernel}", name), ("${root}", root)];
     for text in &image.text {
         let content =
             words.iter().fold(text.text.clone(), |content, (word, value)| content.replace(word, value));

@@ -53,6 +53,9 @@ pub struct Args {
     /// What the boot partition needs.
     #[command(flatten)]
     pub given: Given,
+    /// Further words for the kernel's command line, after --.
+    #[arg(last = true)]
+    pub words: Vec<String>,
 }
 
 /// What was made.
@@ -88,7 +91,7 @@ pub fn build(board: &Board, args: &Args) -> Result<(Built, Made)> {
     setup::ensure(board)?;
     // What is missing is said before anybody waits for a build.
     if let Some(image) = &board.config.image {
-        boot_tree(board, image, &args.given)?;
+        boot_tree(board, image, args)?;
     }
     let roots = args.rootfs.iter().filter(|path| path.is_dir()).cloned();
     let roots: Vec<PathBuf> = roots.collect();
@@ -124,7 +127,7 @@ pub fn make(board: &Board, built: &Built, args: &Args) -> Result<Made> {
     let qemu = loaded(&demo::first_stage(busybox(board)?, modules)?)?;
     let file = dir.join(format!("{}.img", board.name));
     let _step = progress::step(format!("making {}", file.display()));
-    let parts = parts(board, image, &args.given, root)?;
+    let parts = parts(board, image, args, root)?;
     disk::write(&file, &board.name, image.partition_table, &parts.list)?;
     Ok(Made::Disk { image: file, qemu })
 }
@@ -149,8 +152,8 @@ fn busybox(board: &Board) -> Result<Content> {
 }
 
 /// The files of the boot partition.
-pub fn boot_tree(board: &Board, image: &Image, given: &Given) -> Result<Tree> {
-    boot::tree(board, image, given, &root_of(board, image)?)
+pub fn boot_tree(board: &Board, image: &Image, args: &Args) -> Result<Tree> {
+    boot::tree(board, image, &args.given, &root_of(board, image)?, &args.words)
 }
 
 /// How the kernel knows the root partition.
@@ -169,9 +172,9 @@ struct Parts {
 }
 
 /// Makes the content of all partitions.
-fn parts(board: &Board, image: &Image, given: &Given, mut root: Tree) -> Result<Parts> {
+fn parts(board: &Board, image: &Image, args: &Args, mut root: Tree) -> Result<Parts> {
     let folder = tempfile::tempdir().context("cannot make a folder for the partitions")?;
-    let mut boot = boot_tree(board, image, given)?;
+    let mut boot = boot_tree(board, image, args)?;
     let mut raw: Vec<Option<Vec<u8>>> = Vec::new();
     for partition in &image.partition {
         let taken = partition.file.as_ref().map(|name| taken(&mut boot, name, partition)).transpose()?;

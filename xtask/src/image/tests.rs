@@ -50,6 +50,7 @@ impl Desk {
             rootfs: Some(root.clone()),
             out: Some(self.folder.path().join(out)),
             given: Given::default(),
+            words: Vec::new(),
         };
         match make(&self.board, &built, &args)? {
             Made::Disk { image, .. } => Ok(image),

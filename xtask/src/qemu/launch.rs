@@ -17,6 +17,7 @@ use rustix::{
     process::{Pid, Signal, kill_process, set_parent_process_death_signal},
 };
 
+use super::monitor::{GuestEnd, Monitor};
 use crate::{
     board::{Board, Qemu},
     build,
@@ -35,6 +36,8 @@ const DISK_SLOT: u32 = 4;
 /// What a run of a virtual machine gave.
 pub struct Ran {
     pub watched: Watched,
+    /// What QEMU says of the end.
+    pub end: GuestEnd,
     /// What PID 1 wrote to the report's port.
     pub report: Option<String>,
 }
@@ -79,14 +82,16 @@ pub fn launch(
     let dir = build::board_dir(board).join("run");
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let (report, control) = (dir.join("report"), dir.join("control"));
-    for direction in ["in", "out"] {
-        let fifo = control.with_extension(direction);
+    let (report, control, monitor) = (dir.join("report"), dir.join("control"), dir.join("monitor"));
+    for fifo in [&control, &monitor].iter().flat_map(|path| ["in", "out"].map(|end| path.with_extension(end)))
+    {
         mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
             .with_context(|| format!("cannot make {}", fifo.display()))?;
     }
+    let monitor = Monitor::open(&monitor)?;
     let mut command = Command::new(&qemu.program);
     command
+        .args(monitor.words())
         .args(["-M", &qemu.machine, "-accel", "tcg", "-cpu", &qemu.cpu, "-m", &qemu.memory, "-smp", "1"])
         .args(["-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"])
         .arg("-kernel")
@@ -107,7 +112,7 @@ pub fn launch(
     let console = child.stdout.take().context("QEMU has no stdout")?;
     let mut machine = Vm { control: control.with_extension("in"), pid: Pid::from_child(&child) };
     let watched = watch(child, File::from(std::os::fd::OwnedFd::from(console)), &mut machine, guard, show)?;
-    Ok(Ran { watched, report: fs::read_to_string(&report).ok() })
+    Ok(Ran { watched, end: monitor.end(), report: fs::read_to_string(&report).ok() })
 }
 
 /// What the kernel is told.

@@ -4,6 +4,8 @@ mod guest;
 mod kernel;
 mod launch;
 mod modules;
+mod monitor;
 
 pub use guest::{BUSYBOX, prepare};
 pub use launch::{Forward, REPORT_INSIDE, forwards, launch, run_tied};
+pub use monitor::GuestEnd;
