@@ -39,6 +39,8 @@ pub struct Board {
     pub config: Config,
     /// The files that `config` is from.
     pub layers: Layers,
+    /// Further folders of unit files, which come first.
+    units: Vec<PathBuf>,
     /// Further folders with units/ and rootfs/, which come last.
     more: Vec<PathBuf>,
 }
@@ -444,7 +446,12 @@ impl Board {
 
     /// A board that is `config`.
     pub fn new(name: String, dir: PathBuf, config: Config, layers: Layers) -> Self {
-        Self { name, dir, config, layers, more: Vec::new() }
+        Self { name, dir, config, layers, units: Vec::new(), more: Vec::new() }
+    }
+
+    /// Takes the unit files in `folders`, too: the board's own win over those.
+    pub fn take_units(&mut self, folders: &[PathBuf]) {
+        self.units.extend_from_slice(folders);
     }
 
     /// Adds the units/ and rootfs/ of the folder `dir`, and has boot start `units`.
@@ -483,7 +490,7 @@ impl Board {
 
     /// The folders of unit files that are there: its own, after those of the boards that it inherits from.
     pub fn units(&self) -> Vec<PathBuf> {
-        self.below("units")
+        [self.units.clone(), self.below("units")].concat()
     }
 
     /// The folders of files to lay over the image, in that order: its own, after those of the boards that it inherits

@@ -93,6 +93,8 @@ enum Verb {
     },
     /// Make what a board boots: a disk image, or an initramfs and a kernel; the paths go to stdout.
     Image(image::Args),
+    /// Put tomte into the root file system that another program makes: Buildroot, Yocto.
+    Install(image::install::Args),
     /// Bring a board's software to it: onto a card or disk, over ssh, or for a boot over the network.
     Flash(flash::Args),
     /// Play seeded worlds against the supervisor and look for broken rules.
@@ -187,6 +189,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image(args) => image::run(&args)?,
+        Verb::Install(args) => image::install::run(&args)?,
         Verb::Flash(args) => flash::run(&args)?,
         Verb::Sim(args) => return sim::run(&args),
         Verb::Bench(args) => return bench::run(&args),
