@@ -260,7 +260,8 @@ pub(super) fn reported(
         Report::Failed { step, errno } => {
             let failure = wire_failure(linux::spawn::Failure { step, errno });
             log::step_failed(table, unit, failure, program(table, unit, process.command));
-            Some(Event::StepFailed { unit, pid, failure })
+            let early = matches!(step, linux::step::Step::EnvironmentFile);
+            Some(Event::StepFailed { unit, pid, failure, early })
         }
     }
 }

@@ -139,6 +139,8 @@ pub enum Event<'a> {
         pid: Pid,
         /// The step and the kernel's reason.
         failure: Failure,
+        /// What systemd sees to before there is a process: its end is not the service's, and the result is `resources`.
+        early: bool,
     },
     /// The kernel has killed a process of the unit for want of memory. Its end follows if it was one of a slot.
     OomKilled {

@@ -73,6 +73,8 @@ pub(crate) struct ServicePlan {
     pub(crate) runtime_directory: bool,
     pub(crate) preserve: Preserve,
     pub(crate) private_tmp: PrivateTmp,
+    /// `EnvironmentFile=`, each with a NUL.
+    pub(crate) environment_files: &'static str,
 }
 
 /// A target called `name`.
@@ -222,6 +224,7 @@ impl Default for ServicePlan {
             runtime_directory: false,
             preserve: Preserve::No,
             private_tmp: PrivateTmp::No,
+            environment_files: "",
         }
     }
 }
@@ -417,7 +420,7 @@ impl Lists {
             user_identity: plan.user.map(IdentityId),
             group_identity: plan.group.map(IdentityId),
             environment: StrList::default(),
-            environment_files: StrList::default(),
+            environment_files: StrList::new(plan.environment_files.as_bytes()).expect("NUL at the end"),
             pass_environment: StrList::default(),
             unset_environment: StrList::default(),
             search_path: "",
