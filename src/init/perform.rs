@@ -142,18 +142,35 @@ impl Kernel {
         Ok(pid)
     }
 
-    /// Takes another process for `unit`'s main process, if there is one that may be.
+    /// Takes another process for `unit`'s main process, if there is one that may be. What is wrong with a file that is
+    /// waited for is said when it is something new.
     fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Pid> {
+        let errno = match self.try_adopt(unit, which) {
+            Ok(pid) => return Some(pid),
+            Err(errno) => errno,
+        };
+        if which == (Which::InFile { awaited: true })
+            && self.pid_file_trouble.replace((unit, errno)) != Some((unit, errno))
+            && let Some(record) = self.table.unit(unit)
+            && let Some(service) = record.service()
+        {
+            log::warn_of(errno, format_args!("{}: no main process in {} yet", record.name, service.pid_file));
+        }
+        None
+    }
+
+    /// EPERM for a process that is not the unit's to have, ESRCH for one that is not there.
+    fn try_adopt(&mut self, unit: UnitId, which: Which) -> Result<Pid, Errno> {
         let (pid, trusted) = self.candidate(unit, which)?;
-        let place = self.processes.free_place()?;
-        let pidfd = linux::process::open(pid.0).ok()?;
+        let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
+        let pidfd = linux::process::open(pid.0)?;
         // Asked when the descriptor is open: if its process ends meanwhile, the descriptor tells.
         let fits = match self.processes.find(pid) {
             Some(_) => false, // a process of PID 1's own, with a task of its own
             None => trusted || self.unit_of(pid) == Some(unit),
         };
         if !fits {
-            return None;
+            return Err(Errno::PERM);
         }
         let process = Process::helper(pid.0, pidfd, Role::Service { unit, slot: Slot::Main });
         if let Err(errno) = process.watch(place, &self.poll) {
@@ -162,18 +179,19 @@ impl Kernel {
         self.processes.demote_main(unit);
         self.groups.adopted(unit, pid);
         self.processes.put(place, process);
-        Some(pid)
+        Ok(pid)
     }
 
     /// Who may be `unit`'s main process, and whether he may be a stranger.
-    fn candidate(&self, unit: UnitId, which: Which) -> Option<(Pid, bool)> {
+    fn candidate(&self, unit: UnitId, which: Which) -> Result<(Pid, bool), Errno> {
         match which {
-            Which::Named { pid, trusted } => Some((pid, trusted)),
-            Which::Only => self.groups.only_child(unit).map(|pid| (pid, false)),
-            Which::InFile => {
-                let record = self.table.unit(unit)?;
-                let (pid, trusted) = linux::pid_file::read(record.service()?.pid_file).ok()?;
-                Some((Pid(pid), trusted))
+            Which::Named { pid, trusted } => Ok((pid, trusted)),
+            Which::Only => self.groups.only_child(unit).map(|pid| (pid, false)).ok_or(Errno::SRCH),
+            Which::InFile { .. } => {
+                let record = self.table.unit(unit);
+                let service = record.as_ref().and_then(Unit::service).ok_or(Errno::NOENT)?;
+                let (pid, trusted) = linux::pid_file::read(service.pid_file)?;
+                Ok((Pid(pid), trusted))
             }
         }
     }

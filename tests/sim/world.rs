@@ -404,7 +404,7 @@ impl<'w> World<'w> {
             Action::Adopt { unit, which } => {
                 let pid = match which {
                     Which::Named { pid, .. } => Some(pid),
-                    Which::InFile => self.kernel.daemon(unit, true).map(Pid),
+                    Which::InFile { .. } => self.kernel.daemon(unit, true).map(Pid),
                     Which::Only => self.kernel.daemon(unit, false).map(Pid),
                 };
                 let pid = pid.filter(|pid| self.kernel.adopt(unit, pid.0));
@@ -492,7 +492,6 @@ impl<'w> World<'w> {
             | Log::WatchdogExpired(..)
             | Log::OomKilled(_)
             | Log::RuntimeOver(_)
-            | Log::NoPidFile(_)
             | Log::Contradiction(..)
             | Log::Acting(_)
             | Log::NoticeRefused(..)

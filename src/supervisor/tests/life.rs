@@ -157,7 +157,7 @@ fn reports_when_nothing_moves_any_more_and_then_leaves() {
     });
     t.boot_until(Until::Idle).main(A, Exited(1)).expect("start a.service; kill 15 a.service all");
     t.at(100).expect("start a.service").main(A, Exited(0));
-    t.expect("kill 15 a.service all; report idle").event(crate::supervisor::Event::Reported);
+    t.expect("kill 15 a.service all; report idle").event(Event::Reported);
     t.expect("leave poweroff");
 }
 
