@@ -273,7 +273,25 @@ impl MissingFeatures {
     pub fn may_lack(&self) -> u16 {
         let may = |feature: Feature| match self.0.get(&FeatureName(name_of(feature))) {
             Some(said) => *said == Lack::Degrade,
-            None => feature == Feature::SecondWall, // everything is enforced without it
+            None => match feature {
+                Feature::SecondWall => true, // everything is enforced without it
+                // What they share out is shared out by chance then, as under systemd.
+                Feature::Cgroup
+                | Feature::CgroupCpu
+                | Feature::CgroupCpuset
+                | Feature::CgroupMemory
+                | Feature::CgroupIo
+                | Feature::CgroupPids => true,
+                Feature::Seccomp
+                | Feature::Landlock
+                | Feature::MountNamespaces
+                | Feature::IpcNamespaces
+                | Feature::UtsNamespaces
+                | Feature::PidNamespaces
+                | Feature::NetworkNamespaces
+                | Feature::UserNamespaces
+                | Feature::CgroupDevices => false,
+            },
         };
         Feature::ALL.into_iter().filter(|feature| may(*feature)).fold(0, |all, feature| all | feature.bit())
     }
@@ -461,15 +479,27 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_feature_is_refused_unless_the_board_says_otherwise() {
+    fn a_missing_feature_is_refused_unless_it_only_shares_out_or_the_board_says_otherwise() {
         let may_lack = |lines: &str| {
             let text = format!("arch = \"arm\"\ntarget = \"t\"\n{lines}");
             Config::parse(&text, Path::new("x")).unwrap().missing_kernel_feature.may_lack()
         };
-        assert_eq!(may_lack(""), Feature::SecondWall.bit());
+        let controllers = [
+            Feature::Cgroup,
+            Feature::CgroupCpu,
+            Feature::CgroupCpuset,
+            Feature::CgroupMemory,
+            Feature::CgroupIo,
+            Feature::CgroupPids,
+        ];
+        let limits = controllers.into_iter().fold(0, |all, feature| all | feature.bit());
+        assert_eq!(may_lack(""), limits | Feature::SecondWall.bit());
         let both = "missing-kernel-feature = { landlock = \"degrade\", seccomp = \"refuse\" }";
-        assert_eq!(may_lack(both), Feature::SecondWall.bit() | Feature::Landlock.bit());
-        assert_eq!(may_lack("missing-kernel-feature.landlock = \"refuse\""), 0);
+        assert_eq!(may_lack(both), limits | Feature::SecondWall.bit() | Feature::Landlock.bit());
+        let strict = "missing-kernel-feature = { landlock = \"refuse\", cgroup-memory = \"refuse\" }";
+        assert_eq!(may_lack(strict), limits & !Feature::CgroupMemory.bit());
+        let devices = "missing-kernel-feature.cgroup-devices = \"degrade\"";
+        assert_eq!(may_lack(devices) & Feature::CgroupDevices.bit(), Feature::CgroupDevices.bit());
     }
 
     #[test]

@@ -219,6 +219,7 @@ pub fn run(tally: &mut Tally) {
     tally.case("a later tenant of a number finds nothing of the one before", || super::tenants::run(&[]));
     tally.case("so it is without cgroup2", || super::tenants::run(&["--no-cgroup"]));
     tally.case("services cannot do what they must not be able to", super::hostile::run);
+    tally.case("what cannot be limited is reported so", super::posture::without_cgroups);
     tally.case("services say that they are ready, alive, reloading", || super::supervision::run(&[]));
     tally.case("so they do without cgroup2", || super::supervision::run(&["--no-cgroup"]));
     tally.case("sockets and paths start what they are for", super::sockets::run);

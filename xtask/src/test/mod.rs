@@ -21,6 +21,7 @@ mod hostile;
 mod manager;
 mod mutants;
 mod page;
+mod posture;
 mod program;
 mod rootless;
 pub mod servant;
