@@ -1,7 +1,9 @@
 //! Carrying actions out: one match, one call an arm.
 
 use crate::{
-    linux::{self, AsFd, Errno, clean::CleanPlan, plan, process::signal_by_pidfd, report::Report},
+    linux::{
+        self, AsFd, Errno, clean::CleanPlan, feature::Feature, plan, process::signal_by_pidfd, report::Report,
+    },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
     table::{CommandKind, Table, Unit, UnitId},
     wire::Failure,
@@ -110,7 +112,11 @@ impl Kernel {
         let command = command.ok_or(no_process(Errno::NOENT))?;
         let place = self.processes.free_place().ok_or(no_process(Errno::AGAIN))?;
 
-        let board = self.table.board();
+        let mut board = self.table.board();
+        if !self.table.made(spawn.unit).is_empty() {
+            // A unit made at run time has no rules for Landlock to stand in for its mounts.
+            board.may_lack &= !Feature::MountNamespaces.bit();
+        }
         let parts = Parts::new(&service.exec, spawn);
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));

@@ -58,9 +58,7 @@ pub(super) fn configure(work: &mut Work<'_>) -> Result<(), Errno> {
     };
     cgroup::set(group, wanted.settings, wanted.tasks, &mut |file, errno| match errno {
         // A controller or a device that is not there.
-        Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP => {
-            work.go_without(feature_of(file), Errno::OPNOTSUPP)
-        }
+        Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP => work.go_without(feature_of(file), Errno::OPNOTSUPP),
         errno => Err(errno),
     })?;
     match (work.who.uid, work.who.gid) {
