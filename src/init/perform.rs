@@ -2,7 +2,8 @@
 
 use crate::{
     linux::{
-        self, AsFd, Errno, clean::CleanPlan, feature::Feature, plan, process::signal_by_pidfd, report::Report,
+        self, AsFd, Errno, clean::CleanPlan, feature::Feature, plan, process::signal_by_pidfd,
+        report::Report, step::Step,
     },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
     table::{CommandKind, Table, Unit, UnitId},
@@ -13,7 +14,7 @@ use super::{
     conditions, handover,
     kernel::Kernel,
     log,
-    plan::{Parts, Start, runtime_directory_of},
+    plan::{Parts, Start, misses_stream, runtime_directory_of},
     processes::{Process, Role},
     report, shutdown, watch,
 };
@@ -105,7 +106,7 @@ impl Kernel {
 
     #[inline(never)] // its frame is large, its callers' are not
     fn try_spawn(&mut self, spawn: &Spawn) -> Result<Pid, linux::spawn::Failure> {
-        let no_process = |errno| linux::spawn::Failure { step: linux::step::Step::Clone, errno };
+        let no_process = |errno| linux::spawn::Failure { step: Step::Clone, errno };
         let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
         let service = record.service().ok_or(no_process(Errno::NOEXEC))?;
         let command = service.commands.of(spawn.kind).iter().nth(usize::from(spawn.index));
@@ -123,6 +124,9 @@ impl Kernel {
         let tmp_token = self.tmp_token(spawn.unit);
         let descriptors = self.held.passed(&self.table, &record, spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
+        if misses_stream(&service.exec, descriptors) {
+            return Err(linux::spawn::Failure { step: Step::Stdin, errno: Errno::INVAL });
+        }
         let cgroup =
             self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
@@ -284,7 +288,7 @@ pub(super) fn reported(
         Report::Failed { step, errno } => {
             let failure = wire_failure(linux::spawn::Failure { step, errno });
             log::step_failed(table, unit, failure, program(table, unit, process.command));
-            let early = matches!(step, linux::step::Step::EnvironmentFile);
+            let early = matches!(step, Step::EnvironmentFile);
             Some(Event::StepFailed { unit, pid, failure, early })
         }
     }

@@ -9,8 +9,8 @@ use tomte::table::{
     DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock,
     List, LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
     PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
-    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase,
-    Transient, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal, Timer,
+    TimerBase, Transient, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
 
 /// Units that can be made at run time; the first names are theirs.
@@ -455,6 +455,7 @@ impl Lists {
             stdout_path: "",
             stderr_path: "",
             tty_path: "",
+            terminal: Terminal::AS_IT_IS,
             syslog_identifier: "",
             ignore_sigpipe: true,
             posture: StrList::default(),

@@ -292,6 +292,7 @@ fn exec<'a>(
         stdout_path: &exec.stdout_path,
         stderr_path: &exec.stderr_path,
         tty_path: &exec.tty_path,
+        terminal: exec.terminal,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
         posture: strings(arena, posture)?,
