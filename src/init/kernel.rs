@@ -142,6 +142,8 @@ pub(super) struct Kernel {
     pub(super) rescued_us: u64,
     /// The next program has been tried out.
     pub(super) rehearsed: bool,
+    /// What was last said about a `PIDFile=`.
+    pub(super) pid_file_trouble: Option<(UnitId, Errno)>,
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
@@ -198,6 +200,7 @@ impl Kernel {
             mapped: [None; SLOTS_MAX],
             rescued_us: 0,
             rehearsed: false,
+            pid_file_trouble: None,
             pending: Deque::new(),
         })
     }

@@ -139,6 +139,8 @@ pub enum Event<'a> {
         pid: Pid,
         /// The step and the kernel's reason.
         failure: Failure,
+        /// What systemd sees to before there is a process: its end is not the service's, and the result is `resources`.
+        early: bool,
     },
     /// The kernel has killed a process of the unit for want of memory. Its end follows if it was one of a slot.
     OomKilled {
@@ -316,7 +318,10 @@ pub enum Which {
         trusted: bool,
     },
     /// The one in `PIDFile=`: any process if only root can have written that, else one of the unit's.
-    InFile,
+    InFile {
+        /// The start waits for it: why there is none is worth a message.
+        awaited: bool,
+    },
     /// The unit's only process that is a child of PID 1, if there is but one.
     Only,
 }
@@ -503,8 +508,6 @@ pub enum Log {
     NotAdopted(UnitId),
     /// The service was up for as long as it may be.
     RuntimeOver(UnitId),
-    /// `PIDFile=` names no process that may be the main one: it is waited for. Said once for each start.
-    NoPidFile(UnitId),
     /// A reload has failed.
     ReloadFailed(UnitId),
     /// A reload has ended well.

@@ -211,7 +211,7 @@ impl<'t> Supervisor<'t> {
             Event::Unfit { unit, pid, identity, suggestion } => {
                 self.for_service(unit, &mut |s, sv| s.unfit(unit, sv, pid, identity, suggestion));
             }
-            Event::StepFailed { unit, pid, failure } => self.step_failed(unit, pid, failure),
+            Event::StepFailed { unit, pid, failure, early } => self.step_failed(unit, pid, failure, early),
             Event::OomKilled { unit } => self.for_service(unit, &mut |s, sv| s.oom_killed(unit, sv)),
             Event::Executed { unit, pid } => self.for_service(unit, &mut |s, sv| s.executed(unit, sv, pid)),
             Event::Notified { unit, pid, uid, notice } => {

@@ -9,8 +9,8 @@ use tomte::table::{
     DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock,
     List, LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
     PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
-    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase,
-    Transient, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal, Timer,
+    TimerBase, Transient, UidRange, Unit, UnitId, View, encode, ids, list, strings,
 };
 
 /// Units that can be made at run time; the first names are theirs.
@@ -73,6 +73,8 @@ pub(crate) struct ServicePlan {
     pub(crate) runtime_directory: bool,
     pub(crate) preserve: Preserve,
     pub(crate) private_tmp: PrivateTmp,
+    /// `EnvironmentFile=`, each with a NUL.
+    pub(crate) environment_files: &'static str,
 }
 
 /// A target called `name`.
@@ -222,6 +224,7 @@ impl Default for ServicePlan {
             runtime_directory: false,
             preserve: Preserve::No,
             private_tmp: PrivateTmp::No,
+            environment_files: "",
         }
     }
 }
@@ -417,7 +420,7 @@ impl Lists {
             user_identity: plan.user.map(IdentityId),
             group_identity: plan.group.map(IdentityId),
             environment: StrList::default(),
-            environment_files: StrList::default(),
+            environment_files: StrList::new(plan.environment_files.as_bytes()).expect("NUL at the end"),
             pass_environment: StrList::default(),
             unset_environment: StrList::default(),
             search_path: "",
@@ -452,6 +455,7 @@ impl Lists {
             stdout_path: "",
             stderr_path: "",
             tty_path: "",
+            terminal: Terminal::AS_IT_IS,
             syslog_identifier: "",
             ignore_sigpipe: true,
             posture: StrList::default(),

@@ -297,6 +297,7 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
     plan.runtime_directory = rng.u8(..3) == 0;
     plan.preserve = *pick(rng, &[Preserve::No, Preserve::Restart, Preserve::Yes]);
     plan.private_tmp = *pick(rng, &[PrivateTmp::No, PrivateTmp::Connected, PrivateTmp::Disconnected]);
+    plan.environment_files = *pick(rng, &["", "-/may/be/missing\0", "/must/be/there\0"]);
 }
 
 /// When it counts as up, and what it may say of itself.

@@ -203,10 +203,15 @@ impl<'w> World<'w> {
                 let identity = IdentityId(identity);
                 self.handle(Event::Unfit { unit, pid: Pid(pid), identity, suggestion })
             }
-            Later::StepFails { pid, birth } => {
+            Later::StepFails { pid, birth, early } => {
                 let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
-                let unit = process.unit;
-                self.handle(Event::StepFailed { unit, pid: Pid(pid), failure: Failure { step: 3, errno: 2 } })
+                process.declined = early;
+                let (unit, slot) = (process.unit, process.slot.filter(|_| early));
+                if let Some(slot) = slot {
+                    self.judge.unfit(unit, slot);
+                }
+                let failure = Failure { step: 3, errno: 2 };
+                self.handle(Event::StepFailed { unit, pid: Pid(pid), failure, early })
             }
             Later::Exec { pid, birth } => {
                 let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
@@ -399,7 +404,7 @@ impl<'w> World<'w> {
             Action::Adopt { unit, which } => {
                 let pid = match which {
                     Which::Named { pid, .. } => Some(pid),
-                    Which::InFile => self.kernel.daemon(unit, true).map(Pid),
+                    Which::InFile { .. } => self.kernel.daemon(unit, true).map(Pid),
                     Which::Only => self.kernel.daemon(unit, false).map(Pid),
                 };
                 let pid = pid.filter(|pid| self.kernel.adopt(unit, pid.0));
@@ -487,7 +492,6 @@ impl<'w> World<'w> {
             | Log::WatchdogExpired(..)
             | Log::OomKilled(_)
             | Log::RuntimeOver(_)
-            | Log::NoPidFile(_)
             | Log::Contradiction(..)
             | Log::Acting(_)
             | Log::NoticeRefused(..)

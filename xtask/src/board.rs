@@ -291,7 +291,25 @@ impl MissingFeatures {
     pub fn may_lack(&self) -> u16 {
         let may = |feature: Feature| match self.0.get(&FeatureName(name_of(feature))) {
             Some(said) => *said == Lack::Degrade,
-            None => feature == Feature::SecondWall, // everything is enforced without it
+            None => match feature {
+                Feature::SecondWall => true, // everything is enforced without it
+                // What they share out is shared out by chance then, as under systemd.
+                Feature::Cgroup
+                | Feature::CgroupCpu
+                | Feature::CgroupCpuset
+                | Feature::CgroupMemory
+                | Feature::CgroupIo
+                | Feature::CgroupPids => true,
+                Feature::Seccomp
+                | Feature::Landlock
+                | Feature::MountNamespaces
+                | Feature::IpcNamespaces
+                | Feature::UtsNamespaces
+                | Feature::PidNamespaces
+                | Feature::NetworkNamespaces
+                | Feature::UserNamespaces
+                | Feature::CgroupDevices => false,
+            },
         };
         Feature::ALL.into_iter().filter(|feature| may(*feature)).fold(0, |all, feature| all | feature.bit())
     }

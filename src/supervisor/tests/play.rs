@@ -136,7 +136,7 @@ impl Play {
             Action::Adopt { unit, which: Which::Named { pid, .. } } => {
                 Event::Adopted { unit, pid: self.adopts.then_some(pid) }
             }
-            Action::Adopt { unit, which: Which::InFile | Which::Only } => {
+            Action::Adopt { unit, which: Which::InFile { .. } | Which::Only } => {
                 Event::Adopted { unit, pid: self.daemon.take().map(Pid) }
             }
             Action::Make { client, unit } => self.make(client, unit),
@@ -341,7 +341,7 @@ impl Play {
                 };
                 format!("kill {signal} {} {whom}", self.name(unit))
             }
-            Action::Adopt { unit, which: Which::InFile } => format!("pid file {}", self.name(unit)),
+            Action::Adopt { unit, which: Which::InFile { .. } } => format!("pid file {}", self.name(unit)),
             Action::Adopt { unit, which: Which::Only } => format!("guess {}", self.name(unit)),
             Action::Adopt { unit, which: Which::Named { pid, trusted } } => {
                 let trusted = if trusted { " trusted" } else { "" };
@@ -410,7 +410,6 @@ impl Play {
             Log::RuntimeOver(id) => format!("runtime over {}", self.name(id)),
             Log::Contradiction(id, other) => format!("contradiction {} {}", self.name(id), self.name(other)),
             Log::Acting(id) => format!("acting {}", self.name(id)),
-            Log::NoPidFile(id) => format!("no pid file {}", self.name(id)),
             Log::ReloadFailed(id) => format!("reload failed {}", self.name(id)),
             Log::Reloaded(id) => format!("reloaded {}", self.name(id)),
             Log::NotCleaned(id) => format!("not cleaned {}", self.name(id)),

@@ -239,6 +239,7 @@ impl Parts {
             stdout_path: "/var/log/app",
             stderr_path: "",
             tty_path: "/dev/console",
+            terminal: Terminal::AS_IT_IS,
             syslog_identifier: "app",
             ignore_sigpipe: true,
             posture: StrList::new(b"DynamicUser=yes\t0\t1099511627776\0").unwrap(),
