@@ -134,8 +134,14 @@ pub(super) struct Kernel {
     unlooked: Range<u16>,
     /// The next program of PID 1; without one it is its own.
     pub(super) program: Option<OwnedFd>,
-    /// The record of a unit to be run: came with the request.
-    record: Option<OwnedFd>,
+    /// The record of a unit to be run, or another table: came with the request.
+    pub(super) record: Option<OwnedFd>,
+    /// The table in the binary.
+    pub(super) linked: &'static [u8],
+    /// On the way to another table that one, or the one to go back to; else of no use.
+    pub(super) other: &'static [u8],
+    /// The next program is to go on with that one.
+    pub(super) switching: bool,
     /// Records that lie in memory of their own, by slot.
     mapped: [Option<&'static [u8]>; SLOTS_MAX],
     /// When PID 1 last failed and was saved, microseconds of CLOCK_MONOTONIC; 0 if it never did.
@@ -165,7 +171,7 @@ enum Step {
 
 impl Kernel {
     /// Opens what PID 1 cannot live without.
-    pub(super) fn new(boot: &Boot) -> Result<Self, (&'static str, Errno)> {
+    pub(super) fn new(boot: &Boot, linked: &'static [u8]) -> Result<Self, (&'static str, Errno)> {
         let poll = Poll::new(Token::Timer.into()).map_err(|errno| ("epoll", errno))?;
         let signals = Signals::new().map_err(|errno| ("signalfd", errno))?;
         poll.add(signals.as_fd(), Token::Signals.into(), linux::poll::Interest::Readable)
@@ -197,6 +203,9 @@ impl Kernel {
             unlooked: 0..0,
             program: None,
             record: None,
+            linked,
+            other: boot.state.map_or(&[], |state| state.other),
+            switching: false,
             mapped: [None; SLOTS_MAX],
             rescued_us: 0,
             rehearsed: false,
@@ -219,7 +228,7 @@ impl Kernel {
     /// Takes the record that came with a request for the unit `id`; whether it is one.
     pub(super) fn make(&mut self, id: UnitId, supervisor: &mut Supervisor<'static>) -> Result<bool, Errno> {
         let file = self.record.take().ok_or(Errno::BADF)?;
-        let record = handover::map(file, SLOT_BYTES_MAX)?;
+        let record = handover::map(file.as_fd(), SLOT_BYTES_MAX)?;
         let sound = self.table.make(id, record);
         if sound {
             supervisor.remake(id, self.table);
@@ -260,7 +269,9 @@ impl Kernel {
                 let request = self.control.request(client);
                 match request {
                     Some((CONTROL_PEER_UID, Request::Reexec)) => self.program = file,
-                    Some((CONTROL_PEER_UID, Request::Run { .. })) => self.record = file,
+                    Some((CONTROL_PEER_UID, Request::Run { .. } | Request::Switch { .. })) => {
+                        self.record = file
+                    }
                     Some(_) | None => {}
                 }
                 request.map(|(peer_uid, request)| Event::Request { client, peer_uid, request })

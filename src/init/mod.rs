@@ -52,7 +52,7 @@ fn begin(
 ) -> (&'static mut Kernel, &'static mut Supervisor<'static>) {
     let boot = boot::boot(linked, arguments);
     assert!(!boot.words.panic, "asked for by tomte.panic");
-    let kernel = match Kernel::new(&boot) {
+    let kernel = match Kernel::new(&boot, linked) {
         Ok(kernel) => KERNEL.put(kernel),
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
@@ -70,7 +70,8 @@ fn begin(
         Some(Ok(failed)) => {
             kernel.listen();
             kernel.look_at_all();
-            supervisor.handle(kernel.now(), kernel.clock(true)); // somebody may have set it meanwhile
+            let set = supervisor.clock_was_set(kernel.now(), linux::clock::wall_us());
+            supervisor.handle(kernel.now(), kernel.clock(set));
             if failed {
                 supervisor.recover(kernel.now(), &|unit| kernel.facts(unit));
             }

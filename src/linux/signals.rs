@@ -88,7 +88,7 @@ impl AsFd for Signals {
 /// each child need not.
 ///
 /// # Errors
-/// rt_sigaction(2)'s.
+/// rt_sigaction(2)'s and sigaltstack(2)'s.
 pub fn take_charge(handler: extern "C" fn(i32) -> !) -> Result<(), Errno> {
     for signal in 1..=raw::SIGNAL_MAX {
         match raw::set_default(signal) {
@@ -96,5 +96,6 @@ pub fn take_charge(handler: extern "C" fn(i32) -> !) -> Result<(), Errno> {
             Err(errno) => return Err(errno),
         }
     }
+    raw::set_fault_stack()?;
     FATAL.iter().try_for_each(|signal| raw::on_fault(*signal, handler))
 }

@@ -215,6 +215,11 @@ pub enum Event<'a> {
         /// Whether that is enough: if not, somebody has to look.
         there: bool,
     },
+    /// Answers [`Action::Accept`], if there was a connection.
+    Accepted {
+        /// The service that has it now.
+        unit: UnitId,
+    },
     /// A deadline may have passed. Spurious ones are harmless.
     Deadline,
     /// A client asks.
@@ -398,6 +403,14 @@ pub enum Action {
         /// Drop what has come before.
         flush: bool,
     },
+    /// Take a connection of those that wait, and hold it for `instance` until that is cleaned up after; if nobody has that
+    /// id, close it: there are too many. Answered by [`Event::Accepted`] before anything else happens, if there was one.
+    Accept {
+        /// The socket.
+        unit: UnitId,
+        /// The service.
+        instance: UnitId,
+    },
     /// Close what is held for the unit, whoever still opens it included. Answered by [`Event::Cleaned`], always.
     Unwatch {
         #[expect(missing_docs, reason = "the unit this is about")]
@@ -425,9 +438,18 @@ pub enum Action {
         #[expect(missing_docs, reason = "where it goes")]
         unit: UnitId,
     },
-    /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves. Answered by
-    /// [`Event::NotReplaced`] if that fails.
-    Reexec,
+    /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves, and says so with
+    /// [`super::Supervisor::replaced`]. Answered by [`Event::NotReplaced`] if that fails.
+    Reexec {
+        /// Whether it is to go on with the other table.
+        switch: bool,
+    },
+    /// Open the table that came with the request and hand it to [`super::Supervisor::switch_to`] before anything else
+    /// happens.
+    Switch {
+        /// In its place the one that was there before this one.
+        back: bool,
+    },
     /// Every unit is down, or nobody waits for that: end the rest, sync, unmount, leave. Never answered.
     Leave {
         /// What comes then.

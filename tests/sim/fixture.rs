@@ -75,6 +75,7 @@ pub(crate) struct ServicePlan {
     pub(crate) private_tmp: PrivateTmp,
     /// `EnvironmentFile=`, each with a NUL.
     pub(crate) environment_files: &'static str,
+    pub(crate) per_connection: bool,
 }
 
 /// A target called `name`.
@@ -118,6 +119,17 @@ pub(crate) fn socket(name: &str, starts: u16) -> UnitPlan {
     };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Socket(socket)), ..target(name) }
+}
+
+/// The same, which takes connections: a start of one of the services `starts` for each.
+pub(crate) fn accepting(name: &str, starts: &[u16]) -> UnitPlan {
+    let plan = socket(name, 0);
+    let related = starts.iter().map(|id| (Relation::Triggers, *id)).collect();
+    let trigger = plan.trigger.map(|kind| match kind {
+        Kind::Socket(socket) => Kind::Socket(Socket { accept: true, ..socket }),
+        other @ (Kind::Target | Kind::Service(_) | Kind::Path(_) | Kind::Timer(_)) => other,
+    });
+    UnitPlan { related, trigger, ..plan }
 }
 
 /// A path unit called `name` that starts unit `starts`, with systemd's limit.
@@ -225,6 +237,7 @@ impl Default for ServicePlan {
             preserve: Preserve::No,
             private_tmp: PrivateTmp::No,
             environment_files: "",
+            per_connection: false,
         }
     }
 }
@@ -397,6 +410,7 @@ impl Lists {
             reload_signal: 1,
             oom_policy: plan.oom_policy,
             non_blocking: false,
+            per_connection: plan.per_connection,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),

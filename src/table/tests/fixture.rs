@@ -145,6 +145,7 @@ impl Parts {
             watchdog: Micros::from_secs(30),
             reload_signal: 1,
             oom_policy: OomPolicy::Stop,
+            per_connection: false,
             non_blocking: false,
             kill: Kill {
                 mode: KillMode::Mixed,

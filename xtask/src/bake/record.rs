@@ -142,6 +142,7 @@ fn service<'a>(
         reload_signal: service.reload_signal,
         oom_policy: service.oom_policy,
         non_blocking: service.non_blocking,
+        per_connection: service.per_connection,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,
