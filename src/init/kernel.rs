@@ -11,6 +11,7 @@ use crate::{
         handover,
         poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
+        watchdog::Watchdog,
     },
     supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid, Supervisor},
     table::{
@@ -142,6 +143,8 @@ pub(super) struct Kernel {
     pub(super) rescued_us: u64,
     /// The next program has been tried out.
     pub(super) rehearsed: bool,
+    /// The hardware watchdog, once it is there.
+    pub(super) watchdog: Option<Watchdog>,
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
@@ -196,6 +199,7 @@ impl Kernel {
             mapped: [None; SLOTS_MAX],
             rescued_us: 0,
             rehearsed: false,
+            watchdog: None,
             pending: Deque::new(),
         })
     }
@@ -299,6 +303,12 @@ impl Kernel {
     /// itself.
     pub(super) fn doze_until(&self, deadline_us: u64) {
         while self.signals.take().is_some() {}
+        let mut deadline_us = deadline_us;
+        if self.watchdog.is_some() {
+            self.feed_only();
+            let interval = self.table.board().watchdog.interval.0;
+            deadline_us = deadline_us.min(linux::clock::monotonic_us().saturating_add(interval));
+        }
         if self
             .poll
             .wake_at(Some(deadline_us))
@@ -409,7 +419,8 @@ impl Kernel {
                 | Role::Watcher { .. }
                 | Role::Dismissed
                 | Role::Reporter
-                | Role::Rehearsal,
+                | Role::Rehearsal
+                | Role::Prober,
             ) => None,
             None => self.groups.unit_of(pid, &self.table),
         }

@@ -224,9 +224,18 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
             error(format_args!("{}: What it left cannot all be removed; its UID rests for good.", name(id)));
         }
         Log::BootFinished => info(format_args!("Startup finished.")),
+        Log::Healthy => info(format_args!("All vital units are up: the boot is good.")),
+        Log::Sick(id) => error(format_args!("{}: A vital unit is down for too long.", name(id))),
+        Log::Starving(Some(id)) => starving(&name(id)),
+        Log::Starving(None) => starving(&"the root file system or the shutdown"),
         Log::ShuttingDown(power) => info(format_args!("{}.", end_in_words(power))),
         Log::Impossible(what, id) => error(format_args!("{}: Impossible: {what}. Ignored.", name(id))),
     }
+}
+
+/// Who is to find out why the machine has started over looks where this goes.
+fn starving(why: &dyn fmt::Display) {
+    emergency(format_args!("the watchdog is not fed any more because of {why}"), true);
 }
 
 fn refusal(unit: Named<'_, '_>, why: fmt::Arguments<'_>) {

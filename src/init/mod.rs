@@ -21,6 +21,7 @@ mod report;
 mod shutdown;
 mod timers;
 mod watch;
+mod watchdog;
 mod words;
 
 use crate::{
@@ -44,13 +45,15 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
     };
     match boot.state.as_ref().map(|state| handover::load(state, &mut kernel, &mut supervisor)) {
         None => {
+            kernel.open_watchdog(true);
             kernel.listen();
             supervisor.handle(kernel.now(), kernel.clock(false));
             let kernel_age = Micros(if boot.container { 0 } else { boot.started_us });
             let (random, until, machine) = (boot.random, boot.words.until(), boot.machine);
-            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine });
+            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine, target: None });
         }
         Some(Ok(failed)) => {
+            kernel.open_watchdog(true);
             kernel.listen();
             kernel.look_at_all();
             supervisor.handle(kernel.now(), kernel.clock(true)); // somebody may have set it meanwhile

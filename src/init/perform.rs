@@ -84,6 +84,10 @@ impl Kernel {
                 Some(Event::Made { client, unit, sound })
             }
             Action::Reexec => handover::begin(self, supervisor),
+            Action::Feed { probe } => {
+                self.feed(probe);
+                None
+            }
             Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
     }

@@ -43,6 +43,7 @@ pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8
     if !immediate {
         put_disks_to_rest(kernel);
     }
+    kernel.leave_watchdog(how);
     let end = match how {
         Power::PowerOff => MachineEnd::PowerOff,
         Power::Reboot => MachineEnd::Restart,

@@ -42,6 +42,7 @@ pub mod stamp;
 pub mod step;
 pub mod tree;
 pub mod watch;
+pub mod watchdog;
 
 pub use raw::AsFd;
 pub use rustix::{

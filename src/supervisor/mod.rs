@@ -18,6 +18,7 @@
 //! | `emergency` | what ends the machine |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
+//! | `vital` | whether the machine works, and what the hardware watchdog hears of it |
 //! | `keep` | what goes on when PID 1 is replaced |
 //! | `slot` | units that are made at run time |
 //!
@@ -63,6 +64,7 @@ mod trigger;
 mod turn;
 mod uid;
 mod unit;
+mod vital;
 
 use heapless::Vec;
 
@@ -76,6 +78,7 @@ use shutdown::Run;
 use state::State;
 use uid::Pool;
 use unit::Record;
+use vital::Health;
 
 pub use crate::record::Keeper;
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
@@ -109,12 +112,15 @@ pub struct Supervisor<'t> {
     /// Whose turn it is.
     turn: u16,
     run: Run,
+    health: Health,
     /// Units about which something may be due.
     dirty: UnitSet,
     /// Units that may have something to tell.
     noted: UnitSet,
     /// Units that may wait for a moment.
     timed: UnitSet,
+    /// Those that have to be up for the machine to be of use.
+    vital: UnitSet,
     /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
     nowhere: Record,
     clients: Clients,
@@ -147,6 +153,7 @@ impl<'t> Supervisor<'t> {
             dirty: UnitSet::EMPTY,
             noted: UnitSet::EMPTY,
             timed: UnitSet::EMPTY,
+            vital: UnitSet::EMPTY,
             turn: 0,
             now: Instant(0),
             wall_offset: 0,
@@ -155,6 +162,7 @@ impl<'t> Supervisor<'t> {
             pool: Pool::empty(),
             clients: Clients::NONE,
             run: Run::new(),
+            health: Health::UNKNOWN,
             unneeded_due: false,
             impossible: None,
             impossible_count: 0,
@@ -172,6 +180,7 @@ impl<'t> Supervisor<'t> {
             }
         }
         self.pool.load(table.board().uids, table.board().identity_count());
+        self.load_vital();
     }
 
     /// A supervisor of `table`'s units. Large: for a small stack use [`Self::empty`] in place, then [`Self::load`].
@@ -186,9 +195,9 @@ impl<'t> Supervisor<'t> {
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
         self.now = self.now.max(now);
         match event {
-            Event::Boot { random, until, kernel_age, machine } => {
+            Event::Boot { random, until, kernel_age, machine, target } => {
                 (self.kernel_age, self.machine) = (kernel_age, machine);
-                self.boot(random, until);
+                self.boot(random, until, target);
             }
             Event::Clock { wall, set } => self.clock(wall, set),
             Event::Stamped { unit, at } => self.stamped(unit, at),
@@ -199,6 +208,7 @@ impl<'t> Supervisor<'t> {
             Event::Reported => self.reported(),
             Event::Made { client, unit, sound } => self.made(client, unit, sound),
             Event::NotReplaced => self.clients.replaced(Answer::Job(JobResult::Failed)),
+            Event::Probed => self.probed(),
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
             }
@@ -255,7 +265,7 @@ impl<'t> Supervisor<'t> {
                 }
             }
         }
-        self.next_saying().or_else(|| self.due_of_all())
+        self.next_saying().or_else(|| self.due_of_health()).or_else(|| self.due_of_all())
     }
 
     /// What is to be said before anything else is done: answers and news, causes before consequences.
@@ -289,7 +299,7 @@ impl<'t> Supervisor<'t> {
         if self.run.has_left() {
             return None;
         }
-        let first = self.run.deadline();
+        let first = Instant::earlier(self.run.deadline(), self.health.deadline());
         self.timed.iter().fold(first, |first, id| Instant::earlier(first, self.peek(id).deadline()))
     }
 

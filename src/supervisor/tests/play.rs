@@ -2,7 +2,7 @@
 
 use std::{boxed::Box, format, string::String, vec::Vec};
 
-use super::fixture::{UnitPlan, bake};
+use super::fixture::{UnitPlan, Watched, bake};
 use crate::{
     supervisor::{
         Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor,
@@ -53,7 +53,12 @@ pub(super) struct Play {
 
 impl Play {
     pub(super) fn new(plans: &[UnitPlan]) -> Self {
-        let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4).into_boxed_slice());
+        Self::watched(plans, &Watched::default())
+    }
+
+    /// On a board that watches over its units.
+    pub(super) fn watched(plans: &[UnitPlan], watched: &Watched) -> Self {
+        let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4, watched).into_boxed_slice());
         let table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
         Self {
             supervisor: Supervisor::new(table),
@@ -149,7 +154,8 @@ impl Play {
             Action::Examine { unit } if self.examines.is_some() => {
                 Event::Examined { unit, verdict: self.examines.flatten() }
             }
-            Action::Clean { .. }
+            Action::Feed { .. }
+            | Action::Clean { .. }
             | Action::Examine { .. }
             | Action::Watch { .. }
             | Action::Arm { .. }
@@ -166,7 +172,8 @@ impl Play {
     /// Takes `plan` for the record that came with a request, if there is one.
     fn make(&mut self, client: ClientId, unit: UnitId) -> Event<'static> {
         let record = self.record.take().map(|plan| {
-            let bytes: &'static [u8] = Box::leak(bake(&[plan], RANGE, 4).into_boxed_slice());
+            let bytes: &'static [u8] =
+                Box::leak(bake(&[plan], RANGE, 4, &Watched::default()).into_boxed_slice());
             let table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
             let record = list(&[table.unit(UnitId(0)).expect("its only unit")]);
             &*Box::leak(record.into_boxed_slice())
@@ -191,7 +198,7 @@ impl Play {
         let mut with = Keeper::save(&mut room);
         self.supervisor.keep(&mut with);
         let saved = STATE_BYTES_MAX - with.left().expect("few units");
-        let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4).into_boxed_slice());
+        let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4, &Watched::default()).into_boxed_slice());
         self.table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
         self.supervisor = Supervisor::new(self.table);
         let mut with = Keeper::load(&room[..saved]);
@@ -212,11 +219,17 @@ impl Play {
     }
 
     pub(super) fn boot(&mut self) -> &mut Self {
-        self.event(Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0 })
+        self.event(Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0, target: None })
     }
 
     pub(super) fn boot_until(&mut self, until: Until) -> &mut Self {
-        self.event(Event::Boot { random: 1, until: Some(until), kernel_age: Micros::ZERO, machine: 0 })
+        self.event(Event::Boot {
+            random: 1,
+            until: Some(until),
+            kernel_age: Micros::ZERO,
+            machine: 0,
+            target: None,
+        })
     }
 
     pub(super) fn id(&self, name: &str) -> UnitId {
@@ -375,6 +388,8 @@ impl Play {
             }
             Action::Log(_) => String::new(),
             Action::Reexec => "reexec".into(),
+            Action::Feed { probe: true } => "feed and probe".into(),
+            Action::Feed { probe: false } => "feed".into(),
             Action::Make { client, unit } => format!("make {} for {}", unit.0, client.0),
             Action::Report { ended } => format!("report {ended}"),
             Action::Leave { power, immediate, status } => {
@@ -415,6 +430,9 @@ impl Play {
             Log::Reloaded(id) => format!("reloaded {}", self.name(id)),
             Log::NotCleaned(id) => format!("not cleaned {}", self.name(id)),
             Log::BootFinished => "boot".into(),
+            Log::Healthy => "healthy".into(),
+            Log::Sick(id) => format!("sick {}", self.name(id)),
+            Log::Starving(id) => format!("starving {}", id.map_or("all", |id| self.name(id))),
             Log::ShuttingDown(power) => format!("shutting down {power}"),
             Log::Impossible(what, id) => format!("impossible: {what}: {}", self.name(id)),
         }
