@@ -5,7 +5,7 @@
 use anyhow::{Result, bail};
 
 use crate::{
-    board::{Board, Qemu, boards_dir},
+    board::{self, Board, Qemu},
     debian::{
         self, cache_dir, codename,
         store::{GUEST_SUITE, Store},
@@ -79,18 +79,7 @@ pub fn lacking(board: &Board) -> Result<Vec<String>> {
 
 /// Every board of the repository, by name.
 pub fn all_boards() -> Result<Vec<Board>> {
-    board_names()?.iter().map(|name| Board::load(name)).collect()
-}
-
-/// The names of the repository's boards, sorted.
-pub fn board_names() -> Result<Vec<String>> {
-    let mut names: Vec<String> = std::fs::read_dir(boards_dir())?
-        .flatten()
-        .filter(|entry| entry.path().join("board.toml").exists())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    Ok(names)
+    board::names()?.iter().map(|name| Board::load(name)).collect()
 }
 
 fn needs(boards: &[Board]) -> Vec<Need> {

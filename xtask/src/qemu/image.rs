@@ -66,8 +66,7 @@ pub fn image(board: &Board, built: &Built, guest: &Guest) -> Result<PathBuf> {
     add_modules(&mut archive, &guest.modules)?;
     archive.file("etc/passwd", 0o644, PASSWD.into());
     archive.file("etc/group", 0o644, GROUP.into());
-    let rootfs = board.dir.join("rootfs");
-    if rootfs.is_dir() {
+    for rootfs in board.rootfs() {
         lay_over(&mut archive, &rootfs, "")?;
     }
     add_users(&mut archive, board)?;
