@@ -2,7 +2,7 @@
 
 use crate::{
     linux::{self, arguments::Arguments, boot::API_MOUNTS},
-    table::{Arch, LogTarget, Table},
+    table::{Arch, LogTarget, Table, UnitId},
 };
 
 use super::{
@@ -35,6 +35,18 @@ pub(super) struct Boot {
     pub(super) state: Option<State>,
 }
 
+impl Boot {
+    /// What the words have boot start, if it is in the table.
+    pub(super) fn target(&self) -> Option<UnitId> {
+        let name = self.words.target.as_ref()?;
+        let target = self.table.find(name);
+        if target.is_none() {
+            log::error(format_args!("this board has no {name}, starting its default target"));
+        }
+        target
+    }
+}
+
 /// Brings the machine so far that services can start. Whatever is missing is said once and lived without, save a
 /// table: that has its own way out.
 pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
@@ -59,6 +71,13 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
             mount(api);
         }
     }
+    let words = words(arguments, container);
+    log::set_level(words.log);
+    if let Some(console) = &words.console
+        && let Err(errno) = linux::console::move_to(console)
+    {
+        log::warn_of(errno, format_args!("cannot use /dev/{console} as the console"));
+    }
     if let Err(errno) = linux::console::stop_blocking() {
         log::warn_of(errno, format_args!("a console that stops can hold PID 1 up"));
     }
@@ -74,7 +93,6 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     {
         log::warn_of(errno, format_args!("cannot set the hostname {}", board.hostname));
     }
-    let words = words(arguments, container);
     let machine = machine();
     Boot { table, words, started_us, random: linux::random::seed(), machine, arguments, container, state }
 }

@@ -40,6 +40,13 @@ pub(super) fn prepare() {
     }
 }
 
+/// Has what is below `level` not be said.
+pub(super) fn set_level(level: Option<LevelFilter>) {
+    if let Some(level) = level {
+        log::set_max_level(level);
+    }
+}
+
 /// From here on, messages go to the kernel's ring buffer, or stay on standard error if there is none.
 pub(super) fn to_kmsg() {
     match console::open_kmsg() {

@@ -50,7 +50,8 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
             supervisor.handle(kernel.now(), kernel.clock(false));
             let kernel_age = Micros(if boot.container { 0 } else { boot.started_us });
             let (random, until, machine) = (boot.random, boot.words.until(), boot.machine);
-            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine, target: None });
+            let target = boot.target();
+            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine, target });
         }
         Some(Ok(failed)) => {
             kernel.open_watchdog(true);

@@ -333,6 +333,7 @@ const fn call(call: Call) -> linux_plan::Call {
         Call::Unmount => linux_plan::Call::Unmount,
         Call::SwapOn => linux_plan::Call::SwapOn,
         Call::SwapOff => linux_plan::Call::SwapOff,
+        Call::Count => linux_plan::Call::Count,
     }
 }
 

@@ -216,7 +216,8 @@ pub fn make_directories(path: &str, mode: u16) -> Result<(), Errno> {
     make_one(path, mode)
 }
 
-fn make_parents(path: &str, mode: u16) -> Result<(), Errno> {
+/// Makes the directories above `path` that are missing.
+pub(super) fn make_parents(path: &str, mode: u16) -> Result<(), Errno> {
     for (at, byte) in path.bytes().enumerate().skip(1) {
         if byte == b'/' {
             make_one(path.split_at_checked(at).unwrap_or_default().0, mode)?;

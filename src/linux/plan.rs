@@ -176,6 +176,9 @@ pub enum Call {
     SwapOn,
     /// swapoff(2).
     SwapOff,
+    /// Counting in a file, which is 0 if it is not there. The words: `add` for one more; `forget` to begin anew; or the
+    /// counts with which the call succeeds: from, to, from, to. EDOM with another.
+    Count,
 }
 
 /// Sources of environment variables, weakest first. `PATH`'s default comes before all of them, and what the child finds

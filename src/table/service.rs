@@ -303,5 +303,7 @@ choice! {
         SwapOn,
         /// swapoff(2).
         SwapOff,
+        /// Counting boots in a file.
+        Count,
     }
 }

@@ -14,6 +14,7 @@ use toml::Spanned;
 use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange, limits::SLOTS_MAX};
 
 use crate::{
+    boot::keys,
     diag::{Diagnostic, Diagnostics, closest},
     read::{Source, Text},
     target::feature::Feature,
@@ -84,6 +85,14 @@ pub struct Config {
     /// Mounts and swaps: lines of fstab(5).
     #[serde(default)]
     pub mount: Vec<MountLine>,
+    /// What tells a machine that works from one that does not.
+    pub vital: Option<keys::Vital>,
+    /// What follows from a good boot, and from sick ones.
+    pub boot_verdict: Option<keys::BootVerdict>,
+    /// The hardware watchdog.
+    pub watchdog: Option<keys::Watchdog>,
+    /// A shell for whoever has to help the machine.
+    pub rescue: Option<keys::Rescue>,
     /// How QEMU runs it; absent for boards that are no VM.
     pub qemu: Option<Qemu>,
 }
@@ -239,6 +248,9 @@ pub struct Qemu {
     /// TCP ports of the guest that can be reached on the host, each at a free port of 127.0.0.1.
     #[serde(default)]
     pub forward: Vec<u16>,
+    /// Devices beside those that every run needs: words of QEMU's `-device`.
+    #[serde(default)]
+    pub devices: Vec<String>,
 }
 
 /// `missing-kernel-feature`: by the feature's name.

@@ -78,6 +78,7 @@ fn command(command: Command<'_>) -> String {
         Call::Unmount => "umount2(2)",
         Call::SwapOn => "swapon(2)",
         Call::SwapOff => "swapoff(2)",
+        Call::Count => "count boots",
     };
     if !call.is_empty() {
         return format!("{call} {}: {}", command.path, words.join(" "));

@@ -91,7 +91,8 @@ pub fn launch(
         .arg(&initramfs)
         .args(["-append", &format!("console={} panic=-1 quiet {}", qemu.console, words.join(" "))])
         .args(serial_words(&report, &control))
-        .args(network_words(forwards));
+        .args(network_words(forwards))
+        .args(qemu.devices.iter().flat_map(|device| ["-device", device.as_str()]));
     if show == Show::Live {
         eprintln!("+ {}", progress::shown(&command));
         for forward in forwards {
