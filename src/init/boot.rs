@@ -88,6 +88,12 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
         log::to_kmsg();
     }
     if state.is_none()
+        && !container
+        && let Err(errno) = linux::raw::network::set_loopback_up()
+    {
+        log::warn_of(errno, format_args!("cannot set up the loopback interface"));
+    }
+    if state.is_none()
         && !board.hostname.is_empty()
         && let Err(errno) = linux::boot::set_hostname(board.hostname)
     {

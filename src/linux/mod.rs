@@ -21,6 +21,7 @@ mod glob;
 pub mod handover;
 pub mod ipc;
 pub mod listen;
+mod modules;
 pub mod mountinfo;
 pub mod output;
 pub mod passwd;

@@ -93,6 +93,20 @@ pub struct Config {
     pub watchdog: Option<keys::Watchdog>,
     /// A shell for whoever has to help the machine.
     pub rescue: Option<keys::Rescue>,
+    /// Who may log in at the console.
+    pub console: Option<keys::Console>,
+    /// Settings of the kernel's, by sysctl(8)'s names.
+    #[serde(default)]
+    pub sysctl: BTreeMap<String, keys::Sysctl>,
+    /// Modules of the kernel.
+    pub modules: Option<keys::Modules>,
+    /// Whose nodes in /dev are.
+    #[serde(default)]
+    pub device: Vec<keys::Device>,
+    pub machine_id: Option<keys::MachineId>,
+    pub random_seed: Option<keys::RandomSeed>,
+    pub clock: Option<keys::Clock>,
+    pub zram: Option<keys::Zram>,
     /// How QEMU runs it; absent for boards that are no VM.
     pub qemu: Option<Qemu>,
 }

@@ -12,7 +12,7 @@ use rustix::{
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 
-use super::{Work, place::open_plain};
+use super::{Work, early, place::open_plain};
 use crate::linux::{
     boot::{is_mount_point, read_file},
     clock::sleep_us,
@@ -77,6 +77,16 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
             Err(errno) => return Err(errno),
         },
         Call::Count => count(command.path, path, &mut next)?,
+        Call::LoadModule
+        | Call::LoadForDevices
+        | Call::Write
+        | Call::Own
+        | Call::ClockFloor
+        | Call::Touch
+        | Call::LoadSeed
+        | Call::SaveSeed
+        | Call::MachineId
+        | Call::MakeSwap => early::carry_out(&command, path)?,
     }
     process::exit(0)
 }
@@ -113,7 +123,7 @@ fn count<'w>(name: &str, path: &CStr, next: &mut dyn FnMut() -> &'w CStr) -> Res
     fsync(&file)
 }
 
-fn number(word: &CStr) -> Result<u32, Errno> {
+pub(super) fn number(word: &CStr) -> Result<u32, Errno> {
     parse_number(word.to_bytes()).ok_or(Errno::INVAL)
 }
 

@@ -1,6 +1,6 @@
 //! What board.toml says of booting, of the machine's health, and of who may help it at the console.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::Spanned;
 use tomte::table::Micros;
 
@@ -65,6 +65,156 @@ pub struct Rescue {
     /// A command line as `ExecStart=` has it.
     #[serde(default = "shell")]
     pub shell: String,
+}
+
+/// A value of `[sysctl]`: a word, or a number.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Sysctl {
+    Word(String),
+    Number(i64),
+}
+
+/// `[modules]`: of the kernel.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Modules {
+    /// A module's name or file, and its parameters behind blanks.
+    #[serde(default)]
+    pub load: Vec<String>,
+    /// Whether those are loaded that the devices ask for.
+    #[serde(default)]
+    pub coldplug: bool,
+}
+
+/// `[[device]]`: whose the nodes are that the pattern matches.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// A glob(7) pattern.
+    pub path: String,
+    /// A number, or a static user of the board.
+    pub user: Option<Spanned<String>>,
+    pub group: Option<Spanned<String>>,
+    /// Octal, such as "0660".
+    #[serde(default, deserialize_with = "octal")]
+    pub mode: Option<u32>,
+}
+
+/// `[machine-id]`: what tells this machine from others: machine-id(5).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineId {
+    #[serde(default = "machine_id_file")]
+    pub file: String,
+    /// Files with a serial number: the first that there is makes the id; without one it is random.
+    #[serde(default = "serial_numbers")]
+    pub from: Vec<String>,
+}
+
+/// `[random-seed]`: what the kernel's random numbers begin with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RandomSeed {
+    #[serde(default = "seed_file")]
+    pub file: String,
+    /// Whether it counts as random: not where images or disks are copied with the file on them.
+    #[serde(default)]
+    pub credit: bool,
+}
+
+/// `[clock]`: before which time it cannot be.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Clock {
+    /// Its last change is when the machine last ran.
+    #[serde(default = "clock_file")]
+    pub file: String,
+    /// A day, such as "2026-11-22": when the image was made. Without it, `$SOURCE_DATE_EPOCH`, or the release of xtask.
+    #[serde(default, deserialize_with = "day")]
+    pub not_before: Option<u32>,
+}
+
+/// `[zram]`: a swap device in compressed memory.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zram {
+    /// Bytes that fit in, such as "128M".
+    pub size: String,
+    /// One of those in /sys/block/zram0/comp_algorithm.
+    pub algorithm: Option<String>,
+}
+
+/// `[console]`: who may log in there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Console {
+    pub login: Login,
+    /// Terminals below /dev; those that there are get a login.
+    #[serde(default = "consoles")]
+    pub tty: Vec<Spanned<String>>,
+    /// Bits in a second of a serial line.
+    #[serde(default = "baud")]
+    pub baud: u32,
+    /// Whether a shell of root's may run there without a password.
+    #[serde(default)]
+    pub root: bool,
+}
+
+/// What runs at a console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Login {
+    /// /sbin/getty, and what that starts.
+    Getty,
+    /// A shell of root's.
+    Shell,
+    /// Nothing.
+    None,
+}
+
+fn octal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match u32::from_str_radix(&text, 8) {
+        Ok(mode) if mode <= 0o7777 => Ok(Some(mode)),
+        _ => Err(D::Error::custom(format!("\"{text}\" is no mode: expected octal digits such as \"0660\""))),
+    }
+}
+
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let time = humantime::parse_rfc3339_weak(&format!("{text} 00:00:00")).ok();
+    let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    match since.and_then(|since| u32::try_from(since.as_secs()).ok()) {
+        Some(seconds) => Ok(Some(seconds)),
+        None => Err(D::Error::custom(format!("\"{text}\" is no day: expected one such as \"2026-11-22\""))),
+    }
+}
+
+fn machine_id_file() -> String {
+    "/etc/machine-id".into()
+}
+
+fn serial_numbers() -> Vec<String> {
+    ["/sys/class/dmi/id/product_uuid", "/proc/device-tree/serial-number", "/sys/devices/soc0/serial_number"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+fn seed_file() -> String {
+    "/var/lib/systemd/random-seed".into()
+}
+
+fn clock_file() -> String {
+    "/var/lib/systemd/timesync/clock".into()
+}
+
+fn consoles() -> Vec<Spanned<String>> {
+    vec![Spanned::new(0..0, "console".into())]
+}
+
+const fn baud() -> u32 {
+    115_200
 }
 
 const fn patience() -> Delay {

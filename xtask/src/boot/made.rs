@@ -42,6 +42,15 @@ impl Maker<'_> {
     }
 }
 
+impl Maker<'_> {
+    /// The unit made last runs `command` when it stops.
+    pub(super) fn stop(&mut self, command: Command) {
+        if let Some(Kind::Service(service)) = self.units.last_mut().map(|unit| &mut unit.kind) {
+            service.commands.push((CommandKind::Stop, command));
+        }
+    }
+}
+
 /// A program whose place calls take: see [`Maker::oneshot`].
 pub(super) const STANDS_FOR_CALLS: &str = "/proc/self/exe";
 

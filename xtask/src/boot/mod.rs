@@ -1,6 +1,8 @@
 //! Booting as board.toml describes it: the units that do it, and what the table's board record says of it. What can be a
 //! child's work at its time is a unit; what PID 1 itself does is in the record.
 
+mod console;
+mod early;
 mod health;
 pub mod keys;
 mod made;
@@ -22,6 +24,10 @@ pub fn units(config: &Config, facts: &Facts, sink: &mut Diagnostics) -> Vec<Unit
     }
     if let Some(verdict) = &config.boot_verdict {
         verdict::units(verdict, &mut maker);
+    }
+    early::units(config, &mut maker);
+    if let Some(console) = &config.console {
+        console::units(console, &mut maker);
     }
     maker.units
 }

@@ -28,7 +28,7 @@ pub(super) fn units(rescue: &Rescue, maker: &mut Maker<'_>) {
         let text = format!(
             "[Unit]\nDescription={description}\nConflicts={other}\n{general}\
              [Service]\nExecStart=-{}\nEnvironment=HOME=/root\nWorkingDirectory=-/root\n\
-             StandardInput=tty-force\nStandardOutput=inherit\nStandardError=inherit\n\
+             StandardInput=tty\nStandardOutput=inherit\nStandardError=inherit\n\
              KillMode=process\nSendSIGHUP=yes\nRestart=always\nRestartSec=1\n",
             literal(&rescue.shell)
         );

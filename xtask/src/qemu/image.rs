@@ -77,12 +77,18 @@ pub fn image(board: &Board, built: &Built, guest: &Guest) -> Result<PathBuf> {
 
 fn add_modules(archive: &mut Archive, modules: &[PathBuf]) -> Result<()> {
     let mut order = String::new();
+    let mut all = Vec::new();
     for module in modules {
         let name = module.file_name().unwrap_or_default().to_string_lossy();
-        archive.file(&format!("{MODULES}/{name}"), 0o644, read(module)?);
+        let bytes = read(module)?;
+        all.push((name.clone().into_owned(), bytes.clone()));
+        archive.file(&format!("{MODULES}/{name}"), 0o644, bytes);
         order.push_str(&format!("{name}\n"));
     }
     archive.file(&format!("{MODULES}/order"), 0o644, order.into());
+    let (dependencies, aliases) = super::modules::lists(&all)?;
+    archive.file(&format!("{MODULES}/modules.dep"), 0o644, dependencies.into());
+    archive.file(&format!("{MODULES}/modules.alias"), 0o644, aliases.into());
     Ok(())
 }
 
