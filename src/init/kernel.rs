@@ -46,6 +46,7 @@ pub(super) enum Token {
     Signals,
     Timer,
     WallClock,
+    Initctl,
     Listener,
     Notify,
     Client(u16),
@@ -75,6 +76,7 @@ impl From<Token> for u64 {
             Token::Memory(index) => (8, index),
             Token::Held(index) => (9, index),
             Token::WallClock => (10, 0),
+            Token::Initctl => (11, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -95,6 +97,7 @@ impl Token {
             8 => Some(Self::Memory(index)),
             9 => Some(Self::Held(index)),
             10 => Some(Self::WallClock),
+            11 => Some(Self::Initctl),
             _ => None,
         }
     }
@@ -143,6 +146,8 @@ pub(super) struct Kernel {
     pub(super) rescued_us: u64,
     /// The next program has been tried out.
     pub(super) rehearsed: bool,
+    /// /run/initctl.
+    pub(super) initctl: Option<OwnedFd>,
     /// The hardware watchdog, once it is there.
     pub(super) watchdog: Option<Watchdog>,
     /// What is known and not handed over yet.
@@ -199,6 +204,7 @@ impl Kernel {
             mapped: [None; SLOTS_MAX],
             rescued_us: 0,
             rehearsed: false,
+            initctl: None,
             watchdog: None,
             pending: Deque::new(),
         })
@@ -208,6 +214,7 @@ impl Kernel {
     pub(super) fn listen(&mut self) {
         self.control.listen(&self.poll);
         self.notify.listen(&self.table, &self.poll);
+        self.listen_to_initctl();
     }
 
     /// Looks at every unit, whether anybody is left of it.
@@ -345,6 +352,7 @@ impl Kernel {
                 Step::Event(Event::Deadline)
             }
             Token::WallClock => Step::Event(self.clock_rang()),
+            Token::Initctl => self.initctl_asks().map_or(Step::Again, Step::Event),
             Token::Listener => {
                 self.control.accept(&self.poll);
                 Step::Again

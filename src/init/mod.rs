@@ -10,6 +10,7 @@ mod ends;
 mod groups;
 mod handover;
 mod held;
+mod initctl;
 mod kernel;
 mod log;
 mod notify;

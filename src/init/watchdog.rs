@@ -80,6 +80,14 @@ impl Kernel {
         self.feed_only();
         match power {
             Power::Reboot => {}
+            Power::Kexec => {
+                let waits = seconds(self.table.board().watchdog.kexec);
+                if let Some(watchdog) = &self.watchdog
+                    && let Err(errno) = watchdog.set_timeout(waits)
+                {
+                    log::warn_of(errno, format_args!("the watchdog does not wait for the next kernel"));
+                }
+            }
             Power::PowerOff | Power::Halt => self.watchdog.take().into_iter().for_each(Watchdog::stop),
         }
     }

@@ -83,20 +83,24 @@ pub(super) fn is_mount_point(path: &CStr, links: AtFlags) -> Result<bool, Errno>
 }
 
 /// Sees to it that descriptors 0, 1 and 2 are open, on /dev/console if it is there, else on /dev/null, so that no later
-/// open can take their place.
+/// open can take their place. Answers whether they are what they should be: handed over, or the console.
 ///
 /// # Errors
 /// open(2)'s for /dev/null.
-pub fn standard_streams() -> Result<(), Errno> {
+pub fn standard_streams() -> Result<bool, Errno> {
+    let mut good = true;
     loop {
-        let fd = match open(c"/dev/console", OFlags::RDWR | OFlags::NOCTTY, Mode::empty()) {
+        let console = open(c"/dev/console", OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+        let there = console.is_ok();
+        let fd = match console {
             Ok(fd) => fd,
             Err(_) => open(c"/dev/null", OFlags::RDWR, Mode::empty())?,
         };
         let raw = rustix::fd::AsRawFd::as_raw_fd(&fd);
         if raw > 2 {
-            return Ok(()); // the lowest free number is above them, so all three are open; `fd` is closed
+            return Ok(good); // the lowest free number is above them, so all three are open; `fd` is closed
         }
+        good &= there;
         let _kept: i32 = rustix::fd::IntoRawFd::into_raw_fd(fd);
     }
 }

@@ -233,6 +233,25 @@ fn make_one(path: &str, mode: u16) -> Result<(), Errno> {
     }
 }
 
+/// Makes the FIFO at `path`, for root alone, and opens it for itself, so that it never ends.
+///
+/// # Errors
+/// mknod(2)'s and open(2)'s.
+pub fn open_own_fifo(path: &CStr) -> Result<OwnedFd, Errno> {
+    match mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0) {
+        Ok(()) | Err(Errno::EXIST) => open_node(path, OFlags::RDWR),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Reads what has come, as far as it fits.
+///
+/// # Errors
+/// read(2)'s: EAGAIN if nothing has.
+pub fn read_from(file: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    rustix::io::read(file, buffer)
+}
+
 fn open_node(path: &CStr, access: OFlags) -> Result<OwnedFd, Errno> {
     let flags = access | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::NOFOLLOW;
     open(path, flags, Mode::empty())

@@ -160,8 +160,9 @@ impl Run {
 const fn reach(power: Power) -> u8 {
     match power {
         Power::Reboot => 0,
-        Power::Halt => 1,
-        Power::PowerOff => 2,
+        Power::Kexec => 1,
+        Power::Halt => 2,
+        Power::PowerOff => 3,
     }
 }
 

@@ -306,6 +306,7 @@ impl<'w> World<'w> {
             Power::PowerOff => 12,
             Power::Reboot => 15,
             Power::Halt => 10,
+            Power::Kexec => 40,
         };
         self.handle(Event::Signal { signal, container: false })
     }

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 mod arch;
 pub mod bpf;
 pub mod clock;
+pub mod disks;
 pub mod entropy;
 mod fd;
 pub mod ipc;

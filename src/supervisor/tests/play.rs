@@ -316,6 +316,7 @@ impl Play {
             Power::PowerOff => 12,
             Power::Reboot => 15,
             Power::Halt => 10,
+            Power::Kexec => 40,
         };
         self.event(Event::Signal { signal, container: false })
     }
