@@ -145,8 +145,9 @@ pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errn
 /// Makes or empties the file at `path` for writing; a device is just opened.
 ///
 /// # Errors
-/// open(2)'s.
+/// open(2)'s: ENOENT for a device that is not there.
 pub fn create_file(path: &str) -> Result<rustix::fd::OwnedFd, Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let create = if path.starts_with("/dev/") { OFlags::empty() } else { OFlags::CREATE };
+    let flags = create | OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
     open(PathBuffer::empty().join(&[path])?, flags, Mode::from_raw_mode(0o644))
 }

@@ -145,7 +145,7 @@ pub(super) fn insert(path: &CStr, parameters: &CStr) -> Result<(), Errno> {
 }
 
 /// Whether the kernel has the module `name`, built in or loaded.
-fn is_loaded(name: &[u8]) -> bool {
+pub(super) fn is_loaded(name: &[u8]) -> bool {
     let name = core::str::from_utf8(name).unwrap_or_default();
     PathBuffer::empty().join(&["/sys/module/", name]).is_ok_and(|path| stat(path).is_ok())
 }

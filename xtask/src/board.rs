@@ -22,6 +22,7 @@ use crate::{
     values::time,
 };
 
+pub mod image;
 mod layers;
 mod mistakes;
 #[cfg(test)]
@@ -39,6 +40,8 @@ pub struct Board {
     pub config: Config,
     /// The files that `config` is from.
     pub layers: Layers,
+    /// Further folders with units/ and rootfs/, which come last.
+    more: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -107,6 +110,12 @@ pub struct Config {
     pub random_seed: Option<keys::RandomSeed>,
     pub clock: Option<keys::Clock>,
     pub zram: Option<keys::Zram>,
+    /// What the board boots from; absent for the host, and for what boots an initramfs in QEMU.
+    pub image: Option<image::Image>,
+    /// How an image gets onto the board.
+    pub flash: Option<image::Flash>,
+    /// The board's serial console, as this machine sees it.
+    pub serial: Option<image::Serial>,
     /// How QEMU runs it; absent for boards that are no VM.
     pub qemu: Option<Qemu>,
 }
@@ -252,8 +261,6 @@ pub struct Qemu {
     pub memory: String,
     /// The serial console's device name, such as ttyS0.
     pub console: String,
-    /// Debian's architecture name, for the kernel and busybox packages.
-    pub debian_arch: String,
     /// The kernel's metapackage.
     pub kernel_package: String,
     /// Kernel modules the image carries, without those they depend on: these are found.
@@ -265,6 +272,9 @@ pub struct Qemu {
     /// Devices beside those that every run needs: words of QEMU's `-device`.
     #[serde(default)]
     pub devices: Vec<String>,
+    /// Further words, of a run's own.
+    #[serde(skip)]
+    pub words: Vec<String>,
 }
 
 /// `missing-kernel-feature`: by the feature's name.
@@ -458,13 +468,41 @@ impl Board {
         let name =
             dir.file_name().map_or_else(|| name.to_owned(), |name| name.to_string_lossy().into_owned());
         let read = read(text, &file, sink);
-        Ok(read.map(|(config, layers)| Self { name, dir, config, layers }))
+        Ok(read.map(|(config, layers)| Self::new(name, dir, config, layers)))
+    }
+
+    /// A board that is `config`.
+    pub fn new(name: String, dir: PathBuf, config: Config, layers: Layers) -> Self {
+        Self { name, dir, config, layers, more: Vec::new() }
+    }
+
+    /// Adds the units/ and rootfs/ of the folder `dir`, and has boot start `units`.
+    pub fn add(&mut self, dir: &Path, units: &[String]) {
+        self.more.push(dir.to_owned());
+        if let Some(enable) = &mut self.config.enable {
+            enable.extend_from_slice(units);
+        }
     }
 
     /// The processor architecture.
     pub fn arch(&self) -> Arch {
         let named = ARCHS.into_iter().find(|arch| arch.as_str() == self.config.arch);
         named.expect("Config::parse has checked the name")
+    }
+
+    /// Debian's name of it.
+    pub fn debian_arch(&self) -> &'static str {
+        match self.arch() {
+            Arch::X86_64 => "amd64",
+            Arch::Aarch64 => "arm64",
+            Arch::Arm => "armhf",
+            Arch::Riscv64 => "riscv64",
+        }
+    }
+
+    /// Whether the board is this very machine.
+    pub fn is_host(&self) -> bool {
+        self.config.qemu.is_none() && self.config.image.is_none()
     }
 
     /// Numbers for dynamic users.
@@ -484,6 +522,7 @@ impl Board {
     }
 
     fn below(&self, name: &str) -> Vec<PathBuf> {
-        self.layers.iter().map(|layer| layer.dir.join(name)).filter(|dir| dir.is_dir()).collect()
+        let folders = self.layers.iter().map(|layer| &layer.dir).chain(&self.more);
+        folders.map(|dir| dir.join(name)).filter(|dir| dir.is_dir()).collect()
     }
 }

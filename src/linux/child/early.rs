@@ -31,6 +31,9 @@ const DIRECTORY_MODE: u16 = 0o755;
 const VALID_SECONDS: u64 = 15 * 365 * 86_400;
 /// Hexadecimal digits of a machine's id: machine-id(5).
 const ID_DIGITS: usize = 32;
+/// FNV-1a's: an id is no secret, and has to tell machines apart.
+const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0000_0100_0000_01b3;
 /// All of a serial number that counts.
 const SERIAL_BYTES_MAX: usize = 256;
 
@@ -40,6 +43,7 @@ pub(super) fn carry_out(command: &Command<'_>, path: &CStr) -> Result<(), Errno>
     let mut next = || words.next().unwrap_or_default();
     match command.call {
         Call::LoadModule if path.to_bytes().starts_with(b"/") => modules::insert(path, next()),
+        Call::LoadModule if modules::is_loaded(path.to_bytes()) => Ok(()),
         Call::LoadModule => Modules::find()?.load(path.to_bytes(), next()),
         Call::LoadForDevices => Modules::find()?.load_for_devices(),
         Call::Write => {
@@ -146,25 +150,27 @@ fn set_machine_id(command: &Command<'_>, path: &CStr) -> Result<(), Errno> {
     if is_id(first_line(path, &mut buffer)) {
         return Ok(());
     }
-    let mut id = 0_u128;
+    let mut id = [0_u64; 2];
     for source in command.argv.iter().filter(|word| !word.is_empty()) {
         let serial = first_line(source, &mut buffer);
         // What has no two different characters is no number of one machine.
-        if serial.len() >= 4 && serial.windows(2).any(|pair| pair.first() != pair.last()) {
-            id = serial.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |sum: u128, byte| {
-                (sum ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-            });
+        if serial.len() >= 4 && serial.iter().any(|byte| Some(byte) != serial.first()) {
+            id = [OFFSET, !OFFSET]
+                .map(|sum| serial.iter().fold(sum, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(PRIME)));
             break;
         }
     }
-    if id == 0 {
-        let mut bytes = [0; 16];
-        getrandom(&mut bytes, GetRandomFlags::NONBLOCK)?;
-        id = u128::from_le_bytes(bytes);
+    if id == [0; 2] {
+        let mut bytes = [0; 8];
+        for half in &mut id {
+            getrandom(&mut bytes, GetRandomFlags::NONBLOCK)?;
+            *half = u64::from_le_bytes(bytes);
+        }
     }
     let mut text = [b'\n'; ID_DIGITS + 1];
-    for (place, digit) in text.iter_mut().zip((0..ID_DIGITS as u32).rev()) {
-        let digit = (id >> (digit * 4) & 0xf) as u8;
+    for (place, at) in text.iter_mut().zip(0..ID_DIGITS) {
+        let half = if at < ID_DIGITS / 2 { id[0] } else { id[1] };
+        let digit = (half >> (at % 16 * 4) & 0xf) as u8;
         *place = if digit < 10 { b'0' + digit } else { b'a' - 10 + digit };
     }
     match create(command.path, path, 0o444) {

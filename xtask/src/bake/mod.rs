@@ -79,11 +79,11 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         false => (options.units.clone(), LockFile::Leave),
     };
     // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
-    // A VM's is not made yet.
+    // Another board's is not made yet.
     let host = [vec![PathBuf::from("/")], board.rootfs()].concat();
-    let (roots, lack) = match (&options.roots[..], &board.config.qemu) {
-        ([], None) => (host, Severity::Warning),
-        ([], Some(_)) => (Vec::new(), Severity::Warning),
+    let (roots, lack) = match (&options.roots[..], board.is_host()) {
+        ([], true) => (host, Severity::Warning),
+        ([], false) => (Vec::new(), Severity::Warning),
         (given, _) => (given.to_vec(), Severity::Error),
     };
     let image = Image {

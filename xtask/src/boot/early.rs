@@ -51,7 +51,7 @@ pub(super) fn units(config: &Config, maker: &mut Maker<'_>) {
     if let Some(MachineId { file, from }) = &config.machine_id {
         let from: Vec<&str> =
             if from.is_empty() { vec![""] } else { from.iter().map(String::as_str).collect() };
-        let calls = vec![call(Call::MachineId, file, &from)];
+        let calls = vec![attempt(Call::MachineId, file, &from)];
         let general = format!("RequiresMountsFor={}\nAfter=local-fs.target\n", literal(file));
         early("tomte-machine-id.service", "Machine Id", &general, "", calls, maker);
     }

@@ -134,8 +134,7 @@ fn bakes(bytes: &[u8]) -> bool {
     }
     let text = "arch = \"x86_64\"\ntarget = \"x86_64-unknown-linux-gnu\"\n";
     let config = Config::parse(text, Path::new("board.toml")).unwrap_or_else(|error| panic!("{error:#}"));
-    let board =
-        Board { name: "fuzz".to_owned(), dir: "/nonexistent".into(), config, layers: Layers::default() };
+    let board = Board::new("fuzz".to_owned(), "/nonexistent".into(), config, Layers::default());
     match bake::bake_loose(&board, vec![unit], &mut sink) {
         Ok(_) => true,
         Err(error) => {

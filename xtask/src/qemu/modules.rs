@@ -80,7 +80,8 @@ pub fn lists(modules: &[(String, Vec<u8>)]) -> Result<(String, String)> {
             all.retain(|other| !below.contains(other) && there.is_none_or(|(file, _)| other != file));
             all.splice(0..0, there.map(|(file, _)| file.clone()).into_iter().chain(below));
         }
-        dependencies.push_str(&format!("{file}:{}\n", all.iter().map(|file| format!(" {file}")).collect::<String>()));
+        dependencies
+            .push_str(&format!("{file}:{}\n", all.iter().map(|file| format!(" {file}")).collect::<String>()));
         needs.insert(name.clone(), all);
         for alias in fields(bytes, "alias=")? {
             aliases.push_str(&format!("alias {alias} {name}\n"));
@@ -94,7 +95,8 @@ fn fields(module: &[u8], key: &str) -> Result<Vec<String>> {
     let file = object::File::parse(module)?;
     let section = file.section_by_name(".modinfo").context("it has no .modinfo")?;
     let fields = section.data()?.split(|byte| *byte == 0);
-    let values = fields.filter_map(|field| Some(std::str::from_utf8(field).ok()?.strip_prefix(key)?.to_owned()));
+    let values =
+        fields.filter_map(|field| Some(std::str::from_utf8(field).ok()?.strip_prefix(key)?.to_owned()));
     Ok(values.collect())
 }
 
