@@ -29,6 +29,7 @@ use clap::{Parser, Subcommand};
 mod bake;
 mod bench;
 mod board;
+mod boot;
 mod build;
 mod cgroup;
 mod check;
