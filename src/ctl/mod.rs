@@ -1,5 +1,6 @@
 //! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
 
+mod faces;
 mod print;
 mod run;
 mod switch;
@@ -27,7 +28,7 @@ usage: tomte VERB [--json] [UNIT]
   switch-table [--timeout SPAN] [--dry-run] FILE
                               show what another table changes, and go on with it
   reexec                      replace PID 1's program by this one; services run on
-  poweroff | reboot | halt
+  poweroff | reboot | halt | kexec
 ";
 
 /// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active, 4 there is no such unit.
@@ -70,7 +71,10 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
             Err(_) => return usage_error(Some("an argument that is not UTF-8")),
         }
     }
-    match verb(&words) {
+    let meant = faces::verb(called, &words);
+    let meant = meant.as_ref().map(|words| words.split_at_checked(if words[1].is_empty() { 1 } else { 2 }));
+    let meant = meant.flatten().map(|(words, _)| words);
+    match verb(meant.unwrap_or(&words)) {
         Some(verb) => match perform(&verb, json) {
             Ok(code) => code,
             Err(error) => {
@@ -107,6 +111,7 @@ fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
         ["poweroff"] => Verb::Shutdown(Power::PowerOff),
         ["reboot"] => Verb::Shutdown(Power::Reboot),
         ["halt"] => Verb::Shutdown(Power::Halt),
+        ["kexec"] => Verb::Shutdown(Power::Kexec),
         ["reexec"] => Verb::Reexec,
         ["help" | "--help" | "-h"] => Verb::Help,
         _ => return None,

@@ -17,7 +17,7 @@ use crate::{
     wire::FD_NAME_BYTES_MAX,
 };
 
-use super::{handover::keep_fd, kernel::Token, log};
+use super::{handover::keep_fd, kernel::Token, log, plan::takes_socket};
 
 const _: () =
     assert!(limits::PASSED_MAX <= PASSED_MAX, "a table's descriptors are no more than a child passes");
@@ -160,10 +160,12 @@ impl Held {
     ) -> Result<Vec<Passed<'a>, PASSED_MAX>, Errno> {
         let mut passed = Vec::new();
         let non_blocking = service.service().map(|service| service.non_blocking);
+        let all_commands = service.service().is_some_and(|service| takes_socket(&service.exec));
         let mut all = Ok(());
         service.each(Lists::of(Relation::TriggeredBy), &mut |trigger| {
             let Some(Kind::Socket(socket)) = table.unit(trigger).map(|unit| unit.kind) else { return };
-            if !(kind == CommandKind::Start || socket.pass_to_all) {
+            let wanted = kind == CommandKind::Start || socket.pass_to_all || all_commands;
+            if !wanted {
                 return;
             }
             for fd in self.of(if socket.accept { id } else { trigger }) {

@@ -11,6 +11,7 @@ use crate::{
         handover,
         poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
+        watchdog::Watchdog,
     },
     supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid, Supervisor},
     table::{
@@ -45,6 +46,7 @@ pub(super) enum Token {
     Signals,
     Timer,
     WallClock,
+    Initctl,
     Listener,
     Notify,
     Client(u16),
@@ -74,6 +76,7 @@ impl From<Token> for u64 {
             Token::Memory(index) => (8, index),
             Token::Held(index) => (9, index),
             Token::WallClock => (10, 0),
+            Token::Initctl => (11, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -94,6 +97,7 @@ impl Token {
             8 => Some(Self::Memory(index)),
             9 => Some(Self::Held(index)),
             10 => Some(Self::WallClock),
+            11 => Some(Self::Initctl),
             _ => None,
         }
     }
@@ -148,6 +152,12 @@ pub(super) struct Kernel {
     pub(super) rescued_us: u64,
     /// The next program has been tried out.
     pub(super) rehearsed: bool,
+    /// What was last said about a `PIDFile=`.
+    pub(super) pid_file_trouble: Option<(UnitId, Errno)>,
+    /// /run/initctl.
+    pub(super) initctl: Option<OwnedFd>,
+    /// The hardware watchdog, once it is there.
+    pub(super) watchdog: Option<Watchdog>,
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
@@ -163,6 +173,8 @@ enum Step {
     },
     /// Look again.
     Again,
+    /// Nothing has happened.
+    Nothing,
 }
 
 impl Kernel {
@@ -205,6 +217,9 @@ impl Kernel {
             mapped: [None; SLOTS_MAX],
             rescued_us: 0,
             rehearsed: false,
+            pid_file_trouble: None,
+            initctl: None,
+            watchdog: None,
             pending: Deque::new(),
         })
     }
@@ -213,6 +228,7 @@ impl Kernel {
     pub(super) fn listen(&mut self) {
         self.control.listen(&self.poll);
         self.notify.listen(&self.table, &self.poll);
+        self.listen_to_initctl();
     }
 
     /// Looks at every unit, whether anybody is left of it.
@@ -263,13 +279,16 @@ impl Kernel {
         Instant(linux::clock::monotonic_us().saturating_sub(self.started_us))
     }
 
-    /// Waits for the next event, until `deadline` at most.
-    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> (Instant, Event<'_>) {
+    /// Waits for the next event, until `deadline` at most. A `busy` PID 1 only looks whether there is one.
+    pub(super) fn wait(&mut self, deadline: Option<Instant>, busy: bool) -> (Instant, Event<'_>) {
         self.notify.settle();
+        // A timer that is to ring at once costs more than not to wait.
+        let busy = busy || deadline.is_some_and(|at| at <= self.now());
         let borrowed = loop {
-            match self.step(deadline) {
+            match self.step(deadline, busy) {
                 Step::Event(event) => return (self.now(), event),
                 Step::Again => {}
+                Step::Nothing => return (self.now(), Event::Deadline),
                 step @ (Step::Request(_) | Step::Notice { .. }) => break step,
             }
         };
@@ -290,7 +309,7 @@ impl Kernel {
                 let monotonic_us = notice.monotonic_us.map(|at| at.saturating_sub(self.started_us));
                 Event::Notified { unit, pid, uid, notice: Notice { monotonic_us, ..notice } }
             }),
-            Step::Event(_) | Step::Again => None,
+            Step::Event(_) | Step::Again | Step::Nothing => None,
         };
         // What could be read once can be read again: there is an event.
         (self.now(), event.unwrap_or(Event::Deadline))
@@ -298,7 +317,7 @@ impl Kernel {
 
     /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.
     #[inline(never)]
-    fn step(&mut self, deadline: Option<Instant>) -> Step {
+    fn step(&mut self, deadline: Option<Instant>, busy: bool) -> Step {
         if let Some(event) = self.pending.pop_front() {
             return Step::Event(event);
         }
@@ -320,14 +339,20 @@ impl Kernel {
             self.look_whether_empty(UnitId(unit));
             return Step::Again;
         }
-        self.fill_ready(deadline);
-        Step::Again
+        self.fill_ready(deadline, busy);
+        if busy && self.ready_count == 0 && !self.unreaped { Step::Nothing } else { Step::Again }
     }
 
     /// Waits for anything at all, until `deadline_us` of CLOCK_MONOTONIC at most. For the shutdown, which asks around
     /// itself.
     pub(super) fn doze_until(&self, deadline_us: u64) {
         while self.signals.take().is_some() {}
+        let mut deadline_us = deadline_us;
+        if self.watchdog.is_some() {
+            self.feed_only();
+            let interval = self.table.board().watchdog.interval.0;
+            deadline_us = deadline_us.min(linux::clock::monotonic_us().saturating_add(interval));
+        }
         if self
             .poll
             .wake_at(Some(deadline_us))
@@ -338,13 +363,14 @@ impl Kernel {
         }
     }
 
-    fn fill_ready(&mut self, deadline: Option<Instant>) {
+    fn fill_ready(&mut self, deadline: Option<Instant>, busy: bool) {
         self.reaps_left = REAPS_PER_TURN;
         self.notices_left = NOTICES_PER_TURN;
         self.ready_next = 0;
         self.ready_count = 0;
         let at_us = deadline.map(|Instant(at)| at.saturating_add(self.started_us));
-        let waited = self.poll.wake_at(at_us).and_then(|()| self.poll.wait(&mut self.ready, !self.unreaped));
+        let armed = if busy { Ok(()) } else { self.poll.wake_at(at_us) };
+        let waited = armed.and_then(|()| self.poll.wait(&mut self.ready, !self.unreaped && !busy));
         match waited {
             Ok(count) => self.ready_count = count,
             Err(errno) => {
@@ -364,6 +390,7 @@ impl Kernel {
                 Step::Event(Event::Deadline)
             }
             Token::WallClock => Step::Event(self.clock_rang()),
+            Token::Initctl => self.initctl_asks().map_or(Step::Again, Step::Event),
             Token::Listener => {
                 self.control.accept(&self.poll);
                 Step::Again
@@ -438,7 +465,8 @@ impl Kernel {
                 | Role::Watcher { .. }
                 | Role::Dismissed
                 | Role::Reporter
-                | Role::Rehearsal,
+                | Role::Rehearsal
+                | Role::Prober,
             ) => None,
             None => self.groups.unit_of(pid, &self.table),
         }

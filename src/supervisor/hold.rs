@@ -5,6 +5,7 @@ use super::{
     job::JobKind,
     state::{Process, Rest},
     uid::{TRIES_MAX, Taken},
+    unit::Note,
 };
 use crate::table::{
     CommandKind, DirectoryKind, Exec, IdentityId, Preserve, PrivateTmp, Privilege, Service, Unit, UnitId,
@@ -209,6 +210,9 @@ impl<'t> Supervisor<'t> {
             None => !used && self.exchange(identity),
         };
         let record = self.at(id);
+        if !again && (record.state.command().is_some() || record.state.is_running()) {
+            record.notes.add(Note::NoUidLeft);
+        }
         let (process, slot) = if record.main == Process::Alive(pid) {
             (&mut record.main, Slot::Main)
         } else {

@@ -74,6 +74,8 @@ pub enum Event<'a> {
         kernel_age: Micros,
         /// A number that tells this machine from others, boot after boot: /etc/machine-id.
         machine: u64,
+        /// What to start instead of the default target.
+        target: Option<UnitId>,
     },
     /// Answers [`Action::Spawn`]: the process exists.
     Spawned {
@@ -139,6 +141,8 @@ pub enum Event<'a> {
         pid: Pid,
         /// The step and the kernel's reason.
         failure: Failure,
+        /// What systemd sees to before there is a process: its end is not the service's, and the result is `resources`.
+        early: bool,
     },
     /// The kernel has killed a process of the unit for want of memory. Its end follows if it was one of a slot.
     OomKilled {
@@ -254,6 +258,8 @@ pub enum Event<'a> {
     },
     /// Answers [`Action::Reexec`]: the program is the same as before.
     NotReplaced,
+    /// The probe of [`Action::Feed`] has had an answer.
+    Probed,
 }
 
 /// What a child that opened or looked has found.
@@ -321,7 +327,10 @@ pub enum Which {
         trusted: bool,
     },
     /// The one in `PIDFile=`: any process if only root can have written that, else one of the unit's.
-    InFile,
+    InFile {
+        /// The start waits for it: why there is none is worth a message.
+        awaited: bool,
+    },
     /// The unit's only process that is a child of PID 1, if there is but one.
     Only,
 }
@@ -455,6 +464,12 @@ pub enum Action {
         /// In its place the one that was there before this one.
         back: bool,
     },
+    /// Feed the watchdog, and have a child see whether the root file system answers, unless one is at it:
+    /// [`Event::Probed`] if it does.
+    Feed {
+        /// Whether to ask that.
+        probe: bool,
+    },
     /// Every unit is down, or nobody waits for that: end the rest, sync, unmount, leave. Never answered.
     Leave {
         /// What comes then.
@@ -535,8 +550,6 @@ pub enum Log {
     NotAdopted(UnitId),
     /// The service was up for as long as it may be.
     RuntimeOver(UnitId),
-    /// `PIDFile=` names no process that may be the main one: it is waited for. Said once for each start.
-    NoPidFile(UnitId),
     /// A reload has failed.
     ReloadFailed(UnitId),
     /// A reload has ended well.
@@ -547,6 +560,13 @@ pub enum Log {
     NotCleaned(UnitId),
     /// The default target is reached.
     BootFinished,
+    /// All vital units have been up for long enough.
+    Healthy,
+    /// A vital unit has been down for too long.
+    Sick(UnitId),
+    /// The watchdog is not fed any more: because of this unit, or because the root file system does not answer or the
+    /// shutdown does not end.
+    Starving(Option<UnitId>),
     /// Shutdown begins.
     ShuttingDown(Power),
     /// Something happened that cannot: said once, contained, counted.

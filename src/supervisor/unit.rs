@@ -227,7 +227,6 @@ impl Record {
             Note::RuntimeOver => Log::RuntimeOver(id),
             Note::Contradiction => Log::Contradiction(id, self.blame.unwrap_or(id)),
             Note::Acting => Log::Acting(id),
-            Note::NoPidFile => Log::NoPidFile(id),
             Note::ReloadFailed => Log::ReloadFailed(id),
             Note::Reloaded => Log::Reloaded(id),
             Note::DependencyFailed => Log::DependencyFailed(id, self.blame.unwrap_or(id)),
@@ -272,7 +271,6 @@ pub(super) enum Note {
     OomKilled,
     WatchdogExpired,
     RuntimeOver,
-    NoPidFile,
     ConditionUnmet,
     AssertFailed,
     NotExamined,
@@ -294,7 +292,7 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 24] = [
         Self::DependencyFailed,
         Self::Contradiction,
         Self::NoticeRefused,
@@ -302,7 +300,6 @@ impl Note {
         Self::OomKilled,
         Self::WatchdogExpired,
         Self::RuntimeOver,
-        Self::NoPidFile,
         Self::ConditionUnmet,
         Self::AssertFailed,
         Self::NotExamined,

@@ -2,7 +2,7 @@
 
 use std::{boxed::Box, format, string::String, vec::Vec};
 
-use super::fixture::{UnitPlan, bake};
+use super::fixture::{UnitPlan, Watched, bake};
 use crate::{
     supervisor::{
         Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor,
@@ -55,13 +55,23 @@ pub(super) struct Play {
 
 /// The table of `plans`, for as long as the tests run.
 fn opened(plans: &[UnitPlan]) -> Table<'static> {
-    let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4).into_boxed_slice());
+    opened_watched(plans, &Watched::default())
+}
+
+/// The same of a board that watches over its units.
+fn opened_watched(plans: &[UnitPlan], watched: &Watched) -> Table<'static> {
+    let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4, watched).into_boxed_slice());
     Table::open(bytes, Some(Arch::X86_64)).expect("a sound table")
 }
 
 impl Play {
     pub(super) fn new(plans: &[UnitPlan]) -> Self {
-        let table = opened(plans);
+        Self::watched(plans, &Watched::default())
+    }
+
+    /// On a board that watches over its units.
+    pub(super) fn watched(plans: &[UnitPlan], watched: &Watched) -> Self {
+        let table = opened_watched(plans, watched);
         Self {
             supervisor: Supervisor::new(table),
             table,
@@ -144,7 +154,7 @@ impl Play {
             Action::Adopt { unit, which: Which::Named { pid, .. } } => {
                 Event::Adopted { unit, pid: self.adopts.then_some(pid) }
             }
-            Action::Adopt { unit, which: Which::InFile | Which::Only } => {
+            Action::Adopt { unit, which: Which::InFile { .. } | Which::Only } => {
                 Event::Adopted { unit, pid: self.daemon.take().map(Pid) }
             }
             Action::Make { client, unit } => self.make(client, unit),
@@ -164,6 +174,7 @@ impl Play {
             Action::Accept { instance, .. } if instance.0 != u16::MAX => Event::Accepted { unit: instance },
             Action::Accept { .. }
             | Action::Store { .. }
+            | Action::Feed { .. }
             | Action::Clean { .. }
             | Action::Examine { .. }
             | Action::Watch { .. }
@@ -244,11 +255,17 @@ impl Play {
     }
 
     pub(super) fn boot(&mut self) -> &mut Self {
-        self.event(Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0 })
+        self.event(Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0, target: None })
     }
 
     pub(super) fn boot_until(&mut self, until: Until) -> &mut Self {
-        self.event(Event::Boot { random: 1, until: Some(until), kernel_age: Micros::ZERO, machine: 0 })
+        self.event(Event::Boot {
+            random: 1,
+            until: Some(until),
+            kernel_age: Micros::ZERO,
+            machine: 0,
+            target: None,
+        })
     }
 
     pub(super) fn id(&self, name: &str) -> UnitId {
@@ -335,6 +352,7 @@ impl Play {
             Power::PowerOff => 12,
             Power::Reboot => 15,
             Power::Halt => 10,
+            Power::Kexec => 40,
         };
         self.event(Event::Signal { signal, container: false })
     }
@@ -373,7 +391,7 @@ impl Play {
                 };
                 format!("kill {signal} {} {whom}", self.name(unit))
             }
-            Action::Adopt { unit, which: Which::InFile } => format!("pid file {}", self.name(unit)),
+            Action::Adopt { unit, which: Which::InFile { .. } } => format!("pid file {}", self.name(unit)),
             Action::Adopt { unit, which: Which::Only } => format!("guess {}", self.name(unit)),
             Action::Adopt { unit, which: Which::Named { pid, trusted } } => {
                 let trusted = if trusted { " trusted" } else { "" };
@@ -413,6 +431,8 @@ impl Play {
             Action::Reexec { switch: true } => "switch".into(),
             Action::Switch { back: false } => "open".into(),
             Action::Switch { back: true } => "open before".into(),
+            Action::Feed { probe: true } => "feed and probe".into(),
+            Action::Feed { probe: false } => "feed".into(),
             Action::Make { client, unit } => format!("make {} for {}", unit.0, client.0),
             Action::Report { ended } => format!("report {ended}"),
             Action::Leave { power, immediate, status } => {
@@ -448,11 +468,13 @@ impl Play {
             Log::RuntimeOver(id) => format!("runtime over {}", self.name(id)),
             Log::Contradiction(id, other) => format!("contradiction {} {}", self.name(id), self.name(other)),
             Log::Acting(id) => format!("acting {}", self.name(id)),
-            Log::NoPidFile(id) => format!("no pid file {}", self.name(id)),
             Log::ReloadFailed(id) => format!("reload failed {}", self.name(id)),
             Log::Reloaded(id) => format!("reloaded {}", self.name(id)),
             Log::NotCleaned(id) => format!("not cleaned {}", self.name(id)),
             Log::BootFinished => "boot".into(),
+            Log::Healthy => "healthy".into(),
+            Log::Sick(id) => format!("sick {}", self.name(id)),
+            Log::Starving(id) => format!("starving {}", id.map_or("all", |id| self.name(id))),
             Log::ShuttingDown(power) => format!("shutting down {power}"),
             Log::Impossible(what, id) => format!("impossible: {what}: {}", self.name(id)),
         }

@@ -5,7 +5,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{handover::said, host::has_line, program};
+use super::{
+    handover::said,
+    host::has_line,
+    posture::{Row, has_rows},
+    program,
+};
 use crate::{board::Board, report::Report};
 
 /// Units, and their ActiveState and Result in the end.
@@ -23,6 +28,16 @@ const STATES: [(&str, &str, &str); 11] = [
     ("together.service", "failed", "oom-kill"),
 ];
 
+/// A kernel with everything applies everything.
+const ROWS: [Row; 6] = [
+    ("inside.service", "CPUQuota=", "inactive", ""),
+    ("bystander.service", "CPUQuota=", "applied", ""),
+    ("bystander.service", "MemoryMax=", "applied", ""),
+    ("bystander.service", "TasksMax=", "applied", ""),
+    ("bystander.service", "AllowedCPUs=", "applied", ""),
+    ("bystander.service", "DevicePolicy=closed", "applied", ""),
+];
+
 /// Boots `board` with the units of tests/vm/cgroups.
 pub fn run(board: &Board) -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -37,6 +52,7 @@ pub fn run(board: &Board) -> Result<()> {
         let unit = report.unit(name).with_context(|| format!("the report has no {name}"))?;
         ensure!((unit.active.as_str(), unit.result.as_deref()) == (active, Some(result)), "{unit:?}");
     }
+    has_rows(&report, &ROWS)?;
     ensure!(
         !finished.lines.iter().any(|line| line.contains("the eater goes on")),
         "the eater was not stopped"

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use super::{host::has_line, supervision::run_with_servant};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 16] = [
+const ENDS: [(&str, &str, &str, &str); 20] = [
     ("greeter.socket", "active", "running", "success"),
     ("greeter.service", "active", "running", "success"),
     ("callers.service", "active", "exited", "success"),
@@ -18,6 +18,10 @@ const ENDS: [(&str, &str, &str, &str); 16] = [
     ("taken.socket", "failed", "failed", "resources"),
     ("hopeless.socket", "failed", "failed", "service-start-limit-hit"),
     ("hopeless.service", "failed", "failed", "exit-code"),
+    ("inetd.service", "inactive", "dead", "success"),
+    ("named-stream.service", "inactive", "dead", "success"),
+    ("inetd-caller.service", "active", "exited", "success"),
+    ("orphan.service", "failed", "failed", "resources"),
     ("arrival.path", "active", "waiting", "success"),
     ("changed.path", "active", "waiting", "success"),
     ("full.path", "active", "waiting", "success"),
@@ -25,10 +29,12 @@ const ENDS: [(&str, &str, &str, &str); 16] = [
 ];
 
 /// Pieces of lines, and how often they are there.
-const LINES: [(&[&str], usize); 11] = [
-    (&["servant fd 3 door own blocks"], 2),
-    (&["servant heard hello"], 6),
+const LINES: [(&[&str], usize); 13] = [
+    (&["servant fd 3 door own blocks"], 3),
+    (&["servant heard hello"], 8),
     (&["servant EACH 1 connection"], 3),
+    (&["servant has 0 descriptors"], 1),
+    (&["orphan.service: Failed at step stdin", "Invalid argument"], 1),
     (&["servant fd 3 idle.socket own"], 1),
     (&["servant fd 8 mixed.socket own"], 1),
     (&["servant has 6 descriptors"], 1),
