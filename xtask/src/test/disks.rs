@@ -48,11 +48,22 @@ fn from_disk(board: &Board) -> Result<()> {
     lay_out(board, &root)?;
     let trials = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/trials");
     let mut command = run(board)?;
-    command.arg("--rootfs").arg(&root).args(["--tests", trials, "--junit"]).arg(&junit).arg("--report").arg(&file);
+    command
+        .arg("--rootfs")
+        .arg(&root)
+        .args(["--tests", trials, "--junit"])
+        .arg(&junit)
+        .arg("--report")
+        .arg(&file);
     let finished = program::run(command.args(["--until", "idle"]))?;
     ensure!(!finished.status.success(), "a test has failed, and the run ended well");
     let report = Report::parse(&fs::read_to_string(&file).context("xtask wrote no report")?)?;
-    ensure!(report.ended == Ended::Idle && report.failed().is_empty(), "{:?}: {:?}", report.ended, report.failed());
+    ensure!(
+        report.ended == Ended::Idle && report.failed().is_empty(),
+        "{:?}: {:?}",
+        report.ended,
+        report.failed()
+    );
     for name in ["var.mount", "tmp.mount", "httpd.service", "myapp-dirs.service"] {
         let unit = report.unit(name).with_context(|| format!("the report has no {name}"))?;
         ensure!(unit.active == "active", "{unit:?}");
@@ -72,8 +83,25 @@ fn from_disk(board: &Board) -> Result<()> {
 /// The folder that Buildroot calls target/: busybox and its links, its /sbin/init among them; /etc; empty places.
 fn lay_out(board: &Board, root: &Path) -> Result<()> {
     for dir in [
-        "bin", "dev", "etc/init.d", "lib", "media", "mnt", "opt", "proc", "root", "run", "sbin", "sys", "tmp", "usr/bin",
-        "usr/lib", "usr/sbin", "var/lib", "var/log", "var/tmp",
+        "bin",
+        "dev",
+        "etc/init.d",
+        "lib",
+        "media",
+        "mnt",
+        "opt",
+        "proc",
+        "root",
+        "run",
+        "sbin",
+        "sys",
+        "tmp",
+        "usr/bin",
+        "usr/lib",
+        "usr/sbin",
+        "var/lib",
+        "var/log",
+        "var/tmp",
     ] {
         fs::create_dir_all(root.join(dir))?;
     }
