@@ -161,7 +161,8 @@ fn compile(
         cargo.args(["--config", "profile.release.strip=false"]);
     }
     let symbols = if options.symbols { " with symbols" } else { "" };
-    let step = progress::step(format!("building {program} for {} ({target}){symbols}", board.name));
+    let how = if toolchain == Toolchain::Prebuilt { String::new() } else { format!("; {toolchain}") };
+    let step = progress::step(format!("building {program} for {} ({target}{how}){symbols}", board.name));
     let output = cargo
         .stderr(Stdio::piped())
         .output()

@@ -32,12 +32,12 @@ pub fn boot(board: &Board, tally: &mut Tally) {
         Ok(lacking) => return tally.add(&name, Outcome::Skipped(lacking.join("; "))),
         Err(error) => return tally.add(&name, Outcome::Failed(format!("{error:#}"))),
     }
-    for (units, ended, said) in [
+    for (word, ended, said) in [
         ("panic", Ended::Panic, "error: panic: "),
         ("reset", Ended::Reset, "a reset"),
         ("hang", Ended::Hang, "error: it hung"),
     ] {
-        tally.case(&format!("a {units} is told from other ends"), || ends(board, units, ended, said));
+        tally.case(&format!("a {word} is told from other ends"), || ends(board, word, ended, said));
     }
 }
 
@@ -135,14 +135,16 @@ fn lay_out(board: &Board, root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn ends(board: &Board, units: &str, ended: Ended, said: &str) -> Result<()> {
+fn ends(board: &Board, word: &str, ended: Ended, said: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("report.json");
-    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vm/ends").join(units);
+    let units = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/ends");
     let mut command = run(board)?;
-    command.arg("--units").arg(units).arg("--report").arg(&file);
-    // A hang is what takes longer than the slowest boot on a busy machine.
-    let finished = program::run(command.args(["--until", "idle", "--guard", "40s"]))?;
+    command.args(["--units", units, "--until", "idle", "--report"]).arg(&file);
+    if ended == Ended::Hang {
+        command.args(["--guard", "25s"]); // which is one on the slowest machine, too
+    }
+    let finished = program::run(command.args(["--", &format!("end={word}")]))?;
     ensure!(!finished.status.success(), "the run ended well");
     let report = Report::parse(&fs::read_to_string(&file).context("xtask wrote no report")?)?;
     ensure!(report.ended == ended, "ended: {}, not {ended}", report.ended);
