@@ -239,8 +239,7 @@ fn images_of_the_boards_on_the_desk_hold_what_their_loaders_read() {
         let (start, length) = place(&file, image.partition_table, u32::try_from(number).unwrap());
         let mut bytes = vec![0; usize::try_from(length).unwrap()];
         File::open(&file).unwrap().read_exact_at(&mut bytes, start).unwrap();
-        let volume =
-            fatfs::FileSystem::new(std::io::Cursor::new(bytes), fatfs::FsOptions::new()).unwrap();
+        let volume = fatfs::FileSystem::new(std::io::Cursor::new(bytes), fatfs::FsOptions::new()).unwrap();
         let read = |path: &str| {
             let mut text = String::new();
             let file = volume.root_dir().open_file(path);
