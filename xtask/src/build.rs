@@ -30,6 +30,8 @@ pub struct Options {
     pub roots: Vec<PathBuf>,
     /// Keep symbols (`size` reads them). Such a build is not the one that ships.
     pub symbols: bool,
+    /// A copy of the repository to build from.
+    pub sources: Option<PathBuf>,
     /// Carry these bytes instead of baking: tests of tables that no baker would make.
     pub table: Option<PathBuf>,
 }
@@ -145,9 +147,11 @@ fn compile(
     let toolchain = Toolchain::get(target)?;
     let symbols = if options.symbols { "-symbols" } else { "" };
     let beside = if program == "tomte" { "" } else { "-floor" };
-    let cargo_dir = dir.join(format!("{}{symbols}{beside}", toolchain.folder()));
+    let cargo_dir = options.sources.as_deref().unwrap_or(dir);
+    let cargo_dir = cargo_dir.join(format!("{}{symbols}{beside}", toolchain.folder()));
     let mut cargo = toolchain.cargo("build", target)?;
     cargo
+        .current_dir(options.sources.as_deref().unwrap_or(root_dir()))
         .args(["--quiet", "--release", "--bin", program, "--features", feature, "--target-dir"])
         .arg(&cargo_dir)
         .env("TOMTE_TABLE", table)
@@ -157,7 +161,8 @@ fn compile(
         cargo.args(["--config", "profile.release.strip=false"]);
     }
     let symbols = if options.symbols { " with symbols" } else { "" };
-    let step = progress::step(format!("building {program} for {} ({target}){symbols}", board.name));
+    let how = if toolchain == Toolchain::Prebuilt { String::new() } else { format!("; {toolchain}") };
+    let step = progress::step(format!("building {program} for {} ({target}{how}){symbols}", board.name));
     let output = cargo
         .stderr(Stdio::piped())
         .output()

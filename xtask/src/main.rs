@@ -86,7 +86,7 @@ enum Verb {
     /// Write unit files as a start, from what another init reads, and say what could not be kept.
     Import(import::Args),
     /// Build a board, run it, and show its units: the host board here, others in QEMU.
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Build the target binary of a board; its path goes to stdout.
     Build {
         /// A folder of board-configs, or a path with a slash in it.

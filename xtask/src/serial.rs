@@ -184,9 +184,10 @@ fn listen(mut port: File, events: &Sender<Event>) {
 }
 
 /// Nobody who types is no reason to end: what is not a terminal has an end at once.
-fn type_in(keys: impl Read, events: &Sender<Event>) {
-    for key in keys.bytes() {
-        if key.is_err() || key.is_ok_and(|key| events.send(Event::Typed(key)).is_err()) {
+fn type_in(mut keys: impl Read, events: &Sender<Event>) {
+    let mut typed = [0; 64];
+    while let Ok(length @ 1..) = keys.read(&mut typed) {
+        if typed[..length].iter().any(|key| events.send(Event::Typed(*key)).is_err()) {
             return;
         }
     }

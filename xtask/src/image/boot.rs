@@ -40,7 +40,7 @@ pub fn tree(board: &Board, image: &Image, given: &Given, root: &str, more: &[Str
     if let (Some(kernel), false) = (kernel, name.is_empty()) {
         file(&mut tree, &kernel, name)?;
     }
-    let line = [&[image.command_line.clone()], more].concat().join(" ");
+    let line = [std::slice::from_ref(&image.command_line), more].concat().join(" ");
     let words = [("${command-line}", line.as_str()), ("${kernel}", name), ("${root}", root)];
     for text in &image.text {
         let content =

@@ -94,12 +94,18 @@ pub fn build(board: &Board, args: &Args) -> Result<(Built, Made)> {
     if let Some(image) = &board.config.image {
         boot_tree(board, image, args)?;
     }
-    let roots = args.rootfs.iter().filter(|path| path.is_dir()).cloned();
-    let roots: Vec<PathBuf> = roots.collect();
-    let roots = if roots.is_empty() { roots } else { [roots, board.rootfs()].concat() };
+    let roots = roots(board, args.rootfs.as_deref());
     let built = build::build(board, &build::Options { roots, ..build::Options::default() })?;
     let made = make(board, &built, args)?;
     Ok((built, made))
+}
+
+/// The folders that the image's root will be made of, if they are known before: units are checked against those.
+pub fn roots(board: &Board, rootfs: Option<&Path>) -> Vec<PathBuf> {
+    match rootfs.filter(|path| path.is_dir()) {
+        Some(root) => [vec![root.to_owned()], board.rootfs()].concat(),
+        None => Vec::new(),
+    }
 }
 
 /// Makes the image of `board` with the binary of `built`.

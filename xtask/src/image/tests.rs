@@ -9,6 +9,7 @@ use std::{
 use backhand::FilesystemReader;
 
 use super::*;
+use crate::board::image::TableKind;
 
 /// A board that boots from a disk, with its boot files, in a folder of its own.
 struct Desk {
@@ -183,4 +184,79 @@ fn tomte_goes_into_a_root_that_somebody_else_makes_and_follows_its_links_there()
     assert_eq!(fs::read_link(root.join("usr/sbin/poweroff")).unwrap(), Path::new("/usr/sbin/init"));
     assert_eq!(fs::read_to_string(root.join("etc/group")).unwrap(), "root:x:0:\nweb:x:900:\n");
     assert_eq!(fs::read_to_string(root.join("etc/motd")).unwrap(), "hello\n");
+}
+
+/// Where partition `number` of `image` begins, and how long it is.
+fn place(image: &Path, kind: TableKind, number: u32) -> (u64, u64) {
+    let (first, sectors) = match kind {
+        TableKind::Gpt => {
+            let disk = gpt::GptConfig::new().open(image).unwrap();
+            let partition = &disk.partitions()[&number];
+            (partition.first_lba, partition.sectors_len().unwrap())
+        }
+        TableKind::Mbr => {
+            let table = mbrman::MBR::read_from(&mut File::open(image).unwrap(), 512).unwrap();
+            let partition = &table[number as usize];
+            (partition.starting_lba.into(), partition.sectors.into())
+        }
+    };
+    (first * 512, sectors * 512)
+}
+
+/// Makes the image of the repository's board `name` with files that stand in for the loader's and the kernel.
+fn with_stand_ins(name: &str, folder: &Path) -> (Board, PathBuf) {
+    let board = Board::load(name).unwrap();
+    let image = board.config.image.as_ref().unwrap();
+    let (boot, root) = (folder.join("boot"), folder.join("root"));
+    for needed in &image.needs {
+        let path = boot.join(&needed.file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &needed.file).unwrap();
+    }
+    fs::create_dir_all(root.join("var/lib")).unwrap();
+    fs::write(folder.join("kernel"), "the kernel").unwrap();
+    fs::write(folder.join("tomte"), "tomte").unwrap();
+    let kernel = image.kernel_name.is_some().then(|| folder.join("kernel"));
+    let args = Args {
+        board: name.to_owned(),
+        rootfs: Some(root),
+        out: Some(folder.join("out")),
+        given: Given { kernel, boot: vec![boot] },
+        words: vec!["tomte.log=console".into()],
+    };
+    let built = Built::ready(&folder.join("tomte")).unwrap();
+    let Made::Disk { image, qemu: None } = make(&board, &built, &args).unwrap() else { panic!("a disk") };
+    (board, image)
+}
+
+#[test]
+fn images_of_the_boards_on_the_desk_hold_what_their_loaders_read() {
+    for name in ["raspberrypi4-64", "beaglebone-black", "visionfive2", "milkv-duo"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (board, file) = with_stand_ins(name, folder.path());
+        let image = board.config.image.as_ref().unwrap();
+        let number = image.partition.iter().position(|partition| partition.holds == Holds::Boot).unwrap() + 1;
+        let (start, length) = place(&file, image.partition_table, u32::try_from(number).unwrap());
+        let mut bytes = vec![0; usize::try_from(length).unwrap()];
+        File::open(&file).unwrap().read_exact_at(&mut bytes, start).unwrap();
+        let volume = fatfs::FileSystem::new(std::io::Cursor::new(bytes), fatfs::FsOptions::new()).unwrap();
+        let read = |path: &str| {
+            let mut text = String::new();
+            let file = volume.root_dir().open_file(path);
+            file.unwrap_or_else(|error| panic!("{name}: {path}: {error}")).read_to_string(&mut text).unwrap();
+            text
+        };
+        let raw: Vec<&str> =
+            image.partition.iter().filter_map(|partition| partition.file.as_deref()).collect();
+        for needed in image.needs.iter().filter(|needed| !raw.contains(&needed.file.as_str())) {
+            assert_eq!(read(&needed.file), needed.file, "{name}");
+        }
+        let root = root_of(&board, image).unwrap();
+        for text in image.text.iter().filter(|text| text.text.contains("${command-line}")) {
+            let words = read(&text.path);
+            assert!(words.contains(&format!("root={root}")), "{name}: {words}");
+            assert!(words.contains("tomte.log=console") && !words.contains("${root}"), "{name}: {words}");
+        }
+        image.kernel_name.iter().for_each(|kernel| assert_eq!(read(kernel), "the kernel"));
+    }
 }

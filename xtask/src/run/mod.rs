@@ -221,6 +221,7 @@ fn here(
         units,
         target: args.target.clone(),
         table: args.table.clone(),
+        roots: image::roots(board, args.rootfs.as_deref()),
         ..build::Options::default()
     };
     let built = match &args.binary {

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::ValueEnum as _;
 
-use crate::{board::Board, setup, size};
+use crate::{board::Board, build, progress, setup, size};
 
 mod bad_input;
 mod cgroups;
 mod code;
 mod corpus;
+mod disks;
 mod ends;
 pub mod hammer;
 mod handover;
@@ -87,7 +88,10 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
                 vm::run(&mut tally);
                 bad_input::run(&mut tally);
             }
-            Level::Size => budget(&mut tally),
+            Level::Size => {
+                budget(&mut tally);
+                tally.case("the same sources give the same bytes in another folder", build_elsewhere);
+            }
         }
     }
     println!("{}", tally.summary());
@@ -119,6 +123,27 @@ fn golden(tally: &mut Tally) {
         }
         Err(error) => tally.add("golden sandboxes", Outcome::Failed(format!("{error:#}"))),
     }
+}
+
+/// Files and folders that the target binary is made of.
+const SOURCES: [&str; 5] = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo", "src"];
+
+/// Builds the host board from a copy of the sources in another folder.
+fn build_elsewhere() -> Result<()> {
+    let board = Board::load("host")?;
+    let folder = tempfile::tempdir()?;
+    let mut copy = std::process::Command::new("cp");
+    copy.arg("-r").args(SOURCES.map(|name| build::root_dir().join(name))).arg(folder.path());
+    progress::capture(&mut copy)?;
+    // The manifest names files of tests and of xtask, which are not built, but have to be there.
+    for name in ["tests", "xtask"] {
+        std::os::unix::fs::symlink(build::root_dir().join(name), folder.path().join(name))?;
+    }
+    let here = std::fs::read(build::build(&board, &build::Options::default())?.binary)?;
+    let sources = Some(folder.path().to_owned());
+    let there = build::build(&board, &build::Options { sources, ..build::Options::default() })?;
+    anyhow::ensure!(here == std::fs::read(&there.binary)?, "the binaries differ");
+    Ok(())
 }
 
 /// Measures the board that the budget is for, and shows the others.
