@@ -6,7 +6,7 @@ use crate::{
         report::Report, step::Step,
     },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
-    table::{CommandKind, Table, Unit, UnitId},
+    table::{CommandKind, PrivateTmp, Table, Unit, UnitId},
     wire::Failure,
 };
 
@@ -60,6 +60,7 @@ impl Kernel {
                 None
             }
             Action::Unwatch { unit } => self.unwatch(unit),
+            Action::Accept { unit, instance } => self.accept(unit, instance),
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
             Action::Reply { client, answer } => {
                 let table = self.table;
@@ -86,7 +87,12 @@ impl Kernel {
                 });
                 Some(Event::Made { client, unit, sound })
             }
-            Action::Reexec => handover::begin(self, supervisor),
+            Action::Reexec { switch } => handover::begin(self, supervisor, switch),
+            Action::Switch { back } => handover::open_other(self, supervisor, back),
+            Action::Feed { probe } => {
+                self.feed(probe);
+                None
+            }
             Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
     }
@@ -121,8 +127,9 @@ impl Kernel {
         let parts = Parts::new(&service.exec, spawn);
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
-        let tmp_token = self.tmp_token(spawn.unit);
-        let descriptors = self.held.passed(&self.table, &record, spawn.kind);
+        let own_tmp = service.exec.private_tmp == PrivateTmp::Connected;
+        let tmp_token = if own_tmp { self.tmp_token(spawn.unit) } else { 0 };
+        let descriptors = self.held.passed(&self.table, (spawn.unit, &record), spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
         if misses_stream(&service.exec, descriptors) {
             return Err(linux::spawn::Failure { step: Step::Stdin, errno: Errno::INVAL });
@@ -232,6 +239,7 @@ impl Kernel {
         uid: Option<u32>,
         gid: Option<u32>,
     ) -> Option<Event<'static>> {
+        self.held.close(unit, &self.poll); // the connection of one that was started for it
         match self.start_janitor(unit, runtime_directories, uid, gid) {
             Ok(()) => None,
             Err(errno) => {

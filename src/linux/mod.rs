@@ -4,6 +4,7 @@
 //! rustix lacks; everything else here is safe code on top of the two. `start.rs` and `mem.rs` are not modules of the
 //! library: the binary alone includes them, by path, because tests are linked against a libc that has its own.
 
+pub mod apart;
 pub mod arguments;
 pub mod boot;
 pub mod cgroup;
@@ -14,6 +15,7 @@ pub mod condition;
 pub mod console;
 mod credentials;
 pub mod directory;
+pub mod disks;
 pub mod errno;
 mod expand;
 pub mod feature;
@@ -21,6 +23,7 @@ mod glob;
 pub mod handover;
 pub mod ipc;
 pub mod listen;
+mod modules;
 pub mod mountinfo;
 pub mod output;
 pub mod passwd;
@@ -35,6 +38,7 @@ pub mod random;
 pub mod raw;
 pub mod report;
 pub mod rescue;
+pub mod shell;
 pub mod signals;
 pub mod socket;
 pub mod spawn;
@@ -42,6 +46,7 @@ pub mod stamp;
 pub mod step;
 pub mod tree;
 pub mod watch;
+pub mod watchdog;
 
 pub use raw::AsFd;
 pub use rustix::{

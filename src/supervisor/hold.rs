@@ -234,6 +234,7 @@ impl<'t> Supervisor<'t> {
         let tmp = service.exec.private_tmp == PrivateTmp::Connected;
         let credentials = !service.exec.credentials.is_empty();
         numbers
+            || service.per_connection
             || (record.touched && (tmp || credentials || removes_runtime_directories(&service.exec, rest)))
     }
 

@@ -106,6 +106,8 @@ pub(super) struct Record {
     pub(super) timing: Timing,
     /// Which paths were there when they were last looked at, if what has changed since counts.
     pub(super) seen: Option<u16>,
+    /// Of a socket that takes connections: who is to be given the next one; an id that no unit has if nobody is.
+    pub(super) connection: Option<UnitId>,
     /// What is to be told.
     pub(super) notes: Notes,
     /// The unit whose failure is this unit's: the start is off.
@@ -170,6 +172,7 @@ impl Record {
             ended: None,
             timing: Timing::NONE,
             seen: None,
+            connection: None,
             notes: Notes::NONE,
             blame: None,
             examined: false,

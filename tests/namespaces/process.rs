@@ -17,8 +17,12 @@ use rustix::{
 use tomte::linux::{
     AsFd as _,
     plan::{self, Environment, Identity, Input, Login, Output, Rlimit, Stdio, Taking, Words, Writing},
-    raw::signal,
+    raw::{
+        process::{self, Forked},
+        signal,
+    },
     report::Report,
+    signals,
     spawn::spawn,
     step::Step,
 };
@@ -57,11 +61,14 @@ fn signals_are_as_a_program_expects_them() {
     if !enter_small_world() {
         return;
     }
+    extern "C" fn faulted(_: i32) -> ! {
+        std::process::abort()
+    }
     signal::ignore(SIGWINCH).expect("ignore");
+    signals::take_charge(faulted).expect("as PID 1 begins");
     let before = signal::set_mask(signal::bit(SIGUSR1)).expect("block");
     let plain = run_script("cat /proc/self/status", |plan| plan.ignore_sigpipe = false);
     let usual = run_script("cat /proc/self/status", |_| ());
-    signal::set_default(SIGWINCH).expect("default");
     assert_eq!(signal::set_mask(before), Ok(signal::bit(SIGUSR1)), "spawning left the mask as it was");
 
     const NONE: &str = "0000000000000000";
@@ -364,4 +371,28 @@ fn a_terminal_of_somebody_elses_is_refused_or_taken_or_waited_for() {
     let first = spawn(&first).expect("a child");
     assert_eq!(with("tty", Taking::Wait, as_it_is).lines(), [terminal.path]);
     waitid(WaitId::PidFd(first.pidfd.as_fd()), WaitIdOptions::EXITED).expect("its end");
+}
+
+/// What a handler that has a stack left exits with.
+const SAVED: u8 = 42;
+
+extern "C" fn saved(_signal: i32) -> ! {
+    process::exit(SAVED)
+}
+
+/// Takes a little more of the stack each time.
+#[expect(unconditional_recursion, reason = "that is what it is for")]
+fn use_up_the_stack(depth: u64) -> u64 {
+    let taken = std::hint::black_box([depth; 512]);
+    use_up_the_stack(depth + 1) + taken[0]
+}
+
+#[test]
+fn a_fault_is_handled_when_no_stack_is_left() {
+    let Forked::Parent { pidfd, .. } = process::fork(None).expect("a child") else {
+        signals::take_charge(saved).expect("handlers");
+        process::exit((use_up_the_stack(0) & 1) as u8)
+    };
+    let status = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
+    assert_eq!(status.exit_status(), Some(i32::from(SAVED)));
 }

@@ -128,6 +128,11 @@ impl Kernel {
         }
     }
 
+    /// From here on services are what `plan` says.
+    pub(crate) fn change(&mut self, plan: &Plan) {
+        self.services = plan.units.iter().map(|plan| plan.service.clone()).collect();
+    }
+
     /// What the wall clock says.
     pub(crate) fn wall(&self) -> u64 {
         self.wall + self.now

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     board::Board,
+    boot,
     cgroup::Cgroups,
     model::{self, Elapse, TimerBase},
     mounts,
@@ -59,6 +60,7 @@ pub(super) fn board<'a>(
         .map(filter)
         .chain(shared.cgroups.programs.iter().map(device_filter))
         .collect();
+    let health = boot::record(arena, board, graph)?;
     Ok(BoardRecord {
         name: &board.name,
         default_target: graph.default_target,
@@ -76,6 +78,9 @@ pub(super) fn board<'a>(
         panic_delay: config.panic.delay.0,
         may_lack: config.missing_kernel_feature.may_lack(),
         transient: transient::pieces(arena, board, shared)?,
+        rescue: health.rescue,
+        vital: health.vital,
+        watchdog: health.watchdog,
     })
 }
 
@@ -142,6 +147,7 @@ fn service<'a>(
         reload_signal: service.reload_signal,
         oom_policy: service.oom_policy,
         non_blocking: service.non_blocking,
+        per_connection: service.per_connection,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,

@@ -191,6 +191,7 @@ pub fn service() -> Service {
         reload_signal: 1,
         oom_policy: OomPolicy::Stop,
         non_blocking: false,
+        per_connection: false,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),

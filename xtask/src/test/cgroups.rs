@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::{
+    handover::said,
     host::has_line,
     posture::{Row, has_rows},
     program,
@@ -13,7 +14,8 @@ use super::{
 use crate::{board::Board, report::Report};
 
 /// Units, and their ActiveState and Result in the end.
-const STATES: [(&str, &str, &str); 10] = [
+const STATES: [(&str, &str, &str); 11] = [
+    ("anew.service", "inactive", "success"),
     ("bomb.service", "failed", "exit-code"),
     ("bystander.service", "active", "success"),
     ("closed.service", "inactive", "success"),
@@ -55,6 +57,8 @@ pub fn run(board: &Board) -> Result<()> {
         !finished.lines.iter().any(|line| line.contains("the eater goes on")),
         "the eater was not stopped"
     );
+    let (before, after) = (said(&finished, "BEFORE ")?, said(&finished, "AFTER ")?);
+    ensure!(before == after, "PID 1 has replaced its program, and {before} has become {after}");
     has_line(&finished, &["eater.service", "The OOM killer has killed a process"])?;
     has_line(&finished, &["can't fork: Resource temporarily unavailable"])?;
     Ok(())

@@ -226,6 +226,7 @@ pub fn run(tally: &mut Tally) {
     tally.case("a unit that has done its work ends the machine", super::supervision::last);
     tally.case("root gets systemctl's answers, a stranger none", super::manager::control);
     tally.case("PID 1 replaces its program and every service runs on", super::handover::reexec);
+    tally.case("PID 1 goes on with another table, and back", super::handover::switch);
     tally.case("PID 1 goes on after a fault, once", super::handover::crash);
     tally.case("a command runs as a unit made at run time", super::handover::transient);
     tally.case("a table for another architecture is refused by name", foreign_table);

@@ -5,10 +5,12 @@ use anyhow::{Context, Result, ensure};
 use super::{host::has_line, supervision::run_with_servant};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 18] = [
+const ENDS: [(&str, &str, &str, &str); 20] = [
     ("greeter.socket", "active", "running", "success"),
     ("greeter.service", "active", "running", "success"),
     ("callers.service", "active", "exited", "success"),
+    ("each.socket", "active", "listening", "success"),
+    ("each-callers.service", "active", "exited", "success"),
     ("mixed.socket", "active", "running", "success"),
     ("mixed.service", "inactive", "dead", "success"),
     ("mixed-too.service", "active", "running", "success"),
@@ -27,9 +29,10 @@ const ENDS: [(&str, &str, &str, &str); 18] = [
 ];
 
 /// Pieces of lines, and how often they are there.
-const LINES: [(&[&str], usize); 12] = [
+const LINES: [(&[&str], usize); 13] = [
     (&["servant fd 3 door own blocks"], 3),
-    (&["servant heard hello"], 5),
+    (&["servant heard hello"], 8),
+    (&["servant EACH 1 connection"], 3),
     (&["servant has 0 descriptors"], 1),
     (&["orphan.service: Failed at step stdin", "Invalid argument"], 1),
     (&["servant fd 3 idle.socket own"], 1),
