@@ -2,7 +2,7 @@
 
 use crate::{
     linux::{
-        Errno,
+        Errno, cgroup,
         condition::{self as look, Question},
         raw::process,
     },
@@ -62,6 +62,10 @@ fn holds(condition: Condition<'_>, container: bool) -> Result<bool, Errno> {
         Subject::ControlGroupController => return look::has_controllers(parameter),
         Subject::Capability => return look::may_have_capability(parameter),
         Subject::Container => return Ok(container),
+        Subject::VirtualMachine => return Ok(!container && look::is_virtual_machine()?),
+        Subject::Virtual => return Ok(container || look::is_virtual_machine()?),
+        Subject::Cpus => return Subject::compares(parameter, look::processors()?).ok_or(Errno::INVAL),
+        Subject::Memory => return Subject::compares(parameter, cgroup::memory()).ok_or(Errno::INVAL),
         Subject::PathExists => Question::Exists,
         Subject::PathIsDirectory => Question::Directory,
         Subject::PathIsSymbolicLink => Question::SymbolicLink,

@@ -466,6 +466,7 @@ fn directory(setting: Directories<'_>) -> Directory<'_> {
         kind: directory_kind(setting.kind),
         mode: setting.mode,
         names: words(setting.names.as_bytes()),
+        links: words(setting.links.as_bytes()),
     }
 }
 

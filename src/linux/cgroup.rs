@@ -21,7 +21,7 @@ use super::{
     tree::{self, open_if_there},
 };
 
-pub use settings::{enable, set, tasks};
+pub use settings::{enable, memory, set, tasks};
 
 /// CGROUP2_SUPER_MAGIC of linux/magic.h.
 const CGROUP2_MAGIC: u64 = 0x6367_7270;

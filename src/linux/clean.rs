@@ -2,9 +2,11 @@
 //!
 //! Runs in a child because every part of it may take its time: processes that die slowly, directories with many files.
 
+use core::ffi::CStr;
+
 use rustix::{
-    fd::OwnedFd,
-    fs::CWD,
+    fd::{BorrowedFd, OwnedFd},
+    fs::{AtFlags, CWD, unlinkat},
     io::Errno,
     process::{Pid, Signal, kill_process_group},
     thread::{NanosleepRelativeResult, Timespec, Uid, nanosleep, set_thread_res_uid},
@@ -207,16 +209,26 @@ fn remove_ipc(owner: Owner) -> Result<(), Errno> {
 }
 
 /// Removes the public and the private directory of each name, or the link between them. A parent directory that the
-/// name brought along stays, as with systemd.
+/// name brought along stays, as with systemd. Links that lead to it go as well; a directory in
+/// the place of one stays.
 fn remove_directory(directory: &Directory<'_>) -> Result<(), Errno> {
-    for name in directory.names.iter() {
-        for root in directory.roots() {
-            let Some(root) = tree::open_if_there(PathBuffer::empty().join(&root)?)? else { continue };
+    for root in directory.roots() {
+        let Some(root) = tree::open_if_there(PathBuffer::empty().join(&root)?)? else { continue };
+        let each = |name: &CStr, remove: &dyn Fn(BorrowedFd<'_>, &CStr) -> Result<(), Errno>| {
             match tree::open_parent(&root, name) {
-                Ok((parent, last)) => tree::remove(parent.as_fd(), last)?,
-                Err(Errno::NOENT) => {}
-                Err(errno) => return Err(errno),
+                Ok((parent, last)) => remove(parent.as_fd(), last),
+                Err(errno) => Err(errno),
             }
+            .or_else(|errno| if errno == Errno::NOENT { Ok(()) } else { Err(errno) })
+        };
+        for name in directory.names.iter() {
+            each(name, &|parent, last| tree::remove(parent, last))?;
+        }
+        for link in directory.links.iter().skip(1).step_by(2) {
+            each(link, &|parent, last| match unlinkat(parent, last, AtFlags::empty()) {
+                Err(Errno::ISDIR) => Ok(()),
+                answer => answer,
+            })?;
         }
     }
     Ok(())

@@ -6,10 +6,16 @@ use core::ffi::CStr;
 use rustix::{
     fs::{AtFlags, FileType, Mode, OFlags, StatVfsMountFlags, lstat, open, stat, statvfs},
     io::Errno,
-    thread::{CapabilitySet, capability_is_in_bounding_set},
+    thread::{CapabilitySet, capability_is_in_bounding_set, sched_getaffinity},
 };
 
-use super::{AsFd, boot, glob, path::PathBuffer, raw::clock, tree::each_entry};
+use super::{
+    AsFd, boot, glob,
+    passwd::{open_lines, search},
+    path::PathBuffer,
+    raw::clock,
+    tree::each_entry,
+};
 
 /// What a look may take: as long as a service may take to start.
 const SECONDS_MAX: u32 = 90;
@@ -124,6 +130,34 @@ pub fn has_controllers(wanted: &str) -> Result<bool, Errno> {
 
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+/// Whether the kernel has something below it (systemd's virt.c, as far as a file tells): an x86 processor says so, the
+/// device tree of an emulator, a Xen, or the firmware of QEMU.
+///
+/// # Errors
+/// Of looking; that there is no such file is none.
+pub fn is_virtual_machine() -> Result<bool, Errno> {
+    let told = |path: &CStr, word: &[u8]| {
+        let file = match open_lines(path) {
+            Err(Errno::NOENT) => return Ok(false),
+            file => file?,
+        };
+        search(&file, &mut |line| Ok(words(line).any(|other| other == word)))
+    };
+    Ok(ask(Question::Exists, "/proc/device-tree/hypervisor")?
+        || ask(Question::Exists, "/sys/hypervisor/type")?
+        || glob_exists("/proc/device-tree/fw-cfg*")?
+        || told(c"/sys/class/dmi/id/sys_vendor", b"QEMU")?
+        || told(c"/proc/cpuinfo", b"hypervisor")?)
+}
+
+/// How many processors this process may run on.
+///
+/// # Errors
+/// sched_getaffinity(2)'s.
+pub fn processors() -> Result<u64, Errno> {
+    Ok(sched_getaffinity(None)?.count().into())
 }
 
 /// Whether the capability of this decimal number is in PID 1's bounding set.

@@ -55,6 +55,8 @@ pub struct Directory<'a> {
     pub mode: u16,
     /// Relative to the kind's prefix, normalised, parents first.
     pub names: Words<'a>,
+    /// In turn one of them, and where below the prefix a symbolic link leads to it.
+    pub links: Words<'a>,
 }
 
 impl Directory<'_> {

@@ -138,8 +138,12 @@ fn queues() -> Result<Option<OwnedFd>, Errno> {
 /// The same on a kernel where a mount has to be somewhere (before 5.2): it is there for a moment.
 fn mounted_queues() -> Result<Option<OwnedFd>, Errno> {
     const MOMENT: &CStr = c"/run/tomte/queues";
-    let _there = mkdirat(CWD, c"/run/tomte", Mode::from_raw_mode(0o755));
-    let _there = mkdirat(CWD, MOMENT, Mode::from_raw_mode(0o700));
+    for (directory, mode) in [(c"/run/tomte", 0o755), (MOMENT, 0o700)] {
+        match mkdirat(CWD, directory, Mode::from_raw_mode(mode)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
     match mount(c"mqueue", MOMENT, c"mqueue", MountFlags::NOEXEC, None) {
         Err(Errno::NODEV) => return Ok(None),
         answer => answer?,

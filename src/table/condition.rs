@@ -1,5 +1,7 @@
 //! `Condition*=` and `Assert*=` (systemd.unit(5), "Conditions and Asserts").
 
+use core::cmp::Ordering;
+
 use super::List;
 
 choice! {
@@ -35,12 +37,20 @@ choice! {
         Capability,
         /// PID 1 runs in a container.
         Container,
+        /// The kernel runs in a virtual machine, and PID 1 in no container.
+        VirtualMachine,
+        /// One of the two.
+        Virtual,
+        /// How many processors PID 1 may use, compared with the parameter.
+        Cpus,
+        /// How many bytes of memory the machine has, likewise.
+        Memory,
     }
 }
 
 impl Subject {
     /// All that are not decided by the baker.
-    pub const OPEN: [Self; 13] = [
+    pub const OPEN: [Self; 17] = [
         Self::PathExists,
         Self::PathExistsGlob,
         Self::PathIsDirectory,
@@ -54,7 +64,29 @@ impl Subject {
         Self::ControlGroupController,
         Self::Capability,
         Self::Container,
+        Self::VirtualMachine,
+        Self::Virtual,
+        Self::Cpus,
+        Self::Memory,
     ];
+
+    /// Whether `number` is what `parameter` asks for: signs of what is right (`<` for less, `=` for as many, `>` for more,
+    /// as in `>=4` or `<>4`), and then a number. `None` if it says nothing of the kind.
+    pub fn compares(parameter: &str, number: u64) -> Option<bool> {
+        const SIGNS: [(u8, Ordering); 3] =
+            [(b'<', Ordering::Less), (b'=', Ordering::Equal), (b'>', Ordering::Greater)];
+        let (mut right, mut other) = (0_u8, 0_u64);
+        let mut wanted = parameter.as_bytes();
+        while let [sign @ (b'<' | b'=' | b'>'), rest @ ..] = wanted {
+            (right, wanted) = (right | 1 << (sign & 3), rest);
+        }
+        for digit in wanted {
+            let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+            other = other.checked_mul(10)?.checked_add(digit.into())?;
+        }
+        let sign = SIGNS.iter().find(|(_, ordering)| *ordering == number.cmp(&other))?.0;
+        (!wanted.is_empty()).then_some(right & 1 << (sign & 3) != 0)
+    }
 
     /// systemd's name for it, less `Condition` or `Assert`; with its `=`, unless that is in the parameter.
     pub const fn as_str(self) -> &'static str {
@@ -72,7 +104,9 @@ impl Subject {
             Self::KernelCommandLine => "KernelCommandLine=",
             Self::ControlGroupController => "ControlGroupController=",
             Self::Capability => "Capability=",
-            Self::Container => "Virtualization=",
+            Self::Container | Self::VirtualMachine | Self::Virtual => "Virtualization=",
+            Self::Cpus => "CPUs=",
+            Self::Memory => "Memory=",
         }
     }
 }
@@ -134,5 +168,31 @@ pub fn examine<'t, E>(
 impl Verdict {
     const fn not_met(assert: bool, place: u8) -> Self {
         if assert { Self::AssertFailed(place) } else { Self::Unmet(place) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_as_the_signs_say() {
+        for (parameter, right) in [
+            (">=4", [false, true, true]),
+            ("<>4", [true, false, true]),
+            ("=4", [false, true, false]),
+            ("<4", [true, false, false]),
+            (">4", [false, false, true]),
+            ("<=4", [true, true, false]),
+        ] {
+            assert_eq!(
+                [3, 4, 5].map(|number| Subject::compares(parameter, number)),
+                right.map(Some),
+                "{parameter}"
+            );
+        }
+        for nothing in ["", ">=", ">=x", ">=99999999999999999999", ">= 4"] {
+            assert_eq!(Subject::compares(nothing, 4), None, "{nothing:?}");
+        }
     }
 }

@@ -355,6 +355,8 @@ record! {
         pub mode: u16,
         /// Normalised, sorted (parents first), relative to the kind's prefix.
         pub names: StrList<'t>,
+        /// In turn one of the names, and where beside it a symbolic link leads to it.
+        pub links: StrList<'t>,
     }
 }
 

@@ -192,7 +192,10 @@ impl Landlock<'_> {
 impl Directories<'_> {
     fn is_sound(&self) -> bool {
         // `..` or a leading slash would leave the prefix; the baker has normalised the names.
-        self.mode <= 0o7777 && holds(self.names, DIRECTORIES_MAX) && self.names.iter().all(is_inside)
+        self.mode <= 0o7777
+            && [self.names, self.links].iter().all(|list| list.iter().all(is_inside))
+            && holds(self.names, DIRECTORIES_MAX)
+            && holds(self.links, 2 * DIRECTORIES_MAX)
     }
 }
 

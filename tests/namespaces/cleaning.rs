@@ -119,7 +119,8 @@ fn runtime_directories_and_private_tmp_are_removed_without_following_links() {
         return;
     }
     let names = Words::new(b"pd\0a/b\0absent\0").expect("ends in NUL");
-    let directories = [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names }];
+    let links = Words::new(b"pd\0a/link\0").expect("ends in NUL");
+    let directories = [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names, links }];
     let dynamic =
         Dynamic { uid: Some(61420), gid: None, check: false, suggest: false, range: (61184, 65519) };
     fs::create_dir("/etc/victim").expect("mkdir");
@@ -147,7 +148,7 @@ fn runtime_directories_and_private_tmp_are_removed_without_following_links() {
         assert!(Path::new("/run/pd/x/y/z/f").exists());
         let code = clean(|plan| (plan.directories, plan.private_tmp) = (&directories, Some(7)));
         assert_eq!(code, 0);
-        for gone in ["/run/pd", "/run/a/b", "/run/private/pd", "/run/private/a/b"] {
+        for gone in ["/run/pd", "/run/a/b", "/run/private/pd", "/run/private/a/b", "/run/a/link"] {
             assert!(fs::symlink_metadata(gone).is_err(), "{gone}");
         }
         for place in ["/tmp", "/var/tmp"] {
@@ -165,7 +166,8 @@ fn a_directory_that_became_a_link_is_unlinked_and_a_parent_that_did_is_refused()
     fs::create_dir("/etc/victim").expect("mkdir");
     fs::write("/etc/victim/b", "").expect("write");
     symlink("/etc/victim", "/run/a").expect("symlink");
-    let of = |names| [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names }];
+    let of =
+        |names| [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names, links: Words::default() }];
     let below = of(Words::new(b"a/b\0").expect("ends in NUL"));
     assert_eq!(clean(|plan| plan.directories = &below), 1, "not through the link");
     assert!(Path::new("/etc/victim/b").exists());
@@ -183,7 +185,8 @@ fn a_tree_of_any_depth_is_removed() {
     fs::create_dir_all(format!("/run/pd/{}", "e/".repeat(500))).expect("mkdir");
     fs::create_dir("/run/pd/0").expect("a name that is taken already");
     let names = Words::new(b"pd\0").expect("ends in NUL");
-    let directories = [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names }];
+    let directories =
+        [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names, links: Words::default() }];
     assert_eq!(clean(|plan| plan.directories = &directories), 0);
     assert!(!Path::new("/run/pd").exists());
 }
@@ -195,7 +198,7 @@ fn a_tree_that_is_too_deep_to_hand_over_is_an_error_and_not_a_crash() {
     }
     fs::create_dir_all(format!("/var/lib/pd/{}", "d/".repeat(1000))).expect("mkdir");
     let names = Words::new(b"pd\0").expect("ends in NUL");
-    let directories = [Directory { kind: DirectoryKind::State, mode: 0o755, names }];
+    let directories = [Directory { kind: DirectoryKind::State, mode: 0o755, names, links: Words::default() }];
     let outcome = run_script("true", |plan| {
         plan.identity.user = "svc";
         plan.directories = &directories;
@@ -333,7 +336,8 @@ fn a_directory_that_somebody_else_still_holds_is_not_the_next_tenants() {
     }
     const UID: u32 = 61405;
     let names = Words::new(b"app\0").expect("ends in NUL");
-    let directories = [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names }];
+    let directories =
+        [Directory { kind: DirectoryKind::Runtime, mode: 0o755, names, links: Words::default() }];
     let tenant = |text: &str| {
         let outcome = run_script(text, |plan| {
             let dynamic =

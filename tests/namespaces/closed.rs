@@ -38,7 +38,7 @@ pub(super) const MARK: &str = "/var/lib/private/closed/executed";
 
 fn directories() -> Vec<Directory<'static>> {
     let names = Words::new(b"closed\0").expect("ends in NUL");
-    let of = |kind| Directory { kind, mode: 0o755, names };
+    let of = |kind| Directory { kind, mode: 0o755, names, links: Words::default() };
     vec![of(DirectoryKind::Runtime), of(DirectoryKind::State), of(DirectoryKind::Logs)]
 }
 

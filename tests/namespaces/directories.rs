@@ -33,7 +33,7 @@ fn named(user: &str) -> Identity<'_> {
 /// Directories of the given kinds, all with the same names.
 fn settings<'a>(kinds: &[DirectoryKind], mode: u16, names: &'a [u8]) -> Vec<Directory<'a>> {
     let names = Words::new(names).expect("ends in NUL");
-    kinds.iter().map(|&kind| Directory { kind, mode, names }).collect()
+    kinds.iter().map(|&kind| Directory { kind, mode, names, links: Words::default() }).collect()
 }
 
 const ALL: [DirectoryKind; 5] = [
@@ -267,4 +267,32 @@ fn a_file_of_roots_with_a_second_name_does_not_change_hands() {
         let (uid, gid, _) = owner_and_mode(path);
         assert_eq!((uid, gid), (1002, 1003), "{path}");
     }
+}
+
+#[test]
+fn links_lead_to_the_directories_whichever_layout_they_have_and_go_with_the_unit() {
+    if !enter_small_world() {
+        return;
+    }
+    let names = Words::new(b"linked\0").expect("ends in NUL");
+    let links = Words::new(b"linked\0other\0linked\0deep/er\0").expect("ends in NUL");
+    let of = |kind| Directory { kind, mode: 0o755, names, links };
+    let directories = [of(DirectoryKind::Runtime), of(DirectoryKind::State)];
+    let leads_to = |link: &str| fs::canonicalize(link).expect(link).display().to_string();
+    for _again in 0..2 {
+        let outcome = run_with(dynamic(), &directories, "true");
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        assert_eq!(fs::read_link("/run/deep/er").expect("a link"), Path::new("../linked"));
+        assert_eq!(
+            (leads_to("/run/other"), leads_to("/run/deep/er")),
+            ("/run/linked".into(), "/run/linked".into())
+        );
+        assert_eq!(leads_to("/var/lib/deep/er"), "/var/lib/private/linked");
+    }
+    fs::create_dir("/run/taken").expect("mkdir");
+    let taken = Words::new(b"linked\0taken\0").expect("ends in NUL");
+    let directories = [Directory { links: taken, ..of(DirectoryKind::Runtime) }];
+    let outcome = run_with(dynamic(), &directories, "true");
+    let expected = Report::Failed { step: Step::RuntimeDirectory, errno: Errno::EXIST };
+    assert_eq!((outcome.code, outcome.reports.last()), (Some(233), Some(&expected)));
 }

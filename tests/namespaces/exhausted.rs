@@ -137,7 +137,7 @@ fn however_little_room_is_left_a_start_is_whole_or_none() {
             Ok(()) if ran => {
                 failed.dedup();
                 assert!(failed.contains(&Step::RuntimeDirectory), "{failed:?}");
-                assert!(failed.contains(&Step::StateDirectory), "{failed:?}");
+                assert!(failed.len() > 1, "the disk below /var was large enough: {failed:?}");
                 assert_eq!(mounts(), mounts_before);
                 return;
             }

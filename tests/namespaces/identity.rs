@@ -237,7 +237,7 @@ fn the_owner_of_the_units_directories_is_suggested() {
     }
     fs::create_dir_all("/var/lib/private/pd").expect("mkdir");
     let names = Words::new(b"pd\0").expect("NUL");
-    let directories = [Directory { kind: DirectoryKind::State, mode: 0o755, names }];
+    let directories = [Directory { kind: DirectoryKind::State, mode: 0o755, names, links: Words::default() }];
     let reports = |owner, suggest| {
         chown("/var/lib/private/pd", Some(owner), Some(owner)).expect("chown");
         let outcome = run_script("true", |plan| {

@@ -54,7 +54,7 @@ fn as_dynamic_user<'a>(plan: &mut Plan<'a>, directories: &'a [Directory<'a>]) {
 
 fn own_directories() -> [Directory<'static>; 5] {
     let names = Words::new(b"pd\0").expect("ends in NUL");
-    let of = |kind| Directory { kind, mode: 0o755, names };
+    let of = |kind| Directory { kind, mode: 0o755, names, links: Words::default() };
     [
         of(DirectoryKind::Runtime),
         of(DirectoryKind::State),
@@ -139,7 +139,7 @@ fn other_units_private_directories_are_out_of_sight() {
     }
     fs::create_dir_all("/var/lib/private/other/secret").expect("mkdir");
     let names = Words::new(b"pd\0deep/er\0").expect("ends in NUL");
-    let directories = [Directory { kind: DirectoryKind::State, mode: 0o755, names }];
+    let directories = [Directory { kind: DirectoryKind::State, mode: 0o755, names, links: Words::default() }];
     let outcome =
         run_script("ls /var/lib/private /var/lib/private/deep; stat -c %a /var/lib/private", |plan| {
             as_dynamic_user(plan, &directories);

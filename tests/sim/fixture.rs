@@ -394,7 +394,12 @@ impl Lists {
         };
         let names = strings(["dir"]);
         let names = StrList::new(&names).expect("a list");
-        let runtime = runtime.then_some(Directories { kind: DirectoryKind::Runtime, mode: 0o755, names });
+        let runtime = runtime.then_some(Directories {
+            kind: DirectoryKind::Runtime,
+            mode: 0o755,
+            names,
+            links: StrList::EMPTY,
+        });
         Self {
             wants: own(&plan.wants),
             requires: own(&plan.requires),

@@ -442,11 +442,10 @@ impl<'w> World<'w> {
             }
             Action::Adopt { unit, which } => {
                 let pid = match which {
-                    Which::Named { pid, .. } => Some(pid),
-                    Which::InFile { .. } => self.kernel.daemon(unit, true).map(Pid),
-                    Which::Only => self.kernel.daemon(unit, false).map(Pid),
+                    Which::Named { pid, .. } => Some(pid.0),
+                    Which::InFile { .. } | Which::Only => self.kernel.daemon(unit, which != Which::Only),
                 };
-                let pid = pid.filter(|pid| self.kernel.adopt(unit, pid.0));
+                let pid = pid.filter(|pid| self.kernel.adopt(unit, *pid)).map(Pid);
                 return Ok(Some(Event::Adopted { unit, pid }));
             }
             Action::Kill { unit, whom, signal } => {

@@ -83,7 +83,7 @@ pub fn enable(group: BorrowedFd<'_>, controller: &str) -> Result<(), Errno> {
 
 /// Bytes of memory that the machine has.
 #[allow(clippy::useless_conversion, reason = "the kernel's long is narrower on 32-bit machines")]
-fn memory() -> u64 {
+pub fn memory() -> u64 {
     let found = sysinfo();
     u64::from(found.totalram).saturating_mul(found.mem_unit.into())
 }

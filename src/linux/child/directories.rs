@@ -81,6 +81,11 @@ fn make(work: &Work<'_>, kind: DirectoryKind) -> Result<(), Errno> {
             };
             settle(work, directory, &made)?;
         }
+        let mut links = directory.links.iter();
+        while let (Some(name), Some(link)) = (links.next(), links.next()) {
+            let (parent, last) = make_parents(public, link)?;
+            make_link(parent.as_fd(), last, from(link, "", name, &mut PathBuffer::empty())?)?;
+        }
     }
     Ok(())
 }
@@ -192,15 +197,17 @@ fn make_private(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) 
     let new = make_one(private_parent, private_last, directory.mode.into())?;
     let made = Made { directory: open_directory(private_parent, private_last)?, new };
     if linked {
-        let mut target = PathBuffer::empty();
-        let target = link_target(name, &mut target)?;
-        match symlinkat(target, public_parent, public_last) {
-            Ok(()) => {}
-            Err(Errno::EXIST) if links_to(public_parent, public_last, target)? => {}
-            Err(errno) => return Err(errno),
-        }
+        make_link(public_parent, public_last, link_target(name, &mut PathBuffer::empty())?)?;
     }
     Ok(made)
+}
+
+/// Makes a link that says just `target`, if there is none. EEXIST for anything else of that name.
+fn make_link(parent: BorrowedFd<'_>, name: &CStr, target: &CStr) -> Result<(), Errno> {
+    match symlinkat(target, parent, name) {
+        Err(Errno::EXIST) if links_to(parent, name, target)? => Ok(()),
+        answer => answer,
+    }
 }
 
 fn close_boundary(boundary: BorrowedFd<'_>) -> Result<(), Errno> {
@@ -217,11 +224,15 @@ fn close_boundary(boundary: BorrowedFd<'_>) -> Result<(), Errno> {
 
 /// From the public place to the private one, relative: `private/NAME`, `../private/A/B`.
 fn link_target<'b>(name: &CStr, buffer: &'b mut PathBuffer) -> Result<&'b CStr, Errno> {
+    from(name, "private/", name, buffer)
+}
+
+/// What a link at `place` below the prefix says that leads to `name` below `folder` of it.
+fn from<'b>(place: &CStr, folder: &str, name: &CStr, buffer: &'b mut PathBuffer) -> Result<&'b CStr, Errno> {
     const UP: &str = "../../../../../../../../../../../../../../../../";
-    let name = name.to_str().map_err(|_| Errno::ILSEQ)?;
-    let depth = name.matches('/').count();
+    let depth = place.to_bytes().iter().filter(|&&byte| byte == b'/').count();
     let up = UP.get(..depth.saturating_mul(3)).ok_or(Errno::NAMETOOLONG)?;
-    buffer.join(&[up, "private/", name])
+    buffer.join(&[up, folder, name.to_str().map_err(|_| Errno::ILSEQ)?])
 }
 
 /// Whether `name` is a link that says just `target`.
@@ -251,7 +262,7 @@ mod tests {
     #[test]
     fn only_whole_components_make_a_parent() {
         let names = Words::new(b"a\0a/b\0ab\0").expect("ends in NUL");
-        let directory = Directory { kind: DirectoryKind::State, mode: 0o755, names };
+        let directory = Directory { kind: DirectoryKind::State, mode: 0o755, names, links: Words::default() };
         assert!(is_below_another(&directory, c"a/b"));
         assert!(!is_below_another(&directory, c"a") && !is_below_another(&directory, c"ab"));
     }

@@ -196,7 +196,6 @@ impl Parts {
     }
 
     fn exec(&self) -> Exec<'_> {
-        let directories = |kind, mode, names| Directories { kind, mode, names: StrList::new(names).unwrap() };
         let (set, clear) = (Mount::RDONLY, Mount::NOEXEC);
         let mount =
             |path, content, source| Mount { path, content, source, set, only: 0, clear, optional: false };
@@ -314,4 +313,8 @@ pub(super) fn service<'u, 't>(unit: &'u mut Unit<'t>) -> &'u mut Service<'t> {
 /// The processes of a unit that is a service.
 pub(super) fn exec<'u, 't>(unit: &'u mut Unit<'t>) -> &'u mut Exec<'t> {
     &mut service(unit).exec
+}
+
+fn directories(kind: DirectoryKind, mode: u16, names: &[u8]) -> Directories<'_> {
+    Directories { kind, mode, names: StrList::new(names).unwrap(), links: StrList::EMPTY }
 }

@@ -169,6 +169,7 @@ fn directory_names_that_leave_their_prefix_are_refused() {
             kind: DirectoryKind::State,
             mode: 0o755,
             names: StrList::new(&names).unwrap(),
+            links: StrList::EMPTY,
         }]);
         let parts = Parts::default();
         let mut units = parts.units();

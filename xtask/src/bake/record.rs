@@ -383,7 +383,12 @@ fn landlock<'a>(arena: &'a Bump, rules: &mounts::Landlock) -> Result<Landlock<'a
 
 /// The record of one directory setting.
 pub(super) fn directory<'a>(arena: &'a Bump, directory: &'a model::Directories) -> Result<Directories<'a>> {
-    Ok(Directories { kind: directory.kind, mode: directory.mode, names: strings(arena, &directory.names)? })
+    Ok(Directories {
+        kind: directory.kind,
+        mode: directory.mode,
+        names: strings(arena, &directory.names)?,
+        links: strings(arena, directory.links.iter().flat_map(|(name, link)| [name, link]))?,
+    })
 }
 
 /// `records` as a list in `arena`.

@@ -16,7 +16,7 @@ use crate::{
     },
     read::{Assignment, Text},
     seccomp::policy::Policy,
-    values::{specifier::Specifiers, unit_name::UnitName},
+    values::{directory, specifier::Specifiers, unit_name::UnitName},
 };
 
 /// What a handler may look at and complain to.
@@ -80,7 +80,7 @@ pub struct Draft {
     /// `RestartKillSignal=`, if written: the default is `KillSignal=`.
     pub restart_signal: Option<u8>,
     /// Mode and names of each directory setting, in the order of [`DirectoryKind::ALL`].
-    pub directories: [(u16, Vec<String>); DirectoryKind::ALL.len()],
+    pub directories: [(u16, Vec<directory::Entry>); DirectoryKind::ALL.len()],
 }
 
 impl Draft {

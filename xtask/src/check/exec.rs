@@ -210,9 +210,16 @@ pub fn directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         names.clear();
     }
     let added = directory::list(&a.value, &cx.specifiers)?;
+    if a.key.as_str() == "ConfigurationDirectory" && added.iter().any(|(_, link)| link.is_some()) {
+        let message = "a link to a directory of the configuration is nowhere supported".to_owned();
+        return Err(wrong(&a.value, Code::DirectoryName, message).help("make the link part of the image"));
+    }
     // Whoever owned /run/tomte could put a socket of its own in the place of PID 1's, and it would go with the unit.
     if a.key.as_str() == "RuntimeDirectory"
-        && added.iter().any(|name| name.split('/').next() == Some("tomte"))
+        && added
+            .iter()
+            .flat_map(|(name, link)| [Some(name), link.as_ref()])
+            .any(|name| name.is_some_and(|name| name.split('/').next() == Some("tomte")))
     {
         return Err(wrong(&a.value, Code::DirectoryName, "/run/tomte is PID 1's own".to_owned())
             .help("choose another name"));

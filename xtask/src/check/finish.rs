@@ -166,11 +166,14 @@ fn refused(code: Code, key: &str, message: &str, help: &str, cx: &Cx) -> Diagnos
 /// Names sorted, parents before what is below them; kinds without names left out.
 fn directories(draft: &mut Draft) {
     let all = DirectoryKind::ALL.into_iter().zip(std::mem::take(&mut draft.directories));
-    for (kind, (mode, mut names)) in all {
-        names.sort();
+    for (kind, (mode, mut entries)) in all {
+        entries.sort();
+        entries.dedup();
+        let links = entries.iter().filter_map(|(name, link)| Some((name.clone(), link.clone()?))).collect();
+        let mut names: Vec<String> = entries.into_iter().map(|(name, _)| name).collect();
         names.dedup();
         if !names.is_empty() {
-            draft.exec().directories.push(Directories { kind, mode, names });
+            draft.exec().directories.push(Directories { kind, mode, names, links });
         }
     }
 }

@@ -217,6 +217,9 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
         let setting = directories.kind.setting();
         let path = |name: &str| format!("{}/{name}", directories.kind.prefix());
         rows.list(setting, directories.names.iter().map(path));
+        let links: Vec<&str> = directories.links.iter().collect();
+        let link = |pair: &[&str]| format!("{} → {}", path(pair[1]), path(pair[0]));
+        rows.list(setting, links.chunks_exact(2).map(link));
         rows.unless("0755", &format!("{setting}Mode"), format!("{:04o}", directories.mode));
     }
     let preserve = match exec.runtime_directory_preserve {

@@ -160,4 +160,6 @@ pub struct Directories {
     pub kind: DirectoryKind,
     pub mode: u16,
     pub names: Vec<String>,
+    /// One of the names, and where a symbolic link leads to it.
+    pub links: Vec<(String, String)>,
 }

@@ -82,6 +82,7 @@ fn a_dynamic_users_plan_is_systemds() {
             kind,
             mode: 0o755,
             names: names.iter().map(|name| (*name).to_owned()).collect(),
+            links: Vec::new(),
         };
         exec.directories =
             vec![of(DirectoryKind::Runtime, &["a"]), of(DirectoryKind::State, &["a", "a/below", "b"])];
