@@ -3,6 +3,7 @@
 mod faces;
 mod print;
 mod run;
+mod switch;
 mod talk;
 
 use crate::{
@@ -24,6 +25,8 @@ usage: tomte VERB [--json] [UNIT]
   run [-p SETTING=VALUE]... [-E NAME=VALUE]... [--unit NAME] [--wait] [--] COMMAND...
                               run a command as a service of its own
   reset-failed UNIT           forget a failure and the start limit
+  switch-table [--timeout SPAN] [--dry-run] FILE
+                              show what another table changes, and go on with it
   reexec                      replace PID 1's program by this one; services run on
   poweroff | reboot | halt | kexec
 ";
@@ -48,8 +51,10 @@ enum Verb<'a> {
 /// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are
 /// verbs, as with every init.
 pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
-    if arguments.words().nth(1) == Some(c"run") {
-        return run::run(linked, arguments);
+    match arguments.words().nth(1) {
+        Some(word) if word == c"run" => return run::run(linked, arguments),
+        Some(word) if word == c"switch-table" => return switch::run(arguments),
+        Some(_) | None => {}
     }
     let mut json = false;
     let mut words: heapless::Vec<&str, 4> = heapless::Vec::new();
@@ -137,7 +142,7 @@ fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
 
 fn list_units(connection: &mut Connection, out: &mut Output, json: bool) -> Result<u8, TalkError> {
     let mut list = print::List::begin(out, json)?;
-    connection.each_unit(|unit| list.unit(unit))?;
+    connection.each_unit(&mut |unit| list.unit(unit))?;
     list.end()?;
     Ok(0)
 }

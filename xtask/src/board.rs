@@ -40,6 +40,8 @@ pub struct Board {
     pub config: Config,
     /// The files that `config` is from.
     pub layers: Layers,
+    /// Further folders of unit files, which come first.
+    units: Vec<PathBuf>,
     /// Further folders with units/ and rootfs/, which come last.
     more: Vec<PathBuf>,
 }
@@ -318,7 +320,25 @@ impl MissingFeatures {
     pub fn may_lack(&self) -> u16 {
         let may = |feature: Feature| match self.0.get(&FeatureName(name_of(feature))) {
             Some(said) => *said == Lack::Degrade,
-            None => feature == Feature::SecondWall, // everything is enforced without it
+            None => match feature {
+                Feature::SecondWall => true, // everything is enforced without it
+                // What they share out is shared out by chance then, as under systemd.
+                Feature::Cgroup
+                | Feature::CgroupCpu
+                | Feature::CgroupCpuset
+                | Feature::CgroupMemory
+                | Feature::CgroupIo
+                | Feature::CgroupPids => true,
+                Feature::Seccomp
+                | Feature::Landlock
+                | Feature::MountNamespaces
+                | Feature::IpcNamespaces
+                | Feature::UtsNamespaces
+                | Feature::PidNamespaces
+                | Feature::NetworkNamespaces
+                | Feature::UserNamespaces
+                | Feature::CgroupDevices => false,
+            },
         };
         Feature::ALL.into_iter().filter(|feature| may(*feature)).fold(0, |all, feature| all | feature.bit())
     }
@@ -473,7 +493,12 @@ impl Board {
 
     /// A board that is `config`.
     pub fn new(name: String, dir: PathBuf, config: Config, layers: Layers) -> Self {
-        Self { name, dir, config, layers, more: Vec::new() }
+        Self { name, dir, config, layers, units: Vec::new(), more: Vec::new() }
+    }
+
+    /// Takes the unit files in `folders`, too: the board's own win over those.
+    pub fn take_units(&mut self, folders: &[PathBuf]) {
+        self.units.extend_from_slice(folders);
     }
 
     /// Adds the units/ and rootfs/ of the folder `dir`, and has boot start `units`.
@@ -512,7 +537,7 @@ impl Board {
 
     /// The folders of unit files that are there: its own, after those of the boards that it inherits from.
     pub fn units(&self) -> Vec<PathBuf> {
-        self.below("units")
+        [self.units.clone(), self.below("units")].concat()
     }
 
     /// The folders of files to lay over the image, in that order: its own, after those of the boards that it inherits

@@ -94,6 +94,8 @@ enum Verb {
     },
     /// Make what a board boots: a disk image, or an initramfs and a kernel; the paths go to stdout.
     Image(image::Args),
+    /// Put tomte into the root file system that another program makes: Buildroot, Yocto.
+    Install(image::install::Args),
     /// Bring a board's software to it: onto a card or disk, over ssh, or for a boot over the network.
     Flash(flash::Args),
     /// Play seeded worlds against the supervisor and look for broken rules.
@@ -115,6 +117,9 @@ enum Verb {
     Test {
         /// The levels to run; without one, all.
         levels: Vec<test::Level>,
+        /// Of the cases with a name of their own, only those that have this in it.
+        #[arg(long, default_value = "")]
+        only: String,
     },
     /// Install or download what the boards need, and say what cannot be had.
     Setup {
@@ -188,12 +193,13 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image(args) => image::run(&args)?,
+        Verb::Install(args) => image::install::run(&args)?,
         Verb::Flash(args) => flash::run(&args)?,
         Verb::Sim(args) => return sim::run(&args),
         Verb::Bench(args) => return bench::run(&args),
         Verb::Fuzz(args) => return fuzz::run(&args),
         Verb::Size { board, symbols } => return size::run(&board, symbols),
-        Verb::Test { levels } => return test::run(&levels),
+        Verb::Test { levels, only } => return test::run(&levels, &only),
         Verb::Setup { board, dry_run } => {
             let ready = setup::run(board.as_deref(), dry_run)?;
             return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });

@@ -28,6 +28,7 @@ pub mod seccomp;
 pub mod signal;
 pub mod socket;
 mod strings;
+pub mod terminal;
 pub mod watchdog;
 
 pub use fd::AsFd;

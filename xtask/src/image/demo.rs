@@ -42,7 +42,7 @@ const APPLETS: [&str; 46] = [
     "tail", "touch", "true", "umount", "uname", "wget", "whoami",
 ];
 /// Names that tomte goes by, besides its own.
-const NAMES: [&str; 4] = ["halt", "poweroff", "reboot", "shutdown"];
+pub const NAMES: [&str; 4] = ["halt", "poweroff", "reboot", "shutdown"];
 
 /// The root file system without tomte, with `busybox` and the kernel's `modules`.
 pub fn tree(busybox: Content, modules: &[impl AsRef<Path>]) -> Result<Tree> {

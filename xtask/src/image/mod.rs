@@ -7,6 +7,7 @@ mod demo;
 mod disk;
 pub mod ext4;
 mod fat;
+pub mod install;
 mod source;
 mod squashfs;
 pub mod tree;

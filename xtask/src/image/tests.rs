@@ -156,3 +156,31 @@ fn what_does_not_fit_is_told_with_the_partition() {
     let error = format!("{:#}", desk.image("out").unwrap_err());
     assert!(error.contains("the partition root of board desk"), "{error}");
 }
+
+#[test]
+fn tomte_goes_into_a_root_that_somebody_else_makes_and_follows_its_links_there() {
+    let desk = Desk::new(&format!("{IMAGE}[[group]]\nname = \"web\"\ngid = 900\n"));
+    let root = desk.folder.path().join("target");
+    for dir in ["usr/sbin", "usr/bin", "etc"] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    for (to, link) in [("usr/sbin", "sbin"), ("usr/bin", "bin"), ("../bin/busybox", "usr/sbin/init")] {
+        std::os::unix::fs::symlink(to, root.join(link)).unwrap();
+    }
+    fs::write(root.join("usr/bin/busybox"), "busybox").unwrap();
+    fs::write(root.join("etc/group"), "root:x:0:\n").unwrap();
+    let binary = desk.folder.path().join("binary");
+    fs::write(&binary, "tomte").unwrap();
+    for _ in 0..2 {
+        install::put(&desk.board, &binary, &root).unwrap();
+        assert_eq!(fs::read_to_string(root.join("usr/sbin/init")).unwrap(), "tomte");
+    }
+    assert_eq!(
+        fs::read_to_string(root.join("usr/bin/busybox")).unwrap(),
+        "busybox",
+        "not written through the link"
+    );
+    assert_eq!(fs::read_link(root.join("usr/sbin/poweroff")).unwrap(), Path::new("/usr/sbin/init"));
+    assert_eq!(fs::read_to_string(root.join("etc/group")).unwrap(), "root:x:0:\nweb:x:900:\n");
+    assert_eq!(fs::read_to_string(root.join("etc/motd")).unwrap(), "hello\n");
+}
