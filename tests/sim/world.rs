@@ -491,15 +491,18 @@ impl<'w> World<'w> {
                 self.supervisor.switch_to(opens.then_some(&self.other.1));
             }
             Action::Feed { .. } => return Ok(self.feed()?.then_some(Event::Probed)),
-            Action::Leave { .. } => {
-                self.left_at = Some(self.kernel.now);
-                let waited = self.kernel.now.saturating_sub(self.shutdown_at.unwrap_or(0));
-                if waited < SHUTDOWN_TIMEOUT.0 && self.statuses().any(|status| !is_down(&status)) {
-                    return Err("left before all units were down".into());
-                }
-            }
+            Action::Leave { .. } => self.leave()?,
         }
         Ok(None)
+    }
+
+    fn leave(&mut self) -> Verdict {
+        self.left_at = Some(self.kernel.now);
+        let waited = self.kernel.now.saturating_sub(self.shutdown_at.unwrap_or(0));
+        if waited < SHUTDOWN_TIMEOUT.0 && self.statuses().any(|status| !is_down(&status)) {
+            return Err("left before all units were down".into());
+        }
+        Ok(())
     }
 
     fn report(&mut self) -> Event<'static> {
