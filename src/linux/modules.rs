@@ -3,24 +3,28 @@
 
 #![expect(unsafe_code, reason = "a list is mapped, not read: some are megabytes")]
 
-use core::{ffi::CStr, ptr, slice};
+use core::{cell::Cell, ffi::CStr, mem::MaybeUninit, ptr, slice};
 
 use rustix::{
     fd::BorrowedFd,
-    fs::{Mode, OFlags, fstat, open, openat, stat},
+    fs::{FileType, Mode, OFlags, RawDir, fstat, open, openat, stat},
     io::{Errno, read},
     mm::{MapFlags, ProtFlags, mmap},
     system::{finit_module, uname},
 };
 
-use super::{AsFd, glob, path::PathBuffer, tree::each_entry};
+use super::{AsFd, glob, path::PathBuffer};
 
 /// Where the kernel's modules are, or those of an image that has but one kernel.
 const ROOT: &str = "/lib/modules/";
 /// MODULE_INIT_COMPRESSED_FILE: the kernel unpacks it.
 const COMPRESSED: i32 = 4;
+/// A directory is read in pieces of so many bytes.
+const ENTRIES_BYTES: usize = 2048;
 /// The longest `modalias` of sysfs: a page.
 const ALIAS_BYTES_MAX: usize = 4096;
+/// Modules whose devices need modules whose devices need modules.
+const ROUNDS_MAX: usize = 8;
 /// How deep devices lie below /sys/devices.
 const DEPTH_MAX: usize = 24;
 
@@ -30,6 +34,8 @@ pub(super) struct Modules {
     base: heapless::String<128>,
     /// `PATH: PATH…`: a module, and what has to be there before it, the last first.
     dependencies: &'static [u8],
+    /// A module has been loaded since this was last asked.
+    loaded: Cell<bool>,
 }
 
 impl Modules {
@@ -47,7 +53,7 @@ impl Modules {
                 continue;
             }
             match map(&base, "modules.dep") {
-                Ok(dependencies) => return Ok(Self { base, dependencies }),
+                Ok(dependencies) => return Ok(Self { base, dependencies, loaded: Cell::new(false) }),
                 Err(errno) => answer = Err(errno),
             }
         }
@@ -68,6 +74,7 @@ impl Modules {
             for needed in words.rev() {
                 self.insert(needed, c"")?;
             }
+            self.loaded.set(true);
             return self.insert(path, parameters);
         }
         Err(Errno::NOENT)
@@ -86,33 +93,45 @@ impl Modules {
     /// Of opening /sys/devices and the list of what devices ask for.
     pub(super) fn load_for_devices(&self) -> Result<(), Errno> {
         let aliases = map(&self.base, "modules.alias")?;
-        let devices = open(c"/sys/devices", FOLDER, Mode::empty())?;
-        self.below(devices.as_fd(), aliases, DEPTH_MAX);
+        for _ in 0..ROUNDS_MAX {
+            let devices = open(c"/sys/devices", FOLDER, Mode::empty())?;
+            self.below(devices.as_fd(), aliases, DEPTH_MAX);
+            // A driver of a bus finds more devices.
+            if !self.loaded.replace(false) {
+                break;
+            }
+        }
         Ok(())
     }
 
     fn below(&self, folder: BorrowedFd<'_>, aliases: &[u8], deeper: usize) {
+        let mut buffer = [MaybeUninit::uninit(); ENTRIES_BYTES];
+        let mut entries = RawDir::new(folder, &mut buffer);
         // What cannot be read is a device that has just gone.
-        let _ = each_entry(folder, &mut |name| {
+        while let Some(Ok(entry)) = entries.next() {
+            let name = entry.file_name();
             if name == c"modalias" {
-                let file = openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
                 let mut alias = [0; ALIAS_BYTES_MAX];
-                let length = read(&file, &mut alias)?;
+                let file = openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+                let length = file.and_then(|file| read(&file, &mut alias)).unwrap_or(0);
                 self.load_matching(alias.get(..length).unwrap_or_default().trim_ascii_end(), aliases);
-            } else if deeper > 0
+            } else if entry.file_type() == FileType::Directory
+                && !matches!(name.to_bytes(), b"." | b".." | b"power")
+                && deeper > 0
                 && let Ok(folder) = openat(folder, name, FOLDER, Mode::empty())
             {
                 self.below(folder.as_fd(), aliases, deeper - 1);
             }
-            Ok(())
-        });
+        }
     }
 
     /// Lines are `alias PATTERN MODULE`.
     fn load_matching(&self, alias: &[u8], aliases: &[u8]) {
         let bus = alias.split_inclusive(|byte| *byte == b':').next().unwrap_or_default();
         for line in aliases.split(|byte| *byte == b'\n') {
-            let Some(rest) = line.strip_prefix(b"alias ").filter(|rest| rest.starts_with(bus)) else {
+            let Some(rest) =
+                line.strip_prefix(b"alias ").filter(|rest| !bus.is_empty() && rest.starts_with(bus))
+            else {
                 continue;
             };
             let mut words = rest.split(|byte| *byte == b' ');

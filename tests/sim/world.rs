@@ -488,13 +488,7 @@ impl<'w> World<'w> {
             }
             Action::Switch { back } => self.open_other(back),
             Action::Feed { .. } => return Ok(self.feed()?.then_some(Event::Probed)),
-            Action::Leave { .. } => {
-                self.left_at = Some(self.kernel.now);
-                let waited = self.kernel.now.saturating_sub(self.shutdown_at.unwrap_or(0));
-                if waited < SHUTDOWN_TIMEOUT.0 && self.statuses().any(|status| !is_down(&status)) {
-                    return Err("left before all units were down".into());
-                }
-            }
+            Action::Leave { .. } => self.leave()?,
         }
         Ok(None)
     }
@@ -503,6 +497,15 @@ impl<'w> World<'w> {
     fn open_other(&mut self, back: bool) {
         let opens = back || self.kernel.rng.u8(..8) > 0;
         self.supervisor.switch_to(opens.then_some(&self.other.1));
+    }
+
+    fn leave(&mut self) -> Verdict {
+        self.left_at = Some(self.kernel.now);
+        let waited = self.kernel.now.saturating_sub(self.shutdown_at.unwrap_or(0));
+        if waited < SHUTDOWN_TIMEOUT.0 && self.statuses().any(|status| !is_down(&status)) {
+            return Err("left before all units were down".into());
+        }
+        Ok(())
     }
 
     fn report(&mut self) -> Event<'static> {

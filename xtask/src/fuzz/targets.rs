@@ -337,8 +337,14 @@ mod tests {
         assert_eq!(read_table(&golden_table()), 2, "as it is, and sealed");
         let baked = unit_files().into_iter().filter(|file| bakes(file)).count();
         assert!(baked > 5, "only {baked} unit files bake");
+        // What is only there for boards to inherit from is no whole board.
+        let whole = |text: &&Vec<u8>| String::from_utf8_lossy(text).contains("\narch = ");
         assert!(
-            boards().iter().all(|text| Config::parse(&String::from_utf8_lossy(text), Path::new("b")).is_ok())
+            boards().iter().filter(whole).all(|text| Config::parse(
+                &String::from_utf8_lossy(text),
+                Path::new("b")
+            )
+            .is_ok())
         );
         for packet in packets() {
             let read = wire::decode::<wire::Request<'_>>(&packet).is_ok()

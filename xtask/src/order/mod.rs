@@ -424,6 +424,9 @@ fn own_unit(target: &Target) -> Unit {
     for (relation, names) in lists {
         names.iter().for_each(|name| unit.relations.imply(relation, name));
     }
+    if target.name == "local-fs.target" {
+        unit.relations.imply(Relation::OnFailure, "emergency.target"); // systemd's, if the board has a shell there
+    }
     unit
 }
 
