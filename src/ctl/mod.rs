@@ -1,5 +1,6 @@
 //! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
 
+mod logs;
 mod print;
 mod run;
 mod talk;
@@ -22,6 +23,8 @@ usage: tomte VERB [--json] [UNIT]
   posture [UNIT]              what narrows it, and what of that was applied
   run [-p SETTING=VALUE]... [-E NAME=VALUE]... [--unit NAME] [--wait] [--] COMMAND...
                               run a command as a service of its own
+  logs [-f] [-u UNIT] [-n LINES] [-p PRIORITY] [-S SPAN] [-b -1] [--events] [--json]
+                              what services, programs and the kernel have said
   reset-failed UNIT           forget a failure and the start limit
   reexec                      replace PID 1's program by this one; services run on
   poweroff | reboot | halt
@@ -32,6 +35,8 @@ const FAILED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
 const NOT_ACTIVE: u8 = 3;
 const NO_SUCH_UNIT: u8 = 4;
+/// Lines of the log that the status of a unit ends with.
+const STATUS_LINES: u64 = 10;
 
 enum Verb<'a> {
     ListUnits,
@@ -49,6 +54,9 @@ enum Verb<'a> {
 pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     if arguments.words().nth(1) == Some(c"run") {
         return run::run(linked, arguments);
+    }
+    if arguments.words().nth(1) == Some(c"logs") {
+        return logs::run(arguments);
     }
     let mut json = false;
     let mut words: heapless::Vec<&str, 4> = heapless::Vec::new();
@@ -159,6 +167,7 @@ fn status(connection: &mut Connection, out: &mut Output, name: &str, json: bool)
         print::unit_json(out, &unit)?;
     } else {
         print::unit(out, &unit)?;
+        logs::last(out, &full, STATUS_LINES);
     }
     Ok(if print::is_active(&unit) { 0 } else { NOT_ACTIVE })
 }

@@ -35,7 +35,7 @@ use super::{
 };
 
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
-const MARK: [u8; 8] = *b"tomte\0s\x02";
+const MARK: [u8; 8] = *b"tomte\0s\x03";
 const CHECKSUM_AT: usize = MARK.len();
 const TABLE_AT: usize = CHECKSUM_AT + size_of::<u64>();
 const HEADER_BYTES: usize = TABLE_AT + size_of::<u32>();
@@ -260,12 +260,14 @@ impl Kernel {
         self.notify.keep(with, real);
         self.processes.keep(with, real, &self.poll);
         self.held.keep(with, real, &self.poll);
+        self.streams.keep(with, real);
         let units = with.place(self.table.unit_count(), UNITS_MAX + 1);
         self.groups.keep(units, &self.table, with, &self.poll);
         for unit in 0..units {
             let id = if with.loads() { usize::from(with.now(unit)) } else { unit };
             self.tmp_tokens.get_mut(id).unwrap_or(&mut 0).keep(with);
             self.lacking.units.get_mut(id).unwrap_or(&mut 0).keep(with);
+            self.streams.keep_unit(id, with, real);
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
 };
 
 use super::{
+    audit::Audit,
     boot::Boot,
     control::{Control, Received},
     groups::Groups,
@@ -29,6 +30,7 @@ use super::{
     notify::Notify,
     posture::Lacking,
     processes::{Processes, Role},
+    streams::Streams,
     words::Words,
 };
 
@@ -58,6 +60,8 @@ pub(super) enum Token {
     Memory(u16),
     /// The place of a descriptor that is held for a unit.
     Held(u16),
+    /// logd has read something to its end.
+    Log,
 }
 
 impl From<Token> for u64 {
@@ -74,6 +78,7 @@ impl From<Token> for u64 {
             Token::Memory(index) => (8, index),
             Token::Held(index) => (9, index),
             Token::WallClock => (10, 0),
+            Token::Log => (11, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -94,6 +99,7 @@ impl Token {
             8 => Some(Self::Memory(index)),
             9 => Some(Self::Held(index)),
             10 => Some(Self::WallClock),
+            11 => Some(Self::Log),
             _ => None,
         }
     }
@@ -117,8 +123,10 @@ pub(super) struct Kernel {
     pub(super) wall_clock: Option<WallClock>,
     /// When it rings.
     pub(super) wall_armed: Option<u64>,
-    /// Where `StandardOutput=journal` goes.
+    /// Where `StandardOutput=journal` goes without a logd.
     pub(super) log: Option<OwnedFd>,
+    pub(super) streams: Streams,
+    pub(super) audit: Audit,
     /// Parts of the names of units' private /tmp; 0 where there is none.
     pub(super) tmp_tokens: [u64; UNITS_MAX],
     signals: Signals,
@@ -181,6 +189,8 @@ impl Kernel {
             wall_clock: None,
             wall_armed: None,
             log: log::output(),
+            streams: Streams::new(&boot.table),
+            audit: Audit::new(),
             tmp_tokens: [0; UNITS_MAX],
             signals,
             started_us: boot.started_us,
@@ -204,6 +214,7 @@ impl Kernel {
     pub(super) fn listen(&mut self) {
         self.control.listen(&self.poll);
         self.notify.listen(&self.table, &self.poll);
+        self.streams.listen(&self.poll);
     }
 
     /// Looks at every unit, whether anybody is left of it.
@@ -250,6 +261,9 @@ impl Kernel {
             Step::Request(client) => {
                 let file = self.control.take_file();
                 let request = self.control.request(client);
+                if let Some((uid, request)) = &request {
+                    self.audit.asked(client, *uid, request, &|name| self.table.find(name));
+                }
                 match request {
                     Some((CONTROL_PEER_UID, Request::Reexec)) => self.program = file,
                     Some((CONTROL_PEER_UID, Request::Run { .. })) => self.record = file,
@@ -350,6 +364,10 @@ impl Kernel {
             Token::Notify => self.take_notice().unwrap_or(Step::Again),
             Token::Ended(place) => {
                 self.stranger_ended(usize::from(place));
+                Step::Again
+            }
+            Token::Log => {
+                self.streams.acknowledged(&self.table);
                 Step::Again
             }
             Token::Report(place) => {

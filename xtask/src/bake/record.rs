@@ -292,6 +292,7 @@ fn exec<'a>(
         stderr_path: &exec.stderr_path,
         tty_path: &exec.tty_path,
         syslog_identifier: &exec.syslog_identifier,
+        logging: exec.logging,
         ignore_sigpipe: exec.ignore_sigpipe,
         posture: strings(arena, posture)?,
     })

@@ -19,11 +19,6 @@ pub fn log_fields(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
-/// `LogLevelMax=` and `SyslogLevel=`.
-pub fn log_level(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    if a.value.is_empty() { Ok(()) } else { log::level(&a.value).map(drop) }
-}
-
 /// `SyslogFacility=`.
 pub fn log_facility(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if a.value.is_empty() { Ok(()) } else { log::facility(&a.value).map(drop) }

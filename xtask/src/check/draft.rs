@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, OomPolicy,
-    Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Logging, LoginEnvironment, Micros, NotifyAccess,
+    OomPolicy, Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout,
 };
 
 use crate::{
@@ -255,6 +255,7 @@ pub fn exec() -> Exec {
         stderr_path: String::new(),
         tty_path: "/dev/console".to_owned(),
         syslog_identifier: String::new(),
+        logging: Logging::DEFAULT,
         ignore_sigpipe: true,
     }
 }

@@ -76,6 +76,7 @@ pub struct Exec {
     pub stderr_path: String,
     pub tty_path: String,
     pub syslog_identifier: String,
+    pub logging: tomte::table::Logging,
     pub ignore_sigpipe: bool,
 }
 
