@@ -21,6 +21,8 @@ usage: tomte logs [-f] [-u UNIT] [-n LINES] [-p PRIORITY] [-S TIME] [-b 0|-1] [-
 /// In the order of [`Wanted::read`]. One string: a pattern of its own is thirty bytes of code each.
 const OPTIONS: &str = "-f --follow --json --events -u --unit -n --lines -p --priority -S --since -b --boot";
 
+/// [`PRIORITIES`] by number.
+const NUMBERS: &str = "0 1 2 3 4 5 6 7";
 /// Lines that `-f` begins with.
 const FOLLOWED_LINES: u64 = 10;
 /// Where the kernel shows what was written to /dev/pmsg0 before it started anew.
@@ -97,8 +99,9 @@ fn names(text: &[u8], unit: &[u8]) -> bool {
 
 /// A priority by name or number.
 fn priority(word: &str) -> Option<u8> {
-    let number = word.parse().ok().filter(|number: &u8| *number < 8);
-    number.or_else(|| PRIORITIES.split(' ').position(|name| name == word).map(|at| at as u8))
+    let name = |name: &str| name == word;
+    let named = PRIORITIES.split(' ').position(name).or_else(|| NUMBERS.split(' ').position(name));
+    named.map(|at| at as u8) // there are eight
 }
 
 /// A span in microseconds.

@@ -56,16 +56,20 @@ impl Besides {
         }
     }
 
-    /// Takes one word of the command line.
+    /// Takes a number of the command line: that of `place` in [`super::keep::NUMBERS`], behind the first two.
+    pub(super) fn take_number(&mut self, place: usize, number: u64) {
+        match place {
+            2 => self.files.bytes_max = number,
+            3 => self.files.older = number as u32, // the board's is 8 bits
+            _ => self.files.budget = number,
+        }
+    }
+
+    /// Takes a word of the command line that is none.
     pub(super) fn take_word(&mut self, key: &str, value: &str) {
-        let number = || value.parse().unwrap_or(0);
         match key {
             "file" => self.files.path = heapless::String::try_from(value).unwrap_or_default(),
-            "file-size" => self.files.bytes_max = number(),
-            "files" => self.files.older = number() as u32,
-            "bytes-a-day" => self.files.budget = number(),
-            "remote" => self.remote = remote(value),
-            _ => {}
+            _ => self.remote = remote(value),
         }
     }
 
@@ -126,9 +130,10 @@ fn message(out: &mut dyn Write, priority: u8, date: &Date, entry: &Entry<'_>) ->
 /// A socket for datagrams, and the address to which they go: bytes of a sockaddr in hexadecimal digits.
 fn remote(value: &str) -> Option<(OwnedFd, heapless::Vec<u8, 28>)> {
     let mut address = heapless::Vec::new();
-    for pair in value.as_bytes().chunks_exact(2) {
-        let digits = core::str::from_utf8(pair).ok()?;
-        address.push(u8::from_str_radix(digits, 16).ok()?).ok()?;
+    let mut digits =
+        value.bytes().map(|digit| if digit > b'9' { digit.wrapping_sub(b'a' - 10) } else { digit & 15 });
+    while let (Some(high), Some(low)) = (digits.next(), digits.next()) {
+        address.push(high << 4 | low & 15).ok()?;
     }
     let socket = socket::datagrams(*address.first()?).ok()?;
     Some((socket, address))

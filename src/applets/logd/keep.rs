@@ -6,6 +6,8 @@ use crate::{
     wire::log::{BLOCK_BYTES, Entry, Head, Origin, RING_PATH},
 };
 
+/// Words of the command line that have numbers.
+const NUMBERS: &str = "ring console file-size files bytes-a-day";
 /// The ring without a word about it.
 const RING_BYTES: u64 = 256 << 10;
 /// A line for the console; a longer one is cut.
@@ -22,7 +24,7 @@ pub(super) struct Keep {
     written: usize,
     block: [u8; BLOCK_BYTES],
     /// The least important priority that the console is told of, plus one.
-    console: u8,
+    console: u64,
     /// The console has taken a line's beginning only.
     interrupted: bool,
     besides: Besides,
@@ -38,12 +40,15 @@ impl Keep {
         let mut ring_bytes = RING_BYTES;
         let mut console = 0;
         let mut besides = Besides::new();
-        for word in arguments.words().skip(1).filter_map(|word| word.to_str().ok()) {
-            match word.split_once('=') {
-                Some(("ring", bytes)) => ring_bytes = bytes.parse().unwrap_or(RING_BYTES),
-                Some(("console", level)) => console = level.parse().unwrap_or(0),
-                Some((key, value)) => besides.take_word(key, value),
-                None => {}
+        let words = arguments.words().skip(1).filter_map(|word| word.to_str().ok()?.split_once('='));
+        for (key, value) in words {
+            let place = NUMBERS.split(' ').position(|name| name == key);
+            let number = value.parse().unwrap_or(0);
+            match place {
+                Some(0) => ring_bytes = number,
+                Some(1) => console = number,
+                Some(place) => besides.take_number(place, number),
+                None => besides.take_word(key, value),
             }
         }
         besides.begin();
@@ -120,7 +125,7 @@ impl Keep {
             self.besides.put(entry, self.now_us);
         }
         let elsewhere = matches!(entry.origin, Origin::Manager | Origin::Kernel | Origin::Event);
-        if entry.priority < self.console && !elsewhere {
+        if u64::from(entry.priority) < self.console && !elsewhere {
             self.interrupted = !show(entry, self.interrupted);
         }
     }

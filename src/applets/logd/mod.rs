@@ -7,7 +7,6 @@
 mod besides;
 mod keep;
 mod stream;
-pub mod syslog;
 
 use crate::{
     linux::{
@@ -18,11 +17,11 @@ use crate::{
         signals::{self, Signals},
         socket,
     },
-    wire::log::{ENTRY_BYTES_MAX, Entry, Origin, Terms},
+    wire::log::{ENTRY_BYTES_MAX, Entry, Origin, Terms, split_line, syslog},
 };
 
 use keep::Keep;
-use stream::{STREAMS_MAX, Stream, split};
+use stream::{STREAMS_MAX, Stream};
 
 /// argv\[0\].
 pub const NAME: &str = "tomte-logd";
@@ -175,7 +174,7 @@ impl Logd {
             Err(_) => return false,
         };
         let mut rest = there;
-        while let Some((line, following)) = split(rest, stream.ended) {
+        while let Some((line, following)) = split_line(rest, stream.ended) {
             stream.line(line, &mut self.keep);
             rest = following;
         }
@@ -229,7 +228,7 @@ impl Logd {
             let mut cgroup = [0; linux::cgroup::NAME_BYTES_MAX];
             let unit = linux::cgroup::unit_of(sender.pid, &mut cgroup).unwrap_or_default();
             let mut rest = message.text;
-            while let Some((text, following)) = split(rest, true) {
+            while let Some((text, following)) = split_line(rest, true) {
                 self.keep.put(&Entry {
                     origin: Origin::Syslog,
                     priority: message.priority,

@@ -6,6 +6,7 @@
 //! after it has read a block has read it whole, and nobody waits for a reader. Pure.
 
 mod show;
+pub mod syslog;
 
 pub use show::{Date, Shown, entry_json};
 
@@ -222,9 +223,24 @@ pub fn split_priority(line: &[u8]) -> Option<(u8, &[u8])> {
     None
 }
 
+/// The first line of `bytes` and what comes after it; `None` if it is not whole. What is too long is cut, between
+/// characters if there are any; what has `ended` is whole.
+pub fn split_line(bytes: &[u8], ended: bool) -> Option<(&[u8], &[u8])> {
+    let window = bytes.get(..LINE_BYTES_MAX).unwrap_or(bytes);
+    if let Some(at) = window.iter().position(|byte| *byte == b'\n') {
+        return Some((bytes.get(..at)?, bytes.get(at + 1..)?));
+    }
+    if window.len() < LINE_BYTES_MAX {
+        return (ended && !bytes.is_empty()).then_some((bytes, &[]));
+    }
+    let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let cut = (LINE_BYTES_MAX - 3..=LINE_BYTES_MAX).rev().find(|at| !is_inside(*at));
+    Some(bytes.split_at(cut.unwrap_or(LINE_BYTES_MAX)))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::vec::Vec;
+    use std::{vec, vec::Vec};
 
     use proptest::prelude::*;
 
@@ -294,7 +310,45 @@ mod tests {
         }
     }
 
+    fn lines(mut bytes: &[u8], ended: bool) -> (Vec<Vec<u8>>, usize) {
+        let mut lines = Vec::new();
+        while let Some((line, rest)) = split_line(bytes, ended) {
+            assert!(rest.len() < bytes.len());
+            lines.push(line.to_vec());
+            bytes = rest;
+        }
+        (lines, bytes.len())
+    }
+
+    #[test]
+    fn a_line_is_whole_when_it_ends() {
+        assert_eq!(lines(b"a\n\nbc", false), (vec![b"a".to_vec(), vec![],], 2));
+        assert_eq!(lines(b"a\n\nbc", true), (vec![b"a".to_vec(), vec![], b"bc".to_vec()], 0));
+        assert_eq!(lines(b"", true), (vec![], 0));
+    }
+
+    #[test]
+    fn a_line_of_a_megabyte_is_cut_between_characters() {
+        let text = "é".repeat(1 << 19);
+        let (pieces, left) = lines(text.as_bytes(), true);
+        assert_eq!((left, pieces.concat().len()), (0, 1 << 20));
+        assert!(
+            pieces.iter().all(|piece| piece.len() <= LINE_BYTES_MAX && core::str::from_utf8(piece).is_ok())
+        );
+        let (pieces, left) = lines(&[0x80; LINE_BYTES_MAX], false);
+        assert_eq!((left, pieces.len()), (0, 1), "what has no characters is cut anywhere");
+    }
+
     proptest! {
+        #[test]
+        fn nothing_is_lost_between_lines(bytes in proptest::collection::vec(any::<u8>(), 0..9000)) {
+            let (lines, left) = lines(&bytes, false);
+            let ends = bytes.iter().filter(|byte| **byte == b'\n').count();
+            let text: usize = lines.iter().map(Vec::len).sum();
+            prop_assert_eq!(text + ends + left, bytes.len());
+            prop_assert!(left < LINE_BYTES_MAX);
+        }
+
         #[test]
         fn no_bytes_upset_a_reader(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut rest = &bytes[..];

@@ -1,7 +1,7 @@
 //! What programs send to /dev/log (RFC 3164 as syslog(3) writes it, RFC 5424), and the records of /dev/kmsg. Pure; the
 //! bytes are anybody's.
 
-use crate::wire::log::split_priority;
+use super::split_priority;
 
 /// The longest tag that is taken for one.
 const TAG_BYTES_MAX: usize = 64;
