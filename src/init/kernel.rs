@@ -165,6 +165,8 @@ enum Step {
     },
     /// Look again.
     Again,
+    /// Nothing has happened.
+    Nothing,
 }
 
 impl Kernel {
@@ -247,13 +249,16 @@ impl Kernel {
         Instant(linux::clock::monotonic_us().saturating_sub(self.started_us))
     }
 
-    /// Waits for the next event, until `deadline` at most.
-    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> (Instant, Event<'_>) {
+    /// Waits for the next event, until `deadline` at most. A `busy` PID 1 only looks whether there is one.
+    pub(super) fn wait(&mut self, deadline: Option<Instant>, busy: bool) -> (Instant, Event<'_>) {
         self.notify.settle();
+        // A timer that is to ring at once costs more than not to wait.
+        let busy = busy || deadline.is_some_and(|at| at <= self.now());
         let borrowed = loop {
-            match self.step(deadline) {
+            match self.step(deadline, busy) {
                 Step::Event(event) => return (self.now(), event),
                 Step::Again => {}
+                Step::Nothing => return (self.now(), Event::Deadline),
                 step @ (Step::Request(_) | Step::Notice { .. }) => break step,
             }
         };
@@ -275,7 +280,7 @@ impl Kernel {
                 let monotonic_us = notice.monotonic_us.map(|at| at.saturating_sub(self.started_us));
                 Event::Notified { unit, pid, uid, notice: Notice { monotonic_us, ..notice } }
             }),
-            Step::Event(_) | Step::Again => None,
+            Step::Event(_) | Step::Again | Step::Nothing => None,
         };
         // What could be read once can be read again: there is an event.
         (self.now(), event.unwrap_or(Event::Deadline))
@@ -283,7 +288,7 @@ impl Kernel {
 
     /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.
     #[inline(never)]
-    fn step(&mut self, deadline: Option<Instant>) -> Step {
+    fn step(&mut self, deadline: Option<Instant>, busy: bool) -> Step {
         if let Some(event) = self.pending.pop_front() {
             return Step::Event(event);
         }
@@ -305,8 +310,8 @@ impl Kernel {
             self.look_whether_empty(UnitId(unit));
             return Step::Again;
         }
-        self.fill_ready(deadline);
-        Step::Again
+        self.fill_ready(deadline, busy);
+        if busy && self.ready_count == 0 && !self.unreaped { Step::Nothing } else { Step::Again }
     }
 
     /// Waits for anything at all, until `deadline_us` of CLOCK_MONOTONIC at most. For the shutdown, which asks around
@@ -323,13 +328,14 @@ impl Kernel {
         }
     }
 
-    fn fill_ready(&mut self, deadline: Option<Instant>) {
+    fn fill_ready(&mut self, deadline: Option<Instant>, busy: bool) {
         self.reaps_left = REAPS_PER_TURN;
         self.notices_left = NOTICES_PER_TURN;
         self.ready_next = 0;
         self.ready_count = 0;
         let at_us = deadline.map(|Instant(at)| at.saturating_add(self.started_us));
-        let waited = self.poll.wake_at(at_us).and_then(|()| self.poll.wait(&mut self.ready, !self.unreaped));
+        let armed = if busy { Ok(()) } else { self.poll.wake_at(at_us) };
+        let waited = armed.and_then(|()| self.poll.wait(&mut self.ready, !self.unreaped && !busy));
         match waited {
             Ok(count) => self.ready_count = count,
             Err(errno) => {

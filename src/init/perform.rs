@@ -9,7 +9,7 @@ use crate::{
         report::Report,
     },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
-    table::{CommandKind, Table, Unit, UnitId},
+    table::{CommandKind, PrivateTmp, Table, Unit, UnitId},
     wire::Failure,
 };
 
@@ -125,7 +125,8 @@ impl Kernel {
         let parts = Parts::new(&service.exec, spawn);
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
-        let tmp_token = self.tmp_token(spawn.unit);
+        let own_tmp = service.exec.private_tmp == PrivateTmp::Connected;
+        let tmp_token = if own_tmp { self.tmp_token(spawn.unit) } else { 0 };
         let descriptors = self.held.passed(&self.table, &record, spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
         let cgroup =

@@ -13,6 +13,7 @@ use tomte::linux::{
     plan::{Environment, Identity, Input, Login, Output, Rlimit, Stdio, Words, Writing},
     raw::signal,
     report::Report,
+    signals,
     step::Step,
 };
 
@@ -50,11 +51,14 @@ fn signals_are_as_a_program_expects_them() {
     if !enter_small_world() {
         return;
     }
+    extern "C" fn faulted(_: i32) -> ! {
+        std::process::abort()
+    }
     signal::ignore(SIGWINCH).expect("ignore");
+    signals::take_charge(faulted).expect("as PID 1 begins");
     let before = signal::set_mask(signal::bit(SIGUSR1)).expect("block");
     let plain = run_script("cat /proc/self/status", |plan| plan.ignore_sigpipe = false);
     let usual = run_script("cat /proc/self/status", |_| ());
-    signal::set_default(SIGWINCH).expect("default");
     assert_eq!(signal::set_mask(before), Ok(signal::bit(SIGUSR1)), "spawning left the mask as it was");
 
     const NONE: &str = "0000000000000000";

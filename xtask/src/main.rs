@@ -12,6 +12,8 @@
 //! | `bake` | the table and `uids.lock` |
 //! | `build`, `toolchain` | the target binary; with which compiler it is built |
 //! | `import` | what other inits read, as unit files |
+//! | `image` | what a board boots: file systems and partition tables |
+//! | `flash`, `serial` | getting it onto a board; talking to it |
 //! | `host`, `qemu` | running it |
 //! | `bench` | how long things take |
 //! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
@@ -33,9 +35,11 @@ mod check;
 mod debian;
 mod diag;
 mod explain;
+mod flash;
 mod fuzz;
 mod golden;
 mod host;
+mod image;
 mod import;
 mod model;
 mod mounts;
@@ -46,6 +50,7 @@ mod read;
 mod report;
 mod run;
 mod seccomp;
+mod serial;
 mod setup;
 mod sim;
 mod size;
@@ -86,11 +91,12 @@ enum Verb {
         /// A folder of board-configs, or a path with a slash in it.
         board: String,
     },
-    /// Make the bootable image of a board; the paths of initramfs and kernel go to stdout.
-    Image {
-        /// A folder of board-configs, or a path with a slash in it.
-        board: String,
-    },
+    /// Make what a board boots: a disk image, or an initramfs and a kernel; the paths go to stdout.
+    Image(image::Args),
+    /// Put tomte into the root file system that another program makes: Buildroot, Yocto.
+    Install(image::install::Args),
+    /// Bring a board's software to it: onto a card or disk, over ssh, or for a boot over the network.
+    Flash(flash::Args),
     /// Play seeded worlds against the supervisor and look for broken rules.
     Sim(sim::Args),
     /// Measure how long things take, beside a floor measured in the same run.
@@ -182,7 +188,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Import(args) => return import::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
-        Verb::Image { board } => qemu::run_image(&board)?,
+        Verb::Image(args) => image::run(&args)?,
+        Verb::Install(args) => image::install::run(&args)?,
+        Verb::Flash(args) => flash::run(&args)?,
         Verb::Sim(args) => return sim::run(&args),
         Verb::Bench(args) => return bench::run(&args),
         Verb::Fuzz(args) => return fuzz::run(&args),

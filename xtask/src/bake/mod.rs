@@ -20,10 +20,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
@@ -36,7 +33,6 @@ use crate::{
     diag::{Diagnostics, Severity},
     model::Unit,
     order::{self, Graph, Wanted},
-    read::Source,
 };
 
 pub use filters::Filters;
@@ -78,19 +74,16 @@ pub struct Baked {
 /// # Errors
 /// If `diagnostics` has errors afterwards, or a file cannot be read or written.
 pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> Result<Baked> {
-    let own_units = board.dir.join("units");
-    let (paths, lock) = if options.units.is_empty() {
-        let paths = if own_units.is_dir() { vec![own_units] } else { Vec::new() };
-        (paths, options.lock)
-    } else {
-        (options.units.clone(), LockFile::Leave)
+    let (paths, lock) = match options.units.is_empty() {
+        true => (board.units(), options.lock),
+        false => (options.units.clone(), LockFile::Leave),
     };
     // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
-    // A VM's is not made yet.
-    let host = [PathBuf::from("/"), board.dir.join("rootfs")];
-    let (roots, lack) = match (&options.roots[..], &board.config.qemu) {
-        ([], None) => (host.to_vec(), Severity::Warning),
-        ([], Some(_)) => (Vec::new(), Severity::Warning),
+    // Another board's is not made yet.
+    let host = [vec![PathBuf::from("/")], board.rootfs()].concat();
+    let (roots, lack) = match (&options.roots[..], board.is_host()) {
+        ([], true) => (host, Severity::Warning),
+        ([], false) => (Vec::new(), Severity::Warning),
         (given, _) => (given.to_vec(), Severity::Error),
     };
     let image = Image {
@@ -104,12 +97,8 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
-    if options.units.is_empty() && !board.config.mount.is_empty() {
-        let file = board.dir.join("board.toml");
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let source = Arc::new(Source::new(file, text));
-        units.extend(check::fstab::units(&board.config.mount, &source, &image.facts(), diagnostics));
+    if options.units.is_empty() {
+        units.extend(check::fstab::units(&board.config.mount, &board.layers, &image.facts(), diagnostics));
     }
     logd::add(board, &image, &mut units, diagnostics);
     match options.only_to_look {
