@@ -113,6 +113,7 @@ fn address(remote: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::board::Layers;
 
     #[test]
     fn an_address_is_what_the_kernel_reads() {
@@ -127,7 +128,7 @@ mod tests {
             let text = format!("arch = \"x86_64\"\ntarget = \"t\"\n{lines}\n");
             let config =
                 crate::board::Config::parse(&text, std::path::Path::new("b/board.toml")).expect(lines);
-            let board = Board { name: "b".into(), dir: "b".into(), config };
+            let board = Board::new("b".into(), "b".into(), config, Layers::default());
             let text = b"[Service]\nExecStart=/bin/true\n".to_vec();
             let mut diagnostics = Diagnostics::default();
             let name = UnitName::new("a.service").expect("a name");

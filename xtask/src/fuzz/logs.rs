@@ -1,8 +1,8 @@
 //! What anybody may print or send, and what a reader of the log makes of it.
 
 use tomte::wire::log::{
-    BLOCK_BYTES, ENTRY_BYTES_MAX, Entry, Head, LINE_BYTES_MAX, Origin, Shown, Terms, entry_json,
-    split_line, syslog,
+    BLOCK_BYTES, ENTRY_BYTES_MAX, Entry, Head, LINE_BYTES_MAX, Origin, Shown, Terms, entry_json, split_line,
+    syslog,
 };
 
 /// Lines, messages, records of the kernel and entries of any bytes: nothing is lost, what a terminal is shown has nothing that
@@ -31,8 +31,15 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn show(identifier: &[u8], text: &[u8]) {
-    let entry =
-        Entry { origin: Origin::Stdout, priority: 6, pid: 1, time_us: 2, unit: b"a.service", identifier, text };
+    let entry = Entry {
+        origin: Origin::Stdout,
+        priority: 6,
+        pid: 1,
+        time_us: 2,
+        unit: b"a.service",
+        identifier,
+        text,
+    };
     let mut room = [0; BLOCK_BYTES];
     let length = entry.write(&mut room);
     assert!((1..=ENTRY_BYTES_MAX).contains(&length));

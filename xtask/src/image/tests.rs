@@ -175,7 +175,11 @@ fn tomte_goes_into_a_root_that_somebody_else_makes_and_follows_its_links_there()
         install::put(&desk.board, &binary, &root).unwrap();
         assert_eq!(fs::read_to_string(root.join("usr/sbin/init")).unwrap(), "tomte");
     }
-    assert_eq!(fs::read_to_string(root.join("usr/bin/busybox")).unwrap(), "busybox", "not written through the link");
+    assert_eq!(
+        fs::read_to_string(root.join("usr/bin/busybox")).unwrap(),
+        "busybox",
+        "not written through the link"
+    );
     assert_eq!(fs::read_link(root.join("usr/sbin/poweroff")).unwrap(), Path::new("/usr/sbin/init"));
     assert_eq!(fs::read_to_string(root.join("etc/group")).unwrap(), "root:x:0:\nweb:x:900:\n");
     assert_eq!(fs::read_to_string(root.join("etc/motd")).unwrap(), "hello\n");
