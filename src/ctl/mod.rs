@@ -1,8 +1,10 @@
 //! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
 
+mod faces;
 mod logs;
 mod print;
 mod run;
+mod switch;
 mod talk;
 
 use crate::{
@@ -26,8 +28,10 @@ usage: tomte VERB [--json] [UNIT]
   logs [-f] [-u UNIT] [-n LINES] [-p PRIORITY] [-S SPAN] [-b -1] [--events] [--json]
                               what services, programs and the kernel have said
   reset-failed UNIT           forget a failure and the start limit
+  switch-table [--timeout SPAN] [--dry-run] FILE
+                              show what another table changes, and go on with it
   reexec                      replace PID 1's program by this one; services run on
-  poweroff | reboot | halt
+  poweroff | reboot | halt | kexec
 ";
 
 /// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active, 4 there is no such unit.
@@ -52,8 +56,10 @@ enum Verb<'a> {
 /// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are
 /// verbs, as with every init.
 pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
-    if arguments.words().nth(1) == Some(c"run") {
-        return run::run(linked, arguments);
+    match arguments.words().nth(1) {
+        Some(word) if word == c"run" => return run::run(linked, arguments),
+        Some(word) if word == c"switch-table" => return switch::run(arguments),
+        Some(_) | None => {}
     }
     if arguments.words().nth(1) == Some(c"logs") {
         return logs::run(arguments);
@@ -73,7 +79,10 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
             Err(_) => return usage_error(Some("an argument that is not UTF-8")),
         }
     }
-    match verb(&words) {
+    let meant = faces::verb(called, &words);
+    let meant = meant.as_ref().map(|words| words.split_at_checked(if words[1].is_empty() { 1 } else { 2 }));
+    let meant = meant.flatten().map(|(words, _)| words);
+    match verb(meant.unwrap_or(&words)) {
         Some(verb) => match perform(&verb, json) {
             Ok(code) => code,
             Err(error) => {
@@ -110,6 +119,7 @@ fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
         ["poweroff"] => Verb::Shutdown(Power::PowerOff),
         ["reboot"] => Verb::Shutdown(Power::Reboot),
         ["halt"] => Verb::Shutdown(Power::Halt),
+        ["kexec"] => Verb::Shutdown(Power::Kexec),
         ["reexec"] => Verb::Reexec,
         ["help" | "--help" | "-h"] => Verb::Help,
         _ => return None,
@@ -140,7 +150,7 @@ fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
 
 fn list_units(connection: &mut Connection, out: &mut Output, json: bool) -> Result<u8, TalkError> {
     let mut list = print::List::begin(out, json)?;
-    connection.each_unit(|unit| list.unit(unit))?;
+    connection.each_unit(&mut |unit| list.unit(unit))?;
     list.end()?;
     Ok(0)
 }

@@ -138,7 +138,7 @@ impl Connection {
     /// Shows every unit to `see`, in the order of the table.
     pub(super) fn each_unit(
         &mut self,
-        mut see: impl FnMut(&UnitStatus<'_>) -> fmt::Result,
+        see: &mut dyn FnMut(&UnitStatus<'_>) -> fmt::Result,
     ) -> Result<(), TalkError> {
         let mut from = 0;
         loop {

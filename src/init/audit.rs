@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Words of requests that change something; of others nobody is told.
-const VERBS: &str = "start stop restart reset-failed shutdown reload isolate reexec run";
+const VERBS: &str = "start stop restart reset-failed shutdown reload isolate reexec run switch-table";
 /// Clients that are remembered. There are no more.
 const CLIENTS_MAX: usize = 16;
 
@@ -52,6 +52,7 @@ impl Audit {
             Request::Isolate { name } => (7, name),
             Request::Reexec => (8, ""),
             Request::Run { name } => (9, name),
+            Request::Switch { .. } => (10, ""),
             Request::Manager
             | Request::Units { .. }
             | Request::Unit { .. }

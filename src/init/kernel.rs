@@ -11,6 +11,7 @@ use crate::{
         handover,
         poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
+        watchdog::Watchdog,
     },
     supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid, Supervisor},
     table::{
@@ -47,6 +48,7 @@ pub(super) enum Token {
     Signals,
     Timer,
     WallClock,
+    Initctl,
     Listener,
     Notify,
     Client(u16),
@@ -78,7 +80,8 @@ impl From<Token> for u64 {
             Token::Memory(index) => (8, index),
             Token::Held(index) => (9, index),
             Token::WallClock => (10, 0),
-            Token::Log => (11, 0),
+            Token::Initctl => (11, 0),
+            Token::Log => (12, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -99,7 +102,8 @@ impl Token {
             8 => Some(Self::Memory(index)),
             9 => Some(Self::Held(index)),
             10 => Some(Self::WallClock),
-            11 => Some(Self::Log),
+            11 => Some(Self::Initctl),
+            12 => Some(Self::Log),
             _ => None,
         }
     }
@@ -142,14 +146,26 @@ pub(super) struct Kernel {
     unlooked: Range<u16>,
     /// The next program of PID 1; without one it is its own.
     pub(super) program: Option<OwnedFd>,
-    /// The record of a unit to be run: came with the request.
-    record: Option<OwnedFd>,
+    /// The record of a unit to be run, or another table: came with the request.
+    pub(super) record: Option<OwnedFd>,
+    /// The table in the binary.
+    pub(super) linked: &'static [u8],
+    /// On the way to another table that one, or the one to go back to; else of no use.
+    pub(super) other: &'static [u8],
+    /// The next program is to go on with that one.
+    pub(super) switching: bool,
     /// Records that lie in memory of their own, by slot.
     mapped: [Option<&'static [u8]>; SLOTS_MAX],
     /// When PID 1 last failed and was saved, microseconds of CLOCK_MONOTONIC; 0 if it never did.
     pub(super) rescued_us: u64,
     /// The next program has been tried out.
     pub(super) rehearsed: bool,
+    /// What was last said about a `PIDFile=`.
+    pub(super) pid_file_trouble: Option<(UnitId, Errno)>,
+    /// /run/initctl.
+    pub(super) initctl: Option<OwnedFd>,
+    /// The hardware watchdog, once it is there.
+    pub(super) watchdog: Option<Watchdog>,
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
@@ -171,7 +187,7 @@ enum Step {
 
 impl Kernel {
     /// Opens what PID 1 cannot live without.
-    pub(super) fn new(boot: &Boot) -> Result<Self, (&'static str, Errno)> {
+    pub(super) fn new(boot: &Boot, linked: &'static [u8]) -> Result<Self, (&'static str, Errno)> {
         let poll = Poll::new(Token::Timer.into()).map_err(|errno| ("epoll", errno))?;
         let signals = Signals::new().map_err(|errno| ("signalfd", errno))?;
         poll.add(signals.as_fd(), Token::Signals.into(), linux::poll::Interest::Readable)
@@ -205,9 +221,15 @@ impl Kernel {
             unlooked: 0..0,
             program: None,
             record: None,
+            linked,
+            other: boot.state.map_or(&[], |state| state.other),
+            switching: false,
             mapped: [None; SLOTS_MAX],
             rescued_us: 0,
             rehearsed: false,
+            pid_file_trouble: None,
+            initctl: None,
+            watchdog: None,
             pending: Deque::new(),
         })
     }
@@ -216,6 +238,7 @@ impl Kernel {
     pub(super) fn listen(&mut self) {
         self.control.listen(&self.poll);
         self.notify.listen(&self.table, &self.poll);
+        self.listen_to_initctl();
         self.streams.listen(&self.poll);
     }
 
@@ -227,7 +250,7 @@ impl Kernel {
     /// Takes the record that came with a request for the unit `id`; whether it is one.
     pub(super) fn make(&mut self, id: UnitId, supervisor: &mut Supervisor<'static>) -> Result<bool, Errno> {
         let file = self.record.take().ok_or(Errno::BADF)?;
-        let record = handover::map(file, SLOT_BYTES_MAX)?;
+        let record = handover::map(file.as_fd(), SLOT_BYTES_MAX)?;
         let sound = self.table.make(id, record);
         if sound {
             supervisor.remake(id, self.table);
@@ -271,7 +294,9 @@ impl Kernel {
                 }
                 match request {
                     Some((CONTROL_PEER_UID, Request::Reexec)) => self.program = file,
-                    Some((CONTROL_PEER_UID, Request::Run { .. })) => self.record = file,
+                    Some((CONTROL_PEER_UID, Request::Run { .. } | Request::Switch { .. })) => {
+                        self.record = file
+                    }
                     Some(_) | None => {}
                 }
                 request.map(|(peer_uid, request)| Event::Request { client, peer_uid, request })
@@ -318,6 +343,12 @@ impl Kernel {
     /// itself.
     pub(super) fn doze_until(&self, deadline_us: u64) {
         while self.signals.take().is_some() {}
+        let mut deadline_us = deadline_us;
+        if self.watchdog.is_some() {
+            self.feed_only();
+            let interval = self.table.board().watchdog.interval.0;
+            deadline_us = deadline_us.min(linux::clock::monotonic_us().saturating_add(interval));
+        }
         if self
             .poll
             .wake_at(Some(deadline_us))
@@ -355,6 +386,7 @@ impl Kernel {
                 Step::Event(Event::Deadline)
             }
             Token::WallClock => Step::Event(self.clock_rang()),
+            Token::Initctl => self.initctl_asks().map_or(Step::Again, Step::Event),
             Token::Listener => {
                 self.control.accept(&self.poll);
                 Step::Again
@@ -433,7 +465,8 @@ impl Kernel {
                 | Role::Watcher { .. }
                 | Role::Dismissed
                 | Role::Reporter
-                | Role::Rehearsal,
+                | Role::Rehearsal
+                | Role::Prober,
             ) => None,
             None => self.groups.unit_of(pid, &self.table),
         }

@@ -11,6 +11,7 @@ mod ends;
 mod groups;
 mod handover;
 mod held;
+mod initctl;
 mod kernel;
 mod log;
 mod notify;
@@ -23,6 +24,7 @@ mod shutdown;
 mod streams;
 mod timers;
 mod watch;
+mod watchdog;
 mod words;
 
 use crate::{
@@ -54,7 +56,7 @@ fn begin(
 ) -> (&'static mut Kernel, &'static mut Supervisor<'static>) {
     let boot = boot::boot(linked, arguments);
     assert!(!boot.words.panic, "asked for by tomte.panic");
-    let kernel = match Kernel::new(&boot) {
+    let kernel = match Kernel::new(&boot, linked) {
         Ok(kernel) => KERNEL.put(kernel),
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
@@ -63,16 +65,20 @@ fn begin(
     };
     match boot.state.as_ref().map(|state| handover::load(state, kernel, supervisor)) {
         None => {
+            kernel.open_watchdog(true);
             kernel.listen();
             supervisor.handle(kernel.now(), kernel.clock(false));
             let kernel_age = Micros(if boot.container { 0 } else { boot.started_us });
             let (random, until, machine) = (boot.random, boot.words.until(), boot.machine);
-            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine });
+            let target = boot.target();
+            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine, target });
         }
         Some(Ok(failed)) => {
+            kernel.open_watchdog(true);
             kernel.listen();
             kernel.look_at_all();
-            supervisor.handle(kernel.now(), kernel.clock(true)); // somebody may have set it meanwhile
+            let set = supervisor.clock_was_set(kernel.now(), linux::clock::wall_us());
+            supervisor.handle(kernel.now(), kernel.clock(set));
             if failed {
                 supervisor.recover(kernel.now(), &|unit| kernel.facts(unit));
             }

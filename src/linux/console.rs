@@ -11,8 +11,10 @@ use rustix::{
     fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
     fs::{Mode, OFlags, open},
     io::{Errno, fcntl_dupfd_cloexec},
-    stdio::stderr,
+    stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr},
 };
+
+use super::{AsFd, path::PathBuffer};
 
 /// /dev/kmsg once it is open; -1 before.
 static KMSG: AtomicI32 = AtomicI32::new(-1);
@@ -57,6 +59,18 @@ pub fn tell_logd(packet: &[u8]) -> bool {
     let raw = LOGD.load(Ordering::Relaxed);
     // SAFETY: the descriptor is that of `set_logd`, whose only caller, PID 1's `Streams`, never closes it.
     raw >= 0 && super::socket::send_packet(unsafe { BorrowedFd::borrow_raw(raw) }, packet).is_ok()
+}
+
+/// Makes the terminal /dev/`name` the standard streams.
+///
+/// # Errors
+/// open(2)'s and dup3(2)'s.
+pub fn move_to(name: &str) -> Result<(), Errno> {
+    let mut buffer = PathBuffer::empty();
+    let terminal = open(buffer.join(&["/dev/", name])?, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
+    dup2_stdin(terminal.as_fd())?;
+    dup2_stdout(terminal.as_fd())?;
+    dup2_stderr(terminal.as_fd())
 }
 
 /// Standard error, opened once more for PID 1 alone: writing to it never blocks. -1 before.

@@ -77,15 +77,16 @@ pub fn well_known(key: Key<'_>) -> Option<User> {
         UserLine { name: b"root", uid: 0, gid: 0, home: b"/root", shell: b"/bin/sh" },
         UserLine { name: b"nobody", uid: NOBODY, gid: NOBODY, home: b"/", shell: b"/sbin/nologin" },
     ];
-    KNOWN.iter().find(|user| key.fits(user.name, user.uid)).and_then(UserLine::to_user)
+    KNOWN.iter().find(|user| key.fits(user.name, user.uid))?.to_user().ok()
 }
 
-/// The user of /etc/passwd. ENOENT if there is no such file, ENAMETOOLONG if a field is too long.
+/// The user of /etc/passwd. ENOENT if there is no such file, ENAMETOOLONG if a field is too long, ERANGE if a number is
+/// none that a process can have.
 pub fn find_user(key: Key<'_>) -> Result<Option<User>, Errno> {
     let mut user = None;
     search(&open_lines(PASSWD)?, &mut |line| {
         match UserLine::parse(line).filter(|entry| key.fits(entry.name, entry.uid)) {
-            Some(entry) => user = Some(entry.to_user().ok_or(Errno::NAMETOOLONG)?),
+            Some(entry) => user = Some(entry.to_user()?),
             None => return Ok(false),
         }
         Ok(true)
@@ -93,11 +94,13 @@ pub fn find_user(key: Key<'_>) -> Result<Option<User>, Errno> {
     Ok(user)
 }
 
-/// The number of a group of /etc/group. ENOENT if there is no such file.
+/// The number of a group of /etc/group. ENOENT if there is no such file, ERANGE if it is none that a process can have.
 pub fn find_group(key: Key<'_>) -> Result<Option<u32>, Errno> {
     let mut gid = None;
     search(&open_lines(GROUP)?, &mut |line| {
-        gid = GroupLine::parse(line).filter(|entry| key.fits(entry.name, entry.gid)).map(|entry| entry.gid);
+        if let Some(entry) = GroupLine::parse(line).filter(|entry| key.fits(entry.name, entry.gid)) {
+            gid = Some(in_range(entry.gid)?);
+        }
         Ok(gid.is_some())
     })?;
     Ok(gid)
@@ -111,7 +114,7 @@ pub fn each_membership(user: &[u8], found: &mut dyn FnMut(u32) -> Result<(), Err
     };
     search(&file, &mut |line| {
         if let Some(entry) = GroupLine::parse(line).filter(|entry| entry.has_member(user)) {
-            found(entry.gid)?;
+            found(in_range(entry.gid)?)?;
         }
         Ok(false)
     })
@@ -121,12 +124,22 @@ pub fn each_membership(user: &[u8], found: &mut dyn FnMut(u32) -> Result<(), Err
 /// Decimal digits as systemd takes them for a UID: no sign, no blank, no leading zero, and not one of the two numbers
 /// that mean "none" (CVE-2020-13776).
 pub fn parse_number(text: &[u8]) -> Option<u32> {
-    let number = file_number(text).filter(|_| matches!(text, [b'0'] | [b'1'..=b'9', ..]))?;
-    (number != u32::MAX && number != 65535).then_some(number)
+    file_number(text).filter(|&number| matches!(text, [b'0'] | [b'1'..=b'9', ..]) && in_range(number).is_ok())
 }
 
-fn keep(field: &[u8]) -> Option<Field> {
-    Field::from_slice(field).ok()
+/// `number`, unless it is one of the two that mean "none": a process that is to change to them stays what it is, root.
+const fn in_range(number: u32) -> Result<u32, Errno> {
+    if matches!(number, 65535 | u32::MAX) { Err(Errno::RANGE) } else { Ok(number) }
+}
+
+/// The number of an entry: one that is too large to be any means "none".
+fn entry_number(text: &[u8]) -> Option<u32> {
+    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    digits.then(|| file_number(text).unwrap_or(u32::MAX))
+}
+
+fn keep(field: &[u8]) -> Result<Field, Errno> {
+    Field::from_slice(field).map_err(|_| Errno::NAMETOOLONG)
 }
 
 /// One line of /etc/passwd.
@@ -144,13 +157,13 @@ impl<'l> UserLine<'l> {
         let mut next = || fields.next();
         let (name, _password, uid, gid) = (entry_name(next()?)?, next()?, next()?, next()?);
         let (_gecos, home, shell) = (next()?, next()?, next()?);
-        Some(Self { name, uid: file_number(uid)?, gid: file_number(gid)?, home, shell })
+        Some(Self { name, uid: entry_number(uid)?, gid: entry_number(gid)?, home, shell })
     }
 
     #[inline(never)]
-    fn to_user(&self) -> Option<User> {
+    fn to_user(&self) -> Result<User, Errno> {
         let (name, home, shell) = (keep(self.name)?, keep(self.home)?, keep(self.shell)?);
-        Some(User { name, uid: self.uid, gid: self.gid, home, shell })
+        Ok(User { name, uid: in_range(self.uid)?, gid: in_range(self.gid)?, home, shell })
     }
 }
 
@@ -167,7 +180,7 @@ impl<'l> GroupLine<'l> {
         let mut next = || fields.next();
         let (name, _password, gid, members) =
             (entry_name(next()?)?, next()?, next()?, next().unwrap_or_default());
-        Some(Self { name, gid: file_number(gid)?, members })
+        Some(Self { name, gid: entry_number(gid)?, members })
     }
 
     fn has_member(&self, user: &[u8]) -> bool {
@@ -315,6 +328,7 @@ mod tests {
             "+::0:0:::",
             "root",
             "x:x:-1:0::/:",
+            "x:x:1x:0::/:",
             "x:x::0::/:",
             ":x:0:0::/:",
             "x:x:0:0:",
@@ -384,7 +398,7 @@ mod tests {
 
         #[test]
         fn no_line_makes_the_parsers_panic(line in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _user = UserLine::parse(&line).and_then(|user| user.to_user());
+            let _user = UserLine::parse(&line).map(|user| user.to_user());
             let _member = GroupLine::parse(&line).map(|group| group.has_member(&line));
         }
 
@@ -392,6 +406,8 @@ mod tests {
         fn an_entry_is_read_back_as_written(uid in any::<u32>(), gid in any::<u32>(), name in "[a-z_][a-z0-9_-]{0,30}") {
             let line = std::format!("{name}:x:{uid}:{gid}:gecos:/home/{name}:/bin/sh");
             let user = UserLine::parse(line.as_bytes()).expect("an entry");
+            let usable = ![65535, u32::MAX].contains(&uid) && ![65535, u32::MAX].contains(&gid);
+            prop_assert_eq!(user.to_user().is_ok(), usable);
             prop_assert_eq!((user.name, user.uid, user.gid), (name.as_bytes(), uid, gid));
         }
     }

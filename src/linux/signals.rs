@@ -32,7 +32,7 @@ mod numbers {
 pub use numbers::*;
 
 /// What PID 1 listens to. Everything else it leaves to the kernel, which spares PID 1 what has no handler.
-const LISTENED: [u8; 9] = [CHLD, INT, TERM, USR1, USR2, PWR, RTMIN + 3, RTMIN + 4, RTMIN + 5];
+const LISTENED: [u8; 10] = [CHLD, INT, TERM, USR1, USR2, PWR, RTMIN + 3, RTMIN + 4, RTMIN + 5, RTMIN + 6];
 /// Faults of PID 1's own: without a handler the kernel panics.
 const FATAL: [u8; 6] = [ILL, ABRT, BUS, FPE, SEGV, SYS];
 
@@ -88,7 +88,7 @@ impl AsFd for Signals {
 /// each child need not.
 ///
 /// # Errors
-/// rt_sigaction(2)'s.
+/// rt_sigaction(2)'s and sigaltstack(2)'s.
 pub fn take_charge(handler: extern "C" fn(i32) -> !) -> Result<(), Errno> {
     for signal in 1..=raw::SIGNAL_MAX {
         match raw::set_default(signal) {
@@ -96,5 +96,6 @@ pub fn take_charge(handler: extern "C" fn(i32) -> !) -> Result<(), Errno> {
             Err(errno) => return Err(errno),
         }
     }
+    raw::set_fault_stack()?;
     FATAL.iter().try_for_each(|signal| raw::on_fault(*signal, handler))
 }

@@ -18,8 +18,10 @@
 //! | `emergency` | what ends the machine |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
+//! | `vital` | whether the machine works, and what the hardware watchdog hears of it |
 //! | `keep` | what goes on when PID 1 is replaced |
 //! | `slot` | units that are made at run time |
+//! | `switch` | another table in the place of this one |
 //!
 //! There is no queue of actions. Events change records; [`Supervisor::next_action`] reads off them what is due, unit
 //! by unit in turn, so that one that crashes in a loop can neither overflow anything nor starve the others.
@@ -56,6 +58,7 @@ mod start;
 mod state;
 mod status;
 mod stop;
+mod switch;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -63,6 +66,7 @@ mod trigger;
 mod turn;
 mod uid;
 mod unit;
+mod vital;
 
 use heapless::Vec;
 
@@ -74,8 +78,10 @@ use control::Clients;
 use set::UnitSet;
 use shutdown::Run;
 use state::State;
+use switch::Switch;
 use uid::Pool;
 use unit::Record;
+use vital::Health;
 
 pub use crate::record::Keeper;
 pub use control::{CONTROL_PEER_UID, WAITING_MAX};
@@ -109,15 +115,19 @@ pub struct Supervisor<'t> {
     /// Whose turn it is.
     turn: u16,
     run: Run,
+    health: Health,
     /// Units about which something may be due.
     dirty: UnitSet,
     /// Units that may have something to tell.
     noted: UnitSet,
     /// Units that may wait for a moment.
     timed: UnitSet,
+    /// Those that have to be up for the machine to be of use.
+    vital: UnitSet,
     /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
     nowhere: Record,
     clients: Clients,
+    switch: Switch,
     pool: Pool,
     units: Vec<Record, UNITS_MAX>,
     /// What the units say of themselves, by unit.
@@ -147,6 +157,7 @@ impl<'t> Supervisor<'t> {
             dirty: UnitSet::EMPTY,
             noted: UnitSet::EMPTY,
             timed: UnitSet::EMPTY,
+            vital: UnitSet::EMPTY,
             turn: 0,
             now: Instant(0),
             wall_offset: 0,
@@ -154,7 +165,9 @@ impl<'t> Supervisor<'t> {
             machine: 0,
             pool: Pool::empty(),
             clients: Clients::NONE,
+            switch: Switch::NONE,
             run: Run::new(),
+            health: Health::UNKNOWN,
             unneeded_due: false,
             impossible: None,
             impossible_count: 0,
@@ -172,6 +185,7 @@ impl<'t> Supervisor<'t> {
             }
         }
         self.pool.load(table.board().uids, table.board().identity_count());
+        self.load_vital();
     }
 
     /// A supervisor of `table`'s units. Large: for a small stack use [`Self::empty`] in place, then [`Self::load`].
@@ -186,9 +200,9 @@ impl<'t> Supervisor<'t> {
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
         self.now = self.now.max(now);
         match event {
-            Event::Boot { random, until, kernel_age, machine } => {
+            Event::Boot { random, until, kernel_age, machine, target } => {
                 (self.kernel_age, self.machine) = (kernel_age, machine);
-                self.boot(random, until);
+                self.boot(random, until, target);
             }
             Event::Clock { wall, set } => self.clock(wall, set),
             Event::Stamped { unit, at } => self.stamped(unit, at),
@@ -198,7 +212,11 @@ impl<'t> Supervisor<'t> {
             Event::Signal { signal, container } => self.signalled(signal, container),
             Event::Reported => self.reported(),
             Event::Made { client, unit, sound } => self.made(client, unit, sound),
-            Event::NotReplaced => self.clients.replaced(Answer::Job(JobResult::Failed)),
+            Event::NotReplaced => {
+                self.clients.replaced(Answer::Job(JobResult::Failed));
+                self.replaced(false);
+            }
+            Event::Probed => self.probed(),
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
             }
@@ -211,7 +229,7 @@ impl<'t> Supervisor<'t> {
             Event::Unfit { unit, pid, identity, suggestion } => {
                 self.for_service(unit, &mut |s, sv| s.unfit(unit, sv, pid, identity, suggestion));
             }
-            Event::StepFailed { unit, pid, failure } => self.step_failed(unit, pid, failure),
+            Event::StepFailed { unit, pid, failure, early } => self.step_failed(unit, pid, failure, early),
             Event::OomKilled { unit } => self.for_service(unit, &mut |s, sv| s.oom_killed(unit, sv)),
             Event::Executed { unit, pid } => self.for_service(unit, &mut |s, sv| s.executed(unit, sv, pid)),
             Event::Notified { unit, pid, uid, notice } => {
@@ -226,6 +244,7 @@ impl<'t> Supervisor<'t> {
             Event::Cleaned { unit, clean } => self.cleaned(unit, clean),
             Event::Watched { unit, found } => self.watched(unit, found),
             Event::Readable { unit, there } => self.readable(unit, there),
+            Event::Accepted { unit } => self.accepted(unit),
         }
     }
 
@@ -255,7 +274,7 @@ impl<'t> Supervisor<'t> {
                 }
             }
         }
-        self.next_saying().or_else(|| self.due_of_all())
+        self.next_saying().or_else(|| self.due_of_health()).or_else(|| self.due_of_all())
     }
 
     /// What is to be said before anything else is done: answers and news, causes before consequences.
@@ -264,6 +283,9 @@ impl<'t> Supervisor<'t> {
         self.clients.settle(&|id| units.get(id.index()).is_none_or(Record::is_down));
         if let Some((client, unit)) = self.clients.next_to_make() {
             return Some(Action::Make { client, unit });
+        }
+        if let Some(action) = self.switch.take_asked() {
+            return Some(action);
         }
         if let Some((client, answer)) = self.clients.next_reply() {
             return Some(Action::Reply { client, answer });
@@ -289,7 +311,8 @@ impl<'t> Supervisor<'t> {
         if self.run.has_left() {
             return None;
         }
-        let first = self.run.deadline();
+        let first = Instant::earlier(self.run.deadline(), self.switch.deadline());
+        let first = Instant::earlier(first, self.health.deadline());
         self.timed.iter().fold(first, |first, id| Instant::earlier(first, self.peek(id).deadline()))
     }
 

@@ -31,6 +31,7 @@ impl<'t> Supervisor<'t> {
             ready_us: micros(record.ready),
             status: self.texts.get(id.index()).map_or("", |text| text.as_str()),
             errno: record.errno,
+            fingerprint: self.table.map_or(0, |table| table.fingerprint(id)),
         })
     }
 

@@ -70,6 +70,7 @@ mod tests {
             Request::Run { name },
             Request::Wait { name },
             Request::Posture { id: 300 },
+            Request::Switch { timeout: 90 },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));
@@ -96,6 +97,7 @@ mod tests {
             ready_us: 0,
             status: "Serving",
             errno: 5,
+            fingerprint: u32::MAX,
         };
         let manager = ManagerStatus {
             board: "b",

@@ -24,7 +24,7 @@ pub use state::{
 };
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// Largest packet in either direction.
 pub const PACKET_BYTES_MAX: usize = 4096;
 /// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.
@@ -102,6 +102,12 @@ pub enum Request<'a> {
         /// Its place in the table.
         id: u16,
     },
+    /// Go on with the table in the sealed file that comes along; answered with [`Reply::Job`] when what it changes is up,
+    /// or the table before is back.
+    Switch {
+        /// How long that may take, seconds.
+        timeout: u32,
+    },
 }
 
 impl<'t> Read<'t> for Request<'t> {
@@ -111,7 +117,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(14) {
+        match from.place(15) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -125,7 +131,8 @@ impl<'t> Read<'t> for Request<'t> {
             10 => Self::Reexec,
             11 => Self::Run { name: Read::read(from) },
             12 => Self::Wait { name: Read::read(from) },
-            _ => Self::Posture { id: Read::read(from) },
+            13 => Self::Posture { id: Read::read(from) },
+            _ => Self::Switch { timeout: Read::read(from) },
         }
     }
 }
@@ -242,6 +249,8 @@ record! {
         pub status: &'t str,
         /// Why it says that it fails: `ERRNO=`; 0 if it does not.
         pub errno: u16,
+        /// The table's sum of all that makes its processes what they are; 0 for a unit that was made at run time.
+        pub fingerprint: u32,
     }
 }
 

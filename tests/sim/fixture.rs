@@ -9,8 +9,8 @@ use tomte::table::{
     DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock,
     List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
     PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
-    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase,
-    Transient, UidRange, Unit, UnitId, View, encode, ids, list, strings,
+    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal, Timer,
+    TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, encode, ids, list, strings,
 };
 
 /// Units that can be made at run time; the first names are theirs.
@@ -73,6 +73,9 @@ pub(crate) struct ServicePlan {
     pub(crate) runtime_directory: bool,
     pub(crate) preserve: Preserve,
     pub(crate) private_tmp: PrivateTmp,
+    /// `EnvironmentFile=`, each with a NUL.
+    pub(crate) environment_files: &'static str,
+    pub(crate) per_connection: bool,
 }
 
 /// A target called `name`.
@@ -116,6 +119,17 @@ pub(crate) fn socket(name: &str, starts: u16) -> UnitPlan {
     };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Socket(socket)), ..target(name) }
+}
+
+/// The same, which takes connections: a start of one of the services `starts` for each.
+pub(crate) fn accepting(name: &str, starts: &[u16]) -> UnitPlan {
+    let plan = socket(name, 0);
+    let related = starts.iter().map(|id| (Relation::Triggers, *id)).collect();
+    let trigger = plan.trigger.map(|kind| match kind {
+        Kind::Socket(socket) => Kind::Socket(Socket { accept: true, ..socket }),
+        other @ (Kind::Target | Kind::Service(_) | Kind::Path(_) | Kind::Timer(_)) => other,
+    });
+    UnitPlan { related, trigger, ..plan }
 }
 
 /// A path unit called `name` that starts unit `starts`, with systemd's limit.
@@ -222,13 +236,38 @@ impl Default for ServicePlan {
             runtime_directory: false,
             preserve: Preserve::No,
             private_tmp: PrivateTmp::No,
+            environment_files: "",
+            per_connection: false,
         }
     }
 }
 
+/// What the board of a table watches over: nothing by default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watched {
+    /// Ids of the vital units; one of them may be down for ten seconds, and the boot is good after five.
+    pub(crate) vital: Vec<u16>,
+    pub(crate) on_good: Option<u16>,
+    pub(crate) on_sick: Option<u16>,
+    pub(crate) rescue: Option<u16>,
+    /// Whether there is a watchdog: it waits for six seconds, is fed every two, and for a shutdown of a minute.
+    pub(crate) watchdog: bool,
+}
+
+impl Watched {
+    /// How long a vital unit may be down.
+    pub(crate) const PATIENCE: Micros = Micros::from_secs(10);
+    const GOOD_AFTER: Micros = Micros::from_secs(5);
+    /// Between two feedings.
+    pub(crate) const INTERVAL: Micros = Micros::from_secs(2);
+    const TIMEOUT: Micros = Micros::from_secs(6);
+    const SHUTDOWN: Micros = Micros::from_secs(60);
+}
+
 /// The table of `plans`; unit 0 is the default target. There are `identities` names, whose baked numbers are the first
 /// of `range` in order and whose hashed numbers are the last.
-pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<u8> {
+pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16, watched: &Watched) -> Vec<u8> {
+    let vital = ids(watched.vital.iter().copied().map(UnitId));
     let names: Vec<String> = (0..identities).map(|n| format!("user{n}")).collect();
     let records: Vec<Identity<'_>> = names
         .iter()
@@ -251,6 +290,27 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         panic_delay: Micros::ZERO,
         transient: Transient { slots, ..Transient::NONE },
         may_lack: 0,
+        rescue: watched.rescue.map(UnitId),
+        vital: Vital {
+            units: IdList::new(&vital).expect("whole ids"),
+            patience: Watched::PATIENCE,
+            good_after: Watched::GOOD_AFTER,
+            on_good: watched.on_good.map(UnitId),
+            on_sick: watched.on_sick.map(UnitId),
+        },
+        watchdog: if watched.watchdog {
+            Watchdog {
+                device: "/dev/watchdog0",
+                timeout: Watched::TIMEOUT,
+                pretimeout: Micros::ZERO,
+                interval: Watched::INTERVAL,
+                shutdown: Watched::SHUTDOWN,
+                kexec: Micros::ZERO,
+                probe: "/",
+            }
+        } else {
+            Watchdog::NONE
+        },
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();
@@ -394,6 +454,7 @@ impl Lists {
             reload_signal: 1,
             oom_policy: plan.oom_policy,
             non_blocking: false,
+            per_connection: plan.per_connection,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),
@@ -417,7 +478,7 @@ impl Lists {
             user_identity: plan.user.map(IdentityId),
             group_identity: plan.group.map(IdentityId),
             environment: StrList::default(),
-            environment_files: StrList::default(),
+            environment_files: StrList::new(plan.environment_files.as_bytes()).expect("NUL at the end"),
             pass_environment: StrList::default(),
             unset_environment: StrList::default(),
             search_path: "",
@@ -452,6 +513,7 @@ impl Lists {
             stdout_path: "",
             stderr_path: "",
             tty_path: "",
+            terminal: Terminal::AS_IT_IS,
             syslog_identifier: "",
             logging: Logging::DEFAULT,
             ignore_sigpipe: true,

@@ -8,12 +8,15 @@ use tomte::table::{
     PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
 };
 
-use super::fixture::{ServicePlan, UnitPlan, daily, path, service, socket, spans, target, timer};
+use super::fixture::{
+    ServicePlan, UnitPlan, Watched, accepting, daily, path, service, socket, spans, target, timer,
+};
 
 /// Most units of a world.
 const UNITS_MAX: u16 = 14;
 
 /// A world before it begins.
+#[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) units: Vec<UnitPlan>,
     pub(crate) identities: u16,
@@ -25,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) until_idle: bool,
     /// How long things may go wrong, in microseconds.
     pub(crate) trouble: u64,
+    /// What the board watches over.
+    pub(crate) watched: Watched,
 }
 
 /// How often each thing goes wrong, in 1 of 100 chances.
@@ -138,7 +143,39 @@ impl Plan {
             related: !kinds.is_empty() || triggered,
             until_idle: rng.u8(..8) == 0,
             trouble: rng.u64(1..=600) * 1_000_000,
+            watched: if rng.u8(..3) == 0 { watched(rng, count) } else { Watched::default() },
         }
+    }
+}
+
+impl Plan {
+    /// The table that somebody may want in the place of this one: some services are others there.
+    pub(crate) fn other(&self, rng: &mut Rng) -> Self {
+        let mut other = self.clone();
+        for service in other.units.iter_mut().filter_map(|plan| plan.service.as_mut()) {
+            if rng.bool() {
+                service.timeout_stop = Micros::from_secs(service.timeout_stop.0 / 1_000_000 + 1);
+                service.runtime_directory = rng.bool();
+                // Who leaves processes behind keeps his number: their unit is not down when he is up again.
+                if matches!(service.kill.mode, KillMode::ControlGroup | KillMode::Mixed) {
+                    service.user = rng.bool().then(|| rng.u16(..self.identities));
+                    service.group = service.user;
+                }
+            }
+        }
+        other
+    }
+}
+
+/// A board that watches over some of its `count` units.
+fn watched(rng: &mut Rng, count: u16) -> Watched {
+    let mut some = || rng.bool().then(|| rng.u16(1..count));
+    Watched {
+        on_good: some(),
+        on_sick: some(),
+        rescue: some(),
+        vital: (1..count).filter(|_| rng.u8(..4) == 0).collect(),
+        watchdog: rng.bool(),
     }
 }
 
@@ -187,7 +224,14 @@ fn add_triggers(rng: &mut Rng, units: &mut Vec<UnitPlan>) -> bool {
         }
         let trigger = u16::try_from(units.len()).expect("few units");
         let starts = u16::try_from(id).expect("few units");
-        let plan = match rng.u8(..3) {
+        let plan = match rng.u8(..4) {
+            3 => {
+                units[id].start_limit.interval = Micros::ZERO;
+                if let Some(service) = &mut units[id].service {
+                    (service.restart, service.per_connection) = (Restart::No, true);
+                }
+                accepting(&format!("u{trigger}.socket"), &[starts])
+            }
             0 => socket(&format!("u{trigger}.socket"), starts),
             1 => path(&format!("u{trigger}.path"), starts),
             _ => timer(&format!("u{trigger}.timer"), starts, |timer| change_timer(rng, timer)),
@@ -297,6 +341,7 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
     plan.runtime_directory = rng.u8(..3) == 0;
     plan.preserve = *pick(rng, &[Preserve::No, Preserve::Restart, Preserve::Yes]);
     plan.private_tmp = *pick(rng, &[PrivateTmp::No, PrivateTmp::Connected, PrivateTmp::Disconnected]);
+    plan.environment_files = *pick(rng, &["", "-/may/be/missing\0", "/must/be/there\0"]);
 }
 
 /// When it counts as up, and what it may say of itself.

@@ -17,6 +17,7 @@ use tomte::{
 };
 
 use crate::{
+    boot::keys,
     diag::{Diagnostic, Diagnostics, closest},
     read::{Source, Text},
     target::feature::Feature,
@@ -95,6 +96,28 @@ pub struct Config {
     /// Mounts and swaps: lines of fstab(5).
     #[serde(default)]
     pub mount: Vec<MountLine>,
+    /// What tells a machine that works from one that does not.
+    pub vital: Option<keys::Vital>,
+    /// What follows from a good boot, and from sick ones.
+    pub boot_verdict: Option<keys::BootVerdict>,
+    /// The hardware watchdog.
+    pub watchdog: Option<keys::Watchdog>,
+    /// A shell for whoever has to help the machine.
+    pub rescue: Option<keys::Rescue>,
+    /// Who may log in at the console.
+    pub console: Option<keys::Console>,
+    /// Settings of the kernel's, by sysctl(8)'s names.
+    #[serde(default)]
+    pub sysctl: BTreeMap<String, keys::Sysctl>,
+    /// Modules of the kernel.
+    pub modules: Option<keys::Modules>,
+    /// Whose nodes in /dev are.
+    #[serde(default)]
+    pub device: Vec<keys::Device>,
+    pub machine_id: Option<keys::MachineId>,
+    pub random_seed: Option<keys::RandomSeed>,
+    pub clock: Option<keys::Clock>,
+    pub zram: Option<keys::Zram>,
     /// What the board boots from; absent for the host, and for what boots an initramfs in QEMU.
     pub image: Option<image::Image>,
     /// How an image gets onto the board.
@@ -339,6 +362,12 @@ pub struct Qemu {
     /// TCP ports of the guest that can be reached on the host, each at a free port of 127.0.0.1.
     #[serde(default)]
     pub forward: Vec<u16>,
+    /// Devices beside those that every run needs: words of QEMU's `-device`.
+    #[serde(default)]
+    pub devices: Vec<String>,
+    /// Further words, of a run's own.
+    #[serde(skip)]
+    pub words: Vec<String>,
 }
 
 /// `missing-kernel-feature`: by the feature's name.
@@ -382,7 +411,25 @@ impl MissingFeatures {
     pub fn may_lack(&self) -> u16 {
         let may = |feature: Feature| match self.0.get(&FeatureName(name_of(feature))) {
             Some(said) => *said == Lack::Degrade,
-            None => feature == Feature::SecondWall, // everything is enforced without it
+            None => match feature {
+                Feature::SecondWall => true, // everything is enforced without it
+                // What they share out is shared out by chance then, as under systemd.
+                Feature::Cgroup
+                | Feature::CgroupCpu
+                | Feature::CgroupCpuset
+                | Feature::CgroupMemory
+                | Feature::CgroupIo
+                | Feature::CgroupPids => true,
+                Feature::Seccomp
+                | Feature::Landlock
+                | Feature::MountNamespaces
+                | Feature::IpcNamespaces
+                | Feature::UtsNamespaces
+                | Feature::PidNamespaces
+                | Feature::NetworkNamespaces
+                | Feature::UserNamespaces
+                | Feature::CgroupDevices => false,
+            },
         };
         Feature::ALL.into_iter().filter(|feature| may(*feature)).fold(0, |all, feature| all | feature.bit())
     }

@@ -29,6 +29,7 @@ use clap::{Parser, Subcommand};
 mod bake;
 mod bench;
 mod board;
+mod boot;
 mod build;
 mod cgroup;
 mod check;
@@ -116,6 +117,9 @@ enum Verb {
     Test {
         /// The levels to run; without one, all.
         levels: Vec<test::Level>,
+        /// Of the cases with a name of their own, only those that have this in it.
+        #[arg(long, default_value = "")]
+        only: String,
     },
     /// Install or download what the boards need, and say what cannot be had.
     Setup {
@@ -195,7 +199,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Bench(args) => return bench::run(&args),
         Verb::Fuzz(args) => return fuzz::run(&args),
         Verb::Size { board, symbols } => return size::run(&board, symbols),
-        Verb::Test { levels } => return test::run(&levels),
+        Verb::Test { levels, only } => return test::run(&levels, &only),
         Verb::Setup { board, dry_run } => {
             let ready = setup::run(board.as_deref(), dry_run)?;
             return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });

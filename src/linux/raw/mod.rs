@@ -13,6 +13,8 @@ use rustix::io::Errno;
 mod arch;
 pub mod bpf;
 pub mod clock;
+pub mod disks;
+pub mod entropy;
 mod fd;
 pub mod ipc;
 pub mod keyring;
@@ -26,6 +28,8 @@ pub mod seccomp;
 pub mod signal;
 pub mod socket;
 mod strings;
+pub mod terminal;
+pub mod watchdog;
 
 pub use fd::AsFd;
 pub use strings::CStrings;

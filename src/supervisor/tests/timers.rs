@@ -5,7 +5,7 @@ use super::{
     play::{Exited, Play},
 };
 use crate::{
-    supervisor::Event,
+    supervisor::{Event, Instant},
     table::{Kind, Micros, ServiceType, Timer, TimerBase},
     wire::Request,
 };
@@ -42,7 +42,7 @@ const fn seconds(seconds: u64) -> Micros {
 fn spans_count_from_the_start_of_the_timer_of_pid_1_and_of_the_kernel() {
     for (base, at) in [(TimerBase::Active, 5), (TimerBase::Startup, 5), (TimerBase::Boot, 3)] {
         let mut t = play(|t| t.spans = spans(&[(base, seconds(5))]));
-        t.event(Event::Boot { random: 1, until: None, kernel_age: seconds(2), machine: 0 });
+        t.event(Event::Boot { random: 1, until: None, kernel_age: seconds(2), machine: 0, target: None });
         assert_eq!(t.state(T), "active/waiting/success");
         t.at(at * SECOND - 1).expect("").at(at * SECOND).expect("start a.service");
         assert_eq!(t.state(T), "active/running/success");
@@ -194,7 +194,7 @@ fn a_random_delay_is_within_its_bounds_and_a_fixed_one_is_the_machines() {
             t.spans = spans(&[(TimerBase::Active, seconds(1))]);
             (t.randomized_delay, t.fixed_delay) = (seconds(1000), fixed_delay);
         });
-        t.event(Event::Boot { random: 7, until: None, kernel_age: Micros::ZERO, machine });
+        t.event(Event::Boot { random: 7, until: None, kernel_age: Micros::ZERO, machine, target: None });
         t.supervisor.next_deadline().expect("a time").0
     };
     let (one, same, other) = (elapses(1, 9), elapses(1, 9), elapses(2, 9));
@@ -278,4 +278,25 @@ fn a_failed_start_does_not_stop_the_timer() {
         .expect("kill 15 b.service all");
     assert_eq!(t.state(T), "active/waiting/success");
     t.at(6 * SECOND).expect("start b.service");
+}
+
+#[test]
+fn a_new_program_goes_on_with_every_timer_and_knows_whether_somebody_set_the_clock() {
+    let change: fn(&mut Timer<'static>) = |t| {
+        t.calendars = daily(3);
+        t.on_clock_change = true;
+    };
+    let mut units = [target("t.target"), timer(T, 2, change), service(A)];
+    units[0].wants = std::vec![1];
+    units[2].after = std::vec![1];
+    let mut t = by_the_clock(change);
+    t.at(HOUR).replaced(&units);
+    let now = Instant(HOUR * 1_000);
+    let wall = (MARCH + 3_600) * 1_000_000;
+    assert!(!t.supervisor.clock_was_set(now, wall + 500_000), "half a second is nobody's doing");
+    assert!(t.supervisor.clock_was_set(now, wall + 5_000_000));
+    assert!(t.supervisor.clock_was_set(now, wall - 5_000_000));
+    t.clock(MARCH, false).expect(""); // as it was: nothing has happened to it
+    t.at(3 * HOUR - 1).expect("");
+    t.at(3 * HOUR).expect("start a.service");
 }

@@ -66,6 +66,23 @@ impl Parts {
             panic_delay: Micros::from_secs(10),
             may_lack: 2,
             transient: Transient::NONE,
+            rescue: Some(UnitId(3)),
+            vital: Vital {
+                units: IdList::new(kept(ids([UnitId(0), UnitId(1)]))).unwrap(),
+                patience: Micros::from_secs(60),
+                good_after: Micros::from_secs(30),
+                on_good: Some(UnitId(1)),
+                on_sick: None,
+            },
+            watchdog: Watchdog {
+                device: "/dev/watchdog0",
+                timeout: Micros::from_secs(30),
+                pretimeout: Micros::from_secs(5),
+                interval: Micros::from_secs(12),
+                shutdown: Micros::from_secs(600),
+                kexec: Micros::from_secs(60),
+                probe: "/sbin/init",
+            },
         }
     }
 
@@ -148,6 +165,7 @@ impl Parts {
             watchdog: Micros::from_secs(30),
             reload_signal: 1,
             oom_policy: OomPolicy::Stop,
+            per_connection: false,
             non_blocking: false,
             kill: Kill {
                 mode: KillMode::Mixed,
@@ -242,6 +260,7 @@ impl Parts {
             stdout_path: "/var/log/app",
             stderr_path: "",
             tty_path: "/dev/console",
+            terminal: Terminal::AS_IT_IS,
             syslog_identifier: "app",
             logging: LOGGING,
             ignore_sigpipe: true,

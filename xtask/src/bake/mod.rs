@@ -28,6 +28,7 @@ use tomte::table::{self, Arch};
 
 use crate::{
     board::Board,
+    boot,
     cgroup::Cgroups,
     check::{self, Image},
     diag::{Diagnostics, Severity},
@@ -99,6 +100,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     let mut units = check::load_for(&paths, &image, diagnostics);
     if options.units.is_empty() {
         units.extend(check::fstab::units(&board.config.mount, &board.layers, &image.facts(), diagnostics));
+        units.extend(boot::units(&board.config, &image.facts(), diagnostics));
     }
     logd::add(board, &image, &mut units, diagnostics);
     match options.only_to_look {
@@ -143,6 +145,9 @@ fn bake_units(
     stop_at_errors(board, diagnostics)?;
     let graph = graph.context("a graph without errors is whole")?;
     limits::check(board, &graph, diagnostics);
+    if own {
+        boot::check(board, &graph, diagnostics);
+    }
     let limit = board.config.boot_timeout.map(|limit| limit.0);
     limit
         .and_then(|limit| order::too_long(&graph, limit))

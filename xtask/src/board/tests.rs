@@ -119,15 +119,27 @@ fn boards_that_inherit_from_each_other_are_an_error_with_the_line() {
 }
 
 #[test]
-fn a_missing_feature_is_refused_unless_the_board_says_otherwise() {
+fn a_missing_feature_is_refused_unless_it_only_shares_out_or_the_board_says_otherwise() {
     let may_lack = |lines: &str| {
         let text = format!("arch = \"arm\"\ntarget = \"t\"\n{lines}");
         Config::parse(&text, Path::new("x")).unwrap().missing_kernel_feature.may_lack()
     };
-    assert_eq!(may_lack(""), Feature::SecondWall.bit());
+    let controllers = [
+        Feature::Cgroup,
+        Feature::CgroupCpu,
+        Feature::CgroupCpuset,
+        Feature::CgroupMemory,
+        Feature::CgroupIo,
+        Feature::CgroupPids,
+    ];
+    let limits = controllers.into_iter().fold(0, |all, feature| all | feature.bit());
+    assert_eq!(may_lack(""), limits | Feature::SecondWall.bit());
     let both = "missing-kernel-feature = { landlock = \"degrade\", seccomp = \"refuse\" }";
-    assert_eq!(may_lack(both), Feature::SecondWall.bit() | Feature::Landlock.bit());
-    assert_eq!(may_lack("missing-kernel-feature.landlock = \"refuse\""), 0);
+    assert_eq!(may_lack(both), limits | Feature::SecondWall.bit() | Feature::Landlock.bit());
+    let strict = "missing-kernel-feature = { landlock = \"refuse\", cgroup-memory = \"refuse\" }";
+    assert_eq!(may_lack(strict), limits & !Feature::CgroupMemory.bit());
+    let devices = "missing-kernel-feature.cgroup-devices = \"degrade\"";
+    assert_eq!(may_lack(devices) & Feature::CgroupDevices.bit(), Feature::CgroupDevices.bit());
 }
 
 #[test]

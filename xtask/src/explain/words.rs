@@ -78,6 +78,17 @@ fn command(command: Command<'_>) -> String {
         Call::Unmount => "umount2(2)",
         Call::SwapOn => "swapon(2)",
         Call::SwapOff => "swapoff(2)",
+        Call::Count => "count boots",
+        Call::LoadModule => "load the module",
+        Call::LoadForDevices => "load modules for",
+        Call::Write => "write to",
+        Call::Own => "own",
+        Call::ClockFloor => "clock not before",
+        Call::Touch => "touch",
+        Call::LoadSeed => "seed from",
+        Call::SaveSeed => "save a seed in",
+        Call::MachineId => "machine id in",
+        Call::MakeSwap => "mkswap",
     };
     if !call.is_empty() {
         return format!("{call} {}: {}", command.path, words.join(" "));
@@ -225,6 +236,10 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     rows.unless("journal", "StandardOutput", stream(word(exec.stdout), exec.stdout_path));
     rows.unless("inherit", "StandardError", stream(word(exec.stderr), exec.stderr_path));
     rows.unless("/dev/console", "TTYPath", exec.tty_path);
+    rows.unless("no", "TTYVHangup", yes(exec.terminal.hang_up));
+    rows.unless("no", "TTYReset", yes(exec.terminal.reset));
+    rows.unless("0", "TTYRows", exec.terminal.rows.to_string());
+    rows.unless("0", "TTYColumns", exec.terminal.columns.to_string());
     rows.unless("", "SyslogIdentifier", exec.syslog_identifier);
     let (logging, usual) = (exec.logging, Logging::DEFAULT);
     rows.unless(&usual.level.to_string(), "SyslogLevel", logging.level.to_string());

@@ -10,6 +10,7 @@ use clap::ValueEnum as _;
 
 use crate::{board::Board, setup, size};
 
+mod bad_input;
 mod cgroups;
 mod code;
 mod corpus;
@@ -22,10 +23,12 @@ mod logs;
 mod manager;
 mod mutants;
 mod page;
+mod posture;
 mod program;
 mod rootless;
 pub mod servant;
 mod sockets;
+mod steps;
 mod supervision;
 mod tally;
 mod tenants;
@@ -60,12 +63,12 @@ pub enum Level {
     Size,
 }
 
-/// `cargo xtask test`: the levels given, or all.
-pub fn run(levels: &[Level]) -> Result<ExitCode> {
+/// `cargo xtask test`: the levels given, or all; of their cases those whose names have `only` in them.
+pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
     let levels = if levels.is_empty() { Level::value_variants() } else { levels };
     println!("== setup");
     setup::run(None, false)?;
-    let mut tally = Tally::default();
+    let mut tally = Tally::of(only);
     for level in levels {
         println!("== {}", format!("{level:?}").to_lowercase());
         match level {
@@ -81,7 +84,10 @@ pub fn run(levels: &[Level]) -> Result<ExitCode> {
                 host::run(&mut tally);
                 ends::run(&mut tally);
             }
-            Level::Qemu => vm::run(&mut tally),
+            Level::Qemu => {
+                vm::run(&mut tally);
+                bad_input::run(&mut tally);
+            }
             Level::Size => budget(&mut tally),
         }
     }

@@ -20,6 +20,7 @@ use super::{
     host::has_line,
     page,
     program::{self, Running},
+    steps,
     tally::{Outcome, Tally},
 };
 use crate::{
@@ -57,6 +58,9 @@ pub fn run(tally: &mut Tally) {
         if setup::lacking(board).is_ok_and(|lacking| lacking.is_empty()) {
             tally.case(&format!("{} is idle and powers off by itself", board.name), || until_idle(board));
             tally.case(&format!("{} limits what its services use", board.name), || cgroups::run(board));
+            if steps::suits(board) {
+                tally.case(&format!("{} fails closed at every step", board.name), || steps::run(board));
+            }
             tally.case(&format!("{} starts over when PID 1 panics", board.name), || panicking(board));
         }
     }
