@@ -24,11 +24,6 @@ pub fn log_facility(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if a.value.is_empty() { Ok(()) } else { log::facility(&a.value).map(drop) }
 }
 
-/// `TTYColumns=`, `TTYRows=` and other numbers that may be taken back.
-pub fn number_or_nothing(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    if a.value.is_empty() { Ok(()) } else { scalar::number(&a.value).map(drop) }
-}
-
 /// `OpenFile=`: `PATH[:NAME[:OPTIONS]]`.
 pub fn open_file(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let parts: Vec<&str> = a.value.as_str().splitn(3, ':').collect();
