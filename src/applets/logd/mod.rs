@@ -73,6 +73,7 @@ impl Logd {
         let poll = Poll::new(TIMER)?;
         let signals = Signals::new()?;
         let control = socket::duplicate(linux::console::stdin())?;
+        pipe::stop_blocking(control.as_fd())?;
         poll.add(signals.as_fd(), SIGNALS, Interest::Readable)?;
         poll.add(control.as_fd(), CONTROL, Interest::Readable)?;
         let watched =
