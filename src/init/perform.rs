@@ -10,7 +10,7 @@ use crate::{
         report::Report,
         step::Step,
     },
-    supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
+    supervisor::{Action, Answer, ClientId, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
     table::{CommandKind, PrivateTmp, Table, Unit, UnitId},
     wire::Failure,
 };
@@ -67,13 +67,7 @@ impl Kernel {
             Action::Unwatch { unit } => self.unwatch(unit),
             Action::Accept { unit, instance } => self.accept(unit, instance),
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
-            Action::Reply { client, answer } => {
-                let table = self.table;
-                let name = |unit| table.unit(unit).map_or("", |record| record.name.as_str());
-                self.audit.answered(client, answer, &name);
-                let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);
-                gone.then_some(Event::ClientGone { client })
-            }
+            Action::Reply { client, answer } => self.reply(client, answer, supervisor),
             Action::Log(message) => {
                 log::report(&self.table, message);
                 if let Some(unit) = message.unit() {
@@ -105,6 +99,19 @@ impl Kernel {
             }
             Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
+    }
+
+    fn reply(
+        &mut self,
+        client: ClientId,
+        answer: Answer,
+        supervisor: &Supervisor<'static>,
+    ) -> Option<Event<'static>> {
+        let table = self.table;
+        let name = |unit| table.unit(unit).map_or("", |record| record.name.as_str());
+        self.audit.answered(client, answer, &name);
+        let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);
+        gone.then_some(Event::ClientGone { client })
     }
 
     fn spawn(&mut self, spawn: &Spawn) -> Event<'static> {

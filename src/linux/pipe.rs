@@ -133,9 +133,8 @@ pub fn rename(from: &str, to: &str) -> Result<(), Errno> {
 /// Whether `fd` is a character device, and not /dev/null: what is written there goes somewhere.
 pub fn is_character_device_but_null(fd: BorrowedFd<'_>) -> bool {
     let null = rustix::fs::makedev(1, 3);
-    fstat(fd).is_ok_and(|found| {
-        FileType::from_raw_mode(found.st_mode).is_char_device() && found.st_rdev as u64 != null
-    })
+    fstat(fd)
+        .is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_char_device() && found.st_rdev != null)
 }
 
 /// The size of a file.
