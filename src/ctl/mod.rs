@@ -1,6 +1,7 @@
 //! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
 
 mod faces;
+mod logs;
 mod print;
 mod run;
 mod switch;
@@ -24,6 +25,8 @@ usage: tomte VERB [--json] [UNIT]
   posture [UNIT]              what narrows it, and what of that was applied
   run [-p SETTING=VALUE]... [-E NAME=VALUE]... [--unit NAME] [--wait] [--] COMMAND...
                               run a command as a service of its own
+  logs [-f] [-u UNIT] [-n LINES] [-p PRIORITY] [-S SPAN] [-b -1] [--events] [--json]
+                              what services, programs and the kernel have said
   reset-failed UNIT           forget a failure and the start limit
   switch-table [--timeout SPAN] [--dry-run] FILE
                               show what another table changes, and go on with it
@@ -36,6 +39,8 @@ const FAILED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
 const NOT_ACTIVE: u8 = 3;
 const NO_SUCH_UNIT: u8 = 4;
+/// Lines of the log that the status of a unit ends with.
+const STATUS_LINES: u64 = 10;
 
 enum Verb<'a> {
     ListUnits,
@@ -55,6 +60,9 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
         Some(word) if word == c"run" => return run::run(linked, arguments),
         Some(word) if word == c"switch-table" => return switch::run(arguments),
         Some(_) | None => {}
+    }
+    if arguments.words().nth(1) == Some(c"logs") {
+        return logs::run(arguments);
     }
     let mut json = false;
     let mut words: heapless::Vec<&str, 4> = heapless::Vec::new();
@@ -169,6 +177,7 @@ fn status(connection: &mut Connection, out: &mut Output, name: &str, json: bool)
         print::unit_json(out, &unit)?;
     } else {
         print::unit(out, &unit)?;
+        logs::last(out, &full, STATUS_LINES);
     }
     Ok(if print::is_active(&unit) { 0 } else { NOT_ACTIVE })
 }

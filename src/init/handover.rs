@@ -325,12 +325,14 @@ impl Kernel {
         self.notify.keep(with, real);
         self.processes.keep(with, real, &self.poll);
         self.held.keep(with, real, &self.poll);
+        self.streams.keep(with, real);
         let units = with.place(self.table.unit_count(), UNITS_MAX + 1);
         self.groups.keep(units, &self.table, with, &self.poll);
         for unit in 0..units {
             let id = if with.loads() { usize::from(with.now(unit)) } else { unit };
             self.tmp_tokens.get_mut(id).unwrap_or(&mut 0).keep(with);
             self.lacking.units.get_mut(id).unwrap_or(&mut 0).keep(with);
+            self.streams.keep_unit(id, with, real);
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
 };
 
 use super::{
+    audit::Audit,
     boot::Boot,
     control::{Control, Received},
     groups::Groups,
@@ -30,6 +31,7 @@ use super::{
     notify::Notify,
     posture::Lacking,
     processes::{Processes, Role},
+    streams::Streams,
     words::Words,
 };
 
@@ -60,6 +62,8 @@ pub(super) enum Token {
     Memory(u16),
     /// The place of a descriptor that is held for a unit.
     Held(u16),
+    /// logd has read something to its end.
+    Log,
 }
 
 impl From<Token> for u64 {
@@ -77,6 +81,7 @@ impl From<Token> for u64 {
             Token::Held(index) => (9, index),
             Token::WallClock => (10, 0),
             Token::Initctl => (11, 0),
+            Token::Log => (12, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -98,6 +103,7 @@ impl Token {
             9 => Some(Self::Held(index)),
             10 => Some(Self::WallClock),
             11 => Some(Self::Initctl),
+            12 => Some(Self::Log),
             _ => None,
         }
     }
@@ -121,8 +127,10 @@ pub(super) struct Kernel {
     pub(super) wall_clock: Option<WallClock>,
     /// When it rings.
     pub(super) wall_armed: Option<u64>,
-    /// Where `StandardOutput=journal` goes.
+    /// Where `StandardOutput=journal` goes without a logd.
     pub(super) log: Option<OwnedFd>,
+    pub(super) streams: Streams,
+    pub(super) audit: Audit,
     /// Parts of the names of units' private /tmp; 0 where there is none.
     pub(super) tmp_tokens: [u64; UNITS_MAX],
     signals: Signals,
@@ -199,6 +207,8 @@ impl Kernel {
             wall_clock: None,
             wall_armed: None,
             log: log::output(),
+            streams: Streams::new(&boot.table),
+            audit: Audit::new(),
             tmp_tokens: [0; UNITS_MAX],
             signals,
             started_us: boot.started_us,
@@ -229,6 +239,7 @@ impl Kernel {
         self.control.listen(&self.poll);
         self.notify.listen(&self.table, &self.poll);
         self.listen_to_initctl();
+        self.streams.listen(&self.poll);
     }
 
     /// Looks at every unit, whether anybody is left of it.
@@ -296,6 +307,9 @@ impl Kernel {
             Step::Request(client) => {
                 let file = self.control.take_file();
                 let request = self.control.request(client);
+                if let Some((uid, request)) = &request {
+                    self.audit.asked(client, *uid, request, &|name| self.table.find(name));
+                }
                 match request {
                     Some((CONTROL_PEER_UID, Request::Reexec)) => self.program = file,
                     Some((CONTROL_PEER_UID, Request::Run { .. } | Request::Switch { .. })) => {
@@ -406,6 +420,10 @@ impl Kernel {
             Token::Notify => self.take_notice().unwrap_or(Step::Again),
             Token::Ended(place) => {
                 self.stranger_ended(usize::from(place));
+                Step::Again
+            }
+            Token::Log => {
+                self.streams.acknowledged(&self.table);
                 Step::Again
             }
             Token::Report(place) => {

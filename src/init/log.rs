@@ -11,7 +11,10 @@ use crate::{
     linux::{self, Errno, OwnedFd, console, errno::Text, signals::Name as SignalName},
     supervisor::{Log, Pid},
     table::{Table, UnitId},
-    wire::{ExitStatus, Failure, Power},
+    wire::{
+        ExitStatus, Failure, Power,
+        log::{ENTRY_BYTES_MAX, Entry, Origin},
+    },
 };
 
 /// A longer line is cut: the kernel's own limit for a kmsg record is 1024 bytes with its prefix.
@@ -113,12 +116,36 @@ pub(super) fn line(level: Level, text: fmt::Arguments<'_>) {
     if !(kmsg && write_kmsg(priority, text)) {
         write_stderr(text);
     }
+    tell_logd(priority as u8, text);
+}
+
+/// Has logd keep a line of PID 1's.
+#[inline(never)] // for a small frame
+fn tell_logd(priority: u8, text: fmt::Arguments<'_>) {
+    if !console::has_logd() {
+        return;
+    }
+    let mut line = Line::default();
+    let _ = line.write_fmt(text);
+    let entry = Entry {
+        origin: Origin::Manager,
+        priority,
+        pid: 1,
+        time_us: linux::clock::boot_us(),
+        unit: &[],
+        identifier: b"tomte",
+        text: line.bytes(),
+    };
+    let mut packet = [0; ENTRY_BYTES_MAX];
+    let length = entry.write(&mut packet);
+    let _no_room = console::tell_logd(packet.get(..length).unwrap_or_default());
 }
 
 /// Writes one line to the console and, if PID 1 has a `machine` of its own, to the ring buffer: somebody must see it, and
 /// what keeps the ring buffer over a reset keeps it.
 pub(super) fn emergency(text: fmt::Arguments<'_>, machine: bool) {
     write_stderr(text);
+    tell_logd(0, text);
     if machine && (console::kmsg().is_some() || console::open_kmsg().is_ok()) {
         write_kmsg(0, text);
     }

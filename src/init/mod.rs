@@ -2,6 +2,7 @@
 //!
 //! Owns every descriptor of PID 1. Holds no policy: what happens next is the supervisor's word.
 
+mod audit;
 mod boot;
 mod conditions;
 mod control;
@@ -20,6 +21,7 @@ mod posture;
 mod processes;
 mod report;
 mod shutdown;
+mod streams;
 mod timers;
 mod watch;
 mod watchdog;

@@ -2,16 +2,21 @@
 
 use crate::{
     linux::{
-        self, AsFd, Errno, clean::CleanPlan, feature::Feature, plan, process::signal_by_pidfd,
-        report::Report, step::Step,
+        self, AsFd, Errno,
+        clean::CleanPlan,
+        feature::Feature,
+        plan::{self, Input, Output, Stdio},
+        process::signal_by_pidfd,
+        report::Report,
+        step::Step,
     },
-    supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
+    supervisor::{Action, Answer, ClientId, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
     table::{CommandKind, PrivateTmp, Table, Unit, UnitId},
     wire::Failure,
 };
 
 use super::{
-    conditions, handover,
+    audit, conditions, handover,
     kernel::Kernel,
     log,
     plan::{Parts, Start, misses_stream, runtime_directory_of},
@@ -57,13 +62,12 @@ impl Kernel {
             Action::Unwatch { unit } => self.unwatch(unit),
             Action::Accept { unit, instance } => self.accept(unit, instance),
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
-            Action::Reply { client, answer } => {
-                let table = self.table;
-                let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);
-                gone.then_some(Event::ClientGone { client })
-            }
+            Action::Reply { client, answer } => self.reply(client, answer, supervisor),
             Action::Log(message) => {
                 log::report(&self.table, message);
+                if let Some(unit) = message.unit() {
+                    audit::changed(supervisor, unit);
+                }
                 None
             }
             Action::Report { ended } => match report::start(self, supervisor, ended) {
@@ -105,6 +109,19 @@ impl Kernel {
         }
     }
 
+    fn reply(
+        &mut self,
+        client: ClientId,
+        answer: Answer,
+        supervisor: &Supervisor<'static>,
+    ) -> Option<Event<'static>> {
+        let table = self.table;
+        let name = |unit| table.unit(unit).map_or("", |record| record.name.as_str());
+        self.audit.answered(client, answer, &name);
+        let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);
+        gone.then_some(Event::ClientGone { client })
+    }
+
     fn spawn(&mut self, spawn: &Spawn) -> Event<'static> {
         let (unit, slot) = (spawn.unit, spawn.slot);
         match self.try_spawn(spawn) {
@@ -144,10 +161,18 @@ impl Kernel {
         }
         let cgroup =
             self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
-        let log = self.log.as_ref().map(AsFd::as_fd);
+        let pipe = self.streams.write_end(spawn.unit, service);
+        let log = pipe.as_ref().or(self.log.as_ref()).map(AsFd::as_fd);
         let inherited = self.arguments;
         let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup, descriptors };
-        let plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
+        let mut plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
+        let logd = self.streams.of_logd(spawn.unit);
+        let last_words = logd.and_then(|_| linux::pipe::open_device(c"/dev/pmsg0").ok());
+        if let (Some(input), Some(log)) = (logd, log) {
+            let output = last_words.as_ref().map_or(Output::Null, |device| Output::Fd(device.as_fd()));
+            plan.stdio = Stdio { input: Input::Fd(input), output, error: Output::Fd(log), ..plan.stdio };
+        }
+        let is_logd = logd.is_some();
         let child = linux::spawn::spawn(&plan)?;
 
         let pid = Pid(child.pid);
@@ -161,6 +186,12 @@ impl Kernel {
             log::warn_of(errno, format_args!("cannot watch the report of {}", record.name));
         }
         self.processes.put(place, process);
+        let main_pid = |unit| self.processes.of(unit, Slot::Main).map_or(0, |main| main.pid.0);
+        if is_logd {
+            self.streams.announce_all(&self.table, &main_pid);
+        } else {
+            self.streams.announce(spawn.unit, &record, main_pid(spawn.unit));
+        }
         if spawn.slot == Slot::Main {
             self.lacking.forget(spawn.unit);
         }

@@ -116,6 +116,12 @@ pub fn set_own_credentials_and_limits() -> Result<(), Errno> {
     rustix::thread::set_thread_groups(&[])
 }
 
+/// The hostname.
+pub fn hostname() -> heapless::String<64> {
+    let uname = rustix::system::uname();
+    heapless::String::try_from(uname.nodename().to_str().unwrap_or_default()).unwrap_or_default()
+}
+
 /// Sets the hostname.
 ///
 /// # Errors

@@ -12,6 +12,11 @@ pub fn monotonic_us() -> u64 {
     micros(raw::clock::monotonic())
 }
 
+/// Microseconds since the machine's start, with the time that it was suspended: CLOCK_BOOTTIME.
+pub fn boot_us() -> u64 {
+    micros(raw::clock::boot())
+}
+
 /// Microseconds since 1970.
 pub fn wall_us() -> u64 {
     micros(raw::clock::wall())

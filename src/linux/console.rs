@@ -1,14 +1,14 @@
 //! Where PID 1's messages go: the kernel's ring buffer or standard error. Never fails.
 //!
 //! # Safety
-//! Borrows two descriptors by number: 2, and the one `open_kmsg` leaves open for good.
+//! Borrows three descriptors by number: 2, the one `open_kmsg` leaves open for good, and that of `set_logd`.
 #![expect(unsafe_code, reason = "descriptors that live as long as the process have no owner to borrow from")]
 
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fd::{BorrowedFd, IntoRawFd, OwnedFd},
+    fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
     fs::{Mode, OFlags, open},
     io::{Errno, fcntl_dupfd_cloexec},
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr},
@@ -41,6 +41,26 @@ pub fn write_kmsg(line: &[u8]) -> bool {
     kmsg().is_some_and(|fd| rustix::io::write(fd, line).is_ok())
 }
 
+/// Where logd is told what PID 1 says; -1 where there is none.
+static LOGD: AtomicI32 = AtomicI32::new(-1);
+
+/// From here on [`tell_logd`] writes to `socket`, which stays open for as long as this process lives.
+pub fn set_logd(socket: BorrowedFd<'_>) {
+    LOGD.store(socket.as_raw_fd(), Ordering::Relaxed);
+}
+
+/// Whether there is a logd.
+pub fn has_logd() -> bool {
+    LOGD.load(Ordering::Relaxed) >= 0
+}
+
+/// Hands one packet to logd. Answers whether there was room for it.
+pub fn tell_logd(packet: &[u8]) -> bool {
+    let raw = LOGD.load(Ordering::Relaxed);
+    // SAFETY: the descriptor is that of `set_logd`, whose only caller, PID 1's `Streams`, never closes it.
+    raw >= 0 && super::socket::send_packet(unsafe { BorrowedFd::borrow_raw(raw) }, packet).is_ok()
+}
+
 /// Makes the terminal /dev/`name` the standard streams.
 ///
 /// # Errors
@@ -70,6 +90,27 @@ pub fn stop_blocking() -> Result<(), Errno> {
     let fd = fcntl_dupfd_cloexec(open(c"/proc/self/fd/2", flags, Mode::empty())?, 3)?;
     OWN.store(fd.into_raw_fd(), Ordering::Relaxed);
     Ok(())
+}
+
+/// From here on standard error never blocks, for everybody who shares it.
+///
+/// # Errors
+/// fcntl(2)'s, which cannot happen.
+pub fn stop_stderr_blocking() -> Result<(), Errno> {
+    // SAFETY: descriptor 2 is logd's from its start to its end; without it the kernel answers EBADF.
+    super::pipe::stop_blocking(unsafe { stderr() })
+}
+
+/// Standard input.
+pub const fn stdin() -> BorrowedFd<'static> {
+    // SAFETY: descriptor 0 is open from a program's start on, and nobody closes it.
+    unsafe { rustix::stdio::stdin() }
+}
+
+/// Standard output.
+pub const fn stdout() -> BorrowedFd<'static> {
+    // SAFETY: as for descriptor 0.
+    unsafe { rustix::stdio::stdout() }
 }
 
 /// Writes one line to standard error as far as it goes without waiting for more than the terminal's own pace.

@@ -29,6 +29,7 @@ pub mod output;
 pub mod passwd;
 mod path;
 pub mod pid_file;
+pub mod pipe;
 pub mod plan;
 pub mod poll;
 pub mod power;

@@ -16,6 +16,9 @@ use super::AsFd;
 /// Descriptors reported by one wait. More stay ready and come with the next.
 pub const READY_MAX: usize = 32;
 
+/// Edge-triggered.
+const WRITTEN: epoll::EventFlags = epoll::EventFlags::IN.union(epoll::EventFlags::ET);
+
 /// What a descriptor is watched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
@@ -23,6 +26,8 @@ pub enum Interest {
     Readable,
     /// A change of a kernfs file such as cgroup.events: POLLPRI.
     Changed,
+    /// Whatever is written from now on: told once for each write, and once for what is there.
+    Written,
 }
 
 /// An epoll and a timer that wakes it.
@@ -58,6 +63,7 @@ impl Poll {
             // Told once for each change: a kernfs file stays ready until it is read again, and the change of a unit
             // whose process is not reaped yet is not looked at.
             Interest::Changed => epoll::EventFlags::PRI | epoll::EventFlags::ET,
+            Interest::Written => WRITTEN,
         };
         epoll::add(self.epoll.as_fd(), fd, epoll::EventData::new_u64(token), flags)
     }
@@ -73,6 +79,15 @@ impl Poll {
             Err(Errno::NOENT) => epoll::add(&self.epoll, fd, data, flags),
             answer => answer,
         }
+    }
+
+    /// Tells once more of what is there to be read of a descriptor that is watched for [`Interest::Written`], after others
+    /// have had their turn.
+    ///
+    /// # Errors
+    /// epoll_ctl(2)'s.
+    pub fn tell_again(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Errno> {
+        epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token), WRITTEN)
     }
 
     /// Watches `fd` no more. Whoever shares what is behind a descriptor keeps it watched when it is closed.

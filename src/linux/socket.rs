@@ -52,6 +52,23 @@ pub fn receive_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize,
     if received.cut { Err(Errno::MSGSIZE) } else { Ok((received.bytes, sender, received.fds)) }
 }
 
+/// A socket for datagrams of an address family.
+///
+/// # Errors
+/// socket(2)'s.
+pub fn datagrams(family: u8) -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socket_with(AddressFamily::from_raw(family.into()), SocketType::DGRAM, flags, None)
+}
+
+/// Sends one datagram to the address in these bytes.
+///
+/// # Errors
+/// sendto(2)'s.
+pub fn send_to(socket: BorrowedFd<'_>, bytes: &[u8], address: &[u8]) -> Result<(), Errno> {
+    super::raw::socket::send_to(socket, bytes, address)
+}
+
 fn bind_at(socket: &OwnedFd, directory: &CStr, path: &CStr, mode: u32) -> Result<(), Errno> {
     match mkdirat(CWD, directory, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}

@@ -572,3 +572,39 @@ pub enum Log {
     /// Something happened that cannot: said once, contained, counted.
     Impossible(&'static str, UnitId),
 }
+
+impl Log {
+    /// The unit that it is about.
+    pub const fn unit(&self) -> Option<UnitId> {
+        match *self {
+            Self::Started(unit)
+            | Self::Stopped(unit)
+            | Self::Failed(unit, _)
+            | Self::DependencyFailed(unit, _)
+            | Self::ConditionUnmet(unit, _)
+            | Self::AssertFailed(unit, _)
+            | Self::NotExamined(unit)
+            | Self::MainExited(unit, _)
+            | Self::RestartScheduled(unit, _)
+            | Self::StartLimitHit(unit)
+            | Self::TriggerLimitHit(unit)
+            | Self::AlreadyActive(unit, _)
+            | Self::TimedOut(unit, _)
+            | Self::Contradiction(unit, _)
+            | Self::Acting(unit)
+            | Self::OomKilled(unit)
+            | Self::WatchdogExpired(unit, _)
+            | Self::NoticeRefused(unit, _)
+            | Self::NotAdopted(unit)
+            | Self::RuntimeOver(unit)
+            | Self::ReloadFailed(unit)
+            | Self::Reloaded(unit)
+            | Self::NoUidLeft(unit)
+            | Self::NotCleaned(unit)
+            | Self::Sick(unit)
+            | Self::Impossible(_, unit) => Some(unit),
+            Self::Starving(unit) => unit,
+            Self::BootFinished | Self::Healthy | Self::ShuttingDown(_) => None,
+        }
+    }
+}

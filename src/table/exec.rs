@@ -99,6 +99,8 @@ record! {
         pub terminal: Terminal,
         /// `SyslogIdentifier=`, or empty for the program's name.
         pub syslog_identifier: &'t str,
+        /// What becomes of what they print.
+        pub logging: Logging,
         /// `IgnoreSIGPIPE=`.
         pub ignore_sigpipe: bool,
         /// The settings that narrow what the processes may do, sorted. Each is what a person would write, a tab, what it takes
@@ -106,6 +108,29 @@ record! {
         /// index n).
         pub posture: StrList<'t>,
     }
+}
+
+record! {
+    /// How the lines are taken that a unit's processes print.
+    #[derive(Eq)]
+    pub struct Logging {
+        /// `LogRateLimitIntervalSec=` in milliseconds; there is no limit if this or the next is 0.
+        pub rate_interval_ms: u32,
+        /// `LogRateLimitBurst=`: lines within such a time.
+        pub rate_burst: u32,
+        /// `SyslogLevel=`: the priority of lines that say nothing of it.
+        pub level: u8,
+        /// `LogLevelMax=`: less important lines are dropped.
+        pub level_max: u8,
+        /// `SyslogLevelPrefix=`: whether a line says by `<N>` how important it is.
+        pub level_prefix: bool,
+    }
+}
+
+impl Logging {
+    /// Without a word about it, as journald.conf(5) has it.
+    pub const DEFAULT: Self =
+        Self { rate_interval_ms: 30_000, rate_burst: 10_000, level: 6, level_max: 7, level_prefix: true };
 }
 
 record! {

@@ -55,6 +55,12 @@ impl<'w> Object<'w> {
 /// Writes `text` with its quotes, escaped as RFC 8259 §7 has it.
 fn string(out: &mut dyn Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
+    escaped(out, text)?;
+    out.write_char('"')
+}
+
+/// The same without quotes.
+pub(super) fn escaped(out: &mut dyn Write, text: &str) -> fmt::Result {
     for character in text.chars() {
         match character {
             '"' => out.write_str("\\\"")?,
@@ -64,7 +70,7 @@ fn string(out: &mut dyn Write, text: &str) -> fmt::Result {
             other => out.write_char(other)?,
         }
     }
-    out.write_char('"')
+    Ok(())
 }
 
 /// Writes a control character by its number: `begin` and the last of its hexadecimal digits.

@@ -6,6 +6,7 @@
 
 mod codec;
 mod json;
+pub mod log;
 mod notice;
 mod state;
 

@@ -7,7 +7,7 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 use tomte::table::{
     Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
     DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock,
-    List, LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
+    List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
     PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
     Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal, Timer,
     TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, encode, ids, list, strings,
@@ -526,6 +526,7 @@ impl Lists {
             tty_path: "",
             terminal: Terminal::AS_IT_IS,
             syslog_identifier: "",
+            logging: Logging::DEFAULT,
             ignore_sigpipe: true,
             posture: StrList::default(),
         }

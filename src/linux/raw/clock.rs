@@ -8,8 +8,8 @@ use linux_raw_sys::general::__NR_clock_gettime as NUMBER;
 #[cfg(target_pointer_width = "32")]
 use linux_raw_sys::general::__NR_clock_gettime64 as NUMBER; // Linux 5.1
 use linux_raw_sys::general::{
-    __NR_setitimer, __kernel_old_itimerval, __kernel_old_timeval, __kernel_timespec, CLOCK_MONOTONIC,
-    CLOCK_REALTIME, ITIMER_REAL,
+    __NR_setitimer, __kernel_old_itimerval, __kernel_old_timeval, __kernel_timespec, CLOCK_BOOTTIME,
+    CLOCK_MONOTONIC, CLOCK_REALTIME, ITIMER_REAL,
 };
 use rustix::io::Errno;
 
@@ -32,6 +32,11 @@ pub type Time = __kernel_timespec;
 /// CLOCK_MONOTONIC.
 pub fn monotonic() -> Time {
     read(CLOCK_MONOTONIC)
+}
+
+/// CLOCK_BOOTTIME.
+pub fn boot() -> Time {
+    read(CLOCK_BOOTTIME)
 }
 
 /// CLOCK_REALTIME.

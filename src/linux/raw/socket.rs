@@ -2,7 +2,9 @@
 
 #![expect(unsafe_code, reason = "a system call that takes pointers")]
 
-use linux_raw_sys::general::{__NR_bind, __NR_getsockopt, __NR_recvmsg, __NR_sendmsg, __NR_setsockopt};
+use linux_raw_sys::general::{
+    __NR_bind, __NR_getsockopt, __NR_recvmsg, __NR_sendmsg, __NR_sendto, __NR_setsockopt,
+};
 use rustix::{
     fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     io::Errno,
@@ -154,6 +156,14 @@ pub fn bind(socket: BorrowedFd<'_>, address: &[u8]) -> Result<(), Errno> {
     let (fd, bytes) = (socket.as_raw_fd() as usize, address.as_ptr().expose_provenance());
     // SAFETY: the kernel reads the bytes of `address`, which outlives the call.
     unsafe { syscall(__NR_bind, [fd, bytes, address.len(), 0, 0, 0]) }.map(|_| ())
+}
+
+/// Sends `bytes` to the address in these bytes.
+pub fn send_to(socket: BorrowedFd<'_>, bytes: &[u8], address: &[u8]) -> Result<(), Errno> {
+    let (from, to) = (bytes.as_ptr().expose_provenance(), address.as_ptr().expose_provenance());
+    let fd = socket.as_raw_fd() as usize;
+    // SAFETY: the kernel reads the bytes of `bytes` and of `address`, which outlive the call.
+    unsafe { syscall(__NR_sendto, [fd, from, bytes.len(), 0, to, address.len()]) }.map(|_| ())
 }
 
 /// Sets option `name` of `level` to the value in these bytes.

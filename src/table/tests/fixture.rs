@@ -11,6 +11,9 @@ pub(super) const INPUTS: [u8; 16] = *b"sixteen of these";
 const ALLOW_ALL: &[u8] = &[0x06, 0, 0, 0, 0, 0, 0xff, 0x7f];
 const ALLOW_TWICE: &[u8] = &[0x06, 0, 0, 0, 0, 0, 0xff, 0x7f, 0x06, 0, 0, 0, 0, 0, 0xff, 0x7f];
 
+const LOGGING: Logging =
+    Logging { rate_interval_ms: 30_000, rate_burst: 300, level: 5, level_max: 6, level_prefix: false };
+
 /// The bytes of the lists that the records borrow.
 pub(super) struct Parts {
     identities: Vec<u8>,
@@ -260,6 +263,7 @@ impl Parts {
             tty_path: "/dev/console",
             terminal: Terminal::AS_IT_IS,
             syslog_identifier: "app",
+            logging: LOGGING,
             ignore_sigpipe: true,
             posture: StrList::new(b"DynamicUser=yes\t0\t1099511627776\0").unwrap(),
         }

@@ -9,6 +9,7 @@ mod identities;
 mod inputs;
 mod leaves;
 pub mod limits;
+mod logd;
 mod posture;
 mod record;
 mod transient;
@@ -101,6 +102,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         units.extend(check::fstab::units(&board.config.mount, &board.layers, &image.facts(), diagnostics));
         units.extend(boot::units(&board.config, &image.facts(), diagnostics));
     }
+    logd::add(board, &image, &mut units, diagnostics);
     match options.only_to_look {
         true => check::beyond_as(Some(Severity::Note), &units, diagnostics),
         false => check::beyond(&units, diagnostics),

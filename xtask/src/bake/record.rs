@@ -302,6 +302,7 @@ fn exec<'a>(
         tty_path: &exec.tty_path,
         terminal: exec.terminal,
         syslog_identifier: &exec.syslog_identifier,
+        logging: exec.logging,
         ignore_sigpipe: exec.ignore_sigpipe,
         posture: strings(arena, posture)?,
     })

@@ -56,13 +56,14 @@ impl Setup {
         setup.with(&floor)
     }
 
-    /// A board of its own, whose root has the service in it.
+    /// A board of its own, whose root has the service in it. Without logd, which other inits do not have either.
     fn without_binary(words: Vec<String>) -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder for the bench")?;
         let dir = folder.path().join("bench");
         let programs = dir.join("rootfs/bench");
         fs::create_dir_all(&programs)?;
-        fs::copy(boards_dir().join("host/board.toml"), dir.join("board.toml"))?;
+        let host = fs::read_to_string(boards_dir().join("host/board.toml"))?;
+        fs::write(dir.join("board.toml"), host + "\n[logd]\nenabled = false\n")?;
         let board = Board::load(&dir.to_string_lossy())?;
         let built = build::build_floor(&board)?;
         fs::copy(&built.binary, programs.join("service")).context("cannot copy the floor")?;

@@ -19,19 +19,9 @@ pub fn log_fields(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
-/// `LogLevelMax=` and `SyslogLevel=`.
-pub fn log_level(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    if a.value.is_empty() { Ok(()) } else { log::level(&a.value).map(drop) }
-}
-
 /// `SyslogFacility=`.
 pub fn log_facility(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if a.value.is_empty() { Ok(()) } else { log::facility(&a.value).map(drop) }
-}
-
-/// `TTYColumns=`, `TTYRows=` and other numbers that may be taken back.
-pub fn number_or_nothing(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
-    if a.value.is_empty() { Ok(()) } else { scalar::number(&a.value).map(drop) }
 }
 
 /// `OpenFile=`: `PATH[:NAME[:OPTIONS]]`.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, OomPolicy,
-    Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout, Terminal,
+    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Logging, LoginEnvironment, Micros, NotifyAccess,
+    OomPolicy, Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout, Terminal,
 };
 
 use crate::{
@@ -259,6 +259,7 @@ pub fn exec() -> Exec {
         tty_path: "/dev/console".to_owned(),
         terminal: Terminal::AS_IT_IS,
         syslog_identifier: String::new(),
+        logging: Logging::DEFAULT,
         ignore_sigpipe: true,
     }
 }

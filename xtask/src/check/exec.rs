@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use tomte::table::{
-    DirectoryKind, Preserve, PrivateTmp,
+    DirectoryKind, Logging, Preserve, PrivateTmp,
     limits::{DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, WORDS_BYTES_MAX},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     diag::{Code, Diagnostic},
     model::{Located, ProtectHome, ProtectSystem},
     read::{Assignment, Text},
-    values::{capability, directory, environment, path, rlimit, scalar, user, word, wrong},
+    values::{capability, directory, environment, log, path, rlimit, scalar, time, user, word, wrong},
 };
 
 type Done = Result<(), Diagnostic>;
@@ -289,6 +289,41 @@ pub fn tty_size(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 /// `SyslogIdentifier=`.
 pub fn syslog_identifier(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     d.exec().syslog_identifier = text(a, cx)?;
+    Ok(())
+}
+
+/// `SyslogLevel=`.
+pub fn syslog_level(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.exec().logging.level = if a.value.is_empty() { Logging::DEFAULT.level } else { log::level(&a.value)? };
+    Ok(())
+}
+
+/// `SyslogLevelPrefix=`.
+pub fn syslog_level_prefix(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.exec().logging.level_prefix = scalar::boolean(&a.value)?;
+    Ok(())
+}
+
+/// `LogLevelMax=`.
+pub fn log_level_max(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.exec().logging.level_max =
+        if a.value.is_empty() { Logging::DEFAULT.level_max } else { log::level(&a.value)? };
+    Ok(())
+}
+
+/// `LogRateLimitIntervalSec=`.
+pub fn log_rate_interval(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let milliseconds = time::span(&a.value)?.0 / 1_000;
+    d.exec().logging.rate_interval_ms = u32::try_from(milliseconds).unwrap_or(u32::MAX);
+    Ok(())
+}
+
+/// `LogRateLimitBurst=`.
+pub fn log_rate_burst(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.exec().logging.rate_burst = match a.value.is_empty() {
+        true => Logging::DEFAULT.rate_burst,
+        false => scalar::number(&a.value)?,
+    };
     Ok(())
 }
 

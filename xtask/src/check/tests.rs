@@ -262,7 +262,7 @@ fn what_would_narrow_and_does_not_is_an_error() {
         ),
         ("PrivateBananas=yes", "Error unknown key PrivateBananas= in [Service]"),
         ("EnvironmentFile=default/x", "Error EnvironmentFile=\"default/x\" is not absolute"),
-        ("LogLevelMax=5", "Warning LogLevelMax= has no effect"),
+        ("LogNamespace=5", "Warning LogNamespace= has no effect"),
         ("RestartSek=5", "Warning unknown key RestartSek= in [Service] is ignored"),
         ("Banana=5", "Warning unknown key Banana= in [Service] is ignored"),
         ("StartLimitInterval=5", "Note StartLimitInterval=: an old spelling"),

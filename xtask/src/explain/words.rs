@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use tomte::table::{
-    Board, Call, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Micros, Mount, Preserve,
+    Board, Call, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Logging, Micros, Mount, Preserve,
     Privilege, Service, ServiceType, StrList, Unit,
 };
 
@@ -244,6 +244,13 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     rows.unless("0", "TTYRows", exec.terminal.rows.to_string());
     rows.unless("0", "TTYColumns", exec.terminal.columns.to_string());
     rows.unless("", "SyslogIdentifier", exec.syslog_identifier);
+    let (logging, usual) = (exec.logging, Logging::DEFAULT);
+    rows.unless(&usual.level.to_string(), "SyslogLevel", logging.level.to_string());
+    rows.unless("yes", "SyslogLevelPrefix", yes(logging.level_prefix));
+    rows.unless(&usual.level_max.to_string(), "LogLevelMax", logging.level_max.to_string());
+    let interval = |logging: Logging| format!("{}ms", logging.rate_interval_ms);
+    rows.unless(&interval(usual), "LogRateLimitIntervalSec", interval(logging));
+    rows.unless(&usual.rate_burst.to_string(), "LogRateLimitBurst", logging.rate_burst.to_string());
     rows.unless("yes", "IgnoreSIGPIPE", yes(exec.ignore_sigpipe));
     rows.0
 }

@@ -6,6 +6,7 @@ mod coverage;
 #[cfg(feature = "libfuzzer")]
 #[path = "libfuzzer.rs"]
 mod coverage;
+mod logs;
 mod mutate;
 mod targets;
 

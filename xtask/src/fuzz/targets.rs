@@ -76,6 +76,12 @@ pub const TARGETS: &[Target] = &[
         run: unit_record,
         seeds: unit_records,
     },
+    Target {
+        name: "log",
+        about: "what anybody prints or sends is kept and shown, and nothing that a terminal would obey",
+        run: super::logs::run,
+        seeds: super::logs::seeds,
+    },
 ];
 
 fn parsed(bytes: &[u8]) -> UnitFile {

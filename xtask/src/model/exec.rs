@@ -78,6 +78,7 @@ pub struct Exec {
     /// What is done to it before it is used.
     pub terminal: Terminal,
     pub syslog_identifier: String,
+    pub logging: tomte::table::Logging,
     pub ignore_sigpipe: bool,
 }
 

@@ -418,19 +418,19 @@ mod tests {
     fn a_boot_that_goes_well_is_shown_in_its_order() {
         let lines = lines(&WhatIf::default());
         let at = |line: &str| lines.iter().position(|one| one == line).unwrap_or_else(|| panic!("{lines:?}"));
-        assert!(at("51 started db.service") < at("51 started app.service"));
+        assert!(at("52 started db.service") < at("52 started app.service"));
         assert!(lines.iter().any(|line| line.ends_with("boot is finished")), "{lines:?}");
     }
 
     #[test]
     fn what_would_follow_is_shown() {
         let slow = lines(&WhatIf { slow: vec!["db=5s".parse().unwrap()], ..WhatIf::default() });
-        assert!(slow.contains(&"5051 started app.service".to_owned()), "{slow:?}");
+        assert!(slow.contains(&"5052 started app.service".to_owned()), "{slow:?}");
         let crash = lines(&WhatIf { crash: vec!["app@2s".parse().unwrap()], ..WhatIf::default() });
         assert!(crash.contains(&"2000 app.service: main process ended, killed 11".to_owned()), "{crash:?}");
         assert!(crash.iter().any(|line| line.ends_with("app.service restarts, number 1")), "{crash:?}");
         let hang = lines(&WhatIf { hang: vec![full_name("db")], ..WhatIf::default() });
-        assert!(hang.contains(&"10000 db.service: timeout".to_owned()), "{hang:?}");
+        assert!(hang.contains(&"10001 db.service: timeout".to_owned()), "{hang:?}");
         assert!(
             hang.iter().any(|line| line.ends_with("app.service is not started: db.service failed")),
             "{hang:?}"

@@ -98,7 +98,7 @@ const CASES: [Case; 14] = [
     Case {
         name: "a full /run fails only services that need room there",
         units: "directories",
-        words: &["--run-inodes", "4"],
+        words: &["--run-inodes", "7"],
         line: &["roomy.service", "directory", "No space left"],
         states: &[("roomy.service", "failed", "exit-code"), BYSTANDER],
         well: false,
@@ -222,6 +222,7 @@ pub fn run(tally: &mut Tally) {
     tally.case("what cannot be limited is reported so", super::posture::without_cgroups);
     tally.case("services say that they are ready, alive, reloading", || super::supervision::run(&[]));
     tally.case("so they do without cgroup2", || super::supervision::run(&["--no-cgroup"]));
+    tally.case("what is said is kept, whoever says it and whoever ends logd", super::logs::run);
     tally.case("sockets and paths start what they are for", super::sockets::run);
     tally.case("a unit that has done its work ends the machine", super::supervision::last);
     tally.case("root gets systemctl's answers, a stranger none", super::manager::control);

@@ -20,6 +20,7 @@ pub mod hammer;
 mod handover;
 mod host;
 mod hostile;
+mod logs;
 mod manager;
 mod mutants;
 mod page;

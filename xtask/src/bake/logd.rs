@@ -1,0 +1,156 @@
+//! The units of logd, as unit files would have them: what the board says of logs stands in them, and a unit file of the same
+//! name wins.
+
+use std::net::SocketAddr;
+
+use tomte::{table::Stdout, wire::log::LOGD_UNIT};
+
+use crate::{
+    board::Board,
+    check::{self, Image},
+    diag::Diagnostics,
+    model::{Kind, Relation, Unit},
+    values::unit_name::UnitName,
+};
+
+/// What listens at /dev/log.
+const SOCKET_UNIT: &str = "tomte-logd.socket";
+const SOCKET: &str = "\
+[Unit]
+Description=Syslog Socket
+DefaultDependencies=no
+Before=sockets.target
+[Socket]
+ListenDatagram=/run/tomte/dev-log
+Symlinks=/dev/log
+PassCredentials=yes
+ReceiveBuffer=1M
+Service=tomte-logd.service
+";
+
+/// Adds logd to `units`, if the board wants it: before everything whose output it takes, so that it stops after that.
+pub(super) fn add(board: &Board, image: &Image, units: &mut Vec<Unit>, diagnostics: &mut Diagnostics) {
+    if !board.config.logd.enabled {
+        return;
+    }
+    for (name, text) in [(LOGD_UNIT, service(board)), (SOCKET_UNIT, SOCKET.to_owned())] {
+        if units.iter().any(|unit| unit.name == name) {
+            continue;
+        }
+        let Ok(unit_name) = UnitName::new(name) else { continue };
+        let mut unit = check::unit_of(unit_name, text.into_bytes(), image.facts(), diagnostics);
+        unit.relations.imply(Relation::WantedBy, "sysinit.target");
+        units.push(unit);
+    }
+    for unit in units.iter_mut().filter(|unit| unit.name != LOGD_UNIT) {
+        if let Kind::Service(service) = &unit.kind
+            && [service.exec.stdout, service.exec.stderr].contains(&Stdout::Journal)
+        {
+            unit.relations.imply(Relation::After, LOGD_UNIT);
+        }
+    }
+    units.sort_by(|one, other| one.name.cmp(&other.name));
+}
+
+fn service(board: &Board) -> String {
+    let logd = &board.config.logd;
+    let console = logd.console_priorities(board.config.log);
+    let files = logd.files.as_ref().map_or_else(String::new, |files| {
+        let (size, older, a_day) = (files.size.0, files.older, files.bytes_a_day.0);
+        format!(" file=/var/log/tomte/messages file-size={size} files={older} bytes-a-day={a_day}")
+    });
+    let remote = logd.remote.map_or_else(String::new, |remote| format!(" remote={}", address(remote)));
+    format!(
+        "\
+[Unit]
+Description=Log Daemon
+DefaultDependencies=no
+StartLimitIntervalSec=0
+Before=sysinit.target
+[Service]
+ExecStart=@/proc/self/exe tomte-logd ring={ring} console={console}{files}{remote}
+{directory}Sockets={SOCKET_UNIT}
+NonBlocking=yes
+DynamicUser=yes
+RuntimeDirectory=tomte-logd
+RuntimeDirectoryMode=0750
+RuntimeDirectoryPreserve=yes
+Restart=always
+RestartSec=0
+StandardOutput=null
+CapabilityBoundingSet=CAP_SYSLOG
+AmbientCapabilities=CAP_SYSLOG
+MemoryDenyWriteExecute=yes
+LockPersonality=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictAddressFamilies=AF_UNIX{families}
+SystemCallArchitectures=native
+SystemCallFilter=read write pread64 pwrite64 openat open close fstat ftruncate ftruncate64 fcntl fcntl64
+SystemCallFilter=epoll_create1 epoll_ctl epoll_wait epoll_pwait timerfd_create signalfd4 rt_sigprocmask
+SystemCallFilter=pipe2 tee poll ppoll rename renameat renameat2 unlink unlinkat uname{socket} recvmsg recvfrom recv sendto send sendmsg clock_gettime clock_gettime64
+SystemCallFilter=@signal
+",
+        ring = logd.ring.0,
+        directory = if logd.files.is_some() { "LogsDirectory=tomte\n" } else { "" },
+        families = if logd.remote.is_some() { " AF_INET AF_INET6" } else { "" },
+        socket = if logd.remote.is_some() { " socket" } else { "" },
+    )
+}
+
+/// A sockaddr of the kernel's, in hexadecimal digits. All architectures have the low byte first.
+fn address(remote: SocketAddr) -> String {
+    let port = remote.port().to_be_bytes();
+    let bytes = match remote {
+        SocketAddr::V4(v4) => [&[2, 0], &port[..], &v4.ip().octets(), &[0; 8]].concat(),
+        SocketAddr::V6(v6) => {
+            [&[10, 0], &port[..], &[0; 4], &v6.ip().octets(), &v6.scope_id().to_le_bytes()].concat()
+        }
+    };
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::Layers;
+
+    #[test]
+    fn an_address_is_what_the_kernel_reads() {
+        let hex = |text: &str| address(text.parse().expect("an address"));
+        assert_eq!(hex("192.0.2.1:514"), "02000202c00002010000000000000000");
+        assert_eq!(hex("[::1]:514"), format!("0a00020200000000{:032x}00000000", 1));
+    }
+
+    #[test]
+    fn the_board_decides_whether_there_is_a_logd_and_what_it_does() {
+        let units_of = |lines: &str| {
+            let text = format!("arch = \"x86_64\"\ntarget = \"t\"\n{lines}\n");
+            let config =
+                crate::board::Config::parse(&text, std::path::Path::new("b/board.toml")).expect(lines);
+            let board = Board::new("b".into(), "b".into(), config, Layers::default());
+            let text = b"[Service]\nExecStart=/bin/true\n".to_vec();
+            let mut diagnostics = Diagnostics::default();
+            let name = UnitName::new("a.service").expect("a name");
+            let mut units = vec![check::unit_of(name, text, Image::default().facts(), &mut diagnostics)];
+            add(&board, &Image::default(), &mut units, &mut diagnostics);
+            assert!(diagnostics.render(false).is_empty(), "{}", diagnostics.render(false));
+            (service(&board), units)
+        };
+        let (_, units) = units_of("[logd]\nenabled = false");
+        assert_eq!(units.len(), 1);
+        let (text, units) = units_of("");
+        assert!(text.contains("ring=262144 console=0\n") && !text.contains("LogsDirectory"), "{text}");
+        let names: Vec<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
+        assert_eq!(names, ["a.service", LOGD_UNIT, SOCKET_UNIT].map(|name| name));
+        let after = units[0]
+            .relations
+            .iter()
+            .any(|(relation, other)| relation == Relation::After && other.value == LOGD_UNIT);
+        assert!(after, "it would print while nobody takes it");
+        let (text, _) =
+            units_of("log = \"console\"\n[logd]\nremote = \"192.0.2.1:514\"\n[logd.files]\nolder = 1");
+        assert!(text.contains("console=8 file=/var/log/tomte/messages file-size=262144 files=1"), "{text}");
+        assert!(text.contains(" remote=0200") && text.contains("AF_UNIX AF_INET AF_INET6"), "{text}");
+    }
+}

@@ -1,0 +1,52 @@
+//! Logs end to end: the board is `tests/host/logs`. Services say all sorts of things while logd is killed again and again;
+//! one that comes after them reads what there is.
+
+use anyhow::{Context, Result, ensure};
+
+use super::{
+    host::{has_line, run_board},
+    program::Finished,
+};
+
+/// Pieces of lines that the reader reads.
+const LINES: [&[&str]; 12] = [
+    &["read[", " tomte talk[", "]: broken"],
+    &["read[", "]: plain"],
+    &["read[", "]: err"],
+    &["read[", "]: escape \\x1b[2J nul \\x00 end"],
+    &["read[", "]: a beginning and its end"],
+    &["read[", "]: no newline"],
+    &["read[", "tomte[1]: Started talker.service"],
+    &["]: LONG 1000000"],
+    &["read[", " sh[", "tomte[1]: talker.service: forged"],
+    &["read[", "]: Suppressed 90 messages"],
+    &["]: FLOOD 10"],
+    &["]: FOLLOWED 1"],
+];
+
+/// Runs the board.
+pub fn run() -> Result<()> {
+    let (finished, report) = run_board("tests/host/logs", &["--until", "idle"])?;
+    ensure!(finished.status.success(), "cargo xtask run: {}", finished.status);
+    for pieces in LINES {
+        has_line(&finished, pieces)?;
+    }
+    ensure!(says(&finished, "]: NUMBERS ")? == "50000", "lines of counter.service are lost");
+    has_line(&finished, &["\"_SYSTEMD_UNIT\":\"talker.service\"", "\"MESSAGE\":\"no newline\""])?;
+    // What one unit says is never another's, whatever it says; detail below LogLevelMax= is nobody's.
+    let of_talker = finished.lines.iter().filter(|line| line.contains("read[") && line.contains("forged"));
+    ensure!(of_talker.clone().all(|line| !line.contains("talk[")), "{:?}", of_talker.collect::<Vec<_>>());
+    ensure!(
+        !finished.lines.iter().any(|line| line.contains("too much detail")),
+        "LogLevelMax= had no effect"
+    );
+    let report = report.context("no report")?;
+    let logd = report.unit("tomte-logd.service").context("the report has no logd")?;
+    ensure!(logd.restarts == Some(5) && logd.active == "active", "{logd:?}");
+    Ok(())
+}
+
+fn says<'f>(finished: &'f Finished, piece: &str) -> Result<&'f str> {
+    let found = finished.lines.iter().find_map(|line| line.split_once(piece));
+    found.map(|(_, said)| said.trim()).with_context(|| format!("no line has {piece:?}"))
+}
