@@ -78,7 +78,7 @@ pub(super) const fn refused(reply: &Reply<'_>) -> TalkError {
 
 const fn refusal(reply: &Reply<'_>) -> &'static str {
     match reply {
-        Reply::Denied => "access denied: only root may talk to PID 1",
+        Reply::Denied => "access denied: that is for root, or for whom [[allow]] in board.toml names",
         Reply::Busy => "PID 1 has too many requests waiting, try again",
         Reply::NoSuchUnit => "no such unit",
         Reply::Malformed => "PID 1 did not understand the request",

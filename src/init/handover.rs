@@ -35,7 +35,7 @@ use super::{
 };
 
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
-const MARK: [u8; 8] = *b"tomte\0s\x02";
+const MARK: [u8; 8] = *b"tomte\0s\x03";
 const CHECKSUM_AT: usize = MARK.len();
 const TABLE_AT: usize = CHECKSUM_AT + size_of::<u64>();
 const HEADER_BYTES: usize = TABLE_AT + size_of::<u32>();

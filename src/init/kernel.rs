@@ -12,7 +12,7 @@ use crate::{
         poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
     },
-    supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid, Supervisor},
+    supervisor::{ClientId, Event, Instant, Pid, Supervisor},
     table::{
         Table, UnitId,
         limits::{SLOT_BYTES_MAX, SLOTS_MAX, UNITS_MAX},
@@ -239,11 +239,11 @@ impl Kernel {
     /// Waits for the next event, until `deadline` at most.
     pub(super) fn wait(&mut self, deadline: Option<Instant>) -> (Instant, Event<'_>) {
         self.notify.settle();
-        let borrowed = loop {
+        let (now, borrowed) = loop {
             match self.step(deadline) {
                 Step::Event(event) => return (self.now(), event),
                 Step::Again => {}
-                step @ (Step::Request(_) | Step::Notice { .. }) => break step,
+                step @ (Step::Request(_) | Step::Notice { .. }) => break (self.now(), step),
             }
         };
         let event = match borrowed {
@@ -251,11 +251,12 @@ impl Kernel {
                 let file = self.control.take_file();
                 let request = self.control.request(client);
                 match request {
-                    Some((CONTROL_PEER_UID, Request::Reexec)) => self.program = file,
-                    Some((CONTROL_PEER_UID, Request::Run { .. })) => self.record = file,
+                    // Nobody else's is looked at, whatever becomes of the request.
+                    Some((peer, Request::Reexec)) if peer.is_root() => self.program = file,
+                    Some((peer, Request::Run { .. })) if peer.is_root() => self.record = file,
                     Some(_) | None => {}
                 }
-                request.map(|(peer_uid, request)| Event::Request { client, peer_uid, request })
+                request.map(|(peer, request)| Event::Request { client, peer, request })
             }
             Step::Notice { unit, pid, uid } => self.notify.notice().map(|notice| {
                 let monotonic_us = notice.monotonic_us.map(|at| at.saturating_sub(self.started_us));
@@ -264,7 +265,7 @@ impl Kernel {
             Step::Event(_) | Step::Again => None,
         };
         // What could be read once can be read again: there is an event.
-        (self.now(), event.unwrap_or(Event::Deadline))
+        (now, event.unwrap_or(Event::Deadline))
     }
 
     /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.

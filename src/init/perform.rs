@@ -2,9 +2,9 @@
 
 use crate::{
     linux::{self, AsFd, Errno, clean::CleanPlan, plan, process::signal_by_pidfd, report::Report},
-    supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
+    supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which},
     table::{CommandKind, Table, Unit, UnitId},
-    wire::Failure,
+    wire::{Failure, Whom},
 };
 
 use super::{

@@ -1,8 +1,9 @@
 //! What goes in and what comes out: the whole vocabulary between the supervisor and whoever runs it.
 
+use super::Peer;
 use crate::{
     table::{CommandKind, IdentityId, Micros, UnitId, Verdict},
-    wire::{Ended, ExitStatus, Failure, JobResult, Notice, Power, Request, ServiceResult},
+    wire::{Ended, ExitStatus, Failure, JobResult, Notice, Power, Request, ServiceResult, Whom},
 };
 
 kept! {
@@ -219,8 +220,8 @@ pub enum Event<'a> {
     Request {
         #[expect(missing_docs, reason = "where the answer goes")]
         client: ClientId,
-        /// SO_PEERCRED of the client.
-        peer_uid: u32,
+        /// Who it is.
+        peer: Peer<'a>,
         /// What it asks.
         request: Request<'a>,
     },
@@ -320,17 +321,6 @@ pub enum Which {
     /// The unit's only process that is a child of PID 1, if there is but one.
     Only,
 }
-}
-
-/// Who gets a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whom {
-    /// The process in the main slot.
-    Main,
-    /// The process in the control slot.
-    Control,
-    /// Every process of the unit.
-    All,
 }
 
 /// What the shell is to do, in this order.

@@ -17,7 +17,8 @@
 //! | `relation` | what follows for other units; contradictions |
 //! | `emergency` | what ends the machine |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
-//! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
+//! | `rights` | who may ask what |
+//! | `control`, `shutdown`, `status` | who waits for an answer; the way out; what is shown |
 //! | `keep` | what goes on when PID 1 is replaced |
 //! | `slot` | units that are made at run time |
 //!
@@ -49,6 +50,7 @@ mod notice;
 mod relation;
 mod reload;
 mod restart;
+mod rights;
 mod set;
 mod shutdown;
 mod slot;
@@ -78,11 +80,12 @@ use uid::Pool;
 use unit::Record;
 
 pub use crate::record::Keeper;
-pub use control::{CONTROL_PEER_UID, WAITING_MAX};
+pub use control::WAITING_MAX;
 pub use keep::Facts;
 pub use message::{
-    Action, Answer, ClientId, Event, Found, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,
+    Action, Answer, ClientId, Event, Found, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which,
 };
+pub use rights::Peer;
 pub use shutdown::SHUTDOWN_TIMEOUT;
 
 /// Everything that is decided is decided here.
@@ -193,7 +196,7 @@ impl<'t> Supervisor<'t> {
             Event::Clock { wall, set } => self.clock(wall, set),
             Event::Stamped { unit, at } => self.stamped(unit, at),
             Event::Deadline => self.deadline(),
-            Event::Request { client, peer_uid, request } => self.request(client, peer_uid, request),
+            Event::Request { client, peer, request } => self.request(client, &peer, request),
             Event::ClientGone { client } => self.clients.gone(client),
             Event::Signal { signal, container } => self.signalled(signal, container),
             Event::Reported => self.reported(),
@@ -317,7 +320,7 @@ impl<'t> Supervisor<'t> {
 
     /// What the state of `id` itself asks for.
     fn due_of_state(&mut self, id: UnitId) -> Due {
-        for due in [Self::due_adoption, Self::due_control_kill] {
+        for due in [Self::due_adoption, Self::due_kill] {
             match due(self, id) {
                 Due::Nothing => {}
                 due @ (Due::Act(_) | Due::Changed) => return due,

@@ -29,6 +29,7 @@ impl<'t> Supervisor<'t> {
             restarts: record.restarts,
             started_us: micros(record.started),
             ready_us: micros(record.ready),
+            ended_us: micros(record.ended),
             status: self.texts.get(id.index()).map_or("", |text| text.as_str()),
             errno: record.errno,
         })
@@ -56,6 +57,8 @@ impl<'t> Supervisor<'t> {
             units: count(self.units.len()),
             failed: count(failed),
             jobs: count(jobs),
+            now_us: self.now.0,
+            inputs: self.table.map(|table| table.inputs()).unwrap_or_default(),
         }
     }
 }

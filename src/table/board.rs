@@ -1,6 +1,6 @@
 //! The board record: what holds for the whole image.
 
-use super::{FilterId, IdentityId, List, Micros, Slice, StrList, Transient, UidRange, UnitId};
+use super::{Allow, FilterId, IdentityId, List, Micros, Slice, StrList, Transient, UidRange, UnitId};
 
 record! {
     /// The board a table was baked for.
@@ -31,6 +31,8 @@ record! {
         pub may_lack: u16,
         /// Units that are made at run time.
         pub transient: Transient<'t>,
+        /// Who may ask for what, besides root.
+        pub allow: List<'t, Allow<'t>>,
     }
 }
 

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::wire::{
         ActiveState, ExitStatus, Failure, JobResult, ManagerStatus, Power, Reply, Request, ServiceResult,
-        Setting, SubState, UnitStatus, UnitType,
+        Setting, SubState, UnitStatus, UnitType, Whom,
     };
 
     #[test]
@@ -70,6 +70,7 @@ mod tests {
             Request::Run { name },
             Request::Wait { name },
             Request::Posture { id: 300 },
+            Request::Kill { name, whom: Whom::Control, signal: 64 },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));
@@ -94,6 +95,7 @@ mod tests {
             restarts: 128,
             started_us: u64::MAX,
             ready_us: 0,
+            ended_us: 300,
             status: "Serving",
             errno: 5,
         };
@@ -105,6 +107,8 @@ mod tests {
             units: 1,
             failed: 2,
             jobs: 3,
+            now_us: 8,
+            inputs: [9; 16],
         };
         let mut buffer = [0; 128];
         for reply in [
@@ -152,6 +156,8 @@ mod tests {
             units: 1,
             failed: 0,
             jobs: 0,
+            now_us: 8,
+            inputs: [9; 16],
         };
         assert_eq!(encode(&Reply::Manager(status), &mut [0; 16]), None);
         assert_eq!(encode(&Request::Manager, &mut []), None);

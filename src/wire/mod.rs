@@ -19,11 +19,11 @@ pub use codec::{DecodeError, decode, encode};
 pub use json::See;
 pub use notice::{NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping};
 pub use state::{
-    ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
+    ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType, Verb, Whom,
 };
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// Largest packet in either direction.
 pub const PACKET_BYTES_MAX: usize = 4096;
 /// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.
@@ -101,6 +101,54 @@ pub enum Request<'a> {
         /// Its place in the table.
         id: u16,
     },
+    /// Send a signal to processes of the unit; answered with [`Reply::Accepted`], or with [`Reply::Job`] and `invalid` if it
+    /// has none.
+    Kill {
+        /// Full name.
+        name: &'a str,
+        /// Which of them.
+        whom: Whom,
+        /// The signal's number, 1 to 64.
+        signal: u8,
+    },
+}
+
+impl<'a> Request<'a> {
+    /// What one has to be allowed for it.
+    pub const fn verb(&self) -> Verb {
+        match self {
+            Self::Manager | Self::Units { .. } | Self::Unit { .. } | Self::Wait { .. } => Verb::Status,
+            Self::Start { .. } => Verb::Start,
+            Self::Stop { .. } => Verb::Stop,
+            Self::Restart { .. } => Verb::Restart,
+            Self::ResetFailed { .. } => Verb::ResetFailed,
+            Self::Shutdown(_) => Verb::Shutdown,
+            Self::Reload { .. } => Verb::Reload,
+            Self::Isolate { .. } => Verb::Isolate,
+            Self::Reexec | Self::Run { .. } => Verb::Rule,
+            Self::Posture { .. } => Verb::Posture,
+            Self::Kill { .. } => Verb::Kill,
+        }
+    }
+
+    /// The unit that it is about, where it says so by name.
+    pub const fn name(&self) -> Option<&'a str> {
+        match self {
+            Self::Unit { name }
+            | Self::Start { name }
+            | Self::Stop { name }
+            | Self::Restart { name }
+            | Self::ResetFailed { name }
+            | Self::Reload { name }
+            | Self::Isolate { name }
+            | Self::Run { name }
+            | Self::Wait { name }
+            | Self::Kill { name, .. } => Some(name),
+            Self::Manager | Self::Units { .. } | Self::Shutdown(_) | Self::Reexec | Self::Posture { .. } => {
+                None
+            }
+        }
+    }
 }
 
 impl<'t> Read<'t> for Request<'t> {
@@ -110,7 +158,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(14) {
+        match from.place(15) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -124,7 +172,8 @@ impl<'t> Read<'t> for Request<'t> {
             10 => Self::Reexec,
             11 => Self::Run { name: Read::read(from) },
             12 => Self::Wait { name: Read::read(from) },
-            _ => Self::Posture { id: Read::read(from) },
+            13 => Self::Posture { id: Read::read(from) },
+            _ => Self::Kill { name: Read::read(from), whom: Read::read(from), signal: Read::read(from) },
         }
     }
 }
@@ -200,6 +249,10 @@ record! {
         pub failed: u16,
         /// How many jobs are queued or running.
         pub jobs: u16,
+        /// The time of all the times in [`UnitStatus`]: microseconds since PID 1's exec, now.
+        pub now_us: u64,
+        /// Hash of every file the table was made from.
+        pub inputs: [u8; 16],
     }
 }
 
@@ -237,6 +290,8 @@ record! {
         pub started_us: u64,
         /// When it last became active, likewise.
         pub ready_us: u64,
+        /// When it last came to rest, likewise.
+        pub ended_us: u64,
         /// What the service last said of itself: `STATUS=`, cut at [`STATUS_BYTES_MAX`].
         pub status: &'t str,
         /// Why it says that it fails: `ERRNO=`; 0 if it does not.

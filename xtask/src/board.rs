@@ -14,6 +14,7 @@ use toml::Spanned;
 use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange, limits::SLOTS_MAX};
 
 use crate::{
+    allow,
     diag::closest,
     read::{Source, Text},
     target::feature::Feature,
@@ -72,6 +73,9 @@ pub struct Config {
     /// What is done about a feature that the kernel lacks and a unit needs. Without a word about it, the unit is refused.
     #[serde(default)]
     pub missing_kernel_feature: MissingFeatures,
+    /// Who may ask PID 1 for more than the state of units, besides root.
+    #[serde(default)]
+    pub allow: Vec<allow::Rule>,
     /// Mounts and swaps: lines of fstab(5).
     #[serde(default)]
     pub mount: Vec<MountLine>,

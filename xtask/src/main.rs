@@ -3,6 +3,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | `read` | the unit-file grammar and board.toml: raw values, each with file, line and column |
+//! | `allow` | who may ask PID 1 for what |
 //! | `values`, `model` | typed values; units made of them |
 //! | `check` | what each directive means, and the checks |
 //! | `diag` | problems, their codes, and how they are shown |
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod allow;
 mod bake;
 mod bench;
 mod board;

@@ -5,11 +5,11 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 use super::fixture::{UnitPlan, bake};
 use crate::{
     supervisor::{
-        Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor,
-        Until, Which, Whom,
+        Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Peer, Pid, Slot, Spawn,
+        Supervisor, Until, Which,
     },
     table::{Arch, Micros, Table, UidRange, UnitId, Verdict, list},
-    wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus},
+    wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus, Whom},
 };
 
 pub(super) use crate::wire::ExitStatus::{Dumped, Exited, Killed};
@@ -295,7 +295,7 @@ impl Play {
     }
 
     pub(super) fn ask(&mut self, client: u16, request: Request<'_>) -> &mut Self {
-        self.event(Event::Request { client: ClientId(client), peer_uid: 0, request })
+        self.event(Event::Request { client: ClientId(client), peer: Peer::ROOT, request })
     }
 
     pub(super) fn shutdown(&mut self, power: Power) -> &mut Self {

@@ -63,6 +63,12 @@ impl Parts {
             panic_delay: Micros::from_secs(10),
             may_lack: 2,
             transient: Transient::NONE,
+            allow: List::new(kept(list(&[Allow {
+                who: Who::User,
+                number: 1000,
+                verbs: 9,
+                units: StrList::EMPTY,
+            }]))),
         }
     }
 

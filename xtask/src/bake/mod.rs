@@ -29,6 +29,7 @@ use bumpalo::Bump;
 use tomte::table::{self, Arch};
 
 use crate::{
+    allow,
     board::Board,
     cgroup::Cgroups,
     check::{self, Image},
@@ -36,6 +37,7 @@ use crate::{
     model::Unit,
     order::{self, Graph, Wanted},
     read::Source,
+    users,
 };
 
 pub use filters::Filters;
@@ -84,14 +86,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     } else {
         (options.units.clone(), LockFile::Leave)
     };
-    // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
-    // A VM's is not made yet.
-    let host = [PathBuf::from("/"), board.dir.join("rootfs")];
-    let (roots, lack) = match (&options.roots[..], &board.config.qemu) {
-        ([], None) => (host.to_vec(), Severity::Warning),
-        ([], Some(_)) => (Vec::new(), Severity::Warning),
-        (given, _) => (given.to_vec(), Severity::Error),
-    };
+    let (roots, lack) = image_roots(board, options);
     let image = Image {
         roots,
         lack,
@@ -120,6 +115,17 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     let baked =
         bake_units(board, units, &unstarted, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
     Ok(Baked { unstarted, ..baked })
+}
+
+/// The image's root directories, and how bad it is what they lack.
+fn image_roots(board: &Board, options: &Options) -> (Vec<PathBuf>, Severity) {
+    // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
+    // A VM's is not made yet.
+    match (&options.roots[..], &board.config.qemu) {
+        ([], None) => (vec![PathBuf::from("/"), board.dir.join("rootfs")], Severity::Warning),
+        ([], Some(_)) => (Vec::new(), Severity::Warning),
+        (given, _) => (given.to_vec(), Severity::Error),
+    }
 }
 
 /// Bakes `units` that were not read from the board's folder, and writes no file.
@@ -157,6 +163,10 @@ fn bake_units(
         .and_then(|limit| order::too_long(&graph, limit))
         .into_iter()
         .for_each(|problem| diagnostics.push(problem));
+    if own {
+        let names: Vec<&str> = graph.nodes.iter().map(|node| node.unit.name.as_str()).collect();
+        allow::check(&board.config.allow, &names)?;
+    }
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
     let (mut identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
@@ -166,7 +176,9 @@ fn bake_units(
     let mut filters = Filters::new(&graph, arch)?;
     transient::add_filters(board, &mut filters)?;
     let cgroups = Cgroups::new(&graph, slices, board.config.transient_units > 0);
-    let shared = record::Shared { arch, identities: &identities, filters: &filters, cgroups: &cgroups };
+    let known = users::known(&board.config, &image_roots(board, options).0);
+    let shared =
+        record::Shared { arch, identities: &identities, filters: &filters, cgroups: &cgroups, known: &known };
     let arena = Bump::new();
     let meant_board = record::board(&arena, board, &graph, shared)?;
     let meant: Vec<table::Unit<'_>> =

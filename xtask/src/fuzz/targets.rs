@@ -314,6 +314,8 @@ fn packets() -> Vec<Vec<u8>> {
         units: 2,
         failed: 0,
         jobs: 0,
+        now_us: 3,
+        inputs: [7; 16],
     };
     for reply in [
         wire::Reply::Manager(manager),

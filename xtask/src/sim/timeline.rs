@@ -5,9 +5,9 @@
 use std::{cmp::Reverse, collections::BinaryHeap, str::FromStr};
 
 use tomte::{
-    supervisor::{Action, Event, Found, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Whom},
+    supervisor::{Action, Event, Found, Instant, Log, Pid, Slot, Spawn, Supervisor, Until},
     table::{CommandKind, Micros, Service, ServiceType, Table, Unit, UnitId, Verdict},
-    wire::{ExitStatus, Notice, Ping},
+    wire::{ExitStatus, Notice, Ping, Whom},
 };
 
 /// From a spawn to its execve.

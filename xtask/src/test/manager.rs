@@ -22,7 +22,7 @@ pub fn control() -> Result<()> {
         ["tomte: not understood: frobnicate", ""],
         ["root.service: Main process exited", "status=2"],
         ["code 4", ""],
-        ["tomte: access denied: only root may talk to PID 1", ""],
+        ["tomte: access denied: that is for root", ""],
         ["stranger.service: Main process exited", "status=1"],
         ["PID 1 slept", ""],
     ] {
