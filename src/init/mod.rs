@@ -12,6 +12,7 @@ mod handover;
 mod held;
 mod kernel;
 mod log;
+mod names;
 mod notify;
 mod perform;
 mod plan;

@@ -10,7 +10,7 @@ use crate::{
 use super::{
     conditions, handover,
     kernel::Kernel,
-    log,
+    log, names,
     plan::{Parts, Start, runtime_directory_of},
     processes::{Process, Role},
     report, shutdown, watch,
@@ -65,6 +65,10 @@ impl Kernel {
             }
             Action::Log(message) => {
                 log::report(&self.table, message);
+                None
+            }
+            Action::Names => {
+                names::publish(supervisor);
                 None
             }
             Action::Report { ended } => match report::start(self, supervisor, ended) {

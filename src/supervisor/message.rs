@@ -397,6 +397,8 @@ pub enum Action {
     },
     /// Tell people.
     Log(Log),
+    /// Tell everybody the names of dynamic users: [`super::Supervisor::names`] has changed. Not answered.
+    Names,
     /// Write the report of a test run. Answered by [`Event::Reported`].
     Report {
         /// Why it ends.

@@ -271,6 +271,9 @@ impl<'t> Supervisor<'t> {
         if let Some((client, answer)) = self.clients.next_reply() {
             return Some(Action::Reply { client, answer });
         }
+        if self.pool.take_changed() {
+            return Some(Action::Names);
+        }
         if let Some((what, unit)) = self.impossible.take() {
             return Some(Action::Log(Log::Impossible(what, unit)));
         }

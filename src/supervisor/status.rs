@@ -2,7 +2,7 @@
 
 use super::{Supervisor, state::State};
 use crate::{
-    table::UnitId,
+    table::{IdentityId, UnitId},
     wire::{ManagerStatus, UnitStatus, UnitType},
 };
 
@@ -33,6 +33,14 @@ impl<'t> Supervisor<'t> {
             status: self.texts.get(id.index()).map_or("", |text| text.as_str()),
             errno: record.errno,
         })
+    }
+
+    /// The names of dynamic users and groups, and their numbers.
+    pub fn names(&self) -> impl Iterator<Item = (&'t str, u32)> {
+        let identities = self.table.map(|table| table.board().identities).unwrap_or_default();
+        (0..)
+            .zip(identities.iter())
+            .filter_map(|(id, one)| Some((one.name, self.pool.number(IdentityId(id))?)))
     }
 
     /// PID 1 as a whole.

@@ -7,6 +7,7 @@
 mod codec;
 mod json;
 mod notice;
+pub mod nscd;
 mod state;
 
 use core::ffi::CStr;
@@ -30,6 +31,10 @@ pub const PACKET_BYTES_MAX: usize = 4096;
 pub const STATUS_BYTES_MAX: usize = 120;
 /// Where PID 1 listens.
 pub const SOCKET: &CStr = c"/run/tomte/control";
+/// Where PID 1 keeps the names of dynamic users, as passwd(5) has them.
+pub const NAMES_PASSWD: &CStr = c"/run/tomte/passwd";
+/// The same for their groups, as group(5).
+pub const NAMES_GROUP: &CStr = c"/run/tomte/group";
 /// [`SOCKET`] for people.
 pub const SOCKET_PATH: &str = match SOCKET.to_str() {
     Ok(path) => path,

@@ -433,6 +433,7 @@ impl<'w> World<'w> {
             Action::Unwatch { unit } => self.unwatch(unit),
             Action::Reply { client, answer } => return self.reply(client, answer),
             Action::Log(log) => self.note(log),
+            Action::Names => {}
             Action::Report { .. } => return Ok(Some(self.report())),
             Action::Make { client, unit } => return Ok(Some(Event::Made { client, unit, sound: false })),
             Action::Reexec => {

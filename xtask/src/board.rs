@@ -58,6 +58,9 @@ pub struct Config {
     /// What every service finds in its environment first.
     #[serde(default, deserialize_with = "environment")]
     pub environment: BTreeMap<String, String>,
+    /// Whether names of dynamic users are to be had from every C library: tomte-userd answers at /run/nscd/socket.
+    #[serde(default = "yes")]
+    pub userd: bool,
     /// How many units `tomte run` can make at a time.
     #[serde(default = "transient_units", deserialize_with = "slots")]
     pub transient_units: u8,
@@ -304,6 +307,10 @@ fn environment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<St
         Some(name) => Err(D::Error::custom(format!("`{name}` is no name of an environment variable"))),
         None => Ok(map),
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn transient_units() -> u8 {

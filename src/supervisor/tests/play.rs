@@ -120,6 +120,9 @@ impl Play {
             self.logs.push(text);
             return;
         }
+        if action == Action::Names {
+            return;
+        }
         let text = self.words(&action);
         self.done.push(text);
         let answer = match action {
@@ -156,6 +159,7 @@ impl Play {
             | Action::Kill { .. }
             | Action::Reply { .. }
             | Action::Log(_)
+            | Action::Names
             | Action::Report { .. }
             | Action::Reexec
             | Action::Leave { .. } => return,
@@ -373,7 +377,7 @@ impl Play {
                 };
                 format!("reply {} {answer}", client.0)
             }
-            Action::Log(_) => String::new(),
+            Action::Log(_) | Action::Names => String::new(),
             Action::Reexec => "reexec".into(),
             Action::Make { client, unit } => format!("make {} for {}", unit.0, client.0),
             Action::Report { ended } => format!("report {ended}"),

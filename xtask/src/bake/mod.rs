@@ -9,6 +9,7 @@ mod identities;
 mod inputs;
 mod leaves;
 pub mod limits;
+mod own;
 mod posture;
 mod record;
 mod transient;
@@ -105,6 +106,8 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         let source = Arc::new(Source::new(file, text));
         units.extend(check::fstab::units(&board.config.mount, &source, &image.facts(), diagnostics));
     }
+    let own = own::units(&board.config, &units, &image.facts(), diagnostics);
+    units.extend(own);
     match options.only_to_look {
         true => check::beyond_as(Some(Severity::Note), &units, diagnostics),
         false => check::beyond(&units, diagnostics),
@@ -152,7 +155,11 @@ fn bake_units(
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
     // `enable` is about the board's own units. Units that somebody names for this once are there to be started.
     let own = options.units.is_empty();
-    let enable = board.config.enable.as_deref().filter(|_| own);
+    let enable = board.config.enable.as_ref().filter(|_| own).map(|enable| {
+        let ours = units.iter().map(|unit| unit.name.clone()).filter(|name| own::has(name));
+        enable.iter().cloned().chain(ours).collect::<Vec<_>>()
+    });
+    let enable = enable.as_deref();
     let wanted = Wanted { default_target, enable, orphans: !own };
     let graph = Graph::new(units, &wanted, diagnostics);
     stop_at_errors(board, diagnostics)?;

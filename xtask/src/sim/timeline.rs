@@ -221,6 +221,7 @@ impl<'t> Film<'t> {
             Action::Examine { unit } => self.soon(SOON_US, Later::Examined(unit.0)),
             Action::Watch { unit, .. } => self.soon(SOON_US, Later::Watched(unit.0)),
             Action::Log(log) => self.say(log),
+            Action::Names => {}
             Action::Report { .. } => return Some(Event::Reported),
             // Nobody asks, nothing arrives, and a film has no end of its own.
             _ => {}
@@ -408,7 +409,9 @@ mod tests {
             ),
         );
         let options = build::Options { units: vec![folder.path().to_owned()], ..build::Options::default() };
-        let table = build::table_of(&Board::load("host").unwrap(), &options).unwrap();
+        let mut board = Board::load("host").unwrap();
+        board.config.userd = false;
+        let table = build::table_of(&board, &options).unwrap();
         let table = Table::open(&table, None.or(tomte::table::Arch::NATIVE)).unwrap();
         play(table, what_if).unwrap().into_iter().map(|(at, line)| format!("{} {line}", at / 1000)).collect()
     }
