@@ -25,9 +25,9 @@ pub(super) struct Life {
 impl Life {
     const NONE: Self = Self { active: ActiveState::Inactive, started_us: 0, ready_us: 0 };
 
-    /// How long it took to come up; `None` if it did not.
-    fn took(&self) -> Option<u64> {
-        self.ready_us.checked_sub(self.started_us).filter(|_| self.ready_us > 0)
+    /// How long it took to come up; 0 if it did not.
+    const fn took(&self) -> u64 {
+        self.ready_us.saturating_sub(self.started_us)
     }
 }
 
@@ -35,20 +35,18 @@ impl Life {
 pub(super) struct System {
     pub(super) table: Table<'static>,
     lives: [Life; UNITS_MAX],
-    boot_us: u64,
 }
 
 impl System {
     /// Asks PID 1 for all of it.
     pub(super) fn new(linked: &'static [u8], connection: &mut Connection) -> Result<Self, TalkError> {
         let table = Table::open(linked, Arch::NATIVE).map_err(|_| TalkError::OtherTable)?;
-        let mut system = Self { table, lives: [Life::NONE; UNITS_MAX], boot_us: 0 };
+        let mut system = Self { table, lives: [Life::NONE; UNITS_MAX] };
         let reply = connection.ask(&Request::Manager)?;
         let Reply::Manager(manager) = reply else { return Err(refused(&reply)) };
         if manager.inputs != table.inputs() {
             return Err(TalkError::OtherTable);
         }
-        system.boot_us = manager.boot_us;
         connection.each_unit(&mut |unit| {
             if let Some(life) = system.lives.get_mut(usize::from(unit.id)) {
                 *life = Life { active: unit.active, started_us: unit.started_us, ready_us: unit.ready_us };
@@ -71,15 +69,26 @@ impl System {
         out.write_str(self.table.unit(id).map_or("", |unit| unit.name.as_str()))
     }
 
+    /// Of `ids` the one with the highest `key`, unless that is 0.
+    fn first(
+        &self,
+        ids: &mut dyn Iterator<Item = UnitId>,
+        key: &dyn Fn(Life) -> u64,
+    ) -> Option<(UnitId, u64)> {
+        let mut first = None;
+        for id in ids {
+            let value = key(self.life(id));
+            if value > first.map_or(0, |(_, value)| value) {
+                first = Some((id, value));
+            }
+        }
+        first
+    }
+
     /// How long each unit took, longest first.
     pub(super) fn blame(&mut self, out: &mut Output) -> fmt::Result {
-        while let Some((id, took)) = self
-            .table
-            .ids()
-            .filter_map(|id| Some((id, self.life(id).took().filter(|took| *took > 0)?)))
-            .max_by_key(|(_, took)| *took)
-        {
-            write!(out, "{:>14} ", Span(took))?;
+        while let Some((id, took)) = self.first(&mut self.table.ids(), &|life| life.took()) {
+            write!(out, "{:>11} ", Span(took))?;
             self.name(id, out)?;
             out.write_char('\n')?;
             if let Some(life) = self.lives.get_mut(id.index()) {
@@ -91,52 +100,23 @@ impl System {
 
     /// What the start of `id` waited for, each time for the last one.
     pub(super) fn critical_chain(&self, out: &mut Output, mut id: UnitId) -> fmt::Result {
+        let mut until = u64::MAX;
         for depth in 0..UNITS_MAX {
             let life = self.life(id);
             indent(out, depth)?;
             self.name(id, out)?;
             if life.ready_us > 0 {
-                write!(out, " @{}", Span(life.ready_us))?;
-            }
-            if let Some(took) = life.took().filter(|took| *took > 0) {
-                write!(out, " +{}", Span(took))?;
+                write!(out, " @{} +{}", Span(life.ready_us), Span(life.took()))?;
             }
             out.write_char('\n')?;
+            if life.started_us > 0 {
+                until = life.started_us;
+            }
             let Some(unit) = self.table.unit(id) else { break };
-            let ready = |one: &UnitId| self.life(*one).ready_us;
-            let until = if life.started_us > 0 { life.started_us } else { u64::MAX };
-            let before = |one: &UnitId| (1..=until).contains(&ready(one)) && *one != id;
-            match unit.after.iter().filter(before).max_by_key(ready) {
-                Some(last) => id = last,
+            let ready = |life: Life| if life.ready_us > until { 0 } else { life.ready_us };
+            match self.first(&mut unit.after.iter().filter(|one| *one != id), &ready) {
+                Some((last, _)) => id = last,
                 None => break,
-            }
-        }
-        Ok(())
-    }
-
-    /// A line for each unit, in the order in which they started: when it started and how long it took.
-    pub(super) fn timeline(&mut self, out: &mut Output) -> fmt::Result {
-        const COLUMNS: u64 = 40;
-        let end = self.lives.iter().map(|life| life.ready_us.max(life.started_us)).max().unwrap_or(0);
-        let end = if self.boot_us > 0 { self.boot_us } else { end }.max(1);
-        while let Some(id) = self
-            .table
-            .ids()
-            .filter(|id| self.life(*id).started_us > 0)
-            .min_by_key(|id| self.life(*id).started_us)
-        {
-            let life = self.life(id);
-            let at = |us: u64| us.min(end) * COLUMNS / end;
-            let (from, to) = (at(life.started_us), at(life.started_us.max(life.ready_us)));
-            out.write_char('|')?;
-            for column in 0..=COLUMNS {
-                out.write_char(if (from..=to).contains(&column) { '#' } else { ' ' })?;
-            }
-            write!(out, "|{:>11} ", Span(life.started_us))?;
-            self.name(id, out)?;
-            out.write_char('\n')?;
-            if let Some(life) = self.lives.get_mut(id.index()) {
-                *life = Life::NONE;
             }
         }
         Ok(())
@@ -171,14 +151,14 @@ impl System {
         result
     }
 
-    /// Whether boot, or another unit, starts `id`: systemd's word for it.
-    pub(super) fn enabled(&self, id: UnitId) -> &'static str {
-        let wants = |other: UnitId| {
+    /// Whether boot, or another unit, starts `id`.
+    pub(super) fn enabled(&self, id: UnitId) -> bool {
+        let mut is = id == self.table.board().default_target;
+        for other in self.table.ids() {
             let unit = self.table.unit(other);
-            unit.is_some_and(|unit| unit.wants.contains(id) || unit.requires.contains(id))
-        };
-        let is = id == self.table.board().default_target || self.table.ids().any(wants);
-        if is { "enabled" } else { "disabled" }
+            is = is || unit.is_some_and(|unit| unit.wants.contains(id) || unit.requires.contains(id));
+        }
+        is
     }
 
     /// The record of `id`, as a unit file would say it.

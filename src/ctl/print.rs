@@ -8,13 +8,11 @@ use crate::{
         output::Output,
         passwd::{PASSWD, UserLine, each_line},
     },
-    wire::{
-        ActiveState, ExitStatus, Failure, ManagerStatus, NAMES_PASSWD, Reply, Request, Setting, UnitStatus,
-    },
+    wire::{ActiveState, ExitStatus, Failure, ManagerStatus, NAMES_PASSWD, Setting, UnitStatus},
 };
 
 use super::{
-    talk::{Connection, TalkError, refused},
+    talk::{Connection, TalkError},
     words::Words,
 };
 
@@ -80,23 +78,15 @@ pub(super) fn colored(out: &mut Output, state: ActiveState, text: &str) -> fmt::
     write!(out, "{color}{text}\x1b[m")
 }
 
-/// `timeline --json`: the report's units beside the manager.
-pub(super) fn timeline(connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
-    let reply = connection.ask(&Request::Manager)?;
-    let Reply::Manager(manager) = reply else { return Err(refused(&reply)) };
+/// The beginning of `timeline`: the units follow, as in the report, and then `]}`.
+pub(super) fn timeline(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Result {
     out.write_str("{\"manager\":")?;
     manager.write_json(out)?;
-    let mut before = ",\"units\":[";
-    connection.each_unit(&mut |unit| {
-        out.write_str(core::mem::replace(&mut before, ","))?;
-        unit.write_json(out, None)
-    })?;
-    out.write_str("]}\n")?;
-    Ok(0)
+    out.write_str(",\"units\":[")
 }
 
 /// `users`: the names that PID 1 keeps, each with the units that run under its number.
-pub(super) fn users(connection: &mut Connection, out: &mut Output, json: bool) -> Result<u8, TalkError> {
+pub(super) fn users(connection: &mut Connection, out: &mut Output, json: bool) -> Result<(), TalkError> {
     let mut before = '[';
     if !json {
         writeln!(out, "{:<31} {:>10} UNITS", "USER", "UID")?;
@@ -139,11 +129,15 @@ pub(super) fn users(connection: &mut Connection, out: &mut Output, json: bool) -
     if json {
         out.write_str(if before == '[' { "[]\n" } else { "]\n" })?;
     }
-    Ok(0)
+    Ok(())
 }
 
 #[inline(never)] // for a small frame
-pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Result {
+pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>, json: bool) -> fmt::Result {
+    if json {
+        manager.write_json(out)?;
+        return out.write_char('\n');
+    }
     writeln!(out, "  Board: {} ({})", manager.board, manager.arch)?;
     writeln!(out, "  State: {}", manager.state)?;
     writeln!(out, "  Units: {} loaded, {} failed", u64::from(manager.units), u64::from(manager.failed))?;
@@ -156,7 +150,11 @@ pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Res
 
 /// `status` of one unit, `now_us` microseconds after PID 1's exec.
 #[inline(never)] // for a small frame
-pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64) -> fmt::Result {
+pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64, json: bool) -> fmt::Result {
+    if json {
+        unit.write_json(out, None)?;
+        return out.write_char('\n');
+    }
     let dash = if unit.description.is_empty() { "" } else { " - " };
     colored(out, unit.active, "* ")?;
     writeln!(out, "{}{dash}{}\n     Loaded: loaded (baked)", unit.name, unit.description)?;

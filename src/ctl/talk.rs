@@ -145,6 +145,15 @@ impl Connection {
         })
     }
 
+    /// The unit called `name`, if there is one.
+    pub(super) fn unit(&mut self, name: &str) -> Result<Option<UnitStatus<'_>>, TalkError> {
+        let reply = self.ask(&Request::Unit { name })?;
+        if let Reply::Unit(unit) = reply {
+            return Ok(Some(unit));
+        }
+        if matches!(reply, Reply::NoSuchUnit) { Ok(None) } else { Err(refused(&reply)) }
+    }
+
     /// Shows every unit to `see`, in the order of the table.
     pub(super) fn each_unit(
         &mut self,

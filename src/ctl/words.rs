@@ -34,9 +34,8 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// Takes everything behind argv\[0\]; or answers the word that is not understood. `service` lets a letter be: none of
-    /// them means the same to shutdown(8) and to systemctl(1).
-    pub(super) fn take(&mut self, arguments: Arguments, show: bool) -> Result<(), &'a str> {
+    /// Takes everything behind argv\[0\]; or answers the word that is not understood.
+    pub(super) fn take(&mut self, arguments: Arguments) -> Result<(), &'a str> {
         let mut words = arguments.words().skip(1);
         let mut options = true;
         while let Some(word) = words.next() {
@@ -49,13 +48,13 @@ impl<'a> Words<'a> {
                 options = false;
                 continue;
             }
-            // `show -P NAME` is `-p NAME --value`.
-            if show && word == "-P" {
-                self.switches |= 1 << 3;
-            }
             let (name, inline) = match word.strip_prefix("--") {
                 Some(long) => long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value))),
-                None if show && word == "-P" => ("property", None),
+                // `show -P NAME` is `-p NAME --value`; `shutdown -P` is what it does anyway.
+                None if word == "-P" && self.operands.first() == Some(&"show") => {
+                    self.switches |= 1 << 3;
+                    ("property", None)
+                }
                 None => (named(LETTERS, word).or(named(VALUED_LETTERS, word)).ok_or(word)?, None),
             };
             if let Some(switch) = SWITCHES.split_ascii_whitespace().position(|one| one == name) {
@@ -129,7 +128,7 @@ impl<'a> Words<'a> {
 }
 
 /// What follows `word` in `pairs`.
-fn named(pairs: &'static str, word: &str) -> Option<&'static str> {
+pub(super) fn named(pairs: &'static str, word: &str) -> Option<&'static str> {
     let mut pairs = pairs.split(' ');
     pairs.find(|one| *one == word)?;
     pairs.next()

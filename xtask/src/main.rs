@@ -17,6 +17,7 @@
 //! | `bench` | how long things take |
 //! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
 //! | `sim` | the simulation of the supervisor (`tests/sim`) |
+//! | `docs`, `timeline` | man pages and completions; the picture of a boot |
 //! | `debian` | packages of Debian, kept and checked |
 //! | `setup`, `test` | what is needed; everything CI checks |
 
@@ -34,6 +35,7 @@ mod cgroup;
 mod check;
 mod debian;
 mod diag;
+mod docs;
 mod explain;
 mod fuzz;
 mod golden;
@@ -56,6 +58,7 @@ mod targets;
 mod test;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod toolchain;
 mod uids;
 mod users;
@@ -93,6 +96,10 @@ enum Verb {
         /// A folder of board-configs, or a path with a slash in it.
         board: String,
     },
+    /// Make man pages and shell completions.
+    Docs(docs::Args),
+    /// Draw the boot of a device, or write it as a trace.
+    Timeline(timeline::Args),
     /// Play seeded worlds against the supervisor and look for broken rules.
     Sim(sim::Args),
     /// Measure how long things take, beside a floor measured in the same run.
@@ -185,6 +192,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
         Verb::Image { board } => qemu::run_image(&board)?,
+        Verb::Docs(args) => docs::run(&args)?,
+        Verb::Timeline(args) => timeline::run(&args)?,
         Verb::Sim(args) => return sim::run(&args),
         Verb::Bench(args) => return bench::run(&args),
         Verb::Fuzz(args) => return fuzz::run(&args),
