@@ -39,6 +39,7 @@ pub(super) struct System {
 
 impl System {
     /// Asks PID 1 for all of it.
+    #[inline(never)] // for a small frame
     pub(super) fn new(linked: &'static [u8], connection: &mut Connection) -> Result<Self, TalkError> {
         let table = Table::open(linked, Arch::NATIVE).map_err(|_| TalkError::OtherTable)?;
         let mut system = Self { table, lives: [Life::NONE; UNITS_MAX] };
@@ -70,6 +71,7 @@ impl System {
     }
 
     /// Of `ids` the one with the highest `key`, unless that is 0.
+    #[inline(never)] // for a small frame
     fn first(
         &self,
         ids: &mut dyn Iterator<Item = UnitId>,
@@ -86,6 +88,7 @@ impl System {
     }
 
     /// How long each unit took, longest first.
+    #[inline(never)] // for a small frame
     pub(super) fn blame(&mut self, out: &mut Output) -> fmt::Result {
         while let Some((id, took)) = self.first(&mut self.table.ids(), &|life| life.took()) {
             write!(out, "{:>11} ", Span(took))?;
@@ -99,6 +102,7 @@ impl System {
     }
 
     /// What the start of `id` waited for, each time for the last one.
+    #[inline(never)] // for a small frame
     pub(super) fn critical_chain(&self, out: &mut Output, mut id: UnitId) -> fmt::Result {
         let mut until = u64::MAX;
         for depth in 0..UNITS_MAX {
@@ -123,11 +127,13 @@ impl System {
     }
 
     /// What `id` pulls in, and what that pulls in.
+    #[inline(never)] // for a small frame
     pub(super) fn dependencies(&self, out: &mut Output, id: UnitId) -> fmt::Result {
         let mut seen = [false; UNITS_MAX];
         self.branch(out, id, 0, &mut seen)
     }
 
+    #[inline(never)] // for a small frame
     fn branch(
         &self,
         out: &mut Output,
@@ -152,6 +158,7 @@ impl System {
     }
 
     /// Whether boot, or another unit, starts `id`.
+    #[inline(never)] // for a small frame
     pub(super) fn enabled(&self, id: UnitId) -> bool {
         let mut is = id == self.table.board().default_target;
         for other in self.table.ids() {
@@ -162,6 +169,7 @@ impl System {
     }
 
     /// The record of `id`, as a unit file would say it.
+    #[inline(never)] // for a small frame
     pub(super) fn cat(&self, out: &mut Output, id: UnitId) -> fmt::Result {
         let Some(unit) = self.table.unit(id) else { return Ok(()) };
         write!(out, "# {}, as the table of {} has it\n[Unit]\n", unit.name, self.table.board().name)?;
@@ -178,6 +186,7 @@ impl System {
         service(out, &unit)
     }
 
+    #[inline(never)] // for a small frame
     fn list(&self, out: &mut Output, key: &str, ids: IdList<'_>) -> fmt::Result {
         if ids.is_empty() {
             return Ok(());
@@ -191,6 +200,7 @@ impl System {
     }
 }
 
+#[inline(never)] // for a small frame
 fn service(out: &mut Output, unit: &Unit<'_>) -> fmt::Result {
     let Some(service) = unit.service() else { return Ok(()) };
     let exec = &service.exec;
@@ -216,6 +226,7 @@ fn service(out: &mut Output, unit: &Unit<'_>) -> fmt::Result {
     Ok(())
 }
 
+#[inline(never)] // for a small frame
 fn line(out: &mut Output, key: &str, value: &str) -> fmt::Result {
     if value.is_empty() { Ok(()) } else { writeln!(out, "{key}={value}") }
 }

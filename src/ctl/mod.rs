@@ -16,7 +16,6 @@ use crate::{
     wire::{ActiveState, JobResult, Power, Reply, Request, Whom},
 };
 
-use baked::System;
 use talk::{Connection, TalkError};
 use verb::Verb;
 use words::Words;
@@ -67,7 +66,7 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
 }
 
 /// Says what went wrong.
-#[inline(never)]
+#[inline(never)] // for a small frame
 fn complain(what: core::fmt::Arguments<'_>) -> u8 {
     let _ = writeln!(Output::stderr(), "tomte: {what}");
     FAILED
@@ -85,11 +84,11 @@ fn no_such_unit(name: &str) -> u8 {
 
 impl Command<'_> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
+    #[inline(never)] // for a small frame
     fn perform(&self, out: &mut Output) -> Result<u8, TalkError> {
         match self.verb {
             _ if self.words.help() => verb::help(out, Some(self.verb))?,
             Verb::Help => verb::help(out, self.names.first().and_then(|name| Verb::find(name)))?,
-            Verb::Enable | Verb::Disable | Verb::Mask => return self.settled(),
             Verb::DaemonReload => {
                 complain(format_args!(
                     "nothing to reload: units are baked into the table; cargo xtask build makes a new one"
@@ -106,22 +105,6 @@ impl Command<'_> {
             _ => return self.look(out),
         }
         Ok(0)
-    }
-
-    /// What is settled when the image is built: says so. Who wants what is so already is content.
-    fn settled(&self) -> Result<u8, TalkError> {
-        let system = System::new(self.linked, &mut Connection::open()?)?;
-        let mut code = 0;
-        for name in self.names {
-            let id = system.table.find(&talk::full_name(name)?);
-            let is = id.map(|id| system.enabled(id));
-            if is != Some(self.verb == Verb::Enable) || self.verb == Verb::Mask {
-                code = complain(format_args!(
-                    "{name}: what boot starts is baked into the image: `enable` in board.toml and [Install] say it"
-                ));
-            }
-        }
-        Ok(code)
     }
 
     /// What the verb asks of PID 1 about the unit `name`.
@@ -144,6 +127,7 @@ impl Command<'_> {
     }
 
     /// Asks for each unit in turn; the exit code is the worst.
+    #[inline(never)] // for a small frame
     fn jobs(&self) -> Result<u8, TalkError> {
         if let Err(word) = self.request("") {
             return Ok(usage_error(word));
@@ -164,6 +148,7 @@ impl Command<'_> {
         Ok(worst)
     }
 
+    #[inline(never)] // for a small frame
     fn job(&self, connection: &mut Connection, name: &str) -> Result<u8, TalkError> {
         let full = talk::full_name(name)?;
         let Ok(request) = self.request(&full) else { return Ok(USAGE_ERROR) };
@@ -184,6 +169,7 @@ impl Command<'_> {
     }
 
     /// Every unit that has failed is forgiven.
+    #[inline(never)] // for a small frame
     fn reset_all(&self, connection: &mut Connection) -> Result<u8, TalkError> {
         let other = &mut Connection::open()?;
         let mut result = Ok(0);

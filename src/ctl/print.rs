@@ -31,6 +31,7 @@ pub(super) struct List<'o> {
 }
 
 impl<'o> List<'o> {
+    #[inline(never)] // for a small frame
     pub(super) fn begin(out: &'o mut Output, words: &Words<'_>) -> Result<Self, fmt::Error> {
         let json = words.json();
         if json {
@@ -42,6 +43,7 @@ impl<'o> List<'o> {
         Ok(Self { out, json, room, units: 0 })
     }
 
+    #[inline(never)] // for a small frame
     pub(super) fn unit(&mut self, unit: &UnitStatus<'_>) -> fmt::Result {
         self.units += 1;
         if self.json {
@@ -86,6 +88,7 @@ pub(super) fn timeline(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Re
 }
 
 /// `users`: the names that PID 1 keeps, each with the units that run under its number.
+#[inline(never)] // for a small frame
 pub(super) fn users(connection: &mut Connection, out: &mut Output, json: bool) -> Result<(), TalkError> {
     let mut before = '[';
     if !json {
@@ -206,6 +209,7 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64, json: b
 }
 
 /// The end of a line: the name of `uid`, if it has one.
+#[inline(never)] // for a small frame
 fn name_of(out: &mut Output, uid: u32) -> fmt::Result {
     for path in [PASSWD, NAMES_PASSWD] {
         // A file that cannot be read names nobody.
@@ -259,6 +263,7 @@ impl fmt::Display for Tame<'_> {
 }
 
 /// How long ago: the two largest units of it.
+#[inline(never)] // for a small frame
 fn ago(out: &mut Output, us: u64) -> fmt::Result {
     const UNITS: [(u64, &str); 4] = [(86_400, "d "), (3_600, "h "), (60, "min "), (1, "s ")];
     let (mut rest, mut shown) = (us / 1_000_000, 0);

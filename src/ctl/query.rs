@@ -11,7 +11,7 @@ use crate::{
 use super::{
     Command, FAILED, NO_SUCH_UNIT, NOT_ACTIVE, TalkError,
     baked::System,
-    no_such_unit, print, show,
+    complain, no_such_unit, print, show,
     talk::{Connection, full_name, refused},
     verb::Verb,
 };
@@ -21,6 +21,7 @@ const WATCH_US: u64 = 1_000_000;
 
 impl Command<'_> {
     /// Looks once, or again and again.
+    #[inline(never)] // for a small frame
     pub(super) fn look(&self, out: &mut Output) -> Result<u8, TalkError> {
         let connection = &mut Connection::open()?;
         loop {
@@ -35,6 +36,7 @@ impl Command<'_> {
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
+    #[inline(never)] // for a small frame
     fn query(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
         match self.verb {
             Verb::ListUnits => {
@@ -59,7 +61,14 @@ impl Command<'_> {
                 })?;
                 out.write_str("]}\n")?;
             }
-            Verb::Blame | Verb::CriticalChain | Verb::ListDependencies | Verb::Cat | Verb::IsEnabled => {
+            Verb::Blame
+            | Verb::CriticalChain
+            | Verb::ListDependencies
+            | Verb::Cat
+            | Verb::IsEnabled
+            | Verb::Enable
+            | Verb::Disable
+            | Verb::Mask => {
                 return self.of_table(connection, out);
             }
             _ if !self.names.is_empty() => return self.units(connection, out),
@@ -79,6 +88,7 @@ impl Command<'_> {
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
+    #[inline(never)] // for a small frame
     fn of_table(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
         let mut system = System::new(self.linked, connection)?;
         if self.verb == Verb::Blame {
@@ -94,6 +104,14 @@ impl Command<'_> {
                 Verb::CriticalChain => system.critical_chain(out, id)?,
                 Verb::ListDependencies => system.dependencies(out, id)?,
                 Verb::Cat => system.cat(out, id)?,
+                // Settled when the image is built. Who wants what is so already is content.
+                Verb::Enable | Verb::Disable | Verb::Mask => {
+                    if system.enabled(id) != (self.verb == Verb::Enable) || self.verb == Verb::Mask {
+                        code = complain(format_args!(
+                            "{name}: what boot starts is baked into the image: `enable` in board.toml and [Install] say it"
+                        ));
+                    }
+                }
                 _ => {
                     let enabled = system.enabled(id);
                     if enabled {
@@ -110,6 +128,7 @@ impl Command<'_> {
 
     /// `status`, `show`, `is-active`, `is-failed`: about each unit that is named.
     #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
+    #[inline(never)] // for a small frame
     fn units(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
         let now_us = manager(&connection.ask(&Request::Manager)?)?.now_us;
         let mut code = match self.verb {
@@ -153,6 +172,7 @@ impl Command<'_> {
     }
 
     /// Of one unit, or of all.
+    #[inline(never)] // for a small frame
     fn posture(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
         let json = self.words.json();
         let (mut id, mut all) = (0, true);

@@ -15,6 +15,7 @@ const NAMES: &str = "Id Names Description LoadState ActiveState SubState Result 
                      ExecMainStartTimestampMonotonic InactiveEnterTimestampMonotonic";
 
 /// Those of `unit` that are asked for, or all. Of a unit that does not exist `None` says so.
+#[inline(never)] // for a small frame
 pub(super) fn unit(
     out: &mut Output,
     words: &Words<'_>,
@@ -34,6 +35,7 @@ pub(super) fn unit(
     Ok(())
 }
 
+#[inline(never)] // for a small frame
 fn write_value(out: &mut Output, place: usize, name: &str, unit: Option<&UnitStatus<'_>>) -> fmt::Result {
     let Some(unit) = unit else {
         return out.write_str(match place {

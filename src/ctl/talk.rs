@@ -97,6 +97,7 @@ const fn refusal(reply: &Reply<'_>) -> &'static str {
 }
 
 /// `name` with `.service` after it if it has no suffix, as systemctl takes names.
+#[inline(never)] // for a small frame
 pub(super) fn full_name(name: &str) -> Result<heapless::String<UNIT_NAME_BYTES_MAX>, TalkError> {
     let end = name.rsplit_once('.').map_or("", |(_, end)| end);
     let suffixed = UnitType::ALL.iter().any(|one| one.as_str() == end);
@@ -146,6 +147,7 @@ impl Connection {
     }
 
     /// The unit called `name`, if there is one.
+    #[inline(never)] // for a small frame
     pub(super) fn unit(&mut self, name: &str) -> Result<Option<UnitStatus<'_>>, TalkError> {
         let reply = self.ask(&Request::Unit { name })?;
         if let Reply::Unit(unit) = reply {

@@ -35,6 +35,7 @@ pub(super) struct Words<'a> {
 
 impl<'a> Words<'a> {
     /// Takes everything behind argv\[0\]; or answers the word that is not understood.
+    #[inline(never)] // for a small frame
     pub(super) fn take(&mut self, arguments: Arguments) -> Result<(), &'a str> {
         let mut words = arguments.words().skip(1);
         let mut options = true;

@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_bytes_are_those_of_the_protocol() {
+        let mut buffer = [0; 64];
+        let start = encode(&Request::Start { name: "a.service" }, &mut buffer);
+        assert_eq!(start, Some(&b"\x03\x03\x09a.service"[..]));
+        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[3, 3, 0][..]));
+        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[3, 2, 1, 0xac, 2][..]));
+    }
+
+    #[test]
     fn a_packet_of_another_version_is_told_apart_from_rubbish() {
         assert_eq!(decode::<Request<'_>>(&[VERSION + 1, 0]), Err(DecodeError::Version(VERSION + 1)));
         assert_eq!(decode::<Request<'_>>(&[]), Err(DecodeError::Malformed));

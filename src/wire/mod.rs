@@ -3,6 +3,28 @@
 //! One SOCK_SEQPACKET packet is one postcard value: a [`Request`] from the client, then [`Reply`] packets from PID 1.
 //! Both ends are the same binary, but not always of the same day: the first byte of every packet is [`VERSION`].
 //! Pure; shared by `init`, `ctl`, `supervisor` and xtask.
+//!
+//! # For another language
+//! Connect a SOCK_SEQPACKET socket to [`SOCKET_PATH`]; send one packet, of [`PACKET_BYTES_MAX`] bytes at most; receive the
+//! answer. A packet is the version's byte, the place of the variant in [`Request`] or [`Reply`] (one byte, from 0), then its
+//! fields in order:
+//!
+//! | field | bytes |
+//! | --- | --- |
+//! | `u8`, `bool`, a word such as [`ActiveState`] | one: the number, 0 or 1, the place of the word in its list |
+//! | `u16`, `u32`, `u64` | seven bits a byte, lowest first, the top bit set in all but the last |
+//! | `&str` | its length as such a number, then UTF-8 |
+//! | `Option` | 0, or 1 and the value |
+//! | `[u8; 16]` | sixteen |
+//!
+//! `start a.service` is `03 03 09 61 2e 73 65 72 76 69 63 65`: version 3, variant 3, nine bytes of name. When the job has
+//! ended, the answer is `03 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
+//! is `03 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these.)
+//!
+//! One request at a time on a connection; `Units` and `Posture` are answered by several packets, the last one of which is
+//! [`Reply::End`]. Root may ask everything, everybody what is answered with states; else the answer is [`Reply::Denied`]
+//! unless board.toml allows it. Who is not root has four connections at a time and one request waiting. A packet of another
+//! version is answered with [`Reply::Version`], rubbish with [`Reply::Malformed`]; who does not read his answers is cut off.
 
 mod codec;
 mod json;

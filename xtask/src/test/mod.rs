@@ -20,6 +20,7 @@ mod host;
 mod hostile;
 mod manager;
 mod mutants;
+mod names;
 mod page;
 mod program;
 mod rootless;
