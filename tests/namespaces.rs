@@ -8,6 +8,7 @@ mod namespaces {
     mod closed;
     mod credentials;
     mod directories;
+    mod exhausted;
     mod fallbacks;
     mod harness;
     mod identity;

@@ -5,6 +5,7 @@ mod print;
 mod query;
 mod run;
 mod show;
+mod switch;
 mod talk;
 mod verb;
 mod words;
@@ -38,8 +39,11 @@ struct Command<'a> {
 /// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are
 /// verbs, as with every init; `systemctl` and `service` are understood as such.
 pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
-    if arguments.words().nth(1) == Some(c"run") {
-        return run::run(linked, arguments);
+    match arguments.words().nth(1) {
+        _ if arguments.words().nth(2) == Some(c"--help") => {}
+        Some(word) if word == c"run" => return run::run(linked, arguments),
+        Some(word) if word == c"switch-table" => return switch::run(arguments),
+        Some(_) | None => {}
     }
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let called = called.split('/').fold("", |_, last| last);

@@ -29,7 +29,7 @@ const PANIC_EXIT: u8 = 101;
 /// Takes over panics' and fatal signals' ends. In a container there is no machine to end: PID 1 exits.
 pub(super) fn prepare(container: bool) {
     CONTAINER.store(container, Ordering::Relaxed);
-    if let Err(errno) = linux::signals::on_fatal(faulted) {
+    if let Err(errno) = linux::signals::take_charge(faulted) {
         log::warn_of(errno, format_args!("cannot catch faults"));
     }
 }

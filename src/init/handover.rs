@@ -8,6 +8,7 @@
 //!  0  mark           8 bytes   MARK: what this is, and the number of the layout
 //!  8  checksum       u64       FNV-1a of all that follows
 //! 16  table          u32       the length of the table, which follows
+//! 20  other          u32       the length of the one to go back to, or of the one to come, which follows that
 //!     state                    the supervisor, then what the shell holds
 //! ```
 
@@ -15,7 +16,7 @@ use crate::{
     linux::{
         self, AsFd, BorrowedFd, Errno, OwnedFd,
         arguments::Arguments,
-        handover::{map, pass_on, seal, take_over},
+        handover::{map, pass_on, seal, take_over, unmap},
         raw::process::{Forked, exit, fork},
         step::Step,
     },
@@ -24,6 +25,7 @@ use crate::{
     table::{
         Arch, Table, UnitId,
         limits::{SLOT_BYTES_MAX, SLOTS_MAX, TABLE_BYTES_MAX, UNITS_MAX},
+        sum_of,
     },
 };
 
@@ -37,8 +39,9 @@ use super::{
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
 const MARK: [u8; 8] = *b"tomte\0s\x03";
 const CHECKSUM_AT: usize = MARK.len();
-const TABLE_AT: usize = CHECKSUM_AT + size_of::<u64>();
-const HEADER_BYTES: usize = TABLE_AT + size_of::<u32>();
+const CHECKSUM_BYTES: usize = size_of::<u64>();
+const TABLE_AT: usize = CHECKSUM_AT + CHECKSUM_BYTES;
+const HEADER_BYTES: usize = TABLE_AT + 2 * size_of::<u32>();
 /// A state without its table. 256 units with the longest names and texts and every slot taken need less.
 const STATE_BYTES_MAX: usize = (256 << 10) + SLOTS_MAX * SLOT_BYTES_MAX;
 
@@ -56,6 +59,8 @@ pub(super) struct Life<'l> {
 pub(super) struct State {
     /// Its table.
     pub(super) table: &'static [u8],
+    /// [`Kernel::other`].
+    pub(super) other: &'static [u8],
     kept: &'static [u8],
 }
 
@@ -66,7 +71,7 @@ pub(super) struct State {
 pub(super) fn find(arguments: Arguments) -> Option<Result<State, Errno>> {
     arguments.state().map(|number| {
         let file = take_over(number)?;
-        open(map(&file, STATE_BYTES_MAX + TABLE_BYTES_MAX)?)
+        open(map(file.as_fd(), STATE_BYTES_MAX + 2 * TABLE_BYTES_MAX)?)
     })
 }
 
@@ -80,8 +85,10 @@ fn open(bytes: &'static [u8]) -> Result<State, Errno> {
         return Err(Errno::BADMSG);
     }
     let (length, rest) = rest.split_first_chunk().ok_or(Errno::PROTO)?;
-    let (table, kept) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or(Errno::PROTO)?;
-    Ok(State { table, kept })
+    let (other, rest) = rest.split_first_chunk().ok_or(Errno::PROTO)?;
+    let (table, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or(Errno::PROTO)?;
+    let (other, kept) = rest.split_at_checked(u32::from_le_bytes(*other) as usize).ok_or(Errno::PROTO)?;
+    Ok(State { table, other, kept })
 }
 
 /// The table that a program with the table `linked` goes on with: the one before it, unless it cannot read that.
@@ -100,7 +107,7 @@ pub fn rehearse(linked: &'static [u8], arguments: Arguments) -> Option<u8> {
         let mut table = Table::open(choose(&state, linked), Arch::NATIVE).ok()?;
         supervisor.load(table);
         let mut with = Keeper::load(state.kept);
-        false.keep(&mut with);
+        Beginning::blank().keep(&mut with);
         load_made(&mut table, &mut supervisor, &mut with);
         supervisor.keep(&mut with);
         with.left()
@@ -119,12 +126,55 @@ pub(super) fn load(
     supervisor: &mut Supervisor<'static>,
 ) -> Result<bool, Errno> {
     let mut with = Keeper::load(state.kept);
-    let mut failed = false;
-    failed.keep(&mut with);
+    let mut begin = Beginning::blank();
+    begin.keep(&mut with);
     load_made(&mut kernel.table, supervisor, &mut with);
     supervisor.keep(&mut with);
     kernel.keep(&mut with, true);
-    if with.left() == Some(0) { Ok(failed) } else { Err(Errno::BADMSG) }
+    if with.left() != Some(0) {
+        return Err(Errno::BADMSG);
+    }
+    supervisor.replaced(begin.switched);
+    // The program brings a table that the one before did not have, and could not know of.
+    let own = sum_of(kernel.linked);
+    if own != begin.linked && own != sum_of(kernel.table.as_bytes()) && !supervisor.is_switching() {
+        kernel.other = kernel.linked;
+        supervisor.switch_to(Table::open(kernel.linked, Arch::NATIVE).ok().as_ref());
+    }
+    Ok(begin.failed)
+}
+
+kept! {
+/// What the state begins with.
+struct Beginning {
+    /// The program has failed.
+    failed: bool,
+    /// The table is another one than the program had.
+    switched: bool,
+    /// The sum of the table in its binary.
+    linked: u64,
+}
+}
+
+/// Opens the table that came with a request, or the one to go `back` to, for the supervisor to compare.
+#[inline(never)] // for a small frame
+pub(super) fn open_other(
+    kernel: &mut Kernel,
+    supervisor: &mut Supervisor<'static>,
+    back: bool,
+) -> Option<Event<'static>> {
+    if back {
+        log::warn(format_args!("the new set of units does not come up, going back to the table before"));
+    } else {
+        let file = kernel.record.take().ok_or(Errno::BADF);
+        kernel.other = file.and_then(|file| map(file.as_fd(), TABLE_BYTES_MAX)).unwrap_or_default();
+    }
+    let next = Table::open(kernel.other, Arch::NATIVE).ok();
+    if next.is_none() && !back && !kernel.other.is_empty() {
+        unmap(core::mem::take(&mut kernel.other));
+    }
+    supervisor.switch_to(next.as_ref());
+    None
 }
 
 /// Loads the records of units that were made at run time: the rest of the state is about them too.
@@ -145,16 +195,21 @@ fn save(
     kernel: &mut Kernel,
     supervisor: &mut Supervisor<'static>,
     real: bool,
-    mut failed: bool,
+    failed: bool,
 ) -> Result<OwnedFd, Errno> {
-    let table = kernel.table.as_bytes();
-    seal(c"tomte-state", STATE_BYTES_MAX + table.len(), &mut |room| {
+    let switched = kernel.switching;
+    let other = if supervisor.is_switching() { kernel.other } else { &[] };
+    let (table, other) =
+        if switched { (other, kernel.table.as_bytes()) } else { (kernel.table.as_bytes(), other) };
+    seal(c"tomte-state", STATE_BYTES_MAX + table.len() + other.len(), &mut |room| {
         let most = room.len();
         let (header, rest) = room.split_at_mut_checked(HEADER_BYTES)?;
         let (own_table, rest) = rest.split_at_mut_checked(table.len())?;
         own_table.copy_from_slice(table);
+        let (own_other, rest) = rest.split_at_mut_checked(other.len())?;
+        own_other.copy_from_slice(other);
         let mut with = Keeper::save(rest);
-        failed.keep(&mut with);
+        Beginning { failed, switched, linked: sum_of(kernel.linked) }.keep(&mut with);
         with.place(kernel.table.slots().count(), SLOTS_MAX + 1);
         for id in kernel.table.slots() {
             with.bytes(kernel.table.made(id));
@@ -164,7 +219,9 @@ fn save(
         let used = most - with.left()?;
         let (mark, rest) = header.split_first_chunk_mut()?;
         *mark = MARK;
-        *rest.last_chunk_mut()? = (table.len() as u32).to_le_bytes(); // TABLE_BYTES_MAX fits
+        let lengths = rest.get_mut(CHECKSUM_BYTES..)?;
+        *lengths.first_chunk_mut()? = (table.len() as u32).to_le_bytes(); // TABLE_BYTES_MAX fits
+        *lengths.last_chunk_mut()? = (other.len() as u32).to_le_bytes();
         let sum = checksum([room.get(TABLE_AT..used)?, &[]]);
         *room.get_mut(CHECKSUM_AT..)?.first_chunk_mut()? = sum.to_le_bytes();
         Some(used)
@@ -172,7 +229,15 @@ fn save(
 }
 
 /// Has a child try the next program out. [`Role::Rehearsal`] ends well if it fits.
-pub(super) fn begin(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Option<Event<'static>> {
+pub(super) fn begin(
+    kernel: &mut Kernel,
+    supervisor: &mut Supervisor<'static>,
+    switch: bool,
+) -> Option<Event<'static>> {
+    kernel.switching = switch;
+    if switch {
+        kernel.program = None;
+    }
     match try_out(kernel, supervisor) {
         Ok(()) => None,
         Err(errno) => Some(not_replaced(errno)),
@@ -223,7 +288,7 @@ pub(super) fn rescue(life: &mut Life<'_>) {
     let now_us = linux::clock::monotonic_us();
     let before = core::mem::replace(&mut life.kernel.rescued_us, now_us);
     if before == 0 || now_us.saturating_sub(before) > RESCUE_PAUSE_US {
-        life.kernel.program = None;
+        (life.kernel.program, life.kernel.switching) = (None, false);
         let _failed = replace(life.kernel, life.supervisor, true);
     }
 }

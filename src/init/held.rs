@@ -15,7 +15,7 @@ use crate::{
     table::{CommandKind, Kind, Lists, Relation, Table, Unit, UnitId, limits},
 };
 
-use super::{handover::keep_fd, kernel::Token, log};
+use super::{handover::keep_fd, kernel::Token, log, plan::takes_socket};
 
 const _: () =
     assert!(limits::PASSED_MAX <= PASSED_MAX, "a table's descriptors are no more than a child passes");
@@ -102,18 +102,20 @@ impl Held {
     pub(super) fn passed<'a>(
         &'a self,
         table: &Table<'a>,
-        service: &Unit<'_>,
+        (id, service): (UnitId, &Unit<'_>),
         kind: CommandKind,
     ) -> Result<Vec<Passed<'a>, PASSED_MAX>, Errno> {
         let mut passed = Vec::new();
         let non_blocking = service.service().map(|service| service.non_blocking);
+        let all_commands = service.service().is_some_and(|service| takes_socket(&service.exec));
         let mut all = Ok(());
-        service.each(Lists::of(Relation::TriggeredBy), &mut |id| {
-            let Some(Kind::Socket(socket)) = table.unit(id).map(|unit| unit.kind) else { return };
-            if socket.accept || !(kind == CommandKind::Start || socket.pass_to_all) {
+        service.each(Lists::of(Relation::TriggeredBy), &mut |trigger| {
+            let Some(Kind::Socket(socket)) = table.unit(trigger).map(|unit| unit.kind) else { return };
+            let wanted = kind == CommandKind::Start || socket.pass_to_all || all_commands;
+            if !wanted {
                 return;
             }
-            for fd in self.of(id) {
+            for fd in self.of(if socket.accept { id } else { trigger }) {
                 let one = Passed { fd, name: socket.name, non_blocking };
                 all = all.and(passed.push(one).map_err(|_| Errno::MFILE));
             }

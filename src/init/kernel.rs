@@ -134,14 +134,22 @@ pub(super) struct Kernel {
     unlooked: Range<u16>,
     /// The next program of PID 1; without one it is its own.
     pub(super) program: Option<OwnedFd>,
-    /// The record of a unit to be run: came with the request.
-    record: Option<OwnedFd>,
+    /// The record of a unit to be run, or another table: came with the request.
+    pub(super) record: Option<OwnedFd>,
+    /// The table in the binary.
+    pub(super) linked: &'static [u8],
+    /// On the way to another table that one, or the one to go back to; else of no use.
+    pub(super) other: &'static [u8],
+    /// The next program is to go on with that one.
+    pub(super) switching: bool,
     /// Records that lie in memory of their own, by slot.
     mapped: [Option<&'static [u8]>; SLOTS_MAX],
     /// When PID 1 last failed and was saved, microseconds of CLOCK_MONOTONIC; 0 if it never did.
     pub(super) rescued_us: u64,
     /// The next program has been tried out.
     pub(super) rehearsed: bool,
+    /// What was last said about a `PIDFile=`.
+    pub(super) pid_file_trouble: Option<(UnitId, Errno)>,
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
@@ -157,11 +165,13 @@ enum Step {
     },
     /// Look again.
     Again,
+    /// Nothing has happened.
+    Nothing,
 }
 
 impl Kernel {
     /// Opens what PID 1 cannot live without.
-    pub(super) fn new(boot: &Boot) -> Result<Self, (&'static str, Errno)> {
+    pub(super) fn new(boot: &Boot, linked: &'static [u8]) -> Result<Self, (&'static str, Errno)> {
         let poll = Poll::new(Token::Timer.into()).map_err(|errno| ("epoll", errno))?;
         let signals = Signals::new().map_err(|errno| ("signalfd", errno))?;
         poll.add(signals.as_fd(), Token::Signals.into(), linux::poll::Interest::Readable)
@@ -193,9 +203,13 @@ impl Kernel {
             unlooked: 0..0,
             program: None,
             record: None,
+            linked,
+            other: boot.state.map_or(&[], |state| state.other),
+            switching: false,
             mapped: [None; SLOTS_MAX],
             rescued_us: 0,
             rehearsed: false,
+            pid_file_trouble: None,
             pending: Deque::new(),
         })
     }
@@ -214,7 +228,7 @@ impl Kernel {
     /// Takes the record that came with a request for the unit `id`; whether it is one.
     pub(super) fn make(&mut self, id: UnitId, supervisor: &mut Supervisor<'static>) -> Result<bool, Errno> {
         let file = self.record.take().ok_or(Errno::BADF)?;
-        let record = handover::map(file, SLOT_BYTES_MAX)?;
+        let record = handover::map(file.as_fd(), SLOT_BYTES_MAX)?;
         let sound = self.table.make(id, record);
         if sound {
             supervisor.remake(id, self.table);
@@ -236,13 +250,16 @@ impl Kernel {
         Instant(linux::clock::monotonic_us().saturating_sub(self.started_us))
     }
 
-    /// Waits for the next event, until `deadline` at most.
-    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> (Instant, Event<'_>) {
+    /// Waits for the next event, until `deadline` at most. A `busy` PID 1 only looks whether there is one.
+    pub(super) fn wait(&mut self, deadline: Option<Instant>, busy: bool) -> (Instant, Event<'_>) {
         self.notify.settle();
+        // A timer that is to ring at once costs more than not to wait.
+        let busy = busy || deadline.is_some_and(|at| at <= self.now());
         let (now, borrowed) = loop {
-            match self.step(deadline) {
+            match self.step(deadline, busy) {
                 Step::Event(event) => return (self.now(), event),
                 Step::Again => {}
+                Step::Nothing => return (self.now(), Event::Deadline),
                 step @ (Step::Request(_) | Step::Notice { .. }) => break (self.now(), step),
             }
         };
@@ -253,7 +270,9 @@ impl Kernel {
                 match request {
                     // Nobody else's is looked at, whatever becomes of the request.
                     Some((peer, Request::Reexec)) if peer.is_root() => self.program = file,
-                    Some((peer, Request::Run { .. })) if peer.is_root() => self.record = file,
+                    Some((peer, Request::Run { .. } | Request::Switch { .. })) if peer.is_root() => {
+                        self.record = file;
+                    }
                     Some(_) | None => {}
                 }
                 request.map(|(peer, request)| Event::Request { client, peer, request })
@@ -262,7 +281,7 @@ impl Kernel {
                 let monotonic_us = notice.monotonic_us.map(|at| at.saturating_sub(self.started_us));
                 Event::Notified { unit, pid, uid, notice: Notice { monotonic_us, ..notice } }
             }),
-            Step::Event(_) | Step::Again => None,
+            Step::Event(_) | Step::Again | Step::Nothing => None,
         };
         // What could be read once can be read again: there is an event.
         (now, event.unwrap_or(Event::Deadline))
@@ -270,7 +289,7 @@ impl Kernel {
 
     /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.
     #[inline(never)]
-    fn step(&mut self, deadline: Option<Instant>) -> Step {
+    fn step(&mut self, deadline: Option<Instant>, busy: bool) -> Step {
         if let Some(event) = self.pending.pop_front() {
             return Step::Event(event);
         }
@@ -292,8 +311,8 @@ impl Kernel {
             self.look_whether_empty(UnitId(unit));
             return Step::Again;
         }
-        self.fill_ready(deadline);
-        Step::Again
+        self.fill_ready(deadline, busy);
+        if busy && self.ready_count == 0 && !self.unreaped { Step::Nothing } else { Step::Again }
     }
 
     /// Waits for anything at all, until `deadline_us` of CLOCK_MONOTONIC at most. For the shutdown, which asks around
@@ -310,13 +329,14 @@ impl Kernel {
         }
     }
 
-    fn fill_ready(&mut self, deadline: Option<Instant>) {
+    fn fill_ready(&mut self, deadline: Option<Instant>, busy: bool) {
         self.reaps_left = REAPS_PER_TURN;
         self.notices_left = NOTICES_PER_TURN;
         self.ready_next = 0;
         self.ready_count = 0;
         let at_us = deadline.map(|Instant(at)| at.saturating_add(self.started_us));
-        let waited = self.poll.wake_at(at_us).and_then(|()| self.poll.wait(&mut self.ready, !self.unreaped));
+        let armed = if busy { Ok(()) } else { self.poll.wake_at(at_us) };
+        let waited = armed.and_then(|()| self.poll.wait(&mut self.ready, !self.unreaped && !busy));
         match waited {
             Ok(count) => self.ready_count = count,
             Err(errno) => {

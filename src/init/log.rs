@@ -212,9 +212,6 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         }
         Log::OomKilled(id) => warn(format_args!("{}: The OOM killer has killed a process.", name(id))),
         Log::RuntimeOver(id) => warn(format_args!("{}: Service reached runtime time limit.", name(id))),
-        Log::NoPidFile(id) => {
-            warn(format_args!("{}: PIDFile= names no process of its own yet.", name(id)));
-        }
         Log::ReloadFailed(id) => error(format_args!("Reload failed for {}.", unit(id))),
         Log::Reloaded(id) => info(format_args!("Reloaded {}.", unit(id))),
         Log::NoUidLeft(id) => {

@@ -25,7 +25,7 @@ mod watch;
 mod words;
 
 use crate::{
-    linux::{self, arguments::Arguments, errno::Text},
+    linux::{self, apart::Place, arguments::Arguments, errno::Text},
     supervisor::{Event, Supervisor},
     table::Micros,
 };
@@ -34,16 +34,33 @@ pub use crash::panicked;
 pub use handover::rehearse;
 use kernel::Kernel;
 
+/// What PID 1 works on for as long as it lives.
+static SUPERVISOR: Place<Supervisor<'static>> = Place::new();
+static KERNEL: Place<Kernel> = Place::new();
+
 /// PID 1's life, from its exec to reboot(2). `linked` is the table in the binary.
 pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
+    let (kernel, supervisor) = begin(linked, arguments);
+    linux::apart::forget_dead_frames();
+    live(kernel, supervisor)
+}
+
+/// Boots, or takes over from the program before.
+#[inline(never)] // its frame is large, and not needed any more afterwards
+fn begin(
+    linked: &'static [u8],
+    arguments: Arguments,
+) -> (&'static mut Kernel, &'static mut Supervisor<'static>) {
     let boot = boot::boot(linked, arguments);
     assert!(!boot.words.panic, "asked for by tomte.panic");
-    let mut supervisor = Supervisor::new(boot.table);
-    let mut kernel = match Kernel::new(&boot) {
-        Ok(kernel) => kernel,
+    let kernel = match Kernel::new(&boot, linked) {
+        Ok(kernel) => KERNEL.put(kernel),
         Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
     };
-    match boot.state.as_ref().map(|state| handover::load(state, &mut kernel, &mut supervisor)) {
+    let (Some(kernel), Some(supervisor)) = (kernel, SUPERVISOR.put(Supervisor::new(boot.table))) else {
+        crash::give_up(format_args!("begun twice"))
+    };
+    match boot.state.as_ref().map(|state| handover::load(state, kernel, supervisor)) {
         None => {
             kernel.listen();
             supervisor.handle(kernel.now(), kernel.clock(false));
@@ -54,7 +71,8 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
         Some(Ok(failed)) => {
             kernel.listen();
             kernel.look_at_all();
-            supervisor.handle(kernel.now(), kernel.clock(true)); // somebody may have set it meanwhile
+            let set = supervisor.clock_was_set(kernel.now(), linux::clock::wall_us());
+            supervisor.handle(kernel.now(), kernel.clock(set));
             if failed {
                 supervisor.recover(kernel.now(), &|unit| kernel.facts(unit));
             }
@@ -62,17 +80,25 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
         }
         Some(Err(errno)) => handover::start_over(boot.arguments, errno),
     }
-    live(&mut kernel, &mut supervisor)
+    (kernel, supervisor)
 }
 
-/// The loop. Apart from [`run`], whose frame holds both.
+/// Actions carried out before anybody else gets a turn: a process takes some 100 µs to make, a client is to wait for one
+/// millisecond at most; and what a child has said is read, and its pipe closed, before many more children inherit it.
+const ACTIONS_PER_TURN: usize = 8;
+
+/// The loop.
 #[inline(never)]
 fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
     let mut life = handover::Life { kernel, supervisor };
     linux::rescue::prepare(&mut life, handover::rescue);
     let handover::Life { kernel, supervisor } = &mut life;
     loop {
-        while let Some(action) = supervisor.next_action() {
+        let mut left = ACTIONS_PER_TURN;
+        while left > 0
+            && let Some(action) = supervisor.next_action()
+        {
+            left -= 1;
             if let Some(answer) = kernel.perform(action, supervisor) {
                 supervisor.handle(kernel.now(), answer);
             }
@@ -84,7 +110,7 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
         }
         let deadline = supervisor.next_deadline();
         kernel.watch_clock(supervisor.next_wall_deadline());
-        let (now, event) = kernel.wait(deadline);
+        let (now, event) = kernel.wait(deadline, left == 0);
         supervisor.handle(now, event);
     }
 }

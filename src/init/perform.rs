@@ -1,9 +1,12 @@
 //! Carrying actions out: one match, one call an arm.
 
 use crate::{
-    linux::{self, AsFd, Errno, clean::CleanPlan, plan, process::signal_by_pidfd, report::Report},
+    linux::{
+        self, AsFd, Errno, clean::CleanPlan, feature::Feature, plan, process::signal_by_pidfd,
+        report::Report, step::Step,
+    },
     supervisor::{Action, Event, Pid, Slot, Spawn, Supervisor, Which},
-    table::{CommandKind, Table, Unit, UnitId},
+    table::{CommandKind, PrivateTmp, Table, Unit, UnitId},
     wire::{Failure, Whom},
 };
 
@@ -11,7 +14,7 @@ use super::{
     conditions, handover,
     kernel::Kernel,
     log, names,
-    plan::{Parts, Start, runtime_directory_of},
+    plan::{Parts, Start, misses_stream, runtime_directory_of},
     processes::{Process, Role},
     report, shutdown, watch,
 };
@@ -57,6 +60,7 @@ impl Kernel {
                 None
             }
             Action::Unwatch { unit } => self.unwatch(unit),
+            Action::Accept { unit, instance } => self.accept(unit, instance),
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
             Action::Reply { client, answer } => {
                 let table = self.table;
@@ -87,7 +91,8 @@ impl Kernel {
                 });
                 Some(Event::Made { client, unit, sound })
             }
-            Action::Reexec => handover::begin(self, supervisor),
+            Action::Reexec { switch } => handover::begin(self, supervisor, switch),
+            Action::Switch { back } => handover::open_other(self, supervisor, back),
             Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
     }
@@ -107,20 +112,28 @@ impl Kernel {
 
     #[inline(never)] // its frame is large, its callers' are not
     fn try_spawn(&mut self, spawn: &Spawn) -> Result<Pid, linux::spawn::Failure> {
-        let no_process = |errno| linux::spawn::Failure { step: linux::step::Step::Clone, errno };
+        let no_process = |errno| linux::spawn::Failure { step: Step::Clone, errno };
         let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
         let service = record.service().ok_or(no_process(Errno::NOEXEC))?;
         let command = service.commands.of(spawn.kind).iter().nth(usize::from(spawn.index));
         let command = command.ok_or(no_process(Errno::NOENT))?;
         let place = self.processes.free_place().ok_or(no_process(Errno::AGAIN))?;
 
-        let board = self.table.board();
+        let mut board = self.table.board();
+        if !self.table.made(spawn.unit).is_empty() {
+            // A unit made at run time has no rules for Landlock to stand in for its mounts.
+            board.may_lack &= !Feature::MountNamespaces.bit();
+        }
         let parts = Parts::new(&service.exec, spawn);
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
-        let tmp_token = self.tmp_token(spawn.unit);
-        let descriptors = self.held.passed(&self.table, &record, spawn.kind);
+        let own_tmp = service.exec.private_tmp == PrivateTmp::Connected;
+        let tmp_token = if own_tmp { self.tmp_token(spawn.unit) } else { 0 };
+        let descriptors = self.held.passed(&self.table, (spawn.unit, &record), spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
+        if misses_stream(&service.exec, descriptors) {
+            return Err(linux::spawn::Failure { step: Step::Stdin, errno: Errno::INVAL });
+        }
         let cgroup =
             self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
         let log = self.log.as_ref().map(AsFd::as_fd);
@@ -146,18 +159,35 @@ impl Kernel {
         Ok(pid)
     }
 
-    /// Takes another process for `unit`'s main process, if there is one that may be.
+    /// Takes another process for `unit`'s main process, if there is one that may be. What is wrong with a file that is
+    /// waited for is said when it is something new.
     fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Pid> {
+        let errno = match self.try_adopt(unit, which) {
+            Ok(pid) => return Some(pid),
+            Err(errno) => errno,
+        };
+        if which == (Which::InFile { awaited: true })
+            && self.pid_file_trouble.replace((unit, errno)) != Some((unit, errno))
+            && let Some(record) = self.table.unit(unit)
+            && let Some(service) = record.service()
+        {
+            log::warn_of(errno, format_args!("{}: no main process in {} yet", record.name, service.pid_file));
+        }
+        None
+    }
+
+    /// EPERM for a process that is not the unit's to have, ESRCH for one that is not there.
+    fn try_adopt(&mut self, unit: UnitId, which: Which) -> Result<Pid, Errno> {
         let (pid, trusted) = self.candidate(unit, which)?;
-        let place = self.processes.free_place()?;
-        let pidfd = linux::process::open(pid.0).ok()?;
+        let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
+        let pidfd = linux::process::open(pid.0)?;
         // Asked when the descriptor is open: if its process ends meanwhile, the descriptor tells.
         let fits = match self.processes.find(pid) {
             Some(_) => false, // a process of PID 1's own, with a task of its own
             None => trusted || self.unit_of(pid) == Some(unit),
         };
         if !fits {
-            return None;
+            return Err(Errno::PERM);
         }
         let process = Process::helper(pid.0, pidfd, Role::Service { unit, slot: Slot::Main });
         if let Err(errno) = process.watch(place, &self.poll) {
@@ -166,18 +196,19 @@ impl Kernel {
         self.processes.demote_main(unit);
         self.groups.adopted(unit, pid);
         self.processes.put(place, process);
-        Some(pid)
+        Ok(pid)
     }
 
     /// Who may be `unit`'s main process, and whether he may be a stranger.
-    fn candidate(&self, unit: UnitId, which: Which) -> Option<(Pid, bool)> {
+    fn candidate(&self, unit: UnitId, which: Which) -> Result<(Pid, bool), Errno> {
         match which {
-            Which::Named { pid, trusted } => Some((pid, trusted)),
-            Which::Only => self.groups.only_child(unit).map(|pid| (pid, false)),
-            Which::InFile => {
-                let record = self.table.unit(unit)?;
-                let (pid, trusted) = linux::pid_file::read(record.service()?.pid_file).ok()?;
-                Some((Pid(pid), trusted))
+            Which::Named { pid, trusted } => Ok((pid, trusted)),
+            Which::Only => self.groups.only_child(unit).map(|pid| (pid, false)).ok_or(Errno::SRCH),
+            Which::InFile { .. } => {
+                let record = self.table.unit(unit);
+                let service = record.as_ref().and_then(Unit::service).ok_or(Errno::NOENT)?;
+                let (pid, trusted) = linux::pid_file::read(service.pid_file)?;
+                Ok((Pid(pid), trusted))
             }
         }
     }
@@ -208,6 +239,7 @@ impl Kernel {
         uid: Option<u32>,
         gid: Option<u32>,
     ) -> Option<Event<'static>> {
+        self.held.close(unit, &self.poll); // the connection of one that was started for it
         match self.start_janitor(unit, runtime_directories, uid, gid) {
             Ok(()) => None,
             Err(errno) => {
@@ -264,7 +296,8 @@ pub(super) fn reported(
         Report::Failed { step, errno } => {
             let failure = wire_failure(linux::spawn::Failure { step, errno });
             log::step_failed(table, unit, failure, program(table, unit, process.command));
-            Some(Event::StepFailed { unit, pid, failure })
+            let early = matches!(step, Step::EnvironmentFile);
+            Some(Event::StepFailed { unit, pid, failure, early })
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
             self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Input, Limits,
-            Loading, Login, Output, Passed, Plan, Stdio, Users, View, Words, Writing,
+            Loading, Login, Output, Passed, Plan, Stdio, Taking, Users, View, Words, Writing,
         },
         signals,
     },
@@ -127,8 +127,8 @@ impl<'t> Parts<'t> {
             ..environment(exec)
         };
         let supplementary = words(exec.supplementary_groups.as_bytes());
-        let (stdout, stderr) =
-            (output(exec.stdout, exec.stdout_path, log), output(exec.stderr, exec.stderr_path, log));
+        let output = |kind, path| output(kind, path, log, descriptors);
+        let (stdout, stderr) = (output(exec.stdout, exec.stdout_path), output(exec.stderr, exec.stderr_path));
         Plan {
             unit: unit.name.as_str(),
             command: self::command(command),
@@ -172,8 +172,15 @@ impl<'t> Parts<'t> {
             },
             working_directory: exec.working_directory,
             working_directory_optional: exec.working_directory_optional,
-            stdio: Stdio { input: input(exec), output: stdout, error: stderr, tty_path: exec.tty_path },
-            descriptors,
+            stdio: Stdio {
+                input: input(exec, spawn.kind, descriptors),
+                output: stdout,
+                error: stderr,
+                tty_path: exec.tty_path,
+                terminal: terminal(exec, spawn.kind),
+            },
+            // One that is a stream is not passed besides.
+            descriptors: if takes_socket(exec) { &[] } else { descriptors },
             ignore_sigpipe: exec.ignore_sigpipe,
             cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
             may_lack: board.may_lack,
@@ -370,16 +377,62 @@ const fn scheduling<'a>(exec: &Exec<'a>) -> linux_plan::Scheduling<'a> {
     }
 }
 
-const fn input<'a>(exec: &Exec<'a>) -> Input<'a> {
-    match exec.stdin {
-        Stdin::Null => Input::Null,
-        Stdin::Tty => Input::Tty,
-        Stdin::File => Input::File(exec.stdin_path),
-        Stdin::Data => Input::Data(exec.stdin_data),
+/// Whether one of the streams is the unit's socket, which every command has then.
+pub(super) fn takes_socket(exec: &Exec<'_>) -> bool {
+    exec.stdin == Stdin::Socket || exec.stdout == Stdout::Socket || exec.stderr == Stdout::Socket
+}
+
+/// The descriptor called `name`; without a name the only one there is.
+fn stream<'a>(name: &str, descriptors: &[Passed<'a>]) -> Option<BorrowedFd<'a>> {
+    match descriptors {
+        [one] if name.is_empty() => Some(one.fd),
+        _ if name.is_empty() => None,
+        _ => descriptors.iter().find(|one| one.name == name).map(|one| one.fd),
     }
 }
 
-const fn output<'a>(kind: Stdout, path: &'a str, log: Option<BorrowedFd<'a>>) -> Output<'a> {
+/// Whether a stream is to be a descriptor that is not there, or one of several.
+pub(super) fn misses_stream(exec: &Exec<'_>, descriptors: &[Passed<'_>]) -> bool {
+    let output =
+        |kind, name| matches!(kind, Stdout::Socket | Stdout::Fd) && stream(name, descriptors).is_none();
+    matches!(exec.stdin, Stdin::Socket | Stdin::Fd) && stream(exec.stdin_path, descriptors).is_none()
+        || output(exec.stdout, exec.stdout_path)
+        || output(exec.stderr, exec.stderr_path)
+}
+
+/// Commands beside the main process have no terminal to type at (execute.h, `EXEC_APPLY_TTY_STDIN`).
+const fn has_terminal(kind: CommandKind) -> bool {
+    match kind {
+        CommandKind::Condition | CommandKind::StartPre | CommandKind::Start | CommandKind::StopPost => true,
+        CommandKind::StartPost | CommandKind::Reload | CommandKind::Stop => false,
+    }
+}
+
+const fn terminal(exec: &Exec<'_>, kind: CommandKind) -> linux_plan::Terminal {
+    let table::Terminal { hang_up, reset, rows, columns } = exec.terminal;
+    let before = has_terminal(kind);
+    linux_plan::Terminal { hang_up: hang_up && before, reset: reset && before, rows, columns }
+}
+
+fn input<'a>(exec: &Exec<'a>, kind: CommandKind, descriptors: &[Passed<'a>]) -> Input<'a> {
+    let terminal = |taking| if has_terminal(kind) { Input::Tty(taking) } else { Input::Null };
+    match exec.stdin {
+        Stdin::Null => Input::Null,
+        Stdin::Tty => terminal(Taking::Wait),
+        Stdin::TtyForce => terminal(Taking::Force),
+        Stdin::TtyFail => terminal(Taking::Fail),
+        Stdin::File => Input::File(exec.stdin_path),
+        Stdin::Data => Input::Data(exec.stdin_data),
+        Stdin::Socket | Stdin::Fd => stream(exec.stdin_path, descriptors).map_or(Input::Null, Input::Fd),
+    }
+}
+
+fn output<'a>(
+    kind: Stdout,
+    path: &'a str,
+    log: Option<BorrowedFd<'a>>,
+    descriptors: &[Passed<'a>],
+) -> Output<'a> {
     match (kind, log) {
         (Stdout::Inherit, _) => Output::Inherit,
         (Stdout::Null, _) | (Stdout::Journal, None) => Output::Null,
@@ -388,6 +441,7 @@ const fn output<'a>(kind: Stdout, path: &'a str, log: Option<BorrowedFd<'a>>) ->
         (Stdout::File, _) => Output::File(path, Writing::Over),
         (Stdout::Append, _) => Output::File(path, Writing::Append),
         (Stdout::Truncate, _) => Output::File(path, Writing::Truncate),
+        (Stdout::Socket | Stdout::Fd, _) => stream(path, descriptors).map_or(Output::Null, Output::Fd),
     }
 }
 

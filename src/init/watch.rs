@@ -124,6 +124,18 @@ impl Kernel {
         Some(Event::Cleaned { unit, clean: true })
     }
 
+    /// Takes a connection of `unit`'s for `instance`, or drops it.
+    pub(super) fn accept(&mut self, unit: UnitId, instance: UnitId) -> Option<Event<'static>> {
+        let fd = self.held.of(unit).find_map(|fd| listen::accept(fd).ok())?;
+        self.held.close(instance, &self.poll);
+        let known = self.table.name(instance).is_some();
+        if known && self.held.hold(Descriptor { fd, unit: instance, tells: false }) {
+            return Some(Event::Accepted { unit: instance });
+        }
+        log::warn(format_args!("{}: too many connections, one is closed", self.name(unit)));
+        None
+    }
+
     fn name(&self, unit: UnitId) -> &'static str {
         self.table.unit(unit).map_or("", |record| record.name.as_str())
     }

@@ -75,8 +75,12 @@ impl Tree {
         if name.contains('/') || matches!(name, "" | "." | "..") {
             return Err(Errno::INVAL);
         }
-        let slice = self.slice(slice)?;
-        let directory = make(slice.as_fd(), name)?;
+        let mut buffer = PathBuffer::empty();
+        let path = buffer.join(&[slice, if slice.is_empty() { "" } else { "/" }, name])?;
+        let directory = match make_at(self.root.as_fd(), path) {
+            Err(Errno::NOENT) => make(self.slice(slice)?.as_fd(), name),
+            answer => answer,
+        }?;
         let events = read_only(&directory, c"cgroup.events")?;
         let memory_events = read_only(&directory, c"memory.events").ok();
         let mut group = Group { directory, events, memory_events, oom_kills: 0 };
@@ -197,17 +201,14 @@ impl Group {
         let length =
             readlinkat_raw(CWD, tree::magic_link(self.directory.as_fd()).as_c_str(), &mut buffer[..])?;
         let path = buffer.get(..length).and_then(|path| core::str::from_utf8(path).ok()).unwrap_or_default();
-        let name = path.split('/').fold("", |_, last| last);
-        let mut component = PathBuffer::empty();
-        // The kernel marks a path like this once the directory is gone.
-        let name = match name.strip_suffix(" (deleted)") {
-            Some(_) => return Ok(()),
-            None => tree::one_component(name, &mut component)?,
-        };
-        let parent = openat(self.directory.as_fd(), c"..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        remove_below(self.directory.as_fd(), DEPTH_MAX)?;
-        match unlinkat(parent.as_fd(), name, AtFlags::REMOVEDIR) {
-            Err(Errno::NOENT) => Ok(()),
+        let mut whole = PathBuffer::empty();
+        let path = whole.join(&[path])?;
+        match remove_one(CWD, path) {
+            Err(Errno::BUSY) => {
+                remove_below(self.directory.as_fd(), DEPTH_MAX)?;
+                remove_one(CWD, path)
+            }
+            // Gone already: then the kernel marks the path with more than was ever in the directory.
             answer => answer,
         }
     }
@@ -255,11 +256,15 @@ fn signal_tree(
 fn remove_below(directory: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
     each_group_below(directory, depth, &mut |group, name, depth| {
         remove_below(group, depth)?;
-        match unlinkat(directory, name, AtFlags::REMOVEDIR) {
-            Err(Errno::NOENT) => Ok(()),
-            answer => answer,
-        }
+        remove_one(directory, name)
     })
+}
+
+fn remove_one(parent: BorrowedFd<'_>, path: &CStr) -> Result<(), Errno> {
+    match unlinkat(parent, path, AtFlags::REMOVEDIR) {
+        Err(Errno::NOENT) => Ok(()),
+        answer => answer,
+    }
 }
 
 /// Calls `act` with every group right below `directory`, its name, and how much deeper it may go.
@@ -307,7 +312,10 @@ fn first_below_slices(text: &[u8]) -> Option<&str> {
 /// Opens directory `path` below `parent`, made if it is missing.
 pub(super) fn make(parent: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
     let mut buffer = PathBuffer::empty();
-    let path = buffer.join(&[path])?;
+    make_at(parent, buffer.join(&[path])?)
+}
+
+fn make_at(parent: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
     match mkdirat(parent, path, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno),

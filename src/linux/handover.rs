@@ -5,7 +5,7 @@
 use core::{convert::Infallible, ffi::CStr, ptr, slice};
 
 use rustix::{
-    fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create},
     io::{Errno, FdFlags, fcntl_getfd, fcntl_setfd},
     mm::{MapFlags, ProtFlags, mmap, munmap},
@@ -74,11 +74,11 @@ pub fn seal(
 ///
 /// # Errors
 /// EPERM for a file that can still be changed, EFBIG for one that is too large or empty, else fcntl(2)'s and mmap(2)'s.
-pub fn map(file: impl AsFd, most: usize) -> Result<&'static [u8], Errno> {
-    if !fcntl_get_seals(&file)?.contains(SEALED) {
+pub fn map(file: BorrowedFd<'_>, most: usize) -> Result<&'static [u8], Errno> {
+    if !fcntl_get_seals(file)?.contains(SEALED) {
         return Err(Errno::PERM);
     }
-    let size = fstat(&file)?.st_size;
+    let size = fstat(file)?.st_size;
     let size = usize::try_from(size).ok().filter(|size| (1..=most).contains(size)).ok_or(Errno::FBIG)?;
     // SAFETY: a new mapping where nothing is; the seals keep its bytes as they are, and it is never unmapped.
     unsafe {
@@ -91,7 +91,8 @@ pub fn map(file: impl AsFd, most: usize) -> Result<&'static [u8], Errno> {
 /// place of every reference to it.
 pub fn unmap(memory: &'static [u8]) {
     // SAFETY: `map` made the mapping of just this size; that nobody reads it any more is the caller's promise, which
-    // `Kernel::make` keeps: it alone calls this, and the two tables with the reference have another one by then.
+    // `Kernel::make` keeps, as the two tables with the reference have another one by then, and `handover::open_other`,
+    // where it was no table and nobody else has had it.
     let _gone = unsafe { munmap(memory.as_ptr().cast_mut().cast(), memory.len()) };
 }
 

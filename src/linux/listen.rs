@@ -184,6 +184,14 @@ pub fn flush(fd: BorrowedFd<'_>) {
     }
 }
 
+/// Takes a connection that waits.
+///
+/// # Errors
+/// accept4(2)'s: EAGAIN if there is none.
+pub fn accept(socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    accept_with(socket, SocketFlags::CLOEXEC)
+}
+
 /// Removes what is at `path`, if anything is.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 //! rustix lacks; everything else here is safe code on top of the two. `start.rs` and `mem.rs` are not modules of the
 //! library: the binary alone includes them, by path, because tests are linked against a libc that has its own.
 
+pub mod apart;
 pub mod arguments;
 pub mod boot;
 pub mod cgroup;

@@ -90,15 +90,16 @@ pub fn well_known(key: Key<'_>) -> Option<User> {
         ROOT,
         UserLine { name: b"nobody", uid: NOBODY, gid: NOBODY, home: b"/", shell: b"/sbin/nologin", ..ROOT },
     ];
-    KNOWN.iter().find(|user| key.fits(user.name, user.uid)).and_then(to_user)
+    KNOWN.iter().find(|user| key.fits(user.name, user.uid)).and_then(|user| to_user(user).ok())
 }
 
-/// The user of /etc/passwd. ENOENT if there is no such file, ENAMETOOLONG if a field is too long.
+/// The user of /etc/passwd. ENOENT if there is no such file, ENAMETOOLONG if a field is too long, ERANGE if a number is
+/// none that a process can have.
 pub fn find_user(key: Key<'_>) -> Result<Option<User>, Errno> {
     let mut user = None;
     search(&open_lines(PASSWD)?, &mut |line| {
         match UserLine::parse(line).filter(|entry| key.fits(entry.name, entry.uid)) {
-            Some(entry) => user = Some(to_user(&entry).ok_or(Errno::NAMETOOLONG)?),
+            Some(entry) => user = Some(to_user(&entry)?),
             None => return Ok(false),
         }
         Ok(true)
@@ -106,11 +107,13 @@ pub fn find_user(key: Key<'_>) -> Result<Option<User>, Errno> {
     Ok(user)
 }
 
-/// The number of a group of /etc/group. ENOENT if there is no such file.
+/// The number of a group of /etc/group. ENOENT if there is no such file, ERANGE if it is none that a process can have.
 pub fn find_group(key: Key<'_>) -> Result<Option<u32>, Errno> {
     let mut gid = None;
     search(&open_lines(GROUP)?, &mut |line| {
-        gid = GroupLine::parse(line).filter(|entry| key.fits(entry.name, entry.gid)).map(|entry| entry.gid);
+        if let Some(entry) = GroupLine::parse(line).filter(|entry| key.fits(entry.name, entry.gid)) {
+            gid = Some(in_range(entry.gid)?);
+        }
         Ok(gid.is_some())
     })?;
     Ok(gid)
@@ -120,7 +123,7 @@ pub fn find_group(key: Key<'_>) -> Result<Option<u32>, Errno> {
 pub fn each_membership(user: &[u8], found: &mut dyn FnMut(u32) -> Result<(), Errno>) -> Result<(), Errno> {
     each_line(GROUP, &mut |line| {
         if let Some(entry) = GroupLine::parse(line).filter(|entry| entry.has_member(user)) {
-            found(entry.gid)?;
+            found(in_range(entry.gid)?)?;
         }
         Ok(false)
     })
@@ -130,18 +133,22 @@ pub fn each_membership(user: &[u8], found: &mut dyn FnMut(u32) -> Result<(), Err
 /// Decimal digits as systemd takes them for a UID: no sign, no blank, no leading zero, and not one of the two numbers
 /// that mean "none" (CVE-2020-13776).
 pub fn parse_number(text: &[u8]) -> Option<u32> {
-    let number = file_number(text).filter(|_| matches!(text, [b'0'] | [b'1'..=b'9', ..]))?;
-    (number != u32::MAX && number != 65535).then_some(number)
+    file_number(text).filter(|&number| matches!(text, [b'0'] | [b'1'..=b'9', ..]) && in_range(number).is_ok())
 }
 
-fn keep(field: &[u8]) -> Option<Field> {
-    Field::from_slice(field).ok()
+/// `number`, unless it is one of the two that mean "none": a process that is to change to them stays what it is, root.
+const fn in_range(number: u32) -> Result<u32, Errno> {
+    if matches!(number, 65535 | u32::MAX) { Err(Errno::RANGE) } else { Ok(number) }
+}
+
+fn keep(field: &[u8]) -> Result<Field, Errno> {
+    Field::from_slice(field).map_err(|_| Errno::NAMETOOLONG)
 }
 
 #[inline(never)]
-fn to_user(line: &UserLine<'_>) -> Option<User> {
+fn to_user(line: &UserLine<'_>) -> Result<User, Errno> {
     let (name, home, shell) = (keep(line.name)?, keep(line.home)?, keep(line.shell)?);
-    Some(User { name, uid: line.uid, gid: line.gid, home, shell })
+    Ok(User { name, uid: in_range(line.uid)?, gid: in_range(line.gid)?, home, shell })
 }
 
 /// What stands between a line's blanks.
@@ -281,6 +288,7 @@ mod tests {
             "+::0:0:::",
             "root",
             "x:x:-1:0::/:",
+            "x:x:1x:0::/:",
             "x:x::0::/:",
             ":x:0:0::/:",
             "x:x:0:0:",
@@ -350,7 +358,7 @@ mod tests {
 
         #[test]
         fn no_line_makes_the_parsers_panic(line in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _user = UserLine::parse(&line).and_then(|user| to_user(&user));
+            let _user = UserLine::parse(&line).map(|user| to_user(&user));
             let _member = GroupLine::parse(&line).map(|group| group.has_member(&line));
         }
 
@@ -358,6 +366,8 @@ mod tests {
         fn an_entry_is_read_back_as_written(uid in any::<u32>(), gid in any::<u32>(), name in "[a-z_][a-z0-9_-]{0,30}") {
             let line = std::format!("{name}:x:{uid}:{gid}:gecos:/home/{name}:/bin/sh");
             let user = UserLine::parse(line.as_bytes()).expect("an entry");
+            let usable = ![65535, u32::MAX].contains(&uid) && ![65535, u32::MAX].contains(&gid);
+            prop_assert_eq!(to_user(&user).is_ok(), usable);
             prop_assert_eq!((user.name, user.uid, user.gid), (name.as_bytes(), uid, gid));
         }
     }

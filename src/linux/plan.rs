@@ -476,12 +476,44 @@ pub struct Stdio<'a> {
     pub error: Output<'a>,
     /// `TTYPath=`: the terminal of `Tty`.
     pub tty_path: &'a str,
+    /// What is done to it before.
+    pub terminal: Terminal,
+}
+
+/// What is done to a terminal before it is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terminal {
+    /// Whoever has it open loses it.
+    pub hang_up: bool,
+    /// Its settings become those that a person expects.
+    pub reset: bool,
+    /// Its size; 0 leaves it.
+    pub rows: u16,
+    /// Likewise.
+    pub columns: u16,
+}
+
+/// How a terminal that is another session's becomes this one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// It is waited for.
+    Wait,
+    /// It is taken away.
+    Force,
+    /// EPERM.
+    Fail,
 }
 
 impl Default for Stdio<'_> {
     /// /dev/null three times.
     fn default() -> Self {
-        Self { input: Input::Null, output: Output::Inherit, error: Output::Inherit, tty_path: "/dev/console" }
+        Self {
+            input: Input::Null,
+            output: Output::Inherit,
+            error: Output::Inherit,
+            tty_path: "/dev/console",
+            terminal: Terminal::default(),
+        }
     }
 }
 
@@ -490,13 +522,13 @@ impl Default for Stdio<'_> {
 pub enum Input<'a> {
     /// /dev/null.
     Null,
-    /// The terminal, which becomes the session's. EPERM if it is another session's.
-    Tty,
+    /// The terminal, which becomes the session's.
+    Tty(Taking),
     /// The file at this path.
     File(&'a str),
     /// These bytes.
     Data(&'a [u8]),
-    /// This descriptor.
+    /// This descriptor, which waits for what it is read.
     Fd(BorrowedFd<'a>),
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns the epoll and the timers' descriptors; the descriptors it watches belong to others.
 
-use core::mem::MaybeUninit;
+use core::{cell::Cell, mem::MaybeUninit};
 
 use rustix::{
     event::{Timespec, epoll},
@@ -30,6 +30,8 @@ pub enum Interest {
 pub struct Poll {
     epoll: OwnedFd,
     timer: OwnedFd,
+    /// When the timer rings, as far as this process has said; 0 for never.
+    armed_us: Cell<u64>,
 }
 
 impl Poll {
@@ -41,7 +43,7 @@ impl Poll {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        let poll = Self { epoll, timer };
+        let poll = Self { epoll, timer, armed_us: Cell::new(0) };
         poll.add(poll.timer.as_fd(), timer_token, Interest::Readable)?;
         Ok(poll)
     }
@@ -85,6 +87,9 @@ impl Poll {
     pub fn wake_at(&self, at_us: Option<u64>) -> Result<(), Errno> {
         // A zero value disarms the timer; a time long past fires at once.
         let at_us = at_us.map_or(0, |at| at.max(1));
+        if self.armed_us.replace(at_us) == at_us {
+            return Ok(());
+        }
         let value = timespec(at_us);
         let never = timespec(0);
         timerfd_settime(
@@ -120,6 +125,7 @@ impl Poll {
         let mut count = [0; 8];
         // EAGAIN: it has been re-armed since; nothing to clear.
         let _ = rustix::io::read(self.timer.as_fd(), &mut count);
+        self.armed_us.set(0);
     }
 }
 

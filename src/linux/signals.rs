@@ -92,10 +92,21 @@ impl AsFd for Signals {
     }
 }
 
-/// Calls `handler` with the signal's number when this process faults, or is told so by kill(2). It must not return.
+/// Gives every signal its default action, whatever this process was started with, and has `handler` called with the
+/// signal's number when it faults, or is told so by kill(2). It must not return.
+///
+/// An ignored signal is ignored by every program that a process starts. Here is the one place that sees to it, so that
+/// each child need not.
 ///
 /// # Errors
-/// rt_sigaction(2)'s.
-pub fn on_fatal(handler: extern "C" fn(i32) -> !) -> Result<(), Errno> {
+/// rt_sigaction(2)'s and sigaltstack(2)'s.
+pub fn take_charge(handler: extern "C" fn(i32) -> !) -> Result<(), Errno> {
+    for signal in 1..=raw::SIGNAL_MAX {
+        match raw::set_default(signal) {
+            Ok(()) | Err(Errno::INVAL) => {} // EINVAL: KILL, STOP
+            Err(errno) => return Err(errno),
+        }
+    }
+    raw::set_fault_stack()?;
     FATAL.iter().try_for_each(|signal| raw::on_fault(*signal, handler))
 }

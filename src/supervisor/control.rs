@@ -43,6 +43,8 @@ enum For {
     Down(UnitId),
     /// The shell's word on a record for the unit.
     Made(UnitId),
+    /// The way to another table.
+    Switch,
 }
 
 impl Keep for For {
@@ -51,24 +53,25 @@ impl Keep for For {
     }
 
     fn keep(&mut self, with: &mut Keeper<'_>) {
-        let (mut job, mut down, mut reexec) = match self {
-            Self::Job(unit) => (Some(*unit), false, false),
-            Self::Down(unit) => (Some(*unit), true, false),
-            Self::Reexec(_) => (None, false, true),
+        let (mut unit, mut what) = match self {
+            Self::Job(unit) => (Some(*unit), 0_u8),
+            Self::Down(unit) => (Some(*unit), 1),
+            Self::Reexec(_) => (None, 1),
+            Self::Switch => (None, 2),
             // Who has it when the program is replaced asks again.
-            Self::Turn(_) | Self::Made(_) => (None, false, false),
+            Self::Turn(_) | Self::Made(_) => (None, 0),
         };
-        job.keep(with);
-        down.keep(with);
-        reexec.keep(with);
+        unit.keep(with);
+        what.keep(with);
         if with.loads() {
-            *self = Self::Turn(match job {
-                Some(UnitId(u16::MAX)) => Answer::NoSuchUnit,
-                Some(unit) if down => return *self = Self::Down(unit),
-                Some(unit) => return *self = Self::Job(unit),
-                None if reexec => Answer::Accepted,
-                None => Answer::Busy,
-            });
+            *self = match (unit, what) {
+                (Some(UnitId(u16::MAX)), _) => Self::Turn(Answer::NoSuchUnit),
+                (Some(unit), 0) => Self::Job(unit),
+                (Some(unit), _) => Self::Down(unit),
+                (None, 0) => Self::Turn(Answer::Busy),
+                (None, 1) => Self::Turn(Answer::Accepted),
+                (None, _) => Self::Switch,
+            };
         }
     }
 }
@@ -81,7 +84,7 @@ impl Clients {
     pub(super) fn next_reply(&mut self) -> Option<(ClientId, Answer)> {
         let ready = self.waiting.iter().enumerate().find_map(|(at, waiting)| match waiting.for_what {
             For::Turn(answer) => Some((at, waiting.client, answer)),
-            For::Job(_) | For::Reexec(_) | For::Down(_) | For::Made(_) => None,
+            For::Job(_) | For::Reexec(_) | For::Down(_) | For::Made(_) | For::Switch => None,
         });
         if let Some((at, client, answer)) = ready {
             self.waiting.remove(at);
@@ -163,6 +166,20 @@ impl Clients {
         }
     }
 
+    /// `client` waits for the way to another table; whether there was room for that.
+    pub(super) fn awaits_switch(&mut self, client: ClientId) -> bool {
+        self.waiting.push(Waiting { client, for_what: For::Switch }).is_ok()
+    }
+
+    /// That way has ended: who waits for it has the `answer`.
+    pub(super) fn switched(&mut self, answer: Answer) {
+        for waiting in &mut self.waiting {
+            if let For::Switch = waiting.for_what {
+                waiting.for_what = For::Turn(answer);
+            }
+        }
+    }
+
     fn add(&mut self, client: ClientId, for_what: For) {
         if self.waiting.push(Waiting { client, for_what }).is_err() {
             self.busy = Some(client);
@@ -216,6 +233,7 @@ impl Supervisor<'_> {
                 None => Answer::NoSuchUnit,
             },
             Request::Reexec => return self.clients.add(client, For::Reexec(false)),
+            Request::Switch { timeout } => return self.ask_switch(client, timeout),
             Request::Run { name } => match self.free_slot(name) {
                 Ok(unit) => return self.clients.add(client, For::Made(unit)),
                 Err(answer) => answer,
@@ -261,7 +279,7 @@ impl Supervisor<'_> {
         if self.clients.waiting.is_full() {
             return self.clients.add(client, For::Turn(Answer::Busy));
         }
-        if starts && self.run.is_shutting_down() {
+        if starts && (self.run.is_shutting_down() || self.switch.bans(id)) {
             return self.clients.add(client, For::Turn(Answer::Job(JobResult::Canceled)));
         }
         enqueue(self, id);

@@ -40,14 +40,14 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A child that could not use its number has ended: another takes its place, if the service is still to run.
+    /// A child that could not be the service's process has ended: another takes its place, if the service is still to run
+    /// and there is another number to try.
     fn unfit_main_exited(&mut self, id: UnitId, service: &Service<'_>, again: bool) {
         let record = self.at(id);
         let starts = matches!(record.state.command(), Some(CommandKind::Start | CommandKind::StartPost));
         let wanted = starts || record.state.is_running();
         record.main = if wanted && again { Process::Wanted } else { Process::None };
         if wanted && !again {
-            record.notes.add(Note::NoUidLeft);
             self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Resources);
         } else {
             self.check_stage(id, service);
@@ -61,7 +61,6 @@ impl Supervisor<'_> {
         if again {
             record.control = Process::Wanted;
         } else {
-            record.notes.add(Note::NoUidLeft);
             self.command_failed(id, service, kind, ServiceResult::Resources);
         }
     }

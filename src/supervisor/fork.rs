@@ -26,7 +26,7 @@ impl Supervisor<'_> {
         let record = self.at(id);
         record.pid_file_pause = PAUSE_MIN;
         if has_pid_file(service) {
-            record.adopt = Some(Which::InFile);
+            record.adopt = Some(Which::InFile { awaited: true });
         } else if service.guess_main_pid {
             record.adopt = Some(Which::Only);
         } else {
@@ -39,7 +39,7 @@ impl Supervisor<'_> {
         let record = self.at(id);
         let misses = has_pid_file(service) && !record.main_known;
         if misses && record.adopt.is_none() {
-            record.adopt = Some(Which::InFile);
+            record.adopt = Some(Which::InFile { awaited: true });
         }
         misses
     }
@@ -96,9 +96,6 @@ impl Supervisor<'_> {
     fn await_pid_file(&mut self, id: UnitId) {
         let now = self.now;
         let record = self.at(id);
-        if record.pid_file_pause == PAUSE_MIN {
-            record.notes.add(Note::NoPidFile);
-        }
         record.pid_file_at = now.after(record.pid_file_pause);
         record.pid_file_pause = Micros(record.pid_file_pause.0.saturating_mul(2)).min(PAUSE_MAX);
     }
@@ -107,7 +104,7 @@ impl Supervisor<'_> {
     pub(super) fn look_for_pid_file(&mut self, id: UnitId) {
         let record = self.at(id);
         record.pid_file_at = None;
-        record.adopt = Some(Which::InFile);
+        record.adopt = Some(Which::InFile { awaited: true });
     }
 
     /// No process is left while the start waits for `PIDFile=`: nobody will write it any more.
@@ -132,7 +129,7 @@ impl Supervisor<'_> {
         let asks = up && has_pid_file(service) && record.populated;
         if asks {
             record.succession = Some(status);
-            record.adopt = Some(Which::InFile);
+            record.adopt = Some(Which::InFile { awaited: false });
         }
         asks
     }

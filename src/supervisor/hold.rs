@@ -4,6 +4,7 @@ use super::{
     Action, Due, Pid, Slot, State, Supervisor,
     state::{Process, Rest},
     uid::{TRIES_MAX, Taken},
+    unit::Note,
 };
 use crate::table::{
     CommandKind, DirectoryKind, Exec, IdentityId, Preserve, PrivateTmp, Privilege, Service, Unit, UnitId,
@@ -208,6 +209,9 @@ impl<'t> Supervisor<'t> {
             None => !used && self.exchange(identity),
         };
         let record = self.at(id);
+        if !again && (record.state.command().is_some() || record.state.is_running()) {
+            record.notes.add(Note::NoUidLeft);
+        }
         let (process, slot) = if record.main == Process::Alive(pid) {
             (&mut record.main, Slot::Main)
         } else {
@@ -230,6 +234,7 @@ impl<'t> Supervisor<'t> {
         let tmp = service.exec.private_tmp == PrivateTmp::Connected;
         let credentials = !service.exec.credentials.is_empty();
         numbers
+            || service.per_connection
             || (record.touched && (tmp || credentials || removes_runtime_directories(&service.exec, rest)))
     }
 

@@ -123,6 +123,7 @@ impl Supervisor<'_> {
     /// Gives `id` a start job unless it is up; whether what it pulls in is to be started too.
     fn add_start(&mut self, id: UnitId, forced: bool) -> bool {
         match self.peek(id).job.map(|job| job.kind) {
+            _ if self.switch.bans(id) => false,
             Some(JobKind::Start | JobKind::Restart) => true,
             Some(JobKind::Stop) if !forced => false,
             Some(JobKind::Stop) => {
@@ -178,6 +179,7 @@ impl Supervisor<'_> {
     fn add_restart(&mut self, id: UnitId) {
         let down = self.peek(id).state.is_down();
         match self.peek(id).job.map(|job| job.kind) {
+            _ if self.switch.bans(id) => {}
             Some(JobKind::Restart) => {}
             Some(JobKind::Start) if down => {}
             // Whoever waits for the start waits for the restart.

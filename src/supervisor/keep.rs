@@ -49,6 +49,7 @@ impl Supervisor<'_> {
         self.impossible_count.keep(with);
         self.run.keep(with);
         self.clients.keep(with);
+        self.switch.keep(with);
         if let Some(table) = self.table {
             self.pool.keep(with, &table.board());
         }
@@ -67,6 +68,7 @@ impl Supervisor<'_> {
         }
         if with.loads() {
             self.nowhere = Record::new();
+            self.switch.renumber(with, units);
             self.look_at_all();
         }
     }

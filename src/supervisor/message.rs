@@ -140,6 +140,8 @@ pub enum Event<'a> {
         pid: Pid,
         /// The step and the kernel's reason.
         failure: Failure,
+        /// What systemd sees to before there is a process: its end is not the service's, and the result is `resources`.
+        early: bool,
     },
     /// The kernel has killed a process of the unit for want of memory. Its end follows if it was one of a slot.
     OomKilled {
@@ -213,6 +215,11 @@ pub enum Event<'a> {
         unit: UnitId,
         /// Whether that is enough: if not, somebody has to look.
         there: bool,
+    },
+    /// Answers [`Action::Accept`], if there was a connection.
+    Accepted {
+        /// The service that has it now.
+        unit: UnitId,
     },
     /// A deadline may have passed. Spurious ones are harmless.
     Deadline,
@@ -317,7 +324,10 @@ pub enum Which {
         trusted: bool,
     },
     /// The one in `PIDFile=`: any process if only root can have written that, else one of the unit's.
-    InFile,
+    InFile {
+        /// The start waits for it: why there is none is worth a message.
+        awaited: bool,
+    },
     /// The unit's only process that is a child of PID 1, if there is but one.
     Only,
 }
@@ -383,6 +393,14 @@ pub enum Action {
         /// Drop what has come before.
         flush: bool,
     },
+    /// Take a connection of those that wait, and hold it for `instance` until that is cleaned up after; if nobody has that
+    /// id, close it: there are too many. Answered by [`Event::Accepted`] before anything else happens, if there was one.
+    Accept {
+        /// The socket.
+        unit: UnitId,
+        /// The service.
+        instance: UnitId,
+    },
     /// Close what is held for the unit, whoever still opens it included. Answered by [`Event::Cleaned`], always.
     Unwatch {
         #[expect(missing_docs, reason = "the unit this is about")]
@@ -412,9 +430,18 @@ pub enum Action {
         #[expect(missing_docs, reason = "where it goes")]
         unit: UnitId,
     },
-    /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves. Answered by
-    /// [`Event::NotReplaced`] if that fails.
-    Reexec,
+    /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves, and says so with
+    /// [`super::Supervisor::replaced`]. Answered by [`Event::NotReplaced`] if that fails.
+    Reexec {
+        /// Whether it is to go on with the other table.
+        switch: bool,
+    },
+    /// Open the table that came with the request and hand it to [`super::Supervisor::switch_to`] before anything else
+    /// happens.
+    Switch {
+        /// In its place the one that was there before this one.
+        back: bool,
+    },
     /// Every unit is down, or nobody waits for that: end the rest, sync, unmount, leave. Never answered.
     Leave {
         /// What comes then.
@@ -495,8 +522,6 @@ pub enum Log {
     NotAdopted(UnitId),
     /// The service was up for as long as it may be.
     RuntimeOver(UnitId),
-    /// `PIDFile=` names no process that may be the main one: it is waited for. Said once for each start.
-    NoPidFile(UnitId),
     /// A reload has failed.
     ReloadFailed(UnitId),
     /// A reload has ended well.

@@ -21,6 +21,7 @@
 //! | `control`, `shutdown`, `status` | who waits for an answer; the way out; what is shown |
 //! | `keep` | what goes on when PID 1 is replaced |
 //! | `slot` | units that are made at run time |
+//! | `switch` | another table in the place of this one |
 //!
 //! There is no queue of actions. Events change records; [`Supervisor::next_action`] reads off them what is due, unit
 //! by unit in turn, so that one that crashes in a loop can neither overflow anything nor starve the others.
@@ -58,6 +59,7 @@ mod start;
 mod state;
 mod status;
 mod stop;
+mod switch;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -76,6 +78,7 @@ use control::Clients;
 use set::UnitSet;
 use shutdown::Run;
 use state::State;
+use switch::Switch;
 use uid::Pool;
 use unit::Record;
 
@@ -121,6 +124,7 @@ pub struct Supervisor<'t> {
     /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
     nowhere: Record,
     clients: Clients,
+    switch: Switch,
     pool: Pool,
     units: Vec<Record, UNITS_MAX>,
     /// What the units say of themselves, by unit.
@@ -157,6 +161,7 @@ impl<'t> Supervisor<'t> {
             machine: 0,
             pool: Pool::empty(),
             clients: Clients::NONE,
+            switch: Switch::NONE,
             run: Run::new(),
             unneeded_due: false,
             impossible: None,
@@ -201,7 +206,10 @@ impl<'t> Supervisor<'t> {
             Event::Signal { signal, container } => self.signalled(signal, container),
             Event::Reported => self.reported(),
             Event::Made { client, unit, sound } => self.made(client, unit, sound),
-            Event::NotReplaced => self.clients.replaced(Answer::Job(JobResult::Failed)),
+            Event::NotReplaced => {
+                self.clients.replaced(Answer::Job(JobResult::Failed));
+                self.replaced(false);
+            }
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
             }
@@ -214,7 +222,7 @@ impl<'t> Supervisor<'t> {
             Event::Unfit { unit, pid, identity, suggestion } => {
                 self.for_service(unit, &mut |s, sv| s.unfit(unit, sv, pid, identity, suggestion));
             }
-            Event::StepFailed { unit, pid, failure } => self.step_failed(unit, pid, failure),
+            Event::StepFailed { unit, pid, failure, early } => self.step_failed(unit, pid, failure, early),
             Event::OomKilled { unit } => self.for_service(unit, &mut |s, sv| s.oom_killed(unit, sv)),
             Event::Executed { unit, pid } => self.for_service(unit, &mut |s, sv| s.executed(unit, sv, pid)),
             Event::Notified { unit, pid, uid, notice } => {
@@ -229,6 +237,7 @@ impl<'t> Supervisor<'t> {
             Event::Cleaned { unit, clean } => self.cleaned(unit, clean),
             Event::Watched { unit, found } => self.watched(unit, found),
             Event::Readable { unit, there } => self.readable(unit, there),
+            Event::Accepted { unit } => self.accepted(unit),
         }
     }
 
@@ -268,6 +277,9 @@ impl<'t> Supervisor<'t> {
         if let Some((client, unit)) = self.clients.next_to_make() {
             return Some(Action::Make { client, unit });
         }
+        if let Some(action) = self.switch.take_asked() {
+            return Some(action);
+        }
         if let Some((client, answer)) = self.clients.next_reply() {
             return Some(Action::Reply { client, answer });
         }
@@ -295,7 +307,7 @@ impl<'t> Supervisor<'t> {
         if self.run.has_left() {
             return None;
         }
-        let first = self.run.deadline();
+        let first = Instant::earlier(self.run.deadline(), self.switch.deadline());
         self.timed.iter().fold(first, |first, id| Instant::earlier(first, self.peek(id).deadline()))
     }
 

@@ -18,7 +18,7 @@ const UPHOLD_PAUSE_MIN: Micros = Micros::from_millis(100);
 const UPHOLD_PAUSE_MAX: Micros = Micros::from_secs(60);
 
 /// What a start pulls in.
-const PULLED_IN: Lists = Lists::REQUIRES.and(Lists::WANTS).and(Lists::of(Relation::Upholds));
+pub(super) const PULLED_IN: Lists = Lists::REQUIRES.and(Lists::WANTS).and(Lists::of(Relation::Upholds));
 
 impl Supervisor<'_> {
     /// Calls `act` with every unit that `relation` of `id` names.

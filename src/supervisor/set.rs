@@ -4,13 +4,18 @@ use crate::table::{UnitId, limits::UNITS_MAX};
 
 const WORDS: usize = UNITS_MAX.div_ceil(64);
 
+kept! {
 /// Units, by id. Ids beyond the limit are never in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UnitSet([u64; WORDS]);
+}
 
 impl UnitSet {
     /// No unit.
     pub(super) const EMPTY: Self = Self([0; WORDS]);
+
+    /// Every id that a unit can have.
+    pub(super) const ALL: Self = Self([u64::MAX; WORDS]);
 
     /// Adds `id`; whether it was not in yet.
     pub(super) fn insert(&mut self, id: UnitId) -> bool {

@@ -237,6 +237,9 @@ impl Supervisor<'_> {
         if self.release_idle() || self.stop_unneeded() {
             return self.next_action();
         }
+        if let Some(action) = self.due_of_switch() {
+            return Some(action);
+        }
         if self.run.report == Report::WhenIdle && self.is_idle() {
             self.run.report = Report::Due { ended: Ended::Idle, power: Power::PowerOff };
         }
@@ -249,7 +252,7 @@ impl Supervisor<'_> {
 
     fn due_of_exit(&mut self) -> Option<Action> {
         if self.clients.wants_reexec() {
-            return Some(Action::Reexec);
+            return Some(Action::Reexec { switch: false });
         }
         let down = self.units.iter().all(|unit| unit.state.is_down());
         let Exit::Stopping { power, late, .. } = self.run.exit else { return None };
@@ -267,7 +270,7 @@ impl Supervisor<'_> {
 
     /// Whether nothing moves any more, and nothing will by itself.
     fn is_idle(&self) -> bool {
-        self.units.iter().all(Record::is_settled)
+        self.units.iter().all(Record::is_settled) && !self.is_switching()
     }
 
     /// The default target's start has ended: boot is over.

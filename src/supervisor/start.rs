@@ -250,7 +250,7 @@ impl Supervisor<'_> {
         record.populated = true;
         record.touched = true;
         record.main_known |= slot == Slot::Main;
-        if slot == Slot::Main && matches!(service.service_type, ServiceType::Simple | ServiceType::Idle) {
+        if slot == Slot::Main && is_up_at_once(service) {
             self.main_started(id, service);
         }
     }
@@ -263,9 +263,14 @@ impl Supervisor<'_> {
         }
         self.end_probe(id, &service.exec, slot);
         self.mark_numbers_used(id, &service.exec);
-        if self.peek(id).main == Process::Alive(pid)
-            && matches!(service.service_type, ServiceType::Exec | ServiceType::Dbus)
-        {
+        let by_then = match service.service_type {
+            ServiceType::Exec | ServiceType::Dbus => true,
+            ServiceType::Simple | ServiceType::Idle => !is_up_at_once(service),
+            ServiceType::Oneshot | ServiceType::Forking | ServiceType::Notify | ServiceType::NotifyReload => {
+                false
+            }
+        };
+        if by_then && self.peek(id).main == Process::Alive(pid) {
             self.main_started(id, service);
         }
     }
@@ -317,11 +322,16 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A step of the child failed. Its end says what that means; this says why.
-    pub(super) fn step_failed(&mut self, id: UnitId, pid: Pid, failure: Failure) {
+    /// A step of the child failed. Its end says what that means, unless it was too `early` for that; this says why.
+    pub(super) fn step_failed(&mut self, id: UnitId, pid: Pid, failure: Failure, early: bool) {
         let record = self.at(id);
-        if record.main.pid() == Some(pid) || record.control.pid() == Some(pid) {
-            record.failure = Some(failure);
+        for process in [&mut record.main, &mut record.control] {
+            if process.pid() == Some(pid) {
+                record.failure = Some(failure);
+                if early {
+                    *process = Process::Unfit { pid, again: false };
+                }
+            }
         }
     }
 
@@ -339,6 +349,13 @@ impl Supervisor<'_> {
         self.at(id).note_result(result);
         self.settle(id, service, Rest::Failed);
     }
+}
+
+/// Whether the service is up as soon as it has a main process. Where a file may be missing without which there is none,
+/// that is known once the program runs.
+fn is_up_at_once(service: &Service<'_>) -> bool {
+    matches!(service.service_type, ServiceType::Simple | ServiceType::Idle)
+        && service.exec.environment_files.iter().all(|file| file.starts_with('-'))
 }
 
 /// Whether a process in `slot` may speak for a unit with `access`.

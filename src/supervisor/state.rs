@@ -177,7 +177,7 @@ pub(super) enum Process {
     Asked,
     /// It lives, or is not reaped yet.
     Alive(Pid),
-    /// It lives, but could not use the number it was given: its end is not the service's.
+    /// It lives, but could not use the number it was given or read a file of variables: its end is not the service's.
     Unfit {
         /// The process.
         pid: Pid,

@@ -32,6 +32,7 @@ impl<'t> Supervisor<'t> {
             ended_us: micros(record.ended),
             status: self.texts.get(id.index()).map_or("", |text| text.as_str()),
             errno: record.errno,
+            fingerprint: self.table.map_or(0, |table| table.fingerprint(id)),
         })
     }
 

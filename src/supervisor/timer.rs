@@ -12,6 +12,9 @@ const CLOCK_SET: u64 = 1_735_689_600_000_000;
 /// What lies between two times that a timer elapses at least, whatever it says.
 const PAUSE: Micros = Micros::from_millis(100);
 
+/// By how much two clocks may disagree that nobody has set: the wall clock is slowed down and sped up a little.
+const SET_MIN: u64 = 1_000_000;
+
 /// How long a timer is left alone that is about to be stopped.
 const STOP_PAUSE: Micros = Micros::from_secs(1);
 
@@ -74,6 +77,11 @@ impl Supervisor<'_> {
         self.elapse_timers();
     }
 
+    /// Whether the wall clock says something else than it did by this one: somebody has set it since.
+    pub fn clock_was_set(&self, now: Instant, wall: u64) -> bool {
+        wall.abs_diff(self.wall(now)) > SET_MIN
+    }
+
     /// Begins a timer's start.
     pub(super) fn begin_timer(&mut self, id: UnitId, timer: &Timer<'_>) {
         let started_wall = self.wall(self.now);
@@ -125,7 +133,7 @@ impl Supervisor<'_> {
     }
 
     fn elapse(&mut self, id: UnitId, timer: &Timer<'_>) {
-        if self.stop_is_pending(id) || self.run.is_shutting_down() {
+        if self.stop_is_pending(id) || self.run.is_shutting_down() || self.switch.is_moving() {
             // Unless the stop is called off it is down before that.
             let at = self.now.after(STOP_PAUSE);
             let record = self.at(id);

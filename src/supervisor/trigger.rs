@@ -66,6 +66,10 @@ impl Supervisor<'_> {
             self.at(id).timing.stamp = false;
             return Due::Act(Action::Stamp { unit: id, elapsed: true });
         }
+        if let Some(instance) = self.peek(id).connection {
+            self.at(id).connection = None;
+            return Due::Act(Action::Accept { unit: id, instance });
+        }
         if let State::Opening { asked: false, first } = state {
             self.at(id).state = State::Opening { asked: true, first };
             let timer = self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Timer(_)));
@@ -84,7 +88,7 @@ impl Supervisor<'_> {
                 return Due::Act(Action::Arm { unit: id, flush: false });
             }
         }
-        if state == State::Triggered && self.follows_down(id) {
+        if state == State::Triggered && !self.switch.is_moving() && self.follows_down(id) {
             return self.resume(id);
         }
         Due::Nothing
@@ -155,6 +159,12 @@ impl Supervisor<'_> {
             record.notes.add(Note::TriggerLimitHit);
             return self.fail_trigger(id, ServiceResult::TriggerLimitHit);
         }
+        if matches!(&unit.kind, Kind::Socket(socket) if socket.accept) {
+            record.state = State::Waiting { armed: false, at: None };
+            let free = self.started_by(unit, Record::is_down);
+            self.at(id).connection = Some(free.unwrap_or(UnitId(u16::MAX)));
+            return;
+        }
         record.state = State::Triggered;
         let pending =
             |record: &Record| is_busy(record) || record.job.is_some_and(|job| job.kind == JobKind::Start);
@@ -162,6 +172,13 @@ impl Supervisor<'_> {
             && let Some(other) = self.started_by(unit, |_| true)
         {
             self.enqueue_start(other, true);
+        }
+    }
+
+    /// There is a connection for `id`.
+    pub(super) fn accepted(&mut self, id: UnitId) {
+        if !self.run.is_shutting_down() {
+            self.enqueue_start(id, true);
         }
     }
 

@@ -106,6 +106,8 @@ pub(super) struct Record {
     pub(super) timing: Timing,
     /// Which paths were there when they were last looked at, if what has changed since counts.
     pub(super) seen: Option<u16>,
+    /// Of a socket that takes connections: who is to be given the next one; an id that no unit has if nobody is.
+    pub(super) connection: Option<UnitId>,
     /// What is to be told.
     pub(super) notes: Notes,
     /// The unit whose failure is this unit's: the start is off.
@@ -170,6 +172,7 @@ impl Record {
             ended: None,
             timing: Timing::NONE,
             seen: None,
+            connection: None,
             notes: Notes::NONE,
             blame: None,
             examined: false,
@@ -224,7 +227,6 @@ impl Record {
             Note::RuntimeOver => Log::RuntimeOver(id),
             Note::Contradiction => Log::Contradiction(id, self.blame.unwrap_or(id)),
             Note::Acting => Log::Acting(id),
-            Note::NoPidFile => Log::NoPidFile(id),
             Note::ReloadFailed => Log::ReloadFailed(id),
             Note::Reloaded => Log::Reloaded(id),
             Note::DependencyFailed => Log::DependencyFailed(id, self.blame.unwrap_or(id)),
@@ -269,7 +271,6 @@ pub(super) enum Note {
     OomKilled,
     WatchdogExpired,
     RuntimeOver,
-    NoPidFile,
     ConditionUnmet,
     AssertFailed,
     NotExamined,
@@ -291,7 +292,7 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 24] = [
         Self::DependencyFailed,
         Self::Contradiction,
         Self::NoticeRefused,
@@ -299,7 +300,6 @@ impl Note {
         Self::OomKilled,
         Self::WatchdogExpired,
         Self::RuntimeOver,
-        Self::NoPidFile,
         Self::ConditionUnmet,
         Self::AssertFailed,
         Self::NotExamined,

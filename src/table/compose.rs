@@ -137,9 +137,9 @@ fn put_value(form: Form, value: &str, before: &Bytes, to: &mut Bytes) -> Option<
     let plain = !value.contains(['%', '\0', '\n']);
     match form {
         Form::Words => None,
-        Form::Time => put_number(to, span(value)?),
+        Form::Time => put_number(to, time_span(value)?),
         Form::TimeOrForever => {
-            put_number(to, span(value).map(|span| if span == 0 { u64::MAX } else { span })?)
+            put_number(to, time_span(value).map(|span| if span == 0 { u64::MAX } else { span })?)
         }
         Form::Text if plain => put_bytes(to, value.as_bytes()),
         Form::User if is_user(value) => put_bytes(to, value.as_bytes()),
@@ -186,8 +186,8 @@ fn is_path(value: &str) -> bool {
     value == "/" || below.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
-/// A span of time in microseconds: systemd.time(7).
-fn span(value: &str) -> Option<u64> {
+/// A span of time in microseconds: systemd.time(7). `infinity` is [`u64::MAX`].
+pub fn time_span(value: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 14] = [
         ("us", 1),
         ("usec", 1),

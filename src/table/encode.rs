@@ -5,9 +5,11 @@ use alloc::{vec, vec::Vec};
 use serde::Serialize;
 
 use super::{
-    Arch, Board, CHECKSUM_AT, HEADER_BYTES, LENGTH_AT, MAGIC, OpenError, SCHEMA, Unit, UnitId, checksum,
+    Arch, Board, CHECKSUM_AT, FilterId, HEADER_BYTES, IdentityId, Kind, LENGTH_AT, Lists, MAGIC, OpenError,
+    Relation, SCHEMA, Unit, UnitId, checksum,
     limits::{TABLE_BYTES_MAX, UNITS_MAX},
 };
+use crate::record;
 
 /// The blob for `arch` with `board` and `units`. `inputs` is the hash of all that they were made from.
 ///
@@ -22,15 +24,16 @@ pub fn encode(
     let count = u16::try_from(units.len()).ok().filter(|count| usize::from(*count) <= UNITS_MAX);
     let count = count.ok_or(OpenError::TooLarge("UNITS_MAX"))?;
     let mut bytes = vec![0; HEADER_BYTES + 4 * (1 + units.len())];
+    units.iter().for_each(|unit| bytes.extend(fingerprint(board, units, unit).to_le_bytes()));
     let mut append = |n: usize, record: Vec<u8>| -> Option<()> {
         let at = u32::try_from(bytes.len()).ok()?;
         bytes.get_mut(HEADER_BYTES + 4 * n..)?.get_mut(..4)?.copy_from_slice(&at.to_le_bytes());
         bytes.extend(record);
         (bytes.len() <= TABLE_BYTES_MAX).then_some(())
     };
-    append(0, record(board)).ok_or(OpenError::TooLarge("TABLE_BYTES_MAX"))?;
+    append(0, bytes_of(board)).ok_or(OpenError::TooLarge("TABLE_BYTES_MAX"))?;
     for (n, unit) in units.iter().enumerate() {
-        append(n + 1, record(unit)).ok_or(OpenError::TooLarge("TABLE_BYTES_MAX"))?;
+        append(n + 1, bytes_of(unit)).ok_or(OpenError::TooLarge("TABLE_BYTES_MAX"))?;
     }
     let mut put = |at: usize, field: &[u8]| {
         if let Some(place) = bytes.get_mut(at..at + field.len()) {
@@ -44,6 +47,35 @@ pub fn encode(
     put(24, &inputs);
     seal(&mut bytes);
     Ok(bytes)
+}
+
+/// [`super::Table::fingerprint`]. What is a number in the record that stands for something else is replaced by that.
+fn fingerprint(board: &Board<'_>, units: &[Unit<'_>], unit: &Unit<'_>) -> u32 {
+    let mut kind = unit.kind;
+    let mut beside = Vec::new();
+    if let Kind::Service(service) = &mut kind {
+        let exec = &mut service.exec;
+        let same_group = exec.group_identity == exec.user_identity;
+        beside.extend(bytes_of(&(same_group, board.environment, board.log)));
+        for identity in [&mut exec.user_identity, &mut exec.group_identity] {
+            *identity = identity.map(|_| IdentityId(0)); // its name is in the record
+        }
+        let devices = exec.cgroup.devices.as_mut().map(|devices| &mut devices.program);
+        for filter in exec.filter.as_mut().into_iter().chain(devices) {
+            beside.extend(bytes_of(&board.filter(*filter)));
+            *filter = FilterId(0);
+        }
+        // It has their descriptors.
+        unit.each(
+            Lists::of(Relation::TriggeredBy),
+            &mut |id| match units.get(id.index()).map(|one| one.kind) {
+                Some(socket @ Kind::Socket(_)) => beside.extend(bytes_of(&socket)),
+                Some(Kind::Target | Kind::Service(_) | Kind::Path(_) | Kind::Timer(_)) | None => {}
+            },
+        );
+    }
+    let sum = record::checksum([&bytes_of(&kind), &beside]);
+    (sum ^ sum >> 32) as u32
 }
 
 /// Enters the length and the checksum of a blob, whatever is in it. A blob that ends before them stays as it is.
@@ -60,7 +92,7 @@ pub fn seal(blob: &mut [u8]) {
 
 /// The bytes of a [`super::List`] of `records`.
 pub fn list<T: Serialize>(records: &[T]) -> Vec<u8> {
-    records.iter().flat_map(|one| record(one)).collect()
+    records.iter().flat_map(|one| bytes_of(one)).collect()
 }
 
 /// The bytes of a [`super::StrList`] of `strings`. A NUL inside one would end it early: the reader refuses such values.
@@ -78,7 +110,7 @@ pub fn ids(ids: impl IntoIterator<Item = UnitId>) -> Vec<u8> {
     ids.into_iter().flat_map(|UnitId(id)| id.to_le_bytes()).collect()
 }
 
-fn record<T: Serialize>(value: &T) -> Vec<u8> {
+fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {
     // The records have nothing that postcard cannot write, and a Vec takes any length: `encode` checks it.
     postcard::to_extend(value, Vec::new()).unwrap_or_default()
 }

@@ -85,16 +85,18 @@ record! {
         pub stdout: Stdout,
         /// `StandardError=`.
         pub stderr: Stdout,
-        /// The path of `StandardInput=file:`.
+        /// The path of `StandardInput=file:`, or the name of `fd:`.
         pub stdin_path: &'t str,
         /// What `StandardInput=data` is to be read.
         pub stdin_data: &'t [u8],
-        /// The path of `StandardOutput=file:` and its kind.
+        /// The path of `StandardOutput=file:` and its kind, or the name of `fd:`.
         pub stdout_path: &'t str,
-        /// The path of `StandardError=file:` and its kind.
+        /// The path of `StandardError=file:` and its kind, or the name of `fd:`.
         pub stderr_path: &'t str,
         /// `TTYPath=`.
         pub tty_path: &'t str,
+        /// What is done to it before it is used.
+        pub terminal: Terminal,
         /// `SyslogIdentifier=`, or empty for the program's name.
         pub syslog_identifier: &'t str,
         /// `IgnoreSIGPIPE=`.
@@ -104,6 +106,25 @@ record! {
         /// index n).
         pub posture: StrList<'t>,
     }
+}
+
+record! {
+    /// `TTYVHangup=` and its kind.
+    pub struct Terminal {
+        /// `TTYVHangup=`: whoever has it open loses it.
+        pub hang_up: bool,
+        /// `TTYReset=`.
+        pub reset: bool,
+        /// `TTYRows=`; 0 leaves the size alone.
+        pub rows: u16,
+        /// `TTYColumns=`, likewise.
+        pub columns: u16,
+    }
+}
+
+impl Terminal {
+    /// Used as it is.
+    pub const AS_IT_IS: Self = Self { hang_up: false, reset: false, rows: 0, columns: 0 };
 }
 
 record! {
@@ -393,12 +414,20 @@ choice! {
     pub enum Stdin {
         /// /dev/null.
         Null,
-        /// The terminal of `TTYPath=`.
+        /// The terminal of `TTYPath=`, once it is nobody else's.
         Tty,
         /// A file.
         File,
         /// `StandardInputText=` and `StandardInputData=`.
         Data,
+        /// The terminal, whoever has it.
+        TtyForce,
+        /// The terminal, unless it is somebody else's.
+        TtyFail,
+        /// The only descriptor of the unit's sockets.
+        Socket,
+        /// The descriptor of that name.
+        Fd,
     }
 }
 
@@ -419,5 +448,9 @@ choice! {
         Append,
         /// A file that is emptied.
         Truncate,
+        /// The only descriptor of the unit's sockets.
+        Socket,
+        /// The descriptor of that name.
+        Fd,
     }
 }

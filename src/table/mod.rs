@@ -14,6 +14,7 @@
 //! 24  inputs         16 bytes  hash of every file the table was made from
 //! 40  checksum       u64       FNV-1a of all the bytes but these eight
 //! 48  offsets        u32 × (1 + units): the board record, then the units
+//!     fingerprints   u32 × units: see [`Table::fingerprint`]
 //!     records        postcard, one after the other, in the order of the offsets
 //! ```
 //! Integers are little-endian. Every record ends where the next begins.
@@ -50,13 +51,13 @@ pub use allow::{Allow, Who, matches};
 pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
 pub use calendar::{Calendar, Steps, YEARS, month_length};
 pub use cgroup::{Cgroup, Devices, Slice};
-pub use compose::{ComposeError, compose};
+pub use compose::{ComposeError, compose, time_span};
 pub use condition::{Condition, Subject, Verdict, examine};
 #[cfg(any(test, feature = "encode"))]
 pub use encode::{encode, ids, list, seal, strings};
 pub use exec::{
     Content, Directories, DirectoryKind, Exec, Landlock, LoginEnvironment, Mount, Namespaces, Preserve,
-    PrivateTmp, PrivateUsers, Propagation, Rlimit, Scheduling, Stdin, Stdout, View,
+    PrivateTmp, PrivateUsers, Propagation, Rlimit, Scheduling, Stdin, Stdout, Terminal, View,
 };
 pub use list::{IdList, List, StrList};
 pub use service::{
@@ -70,7 +71,7 @@ pub use unit::{Kind, Lists, Manners, Related, Relation, StartLimit, Unit, UnitAc
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
-pub const SCHEMA: u16 = 22;
+pub const SCHEMA: u16 = 26;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
 const LENGTH_AT: usize = 16;
@@ -226,8 +227,8 @@ impl<'t> Table<'t> {
     /// Answers how many slots there are.
     fn check_records(&self) -> Result<u8, OpenError> {
         let count = usize::from(self.units);
-        // Nothing may lie between the offsets and the board, which is where they say the records begin.
-        let begin = HEADER_BYTES + 4 * (1 + count);
+        // Nothing may lie between the fingerprints and the board, which is where they say the records begin.
+        let begin = HEADER_BYTES + 4 * (1 + 2 * count);
         if u32_at(self.bytes, HEADER_BYTES).is_none_or(|at| at as usize != begin) {
             return Err(OpenError::Record(0));
         }
@@ -248,13 +249,21 @@ impl<'t> Table<'t> {
         Ok(if usize::from(board.transient.slots) <= room { board.transient.slots } else { 0 })
     }
 
+    /// Entry `n` of the offsets, or of the fingerprints behind them.
+    fn entry(&self, n: usize) -> Option<u32> {
+        u32_at(self.bytes, HEADER_BYTES.checked_add(n.checked_mul(4)?)?)
+    }
+
+    /// The bytes of record `n`.
+    fn bytes_of(&self, n: usize) -> Option<&'t [u8]> {
+        let last = n == usize::from(self.units);
+        let end = if last { self.bytes.len() } else { self.entry(n + 1)? as usize };
+        self.bytes.get(self.entry(n)? as usize..end)
+    }
+
     /// Record `n`, if it is there, decodes, and leaves nothing over.
     fn record<T: Read<'t>>(&self, n: usize) -> Option<T> {
-        let at =
-            |n: usize| u32_at(self.bytes, HEADER_BYTES.checked_add(n.checked_mul(4)?)?).map(|at| at as usize);
-        let last = n == usize::from(self.units);
-        let end = if last { self.bytes.len() } else { at(n + 1)? };
-        let mut reader = Reader::new(self.bytes.get(at(n)?..end)?);
+        let mut reader = Reader::new(self.bytes_of(n)?);
         let record = T::read(&mut reader);
         if reader.rest()?.is_empty() { Some(record) } else { None }
     }
@@ -285,6 +294,31 @@ impl<'t> Table<'t> {
             None => self.record(id.index() + 1),
             Some(slot) => self.made_at(UnitId(slot)),
         }
+    }
+
+    /// The full name of the unit at `id`: where every record of a unit begins.
+    pub fn name(&self, id: UnitId) -> Option<&'t str> {
+        let bytes = match id.0.checked_sub(self.units) {
+            None => self.bytes_of(id.index() + 1)?,
+            Some(slot) => self.made.get(usize::from(slot))?,
+        };
+        let mut reader = Reader::new(bytes);
+        let name = Read::read(&mut reader);
+        reader.rest().map(|_| name)
+    }
+
+    /// A sum of all that makes the processes of the unit at `id` what they are, and of what it listens on or waits for:
+    /// two tables in which it is the same have the same unit there. What a unit has to do with others is not in it. 0 for
+    /// units that are made at run time.
+    pub fn fingerprint(&self, id: UnitId) -> u32 {
+        let baked = usize::from(self.units);
+        if id.index() < baked { self.entry(1 + baked + id.index()).unwrap_or(0) } else { 0 }
+    }
+
+    /// Whether units that were made at run time mean the same in `other`: their records refer to its filters and slices.
+    pub fn shares_pieces(&self, other: &Table<'_>) -> bool {
+        let (one, two) = (self.board(), other.board());
+        one.filters == two.filters && one.slices == two.slices && one.transient.parts == two.transient.parts
     }
 
     /// The unit that was made at run time in `slot`, under the slot's own name if it has a dynamic user.
@@ -346,7 +380,7 @@ impl<'t> Table<'t> {
 
     /// The id of the unit called `name`.
     pub fn find(&self, name: &str) -> Option<UnitId> {
-        self.ids().find(|id| self.unit(*id).is_some_and(|unit| unit.name.as_str() == name))
+        self.ids().find(|id| self.name(*id) == Some(name))
     }
 
     /// How many units there can be: those of the table, and those that can be made at run time.
@@ -379,6 +413,11 @@ impl<'t> Table<'t> {
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }
+}
+
+/// The sum that a table says it has; 0 for what is too short to be one.
+pub fn sum_of(bytes: &[u8]) -> u64 {
+    u64_at(bytes, CHECKSUM_AT).unwrap_or(0)
 }
 
 /// The sum over all bytes but its own.

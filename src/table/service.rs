@@ -59,6 +59,8 @@ record! {
         pub oom_policy: OomPolicy,
         /// `NonBlocking=`: reads of the sockets that it is given may answer EAGAIN.
         pub non_blocking: bool,
+        /// It is started by a socket with `Accept=yes`, and is given one connection.
+        pub per_connection: bool,
         /// `KillMode=`, `KillSignal=` and the rest of systemd.kill(5).
         pub kill: Kill,
         /// All `Exec*=` lines.

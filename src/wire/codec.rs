@@ -70,6 +70,7 @@ mod tests {
             Request::Run { name },
             Request::Wait { name },
             Request::Posture { id: 300 },
+            Request::Switch { timeout: 90 },
             Request::Kill { name, whom: Whom::Control, signal: 64 },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
@@ -98,6 +99,7 @@ mod tests {
             ended_us: 300,
             status: "Serving",
             errno: 5,
+            fingerprint: u32::MAX,
         };
         let manager = ManagerStatus {
             board: "b",

@@ -128,6 +128,12 @@ pub enum Request<'a> {
         /// Its place in the table.
         id: u16,
     },
+    /// Go on with the table in the sealed file that comes along; answered with [`Reply::Job`] when what it changes is up,
+    /// or the table before is back.
+    Switch {
+        /// How long that may take, seconds.
+        timeout: u32,
+    },
     /// Send a signal to processes of the unit; answered with [`Reply::Accepted`], or with [`Reply::Job`] and `invalid` if it
     /// has none.
     Kill {
@@ -152,7 +158,7 @@ impl<'a> Request<'a> {
             Self::Shutdown(_) => Verb::Shutdown,
             Self::Reload { .. } => Verb::Reload,
             Self::Isolate { .. } => Verb::Isolate,
-            Self::Reexec | Self::Run { .. } => Verb::Rule,
+            Self::Reexec | Self::Run { .. } | Self::Switch { .. } => Verb::Rule,
             Self::Posture { .. } => Verb::Posture,
             Self::Kill { .. } => Verb::Kill,
         }
@@ -171,9 +177,12 @@ impl<'a> Request<'a> {
             | Self::Run { name }
             | Self::Wait { name }
             | Self::Kill { name, .. } => Some(name),
-            Self::Manager | Self::Units { .. } | Self::Shutdown(_) | Self::Reexec | Self::Posture { .. } => {
-                None
-            }
+            Self::Manager
+            | Self::Units { .. }
+            | Self::Shutdown(_)
+            | Self::Reexec
+            | Self::Switch { .. }
+            | Self::Posture { .. } => None,
         }
     }
 }
@@ -200,6 +209,7 @@ impl<'t> Read<'t> for Request<'t> {
             11 => Self::Run { name: Read::read(from) },
             12 => Self::Wait { name: Read::read(from) },
             13 => Self::Posture { id: Read::read(from) },
+            14 => Self::Switch { timeout: Read::read(from) },
             _ => Self::Kill { name: Read::read(from), whom: Read::read(from), signal: Read::read(from) },
         }
     }
@@ -323,6 +333,8 @@ record! {
         pub status: &'t str,
         /// Why it says that it fails: `ERRNO=`; 0 if it does not.
         pub errno: u16,
+        /// The table's sum of all that makes its processes what they are; 0 for a unit that was made at run time.
+        pub fingerprint: u32,
     }
 }
 

@@ -34,7 +34,7 @@ const UID: u32 = 61330;
 /// The first of two tenants of one directory.
 const RACED: u32 = 61340;
 /// What the program does, for all to see.
-const MARK: &str = "/var/lib/private/closed/executed";
+pub(super) const MARK: &str = "/var/lib/private/closed/executed";
 
 fn directories() -> Vec<Directory<'static>> {
     let names = Words::new(b"closed\0").expect("ends in NUL");
@@ -43,7 +43,7 @@ fn directories() -> Vec<Directory<'static>> {
 }
 
 /// A sandbox in which every step has something to do.
-fn whole(plan: &mut Plan<'_>, uid: u32) {
+pub(super) fn whole(plan: &mut Plan<'_>, uid: u32) {
     let directories = directories().leak();
     let dynamic = Dynamic { uid: Some(uid), gid: None, check: true, suggest: false, range: (61184, 65519) };
     plan.identity = Identity { user: "closed", dynamic: Some(dynamic), ..Identity::default() };
@@ -68,7 +68,7 @@ fn whole(plan: &mut Plan<'_>, uid: u32) {
 }
 
 /// Every file of the small world but the unit's own directories and tomte's.
-fn files() -> BTreeSet<PathBuf> {
+pub(super) fn files() -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut folders: Vec<PathBuf> =
         ["/etc", "/run", "/tmp", "/var", "/home", "/root", "/dev/shm"].map(PathBuf::from).into();
@@ -88,11 +88,11 @@ fn files() -> BTreeSet<PathBuf> {
     found
 }
 
-fn mounts() -> String {
+pub(super) fn mounts() -> String {
     fs::read_to_string("/proc/thread-self/mountinfo").expect("mountinfo")
 }
 
-fn processes_of(uid: u32) -> usize {
+pub(super) fn processes_of(uid: u32) -> usize {
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     entries.filter(|entry| entry.metadata().is_ok_and(|found| found.uid() == uid)).count()
 }

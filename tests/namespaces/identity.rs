@@ -94,6 +94,32 @@ fn an_unknown_user_or_group_is_refused_by_name_and_by_number() {
 }
 
 #[test]
+fn numbers_that_mean_none_are_refused_and_do_not_leave_root_what_it_is() {
+    if !enter_small_world() {
+        return;
+    }
+    let users = "minus:x:4294967295:1001::/:/bin/sh\nshort:x:65535:1001::/:/bin/sh\n\
+                 group:x:1001:4294967295::/:/bin/sh\nlarge:x:99999999999:1001::/:/bin/sh\n";
+    fs::write("/etc/passwd", users).expect("passwd");
+    let groups = "none:x:4294967295:\nlarge:x:99999999999:\nlisting:x:65535:member\n";
+    fs::write("/etc/group", groups).expect("group");
+    let refused = |identity: Identity<'_>, step: Step| {
+        let outcome = run_as(identity);
+        assert_eq!(outcome.reports, [Report::Failed { step, errno: Errno::RANGE }], "{identity:?}");
+        assert_eq!(outcome.code, Some(step.exit_code().into()), "{identity:?}");
+    };
+    for user in ["minus", "short", "group", "large"] {
+        refused(named(user, ""), Step::User);
+        refused(dynamic(user, ""), Step::User);
+    }
+    for group in ["none", "large"] {
+        refused(named("", group), Step::Group);
+    }
+    fs::write("/etc/passwd", "member:x:1001:1001::/:/bin/sh\n").expect("passwd");
+    refused(named("member", ""), Step::Group);
+}
+
+#[test]
 fn without_etc_passwd_only_root_and_dynamic_users_run() {
     if !enter_small_world() {
         return;

@@ -2,21 +2,32 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     os::unix::fs::{chown, symlink},
+    path::Path,
+    process::{Child, Command},
 };
 
 use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,
+    mount::{MountFlags, mount},
+    process::{WaitId, WaitIdOptions, waitid},
 };
 use tomte::linux::{
-    plan::{Environment, Identity, Input, Login, Output, Rlimit, Stdio, Words, Writing},
-    raw::signal,
+    AsFd as _,
+    plan::{self, Environment, Identity, Input, Login, Output, Rlimit, Stdio, Taking, Words, Writing},
+    raw::{
+        process::{self, Forked},
+        signal,
+    },
     report::Report,
+    signals,
+    spawn::spawn,
     step::Step,
 };
 
-use super::harness::{enter_small_world, owner_and_mode, run_script, take_away_call};
+use super::harness::{enter_small_world, owner_and_mode, plan, run_script, script, take_away_call};
 
 const SIGWINCH: u8 = 28;
 const SIGUSR1: u8 = 10;
@@ -50,11 +61,14 @@ fn signals_are_as_a_program_expects_them() {
     if !enter_small_world() {
         return;
     }
+    extern "C" fn faulted(_: i32) -> ! {
+        std::process::abort()
+    }
     signal::ignore(SIGWINCH).expect("ignore");
+    signals::take_charge(faulted).expect("as PID 1 begins");
     let before = signal::set_mask(signal::bit(SIGUSR1)).expect("block");
     let plain = run_script("cat /proc/self/status", |plan| plan.ignore_sigpipe = false);
     let usual = run_script("cat /proc/self/status", |_| ());
-    signal::set_default(SIGWINCH).expect("default");
     assert_eq!(signal::set_mask(before), Ok(signal::bit(SIGUSR1)), "spawning left the mask as it was");
 
     const NONE: &str = "0000000000000000";
@@ -188,7 +202,7 @@ fn standard_input_is_empty_and_a_missing_terminal_is_an_error() {
     }
     assert_eq!(run_script("cat; readlink /proc/self/fd/0", |_| ()).output.trim(), "/dev/null");
     let outcome = run_script("true", |plan| {
-        plan.stdio = Stdio { input: Input::Tty, output: Output::Null, ..plan.stdio };
+        plan.stdio = Stdio { input: Input::Tty(Taking::Fail), output: Output::Null, ..plan.stdio };
         plan.stdio.tty_path = "/dev/no-such-tty";
     });
     assert_eq!(outcome.code, Some(208));
@@ -296,4 +310,89 @@ fn data_is_read_from_its_beginning_and_cannot_be_changed() {
         plan.stdio.input = Input::Data(b"one\ntwo\n");
     });
     assert_eq!(outcome.lines(), ["one", "two", "1"], "{outcome:?}");
+}
+
+/// A terminal of somebody's, until it is dropped.
+struct Terminal {
+    holder: Child,
+    path: &'static str,
+}
+
+impl Terminal {
+    /// Needs script(1) of util-linux and stty(1).
+    fn held() -> Self {
+        mount("devpts", "/dev/pts", "devpts", MountFlags::NOSUID, Some(c"newinstance,ptmxmode=0666"))
+            .expect("/dev/pts");
+        symlink("pts/ptmx", "/dev/ptmx").expect("/dev/ptmx");
+        let mut holder = Command::new("script")
+            .args(["-qfc", "stty raw -echo; tty; sleep 1000", "/dev/null"])
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("script");
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        Self { holder, path: line.trim().to_owned().leak() }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+#[test]
+fn a_terminal_of_somebody_elses_is_refused_or_taken_or_waited_for() {
+    if !enter_small_world() {
+        return;
+    }
+    let terminal = Terminal::held();
+    let with = |text: &str, taking, looks| {
+        run_script(text, |plan| {
+            plan.stdio.input = Input::Tty(taking);
+            (plan.stdio.tty_path, plan.stdio.terminal) = (terminal.path, looks);
+        })
+    };
+    let as_it_is = plan::Terminal::default();
+    let refused = with("touch /run/executed", Taking::Fail, as_it_is);
+    let expected = Report::Failed { step: Step::Stdin, errno: Errno::PERM };
+    assert_eq!((refused.code, &refused.reports[..]), (Some(208), &[expected][..]));
+    assert!(!Path::new("/run/executed").exists());
+
+    let looks = plan::Terminal { reset: true, rows: 33, columns: 0, ..as_it_is };
+    let taken = with("tty; stty size; stty -a | grep -o ' icanon'", Taking::Force, looks);
+    assert_eq!(taken.lines(), [terminal.path, "33 0", " icanon"], "{taken:?}");
+
+    let sleeper = script("sleep 0.5");
+    let mut first = plan(&sleeper);
+    (first.stdio.input, first.stdio.tty_path) = (Input::Tty(Taking::Force), terminal.path);
+    let first = spawn(&first).expect("a child");
+    assert_eq!(with("tty", Taking::Wait, as_it_is).lines(), [terminal.path]);
+    waitid(WaitId::PidFd(first.pidfd.as_fd()), WaitIdOptions::EXITED).expect("its end");
+}
+
+/// What a handler that has a stack left exits with.
+const SAVED: u8 = 42;
+
+extern "C" fn saved(_signal: i32) -> ! {
+    process::exit(SAVED)
+}
+
+/// Takes a little more of the stack each time.
+#[expect(unconditional_recursion, reason = "that is what it is for")]
+fn use_up_the_stack(depth: u64) -> u64 {
+    let taken = std::hint::black_box([depth; 512]);
+    use_up_the_stack(depth + 1) + taken[0]
+}
+
+#[test]
+fn a_fault_is_handled_when_no_stack_is_left() {
+    let Forked::Parent { pidfd, .. } = process::fork(None).expect("a child") else {
+        signals::take_charge(saved).expect("handlers");
+        process::exit((use_up_the_stack(0) & 1) as u8)
+    };
+    let status = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
+    assert_eq!(status.exit_status(), Some(i32::from(SAVED)));
 }

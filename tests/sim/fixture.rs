@@ -9,8 +9,8 @@ use tomte::table::{
     DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock,
     List, LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
     PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
-    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Timer, TimerBase,
-    Transient, UidRange, Unit, UnitId, View, Who, encode, ids, list, strings,
+    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal, Timer,
+    TimerBase, Transient, UidRange, Unit, UnitId, View, Who, encode, ids, list, strings,
 };
 use tomte::wire::Verb;
 
@@ -92,6 +92,9 @@ pub(crate) struct ServicePlan {
     pub(crate) runtime_directory: bool,
     pub(crate) preserve: Preserve,
     pub(crate) private_tmp: PrivateTmp,
+    /// `EnvironmentFile=`, each with a NUL.
+    pub(crate) environment_files: &'static str,
+    pub(crate) per_connection: bool,
 }
 
 /// A target called `name`.
@@ -135,6 +138,17 @@ pub(crate) fn socket(name: &str, starts: u16) -> UnitPlan {
     };
     let related = vec![(Relation::Triggers, starts)];
     UnitPlan { related, trigger: Some(Kind::Socket(socket)), ..target(name) }
+}
+
+/// The same, which takes connections: a start of one of the services `starts` for each.
+pub(crate) fn accepting(name: &str, starts: &[u16]) -> UnitPlan {
+    let plan = socket(name, 0);
+    let related = starts.iter().map(|id| (Relation::Triggers, *id)).collect();
+    let trigger = plan.trigger.map(|kind| match kind {
+        Kind::Socket(socket) => Kind::Socket(Socket { accept: true, ..socket }),
+        other @ (Kind::Target | Kind::Service(_) | Kind::Path(_) | Kind::Timer(_)) => other,
+    });
+    UnitPlan { related, trigger, ..plan }
 }
 
 /// A path unit called `name` that starts unit `starts`, with systemd's limit.
@@ -241,6 +255,8 @@ impl Default for ServicePlan {
             runtime_directory: false,
             preserve: Preserve::No,
             private_tmp: PrivateTmp::No,
+            environment_files: "",
+            per_connection: false,
         }
     }
 }
@@ -415,6 +431,7 @@ impl Lists {
             reload_signal: 1,
             oom_policy: plan.oom_policy,
             non_blocking: false,
+            per_connection: plan.per_connection,
             kill: plan.kill,
             commands: Commands {
                 condition: commands(0),
@@ -438,7 +455,7 @@ impl Lists {
             user_identity: plan.user.map(IdentityId),
             group_identity: plan.group.map(IdentityId),
             environment: StrList::default(),
-            environment_files: StrList::default(),
+            environment_files: StrList::new(plan.environment_files.as_bytes()).expect("NUL at the end"),
             pass_environment: StrList::default(),
             unset_environment: StrList::default(),
             search_path: "",
@@ -473,6 +490,7 @@ impl Lists {
             stdout_path: "",
             stderr_path: "",
             tty_path: "",
+            terminal: Terminal::AS_IT_IS,
             syslog_identifier: "",
             ignore_sigpipe: true,
             posture: StrList::default(),

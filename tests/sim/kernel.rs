@@ -55,7 +55,7 @@ pub(crate) enum Later {
     /// The child says its number does not fit.
     Unfit { pid: u32, birth: u64, identity: u16, suggestion: Option<u32> },
     /// A step of the child fails.
-    StepFails { pid: u32, birth: u64 },
+    StepFails { pid: u32, birth: u64, early: bool },
     /// execve succeeds.
     Exec { pid: u32, birth: u64 },
     /// It says something.
@@ -126,6 +126,11 @@ impl Kernel {
             range: (plan.range.first, plan.range.last),
             services: plan.units.iter().map(|plan| plan.service.clone()).collect(),
         }
+    }
+
+    /// From here on services are what `plan` says.
+    pub(crate) fn change(&mut self, plan: &Plan) {
+        self.services = plan.units.iter().map(|plan| plan.service.clone()).collect();
     }
 
     /// What the wall clock says.
@@ -222,7 +227,8 @@ impl Kernel {
             self.schedule(first, Later::Exec { pid, birth });
             self.end_after(first + 1, pid, birth, 1, SIGKILL);
         } else if self.strikes(self.faults.step_fails) {
-            self.schedule(first, Later::StepFails { pid, birth });
+            let early = self.rng.bool();
+            self.schedule(first, Later::StepFails { pid, birth, early });
             let code = self.rng.u8(200..=245);
             self.end_after(first + 10, pid, birth, 0, code);
         } else {

@@ -104,7 +104,9 @@ pub(crate) fn run_many(seeds: Range<u64>, end: Option<Instant>) -> Result<Tally,
 fn world(seed: u64, log: Option<&mut Vec<String>>) -> Result<Tally, String> {
     let mut rng = Rng::with_seed(seed);
     let plan = Plan::of(&mut rng);
-    let bytes = fixture::bake(&plan.units, plan.range, plan.identities);
-    let ended = catch_unwind(AssertUnwindSafe(|| World::new(&plan, &bytes, rng, log).live()));
+    let other = plan.other(&mut rng);
+    let bytes = [&plan, &other].map(|plan| fixture::bake(&plan.units, plan.range, plan.identities));
+    let tables = [(&plan, &*bytes[0]), (&other, &*bytes[1])];
+    let ended = catch_unwind(AssertUnwindSafe(|| World::new(tables, rng, log).live()));
     ended.unwrap_or_else(|_| Err("the supervisor panicked".into()))
 }

@@ -8,12 +8,13 @@ use tomte::table::{
     PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
 };
 
-use super::fixture::{ServicePlan, UnitPlan, daily, path, service, socket, spans, target, timer};
+use super::fixture::{ServicePlan, UnitPlan, accepting, daily, path, service, socket, spans, target, timer};
 
 /// Most units of a world.
 const UNITS_MAX: u16 = 14;
 
 /// A world before it begins.
+#[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) units: Vec<UnitPlan>,
     pub(crate) identities: u16,
@@ -142,6 +143,25 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The table that somebody may want in the place of this one: some services are others there.
+    pub(crate) fn other(&self, rng: &mut Rng) -> Self {
+        let mut other = self.clone();
+        for service in other.units.iter_mut().filter_map(|plan| plan.service.as_mut()) {
+            if rng.bool() {
+                service.timeout_stop = Micros::from_secs(service.timeout_stop.0 / 1_000_000 + 1);
+                service.runtime_directory = rng.bool();
+                // Who leaves processes behind keeps his number: their unit is not down when he is up again.
+                if matches!(service.kill.mode, KillMode::ControlGroup | KillMode::Mixed) {
+                    service.user = rng.bool().then(|| rng.u16(..self.identities));
+                    service.group = service.user;
+                }
+            }
+        }
+        other
+    }
+}
+
 /// Unit `id` of `count`. It comes after units of higher numbers only, so there are no cycles.
 fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation]) -> UnitPlan {
     let mut some = |one_in: u16| (id + 1..count).filter(|_| rng.u16(..one_in) == 0).collect::<Vec<_>>();
@@ -187,7 +207,14 @@ fn add_triggers(rng: &mut Rng, units: &mut Vec<UnitPlan>) -> bool {
         }
         let trigger = u16::try_from(units.len()).expect("few units");
         let starts = u16::try_from(id).expect("few units");
-        let plan = match rng.u8(..3) {
+        let plan = match rng.u8(..4) {
+            3 => {
+                units[id].start_limit.interval = Micros::ZERO;
+                if let Some(service) = &mut units[id].service {
+                    (service.restart, service.per_connection) = (Restart::No, true);
+                }
+                accepting(&format!("u{trigger}.socket"), &[starts])
+            }
             0 => socket(&format!("u{trigger}.socket"), starts),
             1 => path(&format!("u{trigger}.path"), starts),
             _ => timer(&format!("u{trigger}.timer"), starts, |timer| change_timer(rng, timer)),
@@ -297,6 +324,7 @@ fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {
     plan.runtime_directory = rng.u8(..3) == 0;
     plan.preserve = *pick(rng, &[Preserve::No, Preserve::Restart, Preserve::Yes]);
     plan.private_tmp = *pick(rng, &[PrivateTmp::No, PrivateTmp::Connected, PrivateTmp::Disconnected]);
+    plan.environment_files = *pick(rng, &["", "-/may/be/missing\0", "/must/be/there\0"]);
 }
 
 /// When it counts as up, and what it may say of itself.

@@ -30,8 +30,10 @@ const STATE_BYTES_MAX: usize = 16 << 10;
 const ACTIONS_MAX: u32 = 2_000;
 
 pub(super) struct World<'w> {
+    /// The table in use, and the other one.
     plan: &'w Plan,
     table: Table<'w>,
+    other: (&'w Plan, Table<'w>),
     supervisor: Supervisor<'w>,
     kernel: Kernel,
     judge: Judge,
@@ -53,15 +55,18 @@ pub(super) struct World<'w> {
 
 impl<'w> World<'w> {
     pub(super) fn new(
-        plan: &'w Plan,
-        bytes: &'w [u8],
+        tables: [(&'w Plan, &'w [u8]); 2],
         rng: fastrand::Rng,
         log: Option<&'w mut Vec<String>>,
     ) -> Self {
-        let table = Table::open(bytes, Some(Arch::X86_64)).expect("the plan is a sound table");
+        let open = |(plan, bytes)| {
+            (plan, Table::open(bytes, Some(Arch::X86_64)).expect("the plan is a sound table"))
+        };
+        let [(plan, table), other] = tables.map(open);
         Self {
             plan,
             table,
+            other,
             supervisor: Supervisor::new(table),
             kernel: Kernel::new(rng, plan),
             judge: Judge::new(plan.units.len(), !plan.related),
@@ -203,10 +208,15 @@ impl<'w> World<'w> {
                 let identity = IdentityId(identity);
                 self.handle(Event::Unfit { unit, pid: Pid(pid), identity, suggestion })
             }
-            Later::StepFails { pid, birth } => {
+            Later::StepFails { pid, birth, early } => {
                 let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
-                let unit = process.unit;
-                self.handle(Event::StepFailed { unit, pid: Pid(pid), failure: Failure { step: 3, errno: 2 } })
+                process.declined = early;
+                let (unit, slot) = (process.unit, process.slot.filter(|_| early));
+                if let Some(slot) = slot {
+                    self.judge.unfit(unit, slot);
+                }
+                let failure = Failure { step: 3, errno: 2 };
+                self.handle(Event::StepFailed { unit, pid: Pid(pid), failure, early })
             }
             Later::Exec { pid, birth } => {
                 let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
@@ -317,7 +327,7 @@ impl<'w> World<'w> {
         }
         for _ in 0..ACTIONS_MAX {
             if self.kernel.strikes(self.kernel.faults.reexecs) {
-                self.replace_supervisor()?;
+                self.replace_supervisor(false)?;
             }
             let Some(action) = self.supervisor.next_action() else {
                 return if self.supervisor.impossible_count() == 0 {
@@ -358,7 +368,7 @@ impl<'w> World<'w> {
 
     /// The next program goes on with what there is.
     fn recover(&mut self) -> Verdict {
-        self.replace_supervisor()?;
+        self.replace_supervisor(false)?;
         self.judge.unanswered.clear();
         let (now, kernel, held) = (self.kernel.instant(), &self.kernel, &self.held);
         self.supervisor.recover(now, &|unit| Facts {
@@ -371,17 +381,44 @@ impl<'w> World<'w> {
         Ok(())
     }
 
-    /// PID 1 may be replaced at any moment: what one supervisor has saved, another one loads.
-    fn replace_supervisor(&mut self) -> Verdict {
-        self.tell(|| "-- reexec".into());
+    /// PID 1 may be replaced at any moment: what one supervisor has saved, another one loads. It has the other table if it
+    /// has `switched`.
+    fn replace_supervisor(&mut self, switched: bool) -> Verdict {
+        self.tell(|| if switched { "-- switch" } else { "-- reexec" }.into());
+        let mains: Vec<_> = self.statuses().map(|status| (status.id, status.main_pid)).collect();
         let mut room = vec![0; STATE_BYTES_MAX];
         let mut keeper = Keeper::save(&mut room);
         self.supervisor.keep(&mut keeper);
         let left = keeper.left().ok_or("the state does not fit")?;
         let mut keeper = Keeper::load(&room[..STATE_BYTES_MAX - left]);
+        if switched {
+            self.judge_difference()?;
+            let before = core::mem::replace(&mut self.other, (self.plan, self.table));
+            (self.plan, self.table) = before;
+            self.kernel.change(self.plan);
+        }
         self.supervisor = Supervisor::new(self.table);
         self.supervisor.keep(&mut keeper);
-        if keeper.left() == Some(0) { Ok(()) } else { Err("the state does not load".into()) }
+        if keeper.left() != Some(0) {
+            return Err("the state does not load".into());
+        }
+        self.supervisor.replaced(switched);
+        let is_other = |status: UnitStatus<'_>| !mains.contains(&(status.id, status.main_pid));
+        match self.statuses().find(|status| is_other(*status)) {
+            Some(status) => Err(format!("{} has lost its process", status.name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Who is another one in the other table is down when that comes.
+    fn judge_difference(&self) -> Verdict {
+        for status in self.statuses().filter(|status| !is_down(status)) {
+            let id = UnitId(status.id);
+            if self.table.fingerprint(id) != self.other.1.fingerprint(id) {
+                return Err(format!("{} is {} and another one in the next table", status.name, status.sub));
+            }
+        }
+        Ok(())
     }
 
     fn perform(&mut self, action: Action) -> Result<Option<Event<'static>>, String> {
@@ -399,7 +436,7 @@ impl<'w> World<'w> {
             Action::Adopt { unit, which } => {
                 let pid = match which {
                     Which::Named { pid, .. } => Some(pid),
-                    Which::InFile => self.kernel.daemon(unit, true).map(Pid),
+                    Which::InFile { .. } => self.kernel.daemon(unit, true).map(Pid),
                     Which::Only => self.kernel.daemon(unit, false).map(Pid),
                 };
                 let pid = pid.filter(|pid| self.kernel.adopt(unit, pid.0));
@@ -407,10 +444,9 @@ impl<'w> World<'w> {
             }
             Action::Kill { unit, whom, signal } => {
                 self.judge.kill(unit, whom, signal, plans, &self.kernel, &self.supervisor)?;
-                if self.reloads(unit, signal) {
-                    return Ok(None);
+                if !self.reloads(unit, signal) {
+                    self.kernel.kill(unit, whom, signal);
                 }
-                self.kernel.kill(unit, whom, signal);
             }
             Action::Clean { unit, uid, gid, .. } => {
                 let numbers: Vec<u32> = uid.into_iter().chain(gid).collect();
@@ -431,16 +467,21 @@ impl<'w> World<'w> {
             Action::Watch { unit, .. } => self.watch(unit)?,
             Action::Arm { unit, .. } => self.arm(unit)?,
             Action::Unwatch { unit } => self.unwatch(unit),
+            Action::Accept { unit, instance } => return self.accept(unit, instance),
             Action::Reply { client, answer } => return self.reply(client, answer),
             Action::Log(log) => self.note(log),
             Action::Names => {}
             Action::Report { .. } => return Ok(Some(self.report())),
             Action::Make { client, unit } => return Ok(Some(Event::Made { client, unit, sound: false })),
-            Action::Reexec => {
+            Action::Reexec { switch } => {
                 if self.kernel.rng.bool() {
                     return Ok(Some(Event::NotReplaced));
                 }
-                self.replace_supervisor()?;
+                self.replace_supervisor(switch)?;
+            }
+            Action::Switch { back } => {
+                let opens = back || self.kernel.rng.u8(..8) > 0;
+                self.supervisor.switch_to(opens.then_some(&self.other.1));
             }
             Action::Leave { .. } => {
                 self.left_at = Some(self.kernel.now);
@@ -488,7 +529,6 @@ impl<'w> World<'w> {
             | Log::WatchdogExpired(..)
             | Log::OomKilled(_)
             | Log::RuntimeOver(_)
-            | Log::NoPidFile(_)
             | Log::Contradiction(..)
             | Log::Acting(_)
             | Log::NoticeRefused(..)

@@ -1,5 +1,5 @@
 //! board.toml: everything about one board. Read strictly: an unknown key or a value out of its bounds is an error that
-//! names line and column.
+//! names line and column. A board may inherit from another (`inherit`): board/layers.rs.
 
 use std::{
     collections::BTreeMap,
@@ -8,19 +8,27 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::Spanned;
 use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange, limits::SLOTS_MAX};
 
 use crate::{
     allow,
-    diag::closest,
+    diag::{Diagnostic, Diagnostics, closest},
     read::{Source, Text},
     target::feature::Feature,
     users,
     values::time,
 };
+
+pub mod image;
+mod layers;
+mod mistakes;
+#[cfg(test)]
+mod tests;
+
+pub use layers::Layers;
 
 /// One board's folder and what its board.toml says.
 #[derive(Clone, Debug)]
@@ -30,6 +38,12 @@ pub struct Board {
     /// The folder: board.toml, units/, rootfs/ (files to lay over the image), uids.lock.
     pub dir: PathBuf,
     pub config: Config,
+    /// The files that `config` is from.
+    pub layers: Layers,
+    /// Further folders of unit files, which come first.
+    units: Vec<PathBuf>,
+    /// Further folders with units/ and rootfs/, which come last.
+    more: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -82,6 +96,12 @@ pub struct Config {
     /// Mounts and swaps: lines of fstab(5).
     #[serde(default)]
     pub mount: Vec<MountLine>,
+    /// What the board boots from; absent for the host, and for what boots an initramfs in QEMU.
+    pub image: Option<image::Image>,
+    /// How an image gets onto the board.
+    pub flash: Option<image::Flash>,
+    /// The board's serial console, as this machine sees it.
+    pub serial: Option<image::Serial>,
     /// How QEMU runs it; absent for boards that are no VM.
     pub qemu: Option<Qemu>,
 }
@@ -227,8 +247,6 @@ pub struct Qemu {
     pub memory: String,
     /// The serial console's device name, such as ttyS0.
     pub console: String,
-    /// Debian's architecture name, for the kernel and busybox packages.
-    pub debian_arch: String,
     /// The kernel's metapackage.
     pub kernel_package: String,
     /// Kernel modules the image carries, without those they depend on: these are found.
@@ -280,7 +298,25 @@ impl MissingFeatures {
     pub fn may_lack(&self) -> u16 {
         let may = |feature: Feature| match self.0.get(&FeatureName(name_of(feature))) {
             Some(said) => *said == Lack::Degrade,
-            None => feature == Feature::SecondWall, // everything is enforced without it
+            None => match feature {
+                Feature::SecondWall => true, // everything is enforced without it
+                // What they share out is shared out by chance then, as under systemd.
+                Feature::Cgroup
+                | Feature::CgroupCpu
+                | Feature::CgroupCpuset
+                | Feature::CgroupMemory
+                | Feature::CgroupIo
+                | Feature::CgroupPids => true,
+                Feature::Seccomp
+                | Feature::Landlock
+                | Feature::MountNamespaces
+                | Feature::IpcNamespaces
+                | Feature::UtsNamespaces
+                | Feature::PidNamespaces
+                | Feature::NetworkNamespaces
+                | Feature::UserNamespaces
+                | Feature::CgroupDevices => false,
+            },
         };
         Feature::ALL.into_iter().filter(|feature| may(*feature)).fold(0, |all, feature| all | feature.bit())
     }
@@ -340,44 +376,88 @@ pub fn boards_dir() -> PathBuf {
 }
 
 impl Config {
-    /// Reads the text of a board.toml, which lies in `file`.
+    /// Reads the text of a board.toml, which lies in `file`, and what it inherits from.
     ///
     /// # Errors
-    /// With file, line and column where the text is wrong; static users that cannot be.
+    /// All mistakes, as text: what [`Board::read`] says of them.
     pub fn parse(text: &str, file: &Path) -> Result<Self> {
-        let config: Self = toml::from_str(text).map_err(|error| {
-            let at = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or(text);
-            let line = at.matches('\n').count() + 1;
-            let column = at.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            anyhow!("{}:{line}:{column}: {}", file.display(), explained(error.message()))
-        })?;
-        users::check(&config).with_context(|| file.display().to_string())?;
-        Ok(config)
+        let mut sink = Diagnostics::default();
+        match read(text.to_owned(), file, &mut sink) {
+            Some((config, _)) => Ok(config),
+            None => bail!("{}", sink.render(false).trim_end()),
+        }
     }
 }
 
-/// serde's message for an unknown key or word, with the one that was probably meant.
-fn explained(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let slip = message.starts_with("unknown field") || message.starts_with("unknown variant");
-    let message =
-        message.replacen("unknown field", "unknown key", 1).replacen("unknown variant", "unknown word", 1);
-    match quoted.split_first() {
-        Some((written, known)) if slip => match closest(written, known.iter().copied()) {
-            Some(meant) => format!("{message} (did you mean `{meant}`?)"),
-            None => message,
-        },
-        Some(_) | None => message,
+/// Reads the text of the board.toml at `file`. `None` if anything is wrong, which `sink` has been told.
+fn read(text: String, file: &Path, sink: &mut Diagnostics) -> Option<(Config, Layers)> {
+    let layers = Layers::read(text, file, sink);
+    let merged = layers.merged(sink);
+    let config = match sink.has_errors() {
+        false => mistakes::config(&merged, &layers, sink)?,
+        true => return None,
+    };
+    for mistake in users::check(&config) {
+        let span = mistakes::element(merged.get_ref(), mistake.array, mistake.index);
+        let problem = Diagnostic::error(mistake.code, mistake.message);
+        let text = span.and_then(|span| layers.text(span)).or_else(|| layers.beginning());
+        sink.push(match text {
+            Some(text) => problem.on(&text, 0..text.len()),
+            None => problem,
+        });
     }
+    (!sink.has_errors()).then_some(())?;
+    drop(merged);
+    Some((config, layers))
+}
+
+/// The folders of the repository that hold a board.toml, boards or not, by name.
+pub fn folders() -> std::io::Result<Vec<String>> {
+    let mut names: Vec<String> = std::fs::read_dir(boards_dir())?
+        .flatten()
+        .filter(|entry| entry.path().join("board.toml").exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The names of the repository's boards, sorted: not of what is only there for boards to inherit from, which has no
+/// `arch`.
+pub fn names() -> std::io::Result<Vec<String>> {
+    let is_board = |name: &String| {
+        let file = boards_dir().join(name).join("board.toml");
+        let mut sink = Diagnostics::default();
+        let layers = Layers::read(std::fs::read_to_string(&file).unwrap_or_default(), &file, &mut sink);
+        let merged = layers.merged(&mut sink);
+        sink.has_errors() || merged.get_ref().contains_key("arch")
+    };
+    Ok(folders()?.into_iter().filter(is_board).collect())
 }
 
 impl Board {
-    /// Reads the board called `name`, or the one in the folder `name` if it is a path.
+    /// Reads the board called `name`, or the one in the folder `name` if it is a path. What is wrong with it goes to
+    /// stderr.
     pub fn load(name: &str) -> Result<Self> {
+        let mut sink = Diagnostics::default();
+        let board = Self::read(name, &mut sink)?;
+        crate::bake::verb::emit(&sink);
+        match (board, sink.count(crate::diag::Severity::Error)) {
+            (Some(board), _) => Ok(board),
+            (None, 1) => bail!("no board {name} because of the error above"),
+            (None, errors) => bail!("no board {name} because of the {errors} errors above"),
+        }
+    }
+
+    /// [`Board::load`], where what is wrong with the board's files goes to `sink`; then there is none.
+    ///
+    /// # Errors
+    /// If there is no such file, or it cannot be read.
+    pub fn read(name: &str, sink: &mut Diagnostics) -> Result<Option<Self>> {
         let dir = if name.contains('/') { PathBuf::from(name) } else { boards_dir().join(name) };
         let file = dir.join("board.toml");
         if !file.exists() {
-            let boards = crate::setup::board_names().unwrap_or_default();
+            let boards = names().unwrap_or_default();
             let meant = closest(name, boards.iter().map(String::as_str));
             let meant = meant.map_or_else(
                 || format!("the boards are {}", boards.join(", ")),
@@ -387,10 +467,28 @@ impl Board {
         }
         let text =
             std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let config = Config::parse(&text, &file)?;
         let name =
             dir.file_name().map_or_else(|| name.to_owned(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { name, dir, config })
+        let read = read(text, &file, sink);
+        Ok(read.map(|(config, layers)| Self::new(name, dir, config, layers)))
+    }
+
+    /// A board that is `config`.
+    pub fn new(name: String, dir: PathBuf, config: Config, layers: Layers) -> Self {
+        Self { name, dir, config, layers, units: Vec::new(), more: Vec::new() }
+    }
+
+    /// Takes the unit files in `folders`, too: the board's own win over those.
+    pub fn take_units(&mut self, folders: &[PathBuf]) {
+        self.units.extend_from_slice(folders);
+    }
+
+    /// Adds the units/ and rootfs/ of the folder `dir`, and has boot start `units`.
+    pub fn add(&mut self, dir: &Path, units: &[String]) {
+        self.more.push(dir.to_owned());
+        if let Some(enable) = &mut self.config.enable {
+            enable.extend_from_slice(units);
+        }
     }
 
     /// The processor architecture.
@@ -399,97 +497,39 @@ impl Board {
         named.expect("Config::parse has checked the name")
     }
 
+    /// Debian's name of it.
+    pub fn debian_arch(&self) -> &'static str {
+        match self.arch() {
+            Arch::X86_64 => "amd64",
+            Arch::Aarch64 => "arm64",
+            Arch::Arm => "armhf",
+            Arch::Riscv64 => "riscv64",
+        }
+    }
+
+    /// Whether the board is this very machine.
+    pub fn is_host(&self) -> bool {
+        self.config.qemu.is_none() && self.config.image.is_none()
+    }
+
     /// Numbers for dynamic users.
     pub fn uids(&self) -> UidRange {
         UidRange { first: self.config.uids.first, last: self.config.uids.last }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error_of(lines: &str) -> String {
-        let text = format!("arch = \"x86_64\"\ntarget = \"t\"\n{lines}\n");
-        Config::parse(&text, Path::new("b/board.toml"))
-            .map_or_else(|error| format!("{error:#}"), |_| "fine".into())
+    /// The folders of unit files that are there: its own, after those of the boards that it inherits from.
+    pub fn units(&self) -> Vec<PathBuf> {
+        [self.units.clone(), self.below("units")].concat()
     }
 
-    #[test]
-    fn a_board_says_little_and_means_the_rest() {
-        let config = Config::parse("arch = \"arm\"\ntarget = \"t\"", Path::new("x")).unwrap();
-        assert_eq!((config.uids.first, config.uids.last), (61184, 65519));
-        assert_eq!((config.panic.action, config.panic.delay), (Ending::Reboot, Delay(Micros::from_secs(10))));
-        assert_eq!((config.log, config.default_target.as_str()), (Log::Kmsg, "multi-user.target"));
-        let config =
-            Config::parse("arch = \"arm\"\ntarget = \"t\"\n[panic]\naction = \"halt\"", Path::new("x"))
-                .unwrap();
-        assert_eq!((config.panic.action, config.panic.delay), (Ending::Halt, Delay(Micros::from_secs(10))));
+    /// The folders of files to lay over the image, in that order: its own, after those of the boards that it inherits
+    /// from.
+    pub fn rootfs(&self) -> Vec<PathBuf> {
+        self.below("rootfs")
     }
 
-    #[test]
-    fn mistakes_are_named_with_line_and_column_and_what_was_meant() {
-        let cases = [
-            (
-                "hostnme = \"x\"",
-                "b/board.toml:3:1: unknown key `hostnme`, expected one of",
-                "(did you mean `hostname`?)",
-            ),
-            ("log = \"consle\"", "b/board.toml:3:7: unknown word `consle`", "(did you mean `console`?)"),
-            (
-                "[panic]\naction = \"power-off\"",
-                "b/board.toml:4:10: unknown word",
-                "(did you mean `poweroff`?)",
-            ),
-            ("[panic]\ndelay = \"10x\"", "b/board.toml:4:9: \"10x\": x is no", "unit of time"),
-            ("[uids]\nfirst = 9\nlast = 8", "b/board.toml:3:1: 9-8 is no range for users", "4294967295"),
-            ("uids = { first = 1, last = 65534 }", "b/board.toml:3:8: 1-65534 is no range", "4294967295"),
-            (
-                "uids = { first = 1, lst = 2 }",
-                "b/board.toml:3:21: unknown key `lst`",
-                "(did you mean `last`?)",
-            ),
-            ("environment = { \"A B\" = \"x\" }", "b/board.toml:3:15: `A B` is no name", "variable"),
-            ("hostname = 1", "b/board.toml:3:12: invalid type: integer", "expected a string"),
-            ("enable = [", "b/board.toml:", ""),
-            (
-                "missing-kernel-feature = { secomp = \"degrade\" }",
-                "b/board.toml:3:28: unknown word `secomp`, expected one of `cgroup`",
-                "(did you mean `seccomp`?)",
-            ),
-            (
-                "[missing-kernel-feature]\nlandlock = \"ignore\"",
-                "b/board.toml:4:12: unknown word `ignore`, expected `degrade` or `refuse`",
-                "",
-            ),
-        ];
-        for (lines, start, end) in cases {
-            let error = error_of(lines);
-            assert!(error.starts_with(start) && error.ends_with(end), "{error}");
-        }
-        let arch = Config::parse("arch = \"arm64\"\ntarget = \"t\"", Path::new("x")).unwrap_err().to_string();
-        assert!(arch.starts_with("x:1:8: unknown word `arm64`, expected one of `x86_64`"), "{arch}");
-    }
-
-    #[test]
-    fn a_missing_feature_is_refused_unless_the_board_says_otherwise() {
-        let may_lack = |lines: &str| {
-            let text = format!("arch = \"arm\"\ntarget = \"t\"\n{lines}");
-            Config::parse(&text, Path::new("x")).unwrap().missing_kernel_feature.may_lack()
-        };
-        assert_eq!(may_lack(""), Feature::SecondWall.bit());
-        let both = "missing-kernel-feature = { landlock = \"degrade\", seccomp = \"refuse\" }";
-        assert_eq!(may_lack(both), Feature::SecondWall.bit() | Feature::Landlock.bit());
-        assert_eq!(may_lack("missing-kernel-feature.landlock = \"refuse\""), 0);
-    }
-
-    #[test]
-    fn the_boards_of_this_repository_load() {
-        let boards = std::fs::read_dir(boards_dir()).unwrap().map(|entry| entry.unwrap().path());
-        let boards: Vec<PathBuf> = boards.filter(|dir| dir.join("board.toml").exists()).collect();
-        assert!(!boards.is_empty());
-        for dir in boards {
-            Board::load(&format!("{}/", dir.display())).unwrap();
-        }
+    fn below(&self, name: &str) -> Vec<PathBuf> {
+        let folders = self.layers.iter().map(|layer| &layer.dir).chain(&self.more);
+        folders.map(|dir| dir.join(name)).filter(|dir| dir.is_dir()).collect()
     }
 }

@@ -26,6 +26,8 @@ pub struct Options {
     pub units: Vec<PathBuf>,
     /// The target to boot into instead of the board's default.
     pub target: Option<String>,
+    /// The image's root directories, if they are there: see [`bake::Options::roots`].
+    pub roots: Vec<PathBuf>,
     /// Keep symbols (`size` reads them). Such a build is not the one that ships.
     pub symbols: bool,
     /// Carry these bytes instead of baking: tests of tables that no baker would make.
@@ -110,6 +112,7 @@ pub fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
     let options = bake::Options {
         units: options.units.clone(),
         target: options.target.clone(),
+        roots: options.roots.clone(),
         ..bake::Options::default()
     };
     let baked = bake::bake(board, &options, &mut diagnostics);

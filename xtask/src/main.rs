@@ -13,6 +13,8 @@
 //! | `bake` | the table and `uids.lock` |
 //! | `build`, `toolchain` | the target binary; with which compiler it is built |
 //! | `import` | what other inits read, as unit files |
+//! | `image` | what a board boots: file systems and partition tables |
+//! | `flash`, `serial` | getting it onto a board; talking to it |
 //! | `host`, `qemu` | running it |
 //! | `bench` | how long things take |
 //! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
@@ -37,9 +39,11 @@ mod debian;
 mod diag;
 mod docs;
 mod explain;
+mod flash;
 mod fuzz;
 mod golden;
 mod host;
+mod image;
 mod import;
 mod model;
 mod mounts;
@@ -50,6 +54,7 @@ mod read;
 mod report;
 mod run;
 mod seccomp;
+mod serial;
 mod setup;
 mod sim;
 mod size;
@@ -91,11 +96,12 @@ enum Verb {
         /// A folder of board-configs, or a path with a slash in it.
         board: String,
     },
-    /// Make the bootable image of a board; the paths of initramfs and kernel go to stdout.
-    Image {
-        /// A folder of board-configs, or a path with a slash in it.
-        board: String,
-    },
+    /// Make what a board boots: a disk image, or an initramfs and a kernel; the paths go to stdout.
+    Image(image::Args),
+    /// Put tomte into the root file system that another program makes: Buildroot, Yocto.
+    Install(image::install::Args),
+    /// Bring a board's software to it: onto a card or disk, over ssh, or for a boot over the network.
+    Flash(flash::Args),
     /// Make man pages and shell completions.
     Docs(docs::Args),
     /// Draw the boot of a device, or write it as a trace.
@@ -119,6 +125,9 @@ enum Verb {
     Test {
         /// The levels to run; without one, all.
         levels: Vec<test::Level>,
+        /// Of the cases with a name of their own, only those that have this in it.
+        #[arg(long, default_value = "")]
+        only: String,
     },
     /// Install or download what the boards need, and say what cannot be had.
     Setup {
@@ -191,14 +200,16 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Import(args) => return import::run(&args),
         Verb::Run(args) => return run::run(&args),
         Verb::Build { board } => build::run(&board)?,
-        Verb::Image { board } => qemu::run_image(&board)?,
+        Verb::Image(args) => image::run(&args)?,
+        Verb::Install(args) => image::install::run(&args)?,
+        Verb::Flash(args) => flash::run(&args)?,
         Verb::Docs(args) => docs::run(&args)?,
         Verb::Timeline(args) => timeline::run(&args)?,
         Verb::Sim(args) => return sim::run(&args),
         Verb::Bench(args) => return bench::run(&args),
         Verb::Fuzz(args) => return fuzz::run(&args),
         Verb::Size { board, symbols } => return size::run(&board, symbols),
-        Verb::Test { levels } => return test::run(&levels),
+        Verb::Test { levels, only } => return test::run(&levels, &only),
         Verb::Setup { board, dry_run } => {
             let ready = setup::run(board.as_deref(), dry_run)?;
             return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });

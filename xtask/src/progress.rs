@@ -40,6 +40,22 @@ impl Drop for Step {
     }
 }
 
+/// A bar for `what`, which comes to this many bytes: with the rate and the time that is left.
+pub fn bytes(what: impl Into<String>, length: u64) -> ProgressBar {
+    let what = what.into();
+    if !std::io::stderr().is_terminal() {
+        eprintln!("{what} ({length} bytes) …");
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(length).with_message(what);
+    let parts = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(parts) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
 /// `command` as a person would type it.
 pub fn shown(command: &Command) -> String {
     let mut words = Vec::new();

@@ -41,8 +41,12 @@ pub enum Ended {
     Idle,
     /// Somebody asked: Ctrl-C, a signal, a power-off.
     Signal,
-    /// `--until DURATION` was over, or the guard around a hanging run.
+    /// `--until DURATION` was over.
     Timeout,
+    /// It did not end, and was ended.
+    Hang,
+    /// The machine started over before PID 1 had delivered a report.
+    Reset,
     /// PID 1 or the kernel failed.
     Panic,
 }
@@ -123,6 +127,8 @@ impl fmt::Display for Ended {
             Self::Idle => "idle",
             Self::Signal => "signal",
             Self::Timeout => "timeout",
+            Self::Hang => "hang",
+            Self::Reset => "reset",
             Self::Panic => "panic",
         })
     }
@@ -162,7 +168,7 @@ impl Report {
 
     /// Whether the run went as it should: it ended because somebody wanted it to, and every unit is well.
     pub fn is_well(&self) -> bool {
-        self.ended != Ended::Panic && self.failed().is_empty()
+        !matches!(self.ended, Ended::Panic | Ended::Hang | Ended::Reset) && self.failed().is_empty()
     }
 
     /// Writes the report to `path`.

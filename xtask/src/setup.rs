@@ -2,15 +2,18 @@
 //!
 //! Only Debian's own packages are installed, only what is missing, never with the removal of anything.
 
-use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
 
 use crate::{
-    board::{Board, Qemu, boards_dir},
+    board::{self, Board, Qemu, image::FileSystem},
     debian::{
         self, cache_dir, codename,
         store::{GUEST_SUITE, Store},
     },
     host,
+    image::ext4,
     qemu::BUSYBOX,
     toolchain::Toolchain,
 };
@@ -26,6 +29,8 @@ enum Need {
     Guest { architecture: String, packages: Vec<String> },
     /// Namespaces, as root or with lent ids.
     Namespaces,
+    /// The programs that make an ext4.
+    Ext4,
 }
 
 /// `cargo xtask setup`: for one board, or for all. The answer is whether nothing is missing in the end.
@@ -79,18 +84,7 @@ pub fn lacking(board: &Board) -> Result<Vec<String>> {
 
 /// Every board of the repository, by name.
 pub fn all_boards() -> Result<Vec<Board>> {
-    board_names()?.iter().map(|name| Board::load(name)).collect()
-}
-
-/// The names of the repository's boards, sorted.
-pub fn board_names() -> Result<Vec<String>> {
-    let mut names: Vec<String> = std::fs::read_dir(boards_dir())?
-        .flatten()
-        .filter(|entry| entry.path().join("board.toml").exists())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    Ok(names)
+    board::names()?.iter().map(|name| Board::load(name)).collect()
 }
 
 fn needs(boards: &[Board]) -> Vec<Need> {
@@ -98,10 +92,17 @@ fn needs(boards: &[Board]) -> Vec<Need> {
     for board in boards {
         let config = &board.config;
         let target = Need::RustTarget(config.target.clone());
-        let of_board = match &config.qemu {
-            None => vec![target, Need::Namespaces],
-            Some(qemu) => vec![target, qemu_program(qemu), guest(qemu)],
-        };
+        let mut of_board = vec![target];
+        if board.is_host() {
+            of_board.push(Need::Namespaces);
+        }
+        if let Some(qemu) = &config.qemu {
+            of_board.extend([qemu_program(qemu), guest(board, qemu)]);
+        }
+        let partitions = config.image.iter().flat_map(|image| &image.partition);
+        if partitions.clone().any(|partition| partition.file_system == FileSystem::Ext4) {
+            of_board.push(Need::Ext4);
+        }
         for need in of_board {
             if !needs.contains(&need) {
                 needs.push(need);
@@ -121,11 +122,21 @@ fn qemu_program(qemu: &Qemu) -> Need {
     Need::Qemu { program: qemu.program.clone(), package: package.into() }
 }
 
-fn guest(qemu: &Qemu) -> Need {
+fn guest(board: &Board, qemu: &Qemu) -> Need {
     Need::Guest {
-        architecture: qemu.debian_arch.clone(),
+        architecture: board.debian_arch().into(),
         packages: vec![qemu.kernel_package.clone(), BUSYBOX.into()],
     }
+}
+
+/// Debian's busybox for `board`, which is fetched if it is not here yet: the path of the package.
+pub fn busybox(board: &Board) -> Result<PathBuf> {
+    let need = Need::Guest { architecture: board.debian_arch().into(), packages: vec![BUSYBOX.into()] };
+    if need.missing()?.is_some() {
+        need.get()?;
+    }
+    let kept = Store::guest(board.debian_arch()).kept(BUSYBOX)?;
+    Ok(kept.with_context(|| format!("{BUSYBOX} for {} is missing", board.debian_arch()))?.1)
 }
 
 impl Need {
@@ -137,6 +148,7 @@ impl Need {
                 format!("{} for {architecture}", packages.join(" and "))
             }
             Self::Namespaces => "namespaces for the host board".into(),
+            Self::Ext4 => ext4::PROGRAMS.join(" and "),
         }
     }
 
@@ -158,6 +170,10 @@ impl Need {
                 (!lacking.is_empty()).then(|| format!("{} not downloaded", lacking.join(", ")))
             }
             Self::Namespaces => host::probe().err().map(|error| format!("{error:#}")),
+            Self::Ext4 => {
+                let lacking = ext4::PROGRAMS.iter().find(|name| ext4::program(name).is_none());
+                lacking.map(|name| format!("no {name}"))
+            }
         })
     }
 
@@ -172,6 +188,7 @@ impl Need {
                 format!("download from Debian {} into {}", GUEST_SUITE, cache_dir().display())
             }
             Self::Namespaces => "nothing: run it as root, or use a QEMU board".into(),
+            Self::Ext4 => format!("install {} with apt-get", ext4::PACKAGE),
         }
     }
 
@@ -184,6 +201,7 @@ impl Need {
                 Store::guest(architecture).fetch(&names)
             }
             Self::Namespaces => bail!("{}", self.remedy()),
+            Self::Ext4 => debian::install(&[ext4::PACKAGE], false),
         }
     }
 }

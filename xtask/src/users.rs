@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::{allow::Known, board::Config, values::user};
+use crate::{allow::Known, board::Config, diag::Code, values::user};
 
 /// What `values::user::is_strict` asks for, in words.
 pub const STRICT_NAME: &str =
@@ -44,41 +44,51 @@ pub fn known(config: &Config, roots: &[PathBuf]) -> Known {
     known
 }
 
-/// Refuses entries of `config` that contradict each other, the dynamic range, or the rules for names and numbers.
-///
-/// # Errors
-/// All problems, each naming what is in conflict.
-pub fn check(config: &Config) -> Result<()> {
-    let mut problems = Vec::new();
-    for (kind, entries) in [("user", users(config)), ("group", groups(config))] {
+/// What is wrong with one of a board's entries.
+#[derive(Clone, Debug)]
+pub struct Mistake {
+    pub code: Code,
+    pub message: String,
+    /// `user` or `group`.
+    pub array: &'static str,
+    /// Which of them, from 0.
+    pub index: usize,
+}
+
+/// Entries of `config` that contradict each other, the dynamic range, or the rules for names and numbers; each mistake
+/// names what is in conflict.
+pub fn check(config: &Config) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    for (array, entries) in [("user", users(config)), ("group", groups(config))] {
         let mut names = BTreeMap::new();
         let mut numbers = BTreeMap::new();
-        for Entry { name, number, .. } in entries {
-            problems.extend(entry_problem(config, kind, name, number));
+        for (index, Entry { name, number, .. }) in entries.into_iter().enumerate() {
+            let mut wrong = |(code, message)| mistakes.push(Mistake { code, message, array, index });
+            entry_problem(config, array, name, number).into_iter().for_each(&mut wrong);
             if names.insert(name, number).is_some() {
-                problems.push(format!("{kind} {name} is there twice"));
+                wrong((Code::AccountTwice, format!("{array} {name} is there twice")));
             } else if let Some(other) = numbers.insert(number, name) {
-                problems.push(format!("{kind}s {other} and {name} have the same number, {number}"));
+                let message = format!("{array}s {other} and {name} have the same number, {number}");
+                wrong((Code::AccountTwice, message));
             }
         }
     }
-    stop_at(problems)
+    mistakes
 }
 
-fn entry_problem(config: &Config, kind: &str, name: &str, number: u32) -> Option<String> {
+fn entry_problem(config: &Config, kind: &str, name: &str, number: u32) -> Option<(Code, String)> {
     let range = &config.uids;
     if !user::is_strict(name) {
-        return Some(format!("{kind} {name:?}: {STRICT_NAME}"));
+        return Some((Code::UserName, format!("{kind} {name:?}: {STRICT_NAME}")));
     }
     if (range.first..=range.last).contains(&number) {
-        return Some(format!(
-            "{kind} {name}: {number} is in the range of the dynamic users, {}-{}",
-            range.first, range.last
-        ));
+        let (first, last) = (range.first, range.last);
+        let message = format!("{kind} {name}: {number} is in the range of the dynamic users, {first}-{last}");
+        return Some((Code::DynamicRange, message));
     }
     match number {
-        0 => Some(format!("{kind} {name}: 0 is root")),
-        65535 | u32::MAX => Some(format!("{kind} {name}: {number} stands for no number")),
+        0 => Some((Code::Number, format!("{kind} {name}: 0 is root"))),
+        65535 | u32::MAX => Some((Code::Number, format!("{kind} {name}: {number} stands for no number"))),
         _ => None,
     }
 }
@@ -87,10 +97,9 @@ fn entry_problem(config: &Config, kind: &str, name: &str, number: u32) -> Option
 /// numbers, stays as it is.
 ///
 /// # Errors
-/// All problems of [`check`], and names and numbers that belong to somebody else already, each naming both; a user
-/// without a group, a member that does not exist.
+/// All names and numbers that belong to somebody else already, each naming both; a user without a group, a member that
+/// does not exist.
 pub fn merge(passwd: &str, group: &str, config: &Config) -> Result<Merged> {
-    check(config)?;
     let mut problems = Vec::new();
     let (old_users, old_groups) = (entries(passwd, 3), entries(group, 2));
     let new_users = missing("user", &old_users, users(config), &mut problems);
@@ -239,7 +248,7 @@ mod tests {
         ];
         for (toml, expected) in cases {
             let error = merged(&toml).unwrap_err();
-            assert!(error.ends_with(expected), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
         assert!(merged(&user("a.b", 7, 1)).unwrap_err().contains("user \"a.b\": a name starts with"));
         let both = merged(&(user("d", 1, 1) + &user("e", 9, 9))).unwrap_err();

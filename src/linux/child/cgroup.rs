@@ -13,6 +13,7 @@ use rustix::{
 use super::Work;
 use crate::linux::{
     cgroup,
+    feature::Feature,
     glob::matches,
     passwd::{columns, file_number, open_lines, search},
     plan::Devices,
@@ -48,10 +49,16 @@ const CHARACTER: u32 = 2;
 /// `MemoryMax=` and its kind, and `Delegate=`.
 pub(super) fn configure(work: &mut Work<'_>) -> Result<(), Errno> {
     let wanted = &work.plan.cgroup;
-    let Some(group) = wanted.directory else { return Ok(()) };
-    cgroup::set(group, wanted.settings, wanted.tasks, &mut |_, errno| match errno {
-        // A controller or a device that is not there. What it would have shared out nobody shares out.
-        Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP => Ok(()),
+    let Some(group) = wanted.directory else {
+        return if wanted.settings.is_empty() {
+            Ok(())
+        } else {
+            work.go_without(Feature::Cgroup, Errno::OPNOTSUPP)
+        };
+    };
+    cgroup::set(group, wanted.settings, wanted.tasks, &mut |file, errno| match errno {
+        // A controller or a device that is not there.
+        Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP => work.go_without(feature_of(file), Errno::OPNOTSUPP),
         errno => Err(errno),
     })?;
     match (work.who.uid, work.who.gid) {
@@ -64,6 +71,17 @@ pub(super) fn configure(work: &mut Work<'_>) -> Result<(), Errno> {
             hand_over(below.as_fd(), uid, gid)
         }
         _ => Ok(()),
+    }
+}
+
+/// The controller whose file it is.
+fn feature_of(file: &CStr) -> Feature {
+    match file.to_bytes() {
+        [b'm', ..] => Feature::CgroupMemory,
+        [b'p', ..] => Feature::CgroupPids,
+        [b'i', ..] => Feature::CgroupIo,
+        [_, _, _, b's', ..] => Feature::CgroupCpuset,
+        _ => Feature::CgroupCpu,
     }
 }
 
@@ -82,8 +100,11 @@ pub(super) fn restrict_devices(work: &mut Work<'_>) -> Result<(), Errno> {
     let wanted = &work.plan.cgroup;
     let Some(devices) = &wanted.devices else { return Ok(()) };
     match wanted.directory.ok_or(Errno::OPNOTSUPP).and_then(|group| restrict(group, devices)) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) if !devices.needed => Ok(()),
-        answer => answer,
+        Err(errno @ (Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM)) if !devices.needed => {
+            work.lack(Feature::CgroupDevices, errno)
+        }
+        Err(errno) => work.go_without(Feature::CgroupDevices, errno),
+        Ok(()) => Ok(()),
     }
 }
 

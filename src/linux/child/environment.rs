@@ -196,7 +196,7 @@ fn list_directories(work: &mut Work<'_>) -> Result<(), Errno> {
 
 /// `$TERM` of a service on a terminal (systemd's `default_term_for_tty`).
 fn terminal_type(stdio: Stdio<'_>) -> Option<&'static [u8]> {
-    let on_terminal = matches!(stdio.input, Input::Tty)
+    let on_terminal = matches!(stdio.input, Input::Tty(_))
         || matches!(stdio.output, Output::Tty)
         || matches!(stdio.error, Output::Tty);
     let virtual_console =

@@ -47,17 +47,25 @@ pub struct Work<'a> {
     variables: Variables<'a>,
     /// There is no mount namespace: Landlock is the only wall.
     alone: bool,
+    /// What PID 1 has been told that there is not.
+    lacking: u16,
 }
 
 impl Work<'_> {
     /// Goes on without `feature`, which the kernel does not have as `errno` says, if the board allows for that. PID 1 is
     /// told.
-    fn go_without(&self, feature: Feature, errno: Errno) -> Result<(), Errno> {
+    fn go_without(&mut self, feature: Feature, errno: Errno) -> Result<(), Errno> {
         let lacks = matches!(errno, Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL | Errno::PERM);
-        if lacks && self.plan.may_lack & feature.bit() != 0 {
-            return report::write(self.report, Report::Lacking { feature, errno });
+        if lacks && self.plan.may_lack & feature.bit() != 0 { self.lack(feature, errno) } else { Err(errno) }
+    }
+
+    /// Tells PID 1, once, that this goes on without `feature`.
+    fn lack(&mut self, feature: Feature, errno: Errno) -> Result<(), Errno> {
+        if self.lacking & feature.bit() != 0 {
+            return Ok(());
         }
-        Err(errno)
+        self.lacking |= feature.bit();
+        report::write(self.report, Report::Lacking { feature, errno })
     }
 }
 
@@ -118,7 +126,7 @@ pub(super) fn run<'a>(plan: &'a Plan<'a>, mut report: BorrowedFd<'a>, lacking: O
     let (step, errno) = match Arena::take() {
         Ok(arena) => {
             let (who, variables) = (Who::default(), Variables::new());
-            let mut work = Work { plan, report, arena, who, variables, alone: false };
+            let mut work = Work { plan, report, arena, who, variables, alone: false, lacking: 0 };
             let failure = match lacking.map_or(Ok(()), |errno| work.go_without(Feature::PidNamespaces, errno))
             {
                 Ok(()) => first_failure(&mut work),

@@ -68,7 +68,7 @@ pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
 
 /// Leaves PID 1's namespaces of the kinds `wanted`; answers which were left. One that the kernel lacks stays, if the board
 /// allows for that.
-fn leave(work: &Work<'_>, wanted: UnshareFlags) -> Result<UnshareFlags, Errno> {
+fn leave(work: &mut Work<'_>, wanted: UnshareFlags) -> Result<UnshareFlags, Errno> {
     const KINDS: [(UnshareFlags, Feature); 5] = [
         (UnshareFlags::NEWNS, Feature::MountNamespaces),
         (UnshareFlags::NEWIPC, Feature::IpcNamespaces),

@@ -15,22 +15,17 @@ use crate::linux::{
     plan::PASSED_MAX,
     raw::{
         keyring, process,
-        signal::{self, SIGNAL_MAX, SIGPIPE},
+        signal::{self, SIGPIPE},
     },
 };
 
 /// Descriptors looked at one by one where the kernel cannot do it at once; tomte's own limit is far lower.
 const DESCRIPTORS_MAX: u64 = 1 << 20;
 
-/// Ignored signals would stay ignored over execve.
+/// `IgnoreSIGPIPE=`. What is ignored stays so over execve, but nothing else is (`signals::take_charge`); execve takes care
+/// of handlers.
 pub(super) fn reset_signals(work: &mut Work<'_>) -> Result<(), Errno> {
-    for number in 1..=SIGNAL_MAX {
-        match signal::set_default(number) {
-            Ok(()) | Err(Errno::INVAL) => {} // EINVAL: KILL, STOP
-            Err(errno) => return Err(errno),
-        }
-    }
-    if work.plan.ignore_sigpipe { signal::ignore(SIGPIPE) } else { Ok(()) }
+    if work.plan.ignore_sigpipe { signal::ignore(SIGPIPE) } else { signal::set_default(SIGPIPE) }
 }
 
 /// A session and process group of its own, without a terminal.

@@ -3,11 +3,10 @@
 use rustix::{
     fd::{BorrowedFd, OwnedFd},
     fs::{
-        Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid, fchmod, fchown, fcntl_add_seals, memfd_create, open,
-        openat,
+        Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid, fchmod, fchown, fcntl_add_seals, fcntl_getfl,
+        fcntl_setfl, memfd_create, open, openat,
     },
     io::{self, Errno},
-    process::ioctl_tiocsctty,
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin, stdout},
 };
 
@@ -18,25 +17,33 @@ use super::{
 
 use crate::linux::{
     AsFd,
+    clock::sleep_us,
     path::PathBuffer,
-    plan::{Input, Output, Writing},
+    plan::{Input, Output, Taking, Terminal, Writing},
+    raw::terminal,
     tree::magic_link,
 };
 
+/// How long somebody else's terminal is left to him before it is asked for again.
+const PAUSE_US: u64 = 200_000;
+
 /// `StandardInput=`.
 pub(super) fn connect_input(work: &mut Work<'_>) -> Result<(), Errno> {
+    prepare_terminal(work)?;
     match work.plan.stdio.input {
         Input::Null => dup2_stdin(open_null(OFlags::RDONLY)?),
-        Input::Fd(fd) => dup2_stdin(fd),
+        Input::Fd(fd) => {
+            fcntl_setfl(fd, fcntl_getfl(fd)?.difference(OFlags::NONBLOCK))?;
+            dup2_stdin(fd)
+        }
         Input::File(path) => {
             // One descriptor serves both where they name the same file.
             let both = matches!(work.plan.stdio.output, Output::File(output, _) if output == path);
             dup2_stdin(open_file(work, path, if both { OFlags::RDWR } else { OFlags::RDONLY })?)
         }
         Input::Data(bytes) => dup2_stdin(hold_data(bytes)?),
-        Input::Tty => {
-            let tty = open_tty(work)?;
-            ioctl_tiocsctty(&tty)?;
+        Input::Tty(taking) => {
+            let tty = take_tty(work, taking)?;
             if let Some(uid) = work.who.uid.filter(|&uid| uid != 0) {
                 fchown(tty.as_fd(), Some(Uid::from_raw(uid)), None::<Gid>)?;
                 fchmod(tty.as_fd(), Mode::RUSR | Mode::WUSR)?;
@@ -49,13 +56,13 @@ pub(super) fn connect_input(work: &mut Work<'_>) -> Result<(), Errno> {
 /// `StandardOutput=`.
 pub(super) fn connect_output(work: &mut Work<'_>) -> Result<(), Errno> {
     match (work.plan.stdio.output, work.plan.stdio.input) {
-        (Output::Inherit, Input::Null) | (Output::Null, _) => dup2_stdout(open_null(OFlags::WRONLY)?),
-        (Output::Inherit, Input::Tty | Input::File(_) | Input::Data(_) | Input::Fd(_)) => {
-            dup2_stdout(borrow_stdin())
+        (Output::Inherit, Input::Null | Input::Data(_)) | (Output::Null, _) => {
+            dup2_stdout(open_null(OFlags::WRONLY)?)
         }
+        (Output::Inherit, Input::Tty(_) | Input::File(_) | Input::Fd(_)) => dup2_stdout(borrow_stdin()),
         (Output::File(path, _), Input::File(input)) if path == input => dup2_stdout(borrow_stdin()),
         (Output::File(path, how), _) => dup2_stdout(open_file(work, path, flags(how))?),
-        (Output::Tty, _) => dup2_stdout(open_tty(work)?),
+        (Output::Tty, _) => dup2_stdout(open_tty(work, OFlags::empty())?),
         (Output::Fd(fd), _) => dup2_stdout(fd),
     }
 }
@@ -75,7 +82,7 @@ fn connect_error_to(work: &Work<'_>, error: Output<'_>) -> Result<(), Errno> {
         Output::Inherit => dup2_stderr(borrow_stdout()),
         Output::File(path, how) => dup2_stderr(open_file(work, path, flags(how))?),
         Output::Null => dup2_stderr(open_null(OFlags::WRONLY)?),
-        Output::Tty => dup2_stderr(open_tty(work)?),
+        Output::Tty => dup2_stderr(open_tty(work, OFlags::empty())?),
         Output::Fd(fd) => dup2_stderr(fd),
     }
 }
@@ -121,10 +128,44 @@ fn open_null(access: OFlags) -> Result<OwnedFd, Errno> {
     open(c"/dev/null", access | OFlags::CLOEXEC, Mode::empty())
 }
 
-fn open_tty(work: &Work<'_>) -> Result<OwnedFd, Errno> {
+fn open_tty(work: &Work<'_>, more: OFlags) -> Result<OwnedFd, Errno> {
     let mut path = PathBuffer::empty();
     let path = path.join(&[work.plan.stdio.tty_path])?;
-    open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
+    open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | more, Mode::empty())
+}
+
+/// `TTYVHangup=` and its kind. Nobody else keeps a terminal that is to be taken from him; its looks are no reason to fail.
+fn prepare_terminal(work: &Work<'_>) -> Result<(), Errno> {
+    let Terminal { hang_up, reset, rows, columns } = work.plan.stdio.terminal;
+    let sized = rows != 0 || columns != 0;
+    if !hang_up && !reset && !sized {
+        return Ok(());
+    }
+    // Opening does not wait for a modem's carrier.
+    if hang_up {
+        terminal::hang_up(open_tty(work, OFlags::NONBLOCK)?.as_fd())?;
+    }
+    let tty = open_tty(work, OFlags::NONBLOCK)?;
+    if reset {
+        let _looks = terminal::reset(tty.as_fd());
+    }
+    if sized {
+        let _looks = terminal::resize(tty.as_fd(), rows, columns);
+    }
+    Ok(())
+}
+
+/// The terminal, which is this session's from here on.
+fn take_tty(work: &Work<'_>, taking: Taking) -> Result<OwnedFd, Errno> {
+    loop {
+        let tty = open_tty(work, OFlags::empty())?;
+        match terminal::acquire(tty.as_fd(), taking == Taking::Force) {
+            Ok(()) => return Ok(tty),
+            // EIO: it was hung up when its last session ended.
+            Err(Errno::PERM | Errno::IO) if taking == Taking::Wait => sleep_us(PAUSE_US),
+            Err(errno) => return Err(errno),
+        }
+    }
 }
 
 #[expect(unsafe_code, reason = "descriptors 0 and 1 are borrowed by number")]

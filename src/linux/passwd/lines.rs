@@ -20,7 +20,7 @@ impl<'l> UserLine<'l> {
         let mut next = || fields.next();
         let (name, password, uid, gid) = (entry_name(next()?)?, next()?, next()?, next()?);
         let (gecos, home, shell) = (next()?, next()?, next()?);
-        Some(Self { name, password, uid: file_number(uid)?, gid: file_number(gid)?, gecos, home, shell })
+        Some(Self { name, password, uid: entry_number(uid)?, gid: entry_number(gid)?, gecos, home, shell })
     }
 }
 
@@ -41,7 +41,7 @@ impl<'l> GroupLine<'l> {
         let mut next = || fields.next();
         let (name, password, gid, members) =
             (entry_name(next()?)?, next()?, next()?, next().unwrap_or_default());
-        Some(Self { name, password, gid: file_number(gid)?, members })
+        Some(Self { name, password, gid: entry_number(gid)?, members })
     }
 
     /// The members, in order.
@@ -58,6 +58,12 @@ impl<'l> GroupLine<'l> {
 /// A name that an entry can have: NIS's `+` and `-` lines and comments are no entries.
 fn entry_name(name: &[u8]) -> Option<&[u8]> {
     (!matches!(name, [] | [b'+' | b'-' | b'#', ..])).then_some(name)
+}
+
+/// The number of an entry: one that is too large to be any means "none".
+fn entry_number(text: &[u8]) -> Option<u32> {
+    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    digits.then(|| file_number(text).unwrap_or(u32::MAX))
 }
 
 /// A number in a file: decimal digits; leading zeroes are fine there.

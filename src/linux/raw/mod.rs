@@ -26,6 +26,7 @@ pub mod seccomp;
 pub mod signal;
 pub mod socket;
 mod strings;
+pub mod terminal;
 
 pub use fd::AsFd;
 pub use strings::CStrings;

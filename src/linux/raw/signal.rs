@@ -3,9 +3,9 @@
 
 #![expect(unsafe_code, reason = "system calls that take pointers")]
 
-use core::ptr;
+use core::{cell::UnsafeCell, ptr};
 
-use linux_raw_sys::general::{__NR_rt_sigaction, __NR_rt_sigprocmask, __NR_signalfd4};
+use linux_raw_sys::general::{__NR_rt_sigaction, __NR_rt_sigprocmask, __NR_sigaltstack, __NR_signalfd4};
 use rustix::{
     fd::{FromRawFd, OwnedFd},
     io::{self, Errno},
@@ -26,6 +26,26 @@ const SIG_IGN: usize = 1;
 const SA_RESTORER: usize = 0x0400_0000;
 const SA_RESETHAND: usize = 0x8000_0000;
 const SA_NODEFER: usize = 0x4000_0000;
+const SA_ONSTACK: usize = 0x0800_0000;
+
+/// Enough to save what PID 1 works on and start it anew. No page of it is there before it is needed.
+const FAULT_STACK_BYTES: usize = 128 << 10;
+
+#[repr(C, align(64))]
+struct FaultStack(UnsafeCell<[u8; FAULT_STACK_BYTES]>);
+
+// SAFETY: nobody in here ever reads or writes it; the kernel gives it to one handler, which never returns.
+unsafe impl Sync for FaultStack {}
+
+static FAULT_STACK: FaultStack = FaultStack(UnsafeCell::new([0; FAULT_STACK_BYTES]));
+
+/// sigaltstack(2): `stack_t`.
+#[repr(C)]
+struct Stack {
+    address: usize,
+    flags: i32,
+    bytes: usize,
+}
 
 /// The kernel's own struct sigaction (not libc's).
 #[repr(C)]
@@ -64,7 +84,16 @@ pub fn ignore(signal: u8) -> Result<(), Errno> {
 /// Runs `handler` when `signal` arrives, once: a second one, inside the handler too, has the default action. Meant for
 /// faults, after which nothing can go on; so the handler does not return.
 pub fn on_fault(signal: u8, handler: extern "C" fn(i32) -> !) -> Result<(), Errno> {
-    set_action(signal, handler as usize, SA_RESETHAND | SA_NODEFER)
+    set_action(signal, handler as usize, SA_RESETHAND | SA_NODEFER | SA_ONSTACK)
+}
+
+/// Gives such handlers a stack of their own: the fault may be that the other one is used up.
+pub fn set_fault_stack() -> Result<(), Errno> {
+    let stack =
+        Stack { address: FAULT_STACK.0.get().expose_provenance(), flags: 0, bytes: FAULT_STACK_BYTES };
+    // SAFETY: the kernel reads one `stack_t`. What it names lives as long as the program, and nobody else uses it.
+    unsafe { syscall(__NR_sigaltstack, [(&raw const stack).expose_provenance(), 0, 0, 0, 0, 0]) }?;
+    Ok(())
 }
 
 fn set_action(signal: u8, handler: usize, flags: usize) -> Result<(), Errno> {

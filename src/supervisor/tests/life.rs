@@ -7,9 +7,9 @@ use super::{
     play::{Dumped, Exited, Killed, Play},
 };
 use crate::{
-    supervisor::Until,
+    supervisor::{Event, Slot, Until},
     table::{CommandKind, Micros, Restart, ServiceType, StartLimit},
-    wire::{Power, Request},
+    wire::{Failure, Power, Request},
 };
 
 const A: &str = "a.service";
@@ -157,7 +157,7 @@ fn reports_when_nothing_moves_any_more_and_then_leaves() {
     });
     t.boot_until(Until::Idle).main(A, Exited(1)).expect("start a.service; kill 15 a.service all");
     t.at(100).expect("start a.service").main(A, Exited(0));
-    t.expect("kill 15 a.service all; report idle").event(crate::supervisor::Event::Reported);
+    t.expect("kill 15 a.service all; report idle").event(Event::Reported);
     t.expect("leave poweroff");
 }
 
@@ -186,4 +186,39 @@ fn shutdown_ends_although_a_unit_does_not() {
     let mut t = one(|s| s.timeout_stop = Micros::FOREVER);
     t.boot().shutdown(Power::Reboot).shutdown(Power::PowerOff).shutdown(Power::Halt);
     t.at(1_799_999).expect("start a.service; kill 15 a.service all").at(1_800_000).expect("leave poweroff");
+}
+
+/// As systemd 252 was seen to do with `EnvironmentFile=/no/such`, whatever the command's prefixes.
+#[test]
+fn without_a_file_of_variables_there_has_been_no_process() {
+    let missing = |t: &mut Play, slot| {
+        let (unit, pid) = (t.id(A), t.pid(A, slot).expect("a process"));
+        let failure = Failure { step: 27, errno: 2 };
+        t.event(Event::StepFailed { unit, pid, failure, early: true });
+    };
+    let mut t = one(|s| {
+        s.environment_files = "/no/such\0";
+        s.commands =
+            vec![(CommandKind::Start, true), (CommandKind::Stop, true), (CommandKind::StopPost, true)];
+    });
+    t.boot().expect("start a.service");
+    assert_eq!(t.state(A), "activating/start/success");
+    missing(&mut t, Slot::Main);
+    t.main(A, Exited(204)).expect("kill 15 a.service all; stoppost a.service");
+    missing(&mut t, Slot::Control);
+    t.control(A, Exited(204)).expect("kill 15 a.service all");
+    assert_eq!((t.state(A), t.status(A).main_exit), ("failed/failed/resources".into(), None));
+    assert!(t.status(A).failure.is_some());
+
+    t.ask(1, Request::Start { name: A }).expect("start a.service");
+    let (unit, pid) = (t.id(A), t.pid(A, Slot::Main).expect("a process"));
+    t.event(Event::Executed { unit, pid }).expect("reply 1 done");
+    assert_eq!(t.state(A), "active/running/success");
+    t.ask(2, Request::Stop { name: A }).expect("stop a.service");
+    missing(&mut t, Slot::Control);
+    t.control(A, Exited(204)).expect("kill 15 a.service all");
+    t.main(A, Exited(0));
+    missing(&mut t, Slot::Control);
+    t.control(A, Exited(204));
+    assert_eq!(t.state(A), "failed/failed/resources");
 }

@@ -19,6 +19,7 @@ mod relations;
 mod reload;
 mod requests;
 mod slots;
+mod switch;
 mod timers;
 mod triggers;
 mod types;

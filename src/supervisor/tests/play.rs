@@ -49,12 +49,19 @@ pub(super) struct Play {
     wall: u64,
     /// Comes with the next request to run a unit.
     record: Option<UnitPlan>,
+    /// The other table: comes with the next request for one, or was there before. None can be opened if it is empty.
+    pub(super) other: Vec<UnitPlan>,
+}
+
+/// The table of `plans`, for as long as the tests run.
+fn opened(plans: &[UnitPlan]) -> Table<'static> {
+    let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4).into_boxed_slice());
+    Table::open(bytes, Some(Arch::X86_64)).expect("a sound table")
 }
 
 impl Play {
     pub(super) fn new(plans: &[UnitPlan]) -> Self {
-        let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4).into_boxed_slice());
-        let table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
+        let table = opened(plans);
         Self {
             supervisor: Supervisor::new(table),
             table,
@@ -73,6 +80,7 @@ impl Play {
             stamp: 0,
             wall: 0,
             record: None,
+            other: Vec::new(),
         }
     }
 
@@ -139,10 +147,14 @@ impl Play {
             Action::Adopt { unit, which: Which::Named { pid, .. } } => {
                 Event::Adopted { unit, pid: self.adopts.then_some(pid) }
             }
-            Action::Adopt { unit, which: Which::InFile | Which::Only } => {
+            Action::Adopt { unit, which: Which::InFile { .. } | Which::Only } => {
                 Event::Adopted { unit, pid: self.daemon.take().map(Pid) }
             }
             Action::Make { client, unit } => self.make(client, unit),
+            Action::Switch { .. } => {
+                let other = (!self.other.is_empty()).then(|| opened(&self.other));
+                return self.supervisor.switch_to(other.as_ref());
+            }
             Action::Clean { unit, .. } if self.cleans => Event::Cleaned { unit, clean: true },
             Action::Watch { unit, .. } if self.opens.is_some() => {
                 Event::Watched { unit, found: self.opens.flatten() }
@@ -152,7 +164,9 @@ impl Play {
             Action::Examine { unit } if self.examines.is_some() => {
                 Event::Examined { unit, verdict: self.examines.flatten() }
             }
-            Action::Clean { .. }
+            Action::Accept { instance, .. } if instance.0 != u16::MAX => Event::Accepted { unit: instance },
+            Action::Accept { .. }
+            | Action::Clean { .. }
             | Action::Examine { .. }
             | Action::Watch { .. }
             | Action::Arm { .. }
@@ -161,7 +175,7 @@ impl Play {
             | Action::Log(_)
             | Action::Names
             | Action::Report { .. }
-            | Action::Reexec
+            | Action::Reexec { .. }
             | Action::Leave { .. } => return,
         };
         self.supervisor.handle(Instant(self.now), answer);
@@ -170,9 +184,7 @@ impl Play {
     /// Takes `plan` for the record that came with a request, if there is one.
     fn make(&mut self, client: ClientId, unit: UnitId) -> Event<'static> {
         let record = self.record.take().map(|plan| {
-            let bytes: &'static [u8] = Box::leak(bake(&[plan], RANGE, 4).into_boxed_slice());
-            let table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
-            let record = list(&[table.unit(UnitId(0)).expect("its only unit")]);
+            let record = list(&[opened(&[plan]).unit(UnitId(0)).expect("its only unit")]);
             &*Box::leak(record.into_boxed_slice())
         });
         let sound = record.is_some_and(|record| self.table.make(unit, record));
@@ -191,16 +203,35 @@ impl Play {
 
     /// Another program takes over, with a table of `plans`.
     pub(super) fn replaced(&mut self, plans: &[UnitPlan]) -> &mut Self {
+        self.replaced_by(plans, false)
+    }
+
+    /// The same, on the way to a table of `plans`.
+    pub(super) fn switched(&mut self, plans: &[UnitPlan]) -> &mut Self {
+        self.replaced_by(plans, true)
+    }
+
+    /// The program has brought the other table along.
+    pub(super) fn switch_unasked(&mut self) -> &mut Self {
+        let other = opened(&self.other);
+        self.supervisor.switch_to(Some(&other));
+        self.event(Event::Deadline)
+    }
+
+    fn replaced_by(&mut self, plans: &[UnitPlan], switched: bool) -> &mut Self {
         let mut room = [0; STATE_BYTES_MAX];
         let mut with = Keeper::save(&mut room);
         self.supervisor.keep(&mut with);
         let saved = STATE_BYTES_MAX - with.left().expect("few units");
-        let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4).into_boxed_slice());
-        self.table = Table::open(bytes, Some(Arch::X86_64)).expect("a sound table");
+        let before = core::mem::replace(&mut self.table, opened(plans));
+        for (id, slot) in before.slots().zip(self.table.slots()) {
+            let _empty = self.table.make(slot, before.made(id));
+        }
         self.supervisor = Supervisor::new(self.table);
         let mut with = Keeper::load(&room[..saved]);
         self.supervisor.keep(&mut with);
         assert_eq!(with.left(), Some(0), "all of the state makes sense");
+        self.supervisor.replaced(switched);
         self.event(Event::Deadline)
     }
 
@@ -345,7 +376,7 @@ impl Play {
                 };
                 format!("kill {signal} {} {whom}", self.name(unit))
             }
-            Action::Adopt { unit, which: Which::InFile } => format!("pid file {}", self.name(unit)),
+            Action::Adopt { unit, which: Which::InFile { .. } } => format!("pid file {}", self.name(unit)),
             Action::Adopt { unit, which: Which::Only } => format!("guess {}", self.name(unit)),
             Action::Adopt { unit, which: Which::Named { pid, trusted } } => {
                 let trusted = if trusted { " trusted" } else { "" };
@@ -363,6 +394,7 @@ impl Play {
             Action::Watch { unit, .. } => format!("watch {}", self.name(unit)),
             Action::Arm { unit, .. } => format!("arm {}", self.name(unit)),
             Action::Unwatch { unit } => format!("unwatch {}", self.name(unit)),
+            Action::Accept { instance, .. } => format!("accept for {}", self.name(instance)),
             Action::Reply { client, answer } => {
                 let answer = match answer {
                     Answer::Job(result) => format!("{result}"),
@@ -378,7 +410,10 @@ impl Play {
                 format!("reply {} {answer}", client.0)
             }
             Action::Log(_) | Action::Names => String::new(),
-            Action::Reexec => "reexec".into(),
+            Action::Reexec { switch: false } => "reexec".into(),
+            Action::Reexec { switch: true } => "switch".into(),
+            Action::Switch { back: false } => "open".into(),
+            Action::Switch { back: true } => "open before".into(),
             Action::Make { client, unit } => format!("make {} for {}", unit.0, client.0),
             Action::Report { ended } => format!("report {ended}"),
             Action::Leave { power, immediate, status } => {
@@ -414,7 +449,6 @@ impl Play {
             Log::RuntimeOver(id) => format!("runtime over {}", self.name(id)),
             Log::Contradiction(id, other) => format!("contradiction {} {}", self.name(id), self.name(other)),
             Log::Acting(id) => format!("acting {}", self.name(id)),
-            Log::NoPidFile(id) => format!("no pid file {}", self.name(id)),
             Log::ReloadFailed(id) => format!("reload failed {}", self.name(id)),
             Log::Reloaded(id) => format!("reloaded {}", self.name(id)),
             Log::NotCleaned(id) => format!("not cleaned {}", self.name(id)),

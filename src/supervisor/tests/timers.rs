@@ -5,7 +5,7 @@ use super::{
     play::{Exited, Play},
 };
 use crate::{
-    supervisor::Event,
+    supervisor::{Event, Instant},
     table::{Kind, Micros, ServiceType, Timer, TimerBase},
     wire::Request,
 };
@@ -278,4 +278,25 @@ fn a_failed_start_does_not_stop_the_timer() {
         .expect("kill 15 b.service all");
     assert_eq!(t.state(T), "active/waiting/success");
     t.at(6 * SECOND).expect("start b.service");
+}
+
+#[test]
+fn a_new_program_goes_on_with_every_timer_and_knows_whether_somebody_set_the_clock() {
+    let change: fn(&mut Timer<'static>) = |t| {
+        t.calendars = daily(3);
+        t.on_clock_change = true;
+    };
+    let mut units = [target("t.target"), timer(T, 2, change), service(A)];
+    units[0].wants = std::vec![1];
+    units[2].after = std::vec![1];
+    let mut t = by_the_clock(change);
+    t.at(HOUR).replaced(&units);
+    let now = Instant(HOUR * 1_000);
+    let wall = (MARCH + 3_600) * 1_000_000;
+    assert!(!t.supervisor.clock_was_set(now, wall + 500_000), "half a second is nobody's doing");
+    assert!(t.supervisor.clock_was_set(now, wall + 5_000_000));
+    assert!(t.supervisor.clock_was_set(now, wall - 5_000_000));
+    t.clock(MARCH, false).expect(""); // as it was: nothing has happened to it
+    t.at(3 * HOUR - 1).expect("");
+    t.at(3 * HOUR).expect("start a.service");
 }

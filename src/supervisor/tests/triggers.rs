@@ -1,7 +1,7 @@
 //! Sockets and paths: what they start, and what follows when that goes up, down or fails.
 
 use super::{
-    fixture::{UnitPlan, path, service, socket, target},
+    fixture::{UnitPlan, accepting, path, service, socket, target},
     play::{Exited, Killed, Play},
 };
 use crate::{
@@ -153,4 +153,24 @@ fn a_unit_that_starts_too_often_takes_its_path_along() {
     t.main(A, Exited(0))
         .expect("watch a.path; start a.service; kill 15 a.service all; watch a.path; unwatch a.path");
     assert_eq!(t.state(P), "failed/failed/unit-start-limit-hit");
+}
+
+/// A socket that takes connections for two services.
+fn accepting_units() -> [UnitPlan; 4] {
+    let mut first = target("t.target");
+    first.wants = std::vec![1];
+    let instance = |name: &str| service(name).with(|s| s.per_connection = true);
+    [first, accepting("s.socket", &[2, 3]), instance("s@0.service"), instance("s@1.service")]
+}
+
+#[test]
+fn every_connection_has_a_service_of_its_own_and_one_too_many_is_closed() {
+    let mut t = Play::new(&accepting_units());
+    t.boot().expect("watch s.socket; arm s.socket");
+    t.readable("s.socket", true).expect("accept for s@0.service; start s@0.service; arm s.socket");
+    t.readable("s.socket", true).expect("accept for s@1.service; start s@1.service; arm s.socket");
+    t.readable("s.socket", true).expect("accept for nothing; arm s.socket");
+    t.main("s@0.service", Exited(0)).expect("kill 15 s@0.service all; clean s@0.service");
+    t.readable("s.socket", true).expect("accept for s@0.service; start s@0.service; arm s.socket");
+    assert_eq!(t.state("s.socket"), "active/listening/success");
 }

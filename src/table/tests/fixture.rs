@@ -151,6 +151,7 @@ impl Parts {
             watchdog: Micros::from_secs(30),
             reload_signal: 1,
             oom_policy: OomPolicy::Stop,
+            per_connection: false,
             non_blocking: false,
             kill: Kill {
                 mode: KillMode::Mixed,
@@ -245,6 +246,7 @@ impl Parts {
             stdout_path: "/var/log/app",
             stderr_path: "",
             tty_path: "/dev/console",
+            terminal: Terminal::AS_IT_IS,
             syslog_identifier: "app",
             ignore_sigpipe: true,
             posture: StrList::new(b"DynamicUser=yes\t0\t1099511627776\0").unwrap(),

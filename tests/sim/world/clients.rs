@@ -39,7 +39,8 @@ impl World<'_> {
         let name = &pick(rng, &self.plan.units).name.clone();
         let id =
             UnitId((0..).zip(&self.plan.units).find(|(_, unit)| unit.name == *name).map_or(0, |(n, _)| n));
-        let request = match rng.u8(..14) {
+        let request = match rng.u8(..15) {
+            14 => Request::Switch { timeout: rng.u32(..60) },
             13 => Request::Reexec,
             11..=12 => Request::Reload { name },
             0..=2 => Request::Start { name },
@@ -52,9 +53,10 @@ impl World<'_> {
         };
         let stranger = self.kernel.strikes(self.kernel.faults.strangers);
         match request {
-            Request::Start { .. } | Request::Stop { .. } | Request::Restart { .. } => {
-                self.judge.undisturbed = false
-            }
+            Request::Start { .. }
+            | Request::Stop { .. }
+            | Request::Restart { .. }
+            | Request::Switch { .. } => self.judge.undisturbed = false,
             Request::ResetFailed { .. } => self.judge.reset(id),
             Request::Manager
             | Request::Units { .. }

@@ -31,6 +31,7 @@ impl World<'_> {
         let looks = self.held.iter().any(|held| held.watcher);
         !on_the_way
             && !looks
+            && !self.supervisor.is_switching()
             && !upheld
             && (numberless || self.supervisor.manager().jobs == 0)
             && self.statuses().all(|status| settled(&status))
@@ -90,11 +91,14 @@ impl World<'_> {
         for (status, timer) in timers {
             let rings = self.supervisor.next_wall_deadline();
             let late = 86_400_000_000 + timer.randomized_delay.0 + timer.accuracy.0;
-            let waits = if timer.calendars.is_empty() {
-                rings.is_some() || self.supervisor.next_deadline().is_some()
-            } else {
-                rings.is_some_and(|at| at <= self.kernel.wall() + late)
-            };
+            // Whose time came while units went down for another table elapses within a second.
+            let soon = self.supervisor.next_deadline().is_some_and(|at| at.0 <= self.kernel.now + 1_000_000);
+            let waits = soon
+                || if timer.calendars.is_empty() {
+                    rings.is_some() || self.supervisor.next_deadline().is_some()
+                } else {
+                    rings.is_some_and(|at| at <= self.kernel.wall() + late)
+                };
             let forgotten = status.sub == SubState::Waiting && !waits
                 || status.sub == SubState::Elapsed && (!timer.calendars.is_empty() || timer.on_clock_change);
             if forgotten {

@@ -6,7 +6,7 @@ use tomte::{
 };
 
 use super::super::{judge::Verdict, kernel::Later};
-use super::World;
+use super::{World, is_down};
 
 /// The shell's side of one unit that starts others.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +69,22 @@ impl World<'_> {
             return Ok(());
         }
         self.handle(Event::Readable { unit: UnitId(unit), there })
+    }
+
+    /// A connection is taken, if there is one: for somebody who is down, or for nobody.
+    pub(super) fn accept(
+        &mut self,
+        unit: UnitId,
+        instance: UnitId,
+    ) -> Result<Option<Event<'static>>, String> {
+        if !self.held[unit.index()].open {
+            return Err(format!("{unit:?} is to take a connection and nothing is held"));
+        }
+        let Some(status) = self.supervisor.status(instance) else { return Ok(None) };
+        if !is_down(&status) {
+            return Err(format!("a connection for {instance:?}, which is {}", status.sub));
+        }
+        Ok(self.kernel.rng.bool().then_some(Event::Accepted { unit: instance }))
     }
 
     /// A stamp file is read: it may be of any time, or the disk may be broken.

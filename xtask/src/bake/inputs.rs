@@ -22,12 +22,14 @@ pub(super) struct Inputs(Sha256);
 /// Bytes of one input file.
 const FILE_BYTES_MAX: usize = 16 << 20;
 
-/// Hashes board.toml and every file in `paths`, which are files and folders. Names are those below the folder given, so
+/// Hashes board.toml, those it inherits from, and every file in `paths`, which are files and folders. Names are those below the folder given, so
 /// that the same tree gives the same hash wherever it lies. Unit files lie in a folder, their drop-ins and links in a
 /// folder in that; nothing deeper counts.
 pub(super) fn hash(board: &Board, paths: &[PathBuf]) -> Result<Inputs> {
     let mut files: BTreeMap<String, PathBuf> = BTreeMap::new();
-    files.insert("board.toml".to_owned(), board.dir.join("board.toml"));
+    for (index, layer) in board.layers.iter().rev().enumerate() {
+        files.insert("board.toml".to_owned() + &"+".repeat(index), layer.dir.join("board.toml"));
+    }
     for path in paths {
         let name =
             path.file_name().map_or_else(|| "units".to_owned(), |name| name.to_string_lossy().into_owned());

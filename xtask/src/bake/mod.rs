@@ -20,10 +20,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bumpalo::Bump;
@@ -37,7 +34,6 @@ use crate::{
     diag::{Diagnostics, Severity},
     model::Unit,
     order::{self, Graph, Wanted},
-    read::Source,
     users,
 };
 
@@ -80,12 +76,9 @@ pub struct Baked {
 /// # Errors
 /// If `diagnostics` has errors afterwards, or a file cannot be read or written.
 pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> Result<Baked> {
-    let own_units = board.dir.join("units");
-    let (paths, lock) = if options.units.is_empty() {
-        let paths = if own_units.is_dir() { vec![own_units] } else { Vec::new() };
-        (paths, options.lock)
-    } else {
-        (options.units.clone(), LockFile::Leave)
+    let (paths, lock) = match options.units.is_empty() {
+        true => (board.units(), options.lock),
+        false => (options.units.clone(), LockFile::Leave),
     };
     let (roots, lack) = image_roots(board, options);
     let image = Image {
@@ -99,12 +92,8 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         dynamic: board.uids(),
     };
     let mut units = check::load_for(&paths, &image, diagnostics);
-    if options.units.is_empty() && !board.config.mount.is_empty() {
-        let file = board.dir.join("board.toml");
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let source = Arc::new(Source::new(file, text));
-        units.extend(check::fstab::units(&board.config.mount, &source, &image.facts(), diagnostics));
+    if options.units.is_empty() {
+        units.extend(check::fstab::units(&board.config.mount, &board.layers, &image.facts(), diagnostics));
     }
     let own = own::units(&board.config, &units, &image.facts(), diagnostics);
     units.extend(own);
@@ -123,10 +112,10 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
 /// The image's root directories, and how bad it is what they lack.
 fn image_roots(board: &Board, options: &Options) -> (Vec<PathBuf>, Severity) {
     // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
-    // A VM's is not made yet.
-    match (&options.roots[..], &board.config.qemu) {
-        ([], None) => (vec![PathBuf::from("/"), board.dir.join("rootfs")], Severity::Warning),
-        ([], Some(_)) => (Vec::new(), Severity::Warning),
+    // Another board's is not made yet.
+    match (&options.roots[..], board.is_host()) {
+        ([], true) => ([vec![PathBuf::from("/")], board.rootfs()].concat(), Severity::Warning),
+        ([], false) => (Vec::new(), Severity::Warning),
         (given, _) => (given.to_vec(), Severity::Error),
     }
 }

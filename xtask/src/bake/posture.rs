@@ -5,7 +5,7 @@
 use tomte::table::{PrivateTmp, PrivateUsers};
 
 use crate::{
-    model::{Access, Exec, ProtectHome, ProtectSystem},
+    model::{Access, DevicePolicy, Exec, ProtectHome, ProtectSystem, Resources},
     mounts::Landlock,
     seccomp,
     target::{feature::Feature, step::Step},
@@ -28,8 +28,15 @@ const PROCESSES: Means =
     (&[Feature::PidNamespaces, Feature::MountNamespaces], &[Step::Clone, Step::Namespace]);
 const USERS: Means = (&[Feature::UserNamespaces], &[Step::PrivateUsers]);
 
-/// Those of `exec`, which has these rules of Landlock's, each as `tomte::table::Exec` has it.
-pub(super) fn of(exec: &Exec, landlock: &Landlock) -> Vec<String> {
+const DEVICES: Means = (&[Feature::Cgroup, Feature::CgroupDevices], &[Step::DevicePolicy]);
+
+/// What takes a controller of cgroups.
+const fn limit(controller: &'static [Feature]) -> Means {
+    (controller, &[Step::Cgroup])
+}
+
+/// Those of a unit with these settings and rules of Landlock's, each as `tomte::table::Exec` has it.
+pub(super) fn of(exec: &Exec, resources: &Resources, landlock: &Landlock) -> Vec<String> {
     let (protect, namespaces, view) = (exec.protect, &exec.namespaces, &exec.view);
     let has = |access: Access| view.access.iter().any(|one| one.access == access);
     let settings: [(bool, &str, Means); 36] = [
@@ -75,7 +82,46 @@ pub(super) fn of(exec: &Exec, landlock: &Landlock) -> Vec<String> {
     held.extend(seccomp::words::posture(&exec.system_calls).into_iter().map(|name| one(name, FILTER)));
     held.extend(view.protect_proc.map(|how| one(format!("ProtectProc={how}"), VIEW)));
     held.extend(second_wall(landlock));
+    held.extend(limits(resources));
+    held.extend(devices(resources, protect.devices));
     held
+}
+
+/// What a cgroup holds the unit to. Weights share out and hold nobody back, so they are none.
+fn limits(resources: &Resources) -> impl Iterator<Item = String> {
+    let processor = limit(&[Feature::Cgroup, Feature::CgroupCpu]);
+    let processors = limit(&[Feature::Cgroup, Feature::CgroupCpuset]);
+    let memory = limit(&[Feature::Cgroup, Feature::CgroupMemory]);
+    let disk = limit(&[Feature::Cgroup, Feature::CgroupIo]);
+    let io = &resources.io;
+    let settings: [(bool, &str, Means); 12] = [
+        (resources.cpu_quota.is_some(), "CPUQuota=", processor),
+        (resources.allowed_cpus.always.is_some(), "AllowedCPUs=", processors),
+        (resources.allowed_memory_nodes.always.is_some(), "AllowedMemoryNodes=", processors),
+        (resources.memory_high.always.is_some(), "MemoryHigh=", memory),
+        (resources.memory_max.always.is_some(), "MemoryMax=", memory),
+        (resources.memory_swap_max.always.is_some(), "MemorySwapMax=", memory),
+        (resources.memory_zswap_max.always.is_some(), "MemoryZSwapMax=", memory),
+        (resources.tasks_max.is_some(), "TasksMax=", limit(&[Feature::Cgroup, Feature::CgroupPids])),
+        (!io.read_bytes.is_empty(), "IOReadBandwidthMax=", disk),
+        (!io.write_bytes.is_empty(), "IOWriteBandwidthMax=", disk),
+        (!io.read_requests.is_empty(), "IOReadIOPSMax=", disk),
+        (!io.write_requests.is_empty(), "IOWriteIOPSMax=", disk),
+    ];
+    settings.into_iter().filter(|(holds, ..)| *holds).map(|(_, name, means)| one(name.to_owned(), means))
+}
+
+/// Which devices may be used; `PrivateDevices=` brings a policy along.
+fn devices(resources: &Resources, private: bool) -> impl Iterator<Item = String> {
+    let allows = !resources.device_allow.is_empty();
+    let policy = match resources.device_policy {
+        DevicePolicy::Strict => Some("DevicePolicy=strict"),
+        DevicePolicy::Closed => Some("DevicePolicy=closed"),
+        DevicePolicy::Auto if private => Some("DevicePolicy=closed"),
+        DevicePolicy::Auto => None,
+    };
+    let named = [policy, allows.then_some("DeviceAllow=")];
+    named.into_iter().flatten().map(|name| one(name.to_owned(), DEVICES))
 }
 
 /// Landlock, where it holds beside the mounts, and what of their work it cannot do.

@@ -156,6 +156,7 @@ fn service<'a>(
         reload_signal: service.reload_signal,
         oom_policy: service.oom_policy,
         non_blocking: service.non_blocking,
+        per_connection: service.per_connection,
         kill: service.kill,
         commands: Commands {
             condition: of(CommandKind::Condition)?,
@@ -166,7 +167,7 @@ fn service<'a>(
             stop: of(CommandKind::Stop)?,
             stop_post: of(CommandKind::StopPost)?,
         },
-        exec: exec(arena, &service.exec, cgroups::of(arena, unit, shared)?, shared)?,
+        exec: exec(arena, service, cgroups::of(arena, unit, shared)?, shared)?,
     })
 }
 
@@ -247,10 +248,11 @@ pub(super) fn command<'a>(arena: &'a Bump, command: &'a model::Command) -> Resul
 
 fn exec<'a>(
     arena: &'a Bump,
-    exec: &'a model::Exec,
+    service: &'a model::Service,
     cgroup: Cgroup<'a>,
     shared: Shared<'_>,
 ) -> Result<Exec<'a>> {
+    let exec = &service.exec;
     let identity = |name: &str| {
         let name = dynamic_name(name).filter(|_| exec.dynamic_user)?;
         let place = shared.identities.iter().position(|identity| identity.name == name)?;
@@ -259,7 +261,7 @@ fn exec<'a>(
     let (user, group) = (exec.user.value.as_str(), exec.group.value.as_str());
     let view = mounts::view(exec);
     let rules = mounts::landlock(exec, &view);
-    let posture = BTreeSet::from_iter(posture::of(exec, &rules));
+    let posture = BTreeSet::from_iter(posture::of(exec, &service.resources, &rules));
     let directories: Vec<Directories<'_>> =
         exec.directories.iter().map(|one| directory(arena, one)).collect::<Result<_>>()?;
     Ok(Exec {
@@ -305,6 +307,7 @@ fn exec<'a>(
         stdout_path: &exec.stdout_path,
         stderr_path: &exec.stderr_path,
         tty_path: &exec.tty_path,
+        terminal: exec.terminal,
         syslog_identifier: &exec.syslog_identifier,
         ignore_sigpipe: exec.ignore_sigpipe,
         posture: strings(arena, posture)?,

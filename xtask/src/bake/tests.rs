@@ -286,9 +286,8 @@ fn unit_files_of_a_folder_are_baked_as_they_stand() {
 
 #[test]
 fn the_boards_of_this_repository_bake_with_the_lock_files_they_have() {
-    let boards = fs::read_dir(crate::board::boards_dir()).unwrap().map(|entry| entry.unwrap().path());
-    for dir in boards.filter(|dir| dir.join("board.toml").exists()) {
-        let board = Board::load(&format!("{}/", dir.display())).unwrap();
+    for name in crate::board::names().unwrap() {
+        let board = Board::load(&name).unwrap();
         let options = Options { lock: LockFile::Locked, ..Options::default() };
         let mut diagnostics = Diagnostics::default();
         if let Err(error) = bake(&board, &options, &mut diagnostics) {

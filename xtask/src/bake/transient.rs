@@ -56,7 +56,7 @@ const WORDS: [(&str, &[&str]); 28] = [
     ("RemoveIPC", YES_NO),
     ("IgnoreSIGPIPE", YES_NO),
     ("KeyringMode", &["private", "inherit"]),
-    ("StandardInput", &["null", "tty"]),
+    ("StandardInput", &["null", "tty", "tty-force", "tty-fail"]),
     ("StandardOutput", &["inherit", "null", "journal", "tty"]),
     ("StandardError", &["inherit", "null", "journal", "tty"]),
 ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tomte::table::{
     DirectoryKind, ExitSet, FailureMode, Kill, KillMode, LoginEnvironment, Micros, NotifyAccess, OomPolicy,
-    Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout,
+    Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout, Terminal,
 };
 
 use crate::{
@@ -191,6 +191,7 @@ pub fn service() -> Service {
         reload_signal: 1,
         oom_policy: OomPolicy::Stop,
         non_blocking: false,
+        per_connection: false,
         kill: kill(),
         commands: Vec::new(),
         exec: exec(),
@@ -254,6 +255,7 @@ pub fn exec() -> Exec {
         stdout_path: String::new(),
         stderr_path: String::new(),
         tty_path: "/dev/console".to_owned(),
+        terminal: Terminal::AS_IT_IS,
         syslog_identifier: String::new(),
         ignore_sigpipe: true,
     }

@@ -255,6 +255,30 @@ pub fn tty_path(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `TTYVHangup=`.
+pub fn tty_hang_up(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.exec().terminal.hang_up = scalar::boolean(&a.value)?;
+    Ok(())
+}
+
+/// `TTYReset=`.
+pub fn tty_reset(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    d.exec().terminal.reset = scalar::boolean(&a.value)?;
+    Ok(())
+}
+
+/// `TTYRows=` and `TTYColumns=`: nothing leaves the terminal as large as it is.
+pub fn tty_size(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let size = if a.value.is_empty() { 0 } else { scalar::number(&a.value)? };
+    let large = |_| wrong(&a.value, Code::Number, format!("{size}: a terminal has at most 65535"));
+    let size = u16::try_from(size).map_err(large)?;
+    match a.key.as_str() {
+        "TTYRows" => d.exec().terminal.rows = size,
+        _ => d.exec().terminal.columns = size,
+    }
+    Ok(())
+}
+
 /// `SyslogIdentifier=`.
 pub fn syslog_identifier(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     d.exec().syslog_identifier = text(a, cx)?;

@@ -1,16 +1,16 @@
 //! `[[mount]]` of board.toml: lines of fstab(5), made into mount and swap units as systemd-fstab-generator(8) makes them.
 //! What is wrong with one is said where it stands in board.toml.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use toml::Spanned;
 
 use super::{assemble, cx_of, files::Found};
 use crate::{
-    board::MountLine,
+    board::{Layers, MountLine},
     diag::{Code, Diagnostics},
     model::{Relation, Unit},
-    read::{Assignment, Builder, Section, Source, Text},
+    read::{Assignment, Builder, Section, Text},
     values::{
         specifier::Facts,
         unit_name::{self, UnitName},
@@ -18,21 +18,21 @@ use crate::{
     },
 };
 
-/// The units of `lines`, which stand in `source`.
-pub fn units(lines: &[MountLine], source: &Arc<Source>, facts: &Facts, sink: &mut Diagnostics) -> Vec<Unit> {
+/// The units of `lines`, which stand in `layers`.
+pub fn units(lines: &[MountLine], layers: &Layers, facts: &Facts, sink: &mut Diagnostics) -> Vec<Unit> {
     let facts = Arc::new(facts.clone());
-    lines.iter().filter_map(|line| unit(line, source, &facts, sink)).collect()
+    lines.iter().filter_map(|line| unit(line, layers, &facts, sink)).collect()
 }
 
 /// The unit of one line; `None`, and said why, if it cannot have one.
-fn unit(line: &MountLine, source: &Arc<Source>, facts: &Arc<Facts>, sink: &mut Diagnostics) -> Option<Unit> {
-    let what = text(&line.what, source);
-    let kind = line.file_system.as_ref().map(|kind| text(kind, source));
-    let options = line.options.as_ref().map(|options| text(options, source));
+fn unit(line: &MountLine, layers: &Layers, facts: &Arc<Facts>, sink: &mut Diagnostics) -> Option<Unit> {
+    let what = text(&line.what, layers)?;
+    let kind = line.file_system.as_ref().and_then(|kind| text(kind, layers));
+    let options = line.options.as_ref().and_then(|options| text(options, layers));
     let swap = kind.as_ref().is_some_and(|kind| kind.as_str() == "swap");
     let place = match (&line.r#where, swap) {
         (_, true) => what.clone(),
-        (Some(place), false) => text(place, source),
+        (Some(place), false) => text(place, layers)?,
         (None, false) => {
             sink.push(wrong(
                 &what,
@@ -49,7 +49,7 @@ fn unit(line: &MountLine, source: &Arc<Source>, facts: &Arc<Facts>, sink: &mut D
         return None;
     }
     let name = UnitName::new(&unit_name::of_path(place.as_str(), suffix)).ok()?;
-    let found = Found { name, file: PathBuf::from(source.path()), drop_ins: Vec::new() };
+    let found = Found { name, file: what.place(0).file, drop_ins: Vec::new() };
     let mut own = vec![assignment("What", &what, what.as_str())];
     if !swap {
         own.push(assignment("Where", &place, place.as_str()));
@@ -128,13 +128,13 @@ impl Words {
 }
 
 /// A string of board.toml; its quotes are not of it.
-fn text(value: &Spanned<String>, source: &Arc<Source>) -> Text {
-    let (span, value) = (value.span(), value.get_ref());
-    let inside = span.start + 1..span.end.saturating_sub(1);
-    match source.text().get(inside.clone()) {
-        Some(written) if written == value => Text::of(source, inside),
-        _ => made(value, &Text::of(source, span)), // it has escapes
-    }
+fn text(value: &Spanned<String>, layers: &Layers) -> Option<Text> {
+    let (whole, value) = (layers.text(value.span())?, value.get_ref());
+    let inside = 1..whole.len().saturating_sub(1);
+    Some(match whole.as_str().get(inside.clone()) {
+        Some(written) if written == value => whole.slice(inside),
+        _ => made(value, &whole), // it has escapes
+    })
 }
 
 /// `text`, as if it stood where `place` begins.
@@ -164,17 +164,17 @@ fn each(options: &Text) -> Vec<Text> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::{board::Config, model::Kind};
+    use crate::{board::Board, model::Kind};
 
     fn load(lines: &str) -> (Vec<Unit>, String) {
         let text = format!("arch = \"x86_64\"\ntarget = \"t\"\n{lines}");
-        let config = Config::parse(&text, Path::new("b/board.toml")).expect("a board");
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("board.toml"), text).expect("writable");
         let mut sink = Diagnostics::default();
-        let source = Arc::new(Source::new("b/board.toml", text));
-        let units = units(&config.mount, &source, &Facts::default(), &mut sink);
+        let board = Board::read(&format!("{}/", folder.path().display()), &mut sink).expect("readable");
+        let board = board.expect("a good board");
+        let units = units(&board.config.mount, &board.layers, &Facts::default(), &mut sink);
         (units, sink.render(false))
     }
 

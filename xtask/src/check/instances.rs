@@ -12,9 +12,11 @@ use super::{
     fragment,
     triggered::template_of,
 };
+use tomte::table::{Micros, Restart};
+
 use crate::{
     diag::{Code, Diagnostic, Diagnostics},
-    model::{Located, Place, Unit},
+    model::{Kind, Located, Place, Unit},
     read::Reader,
     values::{specifier::Facts, unit_name::UnitName},
 };
@@ -46,8 +48,18 @@ pub fn units(files: &Files, image: &Image, sink: &mut Diagnostics) -> Vec<Unit> 
     for template in &files.templates {
         asked.extend(loader.default_instance(template).iter().map(at_once));
     }
+    let sockets: Vec<String> = loader.units.iter().flat_map(per_connection).collect();
+    asked.extend(sockets.iter().map(at_once));
     loader.instances(asked);
     loader.loose_drop_ins();
+    let connections: BTreeSet<String> = loader.units.iter().flat_map(per_connection).collect();
+    for unit in loader.units.iter_mut().filter(|unit| connections.contains(&unit.name)) {
+        // Each connection's is a new one: nothing is left to restart when it has ended, and no start is one too many.
+        unit.start_limit.interval = Micros::ZERO;
+        if let Kind::Service(service) = &mut unit.kind {
+            (service.per_connection, service.restart) = (true, Restart::No);
+        }
+    }
     loader.units
 }
 
@@ -55,6 +67,11 @@ pub fn units(files: &Files, image: &Image, sink: &mut Diagnostics) -> Vec<Unit> 
 fn named(unit: &Unit) -> impl Iterator<Item = Located<String>> + use<'_> {
     let started = unit.kind.triggers();
     unit.relations.iter().map(|(_, name)| name).chain(&unit.install.also).chain(started).cloned()
+}
+
+/// The services that `unit` starts for connections.
+fn per_connection(unit: &Unit) -> Vec<String> {
+    if let Kind::Socket(socket) = &unit.kind { socket.instances().collect() } else { Vec::new() }
 }
 
 struct Loader<'f> {

@@ -304,12 +304,20 @@ pub fn descriptor_name(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `MaxConnections=` where the file does not say: each has a place of its own in the table and in PID 1's memory.
+const CONNECTIONS: u32 = 8;
+/// At most.
+const CONNECTIONS_MAX: u32 = 64;
+
 /// Fills in what depends on other settings, and refuses what systemd refuses to load.
 pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
     own_network(d, cx);
     let socket = d.socket();
     let written = |key: &str| cx.written.contains_key(key);
     if socket.accept {
+        if !written("MaxConnections") {
+            socket.max_connections = CONNECTIONS;
+        }
         if !written("TriggerLimitBurst") {
             socket.trigger_limit.burst = 200;
         }
@@ -364,11 +372,9 @@ fn accepting(socket: &Socket, cx: &mut Cx) {
         let message = "Accept=yes starts a service for each connection, which is an instance of a template";
         refuse(Code::Accept, "Service", message, "remove Service=, or Accept=yes", cx);
     }
-    if socket.max_connections == 0 {
-        let problem = Diagnostic::error(
-            Code::Accept,
-            under("MaxConnections", "with Accept=yes at least one is needed"),
-        );
+    if !(1..=CONNECTIONS_MAX).contains(&socket.max_connections) {
+        let message = format!("with Accept=yes it is one at least and {CONNECTIONS_MAX} at most");
+        let problem = Diagnostic::error(Code::Accept, under("MaxConnections", &message));
         let problem = blame(problem, "MaxConnections", cx);
         cx.problems.push(problem);
     }

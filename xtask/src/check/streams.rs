@@ -12,50 +12,44 @@ use crate::{
 type Done = Result<(), Diagnostic>;
 
 /// The words of `StandardInput=`, and what the target makes of each.
-const INPUTS: [(&str, Option<Stdin>); 7] = [
-    ("null", Some(Stdin::Null)),
-    ("tty", Some(Stdin::Tty)),
-    ("tty-force", Some(Stdin::Tty)),
-    ("tty-fail", Some(Stdin::Tty)),
-    ("data", Some(Stdin::Data)),
-    ("socket", None),
-    ("fd", None),
+const INPUTS: [(&str, Stdin); 7] = [
+    ("null", Stdin::Null),
+    ("tty", Stdin::Tty),
+    ("tty-force", Stdin::TtyForce),
+    ("tty-fail", Stdin::TtyFail),
+    ("data", Stdin::Data),
+    ("socket", Stdin::Socket),
+    ("fd", Stdin::Fd),
 ];
 
 /// The words of the other two.
-const OUTPUTS: [(&str, Option<Stdout>); 11] = [
-    ("inherit", Some(Stdout::Inherit)),
-    ("null", Some(Stdout::Null)),
-    ("tty", Some(Stdout::Tty)),
-    ("journal", Some(Stdout::Journal)),
-    ("journal+console", Some(Stdout::Journal)),
-    ("kmsg", Some(Stdout::Journal)),
-    ("kmsg+console", Some(Stdout::Journal)),
-    ("syslog", Some(Stdout::Journal)),
-    ("syslog+console", Some(Stdout::Journal)),
-    ("socket", None),
-    ("fd", None),
+const OUTPUTS: [(&str, Stdout); 11] = [
+    ("inherit", Stdout::Inherit),
+    ("null", Stdout::Null),
+    ("tty", Stdout::Tty),
+    ("journal", Stdout::Journal),
+    ("journal+console", Stdout::Journal),
+    ("kmsg", Stdout::Journal),
+    ("kmsg+console", Stdout::Journal),
+    ("syslog", Stdout::Journal),
+    ("syslog+console", Stdout::Journal),
+    ("socket", Stdout::Socket),
+    ("fd", Stdout::Fd),
 ];
 
 /// `StandardInput=`.
 pub fn input(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    let written = a.value.as_str();
-    d.exec().stdin_path.clear();
-    if let Some((stdin, path)) = file(&a.value, &[("file:", Stdin::File)], cx)? {
-        (d.exec().stdin, d.exec().stdin_path) = (stdin, path);
-        cx.later(a, None);
-        return Ok(());
-    }
-    if is_descriptor(&a.value)? {
-        return later(a, cx);
-    }
-    let Some(stdin) = scalar::choice(&a.value, &INPUTS)? else { return later(a, cx) };
-    if let "tty-force" | "tty-fail" = written {
-        let message = format!("{written:?} is taken as tty: nobody is thrown off the terminal");
-        cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
-    }
-    d.exec().stdin = stdin;
-    cx.later(a, None);
+    let (stdin, path) = match file(&a.value, &[("file:", Stdin::File)], cx)? {
+        Some(input) => input,
+        None => match descriptor(&a.value)? {
+            Some(name) => (Stdin::Fd, name),
+            None => match scalar::choice(&a.value, &INPUTS)? {
+                Stdin::Fd => (Stdin::Fd, "stdin".to_owned()),
+                stdin => (stdin, String::new()),
+            },
+        },
+    };
+    (d.exec().stdin, d.exec().stdin_path) = (stdin, path);
     Ok(())
 }
 
@@ -85,50 +79,34 @@ pub fn data(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 
 /// `StandardOutput=`.
 pub fn output(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    if let Some(stdout) = parse_output(a, cx)? {
-        (d.exec().stdout, d.exec().stdout_path) = stdout;
-    }
+    (d.exec().stdout, d.exec().stdout_path) = parse_output(a, "stdout", cx)?;
     Ok(())
 }
 
 /// `StandardError=`.
 pub fn error(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    if let Some(stderr) = parse_output(a, cx)? {
-        (d.exec().stderr, d.exec().stderr_path) = stderr;
-    }
+    (d.exec().stderr, d.exec().stderr_path) = parse_output(a, "stderr", cx)?;
     Ok(())
 }
 
-/// What it is, and the path of a file.
-fn parse_output(a: &Assignment, cx: &mut Cx) -> Result<Option<(Stdout, String)>, Diagnostic> {
+/// What it is, and the path of a file or the name of a descriptor: `stream`, if none is given.
+fn parse_output(a: &Assignment, stream: &str, cx: &mut Cx) -> Result<(Stdout, String), Diagnostic> {
     const FILES: [(&str, Stdout); 3] =
         [("file:", Stdout::File), ("append:", Stdout::Append), ("truncate:", Stdout::Truncate)];
     if let Some(to_file) = file(&a.value, &FILES, cx)? {
-        cx.later(a, None);
-        return Ok(Some(to_file));
+        return Ok(to_file);
     }
-    if is_descriptor(&a.value)? {
-        return later(a, cx).map(|()| None);
+    if let Some(name) = descriptor(&a.value)? {
+        return Ok((Stdout::Fd, name));
     }
-    let Some(output) = scalar::choice(&a.value, &OUTPUTS)? else { return later(a, cx).map(|()| None) };
+    let output = scalar::choice(&a.value, &OUTPUTS)?;
     let written = a.value.as_str();
     if output == Stdout::Journal && written != "journal" {
         let message = format!("{written:?} goes to tomte's log, as journal does");
         cx.problems.push(Diagnostic::warning(Code::TakenAs, message).on(&a.value, 0..a.value.len()));
     }
-    cx.later(a, None);
-    Ok(Some((output, String::new())))
-}
-
-/// What PID 1 cannot open yet: `bake` makes no table.
-fn later(a: &Assignment, cx: &mut Cx) -> Done {
-    let message = format!("{}={:?} is not supported by this tomte", a.key.as_str(), a.value.as_str());
-    let help = match a.key.as_str() {
-        "StandardInput" => "null, tty, data and file: are supported; a program can open its input itself",
-        _ => "inherit, null, tty, journal, file:, append: and truncate: are supported",
-    };
-    cx.later(a, Some(wrong(&a.value, Code::NotYet, message).help(help)));
-    Ok(())
+    let name = if output == Stdout::Fd { stream.to_owned() } else { String::new() };
+    Ok((output, name))
 }
 
 /// The path behind one of `kinds`, which has to be absolute, and what that kind is.
@@ -140,15 +118,15 @@ fn file<T: Copy>(value: &Text, kinds: &[(&str, T)], cx: &Cx) -> Result<Option<(T
     Ok(Some((*kind, path)))
 }
 
-/// Whether `value` is a file descriptor by its name (systemd's fd-util.c, `fdname_is_valid`).
-fn is_descriptor(value: &Text) -> Result<bool, Diagnostic> {
-    let Some(name) = value.as_str().strip_prefix("fd:") else { return Ok(false) };
+/// The name of a file descriptor, if `value` is one (systemd's fd-util.c, `fdname_is_valid`).
+fn descriptor(value: &Text) -> Result<Option<String>, Diagnostic> {
+    let Some(name) = value.as_str().strip_prefix("fd:") else { return Ok(None) };
     let plain = |c: char| (' '..='~').contains(&c) && c != ':';
     if name.is_empty() || name.len() > 255 || !name.chars().all(plain) {
         let message = format!("{name:?} is no name of a descriptor: 1 to 255 printable characters but \":\"");
         return Err(wrong(&value.slice(3..value.len()), Code::Word, message));
     }
-    Ok(true)
+    Ok(Some(name.to_owned()))
 }
 
 #[cfg(test)]
@@ -156,32 +134,41 @@ mod tests {
     use super::*;
     use crate::check::tests::unit_of;
 
-    /// What `check` and then `bake` say about `line`.
-    fn said(line: &str) -> (Vec<String>, Vec<String>) {
-        let (unit, sink) = unit_of("a.service", &format!("[Service]\nExecStart=/bin/true\n{line}"));
-        let later: Vec<_> = unit.later.into_iter().map(|problem| problem.message).collect();
-        let all = sink.iter().map(|problem| problem.message.clone());
-        (all.filter(|message| !later.contains(message)).collect(), later)
+    /// What `check` says about `line`.
+    fn said(line: &str) -> Vec<String> {
+        let (_, sink) = unit_of("a.service", &format!("[Service]\nExecStart=/bin/true\n{line}"));
+        sink.iter().map(|problem| problem.message.clone()).collect()
     }
 
     #[test]
-    fn every_word_of_systemd_is_known_and_what_cannot_be_opened_is_for_bake_to_refuse() {
+    fn every_word_of_systemd_is_known() {
         for line in [
             "StandardInput=tty",
+            "StandardInput=tty-force",
             "StandardOutput=inherit",
             "StandardError=null",
             "StandardInput=file:/etc/x",
             "StandardInput=data\nStandardInputText=a\\tb\nStandardInputData=AAE=",
             "StandardOutput=append:/var/log/%p",
             "StandardOutput=truncate:/x",
+            "StandardInput=socket",
+            "StandardError=fd",
         ] {
-            assert_eq!(said(line), (Vec::new(), Vec::new()), "{line}");
+            assert_eq!(said(line), Vec::<String>::new(), "{line}");
         }
-        for line in ["StandardInput=socket", "StandardInput=fd:stdin", "StandardError=fd"] {
-            let (now, later) = said(line);
-            assert_eq!((now.len(), later.len()), (0, 1), "{line}: {now:?} {later:?}");
-        }
-        assert_eq!(said("StandardInput=socket\nStandardInput=null"), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn a_descriptor_has_the_name_that_is_given_or_its_streams() {
+        let of = |lines: &str| {
+            let (mut unit, _) = unit_of("a.service", &format!("[Service]\nExecStart=/bin/true\n{lines}"));
+            let exec = unit.kind.exec_mut().expect("a service");
+            (exec.stdin, exec.stdin_path.clone(), exec.stdout, exec.stdout_path.clone())
+        };
+        let named = of("StandardInput=fd:in\nStandardOutput=fd");
+        assert_eq!(named, (Stdin::Fd, "in".into(), Stdout::Fd, "stdout".into()));
+        let socket = of("StandardInput=fd:in\nStandardInput=socket\nStandardOutput=socket");
+        assert_eq!(socket, (Stdin::Socket, String::new(), Stdout::Socket, String::new()));
     }
 
     #[test]
@@ -205,7 +192,7 @@ mod tests {
             ("StandardOutput=file:x", "StandardOutput=\"x\" is not absolute"),
             ("StandardOutput=fd:a:b", "StandardOutput=\"a:b\" is no name"),
         ] {
-            let (now, _) = said(line);
+            let now = said(line);
             assert!(now.len() == 1 && now[0].starts_with(message), "{line}: {now:?}");
         }
     }

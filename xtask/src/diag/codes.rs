@@ -152,6 +152,12 @@ codes! {
 
     T0701 MissingBoardUnit "a unit that board.toml names and that is not there";
     T0702 LockChanged "uids.lock was updated";
+    T0703 BoardSyntax "a board.toml that is no TOML";
+    T0704 BoardKey "an unknown key of board.toml";
+    T0705 BoardValue "a value that a key of board.toml cannot have";
+    T0706 BoardKeyMissing "a key that board.toml lacks";
+    T0707 InheritUnknown "a board to inherit from that is not there";
+    T0708 InheritLoop "boards that inherit from each other";
 
     T0801 VanishingVariable "a word that vanishes when the command runs";
     T0802 NeverElapses "a calendar expression that no moment fits";

@@ -63,6 +63,7 @@ fn unescape(text: &str) -> Vec<u8> {
 fn found(files: &[(String, Vec<u8>)]) -> Diagnostics {
     let folder = tempfile::tempdir().expect("a folder");
     let board_dir = folder.path().join("board");
+    fs::create_dir_all(board_dir.join("units")).expect("writable");
     let mut toml = b"arch = \"x86_64\"\ntarget = \"x86_64-unknown-linux-gnu\"\n".to_vec();
     for (name, content) in files {
         if name == "board.toml" {
@@ -79,10 +80,11 @@ fn found(files: &[(String, Vec<u8>)]) -> Diagnostics {
         }
     }
     fs::write(board_dir.join("board.toml"), toml).expect("writable");
-    let board = Board::load(board_dir.to_str().expect("UTF-8")).expect("a good board");
+    let mut sink = Diagnostics::default();
+    let board = Board::read(board_dir.to_str().expect("UTF-8"), &mut sink).expect("a board.toml");
+    let Some(board) = board else { return sink };
     let roots = vec![Path::new("../tests/configs/rootfs").to_owned()];
     let options = Options { roots, lock: LockFile::Leave, ..Options::default() };
-    let mut sink = Diagnostics::default();
     if let Err(error) = bake::bake(&board, &options, &mut sink) {
         assert!(sink.has_errors(), "{error:#}");
     }

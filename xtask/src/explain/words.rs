@@ -225,6 +225,10 @@ pub(super) fn exec(exec: &Exec<'_>) -> Vec<Row> {
     rows.unless("journal", "StandardOutput", stream(word(exec.stdout), exec.stdout_path));
     rows.unless("inherit", "StandardError", stream(word(exec.stderr), exec.stderr_path));
     rows.unless("/dev/console", "TTYPath", exec.tty_path);
+    rows.unless("no", "TTYVHangup", yes(exec.terminal.hang_up));
+    rows.unless("no", "TTYReset", yes(exec.terminal.reset));
+    rows.unless("0", "TTYRows", exec.terminal.rows.to_string());
+    rows.unless("0", "TTYColumns", exec.terminal.columns.to_string());
     rows.unless("", "SyslogIdentifier", exec.syslog_identifier);
     rows.unless("yes", "IgnoreSIGPIPE", yes(exec.ignore_sigpipe));
     rows.0

@@ -12,7 +12,7 @@ use tomte::{
 
 use crate::{
     bake,
-    board::{Board, Config},
+    board::{Board, Config, Layers},
     build, check,
     diag::Diagnostics,
     read::{self, UnitFile},
@@ -147,7 +147,7 @@ fn bakes(bytes: &[u8]) -> bool {
     }
     let text = "arch = \"x86_64\"\ntarget = \"x86_64-unknown-linux-gnu\"\n";
     let config = Config::parse(text, Path::new("board.toml")).unwrap_or_else(|error| panic!("{error:#}"));
-    let board = Board { name: "fuzz".to_owned(), dir: "/nonexistent".into(), config };
+    let board = Board::new("fuzz".to_owned(), "/nonexistent".into(), config, Layers::default());
     match bake::bake_loose(&board, vec![unit], &mut sink) {
         Ok(_) => true,
         Err(error) => {
@@ -229,7 +229,7 @@ fn unit_files() -> Vec<Vec<u8>> {
 }
 
 fn boards() -> Vec<Vec<u8>> {
-    let mut boards: Vec<_> = crate::setup::board_names().unwrap_or_default();
+    let mut boards: Vec<_> = crate::board::folders().unwrap_or_default();
     boards.sort();
     let root = build::root_dir().join("board-configs");
     boards.iter().filter_map(|name| fs::read(root.join(name).join("board.toml")).ok()).collect()

@@ -88,12 +88,11 @@ pub fn start(board: &Board, binary: &Path, words: Vec<String>, defects: Defects)
     fs::copy(binary, &own_binary).with_context(|| format!("cannot copy {}", binary.display()))?;
     let cgroup = if defects.no_cgroup { None } else { cgroup::create() };
     let (console, terminal, console_path) = open_console()?;
-    let rootfs = board.dir.join("rootfs");
     let stamps = defects.stamped.then(|| make_stamps(&dir.path().join("host"))).transpose()?;
     let plan = Plan {
         dir: dir.path().to_owned(),
         binary: own_binary,
-        rootfs: rootfs.is_dir().then(|| rootfs.canonicalize()).transpose()?,
+        rootfs: board.rootfs().iter().map(|dir| dir.canonicalize()).collect::<std::io::Result<_>>()?,
         console: console_path,
         words,
         users: write_users(board, dir.path())?,

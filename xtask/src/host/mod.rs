@@ -68,8 +68,8 @@ pub struct Plan {
     pub dir: PathBuf,
     /// The target binary.
     pub binary: PathBuf,
-    /// Files to lay over the root, if there are any.
-    pub rootfs: Option<PathBuf>,
+    /// Folders of files to lay over the root, in this order.
+    pub rootfs: Vec<PathBuf>,
     /// The console's terminal, below /dev/pts.
     pub console: PathBuf,
     /// Words for PID 1 after argv[0].

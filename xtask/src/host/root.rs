@@ -49,7 +49,7 @@ pub fn fill(plan: &Plan, old: &Path) -> Result<()> {
     mount_tmpfs(Path::new("/run"), &format!("mode=755{inodes}"))?;
     fs::create_dir("/run/host").context("cannot create /run/host")?;
     bind(&below(old, &plan.host()), Path::new("/run/host"))?;
-    if let Some(rootfs) = &plan.rootfs {
+    for rootfs in &plan.rootfs {
         lay_over(&below(old, rootfs), Path::new("/"))?;
     }
     if plan.users {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tomte::table::{
     Call, DirectoryKind, LoginEnvironment, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit, Stdin,
-    Stdout,
+    Stdout, Terminal,
 };
 
 use super::{Located, Place, Protect, ProtectHome, ProtectSystem, View};
@@ -75,6 +75,8 @@ pub struct Exec {
     pub stdout_path: String,
     pub stderr_path: String,
     pub tty_path: String,
+    /// What is done to it before it is used.
+    pub terminal: Terminal,
     pub syslog_identifier: String,
     pub ignore_sigpipe: bool,
 }

@@ -147,6 +147,8 @@ pub struct Service {
     pub reload_signal: u8,
     pub oom_policy: OomPolicy,
     pub non_blocking: bool,
+    /// It is started for a connection of a socket with `Accept=yes`.
+    pub per_connection: bool,
     pub kill: Kill,
     /// All command lines, in the order of the file within each kind.
     pub commands: Vec<(CommandKind, Command)>,

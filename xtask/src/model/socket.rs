@@ -27,6 +27,16 @@ pub enum Listen {
     MessageQueue(String),
 }
 
+impl Socket {
+    /// The services that are started for connections: the instances 0, 1 and so on of the template; none without
+    /// `Accept=yes`.
+    pub fn instances(&self) -> impl Iterator<Item = String> + use<> {
+        let template = self.service.value.clone();
+        let count = if self.accept { self.max_connections } else { 0 };
+        (0..count).map(move |n| template.replace('@', &format!("@{n}")))
+    }
+}
+
 impl Listen {
     /// Whether connections can be taken from it one by one: listen(2) and accept(2) work on it.
     pub const fn accepts(&self) -> bool {

@@ -42,6 +42,12 @@ pub fn of(unit: &Unit, units: &BTreeMap<String, Unit>) -> Vec<Implied> {
         add(Relation::Triggers, &other.value, TRIGGER);
         add(Relation::Before, &other.value, TRIGGER);
     }
+    if let Kind::Socket(socket) = &unit.kind {
+        for instance in socket.instances() {
+            add(Relation::Triggers, &instance, TRIGGER);
+            add(Relation::Before, &instance, TRIGGER);
+        }
+    }
     let written = unit.mounts_for.iter().map(|(relation, path)| (*relation, path.clone()));
     for (relation, path) in paths(&unit.kind).into_iter().chain(written) {
         let below = |mount: &Mount| is_below(&path, &mount.r#where.value);
@@ -175,7 +181,7 @@ mod tests {
     fn dependencies_are_those_that_systemd_shows() {
         let units = load(&[
             ("x.socket", "[Socket]\nListenStream=/run/x.sock\n"),
-            ("acc.socket", "[Socket]\nListenStream=1234\nAccept=yes\n"),
+            ("acc.socket", "[Socket]\nListenStream=1234\nAccept=yes\nMaxConnections=1\n"),
             ("x.timer", "[Timer]\nOnCalendar=daily\n"),
             ("y.timer", "[Timer]\nOnBootSec=5min\nUnit=x.service\n"),
             ("x.path", "[Path]\nPathExists=/run/foo\n"),
@@ -191,7 +197,11 @@ mod tests {
                 "x.socket",
                 "After=sysinit.target Before=sockets.target Before=x.service Requires=sysinit.target",
             ),
-            ("acc.socket", "After=sysinit.target Before=sockets.target Requires=sysinit.target"),
+            (
+                // systemd says so of each instance when it makes it.
+                "acc.socket",
+                "After=sysinit.target Before=acc@0.service Before=sockets.target Requires=sysinit.target",
+            ),
             (
                 "x.timer",
                 "After=sysinit.target After=time-set.target After=time-sync.target Before=timers.target \

@@ -1,5 +1,5 @@
 //! What a guest boots with, out of Debian's packages: the kernel in the form QEMU starts fastest, the modules a board
-//! names with those they depend on, busybox.
+//! names with those they depend on.
 //!
 //! Unpacked once into `target/cache/guest/BOARD`; a stamp of the packages' sums and the module list says whether that is
 //! still right.
@@ -26,37 +26,30 @@ pub const BUSYBOX: &str = "busybox-static";
 pub struct Guest {
     /// For `-kernel`.
     pub kernel: PathBuf,
-    pub busybox: PathBuf,
     /// Uncompressed modules in the order they have to be loaded.
     pub modules: Vec<PathBuf>,
 }
 
 /// Unpacks what `board` needs, unless that was done before.
 pub fn prepare(board: &Board, qemu: &Qemu) -> Result<Guest> {
-    let store = Store::guest(&qemu.debian_arch);
+    let store = Store::guest(board.debian_arch());
     let kept = |name: &str| {
         let found = store.kept(name)?;
-        found.with_context(|| format!("{name} for {} is missing: cargo xtask setup", qemu.debian_arch))
+        found.with_context(|| format!("{name} for {} is missing: cargo xtask setup", board.debian_arch()))
     };
     let (kernel_package, kernel_deb) = kept(&qemu.kernel_package)?;
-    let (busybox_package, busybox_deb) = kept(BUSYBOX)?;
     let dir = cache_dir().join("guest").join(&board.name);
-    let stamp =
-        format!("{}\n{}\n{}\n", kernel_package.sha256, busybox_package.sha256, qemu.modules.join(" "));
+    let stamp = format!("{}\n{}\n", kernel_package.sha256, qemu.modules.join(" "));
     let stamp_path = dir.join("stamp");
     let order_path = dir.join("modules.order");
     if fs::read_to_string(&stamp_path).is_ok_and(|old| old == stamp) {
         let order = fs::read_to_string(&order_path)?;
         return Ok(guest(&dir, order.lines()));
     }
-    let _step = progress::step(format!("unpacking {} and {}", kernel_package.file, busybox_package.file));
+    let _step = progress::step(format!("unpacking {}", kernel_package.file));
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let order = unpack_kernel(&kernel_deb, &qemu.modules, &dir)?;
-    let is_busybox = |path: &str| path.ends_with("/bin/busybox");
-    let (_, busybox) =
-        files_of(&busybox_deb, is_busybox)?.pop_first().context("the busybox package has no busybox")?;
-    fs::write(dir.join("busybox"), busybox)?;
     fs::write(order_path, order.iter().map(|name| format!("{name}\n")).collect::<String>())?;
     fs::write(stamp_path, stamp)?;
     Ok(guest(&dir, order.iter().map(String::as_str)))
@@ -64,7 +57,7 @@ pub fn prepare(board: &Board, qemu: &Qemu) -> Result<Guest> {
 
 fn guest<'n>(dir: &Path, modules: impl Iterator<Item = &'n str>) -> Guest {
     let modules = modules.map(|name| dir.join(name)).collect();
-    Guest { kernel: dir.join("kernel"), busybox: dir.join("busybox"), modules }
+    Guest { kernel: dir.join("kernel"), modules }
 }
 
 /// Writes the kernel and the modules `wanted` into `dir`; the answer is the modules' file names in loading order.

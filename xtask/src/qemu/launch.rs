@@ -17,10 +17,11 @@ use rustix::{
     process::{Pid, Signal, kill_process, set_parent_process_death_signal},
 };
 
-use super::parts;
+use super::monitor::{GuestEnd, Monitor};
 use crate::{
     board::{Board, Qemu},
-    build::{self, Built},
+    build,
+    image::Made,
     progress,
     run::watch::{Machine, Show, Watched, watch},
 };
@@ -30,10 +31,13 @@ pub const REPORT_INSIDE: &str = "/dev/vport0p1";
 /// PCI slots: fixed, so that the serial device is the first virtio device of every machine.
 const SERIAL_SLOT: u32 = 2;
 const NETWORK_SLOT: u32 = 3;
+const DISK_SLOT: u32 = 4;
 
 /// What a run of a virtual machine gave.
 pub struct Ran {
     pub watched: Watched,
+    /// What QEMU says of the end.
+    pub end: GuestEnd,
     /// What PID 1 wrote to the report's port.
     pub report: Option<String>,
 }
@@ -64,32 +68,38 @@ pub fn forwards(qemu: &Qemu) -> Result<Vec<Forward>> {
 pub fn launch(
     board: &Board,
     qemu: &Qemu,
-    built: &Built,
+    made: &Made,
     words: &[String],
     forwards: &[Forward],
     guard: Option<Duration>,
     show: Show,
 ) -> Result<Ran> {
-    let (kernel, initramfs) = parts(board, built)?;
+    let (loaded, disk) = match made {
+        Made::Disk { image, qemu } => (qemu.as_ref().context("a disk that QEMU cannot boot")?, Some(image)),
+        Made::Loaded(loaded) => (loaded, None),
+    };
     // In the build's folder, which is locked for this run: what a killed run leaves there, the next one removes.
     let dir = build::board_dir(board).join("run");
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let (report, control) = (dir.join("report"), dir.join("control"));
-    for direction in ["in", "out"] {
-        let fifo = control.with_extension(direction);
+    let (report, control, monitor) = (dir.join("report"), dir.join("control"), dir.join("monitor"));
+    for fifo in [&control, &monitor].iter().flat_map(|path| ["in", "out"].map(|end| path.with_extension(end)))
+    {
         mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
             .with_context(|| format!("cannot make {}", fifo.display()))?;
     }
+    let monitor = Monitor::open(&monitor)?;
     let mut command = Command::new(&qemu.program);
     command
+        .args(monitor.words())
         .args(["-M", &qemu.machine, "-accel", "tcg", "-cpu", &qemu.cpu, "-m", &qemu.memory, "-smp", "1"])
         .args(["-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"])
         .arg("-kernel")
-        .arg(&kernel)
+        .arg(&loaded.kernel)
         .arg("-initrd")
-        .arg(&initramfs)
-        .args(["-append", &format!("console={} panic=-1 quiet {}", qemu.console, words.join(" "))])
+        .arg(&loaded.initramfs)
+        .args(["-append", &command_line(board, qemu, words)])
+        .args(disk_words(disk.map(PathBuf::as_path)))
         .args(serial_words(&report, &control))
         .args(network_words(forwards));
     if show == Show::Live {
@@ -102,7 +112,25 @@ pub fn launch(
     let console = child.stdout.take().context("QEMU has no stdout")?;
     let mut machine = Vm { control: control.with_extension("in"), pid: Pid::from_child(&child) };
     let watched = watch(child, File::from(std::os::fd::OwnedFd::from(console)), &mut machine, guard, show)?;
-    Ok(Ran { watched, report: fs::read_to_string(&report).ok() })
+    Ok(Ran { watched, end: monitor.end(), report: fs::read_to_string(&report).ok() })
+}
+
+/// What the kernel is told.
+fn command_line(board: &Board, qemu: &Qemu, words: &[String]) -> String {
+    let own = board.config.image.as_ref().map_or("", |image| &image.command_line);
+    let words = [&format!("console={} panic=-1 quiet", qemu.console), own, &words.join(" ")];
+    words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The disk, whose file stays as it is: what the guest writes is gone with it.
+fn disk_words(disk: Option<&Path>) -> Vec<String> {
+    let Some(disk) = disk else { return Vec::new() };
+    vec![
+        "-drive".into(),
+        format!("file={},format=raw,if=none,id=disk,snapshot=on", disk.display()),
+        "-device".into(),
+        format!("virtio-blk-pci,drive=disk,addr={DISK_SLOT:#x}"),
+    ]
 }
 
 /// The ports for the report and for Ctrl-C.
@@ -185,8 +213,7 @@ mod tests {
     #[test]
     fn every_forwarded_port_gets_a_number_of_its_own() {
         let qemu: Qemu = toml::from_str(
-            "program = 'q'\nmachine = 'm'\ncpu = 'c'\nmemory = '1'\nconsole = 't'\ndebian-arch = 'amd64'\n\
-             kernel-package = 'k'\nforward = [80, 443]",
+            "program = 'q'\nmachine = 'm'\ncpu = 'c'\nmemory = '1'\nconsole = 't'\nkernel-package = 'k'\nforward = [80, 443]",
         )
         .unwrap();
         let found = forwards(&qemu).unwrap();

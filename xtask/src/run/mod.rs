@@ -7,14 +7,19 @@ use anyhow::{Context, Result, bail};
 use crate::{
     board::Board,
     build::{self, Built},
-    host,
+    flash, host, image,
     qemu::{self, Forward},
     report::{Ended, Report},
     setup,
 };
 
+mod desk;
+mod judge;
+mod trials;
 pub mod watch;
 
+use judge::{Ending, judge};
+use trials::{Trial, Trials};
 use watch::{Show, Watched};
 
 /// What boot may take on top of what the run itself should, before the guard calls it a hang. QEMU without KVM on a busy
@@ -30,6 +35,12 @@ pub struct Args {
     /// A unit file or a folder of them, instead of the board's own; may be repeated.
     #[arg(long, value_name = "PATH")]
     pub units: Vec<PathBuf>,
+    /// The image's root file system: a folder or a tar archive; without it, a demo made of busybox.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub rootfs: Option<PathBuf>,
+    /// What the boot partition needs.
+    #[command(flatten)]
+    pub given: image::boot::Given,
     /// What boot starts, instead of the board's default target.
     #[arg(long, value_name = "UNIT")]
     pub target: Option<String>,
@@ -39,6 +50,17 @@ pub struct Args {
     /// Write how the units did to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// A folder of test programs: each runs as a oneshot unit and says how it went by its exit status or in TAP.
+    #[arg(long, value_name = "DIR")]
+    pub tests: Option<PathBuf>,
+    /// Write how the tests did to this file, as JUnit's XML.
+    #[arg(long, value_name = "FILE", requires = "tests")]
+    pub junit: Option<PathBuf>,
+    /// Where a desk board's software goes before it runs.
+    #[command(flatten)]
+    pub to: flash::To,
+    #[command(flatten)]
+    pub console: desk::Console,
     /// Call it a hang after this time.
     #[arg(long, hide = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub guard: Option<Duration>,
@@ -95,12 +117,21 @@ pub struct Outcome {
     pub console: Vec<String>,
     /// What went wrong besides failed units; empty when nothing did.
     pub troubles: Vec<String>,
+    /// How the tests of `--tests` did.
+    tests: Vec<Trial>,
 }
 
 impl Outcome {
     /// Whether PID 1 ended in order and every unit is well.
     pub fn is_well(&self) -> bool {
-        self.troubles.is_empty() && self.report.is_well()
+        let tests = self.tests.iter().all(|test| test.failure.is_none());
+        self.troubles.is_empty() && self.report.is_well() && tests
+    }
+
+    /// Of a console that somebody has looked at, and nobody judges.
+    fn unjudged(board: &Board, console: Vec<String>) -> Self {
+        let report = Report::undelivered(&board.name, &board.config.arch, Ended::Signal);
+        Self { report, console, troubles: Vec::new(), tests: Vec::new() }
     }
 }
 
@@ -109,6 +140,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let outcome = execute(args, Show::Live)?;
     if !outcome.report.units.is_empty() {
         println!("\n{}", outcome.report.table());
+    }
+    for test in &outcome.tests {
+        match (&test.failure, &test.skipped) {
+            (Some(why), _) => println!("FAILED   {}: {why}", test.name),
+            (None, Some(why)) => println!("skipped  {}: {why}", test.name),
+            (None, None) => println!("ok       {}", test.name),
+        }
     }
     for trouble in &outcome.troubles {
         eprintln!("error: {trouble}");
@@ -130,31 +168,60 @@ pub fn execute(args: &Args, show: Show) -> Result<Outcome> {
 
 /// [`execute`], for a caller that talks to the virtual machine while it runs.
 pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
-    let board = Board::load(&args.board)?;
-    if args.binary.is_none() {
-        setup::ensure(&board)?;
+    let mut board = Board::load(&args.board)?;
+    let trials = args.tests.as_deref().map(Trials::new).transpose()?;
+    let mut units = args.units.clone();
+    if let Some(trials) = &trials {
+        board.add(trials.path(), &trials.units());
+        if !units.is_empty() {
+            units.push(trials.path().join("units"));
+        }
     }
-    if board.config.qemu.is_none() && board.config.arch != std::env::consts::ARCH {
-        bail!("board {} is for {} and has no [qemu]: it cannot run here", board.name, board.config.arch);
-    }
-    if board.config.qemu.is_none() {
-        host::probe()?; // before anybody waits for a build
-    }
-    let options = build::Options {
-        units: args.units.clone(),
-        target: args.target.clone(),
-        table: args.table.clone(),
-        symbols: false,
+    let mut outcome = match board.config.qemu.is_none() && !board.is_host() {
+        true => desk::execute(&board, args)?,
+        false => here(args, &board, units, show, ready)?,
     };
-    let built = match &args.binary {
-        Some(binary) => Built::ready(binary)?,
-        None => build::build(&board, &options)?,
-    };
-    let outcome = launch(args, &board, &built, show, ready)?;
+    if let Some(trials) = &trials {
+        outcome.tests = trials.results(&outcome.console, &outcome.report);
+    }
     if let Some(path) = &args.report {
         outcome.report.write(path)?;
     }
+    if let Some(path) = &args.junit {
+        let xml = trials::junit(&board.name, &outcome.tests);
+        std::fs::write(path, xml).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     Ok(outcome)
+}
+
+/// Runs `board` on this machine.
+fn here(
+    args: &Args,
+    board: &Board,
+    units: Vec<PathBuf>,
+    show: Show,
+    ready: &mut Ready<'_>,
+) -> Result<Outcome> {
+    if args.binary.is_none() {
+        setup::ensure(board)?;
+    }
+    if board.is_host() && board.config.arch != std::env::consts::ARCH {
+        bail!("board {} is for {} and has no [qemu]: it cannot run here", board.name, board.config.arch);
+    }
+    if board.is_host() {
+        host::probe()?; // before anybody waits for a build
+    }
+    let options = build::Options {
+        units,
+        target: args.target.clone(),
+        table: args.table.clone(),
+        ..build::Options::default()
+    };
+    let built = match &args.binary {
+        Some(binary) => Built::ready(binary)?,
+        None => build::build(board, &options)?,
+    };
+    launch(args, board, &built, show, ready)
 }
 
 fn launch(args: &Args, board: &Board, built: &Built, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
@@ -165,18 +232,36 @@ fn launch(args: &Args, board: &Board, built: &Built, show: Show, ready: &mut Rea
     let Some(config) = &board.config.qemu else {
         let ran = host::launch(board, &built.binary, words, args.defects.clone(), args.guard(), show)?;
         let trouble = (!ran.orderly && !ran.watched.guarded).then(|| format!("PID 1 {}", ran.status));
-        return Ok(judge(board, ran.watched, ran.report, trouble));
+        let Watched { console, guarded, interrupted, .. } = ran.watched;
+        let ending = match (guarded, interrupted) {
+            (true, _) => Ending::Hung,
+            (false, true) => Ending::Asked,
+            (false, false) => Ending::Itself,
+        };
+        return Ok(judge(board, console, ending, ran.report, trouble.into_iter().collect()));
     };
     let forwards = qemu::forwards(config)?;
     ready(&forwards);
-    let ran = qemu::launch(board, config, built, &words, &forwards, args.guard(), show)?;
-    let status = ran.watched.status;
-    let trouble =
-        (!status.success() && !ran.watched.guarded).then(|| format!("{}: {status}", config.program));
-    Ok(judge(board, ran.watched, ran.report, trouble))
+    let made = image::make(board, built, &args.image_args())?;
+    let ran = qemu::launch(board, config, &made, &words, &forwards, args.guard(), show)?;
+    let Watched { status, console, guarded, interrupted } = ran.watched;
+    let trouble = (!status.success() && !guarded).then(|| format!("{}: {status}", config.program));
+    let ending = Ending::of_guest(ran.end, guarded, interrupted);
+    Ok(judge(board, console, ending, ran.report, trouble.into_iter().collect()))
 }
 
 impl Args {
+    /// What the image is made of.
+    fn image_args(&self) -> image::Args {
+        image::Args {
+            board: self.board.clone(),
+            rootfs: self.rootfs.clone(),
+            out: None,
+            given: self.given.clone(),
+            words: Vec::new(),
+        }
+    }
+
     /// How long the run may take before it is called a hang; `None` when it runs until Ctrl-C.
     fn guard(&self) -> Option<Duration> {
         let after = match self.until? {
@@ -185,42 +270,6 @@ impl Args {
         };
         Some(self.guard.unwrap_or(after + BOOT_MAX))
     }
-}
-
-/// Reads the report, or makes the one that says why there is none.
-fn judge(board: &Board, watched: Watched, delivered: Option<String>, trouble: Option<String>) -> Outcome {
-    let mut troubles: Vec<String> = trouble.into_iter().collect();
-    let delivered =
-        delivered.filter(|text| !text.trim().is_empty()).or_else(|| Report::in_console(&watched.console));
-    let panic = watched.console.iter().find(|line| is_panic(line));
-    if watched.guarded {
-        troubles.push("it hung and was ended".into());
-    }
-    if let Some(line) = panic {
-        troubles.push(format!("panic: {}", line.trim()));
-    }
-    let report = match delivered.map(|text| Report::parse(&text).context("the report cannot be used")) {
-        Some(Ok(report)) => report,
-        other => {
-            let ended = match (panic, watched.guarded) {
-                (None, true) => Ended::Timeout,
-                (None, false) if watched.interrupted => Ended::Signal,
-                _ => Ended::Panic,
-            };
-            let text = match other {
-                Some(Err(error)) => format!("{error:#}"),
-                _ => "PID 1 delivered no report".into(),
-            };
-            troubles.push(text);
-            Report::undelivered(&board.name, &board.config.arch, ended)
-        }
-    };
-    Outcome { report, console: watched.console, troubles }
-}
-
-/// Whether a console line tells of the end of PID 1 or of the kernel.
-fn is_panic(line: &str) -> bool {
-    ["Kernel panic - not syncing", "tomte: cannot go on:"].iter().any(|sign| line.contains(sign))
 }
 
 #[cfg(test)]

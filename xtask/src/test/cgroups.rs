@@ -5,11 +5,17 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{host::has_line, program};
+use super::{
+    handover::said,
+    host::has_line,
+    posture::{Row, has_rows},
+    program,
+};
 use crate::{board::Board, report::Report};
 
 /// Units, and their ActiveState and Result in the end.
-const STATES: [(&str, &str, &str); 10] = [
+const STATES: [(&str, &str, &str); 11] = [
+    ("anew.service", "inactive", "success"),
     ("bomb.service", "failed", "exit-code"),
     ("bystander.service", "active", "success"),
     ("closed.service", "inactive", "success"),
@@ -20,6 +26,16 @@ const STATES: [(&str, &str, &str); 10] = [
     ("spared.service", "inactive", "success"),
     ("strict.service", "inactive", "success"),
     ("together.service", "failed", "oom-kill"),
+];
+
+/// A kernel with everything applies everything.
+const ROWS: [Row; 6] = [
+    ("inside.service", "CPUQuota=", "inactive", ""),
+    ("bystander.service", "CPUQuota=", "applied", ""),
+    ("bystander.service", "MemoryMax=", "applied", ""),
+    ("bystander.service", "TasksMax=", "applied", ""),
+    ("bystander.service", "AllowedCPUs=", "applied", ""),
+    ("bystander.service", "DevicePolicy=closed", "applied", ""),
 ];
 
 /// Boots `board` with the units of tests/vm/cgroups.
@@ -36,10 +52,13 @@ pub fn run(board: &Board) -> Result<()> {
         let unit = report.unit(name).with_context(|| format!("the report has no {name}"))?;
         ensure!((unit.active.as_str(), unit.result.as_deref()) == (active, Some(result)), "{unit:?}");
     }
+    has_rows(&report, &ROWS)?;
     ensure!(
         !finished.lines.iter().any(|line| line.contains("the eater goes on")),
         "the eater was not stopped"
     );
+    let (before, after) = (said(&finished, "BEFORE ")?, said(&finished, "AFTER ")?);
+    ensure!(before == after, "PID 1 has replaced its program, and {before} has become {after}");
     has_line(&finished, &["eater.service", "The OOM killer has killed a process"])?;
     has_line(&finished, &["can't fork: Resource temporarily unavailable"])?;
     Ok(())

@@ -6,6 +6,7 @@ use super::{
     host::{has_line, run_units},
     program::Finished,
 };
+use crate::{board::Board, build};
 
 /// `tests/host/reexec`: services run on under the next program, which is asked for the same things as the one before.
 pub fn reexec() -> Result<()> {
@@ -23,6 +24,53 @@ pub fn reexec() -> Result<()> {
     let slow = report.context("no report")?;
     let slow = slow.unit("slow.service").context("the report has no slow.service")?;
     ensure!(slow.sub == "exited", "{slow:?}");
+    Ok(())
+}
+
+/// `tests/host/switch`: PID 1 goes on with other tables. What is the same in them runs on, the rest is restarted, and a set
+/// that does not come up makes room for the one before.
+pub fn switch() -> Result<()> {
+    let here = build::root_dir().join("tests/host/switch");
+    let folder = tempfile::tempdir_in(build::root_dir().join("target"))?;
+    let tables = folder.path().to_str().context("a path in UTF-8")?;
+    let same = folder.path().join("same");
+    std::fs::create_dir(&same)?;
+    for name in ["stays.service", "root.service"] {
+        let text = std::fs::read_to_string(here.join("first").join(name))?;
+        std::fs::write(same.join(name), text.replace("@TABLES@", tables))?;
+    }
+    let board = Board::load("host")?;
+    for name in ["next", "broken"] {
+        let units = vec![same.clone(), here.join(name)];
+        let table = build::table_of(&board, &build::Options { units, ..build::Options::default() })?;
+        std::fs::write(folder.path().join(name).with_extension("table"), table)?;
+    }
+    let first = ["changes.service", "goes.service"].map(|name| here.join("first").join(name));
+    let units = [&first[0], &first[1], &same].map(|path| path.to_string_lossy());
+    let words = ["--units", &units[1], "--units", &units[2], "--until", "idle"];
+    let (finished, _) = run_units(&units[0], &words)?;
+    ensure!(finished.status.success(), "cargo xtask run: {}", finished.status);
+    let stays: Vec<&str> = all(&finished, "STAYS ").collect();
+    ensure!(stays.len() == 4 && stays.iter().all(|one| *one == stays[0]), "it did not stay: {stays:?}");
+    for line in [
+        "~ changes.service",
+        "- goes.service",
+        "+ comes.service",
+        "CHANGES goes",
+        "NEXT 0",
+        "Unit goes.service could not be found",
+        "comes.service - Was not in the table before",
+        "going back to the table before",
+        "the new set did not come up",
+        "BROKEN 1",
+        "cannot use the table: not a table",
+        "END",
+    ] {
+        has_line(&finished, &[line])?;
+    }
+    // Three times of two: after the switch, after the way back, after another program's beginning.
+    let sleeps = |what: &str| all(&finished, "sleep ").filter(|after| *after == what).count();
+    ensure!(sleeps("2001") == 3 && sleeps("2002") == 3, "{:?}", all(&finished, "sleep ").collect::<Vec<_>>());
     Ok(())
 }
 
@@ -75,7 +123,8 @@ fn all<'f>(finished: &'f Finished, what: &str) -> impl Iterator<Item = &'f str> 
     finished.lines.iter().filter_map(move |line| line.split_once(what)).map(|(_, after)| after.trim())
 }
 
-fn said<'f>(finished: &'f Finished, what: &str) -> Result<&'f str> {
+/// What follows `what` on the first line that has it.
+pub fn said<'f>(finished: &'f Finished, what: &str) -> Result<&'f str> {
     all(finished, what).next().with_context(|| format!("no line has {what:?}"))
 }
 

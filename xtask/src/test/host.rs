@@ -34,13 +34,41 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 14] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
         words: &[],
         line: &["stranger.service", "step user", "No such process"],
         states: &[("stranger.service", "failed", "exit-code"), BYSTANDER],
+        well: false,
+    },
+    Case {
+        name: "an unknown group fails its services alone",
+        units: "unknown-user",
+        words: &[],
+        line: &["grouped.service", "step group", "No such process"],
+        states: &[
+            ("grouped.service", "failed", "exit-code"),
+            ("member.service", "failed", "exit-code"),
+            BYSTANDER,
+        ],
+        well: false,
+    },
+    Case {
+        name: "without a file of variables, or with one that has no end, there is no process",
+        units: "environment",
+        words: &[],
+        line: &["huge.service", "step environment-file", "File too large"],
+        states: &[
+            ("missing.service", "failed", "resources"),
+            ("follower.service", "inactive", "success"),
+            ("optional.service", "active", "success"),
+            ("huge.service", "failed", "resources"),
+            ("zeros.service", "failed", "resources"),
+            ("fifo.service", "inactive", "success"),
+            BYSTANDER,
+        ],
         well: false,
     },
     Case {
@@ -191,6 +219,7 @@ pub fn run(tally: &mut Tally) {
     tally.case("a later tenant of a number finds nothing of the one before", || super::tenants::run(&[]));
     tally.case("so it is without cgroup2", || super::tenants::run(&["--no-cgroup"]));
     tally.case("services cannot do what they must not be able to", super::hostile::run);
+    tally.case("what cannot be limited is reported so", super::posture::without_cgroups);
     tally.case("services say that they are ready, alive, reloading", || super::supervision::run(&[]));
     tally.case("so they do without cgroup2", || super::supervision::run(&["--no-cgroup"]));
     tally.case("sockets and paths start what they are for", super::sockets::run);
@@ -198,6 +227,7 @@ pub fn run(tally: &mut Tally) {
     tally.case("root gets systemctl's answers, a stranger none", super::manager::control);
     super::names::run(tally);
     tally.case("PID 1 replaces its program and every service runs on", super::handover::reexec);
+    tally.case("PID 1 goes on with another table, and back", super::handover::switch);
     tally.case("PID 1 goes on after a fault, once", super::handover::crash);
     tally.case("a command runs as a unit made at run time", super::handover::transient);
     tally.case("a table for another architecture is refused by name", foreign_table);

@@ -22,10 +22,12 @@ mod manager;
 mod mutants;
 mod names;
 mod page;
+mod posture;
 mod program;
 mod rootless;
 pub mod servant;
 mod sockets;
+mod steps;
 mod supervision;
 mod tally;
 mod tenants;
@@ -60,12 +62,12 @@ pub enum Level {
     Size,
 }
 
-/// `cargo xtask test`: the levels given, or all.
-pub fn run(levels: &[Level]) -> Result<ExitCode> {
+/// `cargo xtask test`: the levels given, or all; of their cases those whose names have `only` in them.
+pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
     let levels = if levels.is_empty() { Level::value_variants() } else { levels };
     println!("== setup");
     setup::run(None, false)?;
-    let mut tally = Tally::default();
+    let mut tally = Tally::of(only);
     for level in levels {
         println!("== {}", format!("{level:?}").to_lowercase());
         match level {

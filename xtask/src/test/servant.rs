@@ -19,6 +19,7 @@
 //! | `nudge:PATH` | writes to a file again and again until there is a second one, with `.seen` behind its name |
 //! | `fds` | prints `servant fd N NAME` for each descriptor that it is given |
 //! | `answer:N` | takes N connections at its first descriptor and answers each |
+//! | `greet:N` | the same at standard input |
 //! | `call:PATH` | connects and prints `servant heard TEXT` |
 //! | `send:PATH` | sends a datagram |
 //! | `flood:N` | says nothing at all, N times, and what is longer than a message may be |
@@ -130,7 +131,8 @@ fn act(verb: &str, value: &str) -> Result<()> {
             }
         }
         "fds" => fds(),
-        "answer" => answer(value.parse()?)?,
+        "answer" => answer(FIRST_FD, value.parse()?)?,
+        "greet" => answer(0, value.parse()?)?,
         "call" => {
             let mut heard = String::new();
             UnixStream::connect(value).context(value.to_owned())?.read_to_string(&mut heard)?;
@@ -167,8 +169,8 @@ fn borrow(number: i32) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-fn answer(count: u64) -> Result<()> {
-    let listener = UnixListener::from(borrow(FIRST_FD).try_clone_to_owned()?);
+fn answer(place: i32, count: u64) -> Result<()> {
+    let listener = UnixListener::from(borrow(place).try_clone_to_owned()?);
     for _ in 0..count {
         let (mut caller, _) = listener.accept()?;
         caller.write_all(b"hello")?;

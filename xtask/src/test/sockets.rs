@@ -5,10 +5,12 @@ use anyhow::{Context, Result, ensure};
 use super::{host::has_line, supervision::run_with_servant};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 14] = [
+const ENDS: [(&str, &str, &str, &str); 20] = [
     ("greeter.socket", "active", "running", "success"),
     ("greeter.service", "active", "running", "success"),
     ("callers.service", "active", "exited", "success"),
+    ("each.socket", "active", "listening", "success"),
+    ("each-callers.service", "active", "exited", "success"),
     ("mixed.socket", "active", "running", "success"),
     ("mixed.service", "inactive", "dead", "success"),
     ("mixed-too.service", "active", "running", "success"),
@@ -16,6 +18,10 @@ const ENDS: [(&str, &str, &str, &str); 14] = [
     ("taken.socket", "failed", "failed", "resources"),
     ("hopeless.socket", "failed", "failed", "service-start-limit-hit"),
     ("hopeless.service", "failed", "failed", "exit-code"),
+    ("inetd.service", "inactive", "dead", "success"),
+    ("named-stream.service", "inactive", "dead", "success"),
+    ("inetd-caller.service", "active", "exited", "success"),
+    ("orphan.service", "failed", "failed", "resources"),
     ("arrival.path", "active", "waiting", "success"),
     ("changed.path", "active", "waiting", "success"),
     ("full.path", "active", "waiting", "success"),
@@ -23,9 +29,12 @@ const ENDS: [(&str, &str, &str, &str); 14] = [
 ];
 
 /// Pieces of lines, and how often they are there.
-const LINES: [(&[&str], usize); 10] = [
-    (&["servant fd 3 door own blocks"], 2),
-    (&["servant heard hello"], 3),
+const LINES: [(&[&str], usize); 13] = [
+    (&["servant fd 3 door own blocks"], 3),
+    (&["servant heard hello"], 8),
+    (&["servant EACH 1 connection"], 3),
+    (&["servant has 0 descriptors"], 1),
+    (&["orphan.service: Failed at step stdin", "Invalid argument"], 1),
     (&["servant fd 3 idle.socket own"], 1),
     (&["servant fd 8 mixed.socket own"], 1),
     (&["servant has 6 descriptors"], 1),

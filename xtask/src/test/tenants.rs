@@ -45,6 +45,10 @@ pub fn run(words: &[&str]) -> Result<()> {
     {
         expect(&finished, kept, "")?;
     }
+    // Each keeps the state and the runtime directory of the other.
+    let smuggled =
+        finished.lines.iter().filter(|line| line.contains("LEAVER holds a smuggled descriptor")).count();
+    ensure!(smuggled >= 4, "{smuggled} of 4 descriptors were smuggled");
     let reached: Vec<_> = finished.lines.iter().filter(|line| line.contains(" CAN ")).collect();
     ensure!(reached.is_empty(), "{reached:?}");
     let found: Vec<_> = finished.lines.iter().filter(|line| line.contains("THIRD finds")).collect();

@@ -20,6 +20,7 @@ use super::{
     host::has_line,
     page,
     program::{self, Running},
+    steps,
     tally::{Outcome, Tally},
 };
 use crate::{
@@ -44,6 +45,10 @@ pub fn run(tally: &mut Tally) {
         Err(error) => return tally.add("boards", Outcome::Failed(format!("{error:#}"))),
     };
     for board in boards.iter().filter(|board| board.config.qemu.is_some()) {
+        if board.config.image.is_some() {
+            disk(board, tally);
+            continue;
+        }
         let name = format!("{} boots, serves, restarts, shuts down and reports", board.name);
         match setup::lacking(board) {
             Ok(lacking) if lacking.is_empty() => tally.case(&name, || boot(board)),
@@ -53,9 +58,36 @@ pub fn run(tally: &mut Tally) {
         if setup::lacking(board).is_ok_and(|lacking| lacking.is_empty()) {
             tally.case(&format!("{} is idle and powers off by itself", board.name), || until_idle(board));
             tally.case(&format!("{} limits what its services use", board.name), || cgroups::run(board));
+            if steps::suits(board) {
+                tally.case(&format!("{} fails closed at every step", board.name), || steps::run(board));
+            }
             tally.case(&format!("{} starts over when PID 1 panics", board.name), || panicking(board));
         }
     }
+}
+
+/// A board that boots from a disk, with tomte as /sbin/init of its root partition.
+fn disk(board: &Board, tally: &mut Tally) {
+    let name = format!("{} boots from its disk, and is idle", board.name);
+    match setup::lacking(board) {
+        Ok(lacking) if lacking.is_empty() => tally.case(&name, || from_disk(board)),
+        Ok(lacking) => tally.add(&name, Outcome::Skipped(lacking.join("; "))),
+        Err(error) => tally.add(&name, Outcome::Failed(format!("{error:#}"))),
+    }
+}
+
+fn from_disk(board: &Board) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("report.json");
+    let finished = program::run(xtask(board, &file)?.args(["--until", "idle"]))?;
+    ensure!(finished.status.success(), "{}", finished.status);
+    let report = read(&file)?;
+    ensure!(report.ended == Ended::Idle, "ended: {}", report.ended);
+    for name in ["var.mount", "tmp.mount", "httpd.service", "myapp-dirs.service"] {
+        let unit = report.unit(name).with_context(|| format!("the report has no {name}"))?;
+        ensure!(unit.active == "active", "{unit:?}");
+    }
+    Ok(())
 }
 
 /// `run --until idle`: ends by itself, exit status 0.

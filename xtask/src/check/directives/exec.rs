@@ -18,7 +18,6 @@ const NUMA: &str = "boards have one memory node; nothing is lost";
 const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
 const STORES: &str = "names are looked for in /etc/credstore, /run/credstore, /usr/local/lib/credstore and \
                       /usr/lib/credstore";
-const STREAMS: &str = "sockets and descriptors are read and checked, but not handed over yet";
 const UTMP: &str = "there is no utmp to write to";
 
 const DIRECTIVES: &[Directive] = &[
@@ -193,11 +192,11 @@ const DIRECTIVES: &[Directive] = &[
     ),
     supported("SetLoginEnvironment", environment::login),
     refused("SmackProcessLabel", Off::Empty, LSM).narrowing(),
-    supported("StandardError", streams::error).note(STREAMS),
-    supported("StandardInput", streams::input).note(STREAMS),
+    supported("StandardError", streams::error),
+    supported("StandardInput", streams::input),
     supported("StandardInputData", streams::data),
     supported("StandardInputText", streams::text),
-    supported("StandardOutput", streams::output).note(STREAMS),
+    supported("StandardOutput", streams::output),
     supported("StateDirectory", e::directory),
     supported("StateDirectoryMode", e::directory_mode),
     supported("SupplementaryGroups", e::supplementary_groups),
@@ -211,11 +210,11 @@ const DIRECTIVES: &[Directive] = &[
         .narrowing()
         .note("with a list of what is allowed, calls newer than systemd 257 answer ENOSYS"),
     supported("SystemCallLog", s::log),
-    extra("TTYColumns", c::number_or_nothing).unless(Off::Empty),
+    supported("TTYColumns", e::tty_size),
     supported("TTYPath", e::tty_path),
-    extra("TTYReset", boolean).unless(Off::No),
-    extra("TTYRows", c::number_or_nothing).unless(Off::Empty),
-    extra("TTYVHangup", boolean).unless(Off::No),
+    supported("TTYReset", e::tty_reset),
+    supported("TTYRows", e::tty_size),
+    supported("TTYVHangup", e::tty_hang_up),
     extra("TTYVTDisallocate", boolean).unless(Off::No),
     supported("TemporaryFileSystem", v::temporary).narrowing(),
     extra("TimeoutCleanSec", span),

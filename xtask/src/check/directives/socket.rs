@@ -11,7 +11,7 @@ pub const PAGE: Page = Page { manual: "systemd.socket(5)", directives: DIRECTIVE
 const LSM: &str = "no policy of a security module is loaded at boot";
 
 const DIRECTIVES: &[Directive] = &[
-    needed("Accept", Off::No, |d, a, _| put(&mut d.socket().accept, scalar::boolean(&a.value))),
+    supported("Accept", |d, a, _| put(&mut d.socket().accept, scalar::boolean(&a.value))),
     supported("Backlog", |d, a, _| put(&mut d.socket().backlog, scalar::number(&a.value))),
     supported("BindIPv6Only", s::bind_ipv6_only),
     supported("BindToDevice", s::bind_to_device),
@@ -40,7 +40,8 @@ const DIRECTIVES: &[Directive] = &[
     supported("ListenStream", s::listen),
     refused("ListenUSBFunction", Off::Empty, "FunctionFS gadgets are set up by a program of the image"),
     supported("Mark", |d, a, _| s::optional(&mut d.socket().mark, a)),
-    extra("MaxConnections", |d, a, _| put(&mut d.socket().max_connections, scalar::number(&a.value))),
+    supported("MaxConnections", |d, a, _| put(&mut d.socket().max_connections, scalar::number(&a.value)))
+        .note("8 unless the file says more, and 64 at most: the table has a service for each"),
     extra("MaxConnectionsPerSource", |d, a, _| s::optional(&mut d.socket().max_connections_per_source, a)),
     supported("MessageQueueMaxMessages", |d, a, _| s::queue(&mut d.socket().message_queue_max_messages, a)),
     supported("MessageQueueMessageSize", |d, a, _| s::queue(&mut d.socket().message_queue_message_size, a)),

@@ -19,6 +19,7 @@ while [ $tried = 0 ]; do
         cat "$neighbour/environ" > /dev/null 2>&1 && echo "LEAVER $USER CAN read a neighbour's environment"
         ls "$neighbour/fd" > /dev/null 2>&1 && echo "LEAVER $USER CAN see a neighbour's descriptors"
         kill -0 "$pid" 2> /dev/null && echo "LEAVER $USER CAN signal a neighbour"
+        perl /opt/tenants/kernel.pl smuggle "$other" "$STATE_DIRECTORY" "$RUNTIME_DIRECTORY"
         perl -e 'exit(syscall(101, 16, $ARGV[0] + 0, 0, 0) < 0)' "$pid" && echo "LEAVER $USER CAN trace a neighbour"
     done
     sleep 0.05

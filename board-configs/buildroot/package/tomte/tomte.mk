@@ -1,0 +1,20 @@
+################################################################################
+#
+# tomte
+#
+################################################################################
+
+TOMTE_VERSION = 0.1.0
+TOMTE_SITE = $(call qstrip,$(BR2_PACKAGE_TOMTE_SOURCE_PATH))
+TOMTE_SITE_METHOD = local
+TOMTE_LICENSE = MIT or Apache-2.0
+TOMTE_LICENSE_FILES = LICENSE-MIT LICENSE-APACHE
+TOMTE_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = --exclude target
+
+# What bakes: the target binary is made by board/tomte/post-build.sh, when all
+# files of the image are there.
+define TOMTE_BUILD_CMDS
+	cargo build --release --locked --manifest-path $(@D)/xtask/Cargo.toml
+endef
+
+$(eval $(generic-package))

@@ -1,0 +1,136 @@
+//! What this process works on, in memory that a service's process gets no copy of.
+//!
+//! A fork copies the page tables of all that may be written, and from then on each first write to a page costs a fault
+//! and a copy of it, in the parent too: for PID 1's state that was a fifth of what a start costs, for memory that the
+//! child never looks at. So it lies apart (madvise(2), MADV_DONTFORK) whenever a service is started. Children that work
+//! for PID 1 itself, such as the one that writes the report, get everything.
+
+#![expect(unsafe_code, reason = "static memory is handed out once, and the kernel told what to do with it")]
+
+use core::{
+    cell::UnsafeCell,
+    ffi::c_void,
+    mem::MaybeUninit,
+    ptr,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use rustix::mm::{Advice, madvise};
+
+/// The kernel's page. Larger ones give no less, only some of the memory around them stays shared.
+const PAGE_BYTES: usize = 4096;
+/// How much of the stack below the caller's frame [`forget_dead_frames`] gives back.
+const DEAD_BYTES: usize = 1 << 20;
+/// How many places there can be.
+const PLACES_MAX: usize = 2;
+
+/// Addresses and lengths of what lies apart.
+static APART: [(AtomicUsize, AtomicUsize); PLACES_MAX] =
+    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; PLACES_MAX];
+
+/// Room for one `T`, on pages of its own.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct Place<T> {
+    room: UnsafeCell<MaybeUninit<T>>,
+    taken: AtomicBool,
+}
+
+// SAFETY: the one way to what is inside is `put`, which gives it away once.
+unsafe impl<T> Sync for Place<T> {}
+
+impl<T> Place<T> {
+    /// An empty one, for a static.
+    pub const fn new() -> Self {
+        const { assert!(align_of::<Self>() >= PAGE_BYTES) };
+        Self { room: UnsafeCell::new(MaybeUninit::uninit()), taken: AtomicBool::new(false) }
+    }
+
+    /// Puts `value` here, for as long as the process lives. `None` if somebody has done so before.
+    #[expect(clippy::mut_from_ref, reason = "once")]
+    pub fn put(&'static self, value: T) -> Option<&'static mut T> {
+        if self.taken.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let own = ptr::from_ref(self).addr();
+        if let Some((at, bytes)) = APART.iter().find(|(at, _)| at.load(Ordering::Relaxed) == 0) {
+            at.store(own, Ordering::Relaxed);
+            bytes.store(size_of::<Self>(), Ordering::Relaxed);
+        }
+        // SAFETY: `taken` was false, so nobody else has a reference to the room, and nobody gets one any more.
+        Some(unsafe { (*self.room.get()).write(value) })
+    }
+}
+
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What becomes of the places at the next fork. A kernel that will not be told copies them, which costs time only.
+fn advise(advice: Advice) {
+    for (at, bytes) in &APART {
+        let (at, bytes) = (at.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
+        if at != 0 {
+            // SAFETY: neither advice changes what this process sees. The range is a `Place`, whole pages of static memory.
+            let _ = unsafe { madvise(ptr::without_provenance_mut::<c_void>(at), bytes, advice) };
+        }
+    }
+}
+
+/// Forks by `fork`, for a child that does not touch what is in any [`Place`]: it would die of it.
+pub(super) fn without<R>(fork: impl FnOnce() -> R) -> R {
+    advise(Advice::LinuxDontFork);
+    let forked = fork();
+    advise(Advice::LinuxDoFork); // in the child there is nothing, and the kernel says so
+    forked
+}
+
+/// Gives back the stack's memory that calls which have returned had used.
+#[inline(never)]
+pub fn forget_dead_frames() {
+    let here = 0_u8;
+    let below = ptr::from_ref(&here).addr() & !(PAGE_BYTES - 1);
+    // The next page is left for this frame's own calls.
+    let Some(from) = below.checked_sub(DEAD_BYTES) else { return };
+    // SAFETY: PID 1 has one thread, so this is the main stack. The range ends a page below this frame, and the stack grows downwards, so nothing that lives is in it; the
+    // kernel keeps the stack's guard gap of a megabyte free of other mappings. ENOMEM says that a part was never mapped.
+    let _ = unsafe {
+        madvise(ptr::without_provenance_mut::<c_void>(from), DEAD_BYTES - PAGE_BYTES, Advice::LinuxDontNeed)
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::{
+        fd::AsFd,
+        process::{WaitId, WaitIdOptions, WaitIdStatus, waitid},
+    };
+
+    use super::*;
+    use crate::linux::raw::process::{Forked, exit, fork};
+
+    #[test]
+    fn a_place_is_given_away_once_and_a_fork_of_ones_own_has_it_too() {
+        static ROOM: Place<[u8; 5]> = Place::new();
+        let bytes = ROOM.put([1, 2, 3, 4, 5]).expect("the first");
+        assert!(ROOM.put([0; 5]).is_none());
+        bytes[0] = 9;
+        let own = ended(fork(None).expect("fork"), bytes);
+        assert_eq!(own.exit_status(), Some(9));
+        let services = ended(without(|| fork(None)).expect("fork"), bytes);
+        assert!(services.terminating_signal().is_some(), "it has no copy: {services:?}");
+        assert_eq!(bytes, &[9, 2, 3, 4, 5]);
+    }
+
+    /// How a child ends whose exit code is the first of `bytes`.
+    fn ended(forked: Forked, bytes: &[u8; 5]) -> WaitIdStatus {
+        match forked {
+            Forked::Child => exit(bytes[0]),
+            Forked::Parent { pidfd, .. } => waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED)
+                .expect("wait")
+                .expect("it has ended"),
+        }
+    }
+}
