@@ -194,7 +194,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(15) {
+        match from.place(16) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
