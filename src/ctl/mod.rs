@@ -1,6 +1,7 @@
 //! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
 
 mod baked;
+mod faces;
 mod print;
 mod query;
 mod run;
@@ -27,6 +28,9 @@ const USAGE_ERROR: u8 = 2;
 const NOT_ACTIVE: u8 = 3;
 const NO_SUCH_UNIT: u8 = 4;
 
+/// Words of a tool of another init that are looked at.
+const FACE_WORDS_MAX: usize = 8;
+
 /// One command.
 struct Command<'a> {
     linked: &'static [u8],
@@ -47,17 +51,23 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     }
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let called = called.split('/').fold("", |_, last| last);
+    let mut raw: heapless::Vec<&str, FACE_WORDS_MAX> = heapless::Vec::new();
+    raw.extend(arguments.words().skip(1).take(FACE_WORDS_MAX).filter_map(|word| word.to_str().ok()));
+    let meant = faces::verb(called, &raw);
     let mut words = Words::default();
-    if let Err(word) = words.take(arguments) {
+    if meant.is_none()
+        && let Err(word) = words.take(arguments)
+    {
         return usage_error(word);
     }
     let operands = words.operands.as_slice();
     let (first, rest) = operands.split_first().map_or(("", operands), |(first, rest)| (*first, rest));
     let (verb, names) = match called {
+        _ if let Some([verb, name]) = &meant => {
+            (*verb, if name.is_empty() { &[][..] } else { core::slice::from_ref(name) })
+        }
         "poweroff" | "reboot" | "halt" => (called, &[][..]),
-        // shutdown(8): a time other than now is nothing that this one keeps.
-        "shutdown" if !matches!(first, "" | "now" | "+0") => return usage_error(first),
-        "shutdown" => (words.shutdown(), &[][..]),
+        "shutdown" => return usage_error(called),
         "service" => (rest.first().copied().unwrap_or("list-units"), operands.get(..1).unwrap_or_default()),
         "systemctl" if first.is_empty() => ("list-units", rest),
         _ if first.is_empty() => ("help", rest),
@@ -101,6 +111,7 @@ impl Command<'_> {
             Verb::PowerOff => return shut_down(Power::PowerOff),
             Verb::Reboot => return shut_down(Power::Reboot),
             Verb::Halt => return shut_down(Power::Halt),
+            Verb::Kexec => return shut_down(Power::Kexec),
             Verb::Reexec => {
                 let program = own_program().map_err(TalkError::File)?;
                 return answered(&Connection::open()?.ask_with(&Request::Reexec, &program)?);

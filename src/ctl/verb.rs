@@ -24,7 +24,7 @@ verbs! {
     ListUnits Status Show IsActive IsFailed IsEnabled IsSystemRunning
     Start Stop Restart TryRestart Reload ReloadOrRestart Isolate Kill ResetFailed
     Cat ListDependencies Posture Users Blame CriticalChain Timeline
-    Run SwitchTable Enable Disable Mask DaemonReload Reexec PowerOff Reboot Halt Help
+    Run SwitchTable Enable Disable Mask DaemonReload Reexec PowerOff Reboot Halt Kexec Help
 }
 
 impl Verb {

@@ -115,17 +115,6 @@ impl<'a> Words<'a> {
     pub(super) const fn help(&self) -> bool {
         self.has(6)
     }
-
-    /// shutdown(8)'s: the verb.
-    pub(super) const fn shutdown(&self) -> &'static str {
-        if self.has(7) {
-            "reboot"
-        } else if self.has(8) {
-            "halt"
-        } else {
-            "poweroff"
-        }
-    }
 }
 
 /// What follows `word` in `pairs`.

@@ -2,7 +2,7 @@
 
 use crate::{
     linux::{self, arguments::Arguments, boot::API_MOUNTS},
-    table::{Arch, LogTarget, Table},
+    table::{Arch, LogTarget, Table, UnitId},
 };
 
 use super::{
@@ -35,6 +35,18 @@ pub(super) struct Boot {
     pub(super) state: Option<State>,
 }
 
+impl Boot {
+    /// What the words have boot start, if it is in the table.
+    pub(super) fn target(&self) -> Option<UnitId> {
+        let name = self.words.target.as_ref()?;
+        let target = self.table.find(name);
+        if target.is_none() {
+            log::error(format_args!("this board has no {name}, starting its default target"));
+        }
+        target
+    }
+}
+
 /// Brings the machine so far that services can start. Whatever is missing is said once and lived without, save a
 /// table: that has its own way out.
 pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
@@ -43,9 +55,6 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     let container = arguments.environment().any(|variable| variable.to_bytes().starts_with(b"container="));
     crash::prepare(container);
     log::prepare();
-    if let Err(errno) = streams {
-        log::warn_of(errno, format_args!("no console and no /dev/null for the standard streams"));
-    }
     if let Err(errno) = linux::boot::set_own_credentials_and_limits() {
         log::warn_of(errno, format_args!("cannot drop PID 1's groups or raise its limit of descriptors"));
     }
@@ -59,14 +68,34 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
             mount(api);
         }
     }
+    if streams != Ok(true) {
+        find_console();
+    }
+    let words = words(arguments, container);
+    log::set_level(words.log);
+    if let Some(console) = &words.console
+        && let Err(errno) = linux::console::move_to(console)
+    {
+        log::warn_of(errno, format_args!("cannot use /dev/{console} as the console"));
+    }
     if let Err(errno) = linux::console::stop_blocking() {
         log::warn_of(errno, format_args!("a console that stops can hold PID 1 up"));
     }
-    let table = open_table(state.map_or(linked, |state| handover::choose(&state, linked)));
+    let wants_shell = words.target.is_some() && !container;
+    let table = open_table(state.map_or(linked, |state| handover::choose(&state, linked)), wants_shell);
     let board = table.board();
     crash::set_action(board.on_panic, board.panic_delay);
     if board.log == LogTarget::Kmsg {
         log::to_kmsg();
+    }
+    if state.is_none()
+        && !container
+        && let Err(errno) = linux::raw::network::set_loopback_up()
+    {
+        log::warn_of(errno, format_args!("cannot set up the loopback interface"));
+    }
+    if !container && let Err(errno) = linux::power::take_over_ctrl_alt_del() {
+        log::warn_of(errno, format_args!("Ctrl-Alt-Del is the kernel's"));
     }
     if state.is_none()
         && !board.hostname.is_empty()
@@ -74,9 +103,20 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     {
         log::warn_of(errno, format_args!("cannot set the hostname {}", board.hostname));
     }
-    let words = words(arguments, container);
     let machine = machine();
     Boot { table, words, started_us, random: linux::random::seed(), machine, arguments, container, state }
+}
+
+/// The image has no /dev/console; the kernel's own /dev may have one.
+#[cold]
+fn find_console() {
+    let found = linux::boot::standard_streams().and_then(|_| linux::console::move_to("console"));
+    if let Err(errno) = found
+        && linux::console::open_kmsg().is_ok()
+    {
+        log::to_kmsg();
+        log::warn_of(errno, format_args!("there is no console"));
+    }
 }
 
 /// A sum of what /etc/machine-id says (machine-id(5)): 32 hexadecimal digits.
@@ -97,7 +137,7 @@ fn mount(api: &linux::boot::ApiMount) {
 }
 
 #[inline(never)] // for a small frame
-fn open_table(linked: &'static [u8]) -> Table<'static> {
+fn open_table(linked: &'static [u8], wants_shell: bool) -> Table<'static> {
     match Table::open(linked, Arch::NATIVE) {
         Ok(table) => {
             log::info(format_args!(
@@ -108,7 +148,16 @@ fn open_table(linked: &'static [u8]) -> Table<'static> {
             ));
             table
         }
-        Err(error) => crash::give_up(format_args!("cannot open the table in /proc/self/exe: {error}")),
+        Err(error) => {
+            // Nobody knows what the board allows; who can write the kernel's command line can do as he likes.
+            if wants_shell {
+                log::error(format_args!("cannot open the table in /proc/self/exe: {error}; a shell instead"));
+                if let Err(errno) = linux::shell::run() {
+                    log::error_of(errno, format_args!("cannot run a shell"));
+                }
+            }
+            crash::give_up(format_args!("cannot open the table in /proc/self/exe: {error}"))
+        }
     }
 }
 

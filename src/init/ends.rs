@@ -50,6 +50,8 @@ impl Kernel {
                 self.push(event);
             }
             Role::Dismissed => {}
+            Role::Prober if status == ExitStatus::Exited(0) => self.push(Event::Probed),
+            Role::Prober => log::error(format_args!("the root file system cannot be read")),
             Role::Reporter => {
                 if status != ExitStatus::Exited(0) {
                     log::error(format_args!("the report could not be written"));

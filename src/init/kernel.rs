@@ -11,6 +11,7 @@ use crate::{
         handover,
         poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
+        watchdog::Watchdog,
     },
     supervisor::{ClientId, Event, Instant, Pid, Supervisor},
     table::{
@@ -45,6 +46,7 @@ pub(super) enum Token {
     Signals,
     Timer,
     WallClock,
+    Initctl,
     Listener,
     Notify,
     Client(u16),
@@ -74,6 +76,7 @@ impl From<Token> for u64 {
             Token::Memory(index) => (8, index),
             Token::Held(index) => (9, index),
             Token::WallClock => (10, 0),
+            Token::Initctl => (11, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -94,6 +97,7 @@ impl Token {
             8 => Some(Self::Memory(index)),
             9 => Some(Self::Held(index)),
             10 => Some(Self::WallClock),
+            11 => Some(Self::Initctl),
             _ => None,
         }
     }
@@ -150,6 +154,10 @@ pub(super) struct Kernel {
     pub(super) rehearsed: bool,
     /// What was last said about a `PIDFile=`.
     pub(super) pid_file_trouble: Option<(UnitId, Errno)>,
+    /// /run/initctl.
+    pub(super) initctl: Option<OwnedFd>,
+    /// The hardware watchdog, once it is there.
+    pub(super) watchdog: Option<Watchdog>,
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
@@ -210,6 +218,8 @@ impl Kernel {
             rescued_us: 0,
             rehearsed: false,
             pid_file_trouble: None,
+            initctl: None,
+            watchdog: None,
             pending: Deque::new(),
         })
     }
@@ -218,6 +228,7 @@ impl Kernel {
     pub(super) fn listen(&mut self) {
         self.control.listen(&self.poll);
         self.notify.listen(&self.table, &self.poll);
+        self.listen_to_initctl();
     }
 
     /// Looks at every unit, whether anybody is left of it.
@@ -319,6 +330,12 @@ impl Kernel {
     /// itself.
     pub(super) fn doze_until(&self, deadline_us: u64) {
         while self.signals.take().is_some() {}
+        let mut deadline_us = deadline_us;
+        if self.watchdog.is_some() {
+            self.feed_only();
+            let interval = self.table.board().watchdog.interval.0;
+            deadline_us = deadline_us.min(linux::clock::monotonic_us().saturating_add(interval));
+        }
         if self
             .poll
             .wake_at(Some(deadline_us))
@@ -356,6 +373,7 @@ impl Kernel {
                 Step::Event(Event::Deadline)
             }
             Token::WallClock => Step::Event(self.clock_rang()),
+            Token::Initctl => self.initctl_asks().map_or(Step::Again, Step::Event),
             Token::Listener => {
                 self.control.accept(&self.poll);
                 Step::Again
@@ -430,7 +448,8 @@ impl Kernel {
                 | Role::Watcher { .. }
                 | Role::Dismissed
                 | Role::Reporter
-                | Role::Rehearsal,
+                | Role::Rehearsal
+                | Role::Prober,
             ) => None,
             None => self.groups.unit_of(pid, &self.table),
         }

@@ -40,6 +40,13 @@ pub(super) fn prepare() {
     }
 }
 
+/// Has what is below `level` not be said.
+pub(super) fn set_level(level: Option<LevelFilter>) {
+    if let Some(level) = level {
+        log::set_max_level(level);
+    }
+}
+
 /// From here on, messages go to the kernel's ring buffer, or stay on standard error if there is none.
 pub(super) fn to_kmsg() {
     match console::open_kmsg() {
@@ -192,11 +199,8 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
             warn(format_args!("{}: Timed out. Killing with {}.", name(id), SignalName(signal)));
         }
         Log::Contradiction(id, other) => {
-            error(format_args!(
-                "{}: Conflicting jobs: what it requires conflicts with {}.",
-                name(id),
-                name(other)
-            ));
+            let (unit, other) = (name(id), name(other));
+            error(format_args!("{unit}: Conflicting jobs: what it requires conflicts with {other}."));
         }
         Log::Acting(id) => {
             warn(format_args!("{}: The machine ends, as it asks for at such an end.", name(id)))
@@ -221,9 +225,22 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
             error(format_args!("{}: What it left cannot all be removed; its UID rests for good.", name(id)));
         }
         Log::BootFinished => info(format_args!("Startup finished.")),
+        Log::Healthy => info(format_args!("All vital units are up: the boot is good.")),
+        Log::Sick(id) => error(format_args!("{}: A vital unit is down for too long.", name(id))),
+        Log::Starving(id) => starving(table, id),
         Log::ShuttingDown(power) => info(format_args!("{}.", end_in_words(power))),
         Log::Impossible(what, id) => error(format_args!("{}: Impossible: {what}. Ignored.", name(id))),
     }
+}
+
+/// Who is to find out why the machine has started over looks where this goes.
+fn starving(table: &Table<'_>, unit: Option<UnitId>) {
+    let unit = unit.map(|unit| Named(table, unit));
+    let why: &dyn fmt::Display = match &unit {
+        Some(unit) => unit,
+        None => &"the root file system or the shutdown",
+    };
+    emergency(format_args!("the watchdog is not fed any more because of {why}"), true);
 }
 
 fn refusal(unit: Named<'_, '_>, why: fmt::Arguments<'_>) {
@@ -235,6 +252,7 @@ const fn end_in_words(power: Power) -> &'static str {
         Power::PowerOff => "Powering off",
         Power::Reboot => "Rebooting",
         Power::Halt => "Halting",
+        Power::Kexec => "Rebooting via kexec",
     }
 }
 

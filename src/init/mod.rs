@@ -10,6 +10,7 @@ mod ends;
 mod groups;
 mod handover;
 mod held;
+mod initctl;
 mod kernel;
 mod log;
 mod names;
@@ -22,6 +23,7 @@ mod report;
 mod shutdown;
 mod timers;
 mod watch;
+mod watchdog;
 mod words;
 
 use crate::{
@@ -62,13 +64,16 @@ fn begin(
     };
     match boot.state.as_ref().map(|state| handover::load(state, kernel, supervisor)) {
         None => {
+            kernel.open_watchdog(true);
             kernel.listen();
             supervisor.handle(kernel.now(), kernel.clock(false));
             let kernel_age = Micros(if boot.container { 0 } else { boot.started_us });
             let (random, until, machine) = (boot.random, boot.words.until(), boot.machine);
-            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine });
+            let target = boot.target();
+            supervisor.handle(kernel.now(), Event::Boot { random, until, kernel_age, machine, target });
         }
         Some(Ok(failed)) => {
+            kernel.open_watchdog(true);
             kernel.listen();
             kernel.look_at_all();
             let set = supervisor.clock_was_set(kernel.now(), linux::clock::wall_us());

@@ -93,6 +93,10 @@ impl Kernel {
             }
             Action::Reexec { switch } => handover::begin(self, supervisor, switch),
             Action::Switch { back } => handover::open_other(self, supervisor, back),
+            Action::Feed { probe } => {
+                self.feed(probe);
+                None
+            }
             Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
         }
     }

@@ -340,6 +340,17 @@ const fn call(call: Call) -> linux_plan::Call {
         Call::Unmount => linux_plan::Call::Unmount,
         Call::SwapOn => linux_plan::Call::SwapOn,
         Call::SwapOff => linux_plan::Call::SwapOff,
+        Call::Count => linux_plan::Call::Count,
+        Call::LoadModule => linux_plan::Call::LoadModule,
+        Call::LoadForDevices => linux_plan::Call::LoadForDevices,
+        Call::Write => linux_plan::Call::Write,
+        Call::Own => linux_plan::Call::Own,
+        Call::ClockFloor => linux_plan::Call::ClockFloor,
+        Call::Touch => linux_plan::Call::Touch,
+        Call::LoadSeed => linux_plan::Call::LoadSeed,
+        Call::SaveSeed => linux_plan::Call::SaveSeed,
+        Call::MachineId => linux_plan::Call::MachineId,
+        Call::MakeSwap => linux_plan::Call::MakeSwap,
     }
 }
 

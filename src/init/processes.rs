@@ -37,6 +37,8 @@ pub(super) enum Role {
     Reporter,
     /// Tries out the next program of PID 1.
     Rehearsal,
+    /// Looks whether the root file system answers.
+    Prober,
 }
 }
 
@@ -50,7 +52,7 @@ impl Role {
             | Self::Stamper { unit }
             | Self::Examiner { unit }
             | Self::Watcher { unit } => unit.0 != u16::MAX,
-            Self::Dismissed | Self::Reporter | Self::Rehearsal => true,
+            Self::Dismissed | Self::Reporter | Self::Rehearsal | Self::Prober => true,
         }
     }
 }
@@ -185,6 +187,11 @@ impl Processes {
         self.places.get_mut(place)?.take()
     }
 
+    /// Whether somebody is at work as `role`.
+    pub(super) fn has(&self, role: Role) -> bool {
+        self.places.iter().flatten().any(|process| process.role == role)
+    }
+
     /// Whether a janitor or an examiner is at work for `unit`.
     pub(super) fn has_helper(&self, unit: UnitId) -> bool {
         let roles = [Role::Janitor { unit }, Role::Examiner { unit }, Role::Watcher { unit }];
@@ -201,7 +208,8 @@ impl Processes {
             | Role::Watcher { .. }
             | Role::Dismissed
             | Role::Reporter
-            | Role::Rehearsal => None,
+            | Role::Rehearsal
+            | Role::Prober => None,
         };
         self.places.iter().flatten().any(|process| own(process.role) == Some(unit))
     }

@@ -24,8 +24,6 @@ const SYNC_US: u64 = 20_000_000;
 const CONTAINER_REBOOT: u8 = 133;
 /// All of /proc/self/mountinfo that is looked at.
 const MOUNTINFO_BYTES_MAX: usize = 64 << 10;
-/// Rounds of unmounting: a mount below another may come free only when the other's user is gone.
-const ROUNDS: usize = 4;
 
 /// File systems that hold nothing and that the end itself needs.
 const KEPT: [&[u8]; 5] = [b"/", b"/proc", b"/sys", b"/dev", b"/run"];
@@ -38,15 +36,17 @@ pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8
         end_everybody(kernel, signals::KILL, KILL_US);
     }
     if kernel.container {
-        exit(if how == Power::Reboot { CONTAINER_REBOOT } else { status });
+        exit(if matches!(how, Power::Reboot | Power::Kexec) { CONTAINER_REBOOT } else { status });
     }
     if !immediate {
         put_disks_to_rest(kernel);
     }
+    kernel.leave_watchdog(how);
     let end = match how {
         Power::PowerOff => MachineEnd::PowerOff,
         Power::Reboot => MachineEnd::Restart,
         Power::Halt => MachineEnd::Halt,
+        Power::Kexec => MachineEnd::Kexec,
     };
     match power::end_machine(end) {
         Ok(()) => super::crash::give_up(format_args!("the machine did not {how}")),
@@ -57,10 +57,11 @@ pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8
 /// Sends `signal` to everybody and reaps until nobody is left or the time is up.
 fn end_everybody(kernel: &Kernel, signal: u8, within_us: u64) {
     let deadline_us = linux::clock::monotonic_us().saturating_add(within_us);
-    if linux::process::signal_everybody(signal).is_err() {
-        return; // ESRCH: nobody is there
-    }
+    let spared = linux::process::signal_others(signal);
     while !reap_all() && linux::clock::monotonic_us() < deadline_us {
+        if spared && !linux::process::has_others() {
+            return; // only they are left
+        }
         kernel.doze_until(deadline_us);
     }
 }
@@ -106,8 +107,12 @@ fn put_disks_to_rest(kernel: &Kernel) {
     }
 }
 
+/// Unmounts and detaches until nothing changes any more: a mount, a loop device or swap may hold another. What is left
+/// then can only be kept from changing.
 fn unmount_all() {
-    for round in 0..ROUNDS {
+    let mut last = false;
+    loop {
+        let mut changed = linux::disks::release_unused();
         let mut mountinfo = [0; MOUNTINFO_BYTES_MAX];
         let text = match linux::boot::read_file(c"/proc/self/mountinfo", &mut mountinfo) {
             Ok(text) => text,
@@ -116,7 +121,6 @@ fn unmount_all() {
                 break;
             }
         };
-        let mut left = false;
         // Later mounts may lie on earlier ones.
         for line in text.rsplit(|byte| *byte == b'\n') {
             let mut path = [0; PATH_BYTES_MAX];
@@ -124,17 +128,19 @@ fn unmount_all() {
             if KEPT.contains(&path.to_bytes()) || is_below_kernel_trees(path.to_bytes()) {
                 continue;
             }
-            if let Err(errno) = power::unmount_path(path) {
-                left = true;
-                if round + 1 == ROUNDS {
+            match power::unmount_path(path) {
+                Ok(()) => changed = true,
+                Err(errno) if last => {
                     let _ = power::remount_read_only(path);
                     log::warn_of(errno, format_args!("cannot unmount {}", path.to_str().unwrap_or("?")));
                 }
+                Err(_) => {}
             }
         }
-        if !left {
+        if last {
             break;
         }
+        last = !changed;
     }
     // EINVAL on an initramfs, which has nothing to lose.
     let _ = power::remount_read_only(c"/");

@@ -1,13 +1,19 @@
-//! The words `tomte.KEY=VALUE` that a boot loader or a container manager hands to PID 1.
+//! The words `tomte.KEY=VALUE` that a boot loader or a container manager hands to PID 1, and those that every init knows.
 
 use core::ffi::CStr;
 
 use heapless::String;
+use log::LevelFilter;
 
 use crate::{supervisor::Until, table::Micros};
 
-/// Longest `tomte.report=` path.
-const REPORT_BYTES_MAX: usize = 128;
+/// Longest path or name in a word.
+const WORD_BYTES_MAX: usize = 128;
+/// Targets that have words of their own.
+const RESCUE: &str = "rescue.target";
+const EMERGENCY: &str = "emergency.target";
+
+type Text = String<WORD_BYTES_MAX>;
 
 /// What the words say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,7 +23,13 @@ pub(super) struct Words {
     /// `tomte.panic`: fail at once, to see what the board makes of it.
     pub(super) panic: bool,
     /// `tomte.report=PATH`: where the report goes.
-    pub(super) report: Option<String<REPORT_BYTES_MAX>>,
+    pub(super) report: Option<Text>,
+    /// `tomte.target=UNIT` and the like: what boot starts instead of the board's default target.
+    pub(super) target: Option<Text>,
+    /// `tomte.console=DEVICE`: where messages and shells go, such as `ttyS1`.
+    pub(super) console: Option<Text>,
+    /// `tomte.log=LEVEL`.
+    pub(super) log: Option<LevelFilter>,
 }
 
 impl Words {
@@ -26,21 +38,34 @@ impl Words {
         self.until.or_else(|| self.report.as_ref().map(|_| Until::Elapsed(Micros::FOREVER)))
     }
 
-    /// Takes one word in; answers false if it is one of tomte's and makes no sense.
+    /// Takes one word in; answers false if it is one of tomte's and makes no sense. Those of others are systemd's and
+    /// sysvinit's: kernel-command-line(7), init(8).
     pub(super) fn take(&mut self, word: &str) -> bool {
-        let Some(word) = word.strip_prefix("tomte.") else { return true };
-        match word.split_once('=') {
-            None if word == "panic" => self.panic = true,
-            Some(("until", "idle")) => self.until = Some(Until::Idle),
-            Some(("until", micros)) => match micros.parse() {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let target = match (key, word.len() == key.len()) {
+            ("rescue" | "single" | "s" | "S" | "-s" | "1" | "systemd.rescue", true) => RESCUE,
+            ("emergency" | "-b" | "systemd.emergency" | "tomte.shell", true) => EMERGENCY,
+            ("systemd.unit" | "tomte.target", false) => value,
+            (other, _) => return other.strip_prefix("tomte.").is_none_or(|key| self.take_own(key, value)),
+        };
+        take_text(&mut self.target, target)
+    }
+
+    fn take_own(&mut self, key: &str, value: &str) -> bool {
+        match key {
+            "panic" => self.panic = true,
+            "until" if value == "idle" => self.until = Some(Until::Idle),
+            "until" => match value.parse() {
                 Ok(micros) => self.until = Some(Until::Elapsed(Micros(micros))),
                 Err(_) => return false,
             },
-            Some(("report", path)) if path.starts_with('/') => match String::try_from(path) {
-                Ok(path) => self.report = Some(path),
-                Err(_) => return false,
+            "report" if value.starts_with('/') => return take_text(&mut self.report, value),
+            "console" => return take_text(&mut self.console, value),
+            "log" => match LEVELS.iter().find(|(name, _)| *name == value) {
+                Some((_, level)) => self.log = Some(*level),
+                None => return false,
             },
-            Some(_) | None => return false,
+            _ => return false,
         }
         true
     }
@@ -72,6 +97,23 @@ impl Words {
     }
 }
 
+/// syslog(3)'s levels, as far as there is a difference.
+const LEVELS: [(&str, LevelFilter); 5] = [
+    ("err", LevelFilter::Error),
+    ("warning", LevelFilter::Warn),
+    ("notice", LevelFilter::Info),
+    ("info", LevelFilter::Info),
+    ("debug", LevelFilter::Debug),
+];
+
+/// Puts `text` in its place, if it is any and fits.
+fn take_text(place: &mut Option<Text>, text: &str) -> bool {
+    let mut taken = Text::new();
+    let fits = !text.is_empty() && taken.push_str(text).is_ok();
+    *place = if fits { Some(taken) } else { None };
+    fits
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +142,34 @@ mod tests {
         assert_eq!(words.until(), None);
         assert!(words.take("tomte.report=/run/host/report.json"));
         assert_eq!(words.until(), Some(Until::Elapsed(Micros::FOREVER)));
+    }
+
+    #[test]
+    fn the_target_is_named_by_its_name_or_by_the_words_that_every_init_knows() {
+        for (line, target) in [
+            ("tomte.target=a.target", Some("a.target")),
+            ("systemd.unit=b.target", Some("b.target")),
+            ("quiet single", Some(RESCUE)),
+            ("-s", Some(RESCUE)),
+            ("1", Some(RESCUE)),
+            ("rescue", Some(RESCUE)),
+            ("tomte.shell", Some(EMERGENCY)),
+            ("emergency", Some(EMERGENCY)),
+            ("ro 12 rescue=no.wonder x.emergency", None),
+            ("ro root=/dev/vda1 shell console=s", None),
+        ] {
+            let mut words = Words::default();
+            assert_eq!(words.take_command_line(line.as_bytes()), None, "{line}");
+            assert_eq!(words.target.as_deref(), target, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_console_and_the_level_of_messages_are_named() {
+        let mut words = Words::default();
+        assert_eq!(words.take_command_line(b"tomte.console=ttyS1 tomte.log=warning"), None);
+        assert_eq!((words.console.as_deref(), words.log), (Some("ttyS1"), Some(LevelFilter::Warn)));
+        assert_eq!(words.take_command_line(b"tomte.log=loud"), Some("tomte.log=loud"));
     }
 
     #[test]

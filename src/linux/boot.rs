@@ -83,20 +83,24 @@ pub(super) fn is_mount_point(path: &CStr, links: AtFlags) -> Result<bool, Errno>
 }
 
 /// Sees to it that descriptors 0, 1 and 2 are open, on /dev/console if it is there, else on /dev/null, so that no later
-/// open can take their place.
+/// open can take their place. Answers whether they are what they should be: handed over, or the console.
 ///
 /// # Errors
 /// open(2)'s for /dev/null.
-pub fn standard_streams() -> Result<(), Errno> {
+pub fn standard_streams() -> Result<bool, Errno> {
+    let mut good = true;
     loop {
-        let fd = match open(c"/dev/console", OFlags::RDWR | OFlags::NOCTTY, Mode::empty()) {
+        let console = open(c"/dev/console", OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+        let there = console.is_ok();
+        let fd = match console {
             Ok(fd) => fd,
             Err(_) => open(c"/dev/null", OFlags::RDWR, Mode::empty())?,
         };
         let raw = rustix::fd::AsRawFd::as_raw_fd(&fd);
         if raw > 2 {
-            return Ok(()); // the lowest free number is above them, so all three are open; `fd` is closed
+            return Ok(good); // the lowest free number is above them, so all three are open; `fd` is closed
         }
+        good &= there;
         let _kept: i32 = rustix::fd::IntoRawFd::into_raw_fd(fd);
     }
 }
@@ -141,9 +145,10 @@ pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errn
 /// Makes or empties the file at `path` for writing; a device is just opened.
 ///
 /// # Errors
-/// open(2)'s.
+/// open(2)'s: ENOENT for a device that is not there.
 pub fn create_file(path: &str) -> Result<rustix::fd::OwnedFd, Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let create = if path.starts_with("/dev/") { OFlags::empty() } else { OFlags::CREATE };
+    let flags = create | OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
     open(PathBuffer::empty().join(&[path])?, flags, Mode::from_raw_mode(0o644))
 }
 

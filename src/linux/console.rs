@@ -11,8 +11,10 @@ use rustix::{
     fd::{BorrowedFd, IntoRawFd, OwnedFd},
     fs::{Mode, OFlags, open},
     io::{Errno, fcntl_dupfd_cloexec},
-    stdio::stderr,
+    stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr},
 };
+
+use super::{AsFd, path::PathBuffer};
 
 /// /dev/kmsg once it is open; -1 before.
 static KMSG: AtomicI32 = AtomicI32::new(-1);
@@ -37,6 +39,18 @@ pub fn kmsg() -> Option<BorrowedFd<'static>> {
 /// Hands one whole line to the kernel's ring buffer. Answers whether it took it.
 pub fn write_kmsg(line: &[u8]) -> bool {
     kmsg().is_some_and(|fd| rustix::io::write(fd, line).is_ok())
+}
+
+/// Makes the terminal /dev/`name` the standard streams.
+///
+/// # Errors
+/// open(2)'s and dup3(2)'s.
+pub fn move_to(name: &str) -> Result<(), Errno> {
+    let mut buffer = PathBuffer::empty();
+    let terminal = open(buffer.join(&["/dev/", name])?, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
+    dup2_stdin(terminal.as_fd())?;
+    dup2_stdout(terminal.as_fd())?;
+    dup2_stderr(terminal.as_fd())
 }
 
 /// Standard error, opened once more for PID 1 alone: writing to it never blocks. -1 before.

@@ -224,7 +224,8 @@ pub fn make_directories(path: &str, mode: u16) -> Result<(), Errno> {
     make_one(path, mode)
 }
 
-fn make_parents(path: &str, mode: u16) -> Result<(), Errno> {
+/// Makes the directories above `path` that are missing.
+pub(super) fn make_parents(path: &str, mode: u16) -> Result<(), Errno> {
     for (at, byte) in path.bytes().enumerate().skip(1) {
         if byte == b'/' {
             make_one(path.split_at_checked(at).unwrap_or_default().0, mode)?;
@@ -238,6 +239,25 @@ fn make_one(path: &str, mode: u16) -> Result<(), Errno> {
         Err(Errno::EXIST | Errno::ROFS) => Ok(()), // what comes next says if it is missing
         answer => answer,
     }
+}
+
+/// Makes the FIFO at `path`, for root alone, and opens it for itself, so that it never ends.
+///
+/// # Errors
+/// mknod(2)'s and open(2)'s.
+pub fn open_own_fifo(path: &CStr) -> Result<OwnedFd, Errno> {
+    match mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0) {
+        Ok(()) | Err(Errno::EXIST) => open_node(path, OFlags::RDWR),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Reads what has come, as far as it fits.
+///
+/// # Errors
+/// read(2)'s: EAGAIN if nothing has.
+pub fn read_from(file: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    rustix::io::read(file, buffer)
 }
 
 fn open_node(path: &CStr, access: OFlags) -> Result<OwnedFd, Errno> {

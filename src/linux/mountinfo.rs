@@ -8,6 +8,11 @@ use core::ffi::CStr;
 pub fn parse<'l>(line: &'l [u8], buffer: &'l mut [u8]) -> Option<(&'l CStr, &'l [u8])> {
     let mut fields = line.split(|&byte| byte == b' ').skip(4);
     let (escaped, options) = (fields.next()?, fields.next()?);
+    Some((unescape(escaped, buffer)?, options))
+}
+
+/// `escaped` with its octal escapes undone in `buffer`. `None` if it does not fit, or is not escaped so.
+pub fn unescape<'b>(escaped: &[u8], buffer: &'b mut [u8]) -> Option<&'b CStr> {
     let mut bytes = escaped.iter().copied();
     let mut places = buffer.iter_mut();
     while let Some(mut byte) = bytes.next() {
@@ -21,7 +26,7 @@ pub fn parse<'l>(line: &'l [u8], buffer: &'l mut [u8]) -> Option<(&'l CStr, &'l 
         *places.next()? = byte;
     }
     *places.next()? = 0;
-    Some((CStr::from_bytes_until_nul(buffer).ok()?, options))
+    CStr::from_bytes_until_nul(buffer).ok()
 }
 
 #[cfg(test)]

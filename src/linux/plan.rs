@@ -176,6 +176,33 @@ pub enum Call {
     SwapOn,
     /// swapoff(2).
     SwapOff,
+    /// Counting in a file, which is 0 if it is not there. The words: `add` for one more; `forget` to begin anew; or the
+    /// counts with which the call succeeds: from, to, from, to. EDOM with another.
+    Count,
+    /// finit_module(2), of the module of that name and those that it depends on, or of the file at that path. The word: the
+    /// parameters.
+    LoadModule,
+    /// The same for what the devices below /sys/devices ask for.
+    LoadForDevices,
+    /// write(2) of the word, to a file that is there.
+    Write,
+    /// chown(2) and chmod(2), of all that the pattern matches. The words: user, group and mode, each a number or empty.
+    Own,
+    /// clock_settime(2), if the clock is behind: to the time of the file's last change, or to the word, seconds since 1970,
+    /// whatever is later.
+    ClockFloor,
+    /// utimensat(2): the time of the file's last change is the present. It is made if it is not there.
+    Touch,
+    /// The file's bytes are put among the kernel's random numbers, and others in their place. The word: `credit` if they
+    /// count as random.
+    LoadSeed,
+    /// Random bytes are put into the file, for the next boot.
+    SaveSeed,
+    /// The machine's id is put into the file, if it holds none. The words: files of numbers that tell machines apart, the
+    /// first that there is counts; without one the id is random.
+    MachineId,
+    /// The device is made a swap device.
+    MakeSwap,
 }
 
 /// Sources of environment variables, weakest first. `PATH`'s default comes before all of them, and what the child finds

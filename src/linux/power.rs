@@ -8,6 +8,8 @@ use rustix::{
     system::{RebootCommand, reboot},
 };
 
+use super::raw;
+
 /// How the machine ends: reboot(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "reboot(2) names them")]
@@ -15,7 +17,13 @@ pub enum MachineEnd {
     PowerOff,
     Restart,
     Halt,
+    Kexec,
 }
+
+/// Where systemd's tools leave the word for the firmware that is to start the machine: the argument of LINUX_REBOOT_CMD_RESTART2.
+const REBOOT_PARAMETER: &CStr = c"/run/systemd/reboot-param";
+/// Its longest: the kernel's.
+const PARAMETER_BYTES_MAX: usize = 256;
 
 /// Flushes file systems. May take as long as the slowest disk does.
 pub fn sync() {
@@ -45,7 +53,27 @@ pub fn remount_read_only(path: &CStr) -> Result<(), Errno> {
 pub fn end_machine(how: MachineEnd) -> Result<(), Errno> {
     reboot(match how {
         MachineEnd::PowerOff => RebootCommand::PowerOff,
-        MachineEnd::Restart => RebootCommand::Restart,
         MachineEnd::Halt => RebootCommand::Halt,
+        MachineEnd::Kexec => RebootCommand::Kexec,
+        MachineEnd::Restart => {
+            let mut parameter = [0; PARAMETER_BYTES_MAX];
+            let line = super::boot::read_file(REBOOT_PARAMETER, &mut parameter).unwrap_or_default();
+            let length = line.iter().take_while(|byte| **byte >= b' ').count();
+            if let (1.., Some(end)) = (length, parameter.get_mut(length)) {
+                *end = 0;
+                if let Ok(word) = CStr::from_bytes_until_nul(&parameter) {
+                    raw::process::restart_with(word)?;
+                }
+            }
+            RebootCommand::Restart
+        }
     })
+}
+
+/// From here on Ctrl-Alt-Del is a signal to PID 1, SIGINT, not a reset.
+///
+/// # Errors
+/// reboot(2)'s: EPERM without CAP_SYS_BOOT.
+pub fn take_over_ctrl_alt_del() -> Result<(), Errno> {
+    reboot(RebootCommand::CadOff)
 }

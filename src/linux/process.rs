@@ -2,18 +2,61 @@
 
 use rustix::{
     fd::OwnedFd,
+    fs::{Mode, OFlags, open as open_file},
     io::Errno,
     process::{
-        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, getsid, kill_process_group, pidfd_open,
-        pidfd_send_signal, test_kill_process_group, waitid,
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, getsid, kill_process, kill_process_group,
+        pidfd_open, pidfd_send_signal, test_kill_process_group, waitid,
     },
 };
 
-use super::AsFd;
+use super::{AsFd, boot, path::PathBuffer, tree::each_entry};
 
 /// This process's id.
 pub fn id() -> u32 {
     getpid().as_raw_nonzero().get().unsigned_abs()
+}
+
+/// Sends `signal` to every process but PID 1 and those whose name begins with `@`: root's storage daemons' does, which have
+/// to outlive the file systems they serve (systemd's ROOT_STORAGE_DAEMONS.md). Answers whether there are such.
+pub fn signal_others(signal: u8) -> bool {
+    let mut any_spared = false;
+    each_other(&mut |_, spared| any_spared |= spared);
+    if !any_spared {
+        let _ = signal_everybody(signal); // ESRCH: nobody is there
+        return false;
+    }
+    each_other(&mut |number, spared| {
+        if let (false, Ok(pid), Ok(signal)) = (spared, pid(number), signal_number(signal)) {
+            let _ = kill_process(pid, signal); // it may be gone
+        }
+    });
+    true
+}
+
+/// Whether there is anybody whom [`signal_others`] does not spare.
+pub fn has_others() -> bool {
+    let mut any = false;
+    each_other(&mut |_, spared| any |= !spared);
+    any
+}
+
+/// Shows every process but PID 1 and this one, and whether it is spared. The kernel's own threads are none.
+fn each_other(see: &mut dyn FnMut(u32, bool)) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(processes) = open_file(c"/proc", flags, Mode::empty()) else { return };
+    // What cannot be read has just ended.
+    let _ = each_entry(processes.as_fd(), &mut |name| {
+        let name = name.to_str().unwrap_or_default();
+        if let Some(number) = name.parse().ok().filter(|number| *number > 1 && *number != id()) {
+            let (mut path, mut first) = (PathBuffer::empty(), [0]);
+            let path = path.join(&["/proc/", name, "/cmdline"])?;
+            if let Ok([byte]) = boot::read_file(path, &mut first) {
+                see(number, *byte == b'@');
+            }
+        }
+        Ok(())
+    });
 }
 
 /// Sends `signal` to every process but PID 1 and the sender: kill(2) with pid -1.

@@ -51,6 +51,7 @@ const fn end_by(signal: u8, container: bool) -> Option<Power> {
     const HALT: u8 = RTMIN + 3;
     const POWER_OFF: u8 = RTMIN + 4;
     const REBOOT: u8 = RTMIN + 5;
+    const KEXEC: u8 = RTMIN + 6;
     match signal {
         INT | TERM if container => Some(Power::PowerOff),
         INT | TERM => Some(Power::Reboot), // Ctrl-Alt-Del; BusyBox reboot
@@ -59,6 +60,7 @@ const fn end_by(signal: u8, container: bool) -> Option<Power> {
         HALT => Some(Power::Halt),
         POWER_OFF => Some(Power::PowerOff),
         REBOOT => Some(Power::Reboot),
+        KEXEC => Some(Power::Kexec),
         _ => None,
     }
 }
@@ -98,6 +100,7 @@ mod tests {
             (RTMIN + 3, Some(Power::Halt)),
             (RTMIN + 4, Some(Power::PowerOff)),
             (RTMIN + 5, Some(Power::Reboot)),
+            (RTMIN + 6, Some(Power::Kexec)),
             (1, None),
             (RTMIN, None),
         ] {

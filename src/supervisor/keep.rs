@@ -48,6 +48,7 @@ impl Supervisor<'_> {
         self.unneeded_due.keep(with);
         self.impossible_count.keep(with);
         self.run.keep(with);
+        self.health.keep(with);
         self.clients.keep(with);
         self.switch.keep(with);
         if let Some(table) = self.table {

@@ -75,6 +75,8 @@ pub enum Event<'a> {
         kernel_age: Micros,
         /// A number that tells this machine from others, boot after boot: /etc/machine-id.
         machine: u64,
+        /// What to start instead of the default target.
+        target: Option<UnitId>,
     },
     /// Answers [`Action::Spawn`]: the process exists.
     Spawned {
@@ -257,6 +259,8 @@ pub enum Event<'a> {
     },
     /// Answers [`Action::Reexec`]: the program is the same as before.
     NotReplaced,
+    /// The probe of [`Action::Feed`] has had an answer.
+    Probed,
 }
 
 /// What a child that opened or looked has found.
@@ -442,6 +446,12 @@ pub enum Action {
         /// In its place the one that was there before this one.
         back: bool,
     },
+    /// Feed the watchdog, and have a child see whether the root file system answers, unless one is at it:
+    /// [`Event::Probed`] if it does.
+    Feed {
+        /// Whether to ask that.
+        probe: bool,
+    },
     /// Every unit is down, or nobody waits for that: end the rest, sync, unmount, leave. Never answered.
     Leave {
         /// What comes then.
@@ -532,6 +542,13 @@ pub enum Log {
     NotCleaned(UnitId),
     /// The default target is reached.
     BootFinished,
+    /// All vital units have been up for long enough.
+    Healthy,
+    /// A vital unit has been down for too long.
+    Sick(UnitId),
+    /// The watchdog is not fed any more: because of this unit, or because the root file system does not answer or the
+    /// shutdown does not end.
+    Starving(Option<UnitId>),
     /// Shutdown begins.
     ShuttingDown(Power),
     /// Something happened that cannot: said once, contained, counted.

@@ -19,6 +19,7 @@
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `rights` | who may ask what |
 //! | `control`, `shutdown`, `status` | who waits for an answer; the way out; what is shown |
+//! | `vital` | whether the machine works, and what the hardware watchdog hears of it |
 //! | `keep` | what goes on when PID 1 is replaced |
 //! | `slot` | units that are made at run time |
 //! | `switch` | another table in the place of this one |
@@ -67,6 +68,7 @@ mod trigger;
 mod turn;
 mod uid;
 mod unit;
+mod vital;
 
 use heapless::Vec;
 
@@ -81,6 +83,7 @@ use state::State;
 use switch::Switch;
 use uid::Pool;
 use unit::Record;
+use vital::Health;
 
 pub use crate::record::Keeper;
 pub use control::WAITING_MAX;
@@ -115,12 +118,15 @@ pub struct Supervisor<'t> {
     /// Whose turn it is.
     turn: u16,
     run: Run,
+    health: Health,
     /// Units about which something may be due.
     dirty: UnitSet,
     /// Units that may have something to tell.
     noted: UnitSet,
     /// Units that may wait for a moment.
     timed: UnitSet,
+    /// Those that have to be up for the machine to be of use.
+    vital: UnitSet,
     /// Stands in for units that do not exist, so that no access can fail. Nothing reads off it what to do.
     nowhere: Record,
     clients: Clients,
@@ -154,6 +160,7 @@ impl<'t> Supervisor<'t> {
             dirty: UnitSet::EMPTY,
             noted: UnitSet::EMPTY,
             timed: UnitSet::EMPTY,
+            vital: UnitSet::EMPTY,
             turn: 0,
             now: Instant(0),
             wall_offset: 0,
@@ -163,6 +170,7 @@ impl<'t> Supervisor<'t> {
             clients: Clients::NONE,
             switch: Switch::NONE,
             run: Run::new(),
+            health: Health::UNKNOWN,
             unneeded_due: false,
             impossible: None,
             impossible_count: 0,
@@ -180,6 +188,7 @@ impl<'t> Supervisor<'t> {
             }
         }
         self.pool.load(table.board().uids, table.board().identity_count());
+        self.load_vital();
     }
 
     /// A supervisor of `table`'s units. Large: for a small stack use [`Self::empty`] in place, then [`Self::load`].
@@ -194,9 +203,9 @@ impl<'t> Supervisor<'t> {
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
         self.now = self.now.max(now);
         match event {
-            Event::Boot { random, until, kernel_age, machine } => {
+            Event::Boot { random, until, kernel_age, machine, target } => {
                 (self.kernel_age, self.machine) = (kernel_age, machine);
-                self.boot(random, until);
+                self.boot(random, until, target);
             }
             Event::Clock { wall, set } => self.clock(wall, set),
             Event::Stamped { unit, at } => self.stamped(unit, at),
@@ -210,6 +219,7 @@ impl<'t> Supervisor<'t> {
                 self.clients.replaced(Answer::Job(JobResult::Failed));
                 self.replaced(false);
             }
+            Event::Probed => self.probed(),
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
             }
@@ -267,7 +277,7 @@ impl<'t> Supervisor<'t> {
                 }
             }
         }
-        self.next_saying().or_else(|| self.due_of_all())
+        self.next_saying().or_else(|| self.due_of_health()).or_else(|| self.due_of_all())
     }
 
     /// What is to be said before anything else is done: answers and news, causes before consequences.
@@ -308,6 +318,7 @@ impl<'t> Supervisor<'t> {
             return None;
         }
         let first = Instant::earlier(self.run.deadline(), self.switch.deadline());
+        let first = Instant::earlier(first, self.health.deadline());
         self.timed.iter().fold(first, |first, id| Instant::earlier(first, self.peek(id).deadline()))
     }
 

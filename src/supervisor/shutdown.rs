@@ -15,6 +15,8 @@ kept! {
 #[derive(Debug)]
 pub(super) struct Run {
     boot: Boot,
+    /// What boot starts.
+    target: UnitId,
     /// The default target's start is over, but not told yet.
     boot_log: bool,
     report: Report,
@@ -85,6 +87,7 @@ impl Run {
     pub(super) const fn new() -> Self {
         Self {
             boot: Boot::Running,
+            target: UnitId(u16::MAX),
             boot_log: false,
             report: Report::Settled,
             exit: Exit::None,
@@ -157,23 +160,26 @@ impl Run {
 const fn reach(power: Power) -> u8 {
     match power {
         Power::Reboot => 0,
-        Power::Halt => 1,
-        Power::PowerOff => 2,
+        Power::Kexec => 1,
+        Power::Halt => 2,
+        Power::PowerOff => 3,
     }
 }
 
 impl Supervisor<'_> {
-    pub(super) fn boot(&mut self, random: u64, until: Option<Until>) {
+    pub(super) fn boot(&mut self, random: u64, until: Option<Until>, target: Option<UnitId>) {
         self.pool.seed(random);
         self.run.report = match until {
             None => Report::Settled,
             Some(Until::Idle) => Report::WhenIdle,
             Some(Until::Elapsed(span)) => Report::At(self.now.after(span)),
         };
-        if let Some(target) = self.table.map(|table| table.board().default_target) {
+        self.watch_over_boot();
+        if let Some(target) = target.or(self.table.map(|table| table.board().default_target)) {
+            self.run.target = target;
             self.enqueue_start(target, true);
             if self.peek(target).job.is_none() {
-                self.run.boot_ended(self.now, false);
+                self.boot_failed();
             }
         }
     }
@@ -204,6 +210,7 @@ impl Supervisor<'_> {
                 let deadline = self.now.after(SHUTDOWN_TIMEOUT);
                 let late = self.run.haste != Haste::Orderly;
                 self.run.exit = Exit::Stopping { power, deadline, told: false, late };
+                self.watch_over_shutdown();
                 for id in self.ids() {
                     self.add_stop(id);
                 }
@@ -275,8 +282,27 @@ impl Supervisor<'_> {
 
     /// The default target's start has ended: boot is over.
     pub(super) fn boot_job_ended(&mut self, id: UnitId, result: JobResult) {
-        if self.run.is_booting() && self.table.is_some_and(|table| table.board().default_target == id) {
-            self.run.boot_ended(self.now, result == JobResult::Done);
+        if !self.run.is_booting() || self.run.target != id {
+            return;
+        }
+        match result {
+            JobResult::Done => self.run.boot_ended(self.now, true),
+            // Somebody wants something else.
+            JobResult::Canceled | JobResult::Skipped => self.run.boot_ended(self.now, false),
+            JobResult::Timeout
+            | JobResult::Failed
+            | JobResult::Dependency
+            | JobResult::Assert
+            | JobResult::Invalid => self.boot_failed(),
+        }
+    }
+
+    /// What boot was to start could not be: somebody has to look after it.
+    fn boot_failed(&mut self) {
+        self.run.boot_ended(self.now, false);
+        let rescue = self.table.and_then(|table| table.board().rescue);
+        if let Some(rescue) = rescue.filter(|_| !self.run.is_shutting_down()) {
+            self.enqueue_start(rescue, true);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The board record: what holds for the whole image.
 
-use super::{Allow, FilterId, IdentityId, List, Micros, Slice, StrList, Transient, UidRange, UnitId};
+use super::{Allow, FilterId, IdList, IdentityId, List, Micros, Slice, StrList, Transient, UidRange, UnitId};
 
 record! {
     /// The board a table was baked for.
@@ -33,7 +33,73 @@ record! {
         pub transient: Transient<'t>,
         /// Who may ask for what, besides root.
         pub allow: List<'t, Allow<'t>>,
+        /// What is started when the default target cannot be reached: a shell for whoever is at the console.
+        pub rescue: Option<UnitId>,
+        /// What tells a machine that works from one that does not.
+        pub vital: Vital<'t>,
+        /// Who starts the machine over when PID 1 does not say that it works.
+        pub watchdog: Watchdog<'t>,
     }
+}
+
+record! {
+    /// The units without which the machine is of no use, and what follows from how they are.
+    pub struct Vital<'t> {
+        /// Them.
+        pub units: IdList<'t>,
+        /// How long one of them may be down before the machine counts as sick.
+        pub patience: Micros,
+        /// How long all of them have to be up before the boot counts as good.
+        pub good_after: Micros,
+        /// What is started when it does.
+        pub on_good: Option<UnitId>,
+        /// What is started when the machine is sick; without it, the watchdog is left alone then.
+        pub on_sick: Option<UnitId>,
+    }
+}
+
+record! {
+    /// The hardware watchdog: it starts the machine over if it is not fed (the kernel's watchdog-api.rst).
+    pub struct Watchdog<'t> {
+        /// Its device, or empty if there is none.
+        pub device: &'t str,
+        /// How long it waits, in whole seconds.
+        pub timeout: Micros,
+        /// How long before that the kernel is told, in whole seconds; zero: not at all.
+        pub pretimeout: Micros,
+        /// How often it is fed, and the probe is made.
+        pub interval: Micros,
+        /// How long stopping all units may take before it is fed no more.
+        pub shutdown: Micros,
+        /// How long it waits for the next kernel after kexec, in whole seconds.
+        pub kexec: Micros,
+        /// What is read to see whether the root file system answers; empty: nothing is.
+        pub probe: &'t str,
+    }
+}
+
+impl Vital<'_> {
+    /// No unit is.
+    pub const NONE: Vital<'static> = Vital {
+        units: IdList::NONE,
+        patience: Micros::ZERO,
+        good_after: Micros::ZERO,
+        on_good: None,
+        on_sick: None,
+    };
+}
+
+impl Watchdog<'_> {
+    /// There is no watchdog.
+    pub const NONE: Watchdog<'static> = Watchdog {
+        device: "",
+        timeout: Micros::ZERO,
+        pretimeout: Micros::ZERO,
+        interval: Micros::ZERO,
+        shutdown: Micros::ZERO,
+        kexec: Micros::ZERO,
+        probe: "",
+    };
 }
 
 impl Board<'_> {

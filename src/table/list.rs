@@ -76,6 +76,9 @@ impl<'t> Read<'t> for StrList<'t> {
 pub struct IdList<'t>(&'t [u8]);
 
 impl<'t> IdList<'t> {
+    /// No units.
+    pub const NONE: IdList<'static> = IdList(&[]);
+
     /// Takes `bytes` as a list if their count is even.
     pub const fn new(bytes: &'t [u8]) -> Option<Self> {
         if bytes.len().is_multiple_of(2) { Some(Self(bytes)) } else { None }

@@ -48,7 +48,7 @@ use crate::record::{self, Read, Reader};
 use limits::{SLOTS_MAX, TABLE_BYTES_MAX, UNITS_MAX};
 
 pub use allow::{Allow, Who, matches};
-pub use board::{Board, Filter, Identity, LogTarget, PanicAction};
+pub use board::{Board, Filter, Identity, LogTarget, PanicAction, Vital, Watchdog};
 pub use calendar::{Calendar, Steps, YEARS, month_length};
 pub use cgroup::{Cgroup, Devices, Slice};
 pub use compose::{ComposeError, compose, time_span};
@@ -285,6 +285,9 @@ impl<'t> Table<'t> {
             may_lack: 0,
             transient: Transient::NONE,
             allow: List::default(),
+            rescue: None,
+            vital: Vital::NONE,
+            watchdog: Watchdog::NONE,
         })
     }
 

@@ -305,5 +305,27 @@ choice! {
         SwapOn,
         /// swapoff(2).
         SwapOff,
+        /// Counting boots in a file.
+        Count,
+        /// finit_module(2) of a kernel module and of those that it depends on.
+        LoadModule,
+        /// The same for what the devices there are ask for.
+        LoadForDevices,
+        /// Writing a word to a file of the kernel's.
+        Write,
+        /// chown(2) and chmod(2) of all that a pattern matches.
+        Own,
+        /// The wall clock, set forward if it is behind.
+        ClockFloor,
+        /// The time of a file's last change, set to the present.
+        Touch,
+        /// The kernel's random numbers, seeded from a file.
+        LoadSeed,
+        /// The same file, filled for the next boot.
+        SaveSeed,
+        /// /etc/machine-id, made if there is none.
+        MachineId,
+        /// mkswap(8).
+        MakeSwap,
     }
 }

@@ -5,8 +5,8 @@
 
 use super::{
     Board, Calendar, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId,
-    IdList, Identity, IdentityId, Kill, Kind, Landlock, Mount, Service, Slice, Socket, StrList, Unit, UnitId,
-    View,
+    IdList, Identity, IdentityId, Kill, Kind, Landlock, Micros, Mount, Service, Slice, Socket, StrList, Unit,
+    UnitId, View,
     limits::{
         AFFINITY_BYTES_MAX, ALLOW_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX,
         ELAPSES_MAX, ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES,
@@ -28,7 +28,8 @@ impl Board<'_> {
                 && self.uids.contains(identity.baked)
                 && self.uids.contains(identity.hashed)
         };
-        self.default_target.index() < units
+        let known = |id: UnitId| id.index() < units;
+        known(self.default_target)
             && self.uids.is_valid()
             && self.identities.are_all(IDENTITIES_MAX, one)
             && self.filters.are_all(FILTERS_MAX, Filter::is_sound)
@@ -36,6 +37,11 @@ impl Board<'_> {
             && self.allow.are_all(ALLOW_MAX, |rule| holds(rule.units, UNITS_MAX))
             && is_c_string(self.hostname)
             && self.transient.is_sound(self.identity_count())
+            && self.vital.units.iter().all(known)
+            && [self.rescue, self.vital.on_good, self.vital.on_sick].into_iter().flatten().all(known)
+            && is_path(self.watchdog.device)
+            && is_path(self.watchdog.probe)
+            && (self.watchdog.device.is_empty() || self.watchdog.interval != Micros::ZERO)
             && holds(self.environment, ENVIRONMENT_MAX)
     }
 }

@@ -184,7 +184,7 @@ words! {
 
 words! {
     /// What comes after everything has stopped.
-    Power { PowerOff = "poweroff", Reboot = "reboot", Halt = "halt", }
+    Power { PowerOff = "poweroff", Reboot = "reboot", Halt = "halt", Kexec = "kexec", }
 }
 
 words! {

@@ -10,7 +10,7 @@ use tomte::table::{
     List, LogTarget, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
     PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
     Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal, Timer,
-    TimerBase, Transient, UidRange, Unit, UnitId, View, Who, encode, ids, list, strings,
+    TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, Who, encode, ids, list, strings,
 };
 use tomte::wire::Verb;
 
@@ -261,9 +261,32 @@ impl Default for ServicePlan {
     }
 }
 
+/// What the board of a table watches over: nothing by default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watched {
+    /// Ids of the vital units; one of them may be down for ten seconds, and the boot is good after five.
+    pub(crate) vital: Vec<u16>,
+    pub(crate) on_good: Option<u16>,
+    pub(crate) on_sick: Option<u16>,
+    pub(crate) rescue: Option<u16>,
+    /// Whether there is a watchdog: it waits for six seconds, is fed every two, and for a shutdown of a minute.
+    pub(crate) watchdog: bool,
+}
+
+impl Watched {
+    /// How long a vital unit may be down.
+    pub(crate) const PATIENCE: Micros = Micros::from_secs(10);
+    const GOOD_AFTER: Micros = Micros::from_secs(5);
+    /// Between two feedings.
+    pub(crate) const INTERVAL: Micros = Micros::from_secs(2);
+    const TIMEOUT: Micros = Micros::from_secs(6);
+    const SHUTDOWN: Micros = Micros::from_secs(60);
+}
+
 /// The table of `plans`; unit 0 is the default target. There are `identities` names, whose baked numbers are the first
 /// of `range` in order and whose hashed numbers are the last.
-pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<u8> {
+pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16, watched: &Watched) -> Vec<u8> {
+    let vital = ids(watched.vital.iter().copied().map(UnitId));
     let names: Vec<String> = (0..identities).map(|n| format!("user{n}")).collect();
     let records: Vec<Identity<'_>> = names
         .iter()
@@ -288,6 +311,27 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16) -> Vec<
         transient: Transient { slots, ..Transient::NONE },
         may_lack: 0,
         allow: List::new(&allow),
+        rescue: watched.rescue.map(UnitId),
+        vital: Vital {
+            units: IdList::new(&vital).expect("whole ids"),
+            patience: Watched::PATIENCE,
+            good_after: Watched::GOOD_AFTER,
+            on_good: watched.on_good.map(UnitId),
+            on_sick: watched.on_sick.map(UnitId),
+        },
+        watchdog: if watched.watchdog {
+            Watchdog {
+                device: "/dev/watchdog0",
+                timeout: Watched::TIMEOUT,
+                pretimeout: Micros::ZERO,
+                interval: Watched::INTERVAL,
+                shutdown: Watched::SHUTDOWN,
+                kexec: Micros::ZERO,
+                probe: "/",
+            }
+        } else {
+            Watchdog::NONE
+        },
     };
     let lists: Vec<Lists> = (0..plans.len()).map(|at| Lists::of(plans, at)).collect();
     let units: Vec<Unit<'_>> = plans.iter().zip(&lists).map(|(plan, lists)| lists.unit(plan)).collect();

@@ -105,7 +105,8 @@ fn world(seed: u64, log: Option<&mut Vec<String>>) -> Result<Tally, String> {
     let mut rng = Rng::with_seed(seed);
     let plan = Plan::of(&mut rng);
     let other = plan.other(&mut rng);
-    let bytes = [&plan, &other].map(|plan| fixture::bake(&plan.units, plan.range, plan.identities));
+    let bytes =
+        [&plan, &other].map(|plan| fixture::bake(&plan.units, plan.range, plan.identities, &plan.watched));
     let tables = [(&plan, &*bytes[0]), (&other, &*bytes[1])];
     let ended = catch_unwind(AssertUnwindSafe(|| World::new(tables, rng, log).live()));
     ended.unwrap_or_else(|_| Err("the supervisor panicked".into()))

@@ -8,7 +8,9 @@ use tomte::table::{
     PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
 };
 
-use super::fixture::{ServicePlan, UnitPlan, accepting, daily, path, service, socket, spans, target, timer};
+use super::fixture::{
+    ServicePlan, UnitPlan, Watched, accepting, daily, path, service, socket, spans, target, timer,
+};
 
 /// Most units of a world.
 const UNITS_MAX: u16 = 14;
@@ -26,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) until_idle: bool,
     /// How long things may go wrong, in microseconds.
     pub(crate) trouble: u64,
+    /// What the board watches over.
+    pub(crate) watched: Watched,
 }
 
 /// How often each thing goes wrong, in 1 of 100 chances.
@@ -139,6 +143,7 @@ impl Plan {
             related: !kinds.is_empty() || triggered,
             until_idle: rng.u8(..8) == 0,
             trouble: rng.u64(1..=600) * 1_000_000,
+            watched: if rng.u8(..3) == 0 { watched(rng, count) } else { Watched::default() },
         }
     }
 }
@@ -159,6 +164,18 @@ impl Plan {
             }
         }
         other
+    }
+}
+
+/// A board that watches over some of its `count` units.
+fn watched(rng: &mut Rng, count: u16) -> Watched {
+    let mut some = || rng.bool().then(|| rng.u16(1..count));
+    Watched {
+        on_good: some(),
+        on_sick: some(),
+        rescue: some(),
+        vital: (1..count).filter(|_| rng.u8(..4) == 0).collect(),
+        watchdog: rng.bool(),
     }
 }
 

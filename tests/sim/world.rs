@@ -1,6 +1,7 @@
 //! One world: the shell's loop around the supervisor, with the simulated machine in the place of the real one.
 
 mod clients;
+mod health;
 mod notices;
 mod rest;
 mod triggers;
@@ -51,6 +52,8 @@ pub(super) struct World<'w> {
     numberless: Vec<bool>,
     /// What is held for each unit that starts others.
     held: Vec<triggers::Held>,
+    /// Since when a vital unit has been seen down, again and again.
+    down_since: Option<u64>,
 }
 
 impl<'w> World<'w> {
@@ -80,6 +83,7 @@ impl<'w> World<'w> {
             heard: vec![0; plan.units.len()],
             numberless: vec![false; plan.units.len()],
             held: vec![triggers::Held::default(); plan.units.len()],
+            down_since: Some(0),
         }
     }
 
@@ -88,7 +92,7 @@ impl<'w> World<'w> {
         let until = self.plan.until_idle.then_some(Until::Idle);
         let random = self.kernel.rng.u64(..);
         self.handle(Event::Clock { wall: self.kernel.wall(), set: false })?;
-        self.handle(Event::Boot { random, until, kernel_age: Micros::ZERO, machine: 0 })?;
+        self.handle(Event::Boot { random, until, kernel_age: Micros::ZERO, machine: 0, target: None })?;
         if self.kernel.faults.requests > 0 {
             self.kernel.schedule(1_000, Later::Request);
         }
@@ -312,6 +316,7 @@ impl<'w> World<'w> {
             Power::PowerOff => 12,
             Power::Reboot => 15,
             Power::Halt => 10,
+            Power::Kexec => 40,
         };
         self.handle(Event::Signal { signal, container: false })
     }
@@ -329,7 +334,9 @@ impl<'w> World<'w> {
             if self.kernel.strikes(self.kernel.faults.reexecs) {
                 self.replace_supervisor(false)?;
             }
+            self.look_at_vital();
             let Some(action) = self.supervisor.next_action() else {
+                self.look_at_vital();
                 return if self.supervisor.impossible_count() == 0 {
                     Ok(())
                 } else {
@@ -469,7 +476,7 @@ impl<'w> World<'w> {
             Action::Unwatch { unit } => self.unwatch(unit),
             Action::Accept { unit, instance } => return self.accept(unit, instance),
             Action::Reply { client, answer } => return self.reply(client, answer),
-            Action::Log(log) => self.note(log),
+            Action::Log(log) => self.note(log)?,
             Action::Names => {}
             Action::Report { .. } => return Ok(Some(self.report())),
             Action::Make { client, unit } => return Ok(Some(Event::Made { client, unit, sound: false })),
@@ -483,6 +490,7 @@ impl<'w> World<'w> {
                 let opens = back || self.kernel.rng.u8(..8) > 0;
                 self.supervisor.switch_to(opens.then_some(&self.other.1));
             }
+            Action::Feed { .. } => return Ok(self.feed()?.then_some(Event::Probed)),
             Action::Leave { .. } => {
                 self.left_at = Some(self.kernel.now);
                 let waited = self.kernel.now.saturating_sub(self.shutdown_at.unwrap_or(0));
@@ -509,8 +517,9 @@ impl<'w> World<'w> {
         user.into_iter().chain(group.filter(|group| user != Some(*group))).collect()
     }
 
-    fn note(&mut self, log: Log) {
+    fn note(&mut self, log: Log) -> Verdict {
         match log {
+            Log::Starving(Some(unit)) => self.judge_starving(unit)?,
             Log::DependencyFailed(unit, _) => self.judge.dependency_failed(unit),
             Log::NoUidLeft(unit) => self.numberless[unit.index()] |= self.calm,
             Log::Started(_)
@@ -536,9 +545,13 @@ impl<'w> World<'w> {
             | Log::ReloadFailed(_)
             | Log::Reloaded(_)
             | Log::BootFinished
+            | Log::Healthy
+            | Log::Sick(_)
+            | Log::Starving(None)
             | Log::ShuttingDown(_)
             | Log::Impossible(..) => {}
         }
+        Ok(())
     }
 
     fn statuses(&self) -> impl Iterator<Item = UnitStatus<'_>> {

@@ -15,6 +15,7 @@ use tomte::table::{Arch, LogTarget, Micros, PanicAction, UidRange, limits::SLOTS
 
 use crate::{
     allow,
+    boot::keys,
     diag::{Diagnostic, Diagnostics, closest},
     read::{Source, Text},
     target::feature::Feature,
@@ -96,6 +97,28 @@ pub struct Config {
     /// Mounts and swaps: lines of fstab(5).
     #[serde(default)]
     pub mount: Vec<MountLine>,
+    /// What tells a machine that works from one that does not.
+    pub vital: Option<keys::Vital>,
+    /// What follows from a good boot, and from sick ones.
+    pub boot_verdict: Option<keys::BootVerdict>,
+    /// The hardware watchdog.
+    pub watchdog: Option<keys::Watchdog>,
+    /// A shell for whoever has to help the machine.
+    pub rescue: Option<keys::Rescue>,
+    /// Who may log in at the console.
+    pub console: Option<keys::Console>,
+    /// Settings of the kernel's, by sysctl(8)'s names.
+    #[serde(default)]
+    pub sysctl: BTreeMap<String, keys::Sysctl>,
+    /// Modules of the kernel.
+    pub modules: Option<keys::Modules>,
+    /// Whose nodes in /dev are.
+    #[serde(default)]
+    pub device: Vec<keys::Device>,
+    pub machine_id: Option<keys::MachineId>,
+    pub random_seed: Option<keys::RandomSeed>,
+    pub clock: Option<keys::Clock>,
+    pub zram: Option<keys::Zram>,
     /// What the board boots from; absent for the host, and for what boots an initramfs in QEMU.
     pub image: Option<image::Image>,
     /// How an image gets onto the board.
@@ -255,6 +278,12 @@ pub struct Qemu {
     /// TCP ports of the guest that can be reached on the host, each at a free port of 127.0.0.1.
     #[serde(default)]
     pub forward: Vec<u16>,
+    /// Devices beside those that every run needs: words of QEMU's `-device`.
+    #[serde(default)]
+    pub devices: Vec<String>,
+    /// Further words, of a run's own.
+    #[serde(skip)]
+    pub words: Vec<String>,
 }
 
 /// `missing-kernel-feature`: by the feature's name.

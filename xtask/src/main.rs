@@ -32,6 +32,7 @@ mod allow;
 mod bake;
 mod bench;
 mod board;
+mod boot;
 mod build;
 mod cgroup;
 mod check;

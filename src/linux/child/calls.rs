@@ -7,15 +7,16 @@ use core::ffi::CStr;
 
 use rustix::{
     fd::AsFd,
-    fs::{AtFlags, CWD, Mode, mkdirat, stat},
-    io::Errno,
+    fs::{AtFlags, CWD, Mode, OFlags, fsync, mkdirat, open, stat},
+    io::{Errno, write},
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 
-use super::{Work, place::open_plain};
+use super::{Work, early, place::open_plain};
 use crate::linux::{
     boot::{is_mount_point, read_file},
     clock::sleep_us,
+    listen::make_parents,
     passwd::parse_number,
     path::PathBuffer,
     plan::Call,
@@ -75,11 +76,54 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
             Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {} // it is off
             Err(errno) => return Err(errno),
         },
+        Call::Count => count(command.path, path, &mut next)?,
+        Call::LoadModule
+        | Call::LoadForDevices
+        | Call::Write
+        | Call::Own
+        | Call::ClockFloor
+        | Call::Touch
+        | Call::LoadSeed
+        | Call::SaveSeed
+        | Call::MachineId
+        | Call::MakeSwap => early::carry_out(&command, path)?,
     }
     process::exit(0)
 }
 
-fn number(word: &CStr) -> Result<u32, Errno> {
+/// A count is the length of its file: what is appended is there as a whole or not at all, however the machine ends.
+fn count<'w>(name: &str, path: &CStr, next: &mut dyn FnMut() -> &'w CStr) -> Result<(), Errno> {
+    let first = next();
+    let flags = match first.to_bytes() {
+        b"add" => OFlags::CREATE | OFlags::APPEND,
+        b"forget" => OFlags::TRUNC,
+        _ => {
+            let count = stat(path).map_or(0, |found| found.st_size as u64);
+            let mut from = first;
+            while !from.is_empty() {
+                if (u64::from(number(from)?)..=u64::from(number(next())?)).contains(&count) {
+                    return Ok(());
+                }
+                from = next();
+            }
+            return Err(Errno::DOM);
+        }
+    };
+    if flags.contains(OFlags::CREATE) {
+        let _made = make_parents(name, HELPER_MODE as u16); // or the file cannot be made
+    }
+    let flags = flags | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = match open(path, flags, Mode::from_raw_mode(0o600)) {
+        Err(Errno::NOENT) => return Ok(()), // there is nothing to forget
+        answer => answer?,
+    };
+    if flags.contains(OFlags::CREATE) {
+        write(&file, b"+")?;
+    }
+    fsync(&file)
+}
+
+pub(super) fn number(word: &CStr) -> Result<u32, Errno> {
     parse_number(word.to_bytes()).ok_or(Errno::INVAL)
 }
 

@@ -10,6 +10,7 @@ mod cgroup;
 mod credentials;
 mod devices;
 mod directories;
+mod early;
 mod environment;
 mod environment_file;
 mod exec;

@@ -13,6 +13,8 @@ use rustix::io::Errno;
 mod arch;
 pub mod bpf;
 pub mod clock;
+pub mod disks;
+pub mod entropy;
 mod fd;
 pub mod ipc;
 pub mod keyring;
@@ -27,6 +29,7 @@ pub mod signal;
 pub mod socket;
 mod strings;
 pub mod terminal;
+pub mod watchdog;
 
 pub use fd::AsFd;
 pub use strings::CStrings;

@@ -8,7 +8,7 @@ use core::{
 };
 
 use linux_raw_sys::general::{
-    __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_waitid, CLONE_INTO_CGROUP,
+    __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_reboot, __NR_waitid, CLONE_INTO_CGROUP,
     CLONE_NEWPID, CLONE_PIDFD, P_ALL, WEXITED, WNOHANG, clone_args,
 };
 use rustix::{
@@ -157,6 +157,19 @@ pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     // SAFETY: the flag closes nothing, so no owner loses its descriptor; execve will.
     unsafe { syscall(__NR_close_range, [first as usize, u32::MAX as usize, CLOSE_RANGE_CLOEXEC, 0, 0, 0]) }?;
     Ok(())
+}
+
+/// Has the firmware start the machine over with `word`: LINUX_REBOOT_CMD_RESTART2. Comes back only if the kernel refuses.
+///
+/// # Errors
+/// reboot(2)'s.
+pub fn restart_with(word: &CStr) -> Result<(), Errno> {
+    const MAGIC: usize = 0xfee1_dead;
+    const MAGIC_TOO: usize = 0x2812_1969;
+    const RESTART2: usize = 0xa1b2_c3d4;
+    let args = [MAGIC, MAGIC_TOO, RESTART2, word.as_ptr().expose_provenance(), 0, 0];
+    // SAFETY: the kernel reads a string at the pointer, which is one and outlives the call.
+    unsafe { syscall(__NR_reboot, args) }.map(drop)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::vec::Vec;
 
 use super::{
-    fixture::{bake, service, target},
+    fixture::{Watched, bake, service, target},
     play::RANGE,
 };
 use crate::{
@@ -25,10 +25,13 @@ fn who_crashes_without_end_holds_nobody_up() {
     });
     units[1].start_limit = StartLimit { interval: Micros::ZERO, burst: 0 };
     units.extend((0..OTHERS).map(|n| service(&std::format!("u{n}.service"))));
-    let bytes = bake(&units, RANGE, 1);
+    let bytes = bake(&units, RANGE, 1, &Watched::default());
     let mut supervisor = Supervisor::new(Table::open(&bytes, Some(Arch::X86_64)).expect("a sound table"));
     let now = Instant(1);
-    supervisor.handle(now, Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0 });
+    supervisor.handle(
+        now,
+        Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0, target: None },
+    );
     let (mut others, mut crashes, mut answered) = (0, 0_u32, None);
     while others < OTHERS || answered.is_none() {
         let action = supervisor.next_action().expect("there is always something to do");

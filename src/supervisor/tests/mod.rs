@@ -23,6 +23,7 @@ mod switch;
 mod timers;
 mod triggers;
 mod types;
+mod vital;
 
 use crate::table::{Arch, Kind, Service, Table, UnitId};
 
@@ -30,7 +31,12 @@ pub(super) use fixture::ServicePlan;
 
 /// Hands the record of a service to `test`.
 pub(super) fn some_service(change: impl FnOnce(&mut ServicePlan), test: impl FnOnce(&Service<'_>)) {
-    let bytes = fixture::bake(&[fixture::service("x.service").with(change)], play::RANGE, 4);
+    let bytes = fixture::bake(
+        &[fixture::service("x.service").with(change)],
+        play::RANGE,
+        4,
+        &fixture::Watched::default(),
+    );
     let table = Table::open(&bytes, Some(Arch::X86_64)).expect("a sound table");
     match table.unit(UnitId(0)).expect("a unit").kind {
         Kind::Service(service) => test(&service),

@@ -2,7 +2,7 @@
 
 use std::{boxed::Box, format, string::String, vec::Vec};
 
-use super::fixture::{UnitPlan, bake};
+use super::fixture::{UnitPlan, Watched, bake};
 use crate::{
     supervisor::{
         Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Peer, Pid, Slot, Spawn,
@@ -55,13 +55,23 @@ pub(super) struct Play {
 
 /// The table of `plans`, for as long as the tests run.
 fn opened(plans: &[UnitPlan]) -> Table<'static> {
-    let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4).into_boxed_slice());
+    opened_watched(plans, &Watched::default())
+}
+
+/// The same of a board that watches over its units.
+fn opened_watched(plans: &[UnitPlan], watched: &Watched) -> Table<'static> {
+    let bytes: &'static [u8] = Box::leak(bake(plans, RANGE, 4, watched).into_boxed_slice());
     Table::open(bytes, Some(Arch::X86_64)).expect("a sound table")
 }
 
 impl Play {
     pub(super) fn new(plans: &[UnitPlan]) -> Self {
-        let table = opened(plans);
+        Self::watched(plans, &Watched::default())
+    }
+
+    /// On a board that watches over its units.
+    pub(super) fn watched(plans: &[UnitPlan], watched: &Watched) -> Self {
+        let table = opened_watched(plans, watched);
         Self {
             supervisor: Supervisor::new(table),
             table,
@@ -166,6 +176,7 @@ impl Play {
             }
             Action::Accept { instance, .. } if instance.0 != u16::MAX => Event::Accepted { unit: instance },
             Action::Accept { .. }
+            | Action::Feed { .. }
             | Action::Clean { .. }
             | Action::Examine { .. }
             | Action::Watch { .. }
@@ -247,11 +258,17 @@ impl Play {
     }
 
     pub(super) fn boot(&mut self) -> &mut Self {
-        self.event(Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0 })
+        self.event(Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0, target: None })
     }
 
     pub(super) fn boot_until(&mut self, until: Until) -> &mut Self {
-        self.event(Event::Boot { random: 1, until: Some(until), kernel_age: Micros::ZERO, machine: 0 })
+        self.event(Event::Boot {
+            random: 1,
+            until: Some(until),
+            kernel_age: Micros::ZERO,
+            machine: 0,
+            target: None,
+        })
     }
 
     pub(super) fn id(&self, name: &str) -> UnitId {
@@ -338,6 +355,7 @@ impl Play {
             Power::PowerOff => 12,
             Power::Reboot => 15,
             Power::Halt => 10,
+            Power::Kexec => 40,
         };
         self.event(Event::Signal { signal, container: false })
     }
@@ -414,6 +432,8 @@ impl Play {
             Action::Reexec { switch: true } => "switch".into(),
             Action::Switch { back: false } => "open".into(),
             Action::Switch { back: true } => "open before".into(),
+            Action::Feed { probe: true } => "feed and probe".into(),
+            Action::Feed { probe: false } => "feed".into(),
             Action::Make { client, unit } => format!("make {} for {}", unit.0, client.0),
             Action::Report { ended } => format!("report {ended}"),
             Action::Leave { power, immediate, status } => {
@@ -453,6 +473,9 @@ impl Play {
             Log::Reloaded(id) => format!("reloaded {}", self.name(id)),
             Log::NotCleaned(id) => format!("not cleaned {}", self.name(id)),
             Log::BootFinished => "boot".into(),
+            Log::Healthy => "healthy".into(),
+            Log::Sick(id) => format!("sick {}", self.name(id)),
+            Log::Starving(id) => format!("starving {}", id.map_or("all", |id| self.name(id))),
             Log::ShuttingDown(power) => format!("shutting down {power}"),
             Log::Impossible(what, id) => format!("impossible: {what}: {}", self.name(id)),
         }

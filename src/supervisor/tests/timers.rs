@@ -42,7 +42,7 @@ const fn seconds(seconds: u64) -> Micros {
 fn spans_count_from_the_start_of_the_timer_of_pid_1_and_of_the_kernel() {
     for (base, at) in [(TimerBase::Active, 5), (TimerBase::Startup, 5), (TimerBase::Boot, 3)] {
         let mut t = play(|t| t.spans = spans(&[(base, seconds(5))]));
-        t.event(Event::Boot { random: 1, until: None, kernel_age: seconds(2), machine: 0 });
+        t.event(Event::Boot { random: 1, until: None, kernel_age: seconds(2), machine: 0, target: None });
         assert_eq!(t.state(T), "active/waiting/success");
         t.at(at * SECOND - 1).expect("").at(at * SECOND).expect("start a.service");
         assert_eq!(t.state(T), "active/running/success");
@@ -194,7 +194,7 @@ fn a_random_delay_is_within_its_bounds_and_a_fixed_one_is_the_machines() {
             t.spans = spans(&[(TimerBase::Active, seconds(1))]);
             (t.randomized_delay, t.fixed_delay) = (seconds(1000), fixed_delay);
         });
-        t.event(Event::Boot { random: 7, until: None, kernel_age: Micros::ZERO, machine });
+        t.event(Event::Boot { random: 7, until: None, kernel_age: Micros::ZERO, machine, target: None });
         t.supervisor.next_deadline().expect("a time").0
     };
     let (one, same, other) = (elapses(1, 9), elapses(1, 9), elapses(2, 9));

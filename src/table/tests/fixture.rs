@@ -69,6 +69,23 @@ impl Parts {
                 verbs: 9,
                 units: StrList::EMPTY,
             }]))),
+            rescue: Some(UnitId(3)),
+            vital: Vital {
+                units: IdList::new(kept(ids([UnitId(0), UnitId(1)]))).unwrap(),
+                patience: Micros::from_secs(60),
+                good_after: Micros::from_secs(30),
+                on_good: Some(UnitId(1)),
+                on_sick: None,
+            },
+            watchdog: Watchdog {
+                device: "/dev/watchdog0",
+                timeout: Micros::from_secs(30),
+                pretimeout: Micros::from_secs(5),
+                interval: Micros::from_secs(12),
+                shutdown: Micros::from_secs(600),
+                kexec: Micros::from_secs(60),
+                probe: "/sbin/init",
+            },
         }
     }
 

@@ -29,6 +29,7 @@ use tomte::table::{self, Arch};
 use crate::{
     allow,
     board::Board,
+    boot,
     cgroup::Cgroups,
     check::{self, Image},
     diag::{Diagnostics, Severity},
@@ -94,6 +95,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     let mut units = check::load_for(&paths, &image, diagnostics);
     if options.units.is_empty() {
         units.extend(check::fstab::units(&board.config.mount, &board.layers, &image.facts(), diagnostics));
+        units.extend(boot::units(&board.config, &image.facts(), diagnostics));
     }
     let own = own::units(&board.config, &units, &image.facts(), diagnostics);
     units.extend(own);
@@ -154,6 +156,9 @@ fn bake_units(
     stop_at_errors(board, diagnostics)?;
     let graph = graph.context("a graph without errors is whole")?;
     limits::check(board, &graph, diagnostics);
+    if own {
+        boot::check(board, &graph, diagnostics);
+    }
     let limit = board.config.boot_timeout.map(|limit| limit.0);
     limit
         .and_then(|limit| order::too_long(&graph, limit))

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     allow::Known,
     board::Board,
+    boot,
     cgroup::Cgroups,
     model::{self, Elapse, TimerBase},
     mounts,
@@ -72,6 +73,7 @@ pub(super) fn board<'a>(
             Ok(Allow { who, number, verbs: rule.bits(), units })
         })
         .collect::<Result<Vec<_>>>()?;
+    let health = boot::record(arena, board, graph)?;
     Ok(BoardRecord {
         name: &board.name,
         default_target: graph.default_target,
@@ -90,6 +92,9 @@ pub(super) fn board<'a>(
         may_lack: config.missing_kernel_feature.may_lack(),
         transient: transient::pieces(arena, board, shared)?,
         allow: list(arena, &allow),
+        rescue: health.rescue,
+        vital: health.vital,
+        watchdog: health.watchdog,
     })
 }
 

@@ -158,6 +158,8 @@ codes! {
     T0706 BoardKeyMissing "a key that board.toml lacks";
     T0707 InheritUnknown "a board to inherit from that is not there";
     T0708 InheritLoop "boards that inherit from each other";
+    T0709 WatchdogTimes "times of a watchdog that cannot work";
+    T0710 NotVital "a vital unit that says nothing of the machine's health";
 
     T0801 VanishingVariable "a word that vanishes when the command runs";
     T0802 NeverElapses "a calendar expression that no moment fits";

@@ -78,6 +78,17 @@ fn command(command: Command<'_>) -> String {
         Call::Unmount => "umount2(2)",
         Call::SwapOn => "swapon(2)",
         Call::SwapOff => "swapoff(2)",
+        Call::Count => "count boots",
+        Call::LoadModule => "load the module",
+        Call::LoadForDevices => "load modules for",
+        Call::Write => "write to",
+        Call::Own => "own",
+        Call::ClockFloor => "clock not before",
+        Call::Touch => "touch",
+        Call::LoadSeed => "seed from",
+        Call::SaveSeed => "save a seed in",
+        Call::MachineId => "machine id in",
+        Call::MakeSwap => "mkswap",
     };
     if !call.is_empty() {
         return format!("{call} {}: {}", command.path, words.join(" "));

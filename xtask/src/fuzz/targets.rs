@@ -259,8 +259,10 @@ fn states() -> Vec<Vec<u8>> {
         supervisor.keep(&mut with);
         let left = with.left().unwrap_or_default();
         let state = room[..room.len() - left].to_vec();
-        supervisor
-            .handle(Instant(1), Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0 });
+        supervisor.handle(
+            Instant(1),
+            Event::Boot { random: 1, until: None, kernel_age: Micros::ZERO, machine: 0, target: None },
+        );
         state
     };
     vec![saved(), saved()]

@@ -56,6 +56,7 @@ pub fn tree(busybox: Content, modules: &[impl AsRef<Path>]) -> Result<Tree> {
         tree.link(&format!("bin/{applet}"), "busybox");
     }
     add_modules(&mut tree, modules)?;
+    tree.file("etc/machine-id", 0o444, Vec::new());
     tree.file("etc/passwd", 0o644, PASSWD.into());
     tree.file("etc/group", 0o644, GROUP.into());
     Ok(tree)
@@ -64,12 +65,18 @@ pub fn tree(busybox: Content, modules: &[impl AsRef<Path>]) -> Result<Tree> {
 /// Puts the kernel's modules there, and the order in which they are to be loaded.
 pub fn add_modules(tree: &mut Tree, modules: &[impl AsRef<Path>]) -> Result<()> {
     let mut order = String::new();
+    let mut all = Vec::new();
     for module in modules {
         let name = module.as_ref().file_name().unwrap_or_default().to_string_lossy();
         tree.add(&format!("{MODULES}/{name}"), Entry::new(Kind::File(at(module.as_ref())), 0o644));
         order.push_str(&format!("{name}\n"));
+        let bytes = fs::read(module).with_context(|| format!("cannot read {name}"))?;
+        all.push((name.into_owned(), bytes));
     }
     tree.file(&format!("{MODULES}/order"), 0o644, order.into());
+    let (dependencies, aliases) = crate::qemu::module_lists(&all)?;
+    tree.file(&format!("{MODULES}/modules.dep"), 0o644, dependencies.into());
+    tree.file(&format!("{MODULES}/modules.alias"), 0o644, aliases.into());
     Ok(())
 }
 

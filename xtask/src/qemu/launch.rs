@@ -101,7 +101,9 @@ pub fn launch(
         .args(["-append", &command_line(board, qemu, words)])
         .args(disk_words(disk.map(PathBuf::as_path)))
         .args(serial_words(&report, &control))
-        .args(network_words(forwards));
+        .args(network_words(forwards))
+        .args(qemu.devices.iter().flat_map(|device| ["-device", device.as_str()]))
+        .args(&qemu.words);
     if show == Show::Live {
         eprintln!("+ {}", progress::shown(&command));
         for forward in forwards {

@@ -65,6 +65,41 @@ impl Search<'_> {
     }
 }
 
+/// What depmod(8) would write about `modules`, each a file's name and its bytes: modules.dep and modules.alias.
+pub fn lists(modules: &[(String, Vec<u8>)]) -> Result<(String, String)> {
+    let (mut dependencies, mut aliases) = (String::new(), String::new());
+    let mut needs: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, bytes) in modules {
+        let name = module_name(file).with_context(|| format!("{file} is no module"))?;
+        // All that it depends on stands there, not only the next ones: the last is to be loaded first.
+        let mut all: Vec<String> = Vec::new();
+        for one in self::dependencies(bytes).with_context(|| format!("module {name}"))? {
+            let one = one.replace('-', "_");
+            let below = needs.get(&one).cloned().unwrap_or_default();
+            let there = modules.iter().find(|(file, _)| module_name(file).as_ref() == Some(&one));
+            all.retain(|other| !below.contains(other) && there.is_none_or(|(file, _)| other != file));
+            all.splice(0..0, there.map(|(file, _)| file.clone()).into_iter().chain(below));
+        }
+        dependencies
+            .push_str(&format!("{file}:{}\n", all.iter().map(|file| format!(" {file}")).collect::<String>()));
+        needs.insert(name.clone(), all);
+        for alias in fields(bytes, "alias=")? {
+            aliases.push_str(&format!("alias {alias} {name}\n"));
+        }
+    }
+    Ok((dependencies, aliases))
+}
+
+/// The values of `key` in .modinfo.
+fn fields(module: &[u8], key: &str) -> Result<Vec<String>> {
+    let file = object::File::parse(module)?;
+    let section = file.section_by_name(".modinfo").context("it has no .modinfo")?;
+    let fields = section.data()?.split(|byte| *byte == 0);
+    let values =
+        fields.filter_map(|field| Some(std::str::from_utf8(field).ok()?.strip_prefix(key)?.to_owned()));
+    Ok(values.collect())
+}
+
 /// `kernel/drivers/net/virtio-net.ko` → `virtio_net`.
 fn module_name(path: &str) -> Option<String> {
     Some(path.rsplit('/').next()?.strip_suffix(".ko")?.replace('-', "_"))

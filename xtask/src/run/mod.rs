@@ -70,6 +70,9 @@ pub struct Args {
     /// Run this target binary instead of building one.
     #[arg(long, hide = true, value_name = "FILE")]
     pub binary: Option<PathBuf>,
+    /// A further word for QEMU's command line; may be repeated.
+    #[arg(long = "qemu-word", hide = true, value_name = "WORD", allow_hyphen_values = true)]
+    pub qemu_words: Vec<String>,
     #[command(flatten)]
     pub defects: host::Defects,
     /// Further words for PID 1, after --.
@@ -169,6 +172,9 @@ pub fn execute(args: &Args, show: Show) -> Result<Outcome> {
 /// [`execute`], for a caller that talks to the virtual machine while it runs.
 pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Outcome> {
     let mut board = Board::load(&args.board)?;
+    if let Some(qemu) = &mut board.config.qemu {
+        qemu.words.clone_from(&args.qemu_words);
+    }
     let trials = args.tests.as_deref().map(Trials::new).transpose()?;
     let mut units = args.units.clone();
     if let Some(trials) = &trials {

@@ -158,7 +158,7 @@ pub fn play<'t>(table: Table<'t>, what_if: &'t WhatIf) -> Result<Vec<(u64, Strin
 impl<'t> Film<'t> {
     fn run(&mut self) {
         let (until, kernel_age) = (None::<Until>, Micros::ZERO);
-        self.handle(Event::Boot { random: 0, until, kernel_age, machine: 0 });
+        self.handle(Event::Boot { random: 0, until, kernel_age, machine: 0, target: None });
         while self.now < END_US {
             let deadline = self.supervisor.next_deadline().map(|at| at.0);
             let next = self.later.peek().map(|Reverse((at, ..))| *at);
@@ -223,6 +223,7 @@ impl<'t> Film<'t> {
             Action::Log(log) => self.say(log),
             Action::Names => {}
             Action::Report { .. } => return Some(Event::Reported),
+            Action::Feed { .. } => return Some(Event::Probed),
             // Nobody asks, nothing arrives, and a film has no end of its own.
             _ => {}
         }

@@ -10,6 +10,7 @@ use clap::ValueEnum as _;
 
 use crate::{board::Board, setup, size};
 
+mod bad_input;
 mod cgroups;
 mod code;
 mod corpus;
@@ -83,7 +84,10 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
                 host::run(&mut tally);
                 ends::run(&mut tally);
             }
-            Level::Qemu => vm::run(&mut tally),
+            Level::Qemu => {
+                vm::run(&mut tally);
+                bad_input::run(&mut tally);
+            }
             Level::Size => budget(&mut tally),
         }
     }

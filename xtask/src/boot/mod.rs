@@ -1,0 +1,33 @@
+//! Booting as board.toml describes it: the units that do it, and what the table's board record says of it. What can be a
+//! child's work at its time is a unit; what PID 1 itself does is in the record.
+
+mod console;
+mod early;
+mod health;
+pub mod keys;
+mod made;
+mod rescue;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{board::Config, diag::Diagnostics, model::Unit, values::specifier::Facts};
+
+pub use health::{check, record};
+
+/// The units that `config` asks for.
+pub fn units(config: &Config, facts: &Facts, sink: &mut Diagnostics) -> Vec<Unit> {
+    let mut maker = made::Maker { facts, sink, units: Vec::new() };
+    if let Some(rescue) = &config.rescue {
+        rescue::units(rescue, &mut maker);
+    }
+    if let Some(verdict) = &config.boot_verdict {
+        verdict::units(verdict, &mut maker);
+    }
+    early::units(config, &mut maker);
+    if let Some(console) = &config.console {
+        console::units(console, &mut maker);
+    }
+    maker.units
+}

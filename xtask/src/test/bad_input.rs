@@ -1,0 +1,128 @@
+//! Machines with everything wrong with them: each boots to something that a person can use, and says on the console what
+//! is the matter. And one whose vital unit is down, which its watchdog starts over.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{
+    host::has_line,
+    program::{self, Finished},
+    tally::{Outcome, Tally},
+};
+use crate::{
+    board::Board,
+    report::{Ended, Report},
+    setup,
+};
+
+/// The board's folder.
+const BOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/bad-input");
+/// Boards whose watchdogs are seen to bite: one with hardware, one with the kernel's own.
+const WATCHED: [&str; 2] = ["qemu-x86_64", "qemu-armv7"];
+
+/// Runs them all.
+pub fn run(tally: &mut Tally) {
+    let lacking = Board::load(BOARD).and_then(|board| setup::lacking(&board));
+    match lacking {
+        Ok(lacking) if lacking.is_empty() => {}
+        Ok(lacking) => return tally.add("machines with bad input", Outcome::Skipped(lacking.join("; "))),
+        Err(error) => return tally.add("machines with bad input", Outcome::Failed(format!("{error:#}"))),
+    }
+    tally.case("no devtmpfs, sysfs and cgroup2, a clock of 1970, a missing module, a full disk", poor);
+    tally.case("a read-only root without a console, and a clock fifty years ahead", read_only);
+    tally.case("a corrupt file system ends in the emergency shell", corrupt);
+    tally.case("a table for another processor ends in a shell", wrong_table);
+    for name in WATCHED {
+        let board = Board::load(name);
+        if board.is_ok_and(|board| setup::lacking(&board).is_ok_and(|lacking| lacking.is_empty())) {
+            tally.case(&format!("{name} is started over by its watchdog when a vital unit is down"), || {
+                sick(name)
+            });
+        }
+    }
+}
+
+/// What came of a run: what was shown, and the report.
+fn boot(board: &str, words: &[&str]) -> Result<(Finished, Report)> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("report.json");
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["run", "--board", board, "--report"]).arg(&file).args(words);
+    let finished = program::run(&mut command)?;
+    let report = fs::read_to_string(&file).context("xtask wrote no report")?;
+    Ok((finished, Report::parse(&report)?))
+}
+
+fn is(report: &Report, unit: &str, active: &str) -> Result<()> {
+    let unit = report.unit(unit).with_context(|| format!("the report has no {unit}"))?;
+    ensure!(unit.active == active, "{unit:?}");
+    Ok(())
+}
+
+fn poor() -> Result<()> {
+    let words =
+        ["--until", "idle", "--qemu-word=-rtc", "--qemu-word=base=1970-01-02", "--", "rdinit=/poor.sh"];
+    let (finished, report) = boot(BOARD, &words)?;
+    ensure!(report.ended == Ended::Idle, "ended: {}", report.ended);
+    is(&report, "myapp-dynamic.service", "active")?;
+    has_line(&finished, &["cannot mount /sys/fs/cgroup, going on without"])?;
+    has_line(&finished, &["cannot open /dev/watchdog9 yet"])?;
+    has_line(&finished, &["spawning no_such_module: No such file or directory"])?;
+    has_line(&finished, &["the clock was never set"])?;
+    has_line(&finished, &["spawning /data/clock: No space left on device"])?;
+    Ok(())
+}
+
+fn read_only() -> Result<()> {
+    let words =
+        ["--until", "idle", "--qemu-word=-rtc", "--qemu-word=base=2076-11-22", "--", "rdinit=/readonly.sh"];
+    let (finished, report) = boot(BOARD, &words)?;
+    ensure!(report.ended == Ended::Idle, "ended: {}", report.ended);
+    is(&report, "httpd.service", "active")?;
+    is(&report, "tomte-machine-id.service", "active")?;
+    has_line(&finished, &["the clock was never set"])?;
+    has_line(&finished, &["Read-only file system"])?;
+    Ok(())
+}
+
+fn corrupt() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let disk = folder.path().join("disk");
+    fs::write(&disk, vec![0x5a; 1 << 20])?;
+    let drive = format!("--qemu-word=file={},format=raw,if=none,id=bad", disk.display());
+    let words = ["--until", "20s", "--qemu-word=-drive", &drive, "--qemu-word=-device"];
+    let rest = ["--qemu-word=virtio-blk-pci,drive=bad", "--", "tomte.target=corrupt.target"];
+    let (finished, report) = boot(BOARD, &[&words[..], &rest].concat())?;
+    ensure!(report.ended == Ended::Timeout, "ended: {}", report.ended);
+    is(&report, "corrupt.mount", "failed")?;
+    is(&report, "emergency.service", "active")?;
+    has_line(&finished, &["corrupt.mount: Failed at step"])?;
+    has_line(&finished, &["Started emergency.service"])?;
+    Ok(())
+}
+
+/// Whoever asks for a shell gets one, as the table cannot say what the board allows.
+fn wrong_table() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let table = folder.path().join("table");
+    let mut bake = Command::new(std::env::current_exe()?);
+    let finished = program::run(bake.args(["bake", "qemu-aarch64", "-o"]).arg(&table))?;
+    ensure!(finished.status.success(), "{}", finished.status);
+    let text = |path: &Path| path.display().to_string();
+    let words = ["--until", "idle", "--guard", "25s", "--table", &text(&table), "--", "tomte.shell"];
+    let (finished, report) = boot(BOARD, &words)?;
+    ensure!(report.ended == Ended::Hang, "ended: {}", report.ended);
+    has_line(&finished, &["made for aarch64, this is x86_64; a shell instead"])?;
+    has_line(&finished, &["built-in shell"])?;
+    Ok(())
+}
+
+/// basic.target loads the watchdog's driver, and leaves the vital unit down.
+fn sick(board: &str) -> Result<()> {
+    let (finished, report) = boot(board, &["--until", "150s", "--", "tomte.target=basic.target"])?;
+    ensure!(report.ended == Ended::Reset, "ended: {}", report.ended);
+    has_line(&finished, &["/dev/watchdog0 waits for"])?;
+    has_line(&finished, &["the watchdog is not fed any more because of httpd.service"])?;
+    Ok(())
+}
