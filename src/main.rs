@@ -1,13 +1,11 @@
-//! Picks the face by pid and argv\[0\]: PID 1 is the init, everybody else is an applet or the command line. Holds the table and the panic handler.
+//! Picks the face by pid: PID 1 is the init, everybody else is an applet by argv\[0\] or the command line. Holds the table and the panic handler.
 
 #![no_std]
 #![no_main]
 
 use core::panic::PanicInfo;
 
-use tomte::{
-    applets::logd, ctl, init, linux::arguments::Arguments, linux::process, linux::raw::process::exit,
-};
+use tomte::{applets, ctl, init, linux::arguments::Arguments, linux::process, linux::raw::process::exit};
 
 #[path = "linux/mem.rs"]
 mod mem;
@@ -22,10 +20,8 @@ fn main(arguments: Arguments) -> ! {
     if process::id() == 1 {
         init::run(TABLE, arguments);
     }
-    if arguments.words().next().is_some_and(|name| name.to_bytes() == logd::NAME.as_bytes()) {
-        exit(logd::run(arguments));
-    }
-    exit(init::rehearse(TABLE, arguments).unwrap_or_else(|| ctl::run(TABLE, arguments)))
+    let other = init::rehearse(TABLE, arguments).or_else(|| applets::run(arguments));
+    exit(other.unwrap_or_else(|| ctl::run(TABLE, arguments)))
 }
 
 #[panic_handler]

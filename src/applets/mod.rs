@@ -1,3 +1,16 @@
-//! Small helpers of PID 1 that are the same binary and run without its privileges, each as a unit of its own.
+//! Small helpers of PID 1 that are the same program under another name (argv\[0\]) and run without its privileges: each is a
+//! unit of its own that the baker adds (xtask/src/bake/own.rs, logd.rs).
 
-pub mod logd;
+mod logd;
+mod userd;
+
+use crate::linux::arguments::Arguments;
+
+/// Runs the helper that argv\[0\] names and answers its exit code; `None` if it names none.
+pub fn run(arguments: Arguments) -> Option<u8> {
+    match arguments.words().next()?.to_bytes() {
+        b"tomte-userd" => Some(userd::run(arguments)),
+        b"tomte-logd" => Some(logd::run(arguments)),
+        _ => None,
+    }
+}

@@ -1,62 +1,51 @@
 //! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
 
+mod baked;
 mod faces;
 mod logs;
 mod print;
+mod query;
 mod run;
+mod show;
 mod switch;
 mod talk;
+mod verb;
+mod words;
+
+use core::fmt::Write;
 
 use crate::{
-    linux::{arguments::Arguments, output::Output, socket::own_program},
-    wire::{JobResult, Power, Reply, Request},
+    linux::{arguments::Arguments, output::Output, signals, socket::own_program},
+    wire::{ActiveState, JobResult, Power, Reply, Request, Whom},
 };
 
 use talk::{Connection, TalkError};
-
-const USAGE: &str = "\
-tomte: PID 1 for small Linux images
-
-usage: tomte VERB [--json] [UNIT]
-  list-units                  every unit and its state
-  status [UNIT]               one unit in full, or the whole system
-  start | stop | restart | reload UNIT
-  isolate UNIT                start it and stop what it does not need
-  posture [UNIT]              what narrows it, and what of that was applied
-  run [-p SETTING=VALUE]... [-E NAME=VALUE]... [--unit NAME] [--wait] [--] COMMAND...
-                              run a command as a service of its own
-  logs [-f] [-u UNIT] [-n LINES] [-p PRIORITY] [-S SPAN] [-b -1] [--events] [--json]
-                              what services, programs and the kernel have said
-  reset-failed UNIT           forget a failure and the start limit
-  switch-table [--timeout SPAN] [--dry-run] FILE
-                              show what another table changes, and go on with it
-  reexec                      replace PID 1's program by this one; services run on
-  poweroff | reboot | halt | kexec
-";
+use verb::Verb;
+use words::Words;
 
 /// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active, 4 there is no such unit.
 const FAILED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
 const NOT_ACTIVE: u8 = 3;
 const NO_SUCH_UNIT: u8 = 4;
-/// Lines of the log that the status of a unit ends with.
-const STATUS_LINES: u64 = 10;
 
-enum Verb<'a> {
-    ListUnits,
-    StatusAll,
-    Status(&'a str),
-    Posture(&'a str),
-    Job { make: fn(&str) -> Request<'_>, name: &'a str },
-    Shutdown(Power),
-    Reexec,
-    Help,
+/// Words of a tool of another init that are looked at.
+const FACE_WORDS_MAX: usize = 8;
+
+/// One command.
+struct Command<'a> {
+    linked: &'static [u8],
+    words: &'a Words<'a>,
+    verb: Verb,
+    /// What the verb is about.
+    names: &'a [&'a str],
 }
 
 /// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are
-/// verbs, as with every init.
+/// verbs, as with every init; `systemctl` and `service` are understood as such.
 pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     match arguments.words().nth(1) {
+        _ if arguments.words().nth(2) == Some(c"--help") => {}
         Some(word) if word == c"run" => return run::run(linked, arguments),
         Some(word) if word == c"switch-table" => return switch::run(arguments),
         Some(_) | None => {}
@@ -64,160 +53,158 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     if arguments.words().nth(1) == Some(c"logs") {
         return logs::run(arguments);
     }
-    let mut json = false;
-    let mut words: heapless::Vec<&str, 4> = heapless::Vec::new();
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let called = called.split('/').fold("", |_, last| last);
-    if matches!(called, "poweroff" | "reboot" | "halt") {
-        let _ = words.push(called);
+    let mut raw: heapless::Vec<&str, FACE_WORDS_MAX> = heapless::Vec::new();
+    raw.extend(arguments.words().skip(1).take(FACE_WORDS_MAX).filter_map(|word| word.to_str().ok()));
+    let meant = faces::verb(called, &raw);
+    let mut words = Words::default();
+    if meant.is_none()
+        && let Err(word) = words.take(arguments)
+    {
+        return usage_error(word);
     }
-    for word in arguments.words().skip(1) {
-        match word.to_str() {
-            Ok("--json") => json = true,
-            Ok(word) if words.push(word).is_ok() => {}
-            Ok(word) => return usage_error(Some(word)),
-            Err(_) => return usage_error(Some("an argument that is not UTF-8")),
+    let operands = words.operands.as_slice();
+    let (first, rest) = operands.split_first().map_or(("", operands), |(first, rest)| (*first, rest));
+    let (verb, names) = match called {
+        _ if let Some([verb, name]) = &meant => {
+            (*verb, if name.is_empty() { &[][..] } else { core::slice::from_ref(name) })
         }
-    }
-    let meant = faces::verb(called, &words);
-    let meant = meant.as_ref().map(|words| words.split_at_checked(if words[1].is_empty() { 1 } else { 2 }));
-    let meant = meant.flatten().map(|(words, _)| words);
-    match verb(meant.unwrap_or(&words)) {
-        Some(verb) => match perform(&verb, json) {
-            Ok(code) => code,
-            Err(error) => {
-                let _ = core::fmt::Write::write_fmt(&mut Output::stderr(), format_args!("tomte: {error}\n"));
-                FAILED
-            }
-        },
-        None => usage_error(words.first().copied()),
-    }
+        "poweroff" | "reboot" | "halt" => (called, &[][..]),
+        "shutdown" => return usage_error(called),
+        "service" => (rest.first().copied().unwrap_or("list-units"), operands.get(..1).unwrap_or_default()),
+        "systemctl" if first.is_empty() => ("list-units", rest),
+        _ if first.is_empty() => ("help", rest),
+        _ => (first, rest),
+    };
+    let Some(verb) = Verb::find(verb) else { return usage_error(verb) };
+    let command = Command { linked, words: &words, verb, names };
+    let done = command.perform(&mut Output::screen(arguments));
+    done.unwrap_or_else(|error| complain(format_args!("{error}")))
 }
 
-fn usage_error(word: Option<&str>) -> u8 {
-    let mut err = Output::stderr();
-    if let Some(word) = word {
-        let _ = core::fmt::Write::write_fmt(&mut err, format_args!("tomte: not understood: {word}\n\n"));
-    }
-    let _ = core::fmt::Write::write_str(&mut err, USAGE);
+/// Says what went wrong.
+#[inline(never)] // for a small frame
+fn complain(what: core::fmt::Arguments<'_>) -> u8 {
+    let _ = writeln!(Output::stderr(), "tomte: {what}");
+    FAILED
+}
+
+fn usage_error(word: &str) -> u8 {
+    complain(format_args!("not understood: {word} (see tomte help)"));
     USAGE_ERROR
 }
 
-fn verb<'a>(words: &[&'a str]) -> Option<Verb<'a>> {
-    Some(match *words {
-        ["list-units"] => Verb::ListUnits,
-        ["status"] => Verb::StatusAll,
-        ["status", name] => Verb::Status(name),
-        ["posture"] => Verb::Posture(""),
-        ["posture", name] => Verb::Posture(name),
-        ["start", name] => Verb::Job { make: |name| Request::Start { name }, name },
-        ["stop", name] => Verb::Job { make: |name| Request::Stop { name }, name },
-        ["restart", name] => Verb::Job { make: |name| Request::Restart { name }, name },
-        ["isolate", name] => Verb::Job { make: |name| Request::Isolate { name }, name },
-        ["reload", name] => Verb::Job { make: |name| Request::Reload { name }, name },
-        ["reset-failed", name] => Verb::Job { make: |name| Request::ResetFailed { name }, name },
-        ["poweroff"] => Verb::Shutdown(Power::PowerOff),
-        ["reboot"] => Verb::Shutdown(Power::Reboot),
-        ["halt"] => Verb::Shutdown(Power::Halt),
-        ["kexec"] => Verb::Shutdown(Power::Kexec),
-        ["reexec"] => Verb::Reexec,
-        ["help" | "--help" | "-h"] => Verb::Help,
-        _ => return None,
-    })
+fn no_such_unit(name: &str) -> u8 {
+    complain(format_args!("Unit {name} could not be found."));
+    NO_SUCH_UNIT
 }
 
-fn perform(verb: &Verb<'_>, json: bool) -> Result<u8, TalkError> {
-    let out = &mut Output::stdout();
-    if let Verb::Help = verb {
-        core::fmt::Write::write_str(out, USAGE)?;
-        return Ok(0);
-    }
-    let connection = &mut Connection::open()?;
-    match verb {
-        Verb::ListUnits => list_units(connection, out, json),
-        Verb::StatusAll => status_all(connection, out, json),
-        Verb::Status(name) => status(connection, out, name, json),
-        Verb::Posture(name) => posture(connection, out, name, json),
-        Verb::Job { make, name } => job(connection, *make, name),
-        Verb::Shutdown(power) => accept_only(connection.ask(&Request::Shutdown(*power))?),
-        Verb::Reexec => {
-            let program = own_program().map_err(TalkError::File)?;
-            answered(&connection.ask_with(&Request::Reexec, &program)?)
+impl Command<'_> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
+    #[inline(never)] // for a small frame
+    fn perform(&self, out: &mut Output) -> Result<u8, TalkError> {
+        match self.verb {
+            _ if self.words.help() => verb::help(out, Some(self.verb))?,
+            Verb::Help => verb::help(out, self.names.first().and_then(|name| Verb::find(name)))?,
+            Verb::DaemonReload => {
+                complain(format_args!(
+                    "nothing to reload: units are baked into the table; cargo xtask build makes a new one"
+                ));
+            }
+            Verb::PowerOff => return shut_down(Power::PowerOff),
+            Verb::Reboot => return shut_down(Power::Reboot),
+            Verb::Halt => return shut_down(Power::Halt),
+            Verb::Kexec => return shut_down(Power::Kexec),
+            Verb::Reexec => {
+                let program = own_program().map_err(TalkError::File)?;
+                return answered(&Connection::open()?.ask_with(&Request::Reexec, &program)?);
+            }
+            _ if self.verb.is_job() => return self.jobs(),
+            _ => return self.look(out),
         }
-        Verb::Help => Ok(0),
+        Ok(0)
     }
-}
 
-fn list_units(connection: &mut Connection, out: &mut Output, json: bool) -> Result<u8, TalkError> {
-    let mut list = print::List::begin(out, json)?;
-    connection.each_unit(&mut |unit| list.unit(unit))?;
-    list.end()?;
-    Ok(0)
-}
-
-fn status_all(connection: &mut Connection, out: &mut Output, json: bool) -> Result<u8, TalkError> {
-    let reply = connection.ask(&Request::Manager)?;
-    let Reply::Manager(manager) = reply else { return Err(talk::refused(&reply)) };
-    if json {
-        print::manager_json(out, &manager)?;
-    } else {
-        print::manager(out, &manager)?;
+    /// What the verb asks of PID 1 about the unit `name`.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
+    fn request<'n>(&self, name: &'n str) -> Result<Request<'n>, &str> {
+        Ok(match self.verb {
+            Verb::Start => Request::Start { name },
+            Verb::Stop => Request::Stop { name },
+            Verb::Reload | Verb::ReloadOrRestart => Request::Reload { name },
+            Verb::Isolate => Request::Isolate { name },
+            Verb::ResetFailed => Request::ResetFailed { name },
+            Verb::Kill => {
+                let Words { signal, whom, .. } = *self.words;
+                let wanted = if whom.is_empty() { "all" } else { whom };
+                let whom = *Whom::ALL.iter().find(|one| one.as_str() == wanted).ok_or(whom)?;
+                Request::Kill { name, whom, signal: signals::number(signal).ok_or(signal)? }
+            }
+            _ => Request::Restart { name },
+        })
     }
-    Ok(0)
-}
 
-fn status(connection: &mut Connection, out: &mut Output, name: &str, json: bool) -> Result<u8, TalkError> {
-    let full = talk::full_name(name)?;
-    let reply = connection.ask(&Request::Unit { name: &full })?;
-    if matches!(reply, Reply::NoSuchUnit) {
-        return no_such_unit(&full);
+    /// Asks for each unit in turn; the exit code is the worst.
+    #[inline(never)] // for a small frame
+    fn jobs(&self) -> Result<u8, TalkError> {
+        if let Err(word) = self.request("") {
+            return Ok(usage_error(word));
+        }
+        let connection = &mut Connection::open()?;
+        if self.names.is_empty() {
+            return if self.verb == Verb::ResetFailed {
+                self.reset_all(connection)
+            } else {
+                Ok(usage_error("no unit"))
+            };
+        }
+        let mut worst = 0;
+        for name in self.names {
+            let code = self.job(connection, name);
+            worst = worst.max(code.unwrap_or_else(|error| complain(format_args!("{name}: {error}"))));
+        }
+        Ok(worst)
     }
-    let Reply::Unit(unit) = reply else { return Err(talk::refused(&reply)) };
-    if json {
-        print::unit_json(out, &unit)?;
-    } else {
-        print::unit(out, &unit)?;
-        logs::last(out, &full, STATUS_LINES);
-    }
-    Ok(if print::is_active(&unit) { 0 } else { NOT_ACTIVE })
-}
 
-/// Of one unit, or of all if `name` is empty.
-fn posture(connection: &mut Connection, out: &mut Output, name: &str, json: bool) -> Result<u8, TalkError> {
-    let mut id = 0;
-    if !name.is_empty() {
+    #[inline(never)] // for a small frame
+    fn job(&self, connection: &mut Connection, name: &str) -> Result<u8, TalkError> {
         let full = talk::full_name(name)?;
-        let reply = connection.ask(&Request::Unit { name: &full })?;
-        if matches!(reply, Reply::NoSuchUnit) {
-            return no_such_unit(&full);
+        let Ok(request) = self.request(&full) else { return Ok(USAGE_ERROR) };
+        let Some(unit) = connection.unit(&full)? else { return Ok(no_such_unit(&full)) };
+        if self.verb == Verb::TryRestart && !print::is_active(&unit) {
+            return Ok(0);
         }
-        let Reply::Unit(unit) = reply else { return Err(talk::refused(&reply)) };
-        id = unit.id;
+        if self.words.no_block() {
+            // On a connection of its own: the answer, whenever it comes, is nobody's.
+            Connection::open()?.tell(&request)?;
+            return Ok(0);
+        }
+        let mut reply = connection.ask(&request)?;
+        if matches!(reply, Reply::Job(JobResult::Invalid)) && self.verb == Verb::ReloadOrRestart {
+            reply = connection.ask(&Request::Restart { name: &full })?;
+        }
+        answered(&reply)
     }
-    let mut before = '[';
-    loop {
-        let next = connection.each_setting(id, &mut |setting| {
-            let comma = core::mem::replace(&mut before, ',');
-            print::setting(out, setting, json.then_some(comma))
+
+    /// Every unit that has failed is forgiven.
+    #[inline(never)] // for a small frame
+    fn reset_all(&self, connection: &mut Connection) -> Result<u8, TalkError> {
+        let other = &mut Connection::open()?;
+        let mut result = Ok(0);
+        connection.each_unit(&mut |unit| {
+            if unit.active == ActiveState::Failed && result.is_ok() {
+                result =
+                    other.ask(&Request::ResetFailed { name: unit.name }).and_then(|reply| answered(&reply));
+            }
+            Ok(())
         })?;
-        match next {
-            Some(more) if name.is_empty() && more > id => id = more,
-            Some(_) | None => break,
-        }
+        result
     }
-    if json {
-        core::fmt::Write::write_str(out, if before == '[' { "[]\n" } else { "]\n" })?;
-    }
-    Ok(0)
 }
 
-fn job(connection: &mut Connection, make: fn(&str) -> Request<'_>, name: &str) -> Result<u8, TalkError> {
-    let full = talk::full_name(name)?;
-    let reply = connection.ask(&make(&full))?;
-    if matches!(reply, Reply::NoSuchUnit) {
-        return no_such_unit(&full);
-    }
-    answered(&reply)
+fn shut_down(power: Power) -> Result<u8, TalkError> {
+    answered(&Connection::open()?.ask(&Request::Shutdown(power))?)
 }
 
 /// What came of something that takes time.
@@ -233,16 +220,4 @@ fn answered(reply: &Reply<'_>) -> Result<u8, TalkError> {
         return Err(TalkError::Job(*result));
     }
     if matches!(reply, Reply::Job(_) | Reply::Accepted) { Ok(0) } else { Err(talk::refused(reply)) }
-}
-
-fn no_such_unit(name: &str) -> Result<u8, TalkError> {
-    core::fmt::Write::write_fmt(
-        &mut Output::stderr(),
-        format_args!("tomte: Unit {name} could not be found.\n"),
-    )?;
-    Ok(NO_SUCH_UNIT)
-}
-
-fn accept_only(reply: Reply<'_>) -> Result<u8, TalkError> {
-    if matches!(reply, Reply::Accepted) { Ok(0) } else { Err(talk::refused(&reply)) }
 }

@@ -3,27 +3,47 @@
 use core::fmt::{self, Write};
 
 use crate::{
-    linux::{self, Errno, output::Output},
-    wire::{ActiveState, ExitStatus, Failure, ManagerStatus, Setting, UnitStatus},
+    linux::{
+        self, Errno,
+        output::Output,
+        passwd::{PASSWD, UserLine, each_line},
+    },
+    wire::{ActiveState, ExitStatus, Failure, ManagerStatus, NAMES_PASSWD, Setting, UnitStatus},
 };
+
+use super::{
+    talk::{Connection, TalkError},
+    words::Words,
+};
+
+/// Columns of a terminal that says nothing else.
+const WIDTH: usize = 80;
+/// What a row of `list-units` takes before the description.
+const ROW: usize = 58;
 
 /// `list-units`, row by row.
 pub(super) struct List<'o> {
     out: &'o mut Output,
     json: bool,
+    /// Bytes of a description.
+    room: usize,
     units: usize,
 }
 
 impl<'o> List<'o> {
-    pub(super) fn begin(out: &'o mut Output, json: bool) -> Result<Self, fmt::Error> {
+    #[inline(never)] // for a small frame
+    pub(super) fn begin(out: &'o mut Output, words: &Words<'_>) -> Result<Self, fmt::Error> {
+        let json = words.json();
         if json {
             out.write_char('[')?;
         } else {
-            writeln!(out, "  {:<32} {:<6} {:<12} {:<14} DESCRIPTION", "UNIT", "LOAD", "ACTIVE", "SUB")?;
+            writeln!(out, "  {:<28} {:<6} {:<10} {:<8} DESCRIPTION", "UNIT", "LOAD", "ACTIVE", "SUB")?;
         }
-        Ok(Self { out, json, units: 0 })
+        let room = if words.full() || !out.is_terminal() { usize::MAX } else { WIDTH - ROW };
+        Ok(Self { out, json, room, units: 0 })
     }
 
+    #[inline(never)] // for a small frame
     pub(super) fn unit(&mut self, unit: &UnitStatus<'_>) -> fmt::Result {
         self.units += 1;
         if self.json {
@@ -32,12 +52,14 @@ impl<'o> List<'o> {
             }
             return unit.write_json(self.out, None);
         }
-        let mark = if unit.active == ActiveState::Failed { "*" } else { " " };
-        writeln!(
-            self.out,
-            "{mark} {:<32} {:<6} {:<12} {:<14} {}",
-            unit.name, "loaded", unit.active, unit.sub, unit.description
-        )
+        let failed = unit.active == ActiveState::Failed;
+        colored(self.out, unit.active, if failed { "* " } else { "  " })?;
+        let mut description = unit.description;
+        while description.len() > self.room {
+            let end = description.char_indices().last().map_or(0, |(end, _)| end);
+            description = description.get(..end).unwrap_or_default();
+        }
+        writeln!(self.out, "{:<28} loaded {:<10} {:<8} {description}", unit.name, unit.active, unit.sub)
     }
 
     pub(super) fn end(self) -> fmt::Result {
@@ -45,8 +67,80 @@ impl<'o> List<'o> {
     }
 }
 
+/// `text` in the colour of `state`, on a terminal.
+pub(super) fn colored(out: &mut Output, state: ActiveState, text: &str) -> fmt::Result {
+    let color = match state {
+        ActiveState::Failed => "\x1b[1;31m",
+        ActiveState::Active | ActiveState::Reloading => "\x1b[32m",
+        ActiveState::Inactive | ActiveState::Activating | ActiveState::Deactivating => "",
+    };
+    if color.is_empty() || !out.is_terminal() {
+        return out.write_str(text);
+    }
+    write!(out, "{color}{text}\x1b[m")
+}
+
+/// The beginning of `timeline`: the units follow, as in the report, and then `]}`.
+pub(super) fn timeline(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Result {
+    out.write_str("{\"manager\":")?;
+    manager.write_json(out)?;
+    out.write_str(",\"units\":[")
+}
+
+/// `users`: the names that PID 1 keeps, each with the units that run under its number.
 #[inline(never)] // for a small frame
-pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Result {
+pub(super) fn users(connection: &mut Connection, out: &mut Output, json: bool) -> Result<(), TalkError> {
+    let mut before = '[';
+    if !json {
+        writeln!(out, "{:<31} {:>10} UNITS", "USER", "UID")?;
+    }
+    let mut result = Ok(());
+    let mut one = |line: &[u8]| -> Result<(), TalkError> {
+        let Some(user) = UserLine::parse(line) else { return Ok(()) };
+        let name = core::str::from_utf8(user.name).unwrap_or_default();
+        let uid = u64::from(user.uid);
+        if json {
+            write!(
+                out,
+                "{}{{\"name\":\"{name}\",\"uid\":{uid},\"units\":[",
+                core::mem::replace(&mut before, ',')
+            )?;
+        } else {
+            write!(out, "{name:<31} {uid:>10}")?;
+        }
+        let mut first = true;
+        connection.each_unit(&mut |unit| {
+            if unit.uid != Some(user.uid) || unit.main_pid == 0 {
+                return Ok(());
+            }
+            match json {
+                true => {
+                    write!(out, "{}\"{}\"", if core::mem::take(&mut first) { "" } else { "," }, unit.name)
+                }
+                false => write!(out, " {}", unit.name),
+            }
+        })?;
+        out.write_str(if json { "]}" } else { "\n" })?;
+        Ok(())
+    };
+    each_line(NAMES_PASSWD, &mut |line| {
+        result = one(line);
+        Ok(result.is_err())
+    })
+    .map_err(TalkError::File)?;
+    result?;
+    if json {
+        out.write_str(if before == '[' { "[]\n" } else { "]\n" })?;
+    }
+    Ok(())
+}
+
+#[inline(never)] // for a small frame
+pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>, json: bool) -> fmt::Result {
+    if json {
+        manager.write_json(out)?;
+        return out.write_char('\n');
+    }
     writeln!(out, "  Board: {} ({})", manager.board, manager.arch)?;
     writeln!(out, "  State: {}", manager.state)?;
     writeln!(out, "  Units: {} loaded, {} failed", u64::from(manager.units), u64::from(manager.failed))?;
@@ -57,31 +151,40 @@ pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Res
     Ok(())
 }
 
-pub(super) fn manager_json(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Result {
-    manager.write_json(out)?;
-    out.write_char('\n')
-}
-
+/// `status` of one unit, `now_us` microseconds after PID 1's exec.
 #[inline(never)] // for a small frame
-pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
-    write!(out, "{}", unit.name)?;
-    if !unit.description.is_empty() {
-        write!(out, " - {}", unit.description)?;
+pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64, json: bool) -> fmt::Result {
+    if json {
+        unit.write_json(out, None)?;
+        return out.write_char('\n');
     }
-    writeln!(out, "\n     Loaded: loaded")?;
-    write!(out, "     Active: {} ({})", unit.active, unit.sub)?;
+    let dash = if unit.description.is_empty() { "" } else { " - " };
+    colored(out, unit.active, "* ")?;
+    writeln!(out, "{}{dash}{}\n     Loaded: loaded (baked)", unit.name, unit.description)?;
+    out.write_str("     Active: ")?;
+    colored(out, unit.active, unit.active.as_str())?;
+    write!(out, " ({})", unit.sub)?;
     if unit.active == ActiveState::Failed {
         write!(out, " (Result: {})", unit.result)?;
     }
-    if is_active(unit) && unit.ready_us > 0 {
-        write!(out, " since {} after PID 1's start", Span(unit.ready_us))?;
+    let since = match unit.active {
+        ActiveState::Active | ActiveState::Reloading => unit.ready_us,
+        ActiveState::Activating | ActiveState::Deactivating => unit.started_us,
+        ActiveState::Inactive | ActiveState::Failed => unit.ended_us,
+    };
+    if since > 0 {
+        write!(out, " since {} after PID 1's start; ", Span(since))?;
+        ago(out, now_us.saturating_sub(since))?;
     }
     out.write_char('\n')?;
     if unit.main_pid != 0 {
         writeln!(out, "   Main PID: {}", u64::from(unit.main_pid))?;
+        if let Some((memory, tasks)) = linux::cgroup::usage(unit.main_pid) {
+            writeln!(out, "      Tasks: {tasks}\n     Memory: {}K", memory / 1024)?;
+        }
     }
     if !unit.status.is_empty() {
-        writeln!(out, "     Status: \"{}\"", unit.status)?;
+        writeln!(out, "     Status: \"{}\"", Tame(unit.status))?;
     }
     if unit.errno != 0 {
         let errno = Errno::from_raw_os_error(i32::from(unit.errno));
@@ -96,7 +199,8 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
         writeln!(out, "     Failed: at step {name}: {cause}")?;
     }
     if let (Some(uid), Some(gid)) = (unit.uid, unit.gid) {
-        writeln!(out, "    UID:GID: {}:{}", u64::from(uid), u64::from(gid))?;
+        write!(out, "    UID:GID: {}:{}", u64::from(uid), u64::from(gid))?;
+        name_of(out, uid)?;
     }
     if unit.restarts > 0 {
         writeln!(out, "   Restarts: {}", u64::from(unit.restarts))?;
@@ -104,8 +208,21 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
     Ok(())
 }
 
-pub(super) fn unit_json(out: &mut Output, unit: &UnitStatus<'_>) -> fmt::Result {
-    unit.write_json(out, None)?;
+/// The end of a line: the name of `uid`, if it has one.
+#[inline(never)] // for a small frame
+fn name_of(out: &mut Output, uid: u32) -> fmt::Result {
+    for path in [PASSWD, NAMES_PASSWD] {
+        // A file that cannot be read names nobody.
+        let found = each_line(path, &mut |line| {
+            let user = UserLine::parse(line).filter(|user| user.uid == uid);
+            let name = user.and_then(|user| core::str::from_utf8(user.name).ok());
+            let _ = name.map(|name| write!(out, " ({name})"));
+            Ok(name.is_some())
+        });
+        if found == Ok(true) {
+            break;
+        }
+    }
     out.write_char('\n')
 }
 
@@ -135,11 +252,37 @@ impl fmt::Display for Status {
     }
 }
 
+/// Text of a service's, with nothing in it that a terminal would obey.
+struct Tame<'t>(&'t str);
+
+impl fmt::Display for Tame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tame = |character: char| if character.is_control() { '?' } else { character };
+        self.0.chars().try_for_each(|character| f.write_char(tame(character)))
+    }
+}
+
+/// How long ago: the two largest units of it.
+#[inline(never)] // for a small frame
+fn ago(out: &mut Output, us: u64) -> fmt::Result {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d "), (3_600, "h "), (60, "min "), (1, "s ")];
+    let (mut rest, mut shown) = (us / 1_000_000, 0);
+    for (seconds, unit) in UNITS {
+        let count = rest / seconds;
+        rest %= seconds;
+        if shown < 2 && (shown > 0 || count > 0 || seconds == 1) {
+            write!(out, "{count}{unit}")?;
+            shown += 1;
+        }
+    }
+    out.write_str("ago")
+}
+
 /// A span of microseconds, in seconds.
-struct Span(u64);
+pub(super) struct Span(pub(super) u64);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03} s", self.0 / 1_000_000, self.0 % 1_000_000 / 1_000)
+        write!(f, "{}.{:03}s", self.0 / 1_000_000, self.0 % 1_000_000 / 1_000)
     }
 }

@@ -76,6 +76,7 @@ impl From<TalkError> for Wrong<'_> {
 }
 
 /// Runs what the words after `run` say; answers the exit code.
+#[inline(never)] // for a small frame
 pub(super) fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     let ran = order(arguments).and_then(|order| start(linked, &order));
     match ran {
@@ -87,6 +88,7 @@ pub(super) fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     }
 }
 
+#[inline(never)] // for a small frame
 fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
     let mut order =
         Order { settings: Vec::new(), name: heapless::String::new(), wait: false, command: Vec::new() };
@@ -125,6 +127,7 @@ fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
     if order.command.is_empty() { Err(Wrong::Usage) } else { Ok(order) }
 }
 
+#[inline(never)] // for a small frame
 fn start<'a>(linked: &'static [u8], order: &Order<'a>) -> Result<u8, Wrong<'a>> {
     let table = Table::open(linked, Arch::NATIVE).map_err(|_| Wrong::NotATable)?;
     let transient = table.board().transient;

@@ -7,6 +7,7 @@ use crate::{
     table::limits::UNIT_NAME_BYTES_MAX,
     wire::{
         self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH, See, UnitStatus,
+        UnitType,
     },
 };
 
@@ -31,6 +32,8 @@ pub(super) enum TalkError {
     Job(JobResult),
     /// The name given is no unit name.
     Name,
+    /// PID 1 has another table than this program.
+    OtherTable,
     /// The answer could not be shown.
     Output,
 }
@@ -62,9 +65,10 @@ impl fmt::Display for TalkError {
             Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
             Self::Refused(why) => f.write_str(why),
             Self::Job(JobResult::Invalid) => f.write_str(
-                "the unit is not active, or has no way to reload (ExecReload=, Type=notify-reload)",
+                "the unit is not active, or cannot do that (ExecReload= or Type=notify-reload to reload)",
             ),
             Self::Job(result) => write!(f, "the job ended with result '{result}'; see tomte status"),
+            Self::OtherTable => f.write_str("PID 1 has another table than this program"),
             Self::Name => f.write_str("not a unit name"),
             Self::Output => f.write_str("cannot write to standard output"),
         }
@@ -78,7 +82,7 @@ pub(super) const fn refused(reply: &Reply<'_>) -> TalkError {
 
 const fn refusal(reply: &Reply<'_>) -> &'static str {
     match reply {
-        Reply::Denied => "access denied: only root may talk to PID 1",
+        Reply::Denied => "access denied: that is for root, or for whom [[allow]] in board.toml names",
         Reply::Busy => "PID 1 has too many requests waiting, try again",
         Reply::NoSuchUnit => "no such unit",
         Reply::Malformed => "PID 1 did not understand the request",
@@ -93,8 +97,10 @@ const fn refusal(reply: &Reply<'_>) -> &'static str {
 }
 
 /// `name` with `.service` after it if it has no suffix, as systemctl takes names.
+#[inline(never)] // for a small frame
 pub(super) fn full_name(name: &str) -> Result<heapless::String<UNIT_NAME_BYTES_MAX>, TalkError> {
-    let suffixed = [".service", ".target"].iter().any(|suffix| name.ends_with(suffix));
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    let suffixed = UnitType::ALL.iter().any(|one| one.as_str() == end);
     let suffix = if suffixed { "" } else { ".service" };
     let mut full = heapless::String::new();
     full.push_str(name).and_then(|()| full.push_str(suffix)).map_err(|_| TalkError::Name)?;
@@ -115,12 +121,17 @@ impl Connection {
 
     /// Sends `request` and reads one reply.
     pub(super) fn ask(&mut self, request: &Request<'_>) -> Result<Reply<'_>, TalkError> {
-        let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
-        socket::send_packet(self.socket.as_fd(), packet).map_err(TalkError::Connection)?;
+        self.tell(request)?;
         self.reply()
     }
 
-    /// The same; `file` goes along.
+    /// Sends `request` and waits for nothing.
+    pub(super) fn tell(&mut self, request: &Request<'_>) -> Result<(), TalkError> {
+        let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
+        socket::send_packet(self.socket.as_fd(), packet).map_err(TalkError::Connection)
+    }
+
+    /// As [`Self::ask`]; `file` goes along.
     pub(super) fn ask_with(&mut self, request: &Request<'_>, file: &OwnedFd) -> Result<Reply<'_>, TalkError> {
         let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
         socket::send_file(self.socket.as_fd(), packet, file.as_fd()).map_err(TalkError::Connection)?;
@@ -133,6 +144,16 @@ impl Connection {
             DecodeError::Version(theirs) => TalkError::Version(theirs),
             DecodeError::Malformed => TalkError::Malformed,
         })
+    }
+
+    /// The unit called `name`, if there is one.
+    #[inline(never)] // for a small frame
+    pub(super) fn unit(&mut self, name: &str) -> Result<Option<UnitStatus<'_>>, TalkError> {
+        let reply = self.ask(&Request::Unit { name })?;
+        if let Reply::Unit(unit) = reply {
+            return Ok(Some(unit));
+        }
+        if matches!(reply, Reply::NoSuchUnit) { Ok(None) } else { Err(refused(&reply)) }
     }
 
     /// Shows every unit to `see`, in the order of the table.

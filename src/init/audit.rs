@@ -12,10 +12,10 @@ use crate::{
     },
 };
 
+use super::control::CLIENTS_MAX;
+
 /// Words of requests that change something; of others nobody is told.
-const VERBS: &str = "start stop restart reset-failed shutdown reload isolate reexec run switch-table";
-/// Clients that are remembered. There are no more.
-const CLIENTS_MAX: usize = 16;
+const VERBS: &str = "start stop restart reset-failed shutdown reload isolate reexec run switch-table kill";
 
 /// Who has asked for what, until it is answered.
 #[derive(Clone, Copy, Default)]
@@ -42,17 +42,18 @@ impl Audit {
         request: &Request<'_>,
         find: &dyn Fn(&str) -> Option<UnitId>,
     ) {
-        let (verb, name) = match *request {
-            Request::Start { name } => (1, name),
-            Request::Stop { name } => (2, name),
-            Request::Restart { name } => (3, name),
-            Request::ResetFailed { name } => (4, name),
-            Request::Shutdown(_) => (5, ""),
-            Request::Reload { name } => (6, name),
-            Request::Isolate { name } => (7, name),
-            Request::Reexec => (8, ""),
-            Request::Run { name } => (9, name),
-            Request::Switch { .. } => (10, ""),
+        let verb = match request {
+            Request::Start { .. } => 1,
+            Request::Stop { .. } => 2,
+            Request::Restart { .. } => 3,
+            Request::ResetFailed { .. } => 4,
+            Request::Shutdown(_) => 5,
+            Request::Reload { .. } => 6,
+            Request::Isolate { .. } => 7,
+            Request::Reexec => 8,
+            Request::Run { .. } => 9,
+            Request::Switch { .. } => 10,
+            Request::Kill { .. } => 11,
             Request::Manager
             | Request::Units { .. }
             | Request::Unit { .. }
@@ -60,7 +61,7 @@ impl Audit {
             | Request::Posture { .. } => return,
         };
         if let Some(place) = self.0.get_mut(usize::from(client.0)) {
-            *place = Asked { verb, uid, unit: find(name) };
+            *place = Asked { verb, uid, unit: request.name().and_then(find) };
         }
     }
 

@@ -5,16 +5,21 @@ use core::ffi::CStr;
 
 use crate::{
     linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll, socket},
-    record::{Keep, Keeper},
-    supervisor::{Answer, ClientId, Supervisor},
+    record::Keeper,
+    supervisor::{Answer, ClientId, Peer, Supervisor},
     table::{Table, UnitId},
     wire::{self, DecodeError, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH},
 };
 
 use super::{handover::keep_fd, kernel::Token, log, posture::Lacking};
 
-/// Connections at one time. One more is closed at once.
-const CLIENTS_MAX: usize = 16;
+/// Connections at one time.
+pub(super) const CLIENTS_MAX: usize = 16;
+/// Those of them that are not root's; and of one user. What nobody else can take is left for root.
+const OTHERS_MAX: usize = 12;
+const SAME_USER_MAX: usize = 4;
+/// Supplementary groups of a peer that are looked at. Who has more counts as having none.
+const GROUPS_MAX: usize = 64;
 /// Unit packets in one answer; the client asks for the rest. Small enough to fit any socket buffer.
 const UNITS_PER_ANSWER: usize = 32;
 pub(super) const SOCKET_DIRECTORY: &CStr = c"/run/tomte";
@@ -22,6 +27,9 @@ pub(super) const SOCKET_DIRECTORY: &CStr = c"/run/tomte";
 struct Client {
     socket: OwnedFd,
     uid: u32,
+    gid: u32,
+    /// It has said something.
+    asked: bool,
 }
 
 /// The listening socket and its connections.
@@ -34,6 +42,15 @@ pub(super) struct Control {
     packet_bytes: usize,
     /// Came with it.
     file: Option<OwnedFd>,
+    /// The supplementary groups of who sent it.
+    groups: heapless::Vec<u32, GROUPS_MAX>,
+}
+
+impl Client {
+    fn of(socket: OwnedFd) -> Result<Self, Errno> {
+        let socket::Peer { uid, gid, .. } = socket::peer(socket.as_fd())?;
+        Ok(Self { socket, uid, gid, asked: false })
+    }
 }
 
 /// What became of a readable connection.
@@ -57,6 +74,7 @@ impl Control {
             packet: [0; PACKET_BYTES_MAX],
             packet_bytes: 0,
             file: None,
+            groups: heapless::Vec::new(),
         }
     }
 
@@ -86,13 +104,9 @@ impl Control {
     pub(super) fn keep(&mut self, with: &mut Keeper<'_>, real: bool) {
         keep_fd(&mut self.listener, with, real);
         for place in &mut self.clients {
-            let (mut socket, mut uid) = match place.take() {
-                Some(client) => (Some(client.socket), client.uid),
-                None => (None, 0),
-            };
+            let mut socket = place.take().map(|client| client.socket);
             keep_fd(&mut socket, with, real);
-            uid.keep(with);
-            *place = socket.map(|socket| Client { socket, uid });
+            *place = socket.and_then(|socket| Client::of(socket).ok());
         }
     }
 
@@ -111,23 +125,41 @@ impl Control {
             }
             Err(_) => return,
         };
-        let place = self.clients.iter().position(Option::is_none);
-        let uid = socket::peer_uid(socket.as_fd());
-        if let (Some(place), Ok(uid)) = (place, uid)
-            && poll.add(socket.as_fd(), Token::Client(place as u16).into(), Interest::Readable).is_ok()
+        if let Ok(client) = Client::of(socket)
+            && let Some(place) = self.place_for(client.uid)
+            && poll.add(client.socket.as_fd(), Token::Client(place as u16).into(), Interest::Readable).is_ok()
             && let Some(empty) = self.clients.get_mut(place)
         {
-            *empty = Some(Client { socket, uid });
+            *empty = Some(client);
         }
+    }
+
+    /// Where a connection of `uid`'s goes: an empty place, or that of one who has said nothing yet. Who says nothing keeps
+    /// nobody out, and nobody keeps root out.
+    fn place_for(&self, uid: u32) -> Option<usize> {
+        let (mut others, mut same) = (0, 0);
+        for one in self.clients.iter().flatten().filter(|one| one.uid != 0) {
+            others += 1;
+            same += usize::from(one.uid == uid);
+        }
+        let crowded = same >= SAME_USER_MAX;
+        let is_full = uid != 0 && (crowded || others >= OTHERS_MAX);
+        self.clients.iter().position(|place| match place {
+            None => !is_full,
+            Some(one) => is_full && one.uid != 0 && !one.asked && (!crowded || one.uid == uid),
+        })
     }
 
     /// Reads one packet of `client`'s.
     pub(super) fn receive(&mut self, client: ClientId) -> Received {
-        let Some(Some(connection)) = self.clients.get(usize::from(client.0)) else {
+        let Some(Some(connection)) = self.clients.get_mut(usize::from(client.0)) else {
             return Received::Nothing;
         };
         match socket::receive_file(connection.socket.as_fd(), &mut self.packet) {
-            Ok(Some((bytes, file))) => (self.packet_bytes, self.file) = (bytes, file),
+            Ok(Some((bytes, file))) => {
+                connection.asked = true;
+                (self.packet_bytes, self.file) = (bytes, file);
+            }
             Err(Errno::AGAIN) => return Received::Nothing,
             Err(Errno::MSGSIZE) => return self.refuse(client, Reply::Malformed),
             Ok(None) | Err(_) => return self.close(client),
@@ -145,9 +177,13 @@ impl Control {
     }
 
     /// The request that [`Control::receive`] has just read, and who asked.
-    pub(super) fn request(&self, client: ClientId) -> Option<(u32, Request<'_>)> {
-        let uid = self.clients.get(usize::from(client.0))?.as_ref()?.uid;
-        Some((uid, wire::decode(self.packet()).ok()?))
+    pub(super) fn request(&mut self, client: ClientId) -> Option<(Peer<'_>, Request<'_>)> {
+        let Client { socket, uid, gid, .. } = self.clients.get(usize::from(client.0))?.as_ref()?;
+        let _ = self.groups.resize(if *uid == 0 { 0 } else { GROUPS_MAX }, 0); // that many fit
+        let count = socket::peer_groups(socket.as_fd(), &mut self.groups).unwrap_or(0);
+        self.groups.truncate(count);
+        let packet = self.packet.get(..self.packet_bytes).unwrap_or_default();
+        Some((Peer { uid: *uid, gid: *gid, groups: &self.groups }, wire::decode(packet).ok()?))
     }
 
     /// Sends `answer`. A client that does not read its answers is cut off; answers true then.

@@ -13,7 +13,7 @@ use crate::{
         signals::Signals,
         watchdog::Watchdog,
     },
-    supervisor::{CONTROL_PEER_UID, ClientId, Event, Instant, Pid, Supervisor},
+    supervisor::{ClientId, Event, Instant, Pid, Supervisor},
     table::{
         Table, Unit, UnitId,
         limits::{SLOT_BYTES_MAX, SLOTS_MAX, UNITS_MAX},
@@ -295,29 +295,30 @@ impl Kernel {
         self.notify.settle();
         // A timer that is to ring at once costs more than not to wait.
         let busy = busy || deadline.is_some_and(|at| at <= self.now());
-        let borrowed = loop {
+        let (now, borrowed) = loop {
             match self.step(deadline, busy) {
                 Step::Event(event) => return (self.now(), event),
                 Step::Again => {}
                 Step::Nothing => return (self.now(), Event::Deadline),
-                step @ (Step::Request(_) | Step::Notice { .. }) => break step,
+                step @ (Step::Request(_) | Step::Notice { .. }) => break (self.now(), step),
             }
         };
         let event = match borrowed {
             Step::Request(client) => {
                 let file = self.control.take_file();
                 let request = self.control.request(client);
-                if let Some((uid, request)) = &request {
-                    self.audit.asked(client, *uid, request, &|name| self.table.find(name));
+                if let Some((peer, request)) = &request {
+                    self.audit.asked(client, peer.uid, request, &|name| self.table.find(name));
                 }
                 match request {
-                    Some((CONTROL_PEER_UID, Request::Reexec)) => self.program = file,
-                    Some((CONTROL_PEER_UID, Request::Run { .. } | Request::Switch { .. })) => {
-                        self.record = file
+                    // Nobody else's is looked at, whatever becomes of the request.
+                    Some((peer, Request::Reexec)) if peer.is_root() => self.program = file,
+                    Some((peer, Request::Run { .. } | Request::Switch { .. })) if peer.is_root() => {
+                        self.record = file;
                     }
                     Some(_) | None => {}
                 }
-                request.map(|(peer_uid, request)| Event::Request { client, peer_uid, request })
+                request.map(|(peer, request)| Event::Request { client, peer, request })
             }
             Step::Notice { unit, pid, uid } => self.notify.notice().map(|notice| {
                 let monotonic_us = notice.monotonic_us.map(|at| at.saturating_sub(self.started_us));
@@ -326,7 +327,7 @@ impl Kernel {
             Step::Event(_) | Step::Again | Step::Nothing => None,
         };
         // What could be read once can be read again: there is an event.
-        (self.now(), event.unwrap_or(Event::Deadline))
+        (now, event.unwrap_or(Event::Deadline))
     }
 
     /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.

@@ -10,15 +10,15 @@ use crate::{
         report::Report,
         step::Step,
     },
-    supervisor::{Action, Answer, ClientId, Event, Pid, Slot, Spawn, Supervisor, Which, Whom},
+    supervisor::{Action, Answer, ClientId, Event, Pid, Slot, Spawn, Supervisor, Which},
     table::{CommandKind, PrivateTmp, Table, Unit, UnitId},
-    wire::Failure,
+    wire::{Failure, Whom},
 };
 
 use super::{
     audit, conditions, handover,
     kernel::Kernel,
-    log,
+    log, names,
     plan::{Parts, Start, misses_stream, runtime_directory_of},
     processes::{Process, Role},
     report, shutdown, watch,
@@ -68,6 +68,10 @@ impl Kernel {
                 if let Some(unit) = message.unit() {
                     audit::changed(supervisor, unit);
                 }
+                None
+            }
+            Action::Names => {
+                names::publish(supervisor);
                 None
             }
             Action::Report { ended } => match report::start(self, supervisor, ended) {

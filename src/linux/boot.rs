@@ -157,3 +157,11 @@ pub fn create_file(path: &str) -> Result<rustix::fd::OwnedFd, Errno> {
     let flags = create | OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
     open(PathBuffer::empty().join(&[path])?, flags, Mode::from_raw_mode(0o644))
 }
+
+/// Puts the file at `from` in the place of what is at `to`.
+///
+/// # Errors
+/// rename(2)'s.
+pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
+    rustix::fs::rename(from, to)
+}

@@ -323,6 +323,22 @@ fn make_at(parent: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
     tree::open_directory(parent, path)
 }
 
+/// Memory in bytes and the number of tasks of the cgroup that `pid` is in, if this process can see them.
+pub fn usage(pid: u32) -> Option<(u64, u64)> {
+    let mut number = heapless::String::<10>::new();
+    core::fmt::Write::write_fmt(&mut number, format_args!("{}", u64::from(pid))).ok()?;
+    let (mut path, mut buffer) = (PathBuffer::empty(), [0; PATH_BYTES_MAX]);
+    let group = super::boot::read_file(path.join(&["/proc/", &number, "/cgroup"]).ok()?, &mut buffer).ok()?;
+    let group = core::str::from_utf8(group).ok()?.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let mut value = |file: &str| {
+        let mut digits = [0; 24];
+        let text =
+            super::boot::read_file(path.join(&["/sys/fs/cgroup", group, file]).ok()?, &mut digits).ok()?;
+        core::str::from_utf8(text).ok()?.trim_ascii_end().parse().ok()
+    };
+    Some((value("/memory.current")?, value("/pids.current")?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,6 +45,7 @@ pub mod socket;
 pub mod spawn;
 pub mod stamp;
 pub mod step;
+pub mod stream;
 pub mod tree;
 pub mod watch;
 pub mod watchdog;

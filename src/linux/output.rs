@@ -8,10 +8,11 @@ use core::fmt;
 
 use rustix::{
     fd::{BorrowedFd, OwnedFd},
+    fs::{FileType, fstat},
     io::{Errno, write},
 };
 
-use super::AsFd;
+use super::{AsFd, arguments::Arguments};
 
 const BUFFER_BYTES: usize = 1024;
 
@@ -26,6 +27,7 @@ pub struct Output {
     place: Where,
     buffer: heapless::Vec<u8, BUFFER_BYTES>,
     failed: bool,
+    terminal: bool,
 }
 
 impl Output {
@@ -45,21 +47,40 @@ impl Output {
     }
 
     const fn new(place: Where) -> Self {
-        Self { place, buffer: heapless::Vec::new(), failed: false }
+        Self { place, buffer: heapless::Vec::new(), failed: false, terminal: false }
     }
 
-    /// Writes out what is buffered. Answers whether everything so far has been written.
-    pub fn flush(&mut self) -> bool {
-        let fd = match &self.place {
+    /// Standard output, where somebody may sit in front of it: a character device, and `TERM` says that it can do more than
+    /// print.
+    pub fn screen(arguments: Arguments) -> Self {
+        let mut out = Self::stdout();
+        let device = fstat(out.fd())
+            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice);
+        let term = arguments.environment().find_map(|variable| variable.to_bytes().strip_prefix(b"TERM="));
+        out.terminal = device && term.is_some_and(|term| !matches!(term, b"" | b"dumb"));
+        out
+    }
+
+    /// Whether it is such a one.
+    pub const fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.place {
             // SAFETY: see the module's note: nobody closes 1 and 2.
             Where::Stdout => unsafe { BorrowedFd::borrow_raw(1) },
             // SAFETY: as above.
             Where::Stderr => unsafe { BorrowedFd::borrow_raw(2) },
             Where::File(file) => file.as_fd(),
-        };
+        }
+    }
+
+    /// Writes out what is buffered. Answers whether everything so far has been written.
+    pub fn flush(&mut self) -> bool {
         let mut rest = self.buffer.as_slice();
         while !rest.is_empty() && !self.failed {
-            match write(fd, rest) {
+            match write(self.fd(), rest) {
                 Ok(count) if count > 0 => rest = rest.get(count..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
                 Ok(_) | Err(_) => self.failed = true,

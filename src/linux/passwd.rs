@@ -4,6 +4,8 @@
 //! not "no such user", as a static user that goes unseen would lose its name to a dynamic one. Lines that are no entry
 //! (comments, NIS's `+`, garbage) are passed over, as libc does.
 
+mod lines;
+
 use core::ffi::CStr;
 
 use heapless::Vec;
@@ -14,6 +16,7 @@ use rustix::{
 };
 
 use super::AsFd;
+pub use lines::{GroupLine, UserLine, file_number};
 
 /// A whole file.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
@@ -63,7 +66,8 @@ impl<'a> Key<'a> {
         parse_number(text.as_bytes()).map_or(Key::Name(text.as_bytes()), Key::Number)
     }
 
-    fn fits(self, name: &[u8], number: u32) -> bool {
+    /// Whether an entry with this name and number is the one.
+    pub fn fits(self, name: &[u8], number: u32) -> bool {
         match self {
             Self::Name(wanted) => wanted == name,
             Self::Number(wanted) => wanted == number,
@@ -73,11 +77,20 @@ impl<'a> Key<'a> {
 
 /// `root` and `nobody` are known without any file, so that a system without files can name them.
 pub fn well_known(key: Key<'_>) -> Option<User> {
+    const ROOT: UserLine<'_> = UserLine {
+        name: b"root",
+        password: b"x",
+        uid: 0,
+        gid: 0,
+        gecos: b"",
+        home: b"/root",
+        shell: b"/bin/sh",
+    };
     const KNOWN: [UserLine<'_>; 2] = [
-        UserLine { name: b"root", uid: 0, gid: 0, home: b"/root", shell: b"/bin/sh" },
-        UserLine { name: b"nobody", uid: NOBODY, gid: NOBODY, home: b"/", shell: b"/sbin/nologin" },
+        ROOT,
+        UserLine { name: b"nobody", uid: NOBODY, gid: NOBODY, home: b"/", shell: b"/sbin/nologin", ..ROOT },
     ];
-    KNOWN.iter().find(|user| key.fits(user.name, user.uid))?.to_user().ok()
+    KNOWN.iter().find(|user| key.fits(user.name, user.uid)).and_then(|user| to_user(user).ok())
 }
 
 /// The user of /etc/passwd. ENOENT if there is no such file, ENAMETOOLONG if a field is too long, ERANGE if a number is
@@ -86,7 +99,7 @@ pub fn find_user(key: Key<'_>) -> Result<Option<User>, Errno> {
     let mut user = None;
     search(&open_lines(PASSWD)?, &mut |line| {
         match UserLine::parse(line).filter(|entry| key.fits(entry.name, entry.uid)) {
-            Some(entry) => user = Some(entry.to_user()?),
+            Some(entry) => user = Some(to_user(&entry)?),
             None => return Ok(false),
         }
         Ok(true)
@@ -108,11 +121,7 @@ pub fn find_group(key: Key<'_>) -> Result<Option<u32>, Errno> {
 
 /// Calls `found` with every group that lists `user` as a member. A missing file lists nobody.
 pub fn each_membership(user: &[u8], found: &mut dyn FnMut(u32) -> Result<(), Errno>) -> Result<(), Errno> {
-    let file = match open_lines(GROUP) {
-        Err(Errno::NOENT) => return Ok(()),
-        answer => answer?,
-    };
-    search(&file, &mut |line| {
+    each_line(GROUP, &mut |line| {
         if let Some(entry) = GroupLine::parse(line).filter(|entry| entry.has_member(user)) {
             found(in_range(entry.gid)?)?;
         }
@@ -132,75 +141,14 @@ const fn in_range(number: u32) -> Result<u32, Errno> {
     if matches!(number, 65535 | u32::MAX) { Err(Errno::RANGE) } else { Ok(number) }
 }
 
-/// The number of an entry: one that is too large to be any means "none".
-fn entry_number(text: &[u8]) -> Option<u32> {
-    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    digits.then(|| file_number(text).unwrap_or(u32::MAX))
-}
-
 fn keep(field: &[u8]) -> Result<Field, Errno> {
     Field::from_slice(field).map_err(|_| Errno::NAMETOOLONG)
 }
 
-/// One line of /etc/passwd.
-struct UserLine<'l> {
-    name: &'l [u8],
-    uid: u32,
-    gid: u32,
-    home: &'l [u8],
-    shell: &'l [u8],
-}
-
-impl<'l> UserLine<'l> {
-    fn parse(line: &'l [u8]) -> Option<Self> {
-        let mut fields = line.split(|&byte| byte == b':');
-        let mut next = || fields.next();
-        let (name, _password, uid, gid) = (entry_name(next()?)?, next()?, next()?, next()?);
-        let (_gecos, home, shell) = (next()?, next()?, next()?);
-        Some(Self { name, uid: entry_number(uid)?, gid: entry_number(gid)?, home, shell })
-    }
-
-    #[inline(never)]
-    fn to_user(&self) -> Result<User, Errno> {
-        let (name, home, shell) = (keep(self.name)?, keep(self.home)?, keep(self.shell)?);
-        Ok(User { name, uid: in_range(self.uid)?, gid: in_range(self.gid)?, home, shell })
-    }
-}
-
-/// One line of /etc/group.
-struct GroupLine<'l> {
-    name: &'l [u8],
-    gid: u32,
-    members: &'l [u8],
-}
-
-impl<'l> GroupLine<'l> {
-    fn parse(line: &'l [u8]) -> Option<Self> {
-        let mut fields = line.split(|&byte| byte == b':');
-        let mut next = || fields.next();
-        let (name, _password, gid, members) =
-            (entry_name(next()?)?, next()?, next()?, next().unwrap_or_default());
-        Some(Self { name, gid: entry_number(gid)?, members })
-    }
-
-    fn has_member(&self, user: &[u8]) -> bool {
-        self.members.split(|&byte| byte == b',').any(|member| member == user)
-    }
-}
-
-/// A name that an entry can have: NIS's `+` and `-` lines and comments are no entries.
-fn entry_name(name: &[u8]) -> Option<&[u8]> {
-    (!matches!(name, [] | [b'+' | b'-' | b'#', ..])).then_some(name)
-}
-
-/// A number in a file: decimal digits; leading zeroes are fine there.
 #[inline(never)]
-pub(super) fn file_number(text: &[u8]) -> Option<u32> {
-    let shifted = |number: u32, byte: &u8| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    };
-    text.iter().try_fold(0, shifted).filter(|_| !text.is_empty())
+fn to_user(line: &UserLine<'_>) -> Result<User, Errno> {
+    let (name, home, shell) = (keep(line.name)?, keep(line.home)?, keep(line.shell)?);
+    Ok(User { name, uid: in_range(line.uid)?, gid: in_range(line.gid)?, home, shell })
 }
 
 /// What stands between a line's blanks.
@@ -267,8 +215,20 @@ pub(super) fn open_lines(path: &CStr) -> Result<OwnedFd, Errno> {
     open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
 }
 
+/// Shows the lines of the file at `path` to `pick` until it takes one; answers whether it did. A file that is not there has
+/// none.
+///
+/// # Errors
+/// open(2)'s and read(2)'s; EFBIG and EMSGSIZE beyond the limits; those of `pick`.
+pub fn each_line(path: &CStr, pick: Pick<'_>) -> Result<bool, Errno> {
+    match open_lines(path) {
+        Err(Errno::NOENT) => Ok(false),
+        file => search(&file?, pick),
+    }
+}
+
 /// What looks at a line and says whether it was looked for.
-pub(super) type Pick<'p> = &'p mut dyn FnMut(&[u8]) -> Result<bool, Errno>;
+pub type Pick<'p> = &'p mut dyn FnMut(&[u8]) -> Result<bool, Errno>;
 
 /// Shows the file's lines to `pick` until it takes one. Answers whether it did.
 pub(super) fn search(file: &OwnedFd, pick: Pick<'_>) -> Result<bool, Errno> {
@@ -314,7 +274,7 @@ mod tests {
     #[test]
     fn a_passwd_line_gives_its_user() {
         let user = UserLine::parse(b"daemon:x:1:2:who,ever:/usr/sbin:/usr/sbin/nologin").expect("an entry");
-        let user = user.to_user().expect("short");
+        let user = to_user(&user).expect("short");
         assert_eq!((user.uid, user.gid), (1, 2));
         assert_eq!((&user.name[..], &user.home[..]), (&b"daemon"[..], &b"/usr/sbin"[..]));
         assert_eq!(&user.shell[..], b"/usr/sbin/nologin");
@@ -398,7 +358,7 @@ mod tests {
 
         #[test]
         fn no_line_makes_the_parsers_panic(line in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _user = UserLine::parse(&line).map(|user| user.to_user());
+            let _user = UserLine::parse(&line).map(|user| to_user(&user));
             let _member = GroupLine::parse(&line).map(|group| group.has_member(&line));
         }
 
@@ -407,7 +367,7 @@ mod tests {
             let line = std::format!("{name}:x:{uid}:{gid}:gecos:/home/{name}:/bin/sh");
             let user = UserLine::parse(line.as_bytes()).expect("an entry");
             let usable = ![65535, u32::MAX].contains(&uid) && ![65535, u32::MAX].contains(&gid);
-            prop_assert_eq!(user.to_user().is_ok(), usable);
+            prop_assert_eq!(to_user(&user).is_ok(), usable);
             prop_assert_eq!((user.name, user.uid, user.gid), (name.as_bytes(), uid, gid));
         }
     }

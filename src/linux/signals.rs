@@ -44,6 +44,17 @@ const NAMES: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name(pub u8);
 
+/// The number of a signal by its name, with or without `SIG`, or in digits; TERM for nothing at all.
+pub fn number(name: &str) -> Option<u8> {
+    if name.is_empty() {
+        return Some(TERM);
+    }
+    let short = name.strip_prefix("SIG").unwrap_or(name);
+    let named = NAMES.split(' ').zip(1..).find(|(one, _)| *one == short).map(|(_, number)| number);
+    let real_time = || short.strip_prefix("RTMIN+")?.parse::<u8>().ok()?.checked_add(RTMIN);
+    named.or_else(|| name.parse().ok()).or_else(real_time).filter(|number| (1..=64).contains(number))
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match usize::from(self.0).checked_sub(1).and_then(|at| NAMES.split(' ').nth(at)) {

@@ -17,7 +17,7 @@ use super::AsFd;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 16;
 
-pub use super::raw::socket::Fds;
+pub use super::raw::socket::{Fds, Peer, peer, peer_groups};
 
 /// Who has sent a message, as the kernel says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +82,13 @@ fn bind_at(socket: &OwnedFd, directory: &CStr, path: &CStr, mode: u32) -> Result
     chmodat(CWD, path, Mode::from_raw_mode(mode), AtFlags::empty())
 }
 
-/// Makes a listening socket at `path`, whose directory is made if it is missing; only root may connect.
+/// Makes a listening socket at `path`, whose directory is made if it is missing; everybody may connect.
 ///
 /// # Errors
 /// mkdir(2)'s, socket(2)'s, bind(2)'s, chmod(2)'s and listen(2)'s.
 pub fn listen_at(directory: &CStr, path: &CStr) -> Result<OwnedFd, Errno> {
     let socket = packet_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    bind_at(&socket, directory, path, 0o600)?;
+    bind_at(&socket, directory, path, 0o666)?;
     listen(socket.as_fd(), BACKLOG)?;
     Ok(socket)
 }
@@ -121,14 +121,6 @@ pub fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 /// fcntl(2)'s.
 pub fn duplicate(socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     rustix::io::fcntl_dupfd_cloexec(socket, 3)
-}
-
-/// The user at the other end when it connected: SO_PEERCRED.
-///
-/// # Errors
-/// getsockopt(2)'s.
-pub fn peer_uid(socket: BorrowedFd<'_>) -> Result<u32, Errno> {
-    super::raw::socket::peer(socket).map(|peer| peer.uid)
 }
 
 /// Receives one packet into `buffer`; `None` when the other end has closed. A packet longer than `buffer` is EMSGSIZE.

@@ -1,16 +1,14 @@
-//! Who may ask what, and who waits for an answer.
+//! What clients ask, and who waits for an answer.
 
 use heapless::Vec;
 
-use super::{Answer, ClientId, Supervisor, limit::Window, state::State};
+use super::{Answer, ClientId, Peer, Supervisor, limit::Window, state::State};
 use crate::{
     record::{Keep, Keeper},
     table::{Manners, UnitId},
     wire::{JobResult, Request, ServiceResult},
 };
 
-/// Whose requests are heard: root's.
-pub const CONTROL_PEER_UID: u32 = 0;
 /// Requests that can be waiting for an answer at once. Beyond that the answer is [`Answer::Busy`].
 pub const WAITING_MAX: usize = 32;
 
@@ -130,6 +128,11 @@ impl Clients {
         }
     }
 
+    /// Whether `client` waits for something.
+    fn keeps(&self, client: ClientId) -> bool {
+        self.waiting.iter().any(|waiting| waiting.client == client)
+    }
+
     /// `client` has its answer.
     pub(super) fn answer(&mut self, client: ClientId, answer: Answer) {
         self.add(client, For::Turn(answer));
@@ -186,9 +189,13 @@ impl Clients {
 
 impl Supervisor<'_> {
     /// A client asks.
-    pub(super) fn request(&mut self, client: ClientId, peer_uid: u32, request: Request<'_>) {
-        if peer_uid != CONTROL_PEER_UID {
+    pub(super) fn request(&mut self, client: ClientId, peer: &Peer<'_>, request: Request<'_>) {
+        if !self.may(peer, &request) {
             return self.clients.add(client, For::Turn(Answer::Denied));
+        }
+        if !peer.is_root() && self.clients.keeps(client) {
+            // One place for each of the few that can be connected: root always finds one.
+            return self.clients.add(client, For::Turn(Answer::Busy));
         }
         let answer = match request {
             Request::Manager => Answer::Manager,
@@ -234,6 +241,11 @@ impl Supervisor<'_> {
             Request::Wait { name } => match self.find(name) {
                 Some(id) if !self.is_down(id) => return self.clients.add(client, For::Down(id)),
                 Some(id) => Answer::Unit(id),
+                None => Answer::NoSuchUnit,
+            },
+            Request::Kill { name, whom, signal } => match self.find(name) {
+                Some(id) if !self.kills(id, whom, signal) => Answer::Job(JobResult::Invalid),
+                Some(_) => Answer::Accepted,
                 None => Answer::NoSuchUnit,
             },
             Request::Shutdown(power) => {

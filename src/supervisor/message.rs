@@ -1,8 +1,9 @@
 //! What goes in and what comes out: the whole vocabulary between the supervisor and whoever runs it.
 
+use super::Peer;
 use crate::{
     table::{CommandKind, IdentityId, Micros, UnitId, Verdict},
-    wire::{Ended, ExitStatus, Failure, JobResult, Notice, Power, Request, ServiceResult},
+    wire::{Ended, ExitStatus, Failure, JobResult, Notice, Power, Request, ServiceResult, Whom},
 };
 
 kept! {
@@ -228,8 +229,8 @@ pub enum Event<'a> {
     Request {
         #[expect(missing_docs, reason = "where the answer goes")]
         client: ClientId,
-        /// SO_PEERCRED of the client.
-        peer_uid: u32,
+        /// Who it is.
+        peer: Peer<'a>,
         /// What it asks.
         request: Request<'a>,
     },
@@ -336,17 +337,6 @@ pub enum Which {
 }
 }
 
-/// Who gets a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whom {
-    /// The process in the main slot.
-    Main,
-    /// The process in the control slot.
-    Control,
-    /// Every process of the unit.
-    All,
-}
-
 /// What the shell is to do, in this order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
@@ -439,6 +429,8 @@ pub enum Action {
     },
     /// Tell people.
     Log(Log),
+    /// Tell everybody the names of dynamic users: [`super::Supervisor::names`] has changed. Not answered.
+    Names,
     /// Write the report of a test run. Answered by [`Event::Reported`].
     Report {
         /// Why it ends.

@@ -17,7 +17,8 @@
 //! | `relation` | what follows for other units; contradictions |
 //! | `emergency` | what ends the machine |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
-//! | `control`, `shutdown`, `status` | who may ask what; the way out; what is shown |
+//! | `rights` | who may ask what |
+//! | `control`, `shutdown`, `status` | who waits for an answer; the way out; what is shown |
 //! | `vital` | whether the machine works, and what the hardware watchdog hears of it |
 //! | `keep` | what goes on when PID 1 is replaced |
 //! | `slot` | units that are made at run time |
@@ -51,6 +52,7 @@ mod notice;
 mod relation;
 mod reload;
 mod restart;
+mod rights;
 mod set;
 mod shutdown;
 mod slot;
@@ -84,11 +86,12 @@ use unit::Record;
 use vital::Health;
 
 pub use crate::record::Keeper;
-pub use control::{CONTROL_PEER_UID, WAITING_MAX};
+pub use control::WAITING_MAX;
 pub use keep::Facts;
 pub use message::{
-    Action, Answer, ClientId, Event, Found, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which, Whom,
+    Action, Answer, ClientId, Event, Found, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which,
 };
+pub use rights::Peer;
 pub use shutdown::SHUTDOWN_TIMEOUT;
 
 /// Everything that is decided is decided here.
@@ -210,7 +213,7 @@ impl<'t> Supervisor<'t> {
             Event::Clock { wall, set } => self.clock(wall, set),
             Event::Stamped { unit, at } => self.stamped(unit, at),
             Event::Deadline => self.deadline(),
-            Event::Request { client, peer_uid, request } => self.request(client, peer_uid, request),
+            Event::Request { client, peer, request } => self.request(client, &peer, request),
             Event::ClientGone { client } => self.clients.gone(client),
             Event::Signal { signal, container } => self.signalled(signal, container),
             Event::Reported => self.reported(),
@@ -296,6 +299,9 @@ impl<'t> Supervisor<'t> {
         if let Some((client, answer)) = self.clients.next_reply() {
             return Some(Action::Reply { client, answer });
         }
+        if self.pool.take_changed() {
+            return Some(Action::Names);
+        }
         if let Some((what, unit)) = self.impossible.take() {
             return Some(Action::Log(Log::Impossible(what, unit)));
         }
@@ -346,7 +352,7 @@ impl<'t> Supervisor<'t> {
 
     /// What the state of `id` itself asks for.
     fn due_of_state(&mut self, id: UnitId) -> Due {
-        for due in [Self::due_adoption, Self::due_control_kill] {
+        for due in [Self::due_adoption, Self::due_kill] {
             match due(self, id) {
                 Due::Nothing => {}
                 due @ (Due::Act(_) | Due::Changed) => return due,

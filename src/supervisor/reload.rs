@@ -1,14 +1,14 @@
 //! A reload: `ReloadSignal=`, `ExecReload=`, and how it ends. It never takes the service down: what fails is the reload.
 
 use super::{
-    Action, Due, State, Supervisor, Whom,
+    Action, Due, State, Supervisor,
     job::{Job, JobKind},
     state::Reload,
     unit::{Announced, Note},
 };
 use crate::{
     table::{CommandKind, Service, ServiceType, Unit, UnitId},
-    wire::{ActiveState, JobResult, ServiceResult},
+    wire::{ActiveState, JobResult, ServiceResult, Whom},
 };
 
 /// SIGKILL.
@@ -90,24 +90,35 @@ impl Supervisor<'_> {
         Due::Act(Action::Kill { unit: id, whom: Whom::Main, signal })
     }
 
-    /// Kills what has taken too long beside a service that goes on.
-    pub(super) fn due_control_kill(&mut self, id: UnitId) -> Due {
-        let record = self.peek(id);
-        if !record.kill_control {
-            return Due::Nothing;
+    /// Sends the signal that somebody has asked for, or that ends what has taken too long beside a service that goes on.
+    pub(super) fn due_kill(&mut self, id: UnitId) -> Due {
+        let Some((whom, signal)) = self.peek(id).kill else { return Due::Nothing };
+        let there = self.has(id, whom);
+        self.at(id).kill = None;
+        if there { Due::Act(Action::Kill { unit: id, whom, signal }) } else { Due::Changed }
+    }
+
+    /// Somebody asks for a signal to processes of `id`; whether there are any.
+    pub(super) fn kills(&mut self, id: UnitId, whom: Whom, signal: u8) -> bool {
+        let can = self.has(id, whom);
+        if can {
+            self.at(id).kill = Some((whom, signal));
         }
-        let alive = record.control.pid().is_some();
-        self.at(id).kill_control = false;
-        if alive {
-            Due::Act(Action::Kill { unit: id, whom: Whom::Control, signal: SIGKILL })
-        } else {
-            Due::Changed
+        can
+    }
+
+    fn has(&self, id: UnitId, whom: Whom) -> bool {
+        let record = self.peek(id);
+        match whom {
+            Whom::Main => record.main.pid().is_some(),
+            Whom::Control => record.control.pid().is_some(),
+            Whom::All => record.populated,
         }
     }
 
     /// The reload has taken too long.
     pub(super) fn reload_timed_out(&mut self, id: UnitId, service: &Service<'_>) {
-        self.at(id).kill_control = true;
+        self.at(id).kill = Some((Whom::Control, SIGKILL));
         self.reload_done(id, service, false);
     }
 

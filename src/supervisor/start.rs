@@ -177,6 +177,8 @@ impl Supervisor<'_> {
         let unit = self.unit(id);
         let Some(service) = unit.as_ref().and_then(Unit::service) else { return Due::Nothing };
         match self.take_numbers(id, &service.exec) {
+            // The name is to be known before anybody runs under it.
+            Numbers::Held { .. } if self.pool.is_changed() => Due::Changed,
             Numbers::Held { uid, gid, fresh } => {
                 self.begin_probe(id, &service.exec, slot);
                 Due::Act(Action::Spawn(self.spawn(id, service, slot, (uid, gid, fresh))))

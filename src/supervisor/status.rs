@@ -2,7 +2,7 @@
 
 use super::{Supervisor, state::State};
 use crate::{
-    table::UnitId,
+    table::{IdentityId, UnitId},
     wire::{ManagerStatus, UnitStatus, UnitType},
 };
 
@@ -29,10 +29,19 @@ impl<'t> Supervisor<'t> {
             restarts: record.restarts,
             started_us: micros(record.started),
             ready_us: micros(record.ready),
+            ended_us: micros(record.ended),
             status: self.texts.get(id.index()).map_or("", |text| text.as_str()),
             errno: record.errno,
             fingerprint: self.table.map_or(0, |table| table.fingerprint(id)),
         })
+    }
+
+    /// The names of dynamic users and groups, and their numbers.
+    pub fn names(&self) -> impl Iterator<Item = (&'t str, u32)> {
+        let identities = self.table.map(|table| table.board().identities).unwrap_or_default();
+        (0..)
+            .zip(identities.iter())
+            .filter_map(|(id, one)| Some((one.name, self.pool.number(IdentityId(id))?)))
     }
 
     /// PID 1 as a whole.
@@ -57,6 +66,8 @@ impl<'t> Supervisor<'t> {
             units: count(self.units.len()),
             failed: count(failed),
             jobs: count(jobs),
+            now_us: self.now.0,
+            inputs: self.table.map(|table| table.inputs()).unwrap_or_default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! systemd-semantics.md §6.
 
 use super::{
-    Action, Due, Instant, State, Supervisor, Whom,
+    Action, Due, Instant, State, Supervisor,
     job::JobKind,
     restart,
     state::{KillStage, Process, Rest, Signals},
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     table::{CommandKind, FailureMode, Kill, KillMode, Micros, Service, Unit, UnitId},
-    wire::ServiceResult,
+    wire::{ServiceResult, Whom},
 };
 
 const SIGHUP: u8 = 1;

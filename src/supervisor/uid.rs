@@ -30,6 +30,8 @@ pub(super) struct Pool {
     /// Numbers that nobody gets any more.
     lost: Vec<u32, LOST_MAX>,
     random: u64,
+    /// A name has got or lost a number, and nobody has been told.
+    changed: bool,
 }
 
 kept! {
@@ -76,6 +78,7 @@ impl Pool {
             quarantine: Deque::new(),
             lost: Vec::new(),
             random: 0,
+            changed: false,
         }
     }
 
@@ -83,6 +86,7 @@ impl Pool {
     pub(super) fn load(&mut self, range: UidRange, identities: usize) {
         self.range = range;
         self.holders.clear();
+        self.changed = identities > 0;
         for _ in 0..identities {
             if self.holders.push(Holder::default()).is_err() {
                 break; // `Table::open` refuses more than IDENTITIES_MAX
@@ -115,6 +119,16 @@ impl Pool {
                 with.fail();
             }
         }
+    }
+
+    /// Whether a name has got or lost a number since this was asked last.
+    pub(super) const fn take_changed(&mut self) -> bool {
+        core::mem::replace(&mut self.changed, false)
+    }
+
+    /// Whether [`Self::take_changed`] would say so.
+    pub(super) const fn is_changed(&self) -> bool {
+        self.changed
     }
 
     /// Seeds the random candidates.
@@ -195,6 +209,7 @@ impl Pool {
             && let Some(number) = holder.number.take()
         {
             holder.last = Some(number);
+            self.changed = true;
             self.rest(number);
         }
     }
@@ -214,6 +229,7 @@ impl Pool {
             holder.tries = 0;
             if !holder.tainted {
                 holder.last = holder.number.take();
+                self.changed = true;
             }
         }
     }
@@ -254,6 +270,7 @@ impl Pool {
         }
         holder.number = None;
         holder.used = false;
+        self.changed = true;
         self.rest(number);
         true
     }
@@ -267,6 +284,7 @@ impl Pool {
             }
         }
         if let Some(holder) = self.holders.get_mut(id.index()) {
+            self.changed |= holder.number != Some(number);
             holder.number = Some(number);
         }
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     table::{Micros, UnitId},
-    wire::{ExitStatus, Failure, ServiceResult},
+    wire::{ExitStatus, Failure, ServiceResult, Whom},
 };
 
 kept! {
@@ -73,8 +73,8 @@ pub(super) struct Record {
     pub(super) idle_until: Option<Instant>,
     /// When the service has been up for as long as it may.
     pub(super) runtime_at: Option<Instant>,
-    /// The process in the control slot has taken too long for a reload: it is to be killed.
-    pub(super) kill_control: bool,
+    /// Who is to get which signal: somebody asks, or the process in the control slot has taken too long for a reload.
+    pub(super) kill: Option<(Whom, u8)>,
     /// Somebody spoke for the unit who may not: it has been said.
     pub(super) refused: Option<Pid>,
     /// `ERRNO=`, 0 for none.
@@ -155,7 +155,7 @@ impl Record {
             pid_file_pause: Micros::ZERO,
             idle_until: None,
             runtime_at: None,
-            kill_control: false,
+            kill: None,
             refused: None,
             errno: 0,
             result: ServiceResult::Success,

@@ -1,6 +1,6 @@
 //! The board record: what holds for the whole image.
 
-use super::{FilterId, IdList, IdentityId, List, Micros, Slice, StrList, Transient, UidRange, UnitId};
+use super::{Allow, FilterId, IdList, IdentityId, List, Micros, Slice, StrList, Transient, UidRange, UnitId};
 
 record! {
     /// The board a table was baked for.
@@ -31,6 +31,8 @@ record! {
         pub may_lack: u16,
         /// Units that are made at run time.
         pub transient: Transient<'t>,
+        /// Who may ask for what, besides root.
+        pub allow: List<'t, Allow<'t>>,
         /// What is started when the default target cannot be reached: a shell for whoever is at the console.
         pub rescue: Option<UnitId>,
         /// What tells a machine that works from one that does not.

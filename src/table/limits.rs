@@ -18,6 +18,8 @@ pub const FILTERS_MAX: usize = 2 * UNITS_MAX;
 pub const FILTER_BYTES_MAX: usize = 4096 * FILTER_INSTRUCTION_BYTES;
 /// struct sock_filter.
 pub const FILTER_INSTRUCTION_BYTES: usize = 8;
+/// `[[allow]]` rules of one image.
+pub const ALLOW_MAX: usize = 64;
 /// Slices of one image.
 pub const SLICES_MAX: usize = 128;
 /// A slice's path below the root: a process's cgroup has to be read whole.

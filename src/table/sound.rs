@@ -8,11 +8,11 @@ use super::{
     IdList, Identity, IdentityId, Kill, Kind, Landlock, Micros, Mount, Service, Slice, Socket, StrList, Unit,
     UnitId, View,
     limits::{
-        AFFINITY_BYTES_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
-        ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES, FILTERS_MAX,
-        GROUPS_MAX, IDENTITIES_MAX, LATE_DEVICES_MAX, LISTEN_MAX, MOUNTS_MAX, OPTIONS_MAX, PATH_BYTES_MAX,
-        POSTURE_MAX, RLIMITS_MAX, SETTINGS_MAX, SLICE_BYTES_MAX, SLICES_MAX, SYMLINKS_MAX,
-        USER_NAME_BYTES_MAX, WATCHES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        AFFINITY_BYTES_MAX, ALLOW_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX,
+        ELAPSES_MAX, ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES,
+        FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX, LATE_DEVICES_MAX, LISTEN_MAX, MOUNTS_MAX, OPTIONS_MAX,
+        PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, SETTINGS_MAX, SLICE_BYTES_MAX, SLICES_MAX, SYMLINKS_MAX,
+        UNITS_MAX, USER_NAME_BYTES_MAX, WATCHES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -34,6 +34,7 @@ impl Board<'_> {
             && self.identities.are_all(IDENTITIES_MAX, one)
             && self.filters.are_all(FILTERS_MAX, Filter::is_sound)
             && self.slices.are_all(SLICES_MAX, Slice::is_sound)
+            && self.allow.are_all(ALLOW_MAX, |rule| holds(rule.units, UNITS_MAX))
             && is_c_string(self.hostname)
             && self.transient.is_sound(self.identity_count())
             && self.vital.units.iter().all(known)

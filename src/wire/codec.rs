@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::wire::{
         ActiveState, ExitStatus, Failure, JobResult, ManagerStatus, Power, Reply, Request, ServiceResult,
-        Setting, SubState, UnitStatus, UnitType,
+        Setting, SubState, UnitStatus, UnitType, Whom,
     };
 
     #[test]
@@ -71,6 +71,7 @@ mod tests {
             Request::Wait { name },
             Request::Posture { id: 300 },
             Request::Switch { timeout: 90 },
+            Request::Kill { name, whom: Whom::Control, signal: 64 },
         ] {
             let packet = encode(&request, &mut buffer).expect("fits");
             assert_eq!(decode::<Request<'_>>(packet), Ok(request));
@@ -95,6 +96,7 @@ mod tests {
             restarts: 128,
             started_us: u64::MAX,
             ready_us: 0,
+            ended_us: 300,
             status: "Serving",
             errno: 5,
             fingerprint: u32::MAX,
@@ -107,6 +109,8 @@ mod tests {
             units: 1,
             failed: 2,
             jobs: 3,
+            now_us: 8,
+            inputs: [9; 16],
         };
         let mut buffer = [0; 128];
         for reply in [
@@ -133,6 +137,15 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_bytes_are_those_of_the_protocol() {
+        let mut buffer = [0; 64];
+        let start = encode(&Request::Start { name: "a.service" }, &mut buffer);
+        assert_eq!(start, Some(&b"\x03\x03\x09a.service"[..]));
+        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[3, 3, 0][..]));
+        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[3, 2, 1, 0xac, 2][..]));
+    }
+
+    #[test]
     fn a_packet_of_another_version_is_told_apart_from_rubbish() {
         assert_eq!(decode::<Request<'_>>(&[VERSION + 1, 0]), Err(DecodeError::Version(VERSION + 1)));
         assert_eq!(decode::<Request<'_>>(&[]), Err(DecodeError::Malformed));
@@ -154,6 +167,8 @@ mod tests {
             units: 1,
             failed: 0,
             jobs: 0,
+            now_us: 8,
+            inputs: [9; 16],
         };
         assert_eq!(encode(&Reply::Manager(status), &mut [0; 16]), None);
         assert_eq!(encode(&Request::Manager, &mut []), None);

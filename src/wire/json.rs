@@ -112,6 +112,7 @@ impl UnitStatus<'_> {
         object.number("restarts", u64::from(self.restarts))?;
         object.number("started_us", self.started_us)?;
         object.number("ready_us", self.ready_us)?;
+        object.number("ended_us", self.ended_us)?;
         object.text("status", self.status)?;
         if let Some(posture) = posture {
             object.key("posture")?;
@@ -156,6 +157,7 @@ impl ManagerStatus<'_> {
         object.number("units", u64::from(self.units))?;
         object.number("failed", u64::from(self.failed))?;
         object.number("jobs", u64::from(self.jobs))?;
+        object.number("now_us", self.now_us)?;
         object.close()
     }
 
@@ -199,6 +201,8 @@ mod tests {
             units: 0,
             failed: 0,
             jobs: 0,
+            now_us: 8,
+            inputs: [9; 16],
         };
         let mut out = String::new();
         manager.write_report_head(&mut out, Ended::Idle).expect("a String takes all");

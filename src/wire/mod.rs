@@ -3,11 +3,34 @@
 //! One SOCK_SEQPACKET packet is one postcard value: a [`Request`] from the client, then [`Reply`] packets from PID 1.
 //! Both ends are the same binary, but not always of the same day: the first byte of every packet is [`VERSION`].
 //! Pure; shared by `init`, `ctl`, `supervisor` and xtask.
+//!
+//! # For another language
+//! Connect a SOCK_SEQPACKET socket to [`SOCKET_PATH`]; send one packet, of [`PACKET_BYTES_MAX`] bytes at most; receive the
+//! answer. A packet is the version's byte, the place of the variant in [`Request`] or [`Reply`] (one byte, from 0), then its
+//! fields in order:
+//!
+//! | field | bytes |
+//! | --- | --- |
+//! | `u8`, `bool`, a word such as [`ActiveState`] | one: the number, 0 or 1, the place of the word in its list |
+//! | `u16`, `u32`, `u64` | seven bits a byte, lowest first, the top bit set in all but the last |
+//! | `&str` | its length as such a number, then UTF-8 |
+//! | `Option` | 0, or 1 and the value |
+//! | `[u8; 16]` | sixteen |
+//!
+//! `start a.service` is `03 03 09 61 2e 73 65 72 76 69 63 65`: version 3, variant 3, nine bytes of name. When the job has
+//! ended, the answer is `03 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
+//! is `03 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these.)
+//!
+//! One request at a time on a connection; `Units` and `Posture` are answered by several packets, the last one of which is
+//! [`Reply::End`]. Root may ask everything, everybody what is answered with states; else the answer is [`Reply::Denied`]
+//! unless board.toml allows it. Who is not root has four connections at a time and one request waiting. A packet of another
+//! version is answered with [`Reply::Version`], rubbish with [`Reply::Malformed`]; who does not read his answers is cut off.
 
 mod codec;
 mod json;
 pub mod log;
 mod notice;
+pub mod nscd;
 mod state;
 
 use core::ffi::CStr;
@@ -20,7 +43,7 @@ pub use codec::{DecodeError, decode, encode};
 pub use json::See;
 pub use notice::{FD_NAME_BYTES_MAX, NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping, STORED};
 pub use state::{
-    ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType,
+    ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType, Verb, Whom,
 };
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
@@ -31,6 +54,10 @@ pub const PACKET_BYTES_MAX: usize = 4096;
 pub const STATUS_BYTES_MAX: usize = 120;
 /// Where PID 1 listens.
 pub const SOCKET: &CStr = c"/run/tomte/control";
+/// Where PID 1 keeps the names of dynamic users, as passwd(5) has them.
+pub const NAMES_PASSWD: &CStr = c"/run/tomte/passwd";
+/// The same for their groups, as group(5).
+pub const NAMES_GROUP: &CStr = c"/run/tomte/group";
 /// [`SOCKET`] for people.
 pub const SOCKET_PATH: &str = match SOCKET.to_str() {
     Ok(path) => path,
@@ -108,6 +135,57 @@ pub enum Request<'a> {
         /// How long that may take, seconds.
         timeout: u32,
     },
+    /// Send a signal to processes of the unit; answered with [`Reply::Accepted`], or with [`Reply::Job`] and `invalid` if it
+    /// has none.
+    Kill {
+        /// Full name.
+        name: &'a str,
+        /// Which of them.
+        whom: Whom,
+        /// The signal's number, 1 to 64.
+        signal: u8,
+    },
+}
+
+impl<'a> Request<'a> {
+    /// What one has to be allowed for it.
+    pub const fn verb(&self) -> Verb {
+        match self {
+            Self::Manager | Self::Units { .. } | Self::Unit { .. } | Self::Wait { .. } => Verb::Status,
+            Self::Start { .. } => Verb::Start,
+            Self::Stop { .. } => Verb::Stop,
+            Self::Restart { .. } => Verb::Restart,
+            Self::ResetFailed { .. } => Verb::ResetFailed,
+            Self::Shutdown(_) => Verb::Shutdown,
+            Self::Reload { .. } => Verb::Reload,
+            Self::Isolate { .. } => Verb::Isolate,
+            Self::Reexec | Self::Run { .. } | Self::Switch { .. } => Verb::Rule,
+            Self::Posture { .. } => Verb::Posture,
+            Self::Kill { .. } => Verb::Kill,
+        }
+    }
+
+    /// The unit that it is about, where it says so by name.
+    pub const fn name(&self) -> Option<&'a str> {
+        match self {
+            Self::Unit { name }
+            | Self::Start { name }
+            | Self::Stop { name }
+            | Self::Restart { name }
+            | Self::ResetFailed { name }
+            | Self::Reload { name }
+            | Self::Isolate { name }
+            | Self::Run { name }
+            | Self::Wait { name }
+            | Self::Kill { name, .. } => Some(name),
+            Self::Manager
+            | Self::Units { .. }
+            | Self::Shutdown(_)
+            | Self::Reexec
+            | Self::Switch { .. }
+            | Self::Posture { .. } => None,
+        }
+    }
 }
 
 impl<'t> Read<'t> for Request<'t> {
@@ -117,7 +195,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(15) {
+        match from.place(16) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -132,7 +210,8 @@ impl<'t> Read<'t> for Request<'t> {
             11 => Self::Run { name: Read::read(from) },
             12 => Self::Wait { name: Read::read(from) },
             13 => Self::Posture { id: Read::read(from) },
-            _ => Self::Switch { timeout: Read::read(from) },
+            14 => Self::Switch { timeout: Read::read(from) },
+            _ => Self::Kill { name: Read::read(from), whom: Read::read(from), signal: Read::read(from) },
         }
     }
 }
@@ -208,6 +287,10 @@ record! {
         pub failed: u16,
         /// How many jobs are queued or running.
         pub jobs: u16,
+        /// The time of all the times in [`UnitStatus`]: microseconds since PID 1's exec, now.
+        pub now_us: u64,
+        /// Hash of every file the table was made from.
+        pub inputs: [u8; 16],
     }
 }
 
@@ -245,6 +328,8 @@ record! {
         pub started_us: u64,
         /// When it last became active, likewise.
         pub ready_us: u64,
+        /// When it last came to rest, likewise.
+        pub ended_us: u64,
         /// What the service last said of itself: `STATUS=`, cut at [`STATUS_BYTES_MAX`].
         pub status: &'t str,
         /// Why it says that it fails: `ERRNO=`; 0 if it does not.

@@ -153,6 +153,36 @@ words! {
 }
 
 words! {
+    /// What a peer may be allowed to ask: the words of `[[allow]]` in board.toml. Its place is its bit in
+    /// [`crate::table::Allow::verbs`].
+    Verb {
+        /// The state of units: everybody may.
+        Status = "status",
+        Start = "start",
+        Stop = "stop",
+        Restart = "restart",
+        Reload = "reload",
+        Isolate = "isolate",
+        ResetFailed = "reset-failed",
+        Kill = "kill",
+        /// What narrows a unit.
+        Posture = "posture",
+        Shutdown = "shutdown",
+        /// Whatever makes a peer as mighty as root: no rule can allow it.
+        Rule = "rule",
+    }
+}
+
+words! {
+    /// Who of a unit gets a signal: the process in one of its slots, or every one.
+    Whom {
+        Main = "main",
+        Control = "control",
+        All = "all",
+    }
+}
+
+words! {
     /// What comes after everything has stopped.
     Power { PowerOff = "poweroff", Reboot = "reboot", Halt = "halt", Kexec = "kexec", }
 }

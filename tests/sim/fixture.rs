@@ -5,16 +5,35 @@
 use std::{format, string::String, vec, vec::Vec}; // the tests of the library have no prelude
 
 use tomte::table::{
-    Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
+    Allow, Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
     DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock,
     List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
     PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
     Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal, Timer,
-    TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, encode, ids, list, strings,
+    TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, Who, encode, ids, list, strings,
 };
+use tomte::wire::Verb;
 
 /// Units that can be made at run time; the first names are theirs.
 const SLOTS: u8 = 2;
+
+/// Who may ask for what, besides root: user 1001 start and stop `a…`, group 50 restart anything, the first dynamic user
+/// reload `b.service`, the second dynamic group kill.
+pub(crate) fn allow() -> [Allow<'static>; 4] {
+    let bit = |verb: Verb| 1 << verb as u32;
+    let units = |names: &'static str| StrList::new(names.as_bytes()).expect("a list");
+    [
+        Allow {
+            who: Who::User,
+            number: 1001,
+            verbs: bit(Verb::Start) | bit(Verb::Stop),
+            units: units("a*\0"),
+        },
+        Allow { who: Who::Group, number: 50, verbs: bit(Verb::Restart), units: StrList::EMPTY },
+        Allow { who: Who::DynamicUser, number: 0, verbs: bit(Verb::Reload), units: units("b.service\0") },
+        Allow { who: Who::DynamicGroup, number: 1, verbs: bit(Verb::Kill), units: StrList::EMPTY },
+    ]
+}
 
 /// PID 1's own.
 const VIEW: View<'_> =
@@ -280,6 +299,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16, watched
         .collect();
     let slots = SLOTS.min(u8::try_from(identities).unwrap_or(SLOTS));
     let identities = list(&records);
+    let allow = list(&allow());
     let board = Board {
         name: "test",
         default_target: UnitId(0),
@@ -294,6 +314,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16, watched
         panic_delay: Micros::ZERO,
         transient: Transient { slots, ..Transient::NONE },
         may_lack: 0,
+        allow: List::new(&allow),
         rescue: watched.rescue.map(UnitId),
         vital: Vital {
             units: IdList::new(&vital).expect("whole ids"),

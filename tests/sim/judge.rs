@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use tomte::{
-    supervisor::{ClientId, Slot, Spawn, Supervisor, Whom},
+    supervisor::{ClientId, Slot, Spawn, Supervisor},
     table::{CommandKind, KillMode, UnitId},
-    wire::{ActiveState, ServiceResult, SubState},
+    wire::{ActiveState, ServiceResult, SubState, Whom},
 };
 
 use super::{

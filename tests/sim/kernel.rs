@@ -6,9 +6,9 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use fastrand::Rng;
 use tomte::{
-    supervisor::{Event, Instant, Pid, Slot, Spawn, Whom},
+    supervisor::{Event, Instant, Pid, Slot, Spawn},
     table::{CommandKind, IdentityId, NotifyAccess, ServiceType, UnitId},
-    wire::{ExitStatus, Failure},
+    wire::{ExitStatus, Failure, Whom},
 };
 
 use super::{

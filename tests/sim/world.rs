@@ -450,10 +450,9 @@ impl<'w> World<'w> {
             }
             Action::Kill { unit, whom, signal } => {
                 self.judge.kill(unit, whom, signal, plans, &self.kernel, &self.supervisor)?;
-                if self.reloads(unit, signal) {
-                    return Ok(None);
+                if !self.reloads(unit, signal) {
+                    self.kernel.kill(unit, whom, signal);
                 }
-                self.kernel.kill(unit, whom, signal);
             }
             Action::Clean { unit, uid, gid, .. } => {
                 let numbers: Vec<u32> = uid.into_iter().chain(gid).collect();
@@ -478,6 +477,7 @@ impl<'w> World<'w> {
             Action::Accept { unit, instance } => return self.accept(unit, instance),
             Action::Reply { client, answer } => return self.reply(client, answer),
             Action::Log(log) => self.note(log)?,
+            Action::Names => {}
             Action::Report { .. } => return Ok(Some(self.report())),
             Action::Make { client, unit } => return Ok(Some(Event::Made { client, unit, sound: false })),
             Action::Reexec { switch } => {

@@ -17,6 +17,7 @@ use tomte::{
 };
 
 use crate::{
+    allow,
     boot::keys,
     diag::{Diagnostic, Diagnostics, closest},
     read::{Source, Text},
@@ -78,6 +79,9 @@ pub struct Config {
     /// What every service finds in its environment first.
     #[serde(default, deserialize_with = "environment")]
     pub environment: BTreeMap<String, String>,
+    /// Whether names of dynamic users are to be had from every C library: tomte-userd answers at /run/nscd/socket.
+    #[serde(default = "yes")]
+    pub userd: bool,
     /// How many units `tomte run` can make at a time.
     #[serde(default = "transient_units", deserialize_with = "slots")]
     pub transient_units: u8,
@@ -93,6 +97,9 @@ pub struct Config {
     /// What is done about a feature that the kernel lacks and a unit needs. Without a word about it, the unit is refused.
     #[serde(default)]
     pub missing_kernel_feature: MissingFeatures,
+    /// Who may ask PID 1 for more than the state of units, besides root.
+    #[serde(default)]
+    pub allow: Vec<allow::Rule>,
     /// Mounts and swaps: lines of fstab(5).
     #[serde(default)]
     pub mount: Vec<MountLine>,
@@ -456,6 +463,10 @@ fn environment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<St
         Some(name) => Err(D::Error::custom(format!("`{name}` is no name of an environment variable"))),
         None => Ok(map),
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn transient_units() -> u8 {

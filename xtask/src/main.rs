@@ -3,6 +3,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | `read` | the unit-file grammar and board.toml: raw values, each with file, line and column |
+//! | `allow` | who may ask PID 1 for what |
 //! | `values`, `model` | typed values; units made of them |
 //! | `check` | what each directive means, and the checks |
 //! | `diag` | problems, their codes, and how they are shown |
@@ -18,6 +19,7 @@
 //! | `bench` | how long things take |
 //! | `fuzz` | bytes that nobody means well with, against everything that reads bytes |
 //! | `sim` | the simulation of the supervisor (`tests/sim`) |
+//! | `docs`, `timeline` | man pages and completions; the picture of a boot |
 //! | `debian` | packages of Debian, kept and checked |
 //! | `setup`, `test` | what is needed; everything CI checks |
 
@@ -26,6 +28,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod allow;
 mod bake;
 mod bench;
 mod board;
@@ -35,6 +38,7 @@ mod cgroup;
 mod check;
 mod debian;
 mod diag;
+mod docs;
 mod explain;
 mod flash;
 mod fuzz;
@@ -60,6 +64,7 @@ mod targets;
 mod test;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod toolchain;
 mod uids;
 mod users;
@@ -98,6 +103,10 @@ enum Verb {
     Install(image::install::Args),
     /// Bring a board's software to it: onto a card or disk, over ssh, or for a boot over the network.
     Flash(flash::Args),
+    /// Make man pages and shell completions.
+    Docs(docs::Args),
+    /// Draw the boot of a device, or write it as a trace.
+    Timeline(timeline::Args),
     /// Play seeded worlds against the supervisor and look for broken rules.
     Sim(sim::Args),
     /// Measure how long things take, beside a floor measured in the same run.
@@ -195,6 +204,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Verb::Image(args) => image::run(&args)?,
         Verb::Install(args) => image::install::run(&args)?,
         Verb::Flash(args) => flash::run(&args)?,
+        Verb::Docs(args) => docs::run(&args)?,
+        Verb::Timeline(args) => timeline::run(&args)?,
         Verb::Sim(args) => return sim::run(&args),
         Verb::Bench(args) => return bench::run(&args),
         Verb::Fuzz(args) => return fuzz::run(&args),

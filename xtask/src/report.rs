@@ -96,6 +96,9 @@ pub struct Unit {
     /// When it was up.
     #[serde(default)]
     pub ready_us: Option<u64>,
+    /// When it came to rest.
+    #[serde(default)]
+    pub ended_us: Option<u64>,
     /// What narrows its processes, and what of that was applied.
     #[serde(default)]
     pub posture: Vec<Setting>,

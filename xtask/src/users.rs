@@ -3,11 +3,11 @@
 //!
 //! Formats: passwd(5) and group(5). The users of a board are for services: no password, no home, no shell.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::{board::Config, diag::Code, values::user};
+use crate::{allow::Known, board::Config, diag::Code, values::user};
 
 /// What `values::user::is_strict` asks for, in words.
 pub const STRICT_NAME: &str =
@@ -27,6 +27,21 @@ struct Entry<'a> {
     number: u32,
     /// The user's group; a group's own number.
     gid: u32,
+}
+
+/// The static users and groups of `config` and of the images below `roots`: a later one comes before an earlier one.
+pub fn known(config: &Config, roots: &[PathBuf]) -> Known {
+    let mut known = Known::default();
+    for (list, file, own) in
+        [(&mut known.users, "etc/passwd", users(config)), (&mut known.groups, "etc/group", groups(config))]
+    {
+        list.extend(own.into_iter().map(|entry| (entry.name.to_owned(), entry.number)));
+        for root in roots.iter().rev() {
+            let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+            list.extend(entries(&text, 2).into_iter().map(|entry| (entry.name.to_owned(), entry.number)));
+        }
+    }
+    known
 }
 
 /// What is wrong with one of a board's entries.

@@ -23,9 +23,6 @@ use crate::{
 use keep::Keep;
 use stream::{STREAMS_MAX, Stream};
 
-/// argv\[0\].
-pub const NAME: &str = "tomte-logd";
-
 /// What is read at once: as much as a pipe holds.
 const BUFFER_BYTES: usize = 64 << 10;
 /// Messages of one kind handled before anybody else gets a turn.
@@ -57,7 +54,7 @@ struct Logd {
 
 /// logd's life, and its exit code. Standard input is the connection to PID 1; descriptor 3, if it was passed, is the socket
 /// behind /dev/log.
-pub fn run(arguments: Arguments) -> u8 {
+pub(super) fn run(arguments: Arguments) -> u8 {
     match Logd::new(arguments) {
         Ok(mut logd) => {
             logd.live();

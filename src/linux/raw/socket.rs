@@ -15,6 +15,7 @@ use super::syscall;
 /// socket(7): the numbers of all supported architectures.
 const SOL_SOCKET: usize = 1;
 const SO_PEERCRED: usize = 17;
+const SO_PEERGROUPS: usize = 59;
 
 /// `struct ucred` of unix(7): a process as it was when it connected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,14 +31,27 @@ pub struct Peer {
 
 /// SO_PEERCRED of a Unix socket. EPROTO if the kernel tells something else.
 pub fn peer(socket: BorrowedFd<'_>) -> Result<Peer, Errno> {
-    let mut peer = Peer::default();
-    let mut length = size_of::<Peer>() as u32;
+    let mut words = [0_u32; 3];
+    match option(socket, SO_PEERCRED, &mut words)? {
+        3 => Ok(Peer { pid: words[0], uid: words[1], gid: words[2] }),
+        _ => Err(Errno::PROTO),
+    }
+}
+
+/// SO_PEERGROUPS of a Unix socket (Linux 4.13) into `groups`: how many there are. ERANGE if they are more than fit.
+pub fn peer_groups(socket: BorrowedFd<'_>, groups: &mut [u32]) -> Result<usize, Errno> {
+    option(socket, SO_PEERGROUPS, groups)
+}
+
+/// Reads option `name` of `SOL_SOCKET` into `words`: how many it has filled.
+fn option(socket: BorrowedFd<'_>, name: usize, words: &mut [u32]) -> Result<usize, Errno> {
+    let mut length = size_of_val(words) as u32;
     let fd = socket.as_raw_fd() as usize;
-    let (to, size) = ((&raw mut peer).expose_provenance(), (&raw mut length).expose_provenance());
+    let (to, size) = (words.as_mut_ptr().expose_provenance(), (&raw mut length).expose_provenance());
     // SAFETY: the kernel writes `length` bytes at most to `to`, which is that large, and a u32 to `size`; both outlive
     // the call.
-    unsafe { syscall(__NR_getsockopt, [fd, SOL_SOCKET, SO_PEERCRED, to, size, 0])? };
-    if length as usize == size_of::<Peer>() { Ok(peer) } else { Err(Errno::PROTO) }
+    unsafe { syscall(__NR_getsockopt, [fd, SOL_SOCKET, name, to, size, 0])? };
+    Ok(length as usize / size_of::<u32>())
 }
 
 /// Control messages that unix(7) attaches: `SCM_RIGHTS`, `SCM_CREDENTIALS`.
@@ -212,6 +226,23 @@ mod tests {
         assert_eq!(peer.pid, std::process::id());
         assert_eq!(peer.uid, rustix::process::getuid().as_raw());
         assert_eq!(peer.gid, rustix::process::getgid().as_raw());
+    }
+
+    #[test]
+    fn the_groups_of_the_other_end_are_this_process_s() {
+        let none = net::SocketFlags::empty();
+        let (one, _other) = net::socketpair(net::AddressFamily::UNIX, net::SocketType::SEQPACKET, none, None)
+            .expect("a pair");
+        let mut groups = [0; 128];
+        let count = peer_groups(one.as_fd(), &mut groups).expect("a Unix socket");
+        let own = std::fs::read_to_string("/proc/self/status").expect("procfs");
+        let own = own.lines().find_map(|line| line.strip_prefix("Groups:")).expect("a line");
+        let own: std::vec::Vec<u32> =
+            own.split_whitespace().map(|gid| gid.parse().expect("a number")).collect();
+        assert_eq!(groups[..count], own);
+        if count > 0 {
+            assert_eq!(peer_groups(one.as_fd(), &mut []), Err(Errno::RANGE));
+        }
     }
 
     fn datagrams() -> (OwnedFd, OwnedFd) {

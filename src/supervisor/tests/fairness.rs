@@ -7,7 +7,7 @@ use super::{
     play::RANGE,
 };
 use crate::{
-    supervisor::{Action, ClientId, Event, Instant, Pid, Supervisor},
+    supervisor::{Action, ClientId, Event, Instant, Peer, Pid, Supervisor},
     table::{Arch, Micros, Restart, StartLimit, Table, UnitId},
     wire::{ExitStatus, Request},
 };
@@ -52,7 +52,7 @@ fn who_crashes_without_end_holds_nobody_up() {
         }
         if crashes == 3 && answered.is_none() {
             let (client, request) = (ClientId(1), Request::Manager);
-            supervisor.handle(now, Event::Request { client, peer_uid: 0, request });
+            supervisor.handle(now, Event::Request { client, peer: Peer::ROOT, request });
         }
     }
     assert!(answered.is_some_and(|after| after <= 4), "the client waited for {answered:?} crashes");

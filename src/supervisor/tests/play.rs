@@ -5,11 +5,11 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 use super::fixture::{UnitPlan, Watched, bake};
 use crate::{
     supervisor::{
-        Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Pid, Slot, Spawn, Supervisor,
-        Until, Which, Whom,
+        Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Peer, Pid, Slot, Spawn,
+        Supervisor, Until, Which,
     },
     table::{Arch, Micros, Table, UidRange, UnitId, Verdict, list},
-    wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus},
+    wire::{ExitStatus, Failure, Notice, Power, Request, UnitStatus, Whom},
 };
 
 pub(super) use crate::wire::ExitStatus::{Dumped, Exited, Killed};
@@ -138,6 +138,9 @@ impl Play {
             self.logs.push(text);
             return;
         }
+        if action == Action::Names {
+            return;
+        }
         let text = self.words(&action);
         self.done.push(text);
         let answer = match action {
@@ -182,6 +185,7 @@ impl Play {
             | Action::Kill { .. }
             | Action::Reply { .. }
             | Action::Log(_)
+            | Action::Names
             | Action::Report { .. }
             | Action::Reexec { .. }
             | Action::Leave { .. } => return,
@@ -344,7 +348,7 @@ impl Play {
     }
 
     pub(super) fn ask(&mut self, client: u16, request: Request<'_>) -> &mut Self {
-        self.event(Event::Request { client: ClientId(client), peer_uid: 0, request })
+        self.event(Event::Request { client: ClientId(client), peer: Peer::ROOT, request })
     }
 
     pub(super) fn shutdown(&mut self, power: Power) -> &mut Self {
@@ -426,7 +430,7 @@ impl Play {
                 };
                 format!("reply {} {answer}", client.0)
             }
-            Action::Log(_) => String::new(),
+            Action::Log(_) | Action::Names => String::new(),
             Action::Reexec { switch: false } => "reexec".into(),
             Action::Reexec { switch: true } => "switch".into(),
             Action::Switch { back: false } => "open".into(),

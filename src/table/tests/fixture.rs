@@ -66,6 +66,12 @@ impl Parts {
             panic_delay: Micros::from_secs(10),
             may_lack: 2,
             transient: Transient::NONE,
+            allow: List::new(kept(list(&[Allow {
+                who: Who::User,
+                number: 1000,
+                verbs: 9,
+                units: StrList::EMPTY,
+            }]))),
             rescue: Some(UnitId(3)),
             vital: Vital {
                 units: IdList::new(kept(ids([UnitId(0), UnitId(1)]))).unwrap(),

@@ -1,7 +1,7 @@
 //! Clients that ask all sorts of things, one by one and in floods.
 
 use tomte::{
-    supervisor::{Answer, ClientId, Event},
+    supervisor::{Answer, ClientId, Event, Peer},
     table::UnitId,
     wire::Request,
 };
@@ -67,6 +67,7 @@ impl World<'_> {
             | Request::Reexec
             | Request::Run { .. }
             | Request::Wait { .. }
+            | Request::Kill { .. }
             | Request::Shutdown(_) => {}
         }
         self.flood = match self.flood {
@@ -81,7 +82,11 @@ impl World<'_> {
         if self.left_at.is_none() {
             *self.judge.unanswered.entry(client.0).or_default() += 1;
         }
-        self.handle(Event::Request { client, peer_uid: if stranger { 1000 } else { 0 }, request })?;
+        self.handle(Event::Request {
+            client,
+            peer: Peer { uid: if stranger { 1000 } else { 0 }, ..Peer::ROOT },
+            request,
+        })?;
         if self.kernel.strikes(self.kernel.faults.clients_leave) {
             self.judge.unanswered.remove(&client.0);
             self.handle(Event::ClientGone { client })?;

@@ -10,6 +10,7 @@ mod inputs;
 mod leaves;
 pub mod limits;
 mod logd;
+mod own;
 mod posture;
 mod record;
 mod transient;
@@ -27,6 +28,7 @@ use bumpalo::Bump;
 use tomte::table::{self, Arch};
 
 use crate::{
+    allow,
     board::Board,
     boot,
     cgroup::Cgroups,
@@ -34,6 +36,7 @@ use crate::{
     diag::{Diagnostics, Severity},
     model::Unit,
     order::{self, Graph, Wanted},
+    users,
 };
 
 pub use filters::Filters;
@@ -79,14 +82,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         true => (board.units(), options.lock),
         false => (options.units.clone(), LockFile::Leave),
     };
-    // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
-    // Another board's is not made yet.
-    let host = [vec![PathBuf::from("/")], board.rootfs()].concat();
-    let (roots, lack) = match (&options.roots[..], board.is_host()) {
-        ([], true) => (host, Severity::Warning),
-        ([], false) => (Vec::new(), Severity::Warning),
-        (given, _) => (given.to_vec(), Severity::Error),
-    };
+    let (roots, lack) = image_roots(board, options);
     let image = Image {
         roots,
         lack,
@@ -102,6 +98,8 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         units.extend(check::fstab::units(&board.config.mount, &board.layers, &image.facts(), diagnostics));
         units.extend(boot::units(&board.config, &image.facts(), diagnostics));
     }
+    let own = own::units(&board.config, &units, &image.facts(), diagnostics);
+    units.extend(own);
     logd::add(board, &image, &mut units, diagnostics);
     match options.only_to_look {
         true => check::beyond_as(Some(Severity::Note), &units, diagnostics),
@@ -113,6 +111,17 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     let baked =
         bake_units(board, units, &unstarted, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
     Ok(Baked { unstarted, ..baked })
+}
+
+/// The image's root directories, and how bad it is what they lack.
+fn image_roots(board: &Board, options: &Options) -> (Vec<PathBuf>, Severity) {
+    // A host board's image is the host's own `/`, which may change before the run: what it lacks is only warned of.
+    // Another board's is not made yet.
+    match (&options.roots[..], board.is_host()) {
+        ([], true) => ([vec![PathBuf::from("/")], board.rootfs()].concat(), Severity::Warning),
+        ([], false) => (Vec::new(), Severity::Warning),
+        (given, _) => (given.to_vec(), Severity::Error),
+    }
 }
 
 /// Bakes `units` that were not read from the board's folder, and writes no file.
@@ -139,7 +148,11 @@ fn bake_units(
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
     // `enable` is about the board's own units. Units that somebody names for this once are there to be started.
     let own = options.units.is_empty();
-    let enable = board.config.enable.as_deref().filter(|_| own);
+    let enable = board.config.enable.as_ref().filter(|_| own).map(|enable| {
+        let ours = units.iter().map(|unit| unit.name.clone()).filter(|name| own::has(name));
+        enable.iter().cloned().chain(ours).collect::<Vec<_>>()
+    });
+    let enable = enable.as_deref();
     let wanted = Wanted { default_target, enable, orphans: !own };
     let graph = Graph::new(units, &wanted, diagnostics);
     stop_at_errors(board, diagnostics)?;
@@ -153,6 +166,10 @@ fn bake_units(
         .and_then(|limit| order::too_long(&graph, limit))
         .into_iter()
         .for_each(|problem| diagnostics.push(problem));
+    if own {
+        let names: Vec<&str> = graph.nodes.iter().map(|node| node.unit.name.as_str()).collect();
+        allow::check(&board.config.allow, &names)?;
+    }
     let names = identities::names(board, &graph, diagnostics);
     stop_at_errors(board, diagnostics)?;
     let (mut identities, lock_text) = identities::assign(board, &names, options.lock, diagnostics)?;
@@ -162,7 +179,9 @@ fn bake_units(
     let mut filters = Filters::new(&graph, arch)?;
     transient::add_filters(board, &mut filters)?;
     let cgroups = Cgroups::new(&graph, slices, board.config.transient_units > 0);
-    let shared = record::Shared { arch, identities: &identities, filters: &filters, cgroups: &cgroups };
+    let known = users::known(&board.config, &image_roots(board, options).0);
+    let shared =
+        record::Shared { arch, identities: &identities, filters: &filters, cgroups: &cgroups, known: &known };
     let arena = Bump::new();
     let meant_board = record::board(&arena, board, &graph, shared)?;
     let meant: Vec<table::Unit<'_>> =

@@ -7,9 +7,9 @@ use bumpalo::Bump;
 use serde::Serialize;
 use siphasher::sip::SipHasher24;
 use tomte::table::{
-    self, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec, Filter,
-    IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Micros, Mount, Name, Namespaces,
-    Related, Scheduling, Service, Span, StrList, Timer, Unit, UnitId, View,
+    self, Allow, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec,
+    Filter, IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Micros, Mount, Name,
+    Namespaces, Related, Scheduling, Service, Span, StrList, Timer, Unit, UnitId, View,
 };
 
 use super::{
@@ -19,6 +19,7 @@ use super::{
     posture, transient, trigger,
 };
 use crate::{
+    allow::Known,
     board::Board,
     boot,
     cgroup::Cgroups,
@@ -36,6 +37,8 @@ pub(super) struct Shared<'a> {
     pub(super) identities: &'a [Identity],
     pub(super) filters: &'a Filters,
     pub(super) cgroups: &'a Cgroups,
+    /// The image's static users and groups.
+    pub(super) known: &'a Known,
 }
 
 /// The board's record.
@@ -60,6 +63,16 @@ pub(super) fn board<'a>(
         .map(filter)
         .chain(shared.cgroups.programs.iter().map(device_filter))
         .collect();
+    let names: Vec<&str> = shared.identities.iter().map(|one| one.name.as_str()).collect();
+    let allow = config
+        .allow
+        .iter()
+        .map(|rule| {
+            let (who, number) = rule.resolve(&names, shared.known)?;
+            let units = strings(arena, rule.units.iter().cloned())?;
+            Ok(Allow { who, number, verbs: rule.bits(), units })
+        })
+        .collect::<Result<Vec<_>>>()?;
     let health = boot::record(arena, board, graph)?;
     Ok(BoardRecord {
         name: &board.name,
@@ -78,6 +91,7 @@ pub(super) fn board<'a>(
         panic_delay: config.panic.delay.0,
         may_lack: config.missing_kernel_feature.may_lack(),
         transient: transient::pieces(arena, board, shared)?,
+        allow: list(arena, &allow),
         rescue: health.rescue,
         vital: health.vital,
         watchdog: health.watchdog,

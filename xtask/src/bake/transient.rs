@@ -294,8 +294,13 @@ mod tests {
         add_filters(board, &mut filters).expect("a filter");
         let identities: Vec<Identity> = identities(board).collect();
         let cgroups = Cgroups::default();
-        let shared =
-            Shared { arch: board.arch(), identities: &identities, filters: &filters, cgroups: &cgroups };
+        let shared = Shared {
+            arch: board.arch(),
+            identities: &identities,
+            filters: &filters,
+            cgroups: &cgroups,
+            known: &crate::allow::Known::default(),
+        };
         let arena = Bump::new();
         let record = whole(&arena, &node, shared).expect("a record");
         leaves::of(&record).into_iter().flat_map(|leaf| leaf.bytes).collect()

@@ -16,6 +16,7 @@ use crate::{
     build, check,
     diag::Diagnostics,
     read::{self, UnitFile},
+    target::lines::{GroupLine, UserLine},
     values::{specifier::Facts, unit_name::UnitName},
 };
 
@@ -63,6 +64,18 @@ pub const TARGETS: &[Target] = &[
         about: "a packet that can be read says the same when it is written again",
         run: packet,
         seeds: packets,
+    },
+    Target {
+        name: "nscd",
+        about: "what a C library asks for is read or turned away, and answered in full or not at all",
+        run: name_request,
+        seeds: name_requests,
+    },
+    Target {
+        name: "passwd",
+        about: "a line of passwd or group is an entry that reads back, or none",
+        run: account_line,
+        seeds: || vec![b"app:x:61184:61184:Dynamic User:/:/sbin/nologin".to_vec(), b"adm:x:4:a,b".to_vec()],
     },
     Target {
         name: "state",
@@ -300,6 +313,41 @@ fn golden_table() -> Vec<u8> {
     digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
 }
 
+fn name_request(bytes: &[u8]) {
+    let wire::nscd::Asked::For(kind, key) = wire::nscd::parse(bytes) else { return };
+    assert!(!key.is_empty() && !key.contains(&0));
+    let mut buffer = [0; 600];
+    let mut answer = wire::nscd::Answer::new(&mut buffer);
+    answer.user([key, b"x", key, b"/", b"/"], 1, 1);
+    let length = answer.bytes().map(<[u8]>::len);
+    assert_eq!(length, Some(36 + 2 * (key.len() + 1) + 6));
+    let mut answer = wire::nscd::Answer::new(&mut buffer);
+    answer.none(kind);
+    assert!(answer.bytes().is_some());
+}
+
+fn name_requests() -> Vec<Vec<u8>> {
+    let request = |kind: u32, key: &[u8]| {
+        let words = [2, kind, u32::try_from(key.len()).unwrap_or(u32::MAX)];
+        words.into_iter().flat_map(u32::to_ne_bytes).chain(key.iter().copied()).collect()
+    };
+    [(0, &b"app\0"[..]), (1, b"61184\0"), (2, b"adm\0"), (3, b"4\0"), (11, b"passwd\0"), (15, b"app\0")]
+        .map(|(kind, key)| request(kind, key))
+        .to_vec()
+}
+
+fn account_line(bytes: &[u8]) {
+    if let Some(user) = UserLine::parse(bytes) {
+        let head = [user.name, user.password].join(&b':');
+        assert!(!user.name.is_empty() && bytes.starts_with(&head));
+        let text = [user.gecos, user.home, user.shell].join(&b':');
+        assert!(bytes.windows(text.len().max(1)).any(|window| window == text) || text.is_empty());
+    }
+    if let Some(group) = GroupLine::parse(bytes) {
+        assert!(group.members().all(|member| group.has_member(member)));
+    }
+}
+
 /// One packet of each kind that has something in it.
 fn packets() -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
@@ -322,6 +370,8 @@ fn packets() -> Vec<Vec<u8>> {
         units: 2,
         failed: 0,
         jobs: 0,
+        now_us: 3,
+        inputs: [7; 16],
     };
     for reply in [
         wire::Reply::Manager(manager),

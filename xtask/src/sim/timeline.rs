@@ -5,9 +5,9 @@
 use std::{cmp::Reverse, collections::BinaryHeap, str::FromStr};
 
 use tomte::{
-    supervisor::{Action, Event, Found, Instant, Log, Pid, Slot, Spawn, Supervisor, Until, Whom},
+    supervisor::{Action, Event, Found, Instant, Log, Pid, Slot, Spawn, Supervisor, Until},
     table::{CommandKind, Micros, Service, ServiceType, Table, Unit, UnitId, Verdict},
-    wire::{ExitStatus, Notice, Ping},
+    wire::{ExitStatus, Notice, Ping, Whom},
 };
 
 /// From a spawn to its execve.
@@ -221,6 +221,7 @@ impl<'t> Film<'t> {
             Action::Examine { unit } => self.soon(SOON_US, Later::Examined(unit.0)),
             Action::Watch { unit, .. } => self.soon(SOON_US, Later::Watched(unit.0)),
             Action::Log(log) => self.say(log),
+            Action::Names => {}
             Action::Report { .. } => return Some(Event::Reported),
             Action::Feed { .. } => return Some(Event::Probed),
             // Nobody asks, nothing arrives, and a film has no end of its own.
@@ -409,7 +410,9 @@ mod tests {
             ),
         );
         let options = build::Options { units: vec![folder.path().to_owned()], ..build::Options::default() };
-        let table = build::table_of(&Board::load("host").unwrap(), &options).unwrap();
+        let mut board = Board::load("host").unwrap();
+        board.config.userd = false;
+        let table = build::table_of(&board, &options).unwrap();
         let table = Table::open(&table, None.or(tomte::table::Arch::NATIVE)).unwrap();
         play(table, what_if).unwrap().into_iter().map(|(at, line)| format!("{} {line}", at / 1000)).collect()
     }

@@ -1,6 +1,12 @@
 //! A client of PID 1's that means no good. xtask itself under another name, run by root inside the host board.
 
-use std::{env, fs::File, io::Read, os::fd::OwnedFd};
+use std::{
+    env,
+    fs::File,
+    io::{BufRead as _, BufReader, Read},
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, ensure};
 use rustix::{
@@ -22,8 +28,19 @@ pub fn is_this() -> bool {
     env::current_exe().is_ok_and(|exe| exe.file_name().is_some_and(|name| name == NAME))
 }
 
+/// The word with which it only connects and says nothing; and the one with which it asks once.
+const SILENT: &str = "silent";
+const ASK: &str = "ask";
+/// Such connections at one time.
+const SILENT_COUNT: usize = 1000;
+
 /// Sends PID 1 what no honest client sends; then asks it how it is.
 pub fn run() -> Result<()> {
+    match env::args().nth(1).as_deref() {
+        Some(SILENT) => return hold(),
+        Some(ASK) => return healthy(),
+        _ => {}
+    }
     let mut random = File::open("/dev/urandom").context("/dev/urandom")?;
     let mut bytes = [0; 2 * PACKET_BYTES_MAX];
     for count in 0..PACKETS {
@@ -48,6 +65,7 @@ pub fn run() -> Result<()> {
     }
     crowd()?;
     deaf()?;
+    silence()?;
     healthy()
 }
 
@@ -65,6 +83,41 @@ fn crowd() -> Result<()> {
         let _ = recv(last, &mut [0; PACKET_BYTES_MAX], RecvFlags::empty());
     }
     drop(held);
+    Ok(())
+}
+
+/// A thousand connections of users who say nothing keep neither root out nor another user.
+fn silence() -> Result<()> {
+    let myself = |word: &str, uid: u32| {
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0(env::args().next().unwrap_or_default()).arg(word).uid(uid).gid(uid);
+        command
+    };
+    let mut silent = Vec::new();
+    for uid in [4001, 4002, 4003, 4004] {
+        let mut child = myself(SILENT, uid).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("stdout")?).read_line(&mut line)?;
+        ensure!(line.starts_with("holding"), "{line}");
+        silent.push(child);
+    }
+    let asked = healthy().and_then(|()| {
+        let other = myself(ASK, 4005).status()?;
+        ensure!(other.success(), "another user is kept out: {other}");
+        Ok(())
+    });
+    for child in &mut silent {
+        child.kill()?;
+        child.wait()?;
+    }
+    asked
+}
+
+/// Connects and says nothing, until it is killed.
+fn hold() -> Result<()> {
+    let _held: Vec<OwnedFd> = (0..SILENT_COUNT / 4).map(|_| client()).collect::<Result<_>>()?;
+    println!("holding");
+    std::thread::sleep(std::time::Duration::MAX);
     Ok(())
 }
 

@@ -23,6 +23,7 @@ mod hostile;
 mod logs;
 mod manager;
 mod mutants;
+mod names;
 mod page;
 mod posture;
 mod program;

@@ -56,7 +56,7 @@ const LINES: [&[&str]; 22] = [
     &["limited.service: Service reached runtime time limit."],
     &["Reloaded reloader.service"],
     &["     Status: \"Reloaded\""],
-    &["tomte: the unit is not active, or has no way to reload"],
+    &["tomte: ready: the unit is not active, or cannot do that"],
 ];
 
 /// Runs the board in `folder` of `tests/host`, with the servant in its /opt.

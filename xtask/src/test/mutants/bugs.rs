@@ -207,9 +207,9 @@ pub const BUGS: [Bug; 41] = [
     ),
     bug(
         "a stranger may ask",
-        "control.rs",
-        "if peer_uid != CONTROL_PEER_UID {",
-        "if peer_uid != CONTROL_PEER_UID && peer_uid == 7 {",
+        "rights.rs",
+        "if peer.is_root() || verb == Verb::Status {",
+        "if peer.is_root() || verb == Verb::Status || verb == Verb::Stop {",
     ),
     bug(
         "a client that has gone is answered",

@@ -15,7 +15,9 @@ try "shut down" kill -USR2 1
 try "write to /run" touch /run/mine
 try "write to /run/tomte" touch /run/tomte/mine
 try "remove the control socket" rm -f /run/tomte/control
-try "talk to PID 1" /sbin/tomte list-units
+try "learn what narrows others" /sbin/tomte posture
+try "run a unit" /sbin/tomte run -- /bin/true
+try "replace PID 1's program" /sbin/tomte reexec
 try "stop a service" /sbin/tomte stop rogue
 try "leave its cgroup" sh -c 'echo $$ > /sys/fs/cgroup/cgroup.procs'
 try "move PID 1" sh -c "echo 1 > /sys/fs/cgroup\$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.procs"
@@ -31,5 +33,5 @@ try "trace PID 1" perl -e 'exit(syscall(101, 16, 1, 0, 0) < 0)'
 try "stop PID 1" kill -STOP 1
 try "mount" mount -t tmpfs none /mnt
 try "see somebody else's state" sh -c 'ls -A /var/lib/private | grep -v squatter'
-echo "$who is told: $(/sbin/tomte list-units 2>&1 | head -n 1)"
+echo "$who is told: $(/sbin/tomte stop rogue 2>&1 | head -n 1)"
 echo "$who has descriptors: $(ls /proc/self/fd | tr '\n' ' ')"

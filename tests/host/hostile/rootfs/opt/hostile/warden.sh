@@ -14,7 +14,7 @@ echo "WARDEN rogue stopped: $?"
 grep -qs '^State:.[^XZ]' "/proc/$(cat /run/rogue.pid)/status" && echo "WARDEN rogue's process LIVES"
 [ -e /sys/fs/cgroup/system.slice/rogue.service ] && echo "WARDEN rogue's cgroup STAYS"
 echo "WARDEN zombies: $(grep -l '^State:.Z' /proc/[0-9]*/status 2> /dev/null | wc -l)"
-echo "WARDEN hears again: $($tomte status squatter | sed -n 's/^ *Active: //p')"
+echo "WARDEN hears again: $($tomte status squatter | sed -n '/^ *Active: /{s///;s/ since.*//;p}')"
 # Whoever may write to a terminal may also stop it (TCXONC, TCOOFF): PID 1 goes on without its messages.
 gag() { setpriv --reuid=65534 --clear-groups perl -e "ioctl(STDOUT, 0x540A, $1)"; }
 gag 0

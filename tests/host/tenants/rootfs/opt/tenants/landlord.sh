@@ -12,7 +12,7 @@ echo "LANDLORD IPC of first: $(ipc_of "$first")"
 echo "LANDLORD runtime owner: $(stat -c %u:%a /run/first)"
 $tomte stop first
 echo "LANDLORD stopped: $?"
-echo "LANDLORD state: $($tomte status first | sed -n 's/^ *Active: //p')"
+echo "LANDLORD state: $($tomte status first | sed -n '/^ *Active: /{s///;s/ since.*//;p}')"
 [ -e /run/first ] || echo "LANDLORD runtime directory is gone"
 echo "LANDLORD state owner: $(stat -c %u:%a /var/lib/private/first) boundary $(stat -c %u:%a /var/lib/private)"
 echo "LANDLORD state link: $(readlink /var/lib/first)"

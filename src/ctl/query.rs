@@ -1,0 +1,209 @@
+//! Verbs that only look.
+
+use core::fmt::Write;
+
+use crate::{
+    linux::{clock, output::Output},
+    table::matches,
+    wire::{ActiveState, ManagerStatus, Reply, Request},
+};
+
+use super::{
+    Command, FAILED, NO_SUCH_UNIT, NOT_ACTIVE, TalkError,
+    baked::System,
+    complain, no_such_unit, print, show,
+    talk::{Connection, full_name, refused},
+    verb::Verb,
+};
+
+/// Lines of the log that the status of a unit ends with.
+const STATUS_LINES: u64 = 10;
+/// How often `--watch` looks.
+const WATCH_US: u64 = 1_000_000;
+
+impl Command<'_> {
+    /// Looks once, or again and again.
+    #[inline(never)] // for a small frame
+    pub(super) fn look(&self, out: &mut Output) -> Result<u8, TalkError> {
+        let connection = &mut Connection::open()?;
+        loop {
+            let code = self.query(connection, out)?;
+            if !self.words.watch() || !out.is_terminal() {
+                return Ok(code);
+            }
+            out.flush();
+            clock::sleep_us(WATCH_US);
+            out.write_str("\x1b[H\x1b[J")?;
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
+    #[inline(never)] // for a small frame
+    fn query(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
+        match self.verb {
+            Verb::ListUnits => {
+                let mut list = print::List::begin(out, self.words)?;
+                let patterns = self.names;
+                connection.each_unit(&mut |unit| {
+                    let shown =
+                        patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, unit.name));
+                    if shown { list.unit(unit) } else { Ok(()) }
+                })?;
+                list.end()?;
+            }
+            Verb::Users => print::users(connection, out, self.words.json())?,
+            Verb::Posture => return self.posture(connection, out),
+            Verb::Timeline => {
+                let reply = connection.ask(&Request::Manager)?;
+                print::timeline(out, &manager(&reply)?)?;
+                let mut before = "";
+                connection.each_unit(&mut |unit| {
+                    out.write_str(core::mem::replace(&mut before, ","))?;
+                    unit.write_json(out, None)
+                })?;
+                out.write_str("]}\n")?;
+            }
+            Verb::Blame
+            | Verb::CriticalChain
+            | Verb::ListDependencies
+            | Verb::Cat
+            | Verb::IsEnabled
+            | Verb::Enable
+            | Verb::Disable
+            | Verb::Mask => {
+                return self.of_table(connection, out);
+            }
+            _ if !self.names.is_empty() => return self.units(connection, out),
+            _ => {
+                let reply = connection.ask(&Request::Manager)?;
+                let manager = manager(&reply)?;
+                if self.verb == Verb::IsSystemRunning {
+                    if !self.words.quiet() {
+                        writeln!(out, "{}", manager.state)?;
+                    }
+                    return Ok(u8::from(manager.state != "running"));
+                }
+                print::manager(out, &manager, self.words.json())?;
+            }
+        }
+        Ok(0)
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
+    #[inline(never)] // for a small frame
+    fn of_table(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
+        let mut system = System::new(self.linked, connection)?;
+        if self.verb == Verb::Blame {
+            system.blame(out)?;
+            return Ok(0);
+        }
+        let mut code = if self.verb == Verb::IsEnabled { FAILED } else { 0 };
+        let start = [""];
+        for name in if self.names.is_empty() { &start } else { self.names } {
+            let full = if name.is_empty() { heapless::String::new() } else { full_name(name)? };
+            let Some(id) = system.find(&full) else { return Ok(no_such_unit(&full)) };
+            match self.verb {
+                Verb::CriticalChain => system.critical_chain(out, id)?,
+                Verb::ListDependencies => system.dependencies(out, id)?,
+                Verb::Cat => system.cat(out, id)?,
+                // Settled when the image is built. Who wants what is so already is content.
+                Verb::Enable | Verb::Disable | Verb::Mask => {
+                    if system.enabled(id) != (self.verb == Verb::Enable) || self.verb == Verb::Mask {
+                        code = complain(format_args!(
+                            "{name}: what boot starts is baked into the image: `enable` in board.toml and [Install] say it"
+                        ));
+                    }
+                }
+                _ => {
+                    let enabled = system.enabled(id);
+                    if enabled {
+                        code = 0;
+                    }
+                    if !self.words.quiet() {
+                        out.write_str(if enabled { "enabled\n" } else { "disabled\n" })?;
+                    }
+                }
+            }
+        }
+        Ok(code)
+    }
+
+    /// `status`, `show`, `is-active`, `is-failed`: about each unit that is named.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
+    #[inline(never)] // for a small frame
+    fn units(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
+        let now_us = manager(&connection.ask(&Request::Manager)?)?.now_us;
+        let mut code = match self.verb {
+            Verb::IsActive => NOT_ACTIVE,
+            Verb::IsFailed => FAILED,
+            _ => 0,
+        };
+        let mut gap = "";
+        for name in self.names {
+            let full = full_name(name)?;
+            let unit = connection.unit(&full)?;
+            if matches!(self.verb, Verb::Show | Verb::Status) {
+                out.write_str(core::mem::replace(&mut gap, "\n"))?;
+            }
+            match (&unit, self.verb) {
+                (unit, Verb::Show) => show::unit(out, self.words, &full, unit.as_ref())?,
+                (None, Verb::Status) => code = no_such_unit(&full),
+                (Some(unit), Verb::Status) => {
+                    print::unit(out, unit, now_us, self.words.json())?;
+                    if !self.words.json() {
+                        super::logs::last(out, &full, STATUS_LINES);
+                    }
+                    code = code.max(if print::is_active(unit) { 0 } else { NOT_ACTIVE });
+                }
+                (unit, verb) => {
+                    let state = unit.as_ref().map_or(ActiveState::Inactive, |unit| unit.active);
+                    let is = if verb == Verb::IsFailed {
+                        state == ActiveState::Failed
+                    } else {
+                        unit.as_ref().is_some_and(print::is_active)
+                    };
+                    if is {
+                        code = 0;
+                    } else if code != 0 && unit.is_none() && verb == Verb::IsActive {
+                        code = NO_SUCH_UNIT;
+                    }
+                    if !self.words.quiet() {
+                        writeln!(out, "{}", state.as_str())?;
+                    }
+                }
+            }
+        }
+        Ok(code)
+    }
+
+    /// Of one unit, or of all.
+    #[inline(never)] // for a small frame
+    fn posture(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
+        let json = self.words.json();
+        let (mut id, mut all) = (0, true);
+        if let Some(name) = self.names.first() {
+            let full = full_name(name)?;
+            let Some(unit) = connection.unit(&full)? else { return Ok(no_such_unit(&full)) };
+            (id, all) = (unit.id, false);
+        }
+        let mut before = '[';
+        loop {
+            let next = connection.each_setting(id, &mut |setting| {
+                let comma = core::mem::replace(&mut before, ',');
+                print::setting(out, setting, json.then_some(comma))
+            })?;
+            match next {
+                Some(more) if all && more > id => id = more,
+                Some(_) | None => break,
+            }
+        }
+        if json {
+            out.write_str(if before == '[' { "[]\n" } else { "]\n" })?;
+        }
+        Ok(0)
+    }
+}
+
+fn manager<'r>(reply: &Reply<'r>) -> Result<ManagerStatus<'r>, TalkError> {
+    if let Reply::Manager(manager) = reply { Ok(*manager) } else { Err(refused(reply)) }
+}

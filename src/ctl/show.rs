@@ -1,0 +1,79 @@
+//! Properties as `systemctl show` prints them.
+
+use core::fmt::{self, Write};
+
+use crate::{
+    linux::output::Output,
+    wire::{ExitStatus, UnitStatus},
+};
+
+use super::words::Words;
+
+/// In the order of [`write`].
+const NAMES: &str = "Id Names Description LoadState ActiveState SubState Result MainPID ExecMainCode ExecMainStatus \
+                     NRestarts UID GID StatusText StatusErrno ActiveEnterTimestampMonotonic \
+                     ExecMainStartTimestampMonotonic InactiveEnterTimestampMonotonic";
+
+/// Those of `unit` that are asked for, or all. Of a unit that does not exist `None` says so.
+#[inline(never)] // for a small frame
+pub(super) fn unit(
+    out: &mut Output,
+    words: &Words<'_>,
+    name: &str,
+    unit: Option<&UnitStatus<'_>>,
+) -> fmt::Result {
+    for (place, property) in NAMES.split_ascii_whitespace().enumerate() {
+        if !words.properties.is_empty() && !words.properties.contains(&property) {
+            continue;
+        }
+        if !words.value() {
+            write!(out, "{property}=")?;
+        }
+        write_value(out, place, name, unit)?;
+        out.write_char('\n')?;
+    }
+    Ok(())
+}
+
+#[inline(never)] // for a small frame
+fn write_value(out: &mut Output, place: usize, name: &str, unit: Option<&UnitStatus<'_>>) -> fmt::Result {
+    let Some(unit) = unit else {
+        return out.write_str(match place {
+            0..3 => name,
+            3 => "not-found",
+            4 => "inactive",
+            5 => "dead",
+            _ => "",
+        });
+    };
+    let none = u64::from(u32::MAX); // systemd's word for no user
+    let number = match place {
+        0 | 1 => return out.write_str(name),
+        2 => return out.write_str(unit.description),
+        3 => return out.write_str("loaded"),
+        4 => return out.write_str(unit.active.as_str()),
+        5 => return out.write_str(unit.sub.as_str()),
+        6 => return out.write_str(unit.result.as_str()),
+        7 => unit.main_pid.into(),
+        8 => match unit.main_exit {
+            None => 0,
+            Some(ExitStatus::Exited(_)) => 1, // CLD_EXITED and its kind: waitid(2)
+            Some(ExitStatus::Killed(_)) => 2,
+            Some(ExitStatus::Dumped(_)) => 3,
+        },
+        9 => unit.main_exit.map_or(0, |exit| exit.status().into()),
+        10 => unit.restarts.into(),
+        11 => unit.uid.map_or(none, u64::from),
+        12 => unit.gid.map_or(none, u64::from),
+        13 => return out.write_str(unit.status),
+        14 => unit.errno.into(),
+        15 => unit.ready_us,
+        16 => unit.started_us,
+        _ => unit.ended_us,
+    };
+    if number == none && matches!(place, 11 | 12) {
+        out.write_str("[not set]")
+    } else {
+        write!(out, "{number}")
+    }
+}

@@ -1,0 +1,83 @@
+//! The verbs: a line of `verbs.txt` each. The host's documentation is made of the same lines.
+
+use core::fmt::{self, Write};
+
+use crate::linux::output::Output;
+
+/// Verb, operands, what it does.
+const LINES: &str = include_str!("verbs.txt");
+/// Other words for the same.
+const ALIASES: &str = "condrestart try-restart force-reload reload-or-restart daemon-reexec reexec unmask enable \
+                       preset enable reenable enable";
+
+macro_rules! verbs {
+    ($($name:ident)+) => {
+        /// A verb: its place is that of its line.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+        pub(super) enum Verb { $($name,)+ }
+
+        const ALL: &[Verb] = &[$(Verb::$name,)+];
+    };
+}
+
+verbs! {
+    ListUnits Status Show IsActive IsFailed IsEnabled IsSystemRunning
+    Start Stop Restart TryRestart Reload ReloadOrRestart Isolate Kill ResetFailed
+    Cat ListDependencies Posture Users Blame CriticalChain Timeline
+    Logs Run SwitchTable Enable Disable Mask DaemonReload Reexec PowerOff Reboot Halt Kexec Help
+}
+
+impl Verb {
+    /// The verb called `word`.
+    #[inline(never)] // for a small frame
+    pub(super) fn find(word: &str) -> Option<Self> {
+        let word = super::words::named(ALIASES, word).unwrap_or(word);
+        let place = LINES.lines().position(|line| line.split('\t').next() == Some(word))?;
+        ALL.get(place).copied()
+    }
+
+    /// Whether it has PID 1 change something about units.
+    pub(super) fn is_job(self) -> bool {
+        (Self::Start..=Self::ResetFailed).contains(&self)
+    }
+}
+
+/// The line about `verb`, or all of them.
+pub(super) fn help(out: &mut Output, verb: Option<Verb>) -> fmt::Result {
+    for (line, one) in LINES.lines().zip(ALL) {
+        let mut columns = line.split('\t');
+        let mut column = || columns.next().unwrap_or_default();
+        let (name, operands, about) = (column(), column(), column());
+        if verb == Some(*one) {
+            return writeln!(out, "usage: tomte {name} [OPTION...] {operands}\n{about}");
+        }
+        if verb.is_none() {
+            // Operands that leave no room for the rest have a line for themselves.
+            let width = name.len() + operands.len();
+            write!(out, "  {name} {operands}{}", if width > 28 { "\n   " } else { "" })?;
+            for _ in if width > 28 { 0 } else { width }..29 {
+                out.write_char(' ')?;
+            }
+            writeln!(out, "{about}")?;
+        }
+    }
+    out.write_str("options: --json --quiet --no-block --full --watch --help\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{format, string::String};
+
+    use super::*;
+
+    #[test]
+    fn every_verb_has_its_line_and_every_line_its_verb() {
+        for (verb, line) in ALL.iter().zip(LINES.lines()) {
+            let name: String = line.split('\t').next().unwrap_or_default().replace('-', "");
+            assert_eq!(format!("{verb:?}").to_lowercase(), name);
+            assert_eq!(line.split('\t').count(), 3, "{line}");
+        }
+        assert_eq!(ALL.len(), LINES.lines().count());
+        assert_eq!((Verb::find("daemon-reexec"), Verb::find("daemon")), (Some(Verb::Reexec), None));
+    }
+}

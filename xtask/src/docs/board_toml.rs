@@ -1,0 +1,94 @@
+//! board.toml(5): every key with what it is for. A test holds the list against what board.toml's reader takes.
+
+use clap_mangen::roff::{Roff, bold, roman};
+
+/// Key, and what it is for.
+pub(super) const KEYS: &[(&str, &str)] = &[
+    ("arch", "The processor: x86_64, aarch64, arm or riscv64."),
+    ("target", "The Rust target triple."),
+    ("hostname", "The host name that PID 1 sets; without it none."),
+    ("default-target", "What boot starts; multi-user.target without it."),
+    ("boot-timeout", "How long boot may take: baking warns if the units' timeouts allow for more."),
+    ("log", "Where PID 1's messages go: kmsg or console."),
+    ("uids", "Numbers for dynamic users: { first = …, last = … }; 61184 to 65519 without it."),
+    (
+        "panic",
+        "What becomes of the machine if PID 1 fails: { action = \"reboot|poweroff|halt\", delay = \"10s\" }.",
+    ),
+    ("environment", "What every service finds in its environment first: a table of names and values."),
+    ("userd", "Whether names of dynamic users are to be had from every C library; true without it."),
+    ("transient-units", "How many units tomte run can make at a time."),
+    ("enable", "Units that boot is to start; without it all that have an [Install] section."),
+    ("user", "[[user]]: a static user of the image, with name, uid and gid."),
+    ("group", "[[group]]: a static group of the image, with name, gid and members."),
+    (
+        "missing-kernel-feature",
+        "What is done about a feature that the kernel lacks: degrade or refuse, by its name.",
+    ),
+    (
+        "allow",
+        "[[allow]]: who may ask PID 1 for more than the state of units: user or group (a name or a number), verbs (start, stop, \
+         restart, reload, isolate, reset-failed, kill, posture, shutdown), and units (full names, with * and ?); without \
+         units, all of them.",
+    ),
+    ("mount", "[[mount]]: a mount or swap, as a line of fstab(5): what, where, type, options."),
+    ("vital", "What tells a machine that works from one that does not."),
+    ("boot-verdict", "What is run when a boot has turned out well, or has not."),
+    ("watchdog", "The hardware watchdog, and how it is fed."),
+    ("rescue", "What is started when the default target cannot be reached."),
+    ("console", "The console and who logs in there."),
+    ("sysctl", "Settings of the kernel, made early at boot."),
+    ("modules", "Kernel modules that are loaded early at boot."),
+    ("device", "[[device]]: what becomes of a device node."),
+    ("machine-id", "Where /etc/machine-id comes from."),
+    ("random-seed", "The seed of the kernel's random numbers, kept from boot to boot."),
+    ("clock", "What sets the clock at boot."),
+    ("zram", "Swap in compressed memory."),
+    ("image", "What the image of the board is made of."),
+    ("flash", "How the image gets onto the board."),
+    ("serial", "The board's serial console, for the host."),
+    ("qemu", "How QEMU runs it; only for boards that are virtual machines."),
+];
+
+/// The page.
+pub(super) fn page() -> Vec<u8> {
+    let mut roff = Roff::new();
+    roff.control("TH", ["board.toml", "5", "", "", "File Formats"]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman("board.toml - everything about a board that tomte runs on")]);
+    roff.control("SH", ["DESCRIPTION"]);
+    roff.text([roman(
+        "A TOML file in a folder of board-configs, beside units/, rootfs/ and uids.lock. It is read when the image is \
+         built. A key that is not known is an error.",
+    )]);
+    roff.control("SH", ["KEYS"]);
+    for (key, about) in KEYS {
+        roff.control("TP", []);
+        roff.text([bold(*key)]);
+        roff.text([roman(*about)]);
+    }
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([roman("tomte(1), tomte(8)")]);
+    roff.render().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::board::Config;
+
+    #[test]
+    fn the_page_has_exactly_the_keys_that_are_read() {
+        let error = Config::parse("no-such-key = 1", Path::new("x")).unwrap_err();
+        let error = format!("{error:#}");
+        let known = error.split_once("the keys here are ").map_or("", |(_, keys)| keys);
+        let known = known.lines().next().unwrap_or_default().trim_end_matches(')');
+        let mut known: Vec<&str> = known.split(", ").collect();
+        known.sort_unstable();
+        let mut documented: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
+        documented.sort_unstable();
+        assert_eq!(documented, known, "{error}");
+    }
+}

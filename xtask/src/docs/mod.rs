@@ -1,0 +1,117 @@
+//! `docs`: man pages and shell completions of the target's command line, made from the lines that `tomte help` shows
+//! (src/ctl/verbs.txt), and board.toml(5), made from [`board_toml::KEYS`].
+
+mod board_toml;
+mod pages;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, Command, ValueHint};
+use clap_complete::{Shell, generate_to};
+
+/// Verb, operands, what it does, one a line.
+const VERBS: &str = include_str!("../../../src/ctl/verbs.txt");
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where they go: man/ and completions/ in this folder.
+    #[arg(short, long, value_name = "DIR", default_value = "target/docs")]
+    output: PathBuf,
+}
+
+/// Switches of all verbs: letter, name, what it does.
+const SWITCHES: [(Option<char>, &str, &str); 6] = [
+    (None, "json", "JSON, for programs"),
+    (Some('q'), "quiet", "say nothing where the exit status says it"),
+    (None, "no-block", "do not wait for the job to end"),
+    (Some('l'), "full", "do not cut lines to the width of the terminal"),
+    (Some('w'), "watch", "look again every second, on a terminal"),
+    (None, "value", "values without names"),
+];
+
+/// Options that have a value.
+const VALUED: [(char, &str, &str, &str); 2] =
+    [('p', "property", "PROPERTY", "show only these"), ('s', "signal", "SIGNAL", "which one; TERM without")];
+
+/// The command line as clap knows it: nothing is parsed with it.
+fn command() -> Command {
+    let switch = |(letter, name, about): (Option<char>, &'static str, &'static str)| {
+        let arg = Arg::new(name).long(name).help(about).action(ArgAction::SetTrue).global(true);
+        letter.map_or(arg.clone(), |letter| arg.short(letter))
+    };
+    let valued = |(letter, name, value, about): (char, &'static str, &'static str, &'static str)| {
+        Arg::new(name).short(letter).long(name).value_name(value).help(about).global(true)
+    };
+    let verbs = VERBS.lines().map(|line| {
+        let mut columns = line.split('\t');
+        let mut column = || columns.next().unwrap_or_default();
+        let (name, operands, about) = (column(), column(), column());
+        let verb = Command::new(name).about(about);
+        if operands.is_empty() {
+            return verb;
+        }
+        let operand = Arg::new("operands").value_name(operands).num_args(0..).value_hint(ValueHint::Other);
+        verb.override_usage(format!("tomte {name} [OPTION...] {operands}")).arg(operand)
+    });
+    Command::new("tomte")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("see and control the services of a system whose PID 1 is tomte")
+        .disable_help_subcommand(true)
+        .args(SWITCHES.into_iter().map(switch))
+        .args(VALUED.into_iter().map(valued))
+        .subcommands(verbs)
+}
+
+/// Writes everything and prints where it is.
+pub fn run(args: &Args) -> Result<()> {
+    for path in write(&args.output)? {
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+fn write(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (man, completions) = (folder.join("man"), folder.join("completions"));
+    for folder in [&man, &completions] {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    let mut written = Vec::new();
+    for (name, text) in [
+        ("tomte.1", pages::tomte(&command())?),
+        ("tomte.8", pages::pid_1()),
+        ("board.toml.5", board_toml::page()),
+    ] {
+        let path = man.join(name);
+        fs::write(&path, text).with_context(|| path.display().to_string())?;
+        written.push(path);
+    }
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        written.push(generate_to(shell, &mut command(), "tomte", &completions)?);
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_is_in_the_manual_and_in_the_completions_of_every_shell() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = write(folder.path()).unwrap();
+        assert_eq!(written.len(), 6);
+        command().debug_assert();
+        for path in
+            written.iter().filter(|path| !path.ends_with("tomte.8") && !path.ends_with("board.toml.5"))
+        {
+            let text = fs::read_to_string(path).unwrap().replace("\\-", "-");
+            for verb in VERBS.lines().filter_map(|line| line.split('\t').next()) {
+                assert!(text.contains(verb), "{}: {verb}", path.display());
+            }
+        }
+    }
+}
