@@ -10,6 +10,11 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("default-target", "What boot starts; multi-user.target without it."),
     ("boot-timeout", "How long boot may take: baking warns if the units' timeouts allow for more."),
     ("log", "Where PID 1's messages go: kmsg or console."),
+    (
+        "logd",
+        "Where what services say is kept: enabled, ring (bytes in memory), max-level-console, remote (an address of \
+         syslog), and files = { size, older, bytes-a-day } in /var/log/tomte.",
+    ),
     ("uids", "Numbers for dynamic users: { first = …, last = … }; 61184 to 65519 without it."),
     (
         "panic",
