@@ -70,7 +70,6 @@ impl Remote {
                 self.patience
             );
         }
-        self.run(&format!("touch {WELL}")).context("the new program runs, but the board takes it back")?;
         if !reboot {
             return Ok(());
         }
@@ -114,10 +113,12 @@ impl Remote {
         self.run(&script).map(drop).context("the board's PID 1 does not go on as the new program")
     }
 
+    /// Whether PID 1 answers, and is not the old program again that the board has just taken back; tells the board so.
     fn answers(&self, init: &str, patience: Duration) -> bool {
+        let script = format!("'{init}' list-units >/dev/null && touch {WELL} && [ -e '{init}.old' ]");
         let deadline = Instant::now() + patience;
         loop {
-            if self.run(&format!("'{init}' list-units >/dev/null")).is_ok() {
+            if self.run(&script).is_ok() {
                 return true;
             }
             if Instant::now() >= deadline {
