@@ -7,7 +7,9 @@ use heapless::{String, Vec};
 
 use crate::{
     linux::{
-        AsFd, BorrowedFd, Errno, OwnedFd, listen,
+        AsFd, BorrowedFd, Errno, OwnedFd,
+        apart::Place,
+        listen,
         plan::{PASSED_MAX, Passed},
         poll::Poll,
         socket::Fds,
@@ -39,12 +41,18 @@ const NAMES_MAX: usize = 32;
 /// All of them, a unit's in their order.
 pub(super) struct Held {
     places: [Option<Descriptor>; limits::HELD_MAX],
-    names: [String<FD_NAME_BYTES_MAX>; NAMES_MAX],
+    names: &'static mut Names,
 }
 
+/// Names of descriptors in stores. Not apart: a service's process is told them before it executes.
+type Names = [String<FD_NAME_BYTES_MAX>; NAMES_MAX];
+static NAMES: Place<Names> = Place::new();
+
 impl Held {
-    pub(super) const fn new() -> Self {
-        Self { places: [const { None }; limits::HELD_MAX], names: [const { String::new() }; NAMES_MAX] }
+    /// The only one there can be.
+    pub(super) fn new() -> Option<Self> {
+        let names = NAMES.put_for_all([const { String::new() }; NAMES_MAX])?;
+        Some(Self { places: [const { None }; limits::HELD_MAX], names })
     }
 
     /// Saves or loads all of them, each at its place. What is loaded is listened to: who waits for nothing passes it over.

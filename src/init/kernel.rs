@@ -200,7 +200,7 @@ impl Kernel {
             control: Control::new(),
             notify: Notify::new(),
             processes: Processes::new(),
-            held: Held::new(),
+            held: Held::new().ok_or(("the stores of descriptors", Errno::EXIST))?,
             groups: Groups::new(&boot.table),
             poll,
             lacking: Lacking::NOTHING,

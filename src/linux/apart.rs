@@ -47,15 +47,21 @@ impl<T> Place<T> {
     }
 
     /// Puts `value` here, for as long as the process lives. `None` if somebody has done so before.
-    #[expect(clippy::mut_from_ref, reason = "once")]
     pub fn put(&'static self, value: T) -> Option<&'static mut T> {
-        if self.taken.swap(true, Ordering::Relaxed) {
-            return None;
-        }
+        let put = self.put_for_all(value)?;
         let own = ptr::from_ref(self).addr();
         if let Some((at, bytes)) = APART.iter().find(|(at, _)| at.load(Ordering::Relaxed) == 0) {
             at.store(own, Ordering::Relaxed);
             bytes.store(size_of::<Self>(), Ordering::Relaxed);
+        }
+        Some(put)
+    }
+
+    /// The same for what children of any kind may look at: they get a copy.
+    #[expect(clippy::mut_from_ref, reason = "once")]
+    pub fn put_for_all(&'static self, value: T) -> Option<&'static mut T> {
+        if self.taken.swap(true, Ordering::Relaxed) {
+            return None;
         }
         // SAFETY: `taken` was false, so nobody else has a reference to the room, and nobody gets one any more.
         Some(unsafe { (*self.room.get()).write(value) })

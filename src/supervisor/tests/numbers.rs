@@ -54,6 +54,22 @@ fn a_number_goes_back_only_when_it_is_clean_and_is_kept_over_restarts() {
 }
 
 #[test]
+fn a_stop_that_comes_while_the_janitor_works_ends_the_restart() {
+    let mut t = all(vec![service("a.service").with(|s| {
+        s.restart = Restart::OnFailure;
+        s.runtime_directory = true;
+    })]);
+    t.expect("start a.service");
+    t.cleans = false;
+    t.main("a.service", Exited(1)).expect("kill 15 a.service all; clean a.service dirs");
+    t.ask(1, Request::Stop { name: "a.service" }).expect("");
+    let unit = t.id("a.service");
+    t.event(Event::Cleaned { unit, clean: true }).expect("reply 1 done");
+    t.at(60_000).expect("");
+    assert_eq!(t.state("a.service"), "inactive/dead/exit-code");
+}
+
+#[test]
 fn what_could_not_be_cleaned_is_never_anybody_elses() {
     let mut t = all(vec![user("a.service", 0), user("b.service", 1)]);
     t.expect("start a.service as 100; start b.service as 101");

@@ -98,7 +98,7 @@ const CASES: [Case; 14] = [
     Case {
         name: "a full /run fails only services that need room there",
         units: "directories",
-        words: &["--run-inodes", "7"],
+        words: &["--run-inodes", "14"],
         line: &["roomy.service", "directory", "No space left"],
         states: &[("roomy.service", "failed", "exit-code"), BYSTANDER],
         well: false,
