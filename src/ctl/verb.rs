@@ -76,6 +76,7 @@ mod tests {
             let name: String = line.split('\t').next().unwrap_or_default().replace('-', "");
             assert_eq!(format!("{verb:?}").to_lowercase(), name);
             assert_eq!(line.split('\t').count(), 3, "{line}");
+            assert_eq!(Verb::find(line.split('\t').next().unwrap_or_default()), Some(*verb), "{line}");
         }
         assert_eq!(ALL.len(), LINES.lines().count());
         assert_eq!((Verb::find("daemon-reexec"), Verb::find("daemon")), (Some(Verb::Reexec), None));

@@ -117,9 +117,13 @@ impl<'a> Words<'a> {
     }
 }
 
-/// What follows `word` in `pairs`.
+/// What `pairs`, such as "one meaning-of-one two meaning-of-two", have for `word`.
 pub(super) fn named(pairs: &'static str, word: &str) -> Option<&'static str> {
-    let mut pairs = pairs.split(' ');
-    pairs.find(|one| *one == word)?;
-    pairs.next()
+    let mut words = pairs.split(' ');
+    loop {
+        let (one, meaning) = (words.next()?, words.next()?);
+        if one == word {
+            return Some(meaning);
+        }
+    }
 }
