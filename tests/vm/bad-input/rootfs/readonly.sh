@@ -4,5 +4,5 @@ mkdir /mnt
 mount -t tmpfs -o mode=0755 root /mnt
 cp -a /bin /etc /init /lib /opt /root /sbin /usr /var /www /mnt
 mkdir -p /mnt/proc /mnt/sys /mnt/dev /mnt/run /mnt/tmp /mnt/data
-mount -o remount,ro /mnt
+mount -t tmpfs -o remount,ro root /mnt
 exec busybox switch_root /mnt /init <&- >&- 2>&-
