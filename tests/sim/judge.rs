@@ -247,6 +247,7 @@ impl Judge {
                 process.unit != unit
                     && !down(process.unit)
                     && !process.declined
+                    && !process.killed // and is only slow to die: his unit has another number by then, from another table
                     && process.given.iter().any(|(_, its)| its == number)
             });
             rule!(other.is_none(), "the janitor of {unit:?} would kill {other:?}");
