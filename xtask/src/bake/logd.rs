@@ -86,10 +86,8 @@ RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictAddressFamilies=AF_UNIX{families}
 SystemCallArchitectures=native
-SystemCallFilter=read write pread64 pwrite64 openat open close fstat ftruncate ftruncate64 fcntl fcntl64
-SystemCallFilter=epoll_create1 epoll_ctl epoll_wait epoll_pwait timerfd_create signalfd4 rt_sigprocmask
-SystemCallFilter=pipe2 tee poll ppoll rename renameat renameat2 unlink unlinkat uname{socket} recvmsg recvfrom recv sendto send sendmsg clock_gettime clock_gettime64
-SystemCallFilter=@signal
+SystemCallFilter=@basic-io @file-system @io-event @signal @timer
+SystemCallFilter=pipe2 tee uname{socket} recvmsg recvfrom recv sendto send sendmsg
 ",
         ring = logd.ring.0,
         directory = if logd.files.is_some() { "LogsDirectory=tomte\n" } else { "" },

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use tomte::wire::log::LOGD_UNIT;
 
 use super::{
     handover::said,
@@ -52,6 +53,8 @@ pub fn run(board: &Board) -> Result<()> {
         let unit = report.unit(name).with_context(|| format!("the report has no {name}"))?;
         ensure!((unit.active.as_str(), unit.result.as_deref()) == (active, Some(result)), "{unit:?}");
     }
+    let logd = report.unit(LOGD_UNIT).context("the report has no logd")?;
+    ensure!(logd.restarts == Some(0), "its sandbox is too tight on this architecture: {logd:?}");
     has_rows(&report, &ROWS)?;
     ensure!(
         !finished.lines.iter().any(|line| line.contains("the eater goes on")),
