@@ -305,7 +305,7 @@ struct Described<'a, 't>(&'a Table<'t>, UnitId);
 
 impl fmt::Display for Described<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.unit(self.1) {
+        match self.0.head(self.1) {
             Some(unit) if unit.description.is_empty() => unit.name.fmt(f),
             Some(unit) => write!(f, "{} - {}", unit.name, unit.description),
             None => write!(f, "unit {}", u64::from(self.1.0)),
@@ -318,7 +318,7 @@ struct Check<'a, 't>(&'a Table<'t>, UnitId, u8);
 
 impl fmt::Display for Check<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = self.0.unit(self.1);
+        let unit = self.0.head(self.1);
         let Some(condition) = unit.and_then(|unit| unit.conditions.iter().nth(usize::from(self.2))) else {
             return f.write_str("a condition");
         };

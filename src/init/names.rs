@@ -5,42 +5,68 @@ use core::{ffi::CStr, fmt::Write};
 
 use crate::{
     linux::{self, Errno, output::Output},
-    supervisor::Supervisor,
+    supervisor::{Spawn, Supervisor},
+    table::Exec,
     wire::{NAMES_GROUP, NAMES_PASSWD},
 };
 
 use super::{kernel::Kernel, log};
 
-/// What becomes [`NAMES_PASSWD`] or [`NAMES_GROUP`].
-const NEW: &CStr = c"/run/tomte/.names";
+/// Both files, and whether it is the one of users.
+const FILES: [(&CStr, bool); 2] = [(NAMES_PASSWD, true), (NAMES_GROUP, false)];
+/// What becomes one of them.
+const NEW: &str = "/run/tomte/.names";
+const NEW_PATH: &CStr = c"/run/tomte/.names";
 
 impl Kernel {
     /// Writes both files, if names have changed since. It waits until there is nothing else to do: each name that comes
-    /// costs as much as all of them.
+    /// costs as much as all of them. Who runs before that is known by [`add`].
     pub(super) fn publish_names(&mut self, supervisor: &Supervisor<'_>) {
         if !core::mem::take(&mut self.names_changed) {
             return;
         }
-        for (path, is_passwd) in [(NAMES_PASSWD, true), (NAMES_GROUP, false)] {
-            if let Err(errno) = write(supervisor, path, is_passwd) {
-                let path = path.to_str().unwrap_or_default();
-                log::warn_of(errno, format_args!("cannot write {path}, names of dynamic users are unknown"));
-            }
+        for (path, is_passwd) in FILES {
+            let written = linux::boot::create_file(NEW).and_then(|file| {
+                let mut out = Output::file(file);
+                supervisor.names().for_each(|(name, number)| line(&mut out, name, number, is_passwd));
+                finish(out)?;
+                linux::boot::rename(NEW_PATH, path)
+            });
+            warn(path, written);
         }
     }
 }
 
-fn write(supervisor: &Supervisor<'_>, path: &CStr, is_passwd: bool) -> Result<(), Errno> {
-    let mut out = Output::file(linux::boot::create_file(NEW.to_str().unwrap_or_default())?);
-    for (name, number) in supervisor.names() {
-        let number = u64::from(number);
-        let _ = match is_passwd {
-            true => writeln!(out, "{name}:x:{number}:{number}:Dynamic User:/:/sbin/nologin"),
-            false => writeln!(out, "{name}:x:{number}:"),
-        };
+/// Adds the names that `exec` is about to run under: they are to be known before that.
+pub(super) fn add(exec: &Exec<'_>, spawn: &Spawn) {
+    for ((path, is_passwd), name, number) in
+        [(FILES[0], exec.user, spawn.uid), (FILES[1], exec.group, spawn.gid)]
+    {
+        let Some(number) = number else { continue };
+        let added = linux::boot::append_to(path).and_then(|file| {
+            let mut out = Output::file(file);
+            line(&mut out, name, number, is_passwd);
+            finish(out)
+        });
+        warn(path, added);
     }
-    if !out.flush() {
-        return Err(Errno::NOSPC); // a file system in memory has no other reason
+}
+
+fn line(out: &mut Output, name: &str, number: u32, is_passwd: bool) {
+    let number = u64::from(number);
+    let _ = match is_passwd {
+        true => writeln!(out, "{name}:x:{number}:{number}:Dynamic User:/:/sbin/nologin"),
+        false => writeln!(out, "{name}:x:{number}:"),
+    };
+}
+
+fn finish(mut out: Output) -> Result<(), Errno> {
+    if out.flush() { Ok(()) } else { Err(Errno::NOSPC) } // a file system in memory has no other reason
+}
+
+fn warn(path: &CStr, written: Result<(), Errno>) {
+    if let Err(errno) = written {
+        let path = path.to_str().unwrap_or_default();
+        log::warn_of(errno, format_args!("cannot write {path}, names of dynamic users are unknown"));
     }
-    linux::boot::rename(NEW, path)
 }

@@ -18,7 +18,7 @@ use crate::{
 use super::{
     audit, conditions, handover,
     kernel::Kernel,
-    log,
+    log, names,
     plan::{Parts, Start, misses_stream, runtime_directory_of},
     processes::{Process, Role},
     report, shutdown, watch,
@@ -154,7 +154,7 @@ impl Kernel {
             board.may_lack &= !Feature::MountNamespaces.bit();
         }
         let parts = Parts::new(&service.exec, spawn);
-        let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
+        let monitored = spawn.monitor.and_then(|(unit, _)| self.table.head(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
         let own_tmp = service.exec.private_tmp == PrivateTmp::Connected;
         let tmp_token = if own_tmp { self.tmp_token(spawn.unit) } else { 0 };
@@ -177,6 +177,9 @@ impl Kernel {
             plan.stdio = Stdio { input: Input::Fd(input), output, error: Output::Fd(log), ..plan.stdio };
         }
         let is_logd = logd.is_some();
+        if self.names_changed {
+            names::add(&service.exec, spawn);
+        }
         let child = linux::spawn::spawn(&plan)?;
 
         let pid = Pid(child.pid);

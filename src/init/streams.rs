@@ -132,7 +132,8 @@ impl Streams {
     /// Tells a new logd about all pipes: what the one before it has heard is lost. `main_pid` knows the main processes.
     pub(super) fn announce_all(&mut self, table: &Table<'_>, main_pid: &dyn Fn(UnitId) -> u32) {
         for id in table.ids() {
-            if let Some(unit) = table.unit(id).filter(|_| matches!(self.pipes.get(id.index()), Some(Some(_))))
+            if matches!(self.pipes.get(id.index()), Some(Some(_)))
+                && let Some(unit) = table.unit(id)
             {
                 self.announce(id, &unit, main_pid(id));
             }

@@ -158,6 +158,15 @@ pub fn create_file(path: &str) -> Result<rustix::fd::OwnedFd, Errno> {
     open(PathBuffer::empty().join(&[path])?, flags, Mode::from_raw_mode(0o644))
 }
 
+/// Opens the file at `path` to add to it, or makes it.
+///
+/// # Errors
+/// open(2)'s.
+pub fn append_to(path: &CStr) -> Result<rustix::fd::OwnedFd, Errno> {
+    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOCTTY;
+    open(path, flags, Mode::from_raw_mode(0o644))
+}
+
 /// Puts the file at `from` in the place of what is at `to`.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use crate::{
 impl Supervisor<'_> {
     /// Begins the start of `id`, or the look at its conditions, if it has any that are not known to be `met`.
     pub(super) fn begin_with_conditions(&mut self, id: UnitId, met: bool) {
-        let none = met || self.unit(id).is_none_or(|unit| unit.conditions.is_empty());
+        let none = met || self.head(id).is_none_or(|unit| unit.conditions.is_empty());
         let phase = if none { Phase::Running } else { Phase::Conditions };
         self.at(id).job = Some(Job { kind: JobKind::Start, phase });
         if none {

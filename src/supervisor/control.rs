@@ -201,7 +201,7 @@ impl Supervisor<'_> {
             Request::Manager => Answer::Manager,
             Request::Units { from } => Answer::Units { from },
             Request::Unit { name } => self.find(name).map_or(Answer::NoSuchUnit, Answer::Unit),
-            Request::Posture { id } => match self.unit(UnitId(id)) {
+            Request::Posture { id } => match self.head(UnitId(id)) {
                 Some(_) => Answer::Posture(UnitId(id)),
                 None => Answer::NoSuchUnit,
             },
@@ -258,7 +258,7 @@ impl Supervisor<'_> {
 
     /// Whether the unit says that only other units may do so.
     fn refuses(&self, name: &str, says: fn(&Manners) -> bool) -> bool {
-        self.find(name).and_then(|id| self.unit(id)).is_some_and(|unit| says(&unit.manners))
+        self.find(name).and_then(|id| self.head(id)).is_some_and(|unit| says(&unit.manners))
     }
 
     /// The unit called `name`.

@@ -104,7 +104,7 @@ impl Supervisor<'_> {
             if banned.contains(id) || !self.add_start(id, forced) {
                 continue; // what is only wanted gives way to what is required
             }
-            let Some(unit) = self.unit(id) else { continue };
+            let Some(unit) = self.head(id) else { continue };
             self.stop_conflicting(id);
             let mut only_wanted = Lists::WANTS.and(Lists::of(Relation::Upholds));
             if forced {

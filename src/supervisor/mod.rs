@@ -73,7 +73,7 @@ mod vital;
 use heapless::Vec;
 
 use crate::{
-    table::{Micros, Service, Table, Unit, UnitId, limits::UNITS_MAX},
+    table::{Head, Micros, Service, Table, Unit, UnitId, limits::UNITS_MAX},
     wire::JobResult,
 };
 use control::Clients;
@@ -395,6 +395,11 @@ impl<'t> Supervisor<'t> {
     }
 
     #[inline(never)] // everybody asks
+    fn head(&self, id: UnitId) -> Option<Head<'t>> {
+        self.table.as_ref()?.head(id)
+    }
+
+    #[inline(never)]
     fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
         self.table.as_ref()?.unit(id)
     }

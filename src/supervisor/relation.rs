@@ -28,7 +28,7 @@ impl Supervisor<'_> {
         relation: Relation,
         act: &mut dyn FnMut(&mut Self, UnitId),
     ) {
-        if let Some(unit) = self.unit(id) {
+        if let Some(unit) = self.head(id) {
             unit.each(Lists::of(relation), &mut |other| act(self, other));
         }
     }
@@ -43,7 +43,7 @@ impl Supervisor<'_> {
         let mut walk = Walk::from(root);
         while let Some(id) = walk.next() {
             act(self, id);
-            if let Some(unit) = self.unit(id) {
+            if let Some(unit) = self.head(id) {
                 unit.each(lists, &mut |other| walk.add(other));
             }
         }
@@ -157,7 +157,7 @@ impl Supervisor<'_> {
             upheld |= supervisor.is_up(by) && !supervisor.stop_is_pending(by);
         });
         let now = self.now;
-        let limit = self.unit(id).map(|unit| unit.start_limit);
+        let limit = self.head(id).map(|unit| unit.start_limit);
         let record = self.at(id);
         record.uphold_at = None;
         let spent = limit.is_some_and(|limit| record.window.is_spent(limit, now))
@@ -208,7 +208,7 @@ impl Supervisor<'_> {
         for other in self.ids() {
             let busy = self.peek(other).job.is_some_and(|job| !matches!(job.kind, JobKind::Stop));
             if (busy || !self.peek(other).state.is_down())
-                && let Some(unit) = self.unit(other)
+                && let Some(unit) = self.head(other)
             {
                 unit.each(needing, &mut |one| needed |= one == id);
             }
@@ -222,7 +222,7 @@ impl Supervisor<'_> {
         let pulled = self.for_reached(root, PULLED_IN, &mut |_, _| {});
         for id in self.ids() {
             let stays =
-                pulled.contains(id) || self.unit(id).is_none_or(|unit| unit.manners.ignore_on_isolate);
+                pulled.contains(id) || self.head(id).is_none_or(|unit| unit.manners.ignore_on_isolate);
             if !stays {
                 self.add_stop(id);
             }

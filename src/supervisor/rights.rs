@@ -39,7 +39,7 @@ impl Supervisor<'_> {
             return true;
         }
         let Some(table) = self.table.filter(|_| verb != Verb::Rule) else { return false };
-        let by_id = if let Request::Posture { id } = request { self.unit(UnitId(*id)) } else { None };
+        let by_id = if let Request::Posture { id } = request { self.head(UnitId(*id)) } else { None };
         let by_id = by_id.as_ref().map_or("", |unit| unit.name.as_str());
         let name = request.name().unwrap_or(by_id);
         let covers = |rule: &Allow<'_>| {

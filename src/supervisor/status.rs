@@ -9,7 +9,7 @@ use crate::{
 impl<'t> Supervisor<'t> {
     /// The unit `id` as it is now; `None` if there is no such unit.
     pub fn status(&self, id: UnitId) -> Option<UnitStatus<'_>> {
-        let unit = self.unit(id)?;
+        let unit = self.head(id)?;
         let record = self.units.get(id.index())?;
         let unit_type = type_of(unit.name.as_str());
         let micros = |at: Option<super::Instant>| at.map_or(0, |at| at.0);

@@ -98,13 +98,13 @@ impl Supervisor<'_> {
     }
 
     fn may_start(&self, id: UnitId) -> bool {
-        let Some(unit) = self.unit(id) else { return true };
+        let Some(unit) = self.head(id) else { return true };
         let stops = |id: UnitId| self.peek(id).job.is_some_and(|job| job.kind.is_stop());
         unit.after.iter().all(|other| self.peek(other).job.is_none()) && !unit.before.iter().any(stops)
     }
 
     fn may_stop(&self, id: UnitId) -> bool {
-        let Some(unit) = self.unit(id) else { return true };
+        let Some(unit) = self.head(id) else { return true };
         !unit.before.iter().any(|other| self.peek(other).job.is_some_and(|job| job.kind.is_stop()))
     }
 
@@ -223,7 +223,7 @@ impl Supervisor<'_> {
 
     /// Whoever requires `id`, comes after it and still waits for it need not try.
     fn fail_dependents(&mut self, id: UnitId) {
-        let Some(unit) = self.unit(id) else { return };
+        let Some(unit) = self.head(id) else { return };
         for dependent in unit.required_by.iter() {
             let waits =
                 |job: Job| job.kind == JobKind::Start && matches!(job.phase, Phase::Waiting | Phase::Met);
@@ -238,7 +238,7 @@ impl Supervisor<'_> {
 
     /// Those whose jobs may have waited for this one are looked at again.
     pub(super) fn wake_neighbours(&mut self, id: UnitId) {
-        let Some(unit) = self.unit(id) else { return };
+        let Some(unit) = self.head(id) else { return };
         unit.each(Lists::AFTER.and(Lists::BEFORE), &mut |other| {
             if self.peek(other).job.is_some() {
                 self.at(other);

@@ -67,7 +67,7 @@ pub use service::{
 pub use timer::{Span, Timer, TimerBase};
 pub use transient::{Change, Form, Merge, Part, Setting, Transient, Word};
 pub use trigger::{Listen, ListenKind, Path, Socket, SocketOption, Watch, WatchEvent};
-pub use unit::{Kind, Lists, Manners, Related, Relation, StartLimit, Unit, UnitAction};
+pub use unit::{Head, Kind, Lists, Manners, Related, Relation, StartLimit, Unit, UnitAction};
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
@@ -299,15 +299,24 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// The same without what it does, in a tenth of the time.
+    pub fn head(&self, id: UnitId) -> Option<Head<'t>> {
+        self.beginning(id)
+    }
+
     /// The full name of the unit at `id`: where every record of a unit begins.
     pub fn name(&self, id: UnitId) -> Option<&'t str> {
+        self.beginning(id)
+    }
+
+    fn beginning<T: Read<'t>>(&self, id: UnitId) -> Option<T> {
         let bytes = match id.0.checked_sub(self.units) {
             None => self.bytes_of(id.index() + 1)?,
             Some(slot) => self.made.get(usize::from(slot))?,
         };
         let mut reader = Reader::new(bytes);
-        let name = Read::read(&mut reader);
-        reader.rest().map(|_| name)
+        let beginning = T::read(&mut reader);
+        reader.rest().map(|_| beginning)
     }
 
     /// A sum of all that makes the processes of the unit at `id` what they are, and of what it listens on or waits for:

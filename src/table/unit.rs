@@ -11,6 +11,16 @@ use crate::record::{Read, Reader};
 record! {
     /// One unit.
     pub struct Unit<'t> {
+        /// What it is called, and what it has to do with others.
+        pub head: Head<'t>,
+        /// What the unit does.
+        pub kind: Kind<'t>,
+    }
+}
+
+record! {
+    /// The beginning of every unit's record: what most questions are about. What follows takes ten times as long to read.
+    pub struct Head<'t> {
         /// Full name with suffix.
         pub name: Name<'t>,
         /// `Description=`, or empty.
@@ -33,8 +43,15 @@ record! {
         pub manners: Manners,
         /// `StartLimitIntervalSec=` and `StartLimitBurst=`.
         pub start_limit: StartLimit,
-        /// What the unit does.
-        pub kind: Kind<'t>,
+    }
+}
+
+/// A unit answers whatever its head does.
+impl<'t> core::ops::Deref for Unit<'t> {
+    type Target = Head<'t>;
+
+    fn deref(&self) -> &Head<'t> {
+        &self.head
     }
 }
 
@@ -48,7 +65,7 @@ impl<'t> Unit<'t> {
     }
 }
 
-impl Unit<'_> {
+impl Head<'_> {
     /// Calls `act` with every unit in those `lists`. One walk over all of them for everybody: iterators chained where they
     /// are needed are hundreds of bytes each.
     #[inline(never)]
@@ -78,18 +95,18 @@ impl Unit<'_> {
 pub struct Lists(u32);
 
 impl Lists {
-    /// [`Unit::wants`].
+    /// [`Head::wants`].
     pub const WANTS: Self = Self(1 << 31);
-    /// [`Unit::requires`].
+    /// [`Head::requires`].
     pub const REQUIRES: Self = Self(1 << 30);
-    /// [`Unit::required_by`].
+    /// [`Head::required_by`].
     pub const REQUIRED_BY: Self = Self(1 << 29);
-    /// [`Unit::after`].
+    /// [`Head::after`].
     pub const AFTER: Self = Self(1 << 28);
-    /// [`Unit::before`].
+    /// [`Head::before`].
     pub const BEFORE: Self = Self(1 << 27);
 
-    /// Those of [`Unit::related`] with `relation`.
+    /// Those of [`Head::related`] with `relation`.
     pub const fn of(relation: Relation) -> Self {
         Self(1 << relation as u32)
     }

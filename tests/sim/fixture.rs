@@ -6,11 +6,12 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 
 use tomte::table::{
     Allow, Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
-    DirectoryKind, Exec, ExitSet, FailureMode, IdList, Identity, IdentityId, Kill, KillMode, Kind, Landlock,
-    List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess, OomPolicy,
-    PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart, Scheduling,
-    Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal, Timer,
-    TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, Who, encode, ids, list, strings,
+    DirectoryKind, Exec, ExitSet, FailureMode, Head, IdList, Identity, IdentityId, Kill, KillMode, Kind,
+    Landlock, List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess,
+    OomPolicy, PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart,
+    Scheduling, Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal,
+    Timer, TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, Who, encode, ids, list,
+    strings,
 };
 use tomte::wire::Verb;
 
@@ -436,7 +437,7 @@ impl Lists {
 
     fn unit<'a>(&'a self, plan: &'a UnitPlan) -> Unit<'a> {
         let ids = |bytes: &'a Vec<u8>| IdList::new(bytes).expect("pairs of bytes");
-        Unit {
+        let head = Head {
             name: Name::new(&plan.name).expect("a unit name"),
             description: "",
             wants: ids(&self.wants),
@@ -448,6 +449,9 @@ impl Lists {
             manners: plan.manners,
             conditions: List::new(&self.conditions),
             start_limit: plan.start_limit,
+        };
+        Unit {
+            head,
             kind: match &plan.service {
                 Some(service) => Kind::Service(self.service(service)),
                 None => plan.trigger.unwrap_or(Kind::Target),

@@ -95,7 +95,7 @@ impl Parts {
     /// `app.service`, which the rest is about, a plain oneshot, and two targets.
     pub(super) fn units(&self) -> Vec<Unit<'_>> {
         let ids = |list: &[u16]| IdList::new(kept(ids(list.iter().copied().map(UnitId)))).unwrap();
-        let unit = |name: &'static str, kind: Kind<'static>| Unit {
+        let head = |name: &'static str| Head {
             name: Name::new(name).unwrap(),
             description: "",
             wants: IdList::default(),
@@ -107,24 +107,22 @@ impl Parts {
             related: List::default(),
             manners: Manners::DEFAULT,
             start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
-            kind,
         };
+        let app = Head {
+            description: "An app, ünïcode too",
+            requires: ids(&[3]),
+            after: ids(&[1, 3]),
+            before: ids(&[2]),
+            ..head("app.service")
+        };
+        let first = Head { before: ids(&[0]), ..head("first.service") };
+        let target = Head { wants: ids(&[0, 1]), after: ids(&[0]), ..head("multi-user.target") };
+        let sysinit = Head { required_by: ids(&[0]), before: ids(&[0]), ..head("sysinit.target") };
         std::vec![
-            Unit {
-                description: "An app, ünïcode too",
-                requires: ids(&[3]),
-                after: ids(&[1, 3]),
-                before: ids(&[2]),
-                kind: Kind::Service(self.service()),
-                ..unit("app.service", Kind::Target)
-            },
-            Unit {
-                before: ids(&[0]),
-                kind: Kind::Service(self.oneshot()),
-                ..unit("first.service", Kind::Target)
-            },
-            Unit { wants: ids(&[0, 1]), after: ids(&[0]), ..unit("multi-user.target", Kind::Target) },
-            Unit { required_by: ids(&[0]), before: ids(&[0]), ..unit("sysinit.target", Kind::Target) },
+            Unit { head: app, kind: Kind::Service(self.service()) },
+            Unit { head: first, kind: Kind::Service(self.oneshot()) },
+            Unit { head: target, kind: Kind::Target },
+            Unit { head: sysinit, kind: Kind::Target },
         ]
     }
 

@@ -130,8 +130,8 @@ fn opened_after(change: impl FnOnce(&mut Board<'_>, &mut Vec<Unit<'_>>)) -> Opti
 fn references_that_lead_nowhere_are_refused() {
     let record = |n| Some(OpenError::Record(n));
     assert_eq!(opened_after(|board, _| board.default_target = UnitId(4)), record(0));
-    assert_eq!(opened_after(|_, units| units[1].after = IdList::new(&[4, 0]).unwrap()), record(2));
-    assert_eq!(opened_after(|_, units| units[3].required_by = IdList::new(&[4, 0]).unwrap()), record(4));
+    assert_eq!(opened_after(|_, units| units[1].head.after = IdList::new(&[4, 0]).unwrap()), record(2));
+    assert_eq!(opened_after(|_, units| units[3].head.required_by = IdList::new(&[4, 0]).unwrap()), record(4));
     assert_eq!(
         opened_after(|_, units| fixture::exec(&mut units[0]).user_identity = Some(IdentityId(2))),
         record(1)

@@ -8,7 +8,7 @@ use serde::Serialize;
 use siphasher::sip::SipHasher24;
 use tomte::table::{
     self, Allow, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec,
-    Filter, IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Micros, Mount, Name,
+    Filter, Head, IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Micros, Mount, Name,
     Namespaces, Related, Scheduling, Service, Span, StrList, Timer, Unit, UnitId, View,
 };
 
@@ -102,7 +102,7 @@ pub(super) fn board<'a>(
 pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> Result<Unit<'a>> {
     let unit = &node.unit;
     let after: BTreeSet<UnitId> = node.after.keys().copied().collect();
-    Ok(Unit {
+    let head = Head {
         name: Name::new(&unit.name).with_context(|| format!("{:?} is no unit name", unit.name))?,
         description: &unit.description,
         wants: ids(arena, &node.wants)?,
@@ -114,6 +114,9 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         related: related(arena, node)?,
         manners: unit.manners,
         start_limit: unit.start_limit,
+    };
+    Ok(Unit {
+        head,
         kind: match (&unit.kind, unit.kind.service()) {
             (_, Some(one)) => {
                 Kind::Service(service(arena, unit, one, shared).with_context(|| unit.name.clone())?)

@@ -137,7 +137,7 @@ pub(super) fn pieces<'a>(arena: &'a Bump, board: &Board, shared: Shared<'_>) -> 
         slots,
         identity: table::IdentityId(u16::try_from(identity)?),
         parts: record::list(arena, &parts),
-        name: place("name")?,
+        name: place("head.name")?,
         start: place("kind.commands.start")?,
         settings: record::list(arena, &settings),
     })
