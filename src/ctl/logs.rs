@@ -9,6 +9,7 @@ use crate::{
     linux::{self, AsFd, Errno, OwnedFd, arguments::Arguments, errno::Text, output::Output, pipe},
     table::limits::UNIT_NAME_BYTES_MAX,
     wire::log::{BLOCK_BYTES, Date, Entry, Head, Origin, PRIORITIES, RING_PATH, Shown, entry_json},
+    words,
 };
 
 use super::{FAILED, USAGE_ERROR, talk::full_name};
@@ -60,7 +61,7 @@ impl Wanted {
         let mut wanted = Self::ALL;
         let mut words = arguments.words().skip(2).map(|word| word.to_str().unwrap_or_default());
         while let Some(word) = words.next() {
-            match OPTIONS.split(' ').position(|option| option == word)? {
+            match words::place(OPTIONS, word.as_bytes())? {
                 0 | 1 => wanted.follow = true,
                 2 => wanted.json = true,
                 3 => wanted.events = true,
@@ -99,8 +100,8 @@ fn names(text: &[u8], unit: &[u8]) -> bool {
 
 /// A priority by name or number.
 fn priority(word: &str) -> Option<u8> {
-    let name = |name: &str| name == word;
-    let named = PRIORITIES.split(' ').position(name).or_else(|| NUMBERS.split(' ').position(name));
+    let word = word.as_bytes();
+    let named = words::place(PRIORITIES, word).or_else(|| words::place(NUMBERS, word));
     named.map(|at| at as u8) // there are eight
 }
 

@@ -54,7 +54,7 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
         return logs::run(arguments);
     }
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
-    let called = called.split('/').fold("", |_, last| last);
+    let called = crate::words::file_name(called);
     let mut raw: heapless::Vec<&str, FACE_WORDS_MAX> = heapless::Vec::new();
     raw.extend(arguments.words().skip(1).take(FACE_WORDS_MAX).filter_map(|word| word.to_str().ok()));
     let meant = faces::verb(called, &raw);

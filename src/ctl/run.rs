@@ -120,8 +120,10 @@ fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
         }
     }
     if order.name.is_empty() {
-        let name =
-            fmt::write(&mut order.name, format_args!("run-r{}.service", u64::from(linux::process::id())));
+        let name = fmt::write(
+            &mut order.name.as_mut_view(),
+            format_args!("run-r{}.service", u64::from(linux::process::id())),
+        );
         name.map_err(|_| Wrong::Words)?;
     }
     if order.command.is_empty() { Err(Wrong::Usage) } else { Ok(order) }

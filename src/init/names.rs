@@ -15,8 +15,9 @@ use super::log;
 const NEW: &CStr = c"/run/tomte/.names";
 
 /// Writes both files.
+#[inline(never)]
 pub(super) fn publish(supervisor: &Supervisor<'_>) {
-    for (path, is_passwd) in [(NAMES_PASSWD, true), (NAMES_GROUP, false)] {
+    for &(path, is_passwd) in &[(NAMES_PASSWD, true), (NAMES_GROUP, false)] {
         if let Err(errno) = write(supervisor, path, is_passwd) {
             let path = path.to_str().unwrap_or_default();
             log::warn(format_args!(
@@ -27,6 +28,7 @@ pub(super) fn publish(supervisor: &Supervisor<'_>) {
     }
 }
 
+#[inline(never)]
 fn write(supervisor: &Supervisor<'_>, path: &CStr, is_passwd: bool) -> Result<(), Errno> {
     let mut out = Output::file(linux::boot::create_file(NEW.to_str().unwrap_or_default())?);
     for (name, number) in supervisor.names() {

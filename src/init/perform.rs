@@ -26,6 +26,7 @@ use super::{
 
 impl Kernel {
     /// Does what `action` says. Answers with the event that follows at once, if one does.
+    #[inline(never)]
     pub(super) fn perform(
         &mut self,
         action: Action,
@@ -100,6 +101,7 @@ impl Kernel {
         }
     }
 
+    #[inline(never)]
     fn watch(&mut self, unit: UnitId, first: bool) -> Option<Event<'static>> {
         let errno = watch::start(self, unit, first).err()?;
         let name = self.table.unit(unit)?.name;
@@ -113,6 +115,7 @@ impl Kernel {
         }
     }
 
+    #[inline(never)]
     fn reply(
         &mut self,
         client: ClientId,
@@ -204,6 +207,7 @@ impl Kernel {
 
     /// Takes another process for `unit`'s main process, if there is one that may be. What is wrong with a file that is
     /// waited for is said when it is something new.
+    #[inline(never)]
     fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Pid> {
         let errno = match self.try_adopt(unit, which) {
             Ok(pid) => return Some(pid),
@@ -220,6 +224,7 @@ impl Kernel {
     }
 
     /// EPERM for a process that is not the unit's to have, ESRCH for one that is not there.
+    #[inline(never)]
     fn try_adopt(&mut self, unit: UnitId, which: Which) -> Result<Pid, Errno> {
         let (pid, trusted) = self.candidate(unit, which)?;
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
@@ -243,6 +248,7 @@ impl Kernel {
     }
 
     /// Who may be `unit`'s main process, and whether he may be a stranger.
+    #[inline(never)]
     fn candidate(&self, unit: UnitId, which: Which) -> Result<(Pid, bool), Errno> {
         match which {
             Which::Named { pid, trusted } => Ok((pid, trusted)),

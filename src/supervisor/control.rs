@@ -189,6 +189,7 @@ impl Clients {
 
 impl Supervisor<'_> {
     /// A client asks.
+    #[inline(never)]
     pub(super) fn request(&mut self, client: ClientId, peer: &Peer<'_>, request: Request<'_>) {
         if !self.may(peer, &request) {
             return self.clients.add(client, For::Turn(Answer::Denied));

@@ -76,11 +76,12 @@ impl Supervisor<'_> {
 
     /// The program before failed, perhaps between an event and what follows from it: what is remembered is made to agree
     /// with the `facts`. Nobody is connected any more.
+    #[inline(never)]
     pub fn recover(&mut self, now: Instant, facts: &dyn Fn(UnitId) -> Facts) {
         self.clients = Clients::NONE;
         for unit in self.ids() {
             let Facts { main, control, helper, known } = facts(unit);
-            for (slot, lives) in [(Slot::Main, main), (Slot::Control, control)] {
+            for &(slot, lives) in &[(Slot::Main, main), (Slot::Control, control)] {
                 let record = self.peek(unit);
                 let process = if slot == Slot::Main { record.main } else { record.control };
                 match (process, lives) {

@@ -319,6 +319,7 @@ impl<'t> Supervisor<'t> {
 
     /// When [`Event::Deadline`] is wanted, if nothing else happens before.
     #[must_use]
+    #[inline(never)]
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.run.has_left() {
             return None;
@@ -352,7 +353,7 @@ impl<'t> Supervisor<'t> {
 
     /// What the state of `id` itself asks for.
     fn due_of_state(&mut self, id: UnitId) -> Due {
-        for due in [Self::due_adoption, Self::due_kill] {
+        for &due in &[Self::due_adoption, Self::due_kill] {
             match due(self, id) {
                 Due::Nothing => {}
                 due @ (Due::Act(_) | Due::Changed) => return due,
@@ -423,6 +424,7 @@ impl<'t> Supervisor<'t> {
     }
 
     /// Everything whose time has come.
+    #[inline(never)]
     fn deadline(&mut self) {
         self.elapse_timers();
         let timed = self.timed;

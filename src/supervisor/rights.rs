@@ -33,6 +33,7 @@ impl Peer<'_> {
 
 impl Supervisor<'_> {
     /// Whether `peer` may ask for `request`.
+    #[inline(never)]
     pub(super) fn may(&self, peer: &Peer<'_>, request: &Request<'_>) -> bool {
         let verb = request.verb();
         if peer.is_root() || verb == Verb::Status {

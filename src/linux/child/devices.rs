@@ -20,7 +20,7 @@ const NAMES: [&CStr; 13] = [
 /// Fills the empty file system `tree`, which is not mounted yet, from the host's /dev. Where nodes cannot be made, there
 /// is an empty file for [`bind`].
 pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
-    for name in NAMES {
+    for &name in &NAMES {
         let found = match statat(host.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
             answer => answer?,
@@ -43,7 +43,7 @@ pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
 
 /// Puts the host's nodes where none could be made. `tree` is mounted now.
 pub(super) fn bind(trees: &mut Trees, host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
-    for name in NAMES {
+    for &name in &NAMES {
         let made = match statat(tree.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
             answer => answer?,
