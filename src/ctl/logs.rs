@@ -257,7 +257,7 @@ impl Ring {
 
     /// Reads block `number`, unless it is there no more.
     fn load(&mut self, number: u64) -> Option<Head> {
-        let place = number % self.blocks;
+        let place = number.checked_rem(self.blocks)?;
         pipe::read_at(self.file.as_fd(), &mut self.block, place * BLOCK_BYTES as u64).ok()?;
         let head = Head::read(&self.block).filter(|head| head.number == number)?;
         self.head(place).filter(|now| now.number == number).map(|_| head)

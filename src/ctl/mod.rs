@@ -56,7 +56,9 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let called = crate::words::file_name(called);
     let mut raw: heapless::Vec<&str, FACE_WORDS_MAX> = heapless::Vec::new();
-    raw.extend(arguments.words().skip(1).take(FACE_WORDS_MAX).filter_map(|word| word.to_str().ok()));
+    for word in arguments.words().skip(1) {
+        let _cut = raw.push(word.to_str().unwrap_or_default());
+    }
     let meant = faces::verb(called, &raw);
     let mut words = Words::default();
     if meant.is_none()

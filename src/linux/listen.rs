@@ -285,9 +285,12 @@ pub fn channel() -> Result<(OwnedFd, OwnedFd), Errno> {
 /// Sends `bytes` and descriptors.
 ///
 /// # Errors
-/// sendmsg(2)'s.
+/// sendmsg(2)'s; E2BIG for more than 64 descriptors.
 pub fn send(channel: BorrowedFd<'_>, bytes: &[u8], fds: &[OwnedFd]) -> Result<(), Errno> {
-    let borrowed: heapless::Vec<BorrowedFd<'_>, 64> = fds.iter().map(AsFd::as_fd).collect();
+    let mut borrowed: heapless::Vec<BorrowedFd<'_>, 64> = heapless::Vec::new();
+    for fd in fds {
+        borrowed.push(fd.as_fd()).map_err(|_| Errno::TOOBIG)?;
+    }
     raw::socket::send(channel, bytes, &borrowed)
 }
 

@@ -156,7 +156,10 @@ impl Keep {
 
     /// Where the block is.
     const fn place(&self) -> u64 {
-        self.head.number % self.blocks * BLOCK_BYTES as u64
+        match self.head.number.checked_rem(self.blocks) {
+            Some(block) => block * BLOCK_BYTES as u64,
+            None => 0,
+        }
     }
 }
 

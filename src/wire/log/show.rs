@@ -59,10 +59,8 @@ impl Date {
     }
 
     fn write_time(&self, out: &mut dyn Write) -> fmt::Result {
-        for &(before, part) in &[("", 3600), (":", 60), (":", 1)] {
-            write!(out, "{before}{:02}", self.seconds / part % if part == 3600 { 24 } else { 60 })?;
-        }
-        Ok(())
+        let seconds = self.seconds;
+        write!(out, "{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
     }
 }
 
