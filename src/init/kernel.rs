@@ -123,6 +123,8 @@ pub(super) struct Kernel {
     pub(super) wall_armed: Option<u64>,
     /// Where `StandardOutput=journal` goes without a logd.
     pub(super) log: Option<OwnedFd>,
+    /// The files with the names of dynamic users are not up to date.
+    pub(super) names_changed: bool,
     pub(super) started_us: u64,
     ready_count: usize,
     ready_next: usize,
@@ -211,6 +213,7 @@ impl Kernel {
             log: log::output(),
             streams: Streams::new(&boot.table),
             audit: Audit::new(),
+            names_changed: true,
             tmp_tokens: [0; UNITS_MAX],
             signals,
             started_us: boot.started_us,
@@ -417,7 +420,7 @@ impl Kernel {
             }
             Token::Client(index) => {
                 let client = ClientId(index);
-                match self.control.receive(client) {
+                match self.control.receive(client, &self.poll) {
                     Received::Request => Step::Request(client),
                     Received::Nothing => Step::Again,
                     Received::Gone => Step::Event(Event::ClientGone { client }),
