@@ -7,7 +7,7 @@ use heapless::String;
 
 use crate::{
     linux::{self, AsFd, Errno, OwnedFd, arguments::Arguments, errno::Text, output::Output, pipe},
-    table::limits::UNIT_NAME_BYTES_MAX,
+    table::{limits::UNIT_NAME_BYTES_MAX, time_span},
     wire::log::{BLOCK_BYTES, Date, Entry, Head, Origin, PRIORITIES, RING_PATH, Shown, entry_json},
     words,
 };
@@ -105,19 +105,9 @@ fn priority(word: &str) -> Option<u8> {
     named.map(|at| at as u8) // there are eight
 }
 
-/// A span in microseconds.
+/// A span in microseconds, as systemctl takes them; journalctl has a minus before it.
 fn span(word: &str) -> Option<u64> {
-    let word = word.trim_start_matches('-');
-    let digits = word.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(word.len());
-    let (count, unit) = word.split_at_checked(digits)?;
-    let seconds = match unit {
-        "" | "s" => 1,
-        "m" | "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    count.parse::<u64>().ok()?.checked_mul(seconds * 1_000_000)
+    time_span(word.trim_start_matches('-'))
 }
 
 /// `tomte logs`; answers the exit code.
@@ -309,7 +299,7 @@ mod tests {
         assert_eq!(span("90"), Some(90_000_000));
         assert_eq!(span("-10min"), Some(600_000_000));
         assert_eq!(span("2h"), Some(7_200_000_000));
-        assert_eq!((span("2w"), span("h"), span("99999999999999999999s")), (None, None, None));
+        assert_eq!((span("2x"), span("h"), span("99999999999999999999s")), (None, None, None));
     }
 
     #[test]

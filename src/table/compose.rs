@@ -8,7 +8,10 @@ use super::{
     Call, Change, Content, Form, List, Merge, Mount, Setting, StrList, Transient, Word,
     limits::USER_NAME_BYTES_MAX,
 };
-use crate::record::{Read, Reader};
+use crate::{
+    record::{Read, Reader},
+    words,
+};
 
 /// One field of a record.
 const PART_BYTES_MAX: usize = 4096;
@@ -127,10 +130,10 @@ fn change_of(setting: &Setting<'_>, value: &str, at: u8, before: &Bytes, to: &mu
 
 /// systemd's other words for yes and no.
 fn boolean(value: &str) -> Option<&'static str> {
-    match value {
-        "1" | "y" | "true" | "t" | "on" => Some("yes"),
-        "0" | "n" | "false" | "f" | "off" => Some("no"),
-        _ => None,
+    let is_in = |list: &str| words::place(list, value.as_bytes()).is_some();
+    match is_in("1 y true t on") {
+        true => Some("yes"),
+        false => is_in("0 n false f off").then_some("no"),
     }
 }
 
