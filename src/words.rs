@@ -4,25 +4,25 @@
 
 /// Word `n` of `list`; empty if there are fewer.
 #[inline(never)]
-pub(crate) fn nth(list: &'static str, n: usize) -> &'static str {
+pub fn nth(list: &'static str, n: usize) -> &'static str {
     list.split(' ').nth(n).unwrap_or_default()
 }
 
 /// The place of `word` in `list`.
 #[inline(never)]
-pub(crate) fn place(list: &str, word: &[u8]) -> Option<usize> {
+pub fn place(list: &str, word: &[u8]) -> Option<usize> {
     list.split(' ').position(|one| one.as_bytes() == word)
 }
 
 /// What stands before the last `mark` in `text`, and after it; `None` if there is none.
 #[inline(never)]
-pub(crate) fn split_last(text: &str, mark: u8) -> Option<(&str, &str)> {
+pub fn split_last(text: &str, mark: u8) -> Option<(&str, &str)> {
     let at = text.bytes().rposition(|byte| byte == mark)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// The last word of a path.
-pub(crate) fn file_name(path: &str) -> &str {
+pub fn file_name(path: &str) -> &str {
     split_last(path, b'/').map_or(path, |(_, name)| name)
 }
 

@@ -305,8 +305,8 @@ struct Named<'a, 't>(&'a Table<'t>, UnitId);
 
 impl fmt::Display for Named<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.unit(self.1) {
-            Some(unit) => unit.name.fmt(f),
+        match self.0.name(self.1) {
+            Some(name) => name.fmt(f),
             None => write!(f, "unit {}", u64::from(self.1.0)),
         }
     }

@@ -47,7 +47,7 @@ impl Kernel {
             Action::Examine { unit } => match conditions::start(self, unit) {
                 Ok(()) => None,
                 Err(errno) => {
-                    let name = self.table.unit(unit)?.name;
+                    let name = self.table.name(unit)?;
                     log::error_of(errno, format_args!("cannot look at the conditions of {name}"));
                     Some(Event::Examined { unit, verdict: None })
                 }
@@ -104,7 +104,7 @@ impl Kernel {
     #[inline(never)]
     fn watch(&mut self, unit: UnitId, first: bool) -> Option<Event<'static>> {
         let errno = watch::start(self, unit, first).err()?;
-        let name = self.table.unit(unit)?.name;
+        let name = self.table.name(unit)?;
         log::error_of(errno, format_args!("cannot open what {name} waits for"));
         Some(Event::Watched { unit, found: None })
     }
@@ -123,7 +123,7 @@ impl Kernel {
         supervisor: &Supervisor<'static>,
     ) -> Option<Event<'static>> {
         let table = self.table;
-        let name = |unit| table.unit(unit).map_or("", |record| record.name.as_str());
+        let name = |unit| table.name(unit).unwrap_or_default();
         self.audit.answered(client, answer, &name);
         let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking, &self.poll);
         gone.then_some(Event::ClientGone { client })
@@ -291,7 +291,7 @@ impl Kernel {
         match self.start_janitor(unit, runtime_directories, uid, gid) {
             Ok(()) => None,
             Err(errno) => {
-                log::error_of(errno, format_args!("cannot clean up after {}", self.table.unit(unit)?.name));
+                log::error_of(errno, format_args!("cannot clean up after {}", self.table.name(unit)?));
                 Some(Event::Cleaned { unit, clean: false })
             }
         }

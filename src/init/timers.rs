@@ -63,8 +63,8 @@ impl Kernel {
     #[inline(never)]
     fn start_stamper(&mut self, unit: UnitId, elapsed: bool) -> Result<(), Errno> {
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
-        let name = self.table.unit(unit).ok_or(Errno::NOENT)?.name;
-        let stamper = stamp::spawn(name.as_str(), elapsed)?;
+        let name = self.table.name(unit).ok_or(Errno::NOENT)?;
+        let stamper = stamp::spawn(name, elapsed)?;
         let mut process = Process::helper(stamper.pid, stamper.pidfd, Role::Stamper { unit });
         process.report = Some(stamper.pipe);
         self.processes.put(place, process);

@@ -139,7 +139,7 @@ impl Kernel {
     }
 
     fn name(&self, unit: UnitId) -> &'static str {
-        self.table.unit(unit).map_or("", |record| record.name.as_str())
+        self.table.name(unit).unwrap_or_default()
     }
 }
 

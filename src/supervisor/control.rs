@@ -259,7 +259,7 @@ impl Supervisor<'_> {
 
     /// Whether the unit says that only other units may do so.
     fn refuses(&self, name: &str, says: fn(&Manners) -> bool) -> bool {
-        self.find(name).and_then(|id| self.unit(id)).is_some_and(|unit| says(&unit.manners))
+        self.find(name).and_then(|id| self.manners(id)).is_some_and(|manners| says(&manners))
     }
 
     /// The unit called `name`.

@@ -127,7 +127,7 @@ impl Supervisor<'_> {
         let units = with.place(self.units.len(), UNITS_MAX.saturating_add(1));
         let mut next = UnitId(0);
         for unit in 0..units {
-            let name_of = |id: UnitId| self.unit(id).map(|unit| unit.name.as_str());
+            let name_of = |id: UnitId| self.table.as_ref()?.name(id);
             let own = u16::try_from(unit).ok().map(UnitId).filter(|_| !with.loads()).and_then(name_of);
             let name = with.text(own.unwrap_or_default());
             if with.loads() {

@@ -73,7 +73,7 @@ mod vital;
 use heapless::Vec;
 
 use crate::{
-    table::{Micros, Service, Table, Unit, UnitId, limits::UNITS_MAX},
+    table::{Kind, Manners, Micros, Service, Table, Unit, UnitId, limits::UNITS_MAX},
     wire::JobResult,
 };
 use control::Clients;
@@ -398,6 +398,18 @@ impl<'t> Supervisor<'t> {
     #[inline(never)] // everybody asks
     fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
         self.table.as_ref()?.unit(id)
+    }
+
+    /// How the unit `id` is to be dealt with. A function of its own: a decoded record is a kilobyte of its caller's frame.
+    #[inline(never)]
+    fn manners(&self, id: UnitId) -> Option<Manners> {
+        self.unit(id).map(|unit| unit.manners)
+    }
+
+    /// Whether the unit `id` is a timer.
+    #[inline(never)]
+    fn is_timer(&self, id: UnitId) -> bool {
+        self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Timer(_)))
     }
 
     /// Decodes the record of the service `id` and hands it to `work`.

@@ -286,6 +286,7 @@ impl<'t> Table<'t> {
     }
 
     /// The full name of the unit at `id`: where every record of a unit begins.
+    #[inline(never)]
     pub fn name(&self, id: UnitId) -> Option<&'t str> {
         let bytes = match id.0.checked_sub(self.units) {
             None => self.bytes_of(id.index() + 1)?,
