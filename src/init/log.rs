@@ -192,13 +192,14 @@ impl Write for Line {
 /// Puts what the supervisor reports into systemd's words.
 #[inline(never)]
 pub(super) fn report(table: &Table<'_>, message: Log) {
+    use Level::{Error, Info, Warn};
     let unit = |id: UnitId| Described(table, id);
     let name = |id: UnitId| Named(table, id);
     let of = |id: UnitId, level: Level, text: fmt::Arguments<'_>| of(table, id, level, text);
     match message {
         Log::Started(id) => info(format_args!("Started {}.", unit(id))),
         Log::Stopped(id) => info(format_args!("Stopped {}.", unit(id))),
-        Log::Failed(id, result) => of(id, Level::Error, format_args!("Failed with result '{result}'.")),
+        Log::Failed(id, result) => of(id, Error, format_args!("Failed with result '{result}'.")),
         Log::DependencyFailed(id, on) => {
             error(format_args!("Dependency failed for {}: {} did not start.", unit(id), name(on)));
         }
@@ -212,60 +213,47 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::AssertFailed(id, place) => {
             error(format_args!("Starting {} failed because of {}.", unit(id), Check(table, id, place)));
         }
-        Log::NotExamined(id) => {
-            of(id, Level::Error, format_args!("Its conditions could not be looked at."));
-        }
-        Log::MainExited(id, exit) => {
-            of(id, Level::Warn, format_args!("Main process exited, {}.", Exit(exit)))
-        }
+        Log::NotExamined(id) => of(id, Error, format_args!("Its conditions could not be looked at.")),
+        Log::MainExited(id, exit) => of(id, Warn, format_args!("Main process exited, {}.", Exit(exit))),
         Log::RestartScheduled(id, count) => {
             let count = u64::from(count);
-            of(id, Level::Info, format_args!("Scheduled restart job, restart counter is at {count}."));
+            of(id, Info, format_args!("Scheduled restart job, restart counter is at {count}."));
         }
-        Log::StartLimitHit(id) => of(id, Level::Error, format_args!("Start request repeated too quickly.")),
-        Log::TriggerLimitHit(id) => of(id, Level::Error, format_args!("Trigger limit hit, refusing.")),
+        Log::StartLimitHit(id) => of(id, Error, format_args!("Start request repeated too quickly.")),
+        Log::TriggerLimitHit(id) => of(id, Error, format_args!("Trigger limit hit, refusing.")),
         Log::AlreadyActive(id, other) => {
-            of(id, Level::Error, format_args!("{} is already active, refusing.", name(other)));
+            of(id, Error, format_args!("{} is already active, refusing.", name(other)));
         }
         Log::TimedOut(id, signal) => {
-            of(id, Level::Warn, format_args!("Timed out. Killing with {}.", SignalName(signal)));
+            of(id, Warn, format_args!("Timed out. Killing with {}.", SignalName(signal)));
         }
         Log::Contradiction(id, other) => {
             let other = name(other);
-            of(id, Level::Error, format_args!("Conflicting jobs: what it requires conflicts with {other}."));
+            of(id, Error, format_args!("Conflicting jobs: what it requires conflicts with {other}."));
         }
-        Log::Acting(id) => {
-            of(id, Level::Warn, format_args!("The machine ends, as it asks for at such an end."))
-        }
+        Log::Acting(id) => of(id, Warn, format_args!("The machine ends, as it asks for at such an end.")),
         Log::WatchdogExpired(id, signal) => {
-            of(id, Level::Error, format_args!("Watchdog timeout! Killing with {}.", SignalName(signal)));
+            of(id, Error, format_args!("Watchdog timeout! Killing with {}.", SignalName(signal)));
         }
         Log::NoticeRefused(id, Pid(pid)) => {
-            of(
-                id,
-                Level::Warn,
-                format_args!("Process {} may not speak for it (NotifyAccess=).", u64::from(pid)),
-            );
+            let pid = u64::from(pid);
+            of(id, Warn, format_args!("Process {pid} may not speak for it (NotifyAccess=)."));
         }
-        Log::NotAdopted(id) => {
-            of(id, Level::Warn, format_args!("The new main process is none of its own."));
-        }
-        Log::OomKilled(id) => of(id, Level::Warn, format_args!("The OOM killer has killed a process.")),
-        Log::RuntimeOver(id) => of(id, Level::Warn, format_args!("Service reached runtime time limit.")),
+        Log::NotAdopted(id) => of(id, Warn, format_args!("The new main process is none of its own.")),
+        Log::OomKilled(id) => of(id, Warn, format_args!("The OOM killer has killed a process.")),
+        Log::RuntimeOver(id) => of(id, Warn, format_args!("Service reached runtime time limit.")),
         Log::ReloadFailed(id) => error(format_args!("Reload failed for {}.", unit(id))),
         Log::Reloaded(id) => info(format_args!("Reloaded {}.", unit(id))),
-        Log::NoUidLeft(id) => {
-            of(id, Level::Error, format_args!("No UID of the dynamic range is free and fit."))
-        }
+        Log::NoUidLeft(id) => of(id, Error, format_args!("No UID of the dynamic range is free and fit.")),
         Log::NotCleaned(id) => {
-            of(id, Level::Error, format_args!("What it left cannot all be removed; its UID rests for good."));
+            of(id, Error, format_args!("What it left cannot all be removed; its UID rests for good."));
         }
         Log::BootFinished => info(format_args!("Startup finished.")),
         Log::Healthy => info(format_args!("All vital units are up: the boot is good.")),
-        Log::Sick(id) => of(id, Level::Error, format_args!("A vital unit is down for too long.")),
+        Log::Sick(id) => of(id, Error, format_args!("A vital unit is down for too long.")),
         Log::Starving(id) => starving(table, id),
         Log::ShuttingDown(power) => info(format_args!("{}.", end_in_words(power))),
-        Log::Impossible(what, id) => of(id, Level::Error, format_args!("Impossible: {what}. Ignored.")),
+        Log::Impossible(what, id) => of(id, Error, format_args!("Impossible: {what}. Ignored.")),
     }
 }
 

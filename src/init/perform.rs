@@ -157,8 +157,8 @@ impl Kernel {
             board.may_lack &= !Feature::MountNamespaces.bit();
         }
         let parts = Parts::new(&service.exec, spawn);
-        let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
-        let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
+        let monitored = spawn.monitor.and_then(|(unit, _)| self.table.name(unit));
+        let extra = parts.extra(spawn, monitored.unwrap_or_default());
         let own_tmp = service.exec.private_tmp == PrivateTmp::Connected;
         let tmp_token = if own_tmp { self.tmp_token(spawn.unit) } else { 0 };
         let descriptors = self.held.passed(&self.table, (spawn.unit, &record), spawn.kind);

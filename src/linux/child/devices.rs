@@ -28,8 +28,8 @@ pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
         let kind = FileType::from_raw_mode(found.st_mode);
         if kind.is_symlink() {
             let mut target = [0; PATH_BYTES_MAX];
-            let length = readlinkat_raw(host, name, &mut target[..])?;
-            symlinkat(target.get(..length).ok_or(Errno::NAMETOOLONG)?, tree, name)?;
+            readlinkat_raw(host, name, &mut target[..])?;
+            symlinkat(CStr::from_bytes_until_nul(&target).map_err(|_| Errno::NAMETOOLONG)?, tree, name)?;
         } else if kind.is_char_device() {
             let mode = Mode::from_raw_mode(found.st_mode);
             match mknodat(tree, name, kind, mode, found.st_rdev) {
