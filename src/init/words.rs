@@ -66,8 +66,8 @@ impl Words {
             },
             Some(2) if value.starts_with('/') => return take_text(&mut self.report, value),
             Some(3) => return take_text(&mut self.console, value),
-            Some(4) => match words::place(LEVELS, value.as_bytes()).and_then(|at| FILTERS.get(at)) {
-                Some(level) => self.log = Some(*level),
+            Some(4) => match LEVELS.iter().find(|(name, _)| *name == value) {
+                Some((_, level)) => self.log = Some(*level),
                 None => return false,
             },
             _ => return false,
@@ -103,10 +103,13 @@ impl Words {
 }
 
 /// syslog(3)'s levels, as far as there is a difference.
-const LEVELS: &str = "err warning notice info debug";
-/// What they let through.
-const FILTERS: [LevelFilter; 5] =
-    [LevelFilter::Error, LevelFilter::Warn, LevelFilter::Info, LevelFilter::Info, LevelFilter::Debug];
+const LEVELS: [(&str, LevelFilter); 5] = [
+    ("err", LevelFilter::Error),
+    ("warning", LevelFilter::Warn),
+    ("notice", LevelFilter::Info),
+    ("info", LevelFilter::Info),
+    ("debug", LevelFilter::Debug),
+];
 
 /// Puts `text` in its place, if it is any and fits.
 fn take_text(place: &mut Option<Text>, text: &str) -> bool {
