@@ -78,7 +78,7 @@ impl Feature {
 
     /// The name of feature `index`, as board.toml has it.
     pub fn name_of(index: u32) -> &'static str {
-        crate::words::nth(NAMES, index as usize)
+        NAMES.split(' ').nth(index as usize).unwrap_or_default()
     }
 }
 

@@ -169,7 +169,7 @@ impl Step {
 
     /// The word for it in messages.
     pub fn name(self) -> &'static str {
-        crate::words::nth(NAMES, usize::from(self.index()))
+        NAMES.split(' ').nth(usize::from(self.index())).unwrap_or_default()
     }
 
     /// The exit code of a child that failed here: systemd.exec(5), "Process Exit Codes". The parent's steps have no
