@@ -5,6 +5,7 @@
 //! | room | layer | owns |
 //! | --- | --- | --- |
 //! | `record` | 0 | reading postcard's format, for the two below; the state that outlives a program |
+//! | [`words`] | 0 | lists of words in one string; everybody may use it |
 //! | [`table`] | 0 | the baked table: schema, decoding in place, limits |
 //! | [`wire`] | 0 | the control protocol between `tomte` on the command line and PID 1 |
 //! | [`supervisor`] | 1 | every decision: start, order, restart, stop, UIDs, who may ask what. Pure |
@@ -30,6 +31,7 @@ mod record;
 pub mod supervisor;
 pub mod table;
 pub mod wire;
+pub mod words;
 
 #[cfg(feature = "boot")]
 pub mod applets;

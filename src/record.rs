@@ -12,8 +12,10 @@ pub(crate) use keep::{IDS_MAX, Keep};
 /// FNV-1a of two pieces of bytes. Each step is a bijection of the state, so any single changed byte changes the sum.
 pub(crate) fn checksum(pieces: [&[u8]; 2]) -> u64 {
     let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in pieces.into_iter().flatten() {
-        sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    for piece in pieces {
+        for byte in piece {
+            sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
     }
     sum
 }
@@ -34,6 +36,17 @@ impl<'t> Reader<'t> {
     /// What is not read yet; `None` if anything that was read is not what it should be.
     pub const fn rest(&self) -> Option<&'t [u8]> {
         if self.failed { None } else { Some(self.rest) }
+    }
+
+    /// How many bytes are not read yet.
+    pub(crate) const fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Whether a record was read where `before` bytes were left: not at the end, nor where the bytes are no record, nor for
+    /// a record of no bytes, which would never end.
+    pub(crate) const fn has_gone_on(&self, before: usize) -> bool {
+        !self.failed && self.rest.len() < before
     }
 
     /// What was just read makes no sense.

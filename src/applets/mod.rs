@@ -7,6 +7,7 @@ mod userd;
 use crate::linux::arguments::Arguments;
 
 /// Runs the helper that argv\[0\] names and answers its exit code; `None` if it names none.
+#[inline(never)]
 pub fn run(arguments: Arguments) -> Option<u8> {
     match arguments.words().next()?.to_bytes() {
         b"tomte-userd" => Some(userd::run(arguments)),

@@ -35,6 +35,7 @@ struct Client {
 }
 
 /// Serves the socket that PID 1 hands over; answers the exit code.
+#[inline(never)]
 pub(super) fn run(arguments: Arguments) -> u8 {
     let Ok(listener) = stream::passed(arguments) else { return 1 };
     let mut clients: heapless::Vec<Client, CLIENTS_MAX> = heapless::Vec::new();

@@ -67,7 +67,7 @@ impl System {
     }
 
     fn name(&self, id: UnitId, out: &mut Output) -> fmt::Result {
-        out.write_str(self.table.unit(id).map_or("", |unit| unit.name.as_str()))
+        out.write_str(self.table.name(id).unwrap_or_default())
     }
 
     /// Of `ids` the one with the highest `key`, unless that is 0.

@@ -35,13 +35,15 @@ fn shutdown<'w>(words: &[&'w str]) -> Option<[&'w str; 2]> {
 }
 
 fn telinit<'w>(words: &[&'w str]) -> Option<[&'w str; 2]> {
-    Some(match words {
-        ["0"] => ["poweroff", ""],
-        ["6"] => ["reboot", ""],
-        ["1" | "s" | "S"] => ["isolate", "rescue.target"],
-        ["2" | "3" | "4"] => ["isolate", "multi-user.target"],
-        ["5"] => ["isolate", "graphical.target"],
-        ["u" | "U"] => ["reexec", ""],
+    let [word] = words else { return None };
+    let [level] = word.as_bytes() else { return None };
+    Some(match level {
+        b'0' => ["poweroff", ""],
+        b'6' => ["reboot", ""],
+        b'1' | b's' | b'S' => ["isolate", "rescue.target"],
+        b'2' | b'3' | b'4' => ["isolate", "multi-user.target"],
+        b'5' => ["isolate", "graphical.target"],
+        b'u' | b'U' => ["reexec", ""],
         _ => return None,
     })
 }

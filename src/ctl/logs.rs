@@ -7,8 +7,9 @@ use heapless::String;
 
 use crate::{
     linux::{self, AsFd, Errno, OwnedFd, arguments::Arguments, errno::Text, output::Output, pipe},
-    table::limits::UNIT_NAME_BYTES_MAX,
+    table::{limits::UNIT_NAME_BYTES_MAX, time_span},
     wire::log::{BLOCK_BYTES, Date, Entry, Head, Origin, PRIORITIES, RING_PATH, Shown, entry_json},
+    words,
 };
 
 use super::{FAILED, USAGE_ERROR, talk::full_name};
@@ -60,7 +61,7 @@ impl Wanted {
         let mut wanted = Self::ALL;
         let mut words = arguments.words().skip(2).map(|word| word.to_str().unwrap_or_default());
         while let Some(word) = words.next() {
-            match OPTIONS.split(' ').position(|option| option == word)? {
+            match words::place(OPTIONS, word.as_bytes())? {
                 0 | 1 => wanted.follow = true,
                 2 => wanted.json = true,
                 3 => wanted.events = true,
@@ -99,24 +100,14 @@ fn names(text: &[u8], unit: &[u8]) -> bool {
 
 /// A priority by name or number.
 fn priority(word: &str) -> Option<u8> {
-    let name = |name: &str| name == word;
-    let named = PRIORITIES.split(' ').position(name).or_else(|| NUMBERS.split(' ').position(name));
+    let word = word.as_bytes();
+    let named = words::place(PRIORITIES, word).or_else(|| words::place(NUMBERS, word));
     named.map(|at| at as u8) // there are eight
 }
 
-/// A span in microseconds.
+/// A span in microseconds, as systemctl takes them; journalctl has a minus before it.
 fn span(word: &str) -> Option<u64> {
-    let word = word.trim_start_matches('-');
-    let digits = word.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(word.len());
-    let (count, unit) = word.split_at_checked(digits)?;
-    let seconds = match unit {
-        "" | "s" => 1,
-        "m" | "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    count.parse::<u64>().ok()?.checked_mul(seconds * 1_000_000)
+    time_span(word.trim_start_matches('-'))
 }
 
 /// `tomte logs`; answers the exit code.
@@ -256,7 +247,7 @@ impl Ring {
 
     /// Reads block `number`, unless it is there no more.
     fn load(&mut self, number: u64) -> Option<Head> {
-        let place = number % self.blocks;
+        let place = number.checked_rem(self.blocks)?;
         pipe::read_at(self.file.as_fd(), &mut self.block, place * BLOCK_BYTES as u64).ok()?;
         let head = Head::read(&self.block).filter(|head| head.number == number)?;
         self.head(place).filter(|now| now.number == number).map(|_| head)
@@ -308,7 +299,7 @@ mod tests {
         assert_eq!(span("90"), Some(90_000_000));
         assert_eq!(span("-10min"), Some(600_000_000));
         assert_eq!(span("2h"), Some(7_200_000_000));
-        assert_eq!((span("2w"), span("h"), span("99999999999999999999s")), (None, None, None));
+        assert_eq!((span("2x"), span("h"), span("99999999999999999999s")), (None, None, None));
     }
 
     #[test]

@@ -29,6 +29,8 @@ const USAGE_ERROR: u8 = 2;
 const NOT_ACTIVE: u8 = 3;
 const NO_SUCH_UNIT: u8 = 4;
 
+/// Names that this program may be called by.
+const FACES: &str = "poweroff reboot halt shutdown service systemctl";
 /// Words of a tool of another init that are looked at.
 const FACE_WORDS_MAX: usize = 8;
 
@@ -54,9 +56,11 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
         return logs::run(arguments);
     }
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
-    let called = called.split('/').fold("", |_, last| last);
+    let called = crate::words::file_name(called);
     let mut raw: heapless::Vec<&str, FACE_WORDS_MAX> = heapless::Vec::new();
-    raw.extend(arguments.words().skip(1).take(FACE_WORDS_MAX).filter_map(|word| word.to_str().ok()));
+    for word in arguments.words().skip(1) {
+        let _cut = raw.push(word.to_str().unwrap_or_default());
+    }
     let meant = faces::verb(called, &raw);
     let mut words = Words::default();
     if meant.is_none()
@@ -66,14 +70,14 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     }
     let operands = words.operands.as_slice();
     let (first, rest) = operands.split_first().map_or(("", operands), |(first, rest)| (*first, rest));
-    let (verb, names) = match called {
+    let (verb, names) = match crate::words::place(FACES, called.as_bytes()) {
         _ if let Some([verb, name]) = &meant => {
             (*verb, if name.is_empty() { &[][..] } else { core::slice::from_ref(name) })
         }
-        "poweroff" | "reboot" | "halt" => (called, &[][..]),
-        "shutdown" => return usage_error(called),
-        "service" => (rest.first().copied().unwrap_or("list-units"), operands.get(..1).unwrap_or_default()),
-        "systemctl" if first.is_empty() => ("list-units", rest),
+        Some(0..=2) => (called, &[][..]),
+        Some(3) => return usage_error(called),
+        Some(4) => (rest.first().copied().unwrap_or("list-units"), operands.get(..1).unwrap_or_default()),
+        Some(5) if first.is_empty() => ("list-units", rest),
         _ if first.is_empty() => ("help", rest),
         _ => (first, rest),
     };

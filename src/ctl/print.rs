@@ -90,7 +90,7 @@ pub(super) fn timeline(out: &mut Output, manager: &ManagerStatus<'_>) -> fmt::Re
 /// `users`: the names that PID 1 keeps, each with the units that run under its number.
 #[inline(never)] // for a small frame
 pub(super) fn users(connection: &mut Connection, out: &mut Output, json: bool) -> Result<(), TalkError> {
-    let mut before = '[';
+    let mut before = "[";
     if !json {
         writeln!(out, "{:<31} {:>10} UNITS", "USER", "UID")?;
     }
@@ -103,7 +103,7 @@ pub(super) fn users(connection: &mut Connection, out: &mut Output, json: bool) -
             write!(
                 out,
                 "{}{{\"name\":\"{name}\",\"uid\":{uid},\"units\":[",
-                core::mem::replace(&mut before, ',')
+                core::mem::replace(&mut before, ",")
             )?;
         } else {
             write!(out, "{name:<31} {uid:>10}")?;
@@ -130,7 +130,7 @@ pub(super) fn users(connection: &mut Connection, out: &mut Output, json: bool) -
     .map_err(TalkError::File)?;
     result?;
     if json {
-        out.write_str(if before == '[' { "[]\n" } else { "]\n" })?;
+        out.write_str(if before == "[" { "[]\n" } else { "]\n" })?;
     }
     Ok(())
 }
@@ -211,7 +211,7 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64, json: b
 /// The end of a line: the name of `uid`, if it has one.
 #[inline(never)] // for a small frame
 fn name_of(out: &mut Output, uid: u32) -> fmt::Result {
-    for path in [PASSWD, NAMES_PASSWD] {
+    for &path in &[PASSWD, NAMES_PASSWD] {
         // A file that cannot be read names nobody.
         let found = each_line(path, &mut |line| {
             let user = UserLine::parse(line).filter(|user| user.uid == uid);
@@ -267,7 +267,7 @@ impl fmt::Display for Tame<'_> {
 fn ago(out: &mut Output, us: u64) -> fmt::Result {
     const UNITS: [(u64, &str); 4] = [(86_400, "d "), (3_600, "h "), (60, "min "), (1, "s ")];
     let (mut rest, mut shown) = (us / 1_000_000, 0);
-    for (seconds, unit) in UNITS {
+    for &(seconds, unit) in &UNITS {
         let count = rest / seconds;
         rest %= seconds;
         if shown < 2 && (shown > 0 || count > 0 || seconds == 1) {

@@ -21,6 +21,8 @@ use super::{
 
 /// Settings of one unit.
 const SETTINGS_MAX: usize = 32;
+/// What may stand before the command; after the last one only the command.
+const OPTIONS: &str = "--unit --wait -E -p --";
 /// What was asked for.
 struct Order<'a> {
     settings: Vec<(&'a str, &'a str), SETTINGS_MAX>,
@@ -96,21 +98,18 @@ fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
     while let Some(word) = words.next() {
         let word = word?;
         let options = order.command.is_empty();
-        match word {
-            "-p" | "-E" | "--unit" if options => {
+        match crate::words::place(OPTIONS, word.as_bytes()).filter(|_| options) {
+            Some(0) => order.name = full_name(words.next().ok_or(Wrong::Usage)??)?,
+            Some(1) => order.wait = true,
+            Some(option @ (2 | 3)) => {
                 let value = words.next().ok_or(Wrong::Usage)??;
-                let setting = match word {
-                    "--unit" => {
-                        order.name = full_name(value)?;
-                        continue;
-                    }
-                    "-E" => ("Environment", value),
+                let setting = match option {
+                    2 => ("Environment", value),
                     _ => value.split_once('=').ok_or(Wrong::Usage)?,
                 };
                 order.settings.push(setting).map_err(|_| Wrong::Words)?;
             }
-            "--wait" if options => order.wait = true,
-            "--" if options => {
+            Some(_) => {
                 for word in words.by_ref() {
                     order.command.push(word?).map_err(|_| Wrong::Words)?;
                 }
@@ -120,8 +119,10 @@ fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
         }
     }
     if order.name.is_empty() {
-        let name =
-            fmt::write(&mut order.name, format_args!("run-r{}.service", u64::from(linux::process::id())));
+        let name = fmt::write(
+            &mut order.name.as_mut_view(),
+            format_args!("run-r{}.service", u64::from(linux::process::id())),
+        );
         name.map_err(|_| Wrong::Words)?;
     }
     if order.command.is_empty() { Err(Wrong::Usage) } else { Ok(order) }

@@ -9,6 +9,7 @@ use crate::{
         self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH, See, UnitStatus,
         UnitType,
     },
+    words,
 };
 
 /// Why a command could not be carried out.
@@ -99,7 +100,7 @@ const fn refusal(reply: &Reply<'_>) -> &'static str {
 /// `name` with `.service` after it if it has no suffix, as systemctl takes names.
 #[inline(never)] // for a small frame
 pub(super) fn full_name(name: &str) -> Result<heapless::String<UNIT_NAME_BYTES_MAX>, TalkError> {
-    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    let end = words::split_last(name, b'.').map_or("", |(_, end)| end);
     let suffixed = UnitType::ALL.iter().any(|one| one.as_str() == end);
     let suffix = if suffixed { "" } else { ".service" };
     let mut full = heapless::String::new();

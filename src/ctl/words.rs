@@ -62,7 +62,7 @@ impl<'a> Words<'a> {
                 self.switches |= 1 << switch;
                 continue;
             }
-            let place = VALUED.split(' ').position(|one| one == name).ok_or(word)?;
+            let place = crate::words::place(VALUED, name.as_bytes()).ok_or(word)?;
             let value = match inline {
                 Some(value) => value,
                 None => words.next().and_then(|value| value.to_str().ok()).ok_or(word)?,

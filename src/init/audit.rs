@@ -10,6 +10,7 @@ use crate::{
         Request,
         log::{ENTRY_BYTES_MAX, Entry, Origin},
     },
+    words,
 };
 
 use super::control::CLIENTS_MAX;
@@ -66,6 +67,7 @@ impl Audit {
     }
 
     /// Tells what `client` is answered, if that is of interest. `name` knows the units' names.
+    #[inline(never)]
     pub(super) fn answered(
         &mut self,
         client: ClientId,
@@ -74,7 +76,10 @@ impl Audit {
     ) {
         let Some(place) = self.0.get_mut(usize::from(client.0)) else { return };
         let asked = core::mem::take(place);
-        let Some(verb) = VERBS.split(' ').nth(usize::from(asked.verb).wrapping_sub(1)) else { return };
+        let verb = words::nth(VERBS, usize::from(asked.verb).wrapping_sub(1));
+        if verb.is_empty() {
+            return;
+        }
         let said = match answer {
             Answer::Job(result) => result.as_str(),
             Answer::Accepted => "accepted",
@@ -100,7 +105,7 @@ pub(super) fn changed(supervisor: &Supervisor<'_>, unit: UnitId) {
 #[inline(never)] // for a small frame
 fn tell(unit: &str, words: core::fmt::Arguments<'_>) {
     let mut text = heapless::String::<128>::new();
-    let _fits = text.write_fmt(words);
+    let _fits = text.as_mut_view().write_fmt(words);
     let entry = Entry {
         origin: Origin::Event,
         priority: 6,

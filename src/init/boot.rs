@@ -50,6 +50,7 @@ impl Boot {
 
 /// Brings the machine so far that services can start. Whatever is missing is said once and lived without, save a
 /// table: that has its own way out.
+#[inline(never)]
 pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     let started_us = linux::clock::monotonic_us();
     let streams = linux::boot::standard_streams();
@@ -163,6 +164,7 @@ fn open_table(linked: &'static [u8], wants_shell: bool) -> Table<'static> {
 }
 
 /// The words of argv, then those of the kernel command line unless a container manager's host owns that.
+#[inline(never)]
 fn words(arguments: Arguments, container: bool) -> Words {
     let mut words = Words::default();
     if let Some(word) = words.take_arguments(arguments.words().skip(1)) {

@@ -111,6 +111,7 @@ impl Control {
     }
 
     /// Takes one waiting connection.
+    #[inline(never)]
     pub(super) fn accept(&mut self, poll: &Poll) {
         let Some(listener) = &self.listener else { return };
         let socket = match socket::accept(listener.as_fd()) {
@@ -151,6 +152,7 @@ impl Control {
     }
 
     /// Reads one packet of `client`'s.
+    #[inline(never)]
     pub(super) fn receive(&mut self, client: ClientId, poll: &Poll) -> Received {
         let Some(Some(connection)) = self.clients.get_mut(usize::from(client.0)) else {
             return Received::Nothing;
@@ -187,6 +189,7 @@ impl Control {
     }
 
     /// Sends `answer`. A client that does not read its answers is cut off; answers true then.
+    #[inline(never)]
     pub(super) fn answer(
         &mut self,
         client: ClientId,

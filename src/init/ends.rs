@@ -16,6 +16,7 @@ use crate::{
 
 impl Kernel {
     /// Reaps one ended process, ours or an orphan.
+    #[inline(never)]
     pub(super) fn reap(&mut self) {
         let Ok(Some((pid, ending))) = linux::raw::process::reap_any() else {
             self.unreaped = false; // nobody has ended, or there is no child at all

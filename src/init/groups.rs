@@ -40,6 +40,7 @@ pub(super) struct Groups {
 
 impl Groups {
     /// Finds cgroup2 and makes the slices of `table`, or goes on without.
+    #[inline(never)]
     pub(super) fn new(table: &Table<'_>) -> Self {
         let tasks = linux::cgroup::tasks();
         let tree = match open_tree(table, tasks) {
@@ -252,6 +253,7 @@ impl Groups {
 }
 
 /// Opens cgroup2 and makes the slices of `table` in it. ENODEV if there is none.
+#[inline(never)]
 fn open_tree(table: &Table<'_>, tasks: u64) -> Result<Tree, Errno> {
     let tree = Tree::open()?.ok_or(Errno::NODEV)?;
     for slice in table.board().slices.iter() {
@@ -261,6 +263,7 @@ fn open_tree(table: &Table<'_>, tasks: u64) -> Result<Tree, Errno> {
 }
 
 /// Makes one slice, with the controllers for what is in it. What the kernel lacks of them is said if a unit file asks for it.
+#[inline(never)]
 fn make_slice(tree: &Tree, slice: &Slice<'_>, tasks: u64) -> Result<(), Errno> {
     let directory = tree.slice(slice.path)?;
     let group = directory.as_fd();
@@ -270,7 +273,7 @@ fn make_slice(tree: &Tree, slice: &Slice<'_>, tasks: u64) -> Result<(), Errno> {
         Ok(())
     })?;
     let root = slice.path.is_empty();
-    for (controllers, asked) in [(slice.controllers, true), (slice.usual_controllers, false)] {
+    for &(controllers, asked) in &[(slice.controllers, true), (slice.usual_controllers, false)] {
         for controller in controllers.iter() {
             let mut enabled = linux::cgroup::enable(group, controller);
             if enabled == Err(Errno::BUSY) && root {

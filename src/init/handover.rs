@@ -37,7 +37,7 @@ use super::{
 };
 
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
-const MARK: [u8; 8] = *b"tomte\0s\x05";
+const MARK: [u8; 8] = *b"tomte\0s\x06";
 const CHECKSUM_AT: usize = MARK.len();
 const CHECKSUM_BYTES: usize = size_of::<u64>();
 const TABLE_AT: usize = CHECKSUM_AT + CHECKSUM_BYTES;
@@ -120,6 +120,7 @@ pub fn rehearse(linked: &'static [u8], arguments: Arguments) -> Option<u8> {
 ///
 /// # Errors
 /// EBADMSG if it is not what it should be.
+#[inline(never)]
 pub(super) fn load(
     state: &State,
     kernel: &mut Kernel,

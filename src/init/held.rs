@@ -100,6 +100,7 @@ impl Held {
 
     /// Puts `fds` into `unit`'s store as `name`, but for those that are there; without any, takes out what has that name.
     /// Whether there was room for all, `most` being the unit's.
+    #[inline(never)]
     pub(super) fn store(
         &mut self,
         unit: UnitId,

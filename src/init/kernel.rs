@@ -110,34 +110,22 @@ impl Token {
 }
 
 /// The real world, as the supervisor's loop sees it.
+#[repr(C)] // small fields first, as in the supervisor
 pub(super) struct Kernel {
     pub(super) table: Table<'static>,
-    pub(super) words: Words,
+    pub(super) poll: Poll,
     /// What PID 1 was started with.
     pub(super) arguments: Arguments,
     pub(super) container: bool,
-    pub(super) control: Control,
-    pub(super) notify: Notify,
-    pub(super) processes: Processes,
-    pub(super) held: Held,
-    pub(super) groups: Groups,
-    pub(super) poll: Poll,
-    pub(super) lacking: Lacking,
     /// Made when the first timer goes by it.
     pub(super) wall_clock: Option<WallClock>,
     /// When it rings.
     pub(super) wall_armed: Option<u64>,
     /// Where `StandardOutput=journal` goes without a logd.
     pub(super) log: Option<OwnedFd>,
-    pub(super) streams: Streams,
-    pub(super) audit: Audit,
     /// The files with the names of dynamic users are not up to date.
     pub(super) names_changed: bool,
-    /// Parts of the names of units' private /tmp; 0 where there is none.
-    pub(super) tmp_tokens: [u64; UNITS_MAX],
-    signals: Signals,
     pub(super) started_us: u64,
-    ready: [u64; READY_MAX],
     ready_count: usize,
     ready_next: usize,
     /// Somebody may have ended who is not reaped yet.
@@ -156,8 +144,6 @@ pub(super) struct Kernel {
     pub(super) other: &'static [u8],
     /// The next program is to go on with that one.
     pub(super) switching: bool,
-    /// Records that lie in memory of their own, by slot.
-    mapped: [Option<&'static [u8]>; SLOTS_MAX],
     /// When PID 1 last failed and was saved, microseconds of CLOCK_MONOTONIC; 0 if it never did.
     pub(super) rescued_us: u64,
     /// The next program has been tried out.
@@ -168,6 +154,21 @@ pub(super) struct Kernel {
     pub(super) initctl: Option<OwnedFd>,
     /// The hardware watchdog, once it is there.
     pub(super) watchdog: Option<Watchdog>,
+    signals: Signals,
+    pub(super) lacking: Lacking,
+    pub(super) words: Words,
+    pub(super) control: Control,
+    pub(super) notify: Notify,
+    pub(super) processes: Processes,
+    pub(super) held: Held,
+    pub(super) groups: Groups,
+    pub(super) streams: Streams,
+    pub(super) audit: Audit,
+    ready: [u64; READY_MAX],
+    /// Parts of the names of units' private /tmp; 0 where there is none.
+    pub(super) tmp_tokens: [u64; UNITS_MAX],
+    /// Records that lie in memory of their own, by slot.
+    mapped: [Option<&'static [u8]>; SLOTS_MAX],
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
 }
@@ -189,6 +190,7 @@ enum Step {
 
 impl Kernel {
     /// Opens what PID 1 cannot live without.
+    #[inline(never)]
     pub(super) fn new(boot: &Boot, linked: &'static [u8]) -> Result<Self, (&'static str, Errno)> {
         let poll = Poll::new(Token::Timer.into()).map_err(|errno| ("epoll", errno))?;
         let signals = Signals::new().map_err(|errno| ("signalfd", errno))?;
@@ -266,6 +268,7 @@ impl Kernel {
     }
 
     /// Puts the descriptors that came with a service's message into its store, or takes some out.
+    #[inline(never)]
     pub(super) fn store(&mut self, unit: UnitId, add: bool) -> Option<Event<'static>> {
         let (notice, fds) = self.notify.message()?;
         if !add {
@@ -294,6 +297,7 @@ impl Kernel {
     }
 
     /// Waits for the next event, until `deadline` at most. A `busy` PID 1 only looks whether there is one.
+    #[inline(never)]
     pub(super) fn wait(&mut self, deadline: Option<Instant>, busy: bool) -> (Instant, Event<'_>) {
         self.notify.settle();
         // A timer that is to ring at once costs more than not to wait.
@@ -400,6 +404,7 @@ impl Kernel {
         }
     }
 
+    #[inline(never)]
     fn serve(&mut self, token: Token) -> Step {
         match token {
             Token::Signals => self.take_signal(),
@@ -469,7 +474,7 @@ impl Kernel {
         match self.unit_of(pid) {
             Some(unit) => Some(Step::Notice { unit, pid, uid: sender.uid }),
             None => {
-                self.notify.complain(format_args!("process {} is of no unit", sender.pid));
+                self.notify.complain(format_args!("process {} is of no unit", u64::from(sender.pid)));
                 Some(Step::Again)
             }
         }

@@ -192,12 +192,14 @@ impl Write for Line {
 /// Puts what the supervisor reports into systemd's words.
 #[inline(never)]
 pub(super) fn report(table: &Table<'_>, message: Log) {
+    use Level::{Error, Info, Warn};
     let unit = |id: UnitId| Described(table, id);
     let name = |id: UnitId| Named(table, id);
+    let of = |id: UnitId, level: Level, text: fmt::Arguments<'_>| of(table, id, level, text);
     match message {
         Log::Started(id) => info(format_args!("Started {}.", unit(id))),
         Log::Stopped(id) => info(format_args!("Stopped {}.", unit(id))),
-        Log::Failed(id, result) => error(format_args!("{}: Failed with result '{result}'.", name(id))),
+        Log::Failed(id, result) => of(id, Error, format_args!("Failed with result '{result}'.")),
         Log::DependencyFailed(id, on) => {
             error(format_args!("Dependency failed for {}: {} did not start.", unit(id), name(on)));
         }
@@ -211,53 +213,54 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::AssertFailed(id, place) => {
             error(format_args!("Starting {} failed because of {}.", unit(id), Check(table, id, place)));
         }
-        Log::NotExamined(id) => {
-            error(format_args!("{}: Its conditions could not be looked at.", name(id)));
-        }
-        Log::MainExited(id, exit) => warn(format_args!("{}: Main process exited, {}.", name(id), Exit(exit))),
+        Log::NotExamined(id) => of(id, Error, format_args!("Its conditions could not be looked at.")),
+        Log::MainExited(id, exit) => of(id, Warn, format_args!("Main process exited, {}.", Exit(exit))),
         Log::RestartScheduled(id, count) => {
             let count = u64::from(count);
-            info(format_args!("{}: Scheduled restart job, restart counter is at {count}.", name(id)));
+            of(id, Info, format_args!("Scheduled restart job, restart counter is at {count}."));
         }
-        Log::StartLimitHit(id) => error(format_args!("{}: Start request repeated too quickly.", name(id))),
-        Log::TriggerLimitHit(id) => refusal(name(id), format_args!("Trigger limit hit")),
-        Log::AlreadyActive(id, other) => refusal(name(id), format_args!("{} is already active", name(other))),
+        Log::StartLimitHit(id) => of(id, Error, format_args!("Start request repeated too quickly.")),
+        Log::TriggerLimitHit(id) => of(id, Error, format_args!("Trigger limit hit, refusing.")),
+        Log::AlreadyActive(id, other) => {
+            of(id, Error, format_args!("{} is already active, refusing.", name(other)));
+        }
         Log::TimedOut(id, signal) => {
-            warn(format_args!("{}: Timed out. Killing with {}.", name(id), SignalName(signal)));
+            of(id, Warn, format_args!("Timed out. Killing with {}.", SignalName(signal)));
         }
         Log::Contradiction(id, other) => {
-            let (unit, other) = (name(id), name(other));
-            error(format_args!("{unit}: Conflicting jobs: what it requires conflicts with {other}."));
+            let other = name(other);
+            of(id, Error, format_args!("Conflicting jobs: what it requires conflicts with {other}."));
         }
-        Log::Acting(id) => {
-            warn(format_args!("{}: The machine ends, as it asks for at such an end.", name(id)))
-        }
+        Log::Acting(id) => of(id, Warn, format_args!("The machine ends, as it asks for at such an end.")),
         Log::WatchdogExpired(id, signal) => {
-            error(format_args!("{}: Watchdog timeout! Killing with {}.", name(id), SignalName(signal)));
+            of(id, Error, format_args!("Watchdog timeout! Killing with {}.", SignalName(signal)));
         }
         Log::NoticeRefused(id, Pid(pid)) => {
-            warn(format_args!("{}: Process {pid} may not speak for it (NotifyAccess=).", name(id)));
+            let pid = u64::from(pid);
+            of(id, Warn, format_args!("Process {pid} may not speak for it (NotifyAccess=)."));
         }
-        Log::NotAdopted(id) => {
-            warn(format_args!("{}: The new main process is none of its own.", name(id)));
-        }
-        Log::OomKilled(id) => warn(format_args!("{}: The OOM killer has killed a process.", name(id))),
-        Log::RuntimeOver(id) => warn(format_args!("{}: Service reached runtime time limit.", name(id))),
+        Log::NotAdopted(id) => of(id, Warn, format_args!("The new main process is none of its own.")),
+        Log::OomKilled(id) => of(id, Warn, format_args!("The OOM killer has killed a process.")),
+        Log::RuntimeOver(id) => of(id, Warn, format_args!("Service reached runtime time limit.")),
         Log::ReloadFailed(id) => error(format_args!("Reload failed for {}.", unit(id))),
         Log::Reloaded(id) => info(format_args!("Reloaded {}.", unit(id))),
-        Log::NoUidLeft(id) => {
-            error(format_args!("{}: No UID of the dynamic range is free and fit.", name(id)))
-        }
+        Log::NoUidLeft(id) => of(id, Error, format_args!("No UID of the dynamic range is free and fit.")),
         Log::NotCleaned(id) => {
-            error(format_args!("{}: What it left cannot all be removed; its UID rests for good.", name(id)));
+            of(id, Error, format_args!("What it left cannot all be removed; its UID rests for good."));
         }
         Log::BootFinished => info(format_args!("Startup finished.")),
         Log::Healthy => info(format_args!("All vital units are up: the boot is good.")),
-        Log::Sick(id) => error(format_args!("{}: A vital unit is down for too long.", name(id))),
+        Log::Sick(id) => of(id, Error, format_args!("A vital unit is down for too long.")),
         Log::Starving(id) => starving(table, id),
         Log::ShuttingDown(power) => info(format_args!("{}.", end_in_words(power))),
-        Log::Impossible(what, id) => error(format_args!("{}: Impossible: {what}. Ignored.", name(id))),
+        Log::Impossible(what, id) => of(id, Error, format_args!("Impossible: {what}. Ignored.")),
     }
+}
+
+/// Says something of a unit, after its name.
+#[inline(never)]
+fn of(table: &Table<'_>, id: UnitId, level: Level, text: fmt::Arguments<'_>) {
+    ::log::log!(level, "{}: {text}", Named(table, id));
 }
 
 /// Who is to find out why the machine has started over looks where this goes.
@@ -268,10 +271,6 @@ fn starving(table: &Table<'_>, unit: Option<UnitId>) {
         None => &"the root file system or the shutdown",
     };
     emergency(format_args!("the watchdog is not fed any more because of {why}"), true);
-}
-
-fn refusal(unit: Named<'_, '_>, why: fmt::Arguments<'_>) {
-    error(format_args!("{unit}: {why}, refusing."));
 }
 
 const fn end_in_words(power: Power) -> &'static str {
@@ -287,15 +286,15 @@ const fn end_in_words(power: Power) -> &'static str {
 pub(super) fn step_failed(table: &Table<'_>, id: UnitId, failure: Failure, program: &str) {
     let step = linux::step::Step::from_index(failure.step).map_or("?", linux::step::Step::name);
     let cause = Text(Errno::from_raw_os_error(i32::from(failure.errno)));
-    error(format_args!("{}: Failed at step {step} spawning {program}: {cause}", Named(table, id)));
+    of(table, id, Level::Error, format_args!("Failed at step {step} spawning {program}: {cause}"));
 }
 
 struct Named<'a, 't>(&'a Table<'t>, UnitId);
 
 impl fmt::Display for Named<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.unit(self.1) {
-            Some(unit) => unit.name.fmt(f),
+        match self.0.name(self.1) {
+            Some(name) => name.fmt(f),
             None => write!(f, "unit {}", u64::from(self.1.0)),
         }
     }

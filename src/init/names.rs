@@ -25,7 +25,7 @@ impl Kernel {
         if !core::mem::take(&mut self.names_changed) {
             return;
         }
-        for (path, is_passwd) in FILES {
+        for &(path, is_passwd) in &FILES {
             let written = linux::boot::create_file(NEW).and_then(|file| {
                 let mut out = Output::file(file);
                 supervisor.names().for_each(|(name, number)| line(&mut out, name, number, is_passwd));

@@ -61,7 +61,7 @@ impl Notify {
                     if self.notice().is_some() {
                         return Some(sender);
                     }
-                    self.complain(format_args!("a message of process {} is none", sender.pid));
+                    self.complain(format_args!("a message of process {} is none", u64::from(sender.pid)));
                 }
                 Err(Errno::AGAIN) => return None,
                 Err(errno) => {

@@ -26,6 +26,7 @@ use super::{
 
 impl Kernel {
     /// Does what `action` says. Answers with the event that follows at once, if one does.
+    #[inline(never)]
     pub(super) fn perform(
         &mut self,
         action: Action,
@@ -46,7 +47,7 @@ impl Kernel {
             Action::Examine { unit } => match conditions::start(self, unit) {
                 Ok(()) => None,
                 Err(errno) => {
-                    let name = self.table.unit(unit)?.name;
+                    let name = self.table.name(unit)?;
                     log::error_of(errno, format_args!("cannot look at the conditions of {name}"));
                     Some(Event::Examined { unit, verdict: None })
                 }
@@ -100,9 +101,10 @@ impl Kernel {
         }
     }
 
+    #[inline(never)]
     fn watch(&mut self, unit: UnitId, first: bool) -> Option<Event<'static>> {
         let errno = watch::start(self, unit, first).err()?;
-        let name = self.table.unit(unit)?.name;
+        let name = self.table.name(unit)?;
         log::error_of(errno, format_args!("cannot open what {name} waits for"));
         Some(Event::Watched { unit, found: None })
     }
@@ -113,6 +115,7 @@ impl Kernel {
         }
     }
 
+    #[inline(never)]
     fn reply(
         &mut self,
         client: ClientId,
@@ -120,7 +123,7 @@ impl Kernel {
         supervisor: &Supervisor<'static>,
     ) -> Option<Event<'static>> {
         let table = self.table;
-        let name = |unit| table.unit(unit).map_or("", |record| record.name.as_str());
+        let name = |unit| table.name(unit).unwrap_or_default();
         self.audit.answered(client, answer, &name);
         let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking, &self.poll);
         gone.then_some(Event::ClientGone { client })
@@ -154,8 +157,8 @@ impl Kernel {
             board.may_lack &= !Feature::MountNamespaces.bit();
         }
         let parts = Parts::new(&service.exec, spawn);
-        let monitored = spawn.monitor.and_then(|(unit, _)| self.table.head(unit));
-        let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
+        let monitored = spawn.monitor.and_then(|(unit, _)| self.table.name(unit));
+        let extra = parts.extra(spawn, monitored.unwrap_or_default());
         let own_tmp = service.exec.private_tmp == PrivateTmp::Connected;
         let tmp_token = if own_tmp { self.tmp_token(spawn.unit) } else { 0 };
         let descriptors = self.held.passed(&self.table, (spawn.unit, &record), spawn.kind);
@@ -207,6 +210,7 @@ impl Kernel {
 
     /// Takes another process for `unit`'s main process, if there is one that may be. What is wrong with a file that is
     /// waited for is said when it is something new.
+    #[inline(never)]
     fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Pid> {
         let errno = match self.try_adopt(unit, which) {
             Ok(pid) => return Some(pid),
@@ -223,6 +227,7 @@ impl Kernel {
     }
 
     /// EPERM for a process that is not the unit's to have, ESRCH for one that is not there.
+    #[inline(never)]
     fn try_adopt(&mut self, unit: UnitId, which: Which) -> Result<Pid, Errno> {
         let (pid, trusted) = self.candidate(unit, which)?;
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
@@ -246,6 +251,7 @@ impl Kernel {
     }
 
     /// Who may be `unit`'s main process, and whether he may be a stranger.
+    #[inline(never)]
     fn candidate(&self, unit: UnitId, which: Which) -> Result<(Pid, bool), Errno> {
         match which {
             Which::Named { pid, trusted } => Ok((pid, trusted)),
@@ -288,7 +294,7 @@ impl Kernel {
         match self.start_janitor(unit, runtime_directories, uid, gid) {
             Ok(()) => None,
             Err(errno) => {
-                log::error_of(errno, format_args!("cannot clean up after {}", self.table.unit(unit)?.name));
+                log::error_of(errno, format_args!("cannot clean up after {}", self.table.name(unit)?));
                 Some(Event::Cleaned { unit, clean: false })
             }
         }

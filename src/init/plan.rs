@@ -67,10 +67,10 @@ impl<'t> Parts<'t> {
             let _ = parts.mounts.push(mount(setting));
         }
         if let Some(Pid(pid)) = spawn.main_pid {
-            let _ = write!(parts.main_pid, "{}", u64::from(pid));
+            let _ = write!(parts.main_pid.as_mut_view(), "{}", u64::from(pid));
         }
         if let Some(Micros(span)) = spawn.watchdog {
-            let _ = write!(parts.watchdog, "{span}");
+            let _ = write!(parts.watchdog.as_mut_view(), "{span}");
         }
         parts.exit_status = status_of(spawn.outcome);
         parts.monitored_status = status_of(spawn.monitor.map(|(_, outcome)| outcome));
@@ -100,7 +100,7 @@ impl<'t> Parts<'t> {
             ("MONITOR_UNIT", monitored_unit),
         ];
         let mut extra = Vec::new();
-        for (name, value) in all {
+        for &(name, value) in &all {
             if !value.is_empty() {
                 let _ = extra.push((name, value)); // there is room for all
             }
@@ -275,9 +275,9 @@ const fn subgroup<'a>(cgroup: &table::Cgroup<'a>, kind: CommandKind) -> &'a str 
 fn status_of(outcome: Option<Outcome>) -> String<NUMBER_BYTES> {
     let mut text = String::new();
     let _ = match outcome.and_then(|outcome| outcome.exit) {
-        Some(ExitStatus::Exited(code)) => write!(text, "{code}"),
+        Some(ExitStatus::Exited(code)) => write!(text.as_mut_view(), "{}", u64::from(code)),
         Some(ExitStatus::Killed(signal) | ExitStatus::Dumped(signal)) => {
-            write!(text, "{}", signals::Name(signal))
+            write!(text.as_mut_view(), "{}", signals::Name(signal))
         }
         None => Ok(()),
     };

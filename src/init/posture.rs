@@ -70,13 +70,17 @@ impl Lacking {
             let state = match status.failure {
                 _ if runs && missing == 0 => "applied",
                 _ if runs => {
-                    write!(why, "the kernel has no {}", Feature::name_of(missing.trailing_zeros()))?;
+                    write!(
+                        why.as_mut_view(),
+                        "the kernel has no {}",
+                        Feature::name_of(missing.trailing_zeros())
+                    )?;
                     "degraded"
                 }
                 Some(failure) if steps >> failure.step & 1 != 0 => {
                     let step = Step::from_index(failure.step).map_or("?", Step::name);
                     let cause = Text(Errno::from_raw_os_error(i32::from(failure.errno)));
-                    write!(why, "step {step}: {cause}")?;
+                    write!(why.as_mut_view(), "step {step}: {cause}")?;
                     "refused"
                 }
                 Some(_) | None => "inactive",

@@ -9,6 +9,7 @@ use crate::{
     record::{Keep, Keeper},
     table::{Service, Stdout, Table, Unit, UnitId, limits::UNITS_MAX},
     wire::log::{ENTRY_BYTES_MAX, Entry, LOGD_UNIT, Origin, Terms},
+    words,
 };
 
 use super::{handover::keep_fd, kernel::Token, log};
@@ -141,6 +142,7 @@ impl Streams {
     }
 
     /// Closes the pipes that logd has read to their end. One that got a new process meanwhile stays.
+    #[inline(never)]
     pub(super) fn acknowledged(&mut self, table: &Table<'_>) {
         let mut packet = [0; ENTRY_BYTES_MAX];
         for _ in 0..ACKNOWLEDGEMENTS_PER_TURN {
@@ -166,10 +168,7 @@ impl Streams {
 /// What its lines begin with.
 fn identifier<'t>(service: &Service<'t>) -> &'t str {
     match service.exec.syslog_identifier {
-        "" => {
-            let path = service.commands.start.iter().next().map_or("", |command| command.path);
-            path.split('/').fold("", |_, last| last)
-        }
+        "" => words::file_name(service.commands.start.iter().next().map_or("", |command| command.path)),
         identifier => identifier,
     }
 }

@@ -23,6 +23,7 @@ impl Kernel {
     }
 
     /// Sees to it that the next [`Kernel::wait`] ends when the wall clock says `at_us`, or somebody sets it.
+    #[inline(never)]
     pub(super) fn watch_clock(&mut self, at_us: Option<u64>) {
         let Some(at_us) = at_us.filter(|at_us| Some(*at_us) != self.wall_armed) else { return };
         if let Err(errno) = self.arm_clock(at_us) {
@@ -48,6 +49,7 @@ impl Kernel {
     }
 
     /// Has a child read or write the stamp file of the timer `unit`.
+    #[inline(never)]
     pub(super) fn stamp(&mut self, unit: UnitId, elapsed: bool) -> Option<Event<'static>> {
         match self.start_stamper(unit, elapsed) {
             Ok(()) => None,
@@ -58,10 +60,11 @@ impl Kernel {
         }
     }
 
+    #[inline(never)]
     fn start_stamper(&mut self, unit: UnitId, elapsed: bool) -> Result<(), Errno> {
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
-        let name = self.table.unit(unit).ok_or(Errno::NOENT)?.name;
-        let stamper = stamp::spawn(name.as_str(), elapsed)?;
+        let name = self.table.name(unit).ok_or(Errno::NOENT)?;
+        let stamper = stamp::spawn(name, elapsed)?;
         let mut process = Process::helper(stamper.pid, stamper.pidfd, Role::Stamper { unit });
         process.report = Some(stamper.pipe);
         self.processes.put(place, process);

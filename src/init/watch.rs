@@ -80,6 +80,7 @@ pub(super) fn start(kernel: &mut Kernel, unit: UnitId, first: bool) -> Result<()
 
 impl Kernel {
     /// The child has ended: what it has sent is held from here on, in the place of what was held before.
+    #[inline(never)]
     pub(super) fn watched(&mut self, unit: UnitId, child: &Process, status: ExitStatus) -> Event<'static> {
         let mut message = [0; MESSAGE_BYTES];
         let sent = child.report.as_ref().filter(|_| status == ExitStatus::Exited(0));
@@ -103,6 +104,7 @@ impl Kernel {
     }
 
     /// Closes what is held for `unit`. A child that is still at it ends, and what it has opened with it.
+    #[inline(never)]
     pub(super) fn unwatch(&mut self, unit: UnitId) -> Option<Event<'static>> {
         self.processes.dismiss_watcher(unit);
         self.held.close(unit, &self.poll);
@@ -137,11 +139,12 @@ impl Kernel {
     }
 
     fn name(&self, unit: UnitId) -> &'static str {
-        self.table.unit(unit).map_or("", |record| record.name.as_str())
+        self.table.name(unit).unwrap_or_default()
     }
 }
 
 /// Opens what `unit` is about; `None` after it was said what failed.
+#[inline(never)]
 fn open(unit: &Unit<'_>, first: bool) -> Option<Opened> {
     let mut opened = Opened::default();
     let name = unit.name.as_str();
@@ -164,6 +167,7 @@ fn or_say<T>(unit: &str, what: &str, place: &str, result: Result<T, Errno>) -> O
     }
 }
 
+#[inline(never)]
 fn open_socket(unit: &str, socket: &Socket<'_>, opened: &mut Opened) -> Option<()> {
     let (user, group) = (user_of(unit, socket.user)?, group_of(unit, socket.group)?);
     let mut linked = None;
@@ -195,6 +199,7 @@ fn open_socket(unit: &str, socket: &Socket<'_>, opened: &mut Opened) -> Option<(
 }
 
 /// A socket that is bound, with its options set, and listens if it can.
+#[inline(never)]
 fn bound(unit: &str, listen: &Listen<'_>, place: &Place<'_>) -> Option<OwnedFd> {
     let mut made = listen::socket(listen.family, listen.socket_type, listen.protocol);
     let mut address = listen.address;
@@ -223,7 +228,7 @@ fn bound(unit: &str, listen: &Listen<'_>, place: &Place<'_>) -> Option<OwnedFd> 
     let mut port = heapless::String::<12>::new();
     let told = match (listen.family, address, place.path) {
         (INET | INET6, [_, _, high, low, ..], _) => {
-            let _ = write!(port, "port {}", u64::from(u16::from_be_bytes([*high, *low])));
+            let _ = write!(port.as_mut_view(), "port {}", u64::from(u16::from_be_bytes([*high, *low])));
             port.as_str()
         }
         (_, _, "") => "its address",
@@ -253,6 +258,7 @@ fn group_of(unit: &str, name: &str) -> Option<Option<u32>> {
     or_say(unit, "find the group", name, found).map(Some)
 }
 
+#[inline(never)]
 fn open_path(unit: &str, path: &Path<'_>, first: bool, opened: &mut Opened) -> Option<()> {
     for (n, Watch { event, mask, path: place }) in path.watches.iter().enumerate() {
         if first && path.make_directory && !matches!(event, WatchEvent::Exists | WatchEvent::ExistsGlob) {

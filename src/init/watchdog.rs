@@ -53,6 +53,7 @@ impl Kernel {
     }
 
     /// Feeds the watchdog, or opens it if it was not there before, and looks whether the root file system answers.
+    #[inline(never)]
     pub(super) fn feed(&mut self, probe: bool) {
         if self.watchdog.is_none() {
             self.open_watchdog(false);

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use heapless::String;
 use log::LevelFilter;
 
-use crate::{supervisor::Until, table::Micros};
+use crate::{supervisor::Until, table::Micros, words};
 
 /// Longest path or name in a word.
 const WORD_BYTES_MAX: usize = 128;
@@ -42,26 +42,31 @@ impl Words {
     /// sysvinit's: kernel-command-line(7), init(8).
     pub(super) fn take(&mut self, word: &str) -> bool {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
-        let target = match (key, word.len() == key.len()) {
-            ("rescue" | "single" | "s" | "S" | "-s" | "1" | "systemd.rescue", true) => RESCUE,
-            ("emergency" | "-b" | "systemd.emergency" | "tomte.shell", true) => EMERGENCY,
-            ("systemd.unit" | "tomte.target", false) => value,
-            (other, _) => return other.strip_prefix("tomte.").is_none_or(|key| self.take_own(key, value)),
+        let is_in = |list: &str| words::place(list, key.as_bytes()).is_some();
+        let alone = word.len() == key.len();
+        let target = if alone && is_in("rescue single s S -s 1 systemd.rescue") {
+            RESCUE
+        } else if alone && is_in("emergency -b systemd.emergency tomte.shell") {
+            EMERGENCY
+        } else if !alone && is_in("systemd.unit tomte.target") {
+            value
+        } else {
+            return key.strip_prefix("tomte.").is_none_or(|key| self.take_own(key, value));
         };
         take_text(&mut self.target, target)
     }
 
     fn take_own(&mut self, key: &str, value: &str) -> bool {
-        match key {
-            "panic" => self.panic = true,
-            "until" if value == "idle" => self.until = Some(Until::Idle),
-            "until" => match value.parse() {
+        match words::place("panic until report console log", key.as_bytes()) {
+            Some(0) => self.panic = true,
+            Some(1) if value == "idle" => self.until = Some(Until::Idle),
+            Some(1) => match value.parse() {
                 Ok(micros) => self.until = Some(Until::Elapsed(Micros(micros))),
                 Err(_) => return false,
             },
-            "report" if value.starts_with('/') => return take_text(&mut self.report, value),
-            "console" => return take_text(&mut self.console, value),
-            "log" => match LEVELS.iter().find(|(name, _)| *name == value) {
+            Some(2) if value.starts_with('/') => return take_text(&mut self.report, value),
+            Some(3) => return take_text(&mut self.console, value),
+            Some(4) => match LEVELS.iter().find(|(name, _)| *name == value) {
                 Some((_, level)) => self.log = Some(*level),
                 None => return false,
             },

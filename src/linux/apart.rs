@@ -47,6 +47,7 @@ impl<T> Place<T> {
     }
 
     /// Puts `value` here, for as long as the process lives. `None` if somebody has done so before.
+    #[inline(never)]
     pub fn put(&'static self, value: T) -> Option<&'static mut T> {
         let put = self.put_for_all(value)?;
         let own = ptr::from_ref(self).addr();

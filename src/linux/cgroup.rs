@@ -49,7 +49,7 @@ impl Tree {
     /// # Errors
     /// What the kernel says about the directory.
     pub fn open() -> Result<Option<Self>, Errno> {
-        for place in PLACES {
+        for &place in &PLACES {
             if let Some(root) = open_if_there(place)?
                 && fstatfs(root.as_fd())?.f_type as u64 == CGROUP2_MAGIC
             {
@@ -326,7 +326,7 @@ fn make_at(parent: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
 /// Memory in bytes and the number of tasks of the cgroup that `pid` is in, if this process can see them.
 pub fn usage(pid: u32) -> Option<(u64, u64)> {
     let mut number = heapless::String::<10>::new();
-    core::fmt::Write::write_fmt(&mut number, format_args!("{}", u64::from(pid))).ok()?;
+    core::fmt::Write::write_fmt(number.as_mut_view(), format_args!("{}", u64::from(pid))).ok()?;
     let (mut path, mut buffer) = (PathBuffer::empty(), [0; PATH_BYTES_MAX]);
     let group = super::boot::read_file(path.join(&["/proc/", &number, "/cgroup"]).ok()?, &mut buffer).ok()?;
     let group = core::str::from_utf8(group).ok()?.lines().find_map(|line| line.strip_prefix("0::"))?;

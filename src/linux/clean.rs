@@ -102,6 +102,7 @@ fn clean(plan: &CleanPlan<'_>) -> bool {
 
 /// Kills every process of user `uid`. A grandchild takes on the number, because kill(2) then reaches that user's
 /// processes and no others, all at once. EBUSY if some are still there at the end.
+#[inline(never)]
 fn kill_all_of(uid: u32) -> Result<(), Errno> {
     if uid == 0 {
         return Err(Errno::INVAL);
@@ -136,6 +137,7 @@ fn kill_as(uid: u32) -> Result<(), Errno> {
 
 /// Clears the keyrings of user `uid`, which the kernel keeps for whoever has the number next. A grandchild takes on the
 /// number, because its user alone can.
+#[inline(never)]
 fn clear_keys_of(uid: u32) -> Result<(), Errno> {
     if !has_keys(uid)? {
         return Ok(());
@@ -211,6 +213,7 @@ fn remove_ipc(owner: Owner) -> Result<(), Errno> {
 /// Removes the public and the private directory of each name, or the link between them. A parent directory that the
 /// name brought along stays, as with systemd. Links that lead to it go as well; a directory in
 /// the place of one stays.
+#[inline(never)]
 fn remove_directory(directory: &Directory<'_>) -> Result<(), Errno> {
     for root in directory.roots() {
         let Some(root) = tree::open_if_there(PathBuffer::empty().join(&root)?)? else { continue };

@@ -165,7 +165,7 @@ pub fn processors() -> Result<u64, Errno> {
 /// # Errors
 /// prctl(2)'s, or EINVAL if it is no number.
 pub fn may_have_capability(number: &str) -> Result<bool, Errno> {
-    let bit =
-        number.parse::<u8>().ok().and_then(|number| 1_u64.checked_shl(number.into())).ok_or(Errno::INVAL)?;
+    let bit = number.parse::<u64>().ok().filter(|number| *number < 64).ok_or(Errno::INVAL)?;
+    let bit = 1 << bit;
     capability_is_in_bounding_set(CapabilitySet::from_bits_retain(bit))
 }

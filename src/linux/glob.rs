@@ -66,7 +66,7 @@ fn below(
             return Ok(());
         }
         let mut path = heapless::String::<PATH_BYTES_MAX>::new();
-        for part in [done, fixed, name] {
+        for &part in &[done, fixed, name] {
             path.push_str(part).map_err(|_| Errno::NAMETOOLONG)?;
         }
         stop = below(&path, after, wild_left, found)?;

@@ -99,7 +99,9 @@ pub fn unmap(memory: &'static [u8]) {
 impl Arguments {
     /// The descriptor of the state that the program before has left, as its number.
     pub fn state(self) -> Option<u32> {
-        self.words().find_map(|word| word.to_str().ok()?.strip_prefix(OPTION)?.parse().ok())
+        let number =
+            self.words().find_map(|word| word.to_str().ok()?.strip_prefix(OPTION)?.parse::<u64>().ok())?;
+        u32::try_from(number).ok()
     }
 
     /// Becomes `program`, or starts its own anew: with the same words and environment, and `state` for it to take over.

@@ -37,12 +37,12 @@ pub fn is_left(number: u32) -> Result<bool, Errno> {
 
 /// Whether anything is owned by `owner`.
 pub fn anything_of(owner: Owner) -> Result<bool, Errno> {
-    for kind in [SysV::SharedMemory, SysV::Semaphores, SysV::MessageQueue] {
+    for &kind in &[SysV::SharedMemory, SysV::Semaphores, SysV::MessageQueue] {
         if !list_objects(kind, owner)?.is_empty() {
             return Ok(true);
         }
     }
-    for open in [shared_memory, queues] {
+    for &open in &[shared_memory, queues] {
         if let Some(directory) = open()?
             && tree::holds_owned(directory.as_fd(), owner)?
         {
@@ -54,7 +54,7 @@ pub fn anything_of(owner: Owner) -> Result<bool, Errno> {
 
 /// Removes what is owned by `owner`. The caller has ended its processes, or they make new things meanwhile.
 pub fn remove_all_of(owner: Owner) -> Result<(), Errno> {
-    for kind in [SysV::SharedMemory, SysV::Semaphores, SysV::MessageQueue] {
+    for &kind in &[SysV::SharedMemory, SysV::Semaphores, SysV::MessageQueue] {
         remove_objects(kind, owner)?;
     }
     if let Some(directory) = shared_memory()? {
@@ -138,7 +138,7 @@ fn queues() -> Result<Option<OwnedFd>, Errno> {
 /// The same on a kernel where a mount has to be somewhere (before 5.2): it is there for a moment.
 fn mounted_queues() -> Result<Option<OwnedFd>, Errno> {
     const MOMENT: &CStr = c"/run/tomte/queues";
-    for (directory, mode) in [(c"/run/tomte", 0o755), (MOMENT, 0o700)] {
+    for &(directory, mode) in &[(c"/run/tomte", 0o755), (MOMENT, 0o700)] {
         match mkdirat(CWD, directory, Mode::from_raw_mode(mode)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno),

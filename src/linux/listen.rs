@@ -59,6 +59,7 @@ impl Place<'_> {
     ///
     /// # Errors
     /// bind(2)'s, and those of the calls that see to the node.
+    #[inline(never)]
     pub fn bind(&self, socket: BorrowedFd<'_>, address: &[u8], interface: &str) -> Result<(), Errno> {
         let mut complete = [0; ADDRESS_BYTES_MAX];
         let complete = complete.get_mut(..address.len()).ok_or(Errno::INVAL)?;
@@ -87,6 +88,7 @@ impl Place<'_> {
     ///
     /// # Errors
     /// Those of the calls; EEXIST if something else is there.
+    #[inline(never)]
     pub fn open_fifo(&self, size: u32) -> Result<OwnedFd, Errno> {
         make_parents(self.path, self.directory_mode)?;
         let mut path = PathBuffer::empty();
@@ -111,6 +113,7 @@ impl Place<'_> {
     ///
     /// # Errors
     /// mq_open(2)'s.
+    #[inline(never)]
     pub fn open_queue(&self, messages: u32, bytes: u32) -> Result<OwnedFd, Errno> {
         let mut path = PathBuffer::empty();
         let name = path.join(&[queue_name(self.path)])?;
@@ -282,9 +285,12 @@ pub fn channel() -> Result<(OwnedFd, OwnedFd), Errno> {
 /// Sends `bytes` and descriptors.
 ///
 /// # Errors
-/// sendmsg(2)'s.
+/// sendmsg(2)'s; E2BIG for more than 64 descriptors.
 pub fn send(channel: BorrowedFd<'_>, bytes: &[u8], fds: &[OwnedFd]) -> Result<(), Errno> {
-    let borrowed: heapless::Vec<BorrowedFd<'_>, 64> = fds.iter().map(AsFd::as_fd).collect();
+    let mut borrowed: heapless::Vec<BorrowedFd<'_>, 64> = heapless::Vec::new();
+    for fd in fds {
+        borrowed.push(fd.as_fd()).map_err(|_| Errno::TOOBIG)?;
+    }
     raw::socket::send(channel, bytes, &borrowed)
 }
 

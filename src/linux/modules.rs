@@ -47,7 +47,7 @@ impl Modules {
         let kernel = uname();
         let release = kernel.release().to_str().unwrap_or_default();
         let mut answer = Err(Errno::NOENT);
-        for parts in [[ROOT, release, "/"], [ROOT, "", ""]] {
+        for &parts in &[[ROOT, release, "/"], [ROOT, "", ""]] {
             let mut base = heapless::String::new();
             if parts.iter().try_for_each(|part| base.push_str(part)).is_err() {
                 continue;

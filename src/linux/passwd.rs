@@ -62,6 +62,7 @@ pub enum Key<'a> {
 
 impl<'a> Key<'a> {
     /// What `User=` or `Group=` says: decimal digits are a number, all else is a name.
+    #[inline(never)]
     pub fn new(text: &'a str) -> Self {
         parse_number(text.as_bytes()).map_or(Key::Name(text.as_bytes()), Key::Number)
     }

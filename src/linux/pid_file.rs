@@ -7,6 +7,7 @@ use rustix::{
 };
 
 use super::{AsFd, path::PathBuffer};
+use crate::words;
 
 /// Longest content that can be a pid and a newline.
 const CONTENT_BYTES_MAX: usize = 32;
@@ -16,8 +17,9 @@ const CONTENT_BYTES_MAX: usize = 32;
 ///
 /// # Errors
 /// open(2)'s and read(2)'s; EPROTO for what is no pid, EINVAL for what is no regular file.
+#[inline(never)]
 pub fn read(path: &str) -> Result<(u32, bool), Errno> {
-    let (directory, name) = path.rsplit_once('/').ok_or(Errno::INVAL)?;
+    let (directory, name) = words::split_last(path, b'/').ok_or(Errno::INVAL)?;
     let mut buffer = PathBuffer::empty();
     let directory = buffer.join(&[if directory.is_empty() { "/" } else { directory }])?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -46,7 +48,8 @@ fn content(file: &OwnedFd) -> Result<u32, Errno> {
     let mut bytes = [0; CONTENT_BYTES_MAX];
     let count = io::retry_on_intr(|| io::read(file.as_fd(), &mut bytes))?;
     let text = bytes.get(..count).and_then(|bytes| core::str::from_utf8(bytes).ok()).ok_or(Errno::PROTO)?;
-    text.trim_ascii().parse().map_err(|_| Errno::PROTO)
+    let pid = text.trim_ascii().parse::<u64>().ok().and_then(|pid| u32::try_from(pid).ok());
+    pid.ok_or(Errno::PROTO)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl<'b> PrivateTmpName<'b> {
 
     /// Removes the directories below every place.
     pub(super) fn remove(&self) -> Result<(), Errno> {
-        for place in PLACES {
+        for &place in &PLACES {
             if let Some(place) = tree::open_if_there(place)? {
                 tree::remove(place.as_fd(), self.0)?;
             }

@@ -48,7 +48,10 @@ fn each_other(see: &mut dyn FnMut(u32, bool)) {
     // What cannot be read has just ended.
     let _ = each_entry(processes.as_fd(), &mut |name| {
         let name = name.to_str().unwrap_or_default();
-        if let Some(number) = name.parse().ok().filter(|number| *number > 1 && *number != id()) {
+        if let Some(number) = name.parse::<u64>().ok().and_then(|number| u32::try_from(number).ok())
+            && number > 1
+            && number != id()
+        {
             let (mut path, mut first) = (PathBuffer::empty(), [0]);
             let path = path.join(&["/proc/", name, "/cmdline"])?;
             if let Ok([byte]) = boot::read_file(path, &mut first) {

@@ -90,12 +90,8 @@ fn encode(report: Report) -> [u8; MESSAGE_BYTES] {
         }
         Report::Failed { step, errno } => (FAILED, step.index(), errno.raw_os_error().unsigned_abs(), 0),
     };
-    let (first, second) = (first.to_ne_bytes(), second.to_ne_bytes());
-    let mut message = [kind, place, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    for (to, from) in message.iter_mut().skip(4).zip(first.into_iter().chain(second)) {
-        *to = from;
-    }
-    message
+    let ([a, b, c, d], [e, f, g, h]) = (first.to_ne_bytes(), second.to_ne_bytes());
+    [kind, place, 0, 0, a, b, c, d, e, f, g, h]
 }
 
 fn decode(message: [u8; MESSAGE_BYTES]) -> Option<Report> {

@@ -8,6 +8,7 @@ use rustix::{
 };
 
 use super::{AsFd, raw::signal as raw};
+use crate::words;
 
 /// Signal numbers of the kernel's generic ABI, which all supported architectures share.
 #[expect(missing_docs, reason = "signal(7) names them")]
@@ -50,17 +51,18 @@ pub fn number(name: &str) -> Option<u8> {
         return Some(TERM);
     }
     let short = name.strip_prefix("SIG").unwrap_or(name);
-    let named = NAMES.split(' ').zip(1..).find(|(one, _)| *one == short).map(|(_, number)| number);
-    let real_time = || short.strip_prefix("RTMIN+")?.parse::<u8>().ok()?.checked_add(RTMIN);
-    named.or_else(|| name.parse().ok()).or_else(real_time).filter(|number| (1..=64).contains(number))
+    let named = words::place(NAMES, short.as_bytes()).map(|place| place as u64 + 1);
+    let real_time = || short.strip_prefix("RTMIN+")?.parse::<u64>().ok()?.checked_add(RTMIN.into());
+    let number = named.or_else(|| name.parse().ok()).or_else(real_time);
+    number.filter(|number| (1..=64).contains(number)).map(|number| number as u8)
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match usize::from(self.0).checked_sub(1).and_then(|at| NAMES.split(' ').nth(at)) {
-            Some(name) => f.write_str(name),
-            None if self.0 >= RTMIN => write!(f, "RTMIN+{}", u64::from(self.0 - RTMIN)),
-            None => write!(f, "{}", u64::from(self.0)),
+        match words::nth(NAMES, usize::from(self.0).wrapping_sub(1)) {
+            "" if self.0 >= RTMIN => write!(f, "RTMIN+{}", u64::from(self.0 - RTMIN)),
+            "" => write!(f, "{}", u64::from(self.0)),
+            name => f.write_str(name),
         }
     }
 }

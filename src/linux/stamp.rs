@@ -55,7 +55,7 @@ pub fn read(pipe: &OwnedFd) -> u64 {
 }
 
 fn stamp(timer: &str, elapsed: bool) -> Result<u64, Errno> {
-    for directory in DIRECTORIES {
+    for &directory in &DIRECTORIES {
         let _there = mkdirat(CWD, directory, Mode::from_raw_mode(0o755)); // or the file cannot be made
     }
     let mut buffer = PathBuffer::empty();

@@ -4,6 +4,8 @@
 //! Takes descriptor 3 by number, once, in a process that PID 1 has started with it.
 #![expect(unsafe_code, reason = "a descriptor that is handed over has nothing but its number")]
 
+use core::ffi::CStr;
+
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::{FromRawFd, OwnedFd},
@@ -95,10 +97,14 @@ pub fn write(socket: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
 }
 
 /// Tells PID 1 that all is well: `WATCHDOG=1` of sd_notify(3). Nobody hears it where nobody asks.
+#[inline(never)]
 pub fn alive(arguments: Arguments) {
-    let path =
-        arguments.environment().find_map(|variable| variable.to_bytes().strip_prefix(b"NOTIFY_SOCKET="));
-    if let Some(address) = path.and_then(|path| SocketAddrUnix::new(path).ok())
+    let path = arguments
+        .environment()
+        .find_map(|variable| variable.to_bytes_with_nul().strip_prefix(b"NOTIFY_SOCKET="));
+    if let Some(path) = path
+        && let Ok(path) = CStr::from_bytes_with_nul(path)
+        && let Ok(address) = SocketAddrUnix::new(path)
         && let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
     {
         let _ = sendto(&socket, b"WATCHDOG=1", SendFlags::DONTWAIT, &address);

@@ -200,7 +200,7 @@ fn change_hands(held: BorrowedFd<'_>, to: Handover) -> Result<(), Errno> {
     }
     let link = magic_link(held);
     let path = link.as_c_str();
-    for list in [c"system.posix_acl_access", c"system.posix_acl_default"] {
+    for &list in &[c"system.posix_acl_access", c"system.posix_acl_default"] {
         // The link is followed: lremovexattr would look at the link in /proc itself.
         match removexattr(path, list) {
             Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
@@ -210,12 +210,15 @@ fn change_hands(held: BorrowedFd<'_>, to: Handover) -> Result<(), Errno> {
     chmod(path, Mode::from_raw_mode(found.st_mode & 0o7777 & to.mode_mask))
 }
 
+const FOLDER: &[u8; 14] = b"/proc/self/fd/";
+
 /// `/proc/self/fd/N`: the way to what an O_PATH descriptor holds.
 pub(super) fn magic_link(held: BorrowedFd<'_>) -> MagicLink {
     let mut path = [0; 32];
     let number = DecInt::new(held.as_raw_fd());
-    let parts = b"/proc/self/fd/".iter().chain(number.as_bytes());
-    for (to, from) in path.iter_mut().zip(parts) {
+    let (folder, rest) = path.split_at_mut(FOLDER.len());
+    folder.copy_from_slice(FOLDER);
+    for (to, from) in rest.iter_mut().zip(number.as_bytes()) {
         *to = *from;
     }
     MagicLink(path)

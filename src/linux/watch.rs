@@ -30,6 +30,7 @@ pub struct Watched {
 /// # Errors
 /// inotify_init1(2)'s: EMFILE when the limit of instances is reached; inotify_add_watch(2)'s: ENOSPC when that of watches
 /// is. That something is missing is none.
+#[inline(never)]
 pub fn watch(path: &str, mask: u32, apart: bool) -> Result<Watched, Errno> {
     let way = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let mut before = "";
@@ -61,7 +62,7 @@ pub fn watch(path: &str, mask: u32, apart: bool) -> Result<Watched, Errno> {
 fn add(inotify: &OwnedFd, path: &str, flags: WatchFlags) -> Result<bool, Errno> {
     let mut buffer = PathBuffer::empty();
     let path = buffer.join(&[path])?;
-    for follow in [WatchFlags::DONT_FOLLOW, WatchFlags::empty()] {
+    for &follow in &[WatchFlags::DONT_FOLLOW, WatchFlags::empty()] {
         match add_watch(inotify, path, flags | follow) {
             Ok(_) => {}
             Err(Errno::NOENT | Errno::ACCESS | Errno::NOTDIR) => return Ok(false),

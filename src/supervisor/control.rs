@@ -189,6 +189,7 @@ impl Clients {
 
 impl Supervisor<'_> {
     /// A client asks.
+    #[inline(never)]
     pub(super) fn request(&mut self, client: ClientId, peer: &Peer<'_>, request: Request<'_>) {
         if !self.may(peer, &request) {
             return self.clients.add(client, For::Turn(Answer::Denied));
@@ -258,7 +259,7 @@ impl Supervisor<'_> {
 
     /// Whether the unit says that only other units may do so.
     fn refuses(&self, name: &str, says: fn(&Manners) -> bool) -> bool {
-        self.find(name).and_then(|id| self.head(id)).is_some_and(|unit| says(&unit.manners))
+        self.find(name).and_then(|id| self.manners(id)).is_some_and(|manners| says(&manners))
     }
 
     /// The unit called `name`.

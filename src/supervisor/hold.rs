@@ -284,6 +284,7 @@ impl<'t> Supervisor<'t> {
     }
 
     /// The janitor of `id` is done: numbers that were cleaned are free, and what could not be cleaned is nobody's.
+    #[inline(never)]
     pub(super) fn return_numbers(&mut self, id: UnitId, exec: &Exec<'_>, clean: bool) {
         let user = exec.user_identity;
         let group = own_group(exec);

@@ -76,11 +76,12 @@ impl Supervisor<'_> {
 
     /// The program before failed, perhaps between an event and what follows from it: what is remembered is made to agree
     /// with the `facts`. Nobody is connected any more.
+    #[inline(never)]
     pub fn recover(&mut self, now: Instant, facts: &dyn Fn(UnitId) -> Facts) {
         self.clients = Clients::NONE;
         for unit in self.ids() {
             let Facts { main, control, helper, known } = facts(unit);
-            for (slot, lives) in [(Slot::Main, main), (Slot::Control, control)] {
+            for &(slot, lives) in &[(Slot::Main, main), (Slot::Control, control)] {
                 let record = self.peek(unit);
                 let process = if slot == Slot::Main { record.main } else { record.control };
                 match (process, lives) {
@@ -126,7 +127,7 @@ impl Supervisor<'_> {
         let units = with.place(self.units.len(), UNITS_MAX.saturating_add(1));
         let mut next = UnitId(0);
         for unit in 0..units {
-            let name_of = |id: UnitId| self.head(id).map(|unit| unit.name.as_str());
+            let name_of = |id: UnitId| self.table.as_ref()?.name(id);
             let own = u16::try_from(unit).ok().map(UnitId).filter(|_| !with.loads()).and_then(name_of);
             let name = with.text(own.unwrap_or_default());
             if with.loads() {

@@ -73,7 +73,7 @@ mod vital;
 use heapless::Vec;
 
 use crate::{
-    table::{Head, Micros, Service, Table, Unit, UnitId, limits::UNITS_MAX},
+    table::{Head, Kind, Manners, Micros, Service, Table, Unit, UnitId, limits::UNITS_MAX},
     wire::JobResult,
 };
 use control::Clients;
@@ -319,6 +319,7 @@ impl<'t> Supervisor<'t> {
 
     /// When [`Event::Deadline`] is wanted, if nothing else happens before.
     #[must_use]
+    #[inline(never)]
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.run.has_left() {
             return None;
@@ -352,7 +353,7 @@ impl<'t> Supervisor<'t> {
 
     /// What the state of `id` itself asks for.
     fn due_of_state(&mut self, id: UnitId) -> Due {
-        for due in [Self::due_adoption, Self::due_kill] {
+        for &due in &[Self::due_adoption, Self::due_kill] {
             match due(self, id) {
                 Due::Nothing => {}
                 due @ (Due::Act(_) | Due::Changed) => return due,
@@ -404,6 +405,18 @@ impl<'t> Supervisor<'t> {
         self.table.as_ref()?.unit(id)
     }
 
+    /// How the unit `id` is to be dealt with. A function of its own: a decoded record is a kilobyte of its caller's frame.
+    #[inline(never)]
+    fn manners(&self, id: UnitId) -> Option<Manners> {
+        self.head(id).map(|unit| unit.manners)
+    }
+
+    /// Whether the unit `id` is a timer.
+    #[inline(never)]
+    fn is_timer(&self, id: UnitId) -> bool {
+        self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Timer(_)))
+    }
+
     /// Decodes the record of the service `id` and hands it to `work`.
     fn for_service(&mut self, id: UnitId, work: &mut dyn FnMut(&mut Self, &Service<'t>)) {
         let Some(unit) = self.unit(id) else {
@@ -428,6 +441,7 @@ impl<'t> Supervisor<'t> {
     }
 
     /// Everything whose time has come.
+    #[inline(never)]
     fn deadline(&mut self) {
         self.elapse_timers();
         let timed = self.timed;

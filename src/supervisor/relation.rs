@@ -189,7 +189,7 @@ impl Supervisor<'_> {
             return false;
         }
         let idle = |supervisor: &Self, id: UnitId| {
-            let flagged = supervisor.unit(id).is_some_and(|unit| unit.manners.stop_when_unneeded);
+            let flagged = supervisor.manners(id).is_some_and(|manners| manners.stop_when_unneeded);
             flagged && supervisor.is_up(id) && supervisor.peek(id).job.is_none()
         };
         for id in self.ids() {
@@ -222,7 +222,7 @@ impl Supervisor<'_> {
         let pulled = self.for_reached(root, PULLED_IN, &mut |_, _| {});
         for id in self.ids() {
             let stays =
-                pulled.contains(id) || self.head(id).is_none_or(|unit| unit.manners.ignore_on_isolate);
+                pulled.contains(id) || self.manners(id).is_none_or(|manners| manners.ignore_on_isolate);
             if !stays {
                 self.add_stop(id);
             }

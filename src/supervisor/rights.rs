@@ -33,14 +33,15 @@ impl Peer<'_> {
 
 impl Supervisor<'_> {
     /// Whether `peer` may ask for `request`.
+    #[inline(never)]
     pub(super) fn may(&self, peer: &Peer<'_>, request: &Request<'_>) -> bool {
         let verb = request.verb();
         if peer.is_root() || verb == Verb::Status {
             return true;
         }
         let Some(table) = self.table.filter(|_| verb != Verb::Rule) else { return false };
-        let by_id = if let Request::Posture { id } = request { self.head(UnitId(*id)) } else { None };
-        let by_id = by_id.as_ref().map_or("", |unit| unit.name.as_str());
+        let by_id = if let Request::Posture { id } = request { table.name(UnitId(*id)) } else { None };
+        let by_id = by_id.unwrap_or_default();
         let name = request.name().unwrap_or(by_id);
         let covers = |rule: &Allow<'_>| {
             rule.verbs >> verb as u32 & 1 != 0

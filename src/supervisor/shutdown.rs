@@ -167,6 +167,7 @@ const fn reach(power: Power) -> u8 {
 }
 
 impl Supervisor<'_> {
+    #[inline(never)]
     pub(super) fn boot(&mut self, random: u64, until: Option<Until>, target: Option<UnitId>) {
         self.pool.seed(random);
         self.run.report = match until {

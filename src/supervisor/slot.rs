@@ -13,6 +13,7 @@ impl<'t> Supervisor<'t> {
     ///
     /// # Errors
     /// The answer for who asks: the name is taken, or all places are.
+    #[inline(never)]
     pub(super) fn free_slot(&self, name: &str) -> Result<UnitId, Answer> {
         let table = self.table.as_ref().ok_or(Answer::Busy)?;
         let own = table.find(name);

@@ -29,7 +29,7 @@ impl Supervisor<'_> {
         if !record.window.admit(limit, now) {
             record.notes.add(Note::StartLimitHit);
             record.forbid_restart = true;
-            let action = self.head(id).map_or(UnitAction::None, |unit| unit.manners.start_limit_action);
+            let action = self.manners(id).map_or(UnitAction::None, |manners| manners.start_limit_action);
             self.act(id, action, u8::MAX);
             self.fail_triggers(id);
             return self.enter_down(id, service, ServiceResult::StartLimitHit);

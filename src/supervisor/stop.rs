@@ -257,6 +257,7 @@ impl Supervisor<'_> {
     }
 
     /// The janitor is done, or what was held is closed.
+    #[inline(never)]
     pub(super) fn cleaned(&mut self, id: UnitId, clean: bool) {
         let record = self.at(id);
         let State::Clean { asked: true, then } = record.state else {

@@ -50,7 +50,7 @@ impl Supervisor<'_> {
     pub(super) fn stop_trigger(&mut self, id: UnitId, state: State) {
         let record = self.at(id);
         record.forbid_restart = true;
-        if self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Timer(_))) {
+        if self.is_timer(id) {
             return self.came_to_rest(id, Rest::Dead); // nothing is held for it
         }
         let record = self.at(id);
@@ -72,7 +72,7 @@ impl Supervisor<'_> {
         }
         if let State::Opening { asked: false, first } = state {
             self.at(id).state = State::Opening { asked: true, first };
-            let timer = self.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Timer(_)));
+            let timer = self.is_timer(id);
             return Due::Act(match timer {
                 true => Action::Stamp { unit: id, elapsed: false },
                 false => Action::Watch { unit: id, first },

@@ -15,6 +15,7 @@ use crate::{
 kept! {
 /// One unit's record. Copied as a whole where it is put in place: field by field is 1,700 bytes of code.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)] // what most code looks at is within 128 bytes of the beginning
 pub(super) struct Record {
     /// Where it is in its life.
     pub(super) state: State,
@@ -24,6 +25,10 @@ pub(super) struct Record {
     pub(super) main: Process,
     /// The control slot.
     pub(super) control: Process,
+    /// What is to be told.
+    pub(super) notes: Notes,
+    /// The first failure since the start.
+    pub(super) result: ServiceResult,
     /// Which `ExecStart=` the main process is.
     pub(super) main_index: u8,
     /// Whether processes may be left: set by every spawn, cleared when the shell says that none is.
@@ -48,24 +53,52 @@ pub(super) struct Record {
     pub(super) suggest: bool,
     /// How many children said that their number does not fit, in this start.
     pub(super) unfits: u8,
+    /// Whether it is known which process is the main one, or that there is none.
+    pub(super) main_known: bool,
+    /// A child looks at the unit's conditions.
+    pub(super) examined: bool,
+    /// The place of the condition that did not hold.
+    pub(super) unmet: u8,
+    /// The signal that followed the last timeout, 0 for none.
+    pub(super) timeout_signal: u8,
+    /// Who is to get which signal: somebody asks, or the process in the control slot has taken too long for a reload.
+    pub(super) kill: Option<(Whom, u8)>,
+    /// The process to be taken for the main one.
+    pub(super) adopt: Option<Which>,
+    /// What the service has announced before it was up, and what is to follow then.
+    pub(super) announced: Announced,
+    /// How the main process ended in this start.
+    pub(super) main_exit: Option<ExitStatus>,
+    /// The main process has ended so; whether another one has taken its place is being asked.
+    pub(super) succession: Option<ExitStatus>,
+    /// `ERRNO=`, 0 for none.
+    pub(super) errno: u16,
+    /// The unit whose failure is this unit's: the start is off.
+    pub(super) blame: Option<UnitId>,
+    /// Of a socket that takes connections: who is to be given the next one; an id that no unit has if nobody is.
+    pub(super) connection: Option<UnitId>,
+    /// Which paths were there when they were last looked at, if what has changed since counts.
+    pub(super) seen: Option<u16>,
+    /// The step that failed in this start.
+    pub(super) failure: Option<Failure>,
+    /// NRestarts.
+    pub(super) restarts: u32,
+    /// What the main process runs as.
+    pub(super) uid: Option<u32>,
+    /// Its group.
+    pub(super) gid: Option<u32>,
+    /// Somebody spoke for the unit who may not: it has been said.
+    pub(super) refused: Option<Pid>,
     /// `WatchdogSec=`, or what the service has put in its place.
     pub(super) watchdog: Micros,
     /// When the service has been silent for too long.
     pub(super) watchdog_at: Option<Instant>,
-    /// What the service has announced before it was up, and what is to follow then.
-    pub(super) announced: Announced,
-    /// The process to be taken for the main one.
-    pub(super) adopt: Option<Which>,
     /// Whose end this unit was started for, and how that was: `$MONITOR_*`.
     pub(super) monitor: Option<(UnitId, Outcome)>,
     /// When it is started again because somebody upholds it.
     pub(super) uphold_at: Option<Instant>,
     /// How long it stayed down before that: it grows as long as the unit does not come up.
     pub(super) uphold_pause: Micros,
-    /// Whether it is known which process is the main one, or that there is none.
-    pub(super) main_known: bool,
-    /// The main process has ended so; whether another one has taken its place is being asked.
-    pub(super) succession: Option<ExitStatus>,
     /// When `PIDFile=` is looked at again, and how long is waited after that: it grows.
     pub(super) pid_file_at: Option<Instant>,
     pub(super) pid_file_pause: Micros,
@@ -73,24 +106,6 @@ pub(super) struct Record {
     pub(super) idle_until: Option<Instant>,
     /// When the service has been up for as long as it may.
     pub(super) runtime_at: Option<Instant>,
-    /// Who is to get which signal: somebody asks, or the process in the control slot has taken too long for a reload.
-    pub(super) kill: Option<(Whom, u8)>,
-    /// Somebody spoke for the unit who may not: it has been said.
-    pub(super) refused: Option<Pid>,
-    /// `ERRNO=`, 0 for none.
-    pub(super) errno: u16,
-    /// The first failure since the start.
-    pub(super) result: ServiceResult,
-    /// How the main process ended in this start.
-    pub(super) main_exit: Option<ExitStatus>,
-    /// The step that failed in this start.
-    pub(super) failure: Option<Failure>,
-    /// What the main process runs as.
-    pub(super) uid: Option<u32>,
-    /// Its group.
-    pub(super) gid: Option<u32>,
-    /// NRestarts.
-    pub(super) restarts: u32,
     /// When the last start began.
     pub(super) started: Option<Instant>,
     /// When the unit last became active.
@@ -104,20 +119,6 @@ pub(super) struct Record {
     pub(super) ended: Option<Instant>,
     /// Of a timer: when it elapsed and will.
     pub(super) timing: Timing,
-    /// Which paths were there when they were last looked at, if what has changed since counts.
-    pub(super) seen: Option<u16>,
-    /// Of a socket that takes connections: who is to be given the next one; an id that no unit has if nobody is.
-    pub(super) connection: Option<UnitId>,
-    /// What is to be told.
-    pub(super) notes: Notes,
-    /// The unit whose failure is this unit's: the start is off.
-    pub(super) blame: Option<UnitId>,
-    /// A child looks at the unit's conditions.
-    pub(super) examined: bool,
-    /// The place of the condition that did not hold.
-    pub(super) unmet: u8,
-    /// The signal that followed the last timeout, 0 for none.
-    pub(super) timeout_signal: u8,
 }
 }
 
@@ -336,7 +337,7 @@ impl Notes {
     }
 
     fn pop(&mut self) -> Option<Note> {
-        let note = Note::ALL.into_iter().find(|note| self.0 & (1 << *note as u32) != 0)?;
+        let note = Note::ALL.iter().copied().find(|note| self.0 & (1 << *note as u32) != 0)?;
         self.0 &= !(1 << note as u32);
         Some(note)
     }

@@ -8,7 +8,10 @@ use super::{
     Call, Change, Content, Form, List, Merge, Mount, Setting, StrList, Transient, Word,
     limits::USER_NAME_BYTES_MAX,
 };
-use crate::record::{Read, Reader};
+use crate::{
+    record::{Read, Reader},
+    words,
+};
 
 /// One field of a record.
 const PART_BYTES_MAX: usize = 4096;
@@ -47,6 +50,7 @@ impl Record<'_> {
 ///
 /// # Errors
 /// [`ComposeError`] names the setting.
+#[inline(never)]
 pub fn compose<'a>(
     transient: &Transient<'_>,
     name: &str,
@@ -98,6 +102,7 @@ fn setting<'t>(transient: &Transient<'t>, key: &str) -> Option<Setting<'t>> {
 }
 
 /// Writes what `setting` makes of part `at` with `value`; whether it changes that at all.
+#[inline(never)]
 fn change_of(setting: &Setting<'_>, value: &str, at: u8, before: &Bytes, to: &mut Bytes) -> Result<bool, ()> {
     let word = match setting.form {
         Form::Words => {
@@ -125,14 +130,15 @@ fn change_of(setting: &Setting<'_>, value: &str, at: u8, before: &Bytes, to: &mu
 
 /// systemd's other words for yes and no.
 fn boolean(value: &str) -> Option<&'static str> {
-    match value {
-        "1" | "y" | "true" | "t" | "on" => Some("yes"),
-        "0" | "n" | "false" | "f" | "off" => Some("no"),
-        _ => None,
+    let is_in = |list: &str| words::place(list, value.as_bytes()).is_some();
+    match is_in("1 y true t on") {
+        true => Some("yes"),
+        false => is_in("0 n false f off").then_some("no"),
     }
 }
 
 /// Writes `value` as the field that it becomes.
+#[inline(never)]
 fn put_value(form: Form, value: &str, before: &Bytes, to: &mut Bytes) -> Option<()> {
     let plain = !value.contains(['%', '\0', '\n']);
     match form {
@@ -145,9 +151,13 @@ fn put_value(form: Form, value: &str, before: &Bytes, to: &mut Bytes) -> Option<
         Form::User if is_user(value) => put_bytes(to, value.as_bytes()),
         Form::Path if plain && is_path(value) => put_bytes(to, value.as_bytes()),
         Form::Nice => {
-            let nice = value.parse::<i8>().ok().filter(|nice| (-20..20).contains(nice))?;
+            let up = match value.strip_prefix('-') {
+                Some(digits) if !digits.starts_with('+') => 20_u64.checked_sub(digits.parse().ok()?)?,
+                Some(_) => return None,
+                None => value.parse::<u64>().ok()?.checked_add(20).filter(|up| *up < 40)?,
+            };
             to.push(1).ok()?;
-            put_number(to, nice.checked_add(20)?.try_into().ok()?)
+            put_number(to, up)
         }
         Form::Assignment if plain && !value.contains([' ', '\t', '"', '\'', '\\']) => {
             let (name, _) = value.split_once('=').filter(|(name, _)| is_variable(name))?;
@@ -174,7 +184,7 @@ fn is_variable(name: &str) -> bool {
 /// A name that useradd(8) takes, or a number.
 fn is_user(value: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    let number = value.parse::<u32>().is_ok_and(|number| number != u32::MAX && number != 0xffff);
+    let number = value.parse::<u64>().is_ok_and(|number| number < u32::MAX.into() && number != 0xffff);
     let name = value.bytes().all(word)
         && value.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && value.len() <= USER_NAME_BYTES_MAX;
@@ -224,6 +234,7 @@ pub fn time_span(value: &str) -> Option<u64> {
 }
 
 /// Both in one, if that is possible.
+#[inline(never)]
 fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
     let mut list = Bytes::new();
     match merge {
@@ -239,9 +250,11 @@ fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
             // Both are in order, and short: the least of what comes after the last one, again and again.
             loop {
                 let mut next = None;
-                for string in [one, other].into_iter().flat_map(StrList::iter) {
-                    if string > last && next.is_none_or(|least| string < least) {
-                        next = Some(string);
+                for &list in &[one, other] {
+                    for string in list.iter() {
+                        if string > last && next.is_none_or(|least| string < least) {
+                            next = Some(string);
+                        }
                     }
                 }
                 let Some(next) = next else { break };
@@ -255,14 +268,16 @@ fn merged(merge: Merge, one: &Bytes, other: &Bytes) -> Option<Bytes> {
             let mut last = "";
             loop {
                 let mut next: Option<(Mount<'_>, &[u8])> = None;
-                for (mount, bytes) in [one, other].iter().flat_map(List::pieces) {
-                    match next {
-                        _ if mount.path <= last => {}
-                        Some((least, _)) if mount.path > least.path => {}
-                        Some((least, same))
-                            if mount.path == least.path && (same == bytes || spares(&mount)) => {}
-                        Some((least, _)) if mount.path == least.path && !spares(&least) => return None,
-                        Some(_) | None => next = Some((mount, bytes)),
+                for &list in &[one, other] {
+                    for (mount, bytes) in list.pieces() {
+                        match next {
+                            _ if mount.path <= last => {}
+                            Some((least, _)) if mount.path > least.path => {}
+                            Some((least, same))
+                                if mount.path == least.path && (same == bytes || spares(&mount)) => {}
+                            Some((least, _)) if mount.path == least.path && !spares(&least) => return None,
+                            Some(_) | None => next = Some((mount, bytes)),
+                        }
                     }
                 }
                 let Some((Mount { path, .. }, bytes)) = next else { break };

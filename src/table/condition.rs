@@ -144,7 +144,7 @@ pub fn examine<'t, E>(
     conditions: List<'t, Condition<'t>>,
     holds: &mut dyn FnMut(Condition<'t>) -> Result<bool, E>,
 ) -> Verdict {
-    for assert in [false, true] {
+    for &assert in &[false, true] {
         let mut last_trigger = None;
         let mut triggered = false;
         for (place, condition) in (0..).zip(conditions.iter()) {

@@ -151,32 +151,25 @@ impl<'t, T> List<'t, T> {
 impl<'t, T: Read<'t>> List<'t, T> {
     /// The records, in order. Ends early where the bytes are no record; `open` has refused such a table.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'t, T> {
-        let mut rest = self.bytes;
+        let mut from = Reader::new(self.bytes);
         core::iter::from_fn(move || {
-            let (record, after) = Self::first(rest)?;
-            rest = after;
-            Some(record)
+            let left = from.left();
+            let record = T::read(&mut from);
+            from.has_gone_on(left).then_some(record)
         })
     }
 
     /// The records, each with its bytes.
     pub fn pieces(&self) -> impl Iterator<Item = (T, &'t [u8])> + use<'t, T> {
-        let mut rest = self.bytes;
+        let mut from = Reader::new(self.bytes);
         core::iter::from_fn(move || {
-            let (record, after) = Self::first(rest)?;
-            let bytes = rest.get(..rest.len() - after.len())?;
-            rest = after;
-            Some((record, bytes))
+            let rest = from.rest()?;
+            let record = T::read(&mut from);
+            if !from.has_gone_on(rest.len()) {
+                return None;
+            }
+            Some((record, rest.get(..rest.len() - from.left())?))
         })
-    }
-
-    /// The first record and what follows it. `None` at the end, where the bytes are no record, and for a record of no
-    /// bytes, which would never end.
-    fn first(bytes: &'t [u8]) -> Option<(T, &'t [u8])> {
-        let mut reader = Reader::new(bytes);
-        let record = T::read(&mut reader);
-        let after = reader.rest()?;
-        if after.len() < bytes.len() { Some((record, after)) } else { None }
     }
 
     /// Whether the bytes are a whole number of records, `most` at most, and `sound` takes each.

@@ -264,31 +264,17 @@ impl<'t> Table<'t> {
     /// Record `n`, if it is there, decodes, and leaves nothing over.
     fn record<T: Read<'t>>(&self, n: usize) -> Option<T> {
         let mut reader = Reader::new(self.bytes_of(n)?);
-        let record = T::read(&mut reader);
-        if reader.rest()?.is_empty() { Some(record) } else { None }
+        let mut record = None;
+        record.insert(T::empty()).fill(&mut reader);
+        if reader.rest() != Some(&[]) {
+            record = None;
+        }
+        record
     }
 
-    /// The board. (`open` has decoded it once, so this cannot fail; the fallback is an empty board.)
+    /// The board. (`open` has decoded it once, so this cannot fail; else it would be an empty one.)
     pub fn board(&self) -> Board<'t> {
-        self.record(0).unwrap_or(Board {
-            name: "",
-            default_target: UnitId(0),
-            uids: UidRange::DYNAMIC,
-            identities: List::default(),
-            filters: List::default(),
-            slices: List::default(),
-            hostname: "",
-            environment: StrList::default(),
-            log: LogTarget::Console,
-            on_panic: PanicAction::Reboot,
-            panic_delay: Micros::ZERO,
-            may_lack: 0,
-            transient: Transient::NONE,
-            allow: List::default(),
-            rescue: None,
-            vital: Vital::NONE,
-            watchdog: Watchdog::NONE,
-        })
+        Board::read(&mut Reader::new(self.bytes_of(0).unwrap_or_default()))
     }
 
     /// The unit at `id`.
@@ -305,6 +291,7 @@ impl<'t> Table<'t> {
     }
 
     /// The full name of the unit at `id`: where every record of a unit begins.
+    #[inline(never)]
     pub fn name(&self, id: UnitId) -> Option<&'t str> {
         self.beginning(id)
     }

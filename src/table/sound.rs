@@ -38,7 +38,7 @@ impl Board<'_> {
             && is_c_string(self.hostname)
             && self.transient.is_sound(self.identity_count())
             && self.vital.units.iter().all(known)
-            && [self.rescue, self.vital.on_good, self.vital.on_sick].into_iter().flatten().all(known)
+            && [self.rescue, self.vital.on_good, self.vital.on_sick].iter().flatten().all(|id| known(*id))
             && is_path(self.watchdog.device)
             && is_path(self.watchdog.probe)
             && (self.watchdog.device.is_empty() || self.watchdog.interval != Micros::ZERO)
@@ -81,7 +81,7 @@ impl Unit<'_> {
 
 impl Socket<'_> {
     fn is_sound(&self) -> bool {
-        [self.name, self.user, self.group].into_iter().all(is_path)
+        [self.name, self.user, self.group].iter().all(|path| is_path(path))
             && holds(self.symlinks, SYMLINKS_MAX)
             && self.listen.are_all(LISTEN_MAX, |listen| {
                 is_path(listen.path)
@@ -93,13 +93,13 @@ impl Socket<'_> {
 
 impl Service<'_> {
     fn is_sound(&self, identities: usize, filters: usize) -> bool {
-        let is_signal = |signal: u8| (1..=SIGNAL_MAX).contains(&signal);
+        let is_signal = |signal: &u8| (1..=SIGNAL_MAX).contains(signal);
         let Kill { signal, restart_signal, final_signal, watchdog_signal, .. } = self.kill;
         let signals = [signal, restart_signal, final_signal, watchdog_signal, self.reload_signal];
-        signals.into_iter().all(is_signal)
+        signals.iter().all(is_signal)
             && is_path(self.pid_file)
             && f64::from_bits(self.restart_growth) >= 1.0
-            && CommandKind::ALL.into_iter().all(|kind| self.has_sound_commands(kind))
+            && CommandKind::ALL.iter().all(|kind| self.has_sound_commands(*kind))
             && self.exec.is_sound(identities, filters)
     }
 
@@ -118,7 +118,7 @@ impl Exec<'_> {
             && known(self.group_identity)
             && self.filter.is_none_or(|FilterId(id)| usize::from(id) < filters)
             && self.cgroup.is_sound(filters)
-            && paths.into_iter().all(is_path)
+            && paths.iter().all(|path| is_path(path))
             && self.umask <= 0o777
             && holds(self.environment, ENVIRONMENT_MAX)
             && holds(self.environment_files, ENVIRONMENT_FILES_MAX)
@@ -137,8 +137,8 @@ impl Exec<'_> {
                 self.stdout_path,
                 self.stderr_path,
             ]
-            .into_iter()
-            .all(is_path)
+            .iter()
+            .all(|path| is_path(path))
             && self.scheduling.nice.is_none_or(|nice| nice < 40)
             && self.scheduling.affinity.len() <= AFFINITY_BYTES_MAX
             && self.landlock.is_sound()
@@ -170,8 +170,11 @@ impl Cgroup<'_> {
 
 impl View<'_> {
     fn is_sound(&self) -> bool {
-        let sorted =
-            self.mounts.iter().zip(self.mounts.iter().skip(1)).all(|(one, next)| one.path < next.path);
+        let (mut sorted, mut last) = (true, "");
+        for mount in self.mounts.iter() {
+            sorted &= last < mount.path; // no place is called ""
+            last = mount.path;
+        }
         let sound = |mount: &Mount<'_>| {
             is_place(mount.path)
                 && is_path(mount.source)
@@ -184,9 +187,9 @@ impl View<'_> {
 impl Landlock<'_> {
     fn is_sound(&self) -> bool {
         [self.writable, self.executable]
-            .into_iter()
+            .iter()
             .flatten()
-            .all(|paths| holds(paths, MOUNTS_MAX) && paths.iter().all(is_place))
+            .all(|paths| holds(*paths, MOUNTS_MAX) && paths.iter().all(is_place))
     }
 }
 

@@ -4,51 +4,60 @@ use core::fmt::{self, Write};
 
 use super::{Ended, ExitStatus, ManagerStatus, Setting, UnitStatus};
 
-/// Writes one JSON object, field by field.
+/// Writes one JSON object, field by field. What goes wrong shows once, at the end.
 struct Object<'w> {
     out: &'w mut dyn Write,
-    first: bool,
+    before: &'static str,
+    result: fmt::Result,
 }
 
 impl<'w> Object<'w> {
-    fn open(out: &'w mut dyn Write) -> Result<Self, fmt::Error> {
-        out.write_char('{')?;
-        Ok(Self { out, first: true })
+    fn open(out: &'w mut dyn Write) -> Self {
+        Self { out, before: "{", result: Ok(()) }
     }
 
-    fn key(&mut self, key: &str) -> fmt::Result {
-        if !self.first {
-            self.out.write_char(',')?;
+    #[inline(never)]
+    fn put(&mut self, write: &dyn Fn(&mut dyn Write) -> fmt::Result) {
+        if self.result.is_ok() {
+            self.result = write(self.out);
         }
-        self.first = false;
-        string(self.out, key)?;
-        self.out.write_char(':')
     }
 
-    fn text(&mut self, key: &str, value: &str) -> fmt::Result {
-        self.key(key)?;
-        string(self.out, value)
+    fn key(&mut self, key: &str) {
+        let before = core::mem::replace(&mut self.before, ",");
+        self.put(&|out| write!(out, "{before}\"{key}\":"));
     }
 
-    fn number(&mut self, key: &str, value: u64) -> fmt::Result {
-        self.key(key)?;
-        write!(self.out, "{value}")
+    #[inline(never)]
+    fn text(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.put(&|out| string(out, value));
     }
 
-    fn number_or_null(&mut self, key: &str, value: Option<u32>) -> fmt::Result {
+    #[inline(never)]
+    fn number(&mut self, key: &str, value: u64) {
+        self.key(key);
+        self.put(&|out| write!(out, "{value}"));
+    }
+
+    #[inline(never)]
+    fn number_or_null(&mut self, key: &str, value: Option<u32>) {
         match value {
             Some(value) => self.number(key, u64::from(value)),
             None => self.null(key),
         }
     }
 
-    fn null(&mut self, key: &str) -> fmt::Result {
-        self.key(key)?;
-        self.out.write_str("null")
+    #[inline(never)]
+    fn null(&mut self, key: &str) {
+        self.key(key);
+        self.put(&|out| out.write_str("null"));
     }
 
-    fn close(self) -> fmt::Result {
-        self.out.write_char('}')
+    #[inline(never)]
+    fn close(mut self) -> fmt::Result {
+        self.put(&|out| out.write_char('}'));
+        self.result
     }
 }
 
@@ -93,35 +102,34 @@ impl UnitStatus<'_> {
         out: &mut dyn Write,
         posture: Option<&dyn Fn(See<'_>) -> fmt::Result>,
     ) -> fmt::Result {
-        let mut object = Object::open(out)?;
-        object.text("name", self.name)?;
-        object.text("description", self.description)?;
-        object.text("type", self.unit_type.as_str())?;
-        object.text("load", "loaded")?;
-        object.text("active", self.active.as_str())?;
-        object.text("sub", self.sub.as_str())?;
-        object.text("result", self.result.as_str())?;
-        object.number_or_null("main_pid", (self.main_pid != 0).then_some(self.main_pid))?;
+        let mut object = Object::open(out);
+        object.text("name", self.name);
+        object.text("description", self.description);
+        object.text("type", self.unit_type.as_str());
+        object.text("load", "loaded");
+        object.text("active", self.active.as_str());
+        object.text("sub", self.sub.as_str());
+        object.text("result", self.result.as_str());
+        object.number_or_null("main_pid", (self.main_pid != 0).then_some(self.main_pid));
         match self.main_exit.map(ExitStatus::code) {
-            Some(code) => object.text("main_code", code)?,
-            None => object.null("main_code")?,
+            Some(code) => object.text("main_code", code),
+            None => object.null("main_code"),
         }
-        object.number_or_null("main_status", self.main_exit.map(|exit| u32::from(exit.status())))?;
-        object.number_or_null("uid", self.uid)?;
-        object.number_or_null("gid", self.gid)?;
-        object.number("restarts", u64::from(self.restarts))?;
-        object.number("started_us", self.started_us)?;
-        object.number("ready_us", self.ready_us)?;
-        object.number("ended_us", self.ended_us)?;
-        object.text("status", self.status)?;
+        object.number_or_null("main_status", self.main_exit.map(|exit| u32::from(exit.status())));
+        object.number_or_null("uid", self.uid);
+        object.number_or_null("gid", self.gid);
+        object.number("restarts", u64::from(self.restarts));
+        object.number("started_us", self.started_us);
+        object.number("ready_us", self.ready_us);
+        object.number("ended_us", self.ended_us);
+        object.text("status", self.status);
         if let Some(posture) = posture {
-            object.key("posture")?;
-            let mut before = '[';
-            posture(&mut |setting| {
-                let comma = core::mem::replace(&mut before, ',');
-                setting.write_json(object.out, comma)
-            })?;
-            object.out.write_str(if before == '[' { "[]" } else { "]" })?;
+            object.key("posture");
+            object.put(&|out| {
+                let mut before = '[';
+                posture(&mut |setting| setting.write_json(out, core::mem::replace(&mut before, ',')))?;
+                out.write_str(if before == '[' { "[]" } else { "]" })
+            });
         }
         object.close()
     }
@@ -134,11 +142,11 @@ impl Setting<'_> {
     /// Those of `out`.
     pub fn write_json(&self, out: &mut dyn Write, before: char) -> fmt::Result {
         out.write_char(before)?;
-        let mut object = Object::open(out)?;
-        object.text("unit", self.unit)?;
-        object.text("setting", self.setting)?;
-        object.text("state", self.state)?;
-        object.text("why", self.why)?;
+        let mut object = Object::open(out);
+        object.text("unit", self.unit);
+        object.text("setting", self.setting);
+        object.text("state", self.state);
+        object.text("why", self.why);
         object.close()
     }
 }
@@ -149,15 +157,15 @@ impl ManagerStatus<'_> {
     /// # Errors
     /// Those of `out`.
     pub fn write_json(&self, out: &mut dyn Write) -> fmt::Result {
-        let mut object = Object::open(out)?;
-        object.text("board", self.board)?;
-        object.text("arch", self.arch)?;
-        object.text("state", self.state)?;
-        object.number("boot_us", self.boot_us)?;
-        object.number("units", u64::from(self.units))?;
-        object.number("failed", u64::from(self.failed))?;
-        object.number("jobs", u64::from(self.jobs))?;
-        object.number("now_us", self.now_us)?;
+        let mut object = Object::open(out);
+        object.text("board", self.board);
+        object.text("arch", self.arch);
+        object.text("state", self.state);
+        object.number("boot_us", self.boot_us);
+        object.number("units", u64::from(self.units));
+        object.number("failed", u64::from(self.failed));
+        object.number("jobs", u64::from(self.jobs));
+        object.number("now_us", self.now_us);
         object.close()
     }
 
@@ -167,14 +175,15 @@ impl ManagerStatus<'_> {
     /// # Errors
     /// Those of `out`.
     pub fn write_report_head(&self, out: &mut dyn Write, ended: Ended) -> fmt::Result {
-        let mut object = Object::open(out)?;
-        object.number("schema", 1)?;
-        object.text("board", self.board)?;
-        object.text("arch", self.arch)?;
-        object.number("boot_us", self.boot_us)?;
-        object.text("ended", ended.as_str())?;
-        object.key("units")?;
-        object.out.write_char('[')
+        let mut object = Object::open(out);
+        object.number("schema", 1);
+        object.text("board", self.board);
+        object.text("arch", self.arch);
+        object.number("boot_us", self.boot_us);
+        object.text("ended", ended.as_str());
+        object.key("units");
+        object.put(&|out| out.write_char('['));
+        object.result
     }
 }
 

@@ -78,7 +78,7 @@ impl<'a> Notice<'a> {
     }
 
     fn take(&mut self, key: &[u8], value: &'a [u8]) {
-        let Some(place) = KEYS.split(' ').position(|known| known.as_bytes() == key) else { return };
+        let Some(place) = crate::words::place(KEYS, key) else { return };
         let text = core::str::from_utf8(value).unwrap_or_default();
         let yes = text == "1";
         let number: Option<u64> = text.parse().ok();

@@ -170,7 +170,7 @@ mod tests {
 
     fn request(kind: u32, key: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for word in [2, kind, key.len() as u32] {
+        for &word in &[2, kind, key.len() as u32] {
             bytes.extend(word.to_ne_bytes());
         }
         bytes.extend(key);

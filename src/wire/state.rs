@@ -4,12 +4,10 @@ use core::fmt;
 
 use serde::Serialize;
 
-use crate::record::{Read, Reader};
-
-/// Word `n` of a list: one string is smaller than a table of strings.
-fn word(list: &'static str, n: usize) -> &'static str {
-    list.split(' ').nth(n).unwrap_or_default()
-}
+use crate::{
+    record::{Read, Reader},
+    words,
+};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -24,7 +22,7 @@ macro_rules! words {
 
             /// The word a person and a report read.
             pub fn as_str(self) -> &'static str {
-                word(concat!($($word, " ",)+), self as usize)
+                words::nth(concat!($($word, " ",)+), self as usize)
             }
         }
 

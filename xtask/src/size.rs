@@ -12,11 +12,17 @@
 //! * `derive(Clone)` alone on a struct of scalars copies field by field: `Copy` as well, and it is one `rep movs`.
 //! * A `match` on byte strings compares by code, 100 bytes a pattern: the words in one string, and the word's place.
 //! * rustix's `as_fd` asserts: 10 bytes at each of 200 uses; `linux::AsFd` does not.
+//! * A large function with one caller becomes part of it, and of its frame: `inline(never)` on seventy of them, 2,200.
+//!   Small ones, or all of a kind, are no gain. A decoded unit is a kilobyte of such a frame: who wants its name asks for that.
+//! * `repr(C)` with the fields of most uses first, for what is larger than 128 bytes (a unit's state, the kernel): 2,600.
+//! * An array that is walked by value is copied first: `for &x in &[…]`. Forty loops, 1,000 bytes.
+//! * Every length of a heapless text has functions and a table of its own behind `write!`: `as_mut_view()`, 600.
+//!   Every type that is parsed or shown likewise: u64, and narrow it.
 //! * Panics: all their texts and places are 7,000 bytes (`panic=immediate-abort` shows it, with a core of one's own).
 //!   A core built for size is 1,500 bytes less; not worth a toolchain that is not stable.
 //! * Of LLVM's options, each alone: `-enable-ipra` 1,900 less, but nobody but AMD's GPUs uses it; `-enable-newgvn` 400
 //!   less, experimental. No difference or worse: icf (120), inline thresholds, loop options, shrink wrapping,
-//!   `-machine-outliner-reruns`, hoisting and sinking, register allocation's knobs.
+//!   `-machine-outliner-reruns`, `-inline-max-stacksize`, frame pointers (4,500 more), hoisting and sinking, register allocation's knobs.
 //! * The way to find out: line tables (`profile.release.debug=1` changes no code), every instruction's address through
 //!   `llvm-symbolizer --inlines`, bytes summed by the innermost line of src/. A line above 100 bytes is worth a look.
 
@@ -42,7 +48,7 @@ const BUDGET: u64 = 200 << 10;
 /// What CI lets pass while the budget is not kept. It was 254 KiB before the log, the names, systemctl's verbs, the watchdog
 /// and the early items of a boot came, which are what design.md counts as "everything": 90 KB within one session. From here
 /// on it goes down, and goes when it meets the budget.
-const CEILING: u64 = 346 << 10;
+const CEILING: u64 = 333 << 10;
 /// The rooms of src/.
 const ROOMS: [&str; 7] = ["table", "wire", "supervisor", "linux", "init", "ctl", "applets"];
 /// What only a binary with a heap has.

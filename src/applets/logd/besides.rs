@@ -66,6 +66,7 @@ impl Besides {
     }
 
     /// Takes a word of the command line that is none.
+    #[inline(never)]
     pub(super) fn take_word(&mut self, key: &str, value: &str) {
         match key {
             "file" => self.files.path = heapless::String::try_from(value).unwrap_or_default(),
@@ -85,10 +86,11 @@ impl Besides {
         let wall_us = linux::clock::wall_us().saturating_sub(now_us.saturating_sub(entry.time_us));
         let date = Date::new(wall_us);
         let mut line = heapless::String::<{ super::keep::LINE_BYTES_MAX }>::new();
+        let mut to = line.as_mut_view();
         let _cut = date
-            .write_full(&mut line)
-            .and_then(|()| line.write_char(' '))
-            .and_then(|()| entry.write_said(&mut line));
+            .write_full(&mut to)
+            .and_then(|()| to.write_char(' '))
+            .and_then(|()| entry.write_said(&mut to));
         while line.push('\n').is_err() {
             line.pop();
         }
@@ -181,7 +183,7 @@ impl Files {
     fn numbered(&self, number: u32) -> heapless::String<PATH_BYTES_MAX> {
         let mut path = self.path.clone();
         if number > 0 {
-            let _fits = write!(path, ".{}", u64::from(number));
+            let _fits = write!(path.as_mut_view(), ".{}", u64::from(number));
         }
         path
     }

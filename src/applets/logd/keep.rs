@@ -4,6 +4,7 @@ use super::besides::Besides;
 use crate::{
     linux::{self, AsFd, Errno, OwnedFd, arguments::Arguments, console, pipe},
     wire::log::{BLOCK_BYTES, Entry, Head, Origin, RING_PATH},
+    words,
 };
 
 /// Words of the command line that have numbers.
@@ -36,13 +37,14 @@ pub(super) struct Keep {
 
 impl Keep {
     /// Opens the ring and goes on where it ends; `arguments` say how large it is.
+    #[inline(never)]
     pub(super) fn new(arguments: Arguments) -> Result<Self, Errno> {
         let mut ring_bytes = RING_BYTES;
         let mut console = 0;
         let mut besides = Besides::new();
         let words = arguments.words().skip(1).filter_map(|word| word.to_str().ok()?.split_once('='));
         for (key, value) in words {
-            let place = NUMBERS.split(' ').position(|name| name == key);
+            let place = words::place(NUMBERS, key.as_bytes());
             let number = value.parse().unwrap_or(0);
             match place {
                 Some(0) => ring_bytes = number,
@@ -78,6 +80,7 @@ impl Keep {
     }
 
     /// Finds the last block that the logd before this one has written.
+    #[inline(never)]
     fn go_on(&mut self) {
         let mut last = None;
         for place in 0..self.blocks {
@@ -153,7 +156,10 @@ impl Keep {
 
     /// Where the block is.
     const fn place(&self) -> u64 {
-        self.head.number % self.blocks * BLOCK_BYTES as u64
+        match self.head.number.checked_rem(self.blocks) {
+            Some(block) => block * BLOCK_BYTES as u64,
+            None => 0,
+        }
     }
 }
 
@@ -164,7 +170,7 @@ fn show(entry: &Entry<'_>, interrupted: bool) -> bool {
     if interrupted {
         let _fits = line.push('\n');
     }
-    let _cut = entry.write_said(&mut line);
+    let _cut = entry.write_said(&mut line.as_mut_view());
     while line.push('\n').is_err() {
         line.pop();
     }

@@ -54,6 +54,7 @@ struct Logd {
 
 /// logd's life, and its exit code. Standard input is the connection to PID 1; descriptor 3, if it was passed, is the socket
 /// behind /dev/log.
+#[inline(never)]
 pub(super) fn run(arguments: Arguments) -> u8 {
     match Logd::new(arguments) {
         Ok(mut logd) => {
@@ -90,6 +91,7 @@ impl Logd {
         })
     }
 
+    #[inline(never)]
     fn live(&mut self) {
         let mut ready = [0; READY_MAX];
         loop {
@@ -242,6 +244,7 @@ impl Logd {
     }
 
     /// Takes what the kernel says itself: what others have written into its ring buffer comes from them already.
+    #[inline(never)]
     fn take_kernel(&mut self) {
         for _ in 0..MESSAGES_PER_TURN {
             let Some(kernel) = &self.kernel else { return };

@@ -54,8 +54,10 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(fd: OwnedFd, entry: &Entry<'_>, terms: Terms, rate: Option<Rate>) -> Self {
         let mut names = heapless::Vec::new();
-        for byte in entry.unit.iter().chain(entry.identifier) {
-            let _ = names.push(*byte); // what does not fit is cut
+        for &part in &[entry.unit, entry.identifier] {
+            for byte in part {
+                let _ = names.push(*byte); // what does not fit is cut
+            }
         }
         let rate = rate.unwrap_or_default();
         Self { fd, terms, rate, ended: false, main_pid: entry.pid, unit_bytes: entry.unit.len(), names }
@@ -67,6 +69,7 @@ impl Stream {
     }
 
     /// Puts one line into the log, unless it is not to be there.
+    #[inline(never)]
     pub(super) fn line(&mut self, line: &[u8], keep: &mut Keep) {
         let said = if self.terms.prefix { split_priority(line) } else { None };
         let (priority, text) = said.unwrap_or((self.terms.level, line));
@@ -88,7 +91,8 @@ impl Stream {
     fn tell_suppressed(&self, count: u64, keep: &mut Keep) {
         if count > 0 {
             let mut text = heapless::String::<64>::new();
-            let _fits = core::fmt::Write::write_fmt(&mut text, format_args!("Suppressed {count} messages"));
+            let _fits =
+                core::fmt::Write::write_fmt(text.as_mut_view(), format_args!("Suppressed {count} messages"));
             let entry = self.entry(keep.now_us);
             keep.put(&Entry { origin: Origin::Manager, priority: 4, text: text.as_bytes(), ..entry });
         }

@@ -41,7 +41,7 @@ fn set_one(group: BorrowedFd<'_>, file: &CStr, device: &CStr, text: &CStr, tasks
     if let Some(share) = text.strip_prefix(b"@") {
         let share = u64::from(file_number(share).ok_or(Errno::INVAL)?);
         let all = if file == c"pids.max" { tasks } else { memory() };
-        let _ = write!(worked_out, "{}", all.saturating_mul(share) / 10_000);
+        let _ = write!(worked_out.as_mut_view(), "{}", all.saturating_mul(share) / 10_000);
         return write(group, file, worked_out.as_bytes());
     }
     if device.is_empty() {
@@ -60,14 +60,14 @@ fn whole_device(path: &CStr, text: &mut Text) -> Result<(), Errno> {
     let is_device = FileType::from_raw_mode(found.st_mode).is_block_device();
     let device = if is_device { found.st_rdev } else { found.st_dev };
     let (major, minor) = (u64::from(major(device)), u64::from(minor(device)));
-    let _ = write!(text, "/sys/dev/block/{major}:{minor}/../dev");
+    let _ = write!(text.as_mut_view(), "/sys/dev/block/{major}:{minor}/../dev");
     let mut buffer = [0; 32];
     let mut path = PathBuffer::empty();
     let whole = read_file(path.join(&[text])?, &mut buffer);
     text.clear();
     let _ = match whole.ok().and_then(|number| core::str::from_utf8(number).ok()) {
-        Some(number) => write!(text, "{} ", number.trim_end()),
-        None => write!(text, "{major}:{minor} "),
+        Some(number) => write!(text.as_mut_view(), "{} ", number.trim_end()),
+        None => write!(text.as_mut_view(), "{major}:{minor} "),
     };
     Ok(())
 }

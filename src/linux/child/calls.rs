@@ -92,6 +92,7 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
 }
 
 /// A count is the length of its file: what is appended is there as a whole or not at all, however the machine ends.
+#[inline(never)]
 fn count<'w>(name: &str, path: &CStr, next: &mut dyn FnMut() -> &'w CStr) -> Result<(), Errno> {
     let first = next();
     let flags = match first.to_bytes() {

@@ -86,7 +86,7 @@ fn feature_of(file: &CStr) -> Feature {
 }
 
 fn hand_over(group: BorrowedFd<'_>, uid: u32, gid: Option<u32>) -> Result<(), Errno> {
-    for name in DELEGATED {
+    for &name in &DELEGATED {
         match chownat(group, name, Some(Uid::from_raw(uid)), gid.map(Gid::from_raw), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno),
@@ -126,7 +126,7 @@ fn program(devices: &Devices<'_>) -> Result<Program, Errno> {
         each_device(name, &mut |kind, major, minor| {
             let begin = program.len();
             add(&mut program, rule)?;
-            for (instruction, operand) in [(KIND_AT, kind), (MAJOR_AT, major), (MINOR_AT, minor)] {
+            for &(instruction, operand) in &[(KIND_AT, kind), (MAJOR_AT, major), (MINOR_AT, minor)] {
                 let at = begin.saturating_add(instruction * INSTRUCTION_BYTES + OPERAND_AT);
                 let operand = operand.to_le_bytes();
                 program

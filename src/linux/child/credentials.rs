@@ -23,14 +23,17 @@ use super::{
     place::{Missing, find},
     trees::{attach, new_file_system},
 };
-use crate::linux::{
-    boot::is_mount_point,
-    credentials,
-    passwd::{open_lines, parse_number},
-    path::PathBuffer,
-    plan::Loading,
-    random,
-    tree::{self, magic_link},
+use crate::{
+    linux::{
+        boot::is_mount_point,
+        credentials,
+        passwd::{open_lines, parse_number},
+        path::PathBuffer,
+        plan::Loading,
+        random,
+        tree::{self, magic_link},
+    },
+    words,
 };
 
 /// Names and contents of all credentials of a unit: systemd's CREDENTIALS_TOTAL_SIZE_MAX. More fail with EFBIG.
@@ -48,7 +51,7 @@ pub(super) fn load(work: &mut Work<'_>) -> Result<(), Errno> {
     }
     let mut buffer = PathBuffer::empty();
     let path = credentials::path(plan.unit, &mut buffer)?;
-    for (path, mode) in [(c"/run/credentials", 0o755), (path, 0o700)] {
+    for &(path, mode) in &[(c"/run/credentials", 0o755), (path, 0o700)] {
         match mkdirat(CWD, path, Mode::from_raw_mode(mode)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno),
@@ -102,7 +105,8 @@ impl Store<'_, '_> {
     /// followed only where nobody but root can have made it: what root alone may read would be anybody's.
     fn fetch(&mut self, name: &CStr, path: &CStr, several: bool) -> Result<(), Errno> {
         let path = path.to_str().map_err(|_| Errno::ILSEQ)?;
-        let (folder, stem) = if several { path.rsplit_once('/').ok_or(Errno::INVAL)? } else { (path, "") };
+        let (folder, stem) =
+            if several { words::split_last(path, b'/').ok_or(Errno::INVAL)? } else { (path, "") };
         let root = open(c"/", HOLD, Mode::empty())?;
         let (held, _) = find(root.as_fd(), folder, Missing::Fails)?;
         if several { self.search(name, held.as_fd(), stem.as_bytes()) } else { self.load(name, held.as_fd()) }

@@ -20,7 +20,7 @@ const NAMES: [&CStr; 13] = [
 /// Fills the empty file system `tree`, which is not mounted yet, from the host's /dev. Where nodes cannot be made, there
 /// is an empty file for [`bind`].
 pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
-    for name in NAMES {
+    for &name in &NAMES {
         let found = match statat(host.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
             answer => answer?,
@@ -28,8 +28,8 @@ pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
         let kind = FileType::from_raw_mode(found.st_mode);
         if kind.is_symlink() {
             let mut target = [0; PATH_BYTES_MAX];
-            let length = readlinkat_raw(host, name, &mut target[..])?;
-            symlinkat(target.get(..length).ok_or(Errno::NAMETOOLONG)?, tree, name)?;
+            readlinkat_raw(host, name, &mut target[..])?;
+            symlinkat(CStr::from_bytes_until_nul(&target).map_err(|_| Errno::NAMETOOLONG)?, tree, name)?;
         } else if kind.is_char_device() {
             let mode = Mode::from_raw_mode(found.st_mode);
             match mknodat(tree, name, kind, mode, found.st_rdev) {
@@ -43,7 +43,7 @@ pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
 
 /// Puts the host's nodes where none could be made. `tree` is mounted now.
 pub(super) fn bind(trees: &mut Trees, host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
-    for name in NAMES {
+    for &name in &NAMES {
         let made = match statat(tree.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
             answer => answer?,

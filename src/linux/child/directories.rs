@@ -157,6 +157,7 @@ fn open_trusted(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
 }
 
 /// `PREFIX/NAME`. What `DynamicUser=` had moved to `private` comes back.
+#[inline(never)]
 fn make_public(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) -> Result<Made, Errno> {
     let (parent, last) = make_parents(public, name)?;
     let parent = parent.as_fd();
@@ -174,6 +175,7 @@ fn make_public(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) -
 
 /// `PREFIX/private/NAME`, and a link to it at the public place. A directory that stands there from before
 /// `DynamicUser=` moves in.
+#[inline(never)]
 fn make_private(public: BorrowedFd<'_>, directory: &Directory<'_>, name: &CStr) -> Result<Made, Errno> {
     make_one(public, c"private", BOUNDARY_MODE)?;
     let boundary = open_directory(public, c"private")?;

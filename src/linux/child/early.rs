@@ -38,6 +38,7 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 const SERIAL_BYTES_MAX: usize = 256;
 
 /// Makes the call of `command`, whose path is `path`.
+#[inline(never)]
 pub(super) fn carry_out(command: &Command<'_>, path: &CStr) -> Result<(), Errno> {
     let mut words = command.argv.iter();
     let mut next = || words.next().unwrap_or_default();
@@ -143,6 +144,7 @@ fn save_seed(name: &str, path: &CStr, before: &[u8; SEED_BYTES]) -> Result<(), E
 
 /// The id that the file has, the one that a serial number comes to, or a random one. Where the file cannot be written, it
 /// holds for this boot.
+#[inline(never)]
 fn set_machine_id(command: &Command<'_>, path: &CStr) -> Result<(), Errno> {
     let mut buffer = [0; SERIAL_BYTES_MAX];
     let is_id = |text: &[u8]| text.len() == ID_DIGITS && text.iter().all(u8::is_ascii_hexdigit);
@@ -193,6 +195,7 @@ fn first_line<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
 }
 
 /// A header of swap.h: version 1, the last page, no bad ones.
+#[inline(never)]
 fn make_swap(path: &CStr) -> Result<(), Errno> {
     let device = open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     let (size, page) = (seek(&device, SeekFrom::End(0))?, page_size() as u64);

@@ -105,7 +105,8 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
         work.variables.make(&mut work.arena, VARIABLE, path.to_bytes())?;
     }
     let pid = DecInt::new(getpid().as_raw_nonzero().get());
-    for name in ["SYSTEMD_EXEC_PID"].iter().chain(sources.own_pid) {
+    work.variables.make(&mut work.arena, "SYSTEMD_EXEC_PID", pid.as_bytes())?;
+    for name in sources.own_pid {
         work.variables.make(&mut work.arena, name, pid.as_bytes())?;
     }
     list_descriptors(work, pid.as_bytes())?;
@@ -199,8 +200,10 @@ fn terminal_type(stdio: Stdio<'_>) -> Option<&'static [u8]> {
     let on_terminal = matches!(stdio.input, Input::Tty(_))
         || matches!(stdio.output, Output::Tty)
         || matches!(stdio.error, Output::Tty);
-    let virtual_console =
-        stdio.tty_path.strip_prefix("/dev/tty").is_some_and(|number| number.parse::<u8>().is_ok());
+    let virtual_console = stdio
+        .tty_path
+        .strip_prefix("/dev/tty")
+        .is_some_and(|number| number.parse().is_ok_and(|number: u64| number < 256));
     on_terminal.then_some(if virtual_console { b"linux" } else { b"vt220" })
 }
 

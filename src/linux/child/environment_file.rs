@@ -12,7 +12,10 @@ use rustix::{
 
 use super::{Arena, Work, environment::Variables};
 
-use crate::linux::{AsFd, path::PathBuffer, tree};
+use crate::{
+    linux::{AsFd, path::PathBuffer, tree},
+    words,
+};
 
 /// Bytes of one file. More fail with EFBIG.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -36,7 +39,7 @@ pub(super) fn read(work: &mut Work<'_>) -> Result<(), Errno> {
 
 /// Reads the file at `path`, or all files that its last component is a pattern for, by name. ENOENT if there is none.
 fn read_matching<'a>(path: &str, arena: &mut Arena<'a>, variables: &mut Variables<'a>) -> Result<(), Errno> {
-    let (folder, pattern) = path.rsplit_once('/').ok_or(Errno::INVAL)?;
+    let (folder, pattern) = words::split_last(path, b'/').ok_or(Errno::INVAL)?;
     if !pattern.contains(['*', '?', '[']) {
         return read_one(&[path], arena, variables);
     }

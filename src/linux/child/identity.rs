@@ -77,10 +77,12 @@ impl Who {
     }
 }
 
+#[inline(never)]
 fn static_user(key: Key<'_>) -> Result<Option<User>, Errno> {
     well_known(key).map_or_else(|| passwd::find_user(key), |user| Ok(Some(user)))
 }
 
+#[inline(never)]
 fn static_group(key: Key<'_>) -> Result<Option<u32>, Errno> {
     well_known(key).map_or_else(|| passwd::find_group(key), |user| Ok(Some(user.gid)))
 }

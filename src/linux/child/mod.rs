@@ -144,7 +144,7 @@ pub(super) fn run<'a>(plan: &'a Plan<'a>, mut report: BorrowedFd<'a>, lacking: O
 }
 
 fn first_failure(work: &mut Work<'_>) -> (Step, Errno) {
-    for (step, act) in STEPS {
+    for &(step, act) in &STEPS {
         if let Err(errno) = work.plan.failure_at(step).map_or_else(|| act(work), Err) {
             return (step, errno);
         }

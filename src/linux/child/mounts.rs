@@ -208,12 +208,16 @@ fn sort(places: &mut [Place<'_>]) {
 fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(), Errno> {
     let Some((made, [place, later @ ..])) = places.split_at_mut_checked(number) else { return Ok(()) };
     let (mount, path) = (place.mount, place.path);
-    let above = || made.iter().filter(|above| is_below(path, above.path));
-    if above().any(|above| above.mount.content == Content::Inaccessible) {
+    let (mut hidden, mut inherited, mut again) = (false, 0, false);
+    for above in made.iter().filter(|above| is_below(path, above.path)) {
+        hidden |= above.mount.content == Content::Inaccessible;
+        inherited = inherited & !above.mount.clear | above.mount.set;
+        again |= above.path == path;
+    }
+    if hidden {
         return Ok(());
     }
-    let inherited = above().fold(0, |flags, above| flags & !above.mount.clear | above.mount.set);
-    if above().any(|above| above.path == path) {
+    if again {
         // Another name of the same place. It can only narrow what is there.
         return set_flags(root, open_plain(root.fd(), path)?.as_fd(), path, (mount.set | mount.only).into());
     }
@@ -308,7 +312,7 @@ fn set_flags(root: &Root<'_>, held: BorrowedFd<'_>, path: &str, set: u32) -> Res
 /// Nodes that nobody without all privileges can use: a directory and a file. What may have to be hidden before it is
 /// used is made, too.
 fn open_nothing() -> Result<[OwnedFd; 2], Errno> {
-    for path in [c"/run/tomte", NOWHERE, c"/run/credentials"] {
+    for &path in &[c"/run/tomte", NOWHERE, c"/run/credentials"] {
         let _there = mkdirat(CWD, path, Mode::from_raw_mode(0o755));
     }
     let nowhere = tree::open_if_there(NOWHERE)?.ok_or(Errno::NOENT)?;

@@ -80,7 +80,7 @@ fn leave(work: &mut Work<'_>, wanted: UnshareFlags) -> Result<UnshareFlags, Errn
         return Ok(wanted);
     }
     let mut left = UnshareFlags::empty();
-    for (kind, feature) in KINDS {
+    for &(kind, feature) in &KINDS {
         if wanted.contains(kind) {
             match unshare(kind) {
                 Ok(()) => left |= kind,

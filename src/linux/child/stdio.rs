@@ -15,13 +15,16 @@ use super::{
     place::{Missing, find},
 };
 
-use crate::linux::{
-    AsFd,
-    clock::sleep_us,
-    path::PathBuffer,
-    plan::{Input, Output, Taking, Terminal, Writing},
-    raw::terminal,
-    tree::magic_link,
+use crate::{
+    linux::{
+        AsFd,
+        clock::sleep_us,
+        path::PathBuffer,
+        plan::{Input, Output, Taking, Terminal, Writing},
+        raw::terminal,
+        tree::magic_link,
+    },
+    words,
 };
 
 /// How long somebody else's terminal is left to him before it is asked for again.
@@ -103,7 +106,7 @@ fn open_file(work: &Work<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errn
     match find(root.as_fd(), path, Missing::Fails) {
         Ok((held, _)) => open(magic_link(held.as_fd()).as_c_str(), flags, Mode::empty()),
         Err(Errno::NOENT) if flags.intersects(OFlags::WRONLY | OFlags::RDWR) => {
-            let (folder, name) = path.rsplit_once('/').ok_or(Errno::INVAL)?;
+            let (folder, name) = words::split_last(path, b'/').ok_or(Errno::INVAL)?;
             let (folder, _) = find(root.as_fd(), folder, Missing::Fails)?;
             let mode = Mode::from_raw_mode(0o666 & !u32::from(work.plan.limits.umask));
             let flags = flags | OFlags::CREATE | OFlags::NOFOLLOW;

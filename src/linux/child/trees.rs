@@ -133,11 +133,14 @@ impl Trees {
 /// A new file system that is nowhere yet: `TYPE:OPTION,OPTION=VALUE`. ENOSYS before Linux 5.2.
 pub(super) fn new_file_system(source: &str) -> Result<OwnedFd, Errno> {
     let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
-    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    let (mut buffer, mut other) = (PathBuffer::empty(), PathBuffer::empty());
+    let context = fsopen(buffer.join(&[kind])?, FsOpenFlags::FSOPEN_CLOEXEC)?;
     for option in options.split(',').filter(|option| !option.is_empty()) {
         match option.split_once('=') {
-            Some((key, value)) => fsconfig_set_string(context.as_fd(), key, value)?,
-            None => fsconfig_set_flag(context.as_fd(), option)?,
+            Some((key, value)) => {
+                fsconfig_set_string(context.as_fd(), buffer.join(&[key])?, other.join(&[value])?)?;
+            }
+            None => fsconfig_set_flag(context.as_fd(), buffer.join(&[option])?)?,
         }
     }
     fsconfig_create(context.as_fd())?;

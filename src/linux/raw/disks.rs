@@ -36,9 +36,13 @@ pub fn remove_mapped(control: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> 
     let mut request = [0_u8; MAPPED_BYTES];
     // The interface's version, the size of the whole, and where data would begin.
     let words = [4_u32, 0, 0, MAPPED_BYTES as u32, MAPPED_BYTES as u32];
-    let bytes = words.iter().flat_map(|word| word.to_ne_bytes());
-    request.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
-    request.iter_mut().skip(NAME_AT).take(NAME_BYTES_MAX - 1).zip(name).for_each(|(to, from)| *to = *from);
+    for (to, word) in request.chunks_exact_mut(4).zip(words) {
+        to.copy_from_slice(&word.to_ne_bytes());
+    }
+    let name = name.get(..NAME_BYTES_MAX - 1).unwrap_or(name);
+    if let Some(to) = request.get_mut(NAME_AT..).and_then(|rest| rest.get_mut(..name.len())) {
+        to.copy_from_slice(name);
+    }
     let place = (&raw mut request).expose_provenance();
     // SAFETY: the kernel reads and writes one dm_ioctl, whose size is in it and in `REMOVE`; `request` has that size and
     // outlives the call.

@@ -25,7 +25,7 @@ pub fn join_new_session() -> Result<(), Errno> {
 
 /// Unlinks every key of this process's user. What nothing else refers to is gone then.
 pub fn clear_users() -> Result<(), Errno> {
-    for keyring in OF_THE_USER {
+    for &keyring in &OF_THE_USER {
         clear(keyring.cast_unsigned())?;
     }
     let process = OF_THE_PROCESS.cast_unsigned();

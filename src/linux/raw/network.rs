@@ -28,7 +28,7 @@ pub fn set_loopback_up() -> Result<(), Errno> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     let mut request = [0_u8; IFREQ_BYTES];
     let [flags_low, flags_high] = UP.to_ne_bytes();
-    for (at, byte) in [(0, b'l'), (1, b'o'), (FLAGS_AT, flags_low), (FLAGS_AT + 1, flags_high)] {
+    for &(at, byte) in &[(0, b'l'), (1, b'o'), (FLAGS_AT, flags_low), (FLAGS_AT + 1, flags_high)] {
         if let Some(place) = request.get_mut(at) {
             *place = byte;
         }

@@ -52,7 +52,7 @@ impl Origin {
 
     /// The word for it in JSON: journald's `_TRANSPORT` where it has one.
     pub fn word(self) -> &'static str {
-        "stdout syslog kernel driver event stream".split(' ').nth(self as usize).unwrap_or_default()
+        crate::words::nth("stdout syslog kernel driver event stream", self as usize)
     }
 }
 
@@ -89,7 +89,7 @@ impl<'e> Entry<'e> {
         head[8..16].copy_from_slice(&self.time_us.to_le_bytes());
         (head[16], head[17]) = (names[0].len() as u8, names[1].len() as u8); // cut to fit
         let Some(mut room) = room.get_mut(..length) else { return 0 };
-        for piece in [&head[..], names[0], names[1], text] {
+        for &piece in &[&head[..], names[0], names[1], text] {
             let Some((place, rest)) = room.split_at_mut_checked(piece.len()) else { return 0 };
             place.copy_from_slice(piece);
             room = rest;

@@ -59,10 +59,8 @@ impl Date {
     }
 
     fn write_time(&self, out: &mut dyn Write) -> fmt::Result {
-        for (before, part) in [("", 3600), (":", 60), (":", 1)] {
-            write!(out, "{before}{:02}", self.seconds / part % if part == 3600 { 24 } else { 60 })?;
-        }
-        Ok(())
+        let seconds = self.seconds;
+        write!(out, "{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
     }
 }
 
@@ -111,16 +109,16 @@ impl Entry<'_> {
 /// # Errors
 /// Those of `out`.
 pub fn entry_json(entry: &Entry<'_>, wall_us: u64, out: &mut dyn Write) -> fmt::Result {
-    let mut before = '{';
+    let mut before = "{";
     let mut key =
-        |out: &mut dyn Write, name: &str| write!(out, "{}\"{name}\":", core::mem::replace(&mut before, ','));
+        |out: &mut dyn Write, name: &str| write!(out, "{}\"{name}\":", core::mem::replace(&mut before, ","));
     let numbers = [
         ("__REALTIME_TIMESTAMP", wall_us),
         ("__MONOTONIC_TIMESTAMP", entry.time_us),
         ("PRIORITY", entry.priority.into()),
         ("_PID", entry.pid.into()),
     ];
-    for (name, value) in numbers {
+    for &(name, value) in &numbers {
         key(out, name)?;
         write!(out, "\"{value}\"")?;
     }
@@ -129,7 +127,7 @@ pub fn entry_json(entry: &Entry<'_>, wall_us: u64, out: &mut dyn Write) -> fmt::
         ("_SYSTEMD_UNIT", entry.unit),
         ("SYSLOG_IDENTIFIER", entry.identifier),
     ];
-    for (name, value) in texts {
+    for &(name, value) in &texts {
         key(out, name)?;
         quoted(out, value)?;
     }
