@@ -11,7 +11,7 @@ use crate::{
         step::Step,
     },
     supervisor::{Action, Answer, ClientId, Event, Pid, Slot, Spawn, Supervisor, Which},
-    table::{CommandKind, PrivateTmp, Table, Unit, UnitId},
+    table::{CommandKind, Table, Unit, UnitId},
     wire::{Failure, Whom},
 };
 
@@ -21,7 +21,9 @@ use super::{
     log, names,
     plan::{Parts, Start, misses_stream, runtime_directory_of},
     processes::{Process, Role},
-    report, shutdown, watch,
+    report,
+    shared::Shared,
+    shutdown, watch,
 };
 
 impl Kernel {
@@ -156,8 +158,10 @@ impl Kernel {
         let parts = Parts::new(&service.exec, spawn);
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.unit(unit));
         let extra = parts.extra(spawn, monitored.as_ref().map_or("", |unit| unit.name.as_str()));
-        let own_tmp = service.exec.private_tmp == PrivateTmp::Connected;
-        let tmp_token = if own_tmp { self.tmp_token(spawn.unit) } else { 0 };
+        self.share(spawn.unit, &record, &service.exec)
+            .map_err(|errno| linux::spawn::Failure { step: Step::Network, errno })?;
+        let shared = self.shared.get(spawn.unit.index()).unwrap_or(const { &Shared::NOTHING });
+        let tmp_unit = self.table.unit(shared.first).map_or("", |first| first.name.as_str());
         let descriptors = self.held.passed(&self.table, (spawn.unit, &record), spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
         if misses_stream(&service.exec, descriptors) {
@@ -168,7 +172,8 @@ impl Kernel {
         let pipe = self.streams.write_end(spawn.unit, service);
         let log = pipe.as_ref().or(self.log.as_ref()).map(AsFd::as_fd);
         let inherited = self.arguments;
-        let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup, descriptors };
+        let start =
+            Start { command, spawn, extra: &extra, inherited, shared, tmp_unit, log, cgroup, descriptors };
         let mut plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
         let logd = self.streams.of_logd(spawn.unit);
         let last_words = logd.and_then(|_| linux::pipe::open_device(c"/dev/pmsg0").ok());
@@ -303,6 +308,9 @@ impl Kernel {
     ) -> Result<(), Errno> {
         let record = self.table.unit(unit).ok_or(Errno::NOENT)?;
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
+        let private_tmp = self.unshare(unit);
+        let first = private_tmp.and_then(|(_, first)| self.table.unit(first));
+        let tmp_unit = first.as_ref().map_or("", |first| first.name.as_str());
         let service = record.service().filter(|_| runtime_directories);
         let directory = service.and_then(|service| runtime_directory_of(&service.exec));
         let janitor = linux::clean::spawn(&CleanPlan {
@@ -310,7 +318,7 @@ impl Kernel {
             uid,
             gid,
             directories: directory.as_slice(),
-            private_tmp: self.take_tmp_token(unit),
+            private_tmp: private_tmp.map(|(token, _)| (token, tmp_unit)),
             credentials: record.service().is_some_and(|service| !service.exec.credentials.is_empty()),
         })?;
         self.processes.put(place, Process::helper(janitor.pid, janitor.pidfd, Role::Janitor { unit }));
