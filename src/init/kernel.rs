@@ -483,6 +483,7 @@ impl Kernel {
                 | Role::Examiner { .. }
                 | Role::Stamper { .. }
                 | Role::Watcher { .. }
+                | Role::Reader { .. }
                 | Role::Dismissed
                 | Role::Reporter
                 | Role::Rehearsal

@@ -35,7 +35,7 @@ impl Kernel {
     ) -> Option<Event<'static>> {
         match action {
             Action::Spawn(spawn) => Some(self.spawn(&spawn)),
-            Action::Adopt { unit, which } => Some(Event::Adopted { unit, pid: self.adopt(unit, which) }),
+            Action::Adopt { unit, which } => self.adopt(unit, which),
             Action::Kill { unit, whom, signal } => {
                 self.kill(unit, whom, signal);
                 None
@@ -207,26 +207,57 @@ impl Kernel {
         Ok(pid)
     }
 
-    /// Takes another process for `unit`'s main process, if there is one that may be. What is wrong with a file that is
-    /// waited for is said when it is something new.
-    fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Pid> {
-        let errno = match self.try_adopt(unit, which) {
-            Ok(pid) => return Some(pid),
-            Err(errno) => errno,
+    /// Takes another process for `unit`'s main process, if there is one that may be. A child looks for it where that may take
+    /// its time.
+    fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Event<'static>> {
+        let found = match which {
+            Which::Named { pid, trusted } => Ok((pid.0, trusted)),
+            Which::Only => self.groups.only_child(unit).map(|pid| (pid.0, false)).ok_or(Errno::SRCH),
+            Which::InFile { awaited } => match self.read_pid_file(unit, awaited) {
+                Ok(found) => Ok(found?),
+                Err(errno) => Err(errno),
+            },
         };
-        if which == (Which::InFile { awaited: true })
+        Some(self.adopt_found(unit, which, found))
+    }
+
+    /// What is in `unit`'s `PIDFile=`; `None` if a child looks.
+    fn read_pid_file(&mut self, unit: UnitId, awaited: bool) -> Result<Option<(u32, bool)>, Errno> {
+        let record = self.table.unit(unit);
+        let path = record.as_ref().and_then(Unit::service).ok_or(Errno::NOENT)?.pid_file;
+        if let Some(found) = linux::pid_file::read_at_once(path) {
+            return found.map(Some);
+        }
+        let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
+        let child = linux::pid_file::spawn(path)?;
+        let mut process = Process::helper(child.pid, child.pidfd, Role::Reader { unit, awaited });
+        process.report = Some(child.pipe);
+        self.processes.put(place, process);
+        Ok(None)
+    }
+
+    /// Takes the process that was found, if it may be `unit`'s main process. What is wrong with a file that is waited for is
+    /// said when it is something new.
+    pub(super) fn adopt_found(
+        &mut self,
+        unit: UnitId,
+        which: Which,
+        found: linux::pid_file::Found,
+    ) -> Event<'static> {
+        let adopted = found.and_then(|(pid, trusted)| self.try_adopt(unit, Pid(pid), trusted));
+        if let Err(errno) = adopted
+            && which == (Which::InFile { awaited: true })
             && self.pid_file_trouble.replace((unit, errno)) != Some((unit, errno))
             && let Some(record) = self.table.unit(unit)
             && let Some(service) = record.service()
         {
             log::warn_of(errno, format_args!("{}: no main process in {} yet", record.name, service.pid_file));
         }
-        None
+        Event::Adopted { unit, pid: adopted.ok() }
     }
 
     /// EPERM for a process that is not the unit's to have, ESRCH for one that is not there.
-    fn try_adopt(&mut self, unit: UnitId, which: Which) -> Result<Pid, Errno> {
-        let (pid, trusted) = self.candidate(unit, which)?;
+    fn try_adopt(&mut self, unit: UnitId, pid: Pid, trusted: bool) -> Result<Pid, Errno> {
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
         let pidfd = linux::process::open(pid.0)?;
         // Asked when the descriptor is open: if its process ends meanwhile, the descriptor tells.
@@ -245,20 +276,6 @@ impl Kernel {
         self.groups.adopted(unit, pid);
         self.processes.put(place, process);
         Ok(pid)
-    }
-
-    /// Who may be `unit`'s main process, and whether he may be a stranger.
-    fn candidate(&self, unit: UnitId, which: Which) -> Result<(Pid, bool), Errno> {
-        match which {
-            Which::Named { pid, trusted } => Ok((pid, trusted)),
-            Which::Only => self.groups.only_child(unit).map(|pid| (pid, false)).ok_or(Errno::SRCH),
-            Which::InFile { .. } => {
-                let record = self.table.unit(unit);
-                let service = record.as_ref().and_then(Unit::service).ok_or(Errno::NOENT)?;
-                let (pid, trusted) = linux::pid_file::read(service.pid_file)?;
-                Ok((Pid(pid), trusted))
-            }
-        }
     }
 
     fn kill(&self, unit: UnitId, whom: Whom, signal: u8) {
