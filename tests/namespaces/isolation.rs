@@ -216,7 +216,7 @@ fn secure_bits_are_set_and_take_root_its_powers() {
 /// What a process says of its network and IPC, `kept` being in common.
 fn in_common(kept: &[OwnedFd; 2], network_path: &'static str) -> String {
     let [one, other] = kept;
-    let outcome = run_script("readlink /proc/self/ns/net /proc/self/ns/ipc", |plan| {
+    let outcome = run_script("readlink /proc/self/ns/net; readlink /proc/self/ns/ipc", |plan| {
         plan.namespaces = Namespaces {
             network: true,
             ipc: true,
