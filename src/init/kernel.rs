@@ -132,6 +132,8 @@ pub(super) struct Kernel {
     pub(super) log: Option<OwnedFd>,
     pub(super) streams: Streams,
     pub(super) audit: Audit,
+    /// The files with the names of dynamic users are not up to date.
+    pub(super) names_changed: bool,
     /// What each unit has in common with others.
     pub(super) shared: [Shared; UNITS_MAX],
     signals: Signals,
@@ -210,6 +212,7 @@ impl Kernel {
             log: log::output(),
             streams: Streams::new(&boot.table),
             audit: Audit::new(),
+            names_changed: true,
             shared: [const { Shared::NOTHING }; UNITS_MAX],
             signals,
             started_us: boot.started_us,
@@ -413,7 +416,7 @@ impl Kernel {
             }
             Token::Client(index) => {
                 let client = ClientId(index);
-                match self.control.receive(client) {
+                match self.control.receive(client, &self.poll) {
                     Received::Request => Step::Request(client),
                     Received::Nothing => Step::Again,
                     Received::Gone => Step::Event(Event::ClientGone { client }),
