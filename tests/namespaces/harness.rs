@@ -142,7 +142,7 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         directories: &[],
         runtime_directory_preserved: false,
         credentials: Credentials::default(),
-        view: View::default(),
+        view: View { tmp_unit: "test.service", ..View::default() },
         landlock: Landlock::default(),
         may_lack: 0,
         namespaces: Namespaces::default(),

@@ -189,7 +189,7 @@ fn temporary_options(text: &Text, path: String, options: &str) -> Result<Tempora
 /// `ProtectControlGroups=`.
 pub fn protect_control_groups(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     if matches!(a.value.as_str(), "private" | "strict") {
-        let message = format!("ProtectControlGroups={} is not supported by this tomte", a.value.as_str());
+        let message = format!("{} is not supported by this tomte", a.value.as_str());
         let help = "no unit has a cgroup hierarchy of its own; ProtectControlGroups=yes makes the machine's read-only";
         return Err(wrong(&a.value, Code::RefusedProtection, &message).help(help));
     }
