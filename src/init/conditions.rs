@@ -66,6 +66,11 @@ fn holds(condition: Condition<'_>, container: bool) -> Result<bool, Errno> {
         Subject::Virtual => return Ok(container || look::is_virtual_machine()?),
         Subject::Cpus => return Subject::compares(parameter, look::processors()?).ok_or(Errno::INVAL),
         Subject::Memory => return Subject::compares(parameter, cgroup::memory()).ok_or(Errno::INVAL),
+        Subject::KernelVersion => {
+            return Subject::compares(parameter, look::kernel_version()?).ok_or(Errno::INVAL);
+        }
+        Subject::NeedsUpdate => return look::needs_update(parameter),
+        Subject::FileSays => return look::file_says(parameter),
         Subject::PathExists => Question::Exists,
         Subject::PathIsDirectory => Question::Directory,
         Subject::PathIsSymbolicLink => Question::SymbolicLink,

@@ -5,11 +5,11 @@
 use super::{conditions, kernel::Kernel, log, perform, processes::Role};
 use crate::{
     linux::{
-        self,
+        self, Errno,
         raw::process::Ending,
         report::{self, Reading, Report},
     },
-    supervisor::{Event, Pid},
+    supervisor::{Event, Pid, Which},
     table::UnitId,
     wire::ExitStatus,
 };
@@ -45,6 +45,11 @@ impl Kernel {
             Role::Stamper { unit } => {
                 let at = process.report.as_ref().map_or(0, linux::stamp::read);
                 self.push(Event::Stamped { unit, at });
+            }
+            Role::Reader { unit, awaited } => {
+                let found = process.report.as_ref().map_or(Err(Errno::BADF), linux::pid_file::answer);
+                let event = self.adopt_found(unit, Which::InFile { awaited }, found);
+                self.push(event);
             }
             Role::Watcher { unit } => {
                 let event = self.watched(unit, &process, status);

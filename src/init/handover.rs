@@ -34,10 +34,11 @@ use super::{
     kernel::Kernel,
     log,
     processes::{Process, Role},
+    shared::Shared,
 };
 
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
-const MARK: [u8; 8] = *b"tomte\0s\x06";
+const MARK: [u8; 8] = *b"tomte\0s\x07";
 const CHECKSUM_AT: usize = MARK.len();
 const CHECKSUM_BYTES: usize = size_of::<u64>();
 const TABLE_AT: usize = CHECKSUM_AT + CHECKSUM_BYTES;
@@ -331,7 +332,7 @@ impl Kernel {
         self.groups.keep(units, &self.table, with, &self.poll);
         for unit in 0..units {
             let id = if with.loads() { usize::from(with.now(unit)) } else { unit };
-            self.tmp_tokens.get_mut(id).unwrap_or(&mut 0).keep(with);
+            self.shared.get_mut(id).unwrap_or(&mut const { Shared::NOTHING }).keep(with, real);
             self.lacking.units.get_mut(id).unwrap_or(&mut 0).keep(with);
             self.streams.keep_unit(id, with, real);
         }

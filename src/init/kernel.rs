@@ -31,6 +31,7 @@ use super::{
     notify::Notify,
     posture::Lacking,
     processes::{Processes, Role},
+    shared::Shared,
     streams::Streams,
     words::Words,
 };
@@ -125,6 +126,8 @@ pub(super) struct Kernel {
     pub(super) log: Option<OwnedFd>,
     /// The files with the names of dynamic users are not up to date.
     pub(super) names_changed: bool,
+    /// What each unit has in common with others.
+    pub(super) shared: [Shared; UNITS_MAX],
     pub(super) started_us: u64,
     ready_count: usize,
     ready_next: usize,
@@ -165,8 +168,6 @@ pub(super) struct Kernel {
     pub(super) streams: Streams,
     pub(super) audit: Audit,
     ready: [u64; READY_MAX],
-    /// Parts of the names of units' private /tmp; 0 where there is none.
-    pub(super) tmp_tokens: [u64; UNITS_MAX],
     /// Records that lie in memory of their own, by slot.
     mapped: [Option<&'static [u8]>; SLOTS_MAX],
     /// What is known and not handed over yet.
@@ -214,7 +215,7 @@ impl Kernel {
             streams: Streams::new(&boot.table),
             audit: Audit::new(),
             names_changed: true,
-            tmp_tokens: [0; UNITS_MAX],
+            shared: [const { Shared::NOTHING }; UNITS_MAX],
             signals,
             started_us: boot.started_us,
             ready: [0; READY_MAX],
@@ -490,6 +491,7 @@ impl Kernel {
                 | Role::Examiner { .. }
                 | Role::Stamper { .. }
                 | Role::Watcher { .. }
+                | Role::Reader { .. }
                 | Role::Dismissed
                 | Role::Reporter
                 | Role::Rehearsal
@@ -503,20 +505,5 @@ impl Kernel {
         if self.pending.push_back(event).is_err() {
             log::error(format_args!("an event was lost: more than {PENDING_MAX} from one process"));
         }
-    }
-
-    /// Part of the name of `unit`'s private /tmp: the same until it is cleaned, and not to be guessed before.
-    pub(super) fn tmp_token(&mut self, unit: UnitId) -> u64 {
-        let Some(token) = self.tmp_tokens.get_mut(unit.index()) else { return 0 };
-        if *token == 0 {
-            *token = linux::random::seed();
-        }
-        *token
-    }
-
-    /// The same for whoever removes it: there will be another one next time.
-    pub(super) fn take_tmp_token(&mut self, unit: UnitId) -> Option<u64> {
-        let token = self.tmp_tokens.get_mut(unit.index()).map(core::mem::take);
-        token.filter(|token| *token != 0)
     }
 }

@@ -10,7 +10,7 @@ use log::{Level, LevelFilter, Metadata, Record};
 use crate::{
     linux::{self, Errno, OwnedFd, console, errno::Text, signals::Name as SignalName},
     supervisor::{Log, Pid},
-    table::{Table, UnitId},
+    table::{Subject, Table, UnitId},
     wire::{
         ExitStatus, Failure, Power,
         log::{ENTRY_BYTES_MAX, Entry, Origin},
@@ -322,8 +322,9 @@ impl fmt::Display for Check<'_, '_> {
             return f.write_str("a condition");
         };
         let kind = if condition.assert { "Assert" } else { "Condition" };
-        let negated = if condition.negate { "!" } else { "" };
-        write!(f, "{kind}{}{negated}{}", condition.subject.as_str(), condition.parameter)
+        let negated = if condition.negate && condition.subject != Subject::FileSays { "!" } else { "" };
+        let written = condition.parameter.split('\n').next().unwrap_or_default();
+        write!(f, "{kind}{}{negated}{written}", condition.subject.as_str())
     }
 }
 

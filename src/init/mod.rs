@@ -21,6 +21,7 @@ mod plan;
 mod posture;
 mod processes;
 mod report;
+mod shared;
 mod shutdown;
 mod streams;
 mod timers;

@@ -11,7 +11,7 @@ use crate::{
         step::Step,
     },
     supervisor::{Action, Answer, ClientId, Event, Pid, Slot, Spawn, Supervisor, Which},
-    table::{CommandKind, PrivateTmp, Table, Unit, UnitId},
+    table::{CommandKind, Table, Unit, UnitId},
     wire::{Failure, Whom},
 };
 
@@ -21,7 +21,9 @@ use super::{
     log, names,
     plan::{Parts, Start, misses_stream, runtime_directory_of},
     processes::{Process, Role},
-    report, shutdown, watch,
+    report,
+    shared::Shared,
+    shutdown, watch,
 };
 
 impl Kernel {
@@ -34,7 +36,7 @@ impl Kernel {
     ) -> Option<Event<'static>> {
         match action {
             Action::Spawn(spawn) => Some(self.spawn(&spawn)),
-            Action::Adopt { unit, which } => Some(Event::Adopted { unit, pid: self.adopt(unit, which) }),
+            Action::Adopt { unit, which } => self.adopt(unit, which),
             Action::Kill { unit, whom, signal } => {
                 self.kill(unit, whom, signal);
                 None
@@ -159,8 +161,10 @@ impl Kernel {
         let parts = Parts::new(&service.exec, spawn);
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.name(unit));
         let extra = parts.extra(spawn, monitored.unwrap_or_default());
-        let own_tmp = service.exec.private_tmp == PrivateTmp::Connected;
-        let tmp_token = if own_tmp { self.tmp_token(spawn.unit) } else { 0 };
+        self.share(spawn.unit, &record, &service.exec)
+            .map_err(|errno| linux::spawn::Failure { step: Step::Network, errno })?;
+        let shared = self.shared.get(spawn.unit.index()).unwrap_or(const { &Shared::NOTHING });
+        let tmp_unit = self.table.name(shared.first).unwrap_or_default();
         let descriptors = self.held.passed(&self.table, (spawn.unit, &record), spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
         if misses_stream(&service.exec, descriptors) {
@@ -171,7 +175,8 @@ impl Kernel {
         let pipe = self.streams.write_end(spawn.unit, service);
         let log = pipe.as_ref().or(self.log.as_ref()).map(AsFd::as_fd);
         let inherited = self.arguments;
-        let start = Start { command, spawn, extra: &extra, inherited, tmp_token, log, cgroup, descriptors };
+        let start =
+            Start { command, spawn, extra: &extra, inherited, shared, tmp_unit, log, cgroup, descriptors };
         let mut plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
         let logd = self.streams.of_logd(spawn.unit);
         let last_words = logd.and_then(|_| linux::pipe::open_device(c"/dev/pmsg0").ok());
@@ -208,28 +213,59 @@ impl Kernel {
         Ok(pid)
     }
 
-    /// Takes another process for `unit`'s main process, if there is one that may be. What is wrong with a file that is
-    /// waited for is said when it is something new.
+    /// Takes another process for `unit`'s main process, if there is one that may be. A child looks for it where that may take
+    /// its time.
     #[inline(never)]
-    fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Pid> {
-        let errno = match self.try_adopt(unit, which) {
-            Ok(pid) => return Some(pid),
-            Err(errno) => errno,
+    fn adopt(&mut self, unit: UnitId, which: Which) -> Option<Event<'static>> {
+        let found = match which {
+            Which::Named { pid, trusted } => Ok((pid.0, trusted)),
+            Which::Only => self.groups.only_child(unit).map(|pid| (pid.0, false)).ok_or(Errno::SRCH),
+            Which::InFile { awaited } => match self.read_pid_file(unit, awaited) {
+                Ok(found) => Ok(found?),
+                Err(errno) => Err(errno),
+            },
         };
-        if which == (Which::InFile { awaited: true })
+        Some(self.adopt_found(unit, which, found))
+    }
+
+    /// What is in `unit`'s `PIDFile=`; `None` if a child looks.
+    fn read_pid_file(&mut self, unit: UnitId, awaited: bool) -> Result<Option<(u32, bool)>, Errno> {
+        let record = self.table.unit(unit);
+        let path = record.as_ref().and_then(Unit::service).ok_or(Errno::NOENT)?.pid_file;
+        if let Some(found) = linux::pid_file::read_at_once(path) {
+            return found.map(Some);
+        }
+        let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
+        let child = linux::pid_file::spawn(path)?;
+        let mut process = Process::helper(child.pid, child.pidfd, Role::Reader { unit, awaited });
+        process.report = Some(child.pipe);
+        self.processes.put(place, process);
+        Ok(None)
+    }
+
+    /// Takes the process that was found, if it may be `unit`'s main process. What is wrong with a file that is waited for is
+    /// said when it is something new.
+    pub(super) fn adopt_found(
+        &mut self,
+        unit: UnitId,
+        which: Which,
+        found: linux::pid_file::Found,
+    ) -> Event<'static> {
+        let adopted = found.and_then(|(pid, trusted)| self.try_adopt(unit, Pid(pid), trusted));
+        if let Err(errno) = adopted
+            && which == (Which::InFile { awaited: true })
             && self.pid_file_trouble.replace((unit, errno)) != Some((unit, errno))
             && let Some(record) = self.table.unit(unit)
             && let Some(service) = record.service()
         {
             log::warn_of(errno, format_args!("{}: no main process in {} yet", record.name, service.pid_file));
         }
-        None
+        Event::Adopted { unit, pid: adopted.ok() }
     }
 
     /// EPERM for a process that is not the unit's to have, ESRCH for one that is not there.
     #[inline(never)]
-    fn try_adopt(&mut self, unit: UnitId, which: Which) -> Result<Pid, Errno> {
-        let (pid, trusted) = self.candidate(unit, which)?;
+    fn try_adopt(&mut self, unit: UnitId, pid: Pid, trusted: bool) -> Result<Pid, Errno> {
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
         let pidfd = linux::process::open(pid.0)?;
         // Asked when the descriptor is open: if its process ends meanwhile, the descriptor tells.
@@ -248,21 +284,6 @@ impl Kernel {
         self.groups.adopted(unit, pid);
         self.processes.put(place, process);
         Ok(pid)
-    }
-
-    /// Who may be `unit`'s main process, and whether he may be a stranger.
-    #[inline(never)]
-    fn candidate(&self, unit: UnitId, which: Which) -> Result<(Pid, bool), Errno> {
-        match which {
-            Which::Named { pid, trusted } => Ok((pid, trusted)),
-            Which::Only => self.groups.only_child(unit).map(|pid| (pid, false)).ok_or(Errno::SRCH),
-            Which::InFile { .. } => {
-                let record = self.table.unit(unit);
-                let service = record.as_ref().and_then(Unit::service).ok_or(Errno::NOENT)?;
-                let (pid, trusted) = linux::pid_file::read(service.pid_file)?;
-                Ok((Pid(pid), trusted))
-            }
-        }
     }
 
     fn kill(&self, unit: UnitId, whom: Whom, signal: u8) {
@@ -312,6 +333,9 @@ impl Kernel {
     ) -> Result<(), Errno> {
         let record = self.table.unit(unit).ok_or(Errno::NOENT)?;
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
+        let private_tmp = self.unshare(unit);
+        let first = private_tmp.and_then(|(_, first)| self.table.unit(first));
+        let tmp_unit = first.as_ref().map_or("", |first| first.name.as_str());
         let service = record.service().filter(|_| runtime_directories);
         let directory = service.and_then(|service| runtime_directory_of(&service.exec));
         let janitor = linux::clean::spawn(&CleanPlan {
@@ -319,7 +343,7 @@ impl Kernel {
             uid,
             gid,
             directories: directory.as_slice(),
-            private_tmp: self.take_tmp_token(unit),
+            private_tmp: private_tmp.map(|(token, _)| (token, tmp_unit)),
             credentials: record.service().is_some_and(|service| !service.exec.credentials.is_empty()),
         })?;
         self.processes.put(place, Process::helper(janitor.pid, janitor.pidfd, Role::Janitor { unit }));

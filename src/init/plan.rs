@@ -6,7 +6,7 @@ use heapless::{String, Vec};
 
 use crate::{
     linux::{
-        BorrowedFd,
+        AsFd, BorrowedFd,
         arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         plan::{
@@ -17,13 +17,15 @@ use crate::{
     },
     supervisor::{Outcome, Pid, Spawn},
     table::{
-        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Landlock,
+        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Keyring,
         LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit,
         Stdin, Stdout, StrList, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
 };
+
+use super::shared::Shared;
 
 const _: () =
     assert!(MOUNTS_MAX <= crate::linux::child::MOUNTS_MAX, "a table's mounts are no more than a child makes");
@@ -63,7 +65,7 @@ impl<'t> Parts<'t> {
         for Rlimit { resource, soft, hard } in exec.rlimits.iter() {
             let _ = parts.rlimits.push(linux_plan::Rlimit { resource, soft, hard });
         }
-        for setting in exec.view.mounts.iter() {
+        for setting in view(exec, spawn.kind).mounts.iter() {
             let _ = parts.mounts.push(mount(setting));
         }
         if let Some(Pid(pid)) = spawn.main_pid {
@@ -117,7 +119,7 @@ impl<'t> Parts<'t> {
         exec: &Exec<'a>,
         start: Start<'a>,
     ) -> Plan<'a> {
-        let Start { command, spawn, extra, inherited, tmp_token, log, cgroup, descriptors } = start;
+        let Start { command, spawn, extra, inherited, shared, tmp_unit, log, cgroup, descriptors } = start;
         // What takes a call comes first: all else would wait for it on the stack.
         let environment = Environment {
             manager: words(board.environment.as_bytes()),
@@ -126,6 +128,7 @@ impl<'t> Parts<'t> {
             inherited: Some(inherited),
             ..environment(exec)
         };
+        let view = view(exec, spawn.kind);
         let supplementary = words(exec.supplementary_groups.as_bytes());
         let output = |kind, path| output(kind, path, log, descriptors);
         let (stdout, stderr) = (output(exec.stdout, exec.stdout_path), output(exec.stderr, exec.stderr_path));
@@ -150,16 +153,17 @@ impl<'t> Parts<'t> {
             runtime_directory_preserved: exec.runtime_directory_preserve != Preserve::No,
             credentials: credentials(exec, spawn.kind),
             view: View {
-                own: exec.view.own,
+                own: view.own,
                 mounts: &self.mounts,
-                root: exec.view.root,
-                propagation: propagation(exec.view.propagation),
-                tmp_token,
+                root: view.root,
+                propagation: propagation(view.propagation),
+                tmp_token: shared.token,
+                tmp_unit,
             },
-            landlock: landlock(exec.landlock, &command, spawn.kind),
-            namespaces: namespaces(exec),
+            landlock: landlock(exec, &command, spawn.kind),
+            namespaces: namespaces(exec, shared),
             scheduling: scheduling(exec),
-            inherit_keyring: exec.inherit_keyring,
+            keyring: keyring(exec.keyring),
             limits: Limits {
                 umask: exec.umask,
                 rlimits: &self.rlimits,
@@ -191,14 +195,25 @@ impl<'t> Parts<'t> {
 
 /// Landlock's rules. Beside the mounts they are for the main process and what comes before it: the commands that run
 /// along with it (`ExecReload=` and the like) may want to look into it, which Landlock would not let them.
-fn landlock<'a>(wanted: Landlock<'a>, command: &Command<'_>, kind: CommandKind) -> linux_plan::Landlock<'a> {
+fn landlock<'a>(exec: &Exec<'a>, command: &Command<'_>, kind: CommandKind) -> linux_plan::Landlock<'a> {
+    let wanted = exec.landlock;
     let words = |paths: Option<StrList<'a>>| paths.map(|paths| words(paths.as_bytes()));
-    let before = matches!(kind, CommandKind::Condition | CommandKind::StartPre | CommandKind::Start);
+    let before = match kind {
+        CommandKind::Start => true,
+        // The rules are about paths of the view that `ExecStart=` has.
+        CommandKind::Condition | CommandKind::StartPre => exec.view_besides.is_none(),
+        CommandKind::StartPost | CommandKind::Reload | CommandKind::Stop | CommandKind::StopPost => false,
+    };
     linux_plan::Landlock {
         writable: words(wanted.writable),
         executable: words(wanted.executable),
         beside_mounts: wanted.beside_mounts && before && command.privilege == Privilege::Restricted,
     }
+}
+
+/// What a command of `kind` sees of the file system.
+fn view<'a>(exec: &Exec<'a>, kind: CommandKind) -> table::View<'a> {
+    exec.view_besides.filter(|_| kind != CommandKind::Start).unwrap_or(exec.view)
 }
 
 /// Those that come before the main process see what has changed; those that come after it leave its own alone.
@@ -292,8 +307,10 @@ pub(super) struct Start<'a> {
     pub(super) extra: &'a [(&'a str, &'a str)],
     /// What PID 1 was started with.
     pub(super) inherited: Arguments,
-    /// Part of the private /tmp's name.
-    pub(super) tmp_token: u64,
+    /// What it has in common with others.
+    pub(super) shared: &'a Shared,
+    /// Who was the first to have it.
+    pub(super) tmp_unit: &'a str,
     /// Where `StandardOutput=journal` goes.
     pub(super) log: Option<BorrowedFd<'a>>,
     /// Its directory, and what the machine has.
@@ -354,6 +371,14 @@ const fn call(call: Call) -> linux_plan::Call {
     }
 }
 
+const fn keyring(keyring: Keyring) -> linux_plan::Keyring {
+    match keyring {
+        Keyring::Private => linux_plan::Keyring::Private,
+        Keyring::Shared => linux_plan::Keyring::Shared,
+        Keyring::Inherit => linux_plan::Keyring::Inherit,
+    }
+}
+
 const fn propagation(propagation: Propagation) -> linux_plan::Propagation {
     match propagation {
         Propagation::Shared => linux_plan::Propagation::Shared,
@@ -362,14 +387,19 @@ const fn propagation(propagation: Propagation) -> linux_plan::Propagation {
     }
 }
 
-const fn namespaces<'a>(exec: &Exec<'a>) -> linux_plan::Namespaces<'a> {
-    let Namespaces { network, ipc, processes, hostname, users, network_path, ipc_path } = exec.namespaces;
+fn namespaces<'a>(exec: &Exec<'a>, shared: &'a Shared) -> linux_plan::Namespaces<'a> {
+    let Namespaces { network, ipc, processes, hostname, users, network_path, ipc_path, kept: _ } =
+        exec.namespaces;
+    let kept = match &shared.kept {
+        [Some(one), Some(other)] => Some([one.as_fd(), other.as_fd()]),
+        [_, _] => None,
+    };
     let users = match users {
         PrivateUsers::No => Users::Host,
         PrivateUsers::Own => Users::Own,
         PrivateUsers::Identity => Users::Identity,
     };
-    linux_plan::Namespaces { network, ipc, processes, hostname, users, network_path, ipc_path }
+    linux_plan::Namespaces { network, ipc, processes, hostname, users, network_path, ipc_path, kept }
 }
 
 const fn scheduling<'a>(exec: &Exec<'a>) -> linux_plan::Scheduling<'a> {

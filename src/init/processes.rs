@@ -31,6 +31,8 @@ pub(super) enum Role {
     Stamper { unit: UnitId },
     /// Opens what a unit waits for, or looks at it.
     Watcher { unit: UnitId },
+    /// Reads a unit's `PIDFile=`, which is awaited or may be there.
+    Reader { unit: UnitId, awaited: bool },
     /// Its answer is nothing to anybody any more.
     Dismissed,
     /// Writes the report.
@@ -51,7 +53,8 @@ impl Role {
             | Self::Janitor { unit }
             | Self::Stamper { unit }
             | Self::Examiner { unit }
-            | Self::Watcher { unit } => unit.0 != u16::MAX,
+            | Self::Watcher { unit }
+            | Self::Reader { unit, .. } => unit.0 != u16::MAX,
             Self::Dismissed | Self::Reporter | Self::Rehearsal | Self::Prober => true,
         }
     }
@@ -78,7 +81,7 @@ impl Process {
         let place = place as u16; // PROCESSES_MAX is far below
         match (&self.report, self.role) {
             // What it has sent waits until it has ended.
-            (Some(_), Role::Watcher { .. }) => Ok(()),
+            (Some(_), Role::Watcher { .. } | Role::Reader { .. }) => Ok(()),
             (Some(report), _) => poll.add(report.as_fd(), Token::Report(place).into(), Interest::Readable),
             (None, Role::Service { .. } | Role::Former { .. }) if self.command.is_none() => {
                 poll.add(self.pidfd.as_fd(), Token::Ended(place).into(), Interest::Readable)
@@ -225,6 +228,7 @@ impl Processes {
             | Role::Examiner { .. }
             | Role::Stamper { .. }
             | Role::Watcher { .. }
+            | Role::Reader { .. }
             | Role::Dismissed
             | Role::Reporter
             | Role::Rehearsal

@@ -38,8 +38,9 @@ pub struct CleanPlan<'a> {
     pub gid: Option<u32>,
     /// Directories to remove: those of `RuntimeDirectory=`, if they are not preserved.
     pub directories: &'a [Directory<'a>],
-    /// The token of `PrivateTmp=` that the unit's processes were started with, if they had such directories.
-    pub private_tmp: Option<u64>,
+    /// The token and the unit of `PrivateTmp=` that the unit's processes were started with, if they had such directories and
+    /// nobody else has them.
+    pub private_tmp: Option<(u64, &'a str)>,
     /// Whether the unit has credentials.
     pub credentials: bool,
 }
@@ -92,9 +93,9 @@ fn clean(plan: &CleanPlan<'_>) -> bool {
     if plan.credentials {
         clean &= done("credentials", credentials::remove(plan.unit));
     }
-    if let Some(token) = plan.private_tmp {
+    if let Some((token, unit)) = plan.private_tmp {
         let mut buffer = PathBuffer::empty();
-        let name = PrivateTmpName::new(token, plan.unit, &mut buffer);
+        let name = PrivateTmpName::new(token, unit, &mut buffer);
         clean &= done("private /tmp", name.and_then(|name| name.remove()));
     }
     clean

@@ -152,6 +152,60 @@ pub fn is_virtual_machine() -> Result<bool, Errno> {
         || told(c"/proc/cpuinfo", b"hypervisor")?)
 }
 
+/// Whether a line of a file is what one of the patterns in `parameter` means: `table::Subject::FileSays`.
+///
+/// # Errors
+/// Of looking; that there is no such file is none. EINVAL without a second line.
+pub fn file_says(parameter: &str) -> Result<bool, Errno> {
+    let (_, rest) = parameter.split_once('\n').ok_or(Errno::INVAL)?;
+    let (files, patterns) = rest.split_once('\n').ok_or(Errno::INVAL)?;
+    glob::each_match(files, &mut |path| {
+        search(&open_lines(path)?, &mut |line| {
+            let mut strings = line.split(|byte| *byte == 0);
+            Ok(strings.any(|one| patterns.split('\n').any(|two| glob::matches(two.as_bytes(), one))))
+        })
+    })
+}
+
+/// The first three numbers of the kernel's version, 16 bits each.
+///
+/// # Errors
+/// Of reading it.
+pub fn kernel_version() -> Result<u64, Errno> {
+    let mut buffer = [0; CONTROLLERS_BYTES_MAX];
+    let release = boot::read_file(c"/proc/sys/kernel/osrelease", &mut buffer)?;
+    let mut numbers = [0_u64; 3];
+    let mut at = 0;
+    for byte in release {
+        match (byte, numbers.get_mut(at)) {
+            (b'0'..=b'9', Some(number)) => {
+                *number = number.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0')));
+            }
+            (b'.', Some(_)) => at = at.saturating_add(1),
+            _ => break,
+        }
+    }
+    let [major, minor, patch] = numbers.map(|number| number & 0xffff);
+    Ok(major << 32 | minor << 16 | patch)
+}
+
+/// Whether /usr has changed since somebody has last gone through `directory` (condition.c, `condition_test_needs_update`).
+///
+/// # Errors
+/// stat(2)'s and statfs(2)'s.
+pub fn needs_update(directory: &str) -> Result<bool, Errno> {
+    if !ask(Question::ReadWrite, directory)? {
+        return Ok(false);
+    }
+    let mut buffer = PathBuffer::empty();
+    let done = match lstat(buffer.join(&[directory, "/.updated"])?) {
+        Err(Errno::NOENT) => return Ok(true),
+        found => found?,
+    };
+    let usr = lstat(c"/usr")?;
+    Ok((usr.st_mtime, usr.st_mtime_nsec) > (done.st_mtime, done.st_mtime_nsec))
+}
+
 /// How many processors this process may run on.
 ///
 /// # Errors

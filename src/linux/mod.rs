@@ -22,6 +22,7 @@ pub mod feature;
 mod glob;
 pub mod handover;
 pub mod ipc;
+pub mod kept;
 pub mod listen;
 mod modules;
 pub mod mountinfo;

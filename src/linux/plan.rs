@@ -72,8 +72,8 @@ pub struct Plan<'a> {
     pub namespaces: Namespaces<'a>,
     /// How much of the machine it gets.
     pub scheduling: Scheduling<'a>,
-    /// `KeyringMode=`: whether it has PID 1's session keyring instead of an empty one.
-    pub inherit_keyring: bool,
+    /// `KeyringMode=`.
+    pub keyring: Keyring,
     /// What it may do.
     pub limits: Limits<'a>,
     /// `WorkingDirectory=`: a path, `~` for the user's home, or empty for `/`.
@@ -323,6 +323,8 @@ pub struct View<'a> {
     /// Part of the names of [`Content::PrivateTmp`]: a number that nobody can guess, the same for all commands of one
     /// activation and another one after every cleaning, so that nobody can have made them before.
     pub tmp_token: u64,
+    /// Another part of them, for people: the unit that was the first to have them.
+    pub tmp_unit: &'a str,
 }
 
 /// One mount of a [`View`].
@@ -354,6 +356,18 @@ pub struct Landlock<'a> {
     /// They hold along with the mounts, not only in their place: what else Landlock forbids to a process (to mount, to
     /// look into other processes) it cannot do anyhow.
     pub beside_mounts: bool,
+}
+
+/// `KeyringMode=`: which session keyring it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keyring {
+    /// An empty one.
+    #[default]
+    Private,
+    /// An empty one, with the user's keyring in it.
+    Shared,
+    /// PID 1's.
+    Inherit,
 }
 
 /// What a [`Mount`] shows.
@@ -405,6 +419,8 @@ pub struct Namespaces<'a> {
     pub network_path: &'a str,
     /// `IPCNamespacePath=`, or empty.
     pub ipc_path: &'a str,
+    /// Where those of the network and of IPC are kept for other processes, as [`super::kept::make`] has made it.
+    pub kept: Option<[BorrowedFd<'a>; 2]>,
 }
 
 /// `PrivateUsers=`.

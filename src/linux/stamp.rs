@@ -1,6 +1,7 @@
 //! Stamp files: when a timer last elapsed, kept over boots as the time of a file's last change, where systemd keeps it.
 //!
-//! A child reads and writes them, as the disk may take its time; it answers through a pipe.
+//! A child reads and writes them, as the disk may take its time; it answers through a pipe. So does one that reads a
+//! `PIDFile=`.
 
 use rustix::{
     fd::OwnedFd,
@@ -10,6 +11,7 @@ use rustix::{
 };
 
 use super::{
+    condition::give_up_in_time,
     path::PathBuffer,
     raw::process::{self, Forked},
 };
@@ -35,10 +37,16 @@ pub struct Stamper {
 /// # Errors
 /// pipe2(2)'s and clone3(2)'s.
 pub fn spawn(timer: &str, elapsed: bool) -> Result<Stamper, Errno> {
+    ask(&mut || stamp(timer, elapsed))
+}
+
+/// Has a child find the answer to a question. It ends without one if that takes too long.
+pub(super) fn ask(answer: &mut dyn FnMut() -> Result<u64, Errno>) -> Result<Stamper, Errno> {
     let (pipe, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     match process::fork(None)? {
         Forked::Child => {
-            let answer = stamp(timer, elapsed).and_then(|at| io::write(&writer, &at.to_ne_bytes()));
+            give_up_in_time();
+            let answer = answer().and_then(|at| io::write(&writer, &at.to_ne_bytes()));
             process::exit(u8::from(answer.is_err()))
         }
         Forked::Parent { pid, pidfd } => Ok(Stamper { pid, pidfd, pipe }),

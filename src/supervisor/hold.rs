@@ -232,12 +232,12 @@ impl<'t> Supervisor<'t> {
     pub(super) fn needs_cleaning(&self, id: UnitId, service: &Service<'_>, rest: Rest) -> bool {
         let record = self.peek(id);
         let numbers = rest != Rest::Restart && (record.holds_user || record.holds_group);
-        let tmp = service.exec.private_tmp == PrivateTmp::Connected;
+        let shared = service.exec.private_tmp == PrivateTmp::Connected || service.exec.namespaces.kept;
         let credentials = !service.exec.credentials.is_empty();
         numbers
             || service.per_connection
             || (service.store_max > 0 && self.closes_store(id, service, rest))
-            || (record.touched && (tmp || credentials || removes_runtime_directories(&service.exec, rest)))
+            || (record.touched && (shared || credentials || removes_runtime_directories(&service.exec, rest)))
     }
 
     /// Whether nothing stays in the unit's store when it comes to `rest`.

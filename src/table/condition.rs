@@ -45,12 +45,19 @@ choice! {
         Cpus,
         /// How many bytes of memory the machine has, likewise.
         Memory,
+        /// The kernel's version, likewise: its first three numbers, 16 bits each.
+        KernelVersion,
+        /// A directory that has to be looked through since /usr has changed: systemd.unit(5).
+        NeedsUpdate,
+        /// What files say. Of the parameter's lines the first is what was written, with its `=`; the second is a pattern for
+        /// the files' paths, and each of the others one for a line or a NUL-terminated string in them.
+        FileSays,
     }
 }
 
 impl Subject {
     /// All that are not decided by the baker.
-    pub const OPEN: [Self; 17] = [
+    pub const OPEN: [Self; 20] = [
         Self::PathExists,
         Self::PathExistsGlob,
         Self::PathIsDirectory,
@@ -68,6 +75,9 @@ impl Subject {
         Self::Virtual,
         Self::Cpus,
         Self::Memory,
+        Self::KernelVersion,
+        Self::NeedsUpdate,
+        Self::FileSays,
     ];
 
     /// Whether `number` is what `parameter` asks for: signs of what is right (`<` for less, `=` for as many, `>` for more,
@@ -91,7 +101,7 @@ impl Subject {
     /// systemd's name for it, less `Condition` or `Assert`; with its `=`, unless that is in the parameter.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Always | Self::Never => "",
+            Self::Always | Self::Never | Self::FileSays => "",
             Self::PathExists => "PathExists=",
             Self::PathExistsGlob => "PathExistsGlob=",
             Self::PathIsDirectory => "PathIsDirectory=",
@@ -107,6 +117,8 @@ impl Subject {
             Self::Container | Self::VirtualMachine | Self::Virtual => "Virtualization=",
             Self::Cpus => "CPUs=",
             Self::Memory => "Memory=",
+            Self::KernelVersion => "KernelVersion=",
+            Self::NeedsUpdate => "NeedsUpdate=",
         }
     }
 }

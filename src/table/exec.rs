@@ -47,10 +47,12 @@ record! {
         pub private_tmp: PrivateTmp,
         /// `SecureBits=`: the kernel's SECBIT flags.
         pub secure_bits: u8,
-        /// `KeyringMode=inherit`.
-        pub inherit_keyring: bool,
+        /// `KeyringMode=`.
+        pub keyring: Keyring,
         /// What the processes see of the file system.
         pub view: View<'t>,
+        /// What those of all commands but `ExecStart=` see instead, with `RootDirectoryStartOnly=`.
+        pub view_besides: Option<View<'t>>,
         /// What Landlock holds them to below it.
         pub landlock: Landlock<'t>,
         /// What else they share with nobody.
@@ -195,6 +197,18 @@ choice! {
 }
 
 choice! {
+    /// `KeyringMode=`: which session keyring the processes have.
+    pub enum Keyring {
+        /// An empty one.
+        Private,
+        /// An empty one, with the user's keyring in it.
+        Shared,
+        /// PID 1's.
+        Inherit,
+    }
+}
+
+choice! {
     /// `PrivateTmp=`.
     pub enum PrivateTmp {
         /// The host's /tmp and /var/tmp.
@@ -301,6 +315,8 @@ record! {
         pub network_path: &'t str,
         /// `IPCNamespacePath=`, or empty.
         pub ipc_path: &'t str,
+        /// Those of the network and of IPC are there for several commands: the unit's, or others' by `JoinsNamespaceOf=`.
+        pub kept: bool,
     }
 }
 
@@ -314,6 +330,7 @@ impl Namespaces<'_> {
         users: PrivateUsers::No,
         network_path: "",
         ipc_path: "",
+        kept: false,
     };
 }
 

@@ -129,6 +129,7 @@ impl Exec<'_> {
             && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
             && self.view.is_sound()
+            && self.view_besides.as_ref().is_none_or(View::is_sound)
             && [
                 self.namespaces.network_path,
                 self.namespaces.ipc_path,

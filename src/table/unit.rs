@@ -160,6 +160,8 @@ choice! {
         Triggers,
         /// The sockets, timers and paths that start this unit.
         TriggeredBy,
+        /// `JoinsNamespaceOf=`, in either direction: what one of them has of private namespaces and /tmp is the other's.
+        Joined,
     }
 }
 

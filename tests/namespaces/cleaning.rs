@@ -21,7 +21,7 @@ use tomte::linux::{
     clean::{self, CleanPlan, Janitor},
     directory::{Directory, DirectoryKind},
     ipc,
-    plan::{Content, Dynamic, Identity, Words},
+    plan::{Content, Dynamic, Identity, Keyring, Words},
 };
 
 use super::{
@@ -146,7 +146,8 @@ fn runtime_directories_and_private_tmp_are_removed_without_following_links() {
         );
         assert_eq!((outcome.code, &outcome.output[..]), (Some(0), ""), "{outcome:?}");
         assert!(Path::new("/run/pd/x/y/z/f").exists());
-        let code = clean(|plan| (plan.directories, plan.private_tmp) = (&directories, Some(7)));
+        let code =
+            clean(|plan| (plan.directories, plan.private_tmp) = (&directories, Some((7, "test.service"))));
         assert_eq!(code, 0);
         for gone in ["/run/pd", "/run/a/b", "/run/private/pd", "/run/private/a/b", "/run/a/link"] {
             assert!(fs::symlink_metadata(gone).is_err(), "{gone}");
@@ -330,6 +331,31 @@ fn a_service_has_a_session_keyring_of_its_own() {
 }
 
 #[test]
+fn a_shared_session_keyring_leads_to_what_the_user_has_and_a_private_one_does_not() {
+    const KEYCTL: u32 = if cfg!(target_arch = "x86_64") { 250 } else { 219 };
+    const ADD_KEY: u32 = if cfg!(target_arch = "x86_64") { 248 } else { 217 };
+    if !enter_small_world() {
+        return;
+    }
+    // A key in KEY_SPEC_USER_KEYRING, and KEYCTL_SEARCH from KEY_SPEC_SESSION_KEYRING.
+    let words = "($type, $name, $secret) = qw(user tomte-shared secret)";
+    let calls = format!(
+        "syscall({ADD_KEY}, $type, $name, $secret, 6, -4), syscall({KEYCTL}, 10, -3, $type, $name, 0)"
+    );
+    for (keyring, finds) in [(Keyring::Private, false), (Keyring::Shared, true)] {
+        let text = format!("perl -e '{words}; print join(\" \", {calls}), \"\\n\"'; id -u");
+        let outcome = run_script(&text, |plan| (plan.keyring, plan.identity.user) = (keyring, "svc"));
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        let [said, "1001"] = outcome.lines()[..] else { panic!("{outcome:?}") };
+        let Some((added, found)) = said.split_once(' ').filter(|(added, _)| !added.starts_with('-')) else {
+            println!("SKIPPED: no keys here: {outcome:?}");
+            return;
+        };
+        assert_eq!(found == added, finds, "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_directory_that_somebody_else_still_holds_is_not_the_next_tenants() {
     if !enter_small_world() {
         return;
@@ -360,7 +386,7 @@ fn a_directory_that_somebody_else_still_holds_is_not_the_next_tenants() {
     };
     let held = [hold(Path::new("/run/app")), hold(&tmp.join("tmp"))];
     let cleaned = clean(|plan| {
-        (plan.uid, plan.directories, plan.private_tmp) = (Some(UID), &directories, Some(7));
+        (plan.uid, plan.directories, plan.private_tmp) = (Some(UID), &directories, Some((7, "test.service")));
     });
     assert_eq!(cleaned, 0);
     for directory in &held {

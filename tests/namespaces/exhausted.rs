@@ -4,7 +4,7 @@
 use std::{env, fs, path::Path, process::Command};
 
 use rustix::{
-    fd::OwnedFd,
+    fd::{BorrowedFd, OwnedFd},
     fs::{Mode, OFlags, open},
     io::Errno,
     mount::{MountFlags, UnmountFlags, mount, unmount},
@@ -20,22 +20,24 @@ use tomte::linux::{
 
 use super::{
     closed::{MARK, files, mounts, processes_of, whole},
-    harness::{enter_small_world, plan, run_script, script},
+    harness::{enter_small_world, plan, script},
 };
 
 /// One for each test: they run side by side.
 const FEW_UID: u32 = 61360;
 const LITTLE_UID: u32 = 61361;
+const ALONE_UID: u32 = 61362;
 /// With this variable the process has few descriptors, and no other test runs in it.
 const FEW: &str = "TOMTE_TEST_FEW_DESCRIPTORS";
 /// How many.
 const DESCRIPTORS: usize = 60;
 
-/// What became of a start: the step that failed, the parent's or the child's.
-fn start(uid: u32) -> Result<(), (Step, Errno)> {
+/// What became of a start, in a group or in none: the step that failed, the parent's or the child's.
+fn start(uid: u32, group: Option<BorrowedFd<'_>>) -> Result<(), (Step, Errno)> {
     let argv = script("touch $STATE_DIRECTORY/executed");
     let mut plan = plan(&argv);
     whole(&mut plan, uid);
+    plan.cgroup.directory = group;
     let child = spawn(&plan).map_err(|Failure { step, errno }| (step, errno))?;
     let ended = waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait");
     let code = ended.expect("ended").exit_status();
@@ -86,7 +88,7 @@ fn with_few_descriptors() {
             taken.push(fd);
         }
         taken.truncate(taken.len().saturating_sub(free));
-        let outcome = start(FEW_UID);
+        let outcome = start(FEW_UID, None);
         drop(taken);
         match outcome {
             Ok(()) => {
@@ -127,7 +129,7 @@ fn however_little_room_is_left_a_start_is_whole_or_none() {
             fs::create_dir(folder).expect(folder);
         }
         let mounts_there = mounts();
-        let outcome = start(LITTLE_UID);
+        let outcome = start(LITTLE_UID, None);
         let ran = Path::new(MARK).exists();
         assert_eq!(mounts(), mounts_there, "{outcome:?} left a mount");
         assert_eq!(processes_of(LITTLE_UID), 0, "{outcome:?} left a process");
@@ -153,7 +155,7 @@ fn however_little_room_is_left_a_start_is_whole_or_none() {
 }
 
 #[test]
-fn without_room_for_a_process_there_is_none_and_the_next_one_is() {
+fn however_few_processes_there_may_be_a_start_is_whole_or_none() {
     if !enter_small_world() {
         return;
     }
@@ -162,25 +164,34 @@ fn without_room_for_a_process_there_is_none_and_the_next_one_is() {
     };
     let name = format!("tomte-test-few-{}.service", std::process::id());
     let group = tree.create("system.slice", &name).expect("a group");
-    let limit = |text: &str| {
-        let file = "pids.max";
+    let limit = |most: u32| {
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(group.directory(), file, flags, Mode::empty())?;
-        rustix::io::write(&file, text.as_bytes())
+        let file = rustix::fs::openat(group.directory(), "pids.max", flags, Mode::empty())?;
+        rustix::io::write(&file, most.to_string().as_bytes())
     };
-    if limit("0").is_err() {
+    if limit(0).is_err() {
         println!("SKIPPED: there is no controller of processes");
         return group.remove().expect("nobody is in it");
     }
-    let argv = script("touch /run/executed");
-    let mut refused = plan(&argv);
-    refused.cgroup.directory = Some(group.directory());
-    let answer = spawn(&refused).map(|_| ());
-    assert_eq!(answer, Err(Failure { step: Step::Clone, errno: Errno::AGAIN }));
-    assert!(!Path::new("/run/executed").exists(), "the program ran");
-    limit("max").expect("another limit");
-    let outcome = run_script("touch /run/executed", |plan| plan.cgroup.directory = Some(group.directory()));
-    assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert!(Path::new("/run/executed").exists(), "the script does show that it runs");
+    fs::create_dir("/var/log").expect("a place for logs");
+    let (files_before, mounts_before) = (files(), mounts());
+    let mut failed = Vec::new();
+    for most in 0..8 {
+        limit(most).expect("a limit");
+        match start(ALONE_UID, Some(group.directory())) {
+            Ok(()) => break,
+            Err((step, errno)) => {
+                assert_eq!(errno, Errno::AGAIN, "{step:?} with {most} processes");
+                assert!(!Path::new(MARK).exists(), "{step:?} failed and the program ran");
+                assert_eq!(mounts(), mounts_before, "{step:?} left a mount");
+                assert_eq!(processes_of(ALONE_UID), 0, "{step:?} left a process");
+                assert_eq!(files(), files_before, "{step:?} left a file");
+                failed.push(step);
+            }
+        }
+    }
+    assert!(Path::new(MARK).exists(), "it never ran: {failed:?}");
+    // The process itself, and the one that maps its users.
+    assert_eq!(failed, [Step::Clone, Step::PrivateUsers]);
     group.remove().expect("nobody is in it");
 }

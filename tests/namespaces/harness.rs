@@ -20,8 +20,8 @@ use rustix::{
 };
 use tomte::linux::{
     plan::{
-        Call, Cgroup, Command, Credentials, Environment, Identity, Landlock, Limits, Namespaces, Output,
-        Plan, Privilege, Scheduling, Stdio, View, Words,
+        Call, Cgroup, Command, Credentials, Environment, Identity, Keyring, Landlock, Limits, Namespaces,
+        Output, Plan, Privilege, Scheduling, Stdio, View, Words,
     },
     raw::seccomp,
     report::{self, Reading, Report},
@@ -142,12 +142,12 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         directories: &[],
         runtime_directory_preserved: false,
         credentials: Credentials::default(),
-        view: View::default(),
+        view: View { tmp_unit: "test.service", ..View::default() },
         landlock: Landlock::default(),
         may_lack: 0,
         namespaces: Namespaces::default(),
         scheduling: Scheduling::default(),
-        inherit_keyring: false,
+        keyring: Keyring::Private,
         limits: Limits::default(),
         working_directory: "",
         working_directory_optional: false,

@@ -1,9 +1,15 @@
 //! Namespaces besides that of mounts, and what a process says about its share of the machine.
 
-use std::fs;
+use std::{fs, thread};
 
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{Mode, OFlags, open},
+};
 use tomte::linux::{
+    kept,
     plan::{Content, Namespaces, Scheduling, Users},
+    raw::socket::send,
     report::Report,
     step::Step,
 };
@@ -205,4 +211,70 @@ fn secure_bits_are_set_and_take_root_its_powers() {
         plan.identity.user = "svc";
     });
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+/// What a process says of its network and IPC, `kept` being in common.
+fn in_common(kept: &[OwnedFd; 2], network_path: &'static str) -> String {
+    let [one, other] = kept;
+    let outcome = run_script("readlink /proc/self/ns/net; readlink /proc/self/ns/ipc", |plan| {
+        plan.namespaces = Namespaces {
+            network: true,
+            ipc: true,
+            network_path,
+            kept: Some([one.as_fd(), other.as_fd()]),
+            ..Namespaces::default()
+        };
+    });
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    outcome.output
+}
+
+#[test]
+fn what_the_first_one_makes_is_everybodys_that_comes_later_or_at_the_same_time() {
+    if !enter_small_world() {
+        return;
+    }
+    for _ in 0..8 {
+        let kept = kept::make().expect("a pair of sockets");
+        let at_once = thread::scope(|scope| {
+            let all = [(); 4].map(|()| scope.spawn(|| in_common(&kept, "")));
+            all.map(|one| one.join().expect("an outcome"))
+        });
+        let later = in_common(&kept, "/no/such");
+        assert!(at_once.iter().all(|one| *one == later), "{later}: {at_once:?}");
+        for kind in ["net", "ipc"] {
+            assert!(!later.contains(&own(kind)), "{later}");
+        }
+        assert_ne!(in_common(&kept::make().expect("another pair"), ""), later);
+    }
+}
+
+#[test]
+fn a_network_that_has_a_path_is_in_common_as_well() {
+    if !enter_small_world() {
+        return;
+    }
+    with_other_network(|path| {
+        let kept = kept::make().expect("a pair of sockets");
+        let first = in_common(&kept, path);
+        assert!(first.contains(&fs::read_link(path).expect("a namespace").display().to_string()), "{first}");
+        assert_eq!(in_common(&kept, ""), first);
+    });
+}
+
+#[test]
+fn who_cannot_join_what_is_kept_does_not_run() {
+    if !enter_small_world() {
+        return;
+    }
+    let file = open("/etc/passwd", OFlags::RDONLY, Mode::empty()).expect("a file");
+    for with in [&[file.as_fd()][..], &[]] {
+        let [one, other] = kept::make().expect("a pair of sockets");
+        send(one.as_fd(), &[0], with).expect("room");
+        let outcome = run_script("true", |plan| {
+            plan.namespaces.network = true;
+            plan.namespaces.kept = Some([one.as_fd(), other.as_fd()]);
+        });
+        assert_eq!(outcome.code, Some(225), "{outcome:?}");
+    }
 }

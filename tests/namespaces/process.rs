@@ -13,6 +13,7 @@ use rustix::{
     io::Errno,
     mount::{MountFlags, mount},
     process::{WaitId, WaitIdOptions, waitid},
+    pty::unlockpt,
 };
 use tomte::linux::{
     AsFd as _,
@@ -21,7 +22,7 @@ use tomte::linux::{
         process::{self, Forked},
         signal,
     },
-    report::Report,
+    report::{self, Reading, Report},
     signals,
     spawn::spawn,
     step::Step,
@@ -193,6 +194,12 @@ fn limits_and_umask_are_the_units() {
     });
     assert_eq!(outcome.code, Some(205));
     assert_eq!(outcome.reports, [Report::Failed { step: Step::Limits, errno: Errno::INVAL }]);
+    // Nobody may have an infinity of descriptors (fs.nr_open): the limit is the highest that there is.
+    let own = run_script("ulimit -Hn", |_| ());
+    let outcome = run_script("ulimit -Sn; ulimit -Hn", |plan| {
+        plan.limits.rlimits = &[Rlimit { resource: NOFILE, soft: 50, hard: u64::MAX }];
+    });
+    assert_eq!(outcome.lines(), ["50", own.output.trim()], "{outcome:?}");
 }
 
 #[test]
@@ -371,6 +378,38 @@ fn a_terminal_of_somebody_elses_is_refused_or_taken_or_waited_for() {
     let first = spawn(&first).expect("a child");
     assert_eq!(with("tty", Taking::Wait, as_it_is).lines(), [terminal.path]);
     waitid(WaitId::PidFd(first.pidfd.as_fd()), WaitIdOptions::EXITED).expect("its end");
+}
+
+#[test]
+fn who_has_a_terminal_that_is_hung_up_loses_it() {
+    const PATH: &str = "/dev/pts/0";
+    const HANGUP: i32 = 1;
+    if !enter_small_world() {
+        return;
+    }
+    mount("devpts", "/dev/pts", "devpts", MountFlags::NOSUID, Some(c"newinstance,ptmxmode=0666"))
+        .expect("/dev/pts");
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let master = open("/dev/pts/ptmx", flags, Mode::empty()).expect("a terminal");
+    unlockpt(&master).expect("its other side");
+    let with = |taking, hang_up| {
+        run_script("readlink /proc/self/fd/0", |plan| {
+            (plan.stdio.input, plan.stdio.tty_path) = (Input::Tty(taking), PATH);
+            plan.stdio.terminal = plan::Terminal { hang_up, reset: true, ..plan::Terminal::default() };
+        })
+    };
+    let sleeper = script("exec sleep 1000");
+    let mut first = plan(&sleeper);
+    (first.stdio.input, first.stdio.tty_path) = (Input::Tty(Taking::Force), PATH);
+    let first = spawn(&first).expect("a child");
+    while report::read(&first.report).expect("a report") != Reading::Closed {
+        std::thread::yield_now();
+    }
+    assert_eq!(with(Taking::Fail, false).code, Some(208), "it is the first one's");
+    let second = with(Taking::Fail, true);
+    assert_eq!(second.lines(), [PATH], "{second:?}");
+    let ended = waitid(WaitId::PidFd(first.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait");
+    assert_eq!(ended.expect("its end").terminating_signal(), Some(HANGUP));
 }
 
 /// What a handler that has a stack left exits with.

@@ -6,12 +6,12 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 
 use tomte::table::{
     Allow, Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
-    DirectoryKind, Exec, ExitSet, FailureMode, Head, IdList, Identity, IdentityId, Kill, KillMode, Kind,
-    Landlock, List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces, NotifyAccess,
-    OomPolicy, PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related, Relation, Restart,
-    Scheduling, Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal,
-    Timer, TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, Who, encode, ids, list,
-    strings,
+    DirectoryKind, Exec, ExitSet, FailureMode, Head, IdList, Identity, IdentityId, Keyring, Kill, KillMode,
+    Kind, Landlock, List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces,
+    NotifyAccess, OomPolicy, PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related,
+    Relation, Restart, Scheduling, Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps,
+    StrList, Terminal, Timer, TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, Who,
+    encode, ids, list, strings,
 };
 use tomte::wire::Verb;
 
@@ -359,7 +359,8 @@ fn related(plans: &[UnitPlan], id: u16) -> Vec<u8> {
         | Relation::UpheldBy
         | Relation::TriggeredBy
         | Relation::OnFailure
-        | Relation::OnSuccess => None,
+        | Relation::OnSuccess
+        | Relation::Joined => None,
     });
     let all: Vec<(Vec<u8>, Relation)> =
         own.chain(inverse).map(|(relation, other)| (ids([UnitId(other)]), relation)).collect();
@@ -528,7 +529,8 @@ impl Lists {
             no_new_privileges: false,
             private_tmp: plan.private_tmp,
             secure_bits: 0,
-            inherit_keyring: false,
+            keyring: Keyring::Private,
+            view_besides: None,
             view: VIEW,
             landlock: Landlock::NONE,
             namespaces: Namespaces::HOST,

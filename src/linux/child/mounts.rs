@@ -328,7 +328,8 @@ fn open_nothing() -> Result<[OwnedFd; 2], Errno> {
 /// replaced by something empty and read-only then, as systemd does.
 fn make_private_tmp(plan: &Plan<'_>, trees: &mut Trees, path: &str) -> Result<Option<OwnedFd>, Errno> {
     let place = tree::open_if_there(PathBuffer::empty().join(&[path])?)?.ok_or(Errno::NOENT)?;
-    match PrivateTmpName::new(plan.view.tmp_token, plan.unit, &mut PathBuffer::empty())?.make(&place) {
+    match PrivateTmpName::new(plan.view.tmp_token, plan.view.tmp_unit, &mut PathBuffer::empty())?.make(&place)
+    {
         Ok(inner) => trees.copy(&inner, true).map(Some),
         Err(Errno::ROFS | Errno::NOSPC) => Ok(None),
         Err(errno) => Err(errno),

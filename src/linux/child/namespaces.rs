@@ -1,5 +1,7 @@
 //! Namespaces besides that of mounts: network, IPC, hostname, users. That of processes is made by the parent's clone3.
 
+use core::ffi::CStr;
+
 use rustix::{
     fd::OwnedFd,
     fs::{CWD, Mode, OFlags, openat},
@@ -15,6 +17,7 @@ use super::{Work, mounts};
 use crate::linux::{
     AsFd,
     feature::Feature,
+    kept,
     path::PathBuffer,
     plan::{Privilege, Users},
     raw::{
@@ -26,33 +29,18 @@ use crate::linux::{
 /// `PrivateNetwork=` and `NetworkNamespacePath=`.
 pub(super) fn enter_network(work: &mut Work<'_>) -> Result<(), Errno> {
     let wanted = work.plan.namespaces;
-    if work.plan.privilege == Privilege::Full {
-        return Ok(());
-    }
-    if !wanted.network_path.is_empty() {
-        return join(wanted.network_path, LinkNameSpaceType::Network);
-    }
-    if wanted.network {
-        if leave(work, UnshareFlags::NEWNET)?.is_empty() {
-            return Ok(());
-        }
-        network::set_loopback_up()?;
-    }
-    Ok(())
+    enter_kept(work, UnshareFlags::NEWNET, wanted.network, wanted.network_path)
 }
 
 /// `PrivateIPC=`, `IPCNamespacePath=`, `ProtectHostname=`, and the mount namespace.
 pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
     let (wanted, view) = (work.plan.namespaces, work.plan.view);
+    enter_kept(work, UnshareFlags::NEWIPC, wanted.ipc, wanted.ipc_path)?;
     if work.plan.privilege == Privilege::Full {
         return Ok(());
     }
-    if !wanted.ipc_path.is_empty() {
-        join(wanted.ipc_path, LinkNameSpaceType::InterProcessCommunication)?;
-    }
     let mounts = view.own || !view.mounts.is_empty();
     let mut flags = UnshareFlags::empty();
-    flags.set(UnshareFlags::NEWIPC, wanted.ipc && wanted.ipc_path.is_empty());
     flags.set(UnshareFlags::NEWUTS, wanted.hostname);
     flags.set(UnshareFlags::NEWNS, mounts);
     let left = if flags.is_empty() { flags } else { leave(work, flags)? };
@@ -64,6 +52,43 @@ pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
         (true, true) if view.root.is_empty() => Ok(()),
         (true, true) => Err(Errno::OPNOTSUPP),
     }
+}
+
+/// Enters a namespace of the network or of IPC: the one that is kept, or else the one at `path`, or else a new one, which is
+/// kept then, if anything is.
+fn enter_kept(work: &mut Work<'_>, kind: UnshareFlags, wanted: bool, path: &str) -> Result<(), Errno> {
+    if !wanted && path.is_empty() || work.plan.privilege == Privilege::Full {
+        return Ok(());
+    }
+    let network = kind == UnshareFlags::NEWNET;
+    let kept =
+        work.plan.namespaces.kept.map(|[one, other]| if network { (one, other) } else { (other, one) });
+    let join = |namespace: OwnedFd| {
+        let kind =
+            if network { LinkNameSpaceType::Network } else { LinkNameSpaceType::InterProcessCommunication };
+        move_into_link_name_space(namespace.as_fd(), Some(kind))
+    };
+    if let Some((_, end)) = kept
+        && let Some(namespace) = kept::look(end)?
+    {
+        return join(namespace);
+    }
+    if !path.is_empty() {
+        join(open(PathBuffer::empty().join(&[path])?)?)?;
+    } else if leave(work, kind)?.is_empty() {
+        return Ok(());
+    } else if network {
+        network::set_loopback_up()?;
+    }
+    let Some((end, other)) = kept else { return Ok(()) };
+    let own = open(if network { c"/proc/self/ns/net" } else { c"/proc/self/ns/ipc" })?;
+    kept::put(end, own.as_fd())?;
+    // Somebody else's may have come first. It is everybody's then.
+    kept::look(other)?.ok_or(Errno::NOENT).and_then(join)
+}
+
+fn open(path: &CStr) -> Result<OwnedFd, Errno> {
+    openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// Leaves PID 1's namespaces of the kinds `wanted`; answers which were left. One that the kernel lacks stays, if the board
@@ -95,13 +120,6 @@ fn leave(work: &mut Work<'_>, wanted: UnshareFlags) -> Result<UnshareFlags, Errn
 fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
     // SAFETY: no caller passes a flag that takes either, and this process has one thread.
     unsafe { unshare_unsafe(flags) }
-}
-
-fn join(path: &str, kind: LinkNameSpaceType) -> Result<(), Errno> {
-    let mut buffer = PathBuffer::empty();
-    let path = buffer.join(&[path])?;
-    let namespace = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    move_into_link_name_space(namespace.as_fd(), Some(kind))
 }
 
 /// `PrivateUsers=`: root and the unit's user are themselves, everybody else is nobody. Whoever is inside may not write

@@ -52,10 +52,22 @@ pub(super) fn limit(work: &mut Work<'_>) -> Result<(), Errno> {
     let spared = work.plan.privilege == Privilege::Full;
     for plan::Rlimit { resource, soft, hard } in work.plan.limits.rlimits.iter().filter(|_| !spared) {
         let resource = RESOURCES.get(usize::from(*resource)).ok_or(Errno::INVAL)?;
-        let finite = |limit: u64| (limit != u64::MAX).then_some(limit);
-        setrlimit(*resource, Rlimit { current: finite(*soft), maximum: finite(*hard) })?;
+        set_closest(*resource, (*soft, *hard))?;
     }
     Ok(())
+}
+
+/// Sets a limit. One that is higher than this process may go, such as an infinity of descriptors, becomes the highest there
+/// is (rlimit-util.c, `setrlimit_closest`); a lower one is never refused.
+fn set_closest(resource: Resource, (soft, hard): (u64, u64)) -> Result<(), Errno> {
+    let finite = |limit: u64| (limit != u64::MAX).then_some(limit);
+    let set = |most: u64| {
+        setrlimit(resource, Rlimit { current: finite(soft.min(most)), maximum: finite(hard.min(most)) })
+    };
+    match set(u64::MAX) {
+        Err(Errno::PERM) => set(getrlimit(resource).maximum.unwrap_or(u64::MAX)),
+        answer => answer,
+    }
 }
 
 /// The supplementary groups, then the group. The prefixes `+` and `!` keep the group but not the supplementary ones, as

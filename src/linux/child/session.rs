@@ -7,12 +7,13 @@ use rustix::{
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     io::{self, Errno, FdFlags},
     process::{Resource, chdir, getrlimit, setsid},
+    thread::{Uid, set_thread_res_uid},
 };
 
 use super::Work;
 use crate::linux::{
     path::PathBuffer,
-    plan::PASSED_MAX,
+    plan::{Keyring, PASSED_MAX, Privilege},
     raw::{
         keyring, process,
         signal::{self, SIGPIPE},
@@ -35,14 +36,23 @@ pub(super) fn start(_work: &mut Work<'_>) -> Result<(), Errno> {
 
 /// `KeyringMode=`: an empty keyring instead of PID 1's, unless it is to be PID 1's.
 pub(super) fn join_keyring(work: &mut Work<'_>) -> Result<(), Errno> {
-    if work.plan.inherit_keyring {
+    if work.plan.keyring == Keyring::Inherit {
         return Ok(());
     }
     match keyring::join_new_session() {
         // A kernel without keys, or a container whose filter denies them to everybody in it.
-        Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => Ok(()),
-        answer => answer,
+        Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => return Ok(()),
+        answer => answer?,
     }
+    if work.plan.keyring == Keyring::Private {
+        return Ok(());
+    }
+    // Whose keyring "the user's" is goes by the real number; all else that root may do stays (exec-invoke.c, `setup_keyring`).
+    let restricted = work.plan.privilege == Privilege::Restricted;
+    let user = work.who.uid.filter(|_| restricted).map_or(Uid::ROOT, Uid::from_raw);
+    set_thread_res_uid(user, Uid::ROOT, Uid::ROOT)?;
+    let linked = keyring::link_users();
+    set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).and(linked)
 }
 
 /// `WorkingDirectory=`, as the user and inside the namespace: a home on NFS may be closed to root.

@@ -9,9 +9,12 @@ use super::syscall;
 
 const KEYCTL_JOIN_SESSION_KEYRING: usize = 1;
 const KEYCTL_CLEAR: usize = 7;
+const KEYCTL_LINK: usize = 8;
 const KEYCTL_GET_PERSISTENT: usize = 22;
 /// KEY_SPEC_PROCESS_KEYRING.
 const OF_THE_PROCESS: isize = -2;
+/// KEY_SPEC_SESSION_KEYRING.
+const OF_THE_SESSION: isize = -3;
 /// KEY_SPEC_USER_KEYRING and KEY_SPEC_USER_SESSION_KEYRING: what all processes of a user share, and what is theirs until
 /// they join another session. The kernel keeps both when the user's last process is gone.
 const OF_THE_USER: [isize; 2] = [-4, -5];
@@ -20,6 +23,16 @@ const OF_THE_USER: [isize; 2] = [-4, -5];
 pub fn join_new_session() -> Result<(), Errno> {
     // SAFETY: no name is given, so no memory is read.
     unsafe { syscall(__NR_keyctl, [KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// Puts the keyring of the process's real user into its session keyring.
+pub fn link_users() -> Result<(), Errno> {
+    let [user, _] = OF_THE_USER;
+    // SAFETY: numbers only.
+    unsafe {
+        syscall(__NR_keyctl, [KEYCTL_LINK, user.cast_unsigned(), OF_THE_SESSION.cast_unsigned(), 0, 0, 0])
+    }?;
     Ok(())
 }
 

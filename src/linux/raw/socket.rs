@@ -98,6 +98,16 @@ pub type Fds = heapless::Vec<OwnedFd, FDS_MAX>;
 
 /// Receives a datagram.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Errno> {
+    receive_with(socket, buffer, 0)
+}
+
+/// The same, and the datagram stays where it is: the next one to look finds it again, with descriptors of his own.
+pub fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Errno> {
+    const MSG_PEEK: usize = 2;
+    receive_with(socket, buffer, MSG_PEEK)
+}
+
+fn receive_with(socket: BorrowedFd<'_>, buffer: &mut [u8], flags: usize) -> Result<Received, Errno> {
     let mut control = [0_usize; CONTROL_WORDS];
     let mut vector = [buffer.as_mut_ptr().expose_provenance(), buffer.len()];
     let mut header = MessageHeader {
@@ -113,7 +123,7 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Er
     // SAFETY: `header` is laid out as the kernel has it, its one vector covers `buffer` and its control area `control`;
     // all of them outlive the call.
     let bytes = unsafe {
-        syscall(__NR_recvmsg, [fd, (&raw mut header).expose_provenance(), MSG_CMSG_CLOEXEC, 0, 0, 0])
+        syscall(__NR_recvmsg, [fd, (&raw mut header).expose_provenance(), MSG_CMSG_CLOEXEC | flags, 0, 0, 0])
     }?;
     let mut received = Received { fds: Fds::new(), bytes, cut: header.flags & MSG_TRUNC != 0, peer: None };
     let words = control.get(..header.control_bytes.div_ceil(WORD)).unwrap_or_default();

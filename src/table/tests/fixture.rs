@@ -228,7 +228,8 @@ impl Parts {
             no_new_privileges: true,
             private_tmp: PrivateTmp::Disconnected,
             secure_bits: 3,
-            inherit_keyring: true,
+            keyring: Keyring::Inherit,
+            view_besides: None,
             namespaces: Namespaces { network: true, users: PrivateUsers::Own, ..Namespaces::HOST },
             scheduling: Scheduling {
                 nice: Some(25),

@@ -31,10 +31,9 @@ fn record<'a>(arena: &'a Bump, condition: &Condition, arch: Arch) -> Option<tabl
         negate: *negate,
         parameter: "",
     };
+    let written = format!("{subject}={}{value}", if *negate { "!" } else { "" });
     if let Some(holds) = decided(subject, value, arch) {
-        let mark = if *negate { "!" } else { "" };
         let subject = if holds == *negate { Subject::Never } else { Subject::Always };
-        let written = format!("{}={mark}{value}", condition.subject);
         return Some(table::Condition {
             subject,
             negate: false,
@@ -42,7 +41,7 @@ fn record<'a>(arena: &'a Bump, condition: &Condition, arch: Arch) -> Option<tabl
             ..all
         });
     }
-    let Look { subject, parameter, flipped } = look(subject, value)?;
+    let Look { subject, parameter, flipped } = look(subject, value, &written)?;
     let negate = *negate != flipped;
     Some(table::Condition { subject, negate, parameter: arena.alloc_str(&parameter), ..all })
 }
@@ -65,27 +64,41 @@ impl Look {
         Self::new(Subject::PathExists, path)
     }
 
+    /// A line of one of `files` is what one of `patterns` means. What is shown is what was `written`.
+    fn says(written: &str, files: &str, patterns: &[&str]) -> Self {
+        Self::new(Subject::FileSays, [&[written, files], patterns].concat().join("\n"))
+    }
+
     fn unless(self, flipped: bool) -> Self {
         Self { flipped, ..self }
     }
 }
 
-/// How a condition on `subject` is looked at; `None` if the target does not.
-fn look(subject: &str, value: &str) -> Option<Look> {
-    let yes = |value: &str| match value {
+/// A boolean, as `check` has found it.
+fn yes(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
         "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
         "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
         _ => None,
-    };
+    }
+}
+
+/// How a condition on `subject` is looked at; `None` if the target does not.
+fn look(subject: &str, value: &str, written: &str) -> Option<Look> {
     match (subject, value) {
         ("Virtualization", "container") => Some(Look::new(Subject::Container, value)),
         ("Virtualization", "vm") => Some(Look::new(Subject::VirtualMachine, value)),
-        ("Virtualization", _) => Some(Look::new(Subject::Virtual, "yes").unless(!yes(value)?)),
+        ("Virtualization", _) if yes(value).is_some() => {
+            Some(Look::new(Subject::Virtual, "yes").unless(yes(value) == Some(false)))
+        }
         // "uninitialized" is a word of images that systemd boots; tomte's are without a number until they have one.
         ("FirstBoot", _) => Some(Look::new(Subject::FileNotEmpty, "/etc/machine-id").unless(yes(value)?)),
         ("Firmware", "uefi") => Some(Look::exists("/sys/firmware/efi")),
         ("Firmware", "device-tree") => Some(Look::exists("/sys/firmware/devicetree")),
-        ("Security", _) => security(value),
+        ("Security", _) if security(value).is_some() => security(value),
+        ("KernelVersion", _) if compared(value, version).is_some() => {
+            compared(value, version).map(|to| Look::new(Subject::KernelVersion, to))
+        }
         ("CPUs", _) => compared(value, |number| number.parse().ok()).map(|to| Look::new(Subject::Cpus, to)),
         ("Memory", _) => {
             let bytes = |number: &str| {
@@ -94,6 +107,11 @@ fn look(subject: &str, value: &str) -> Option<Look> {
             };
             compared(value, bytes).map(|to| Look::new(Subject::Memory, to))
         }
+        (
+            "ACPower" | "CPUFeature" | "Environment" | "Firmware" | "Host" | "KernelVersion" | "OSRelease",
+            _,
+        )
+        | ("Security" | "Virtualization", _) => said(subject, value, written),
         _ => {
             let named = |known: &Subject| known.as_str().trim_end_matches('=') == subject;
             let known = Subject::OPEN.into_iter().find(named)?;
@@ -104,6 +122,79 @@ fn look(subject: &str, value: &str) -> Option<Look> {
             Some(Look::new(known, parameter))
         }
     }
+}
+
+/// What a file says (condition.c, and virt.c as far as it looks at files).
+fn said(subject: &str, value: &str, written: &str) -> Option<Look> {
+    const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+    let says = |files: &str, patterns: &[&str]| Some(Look::says(written, files, patterns));
+    let plain = |text: &str| !text.is_empty() && !text.contains(['\n', '*', '?', '[', '\\']);
+    let hex = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match (subject, value) {
+        // On battery is who empties one. Boards without any are on the mains.
+        ("ACPower", _) => {
+            let mains = yes(value)?;
+            says("/sys/class/power_supply/*/status", &["Discharging"]).map(|look| look.unless(mains))
+        }
+        ("CPUFeature", _) if plain(value) => {
+            let [last, other] = [format!("flags* {value}"), format!("flags* {value} *")];
+            says("/proc/cpuinfo", &[&last, &other])
+        }
+        ("Environment", _) if plain(value) => {
+            let pattern = if value.contains('=') { value.to_owned() } else { format!("{value}=*") };
+            says("/proc/1/environ", &[&pattern])
+        }
+        ("Firmware", _) => {
+            let compatible = value.strip_prefix("device-tree-compatible(")?.strip_suffix(')')?;
+            says("/proc/device-tree/compatible", &[Some(compatible).filter(|word| plain(word))?])
+        }
+        ("Host", id) if hex(&id.replace('-', "")) => {
+            says("/etc/machine-id", &[&id.replace('-', "").to_lowercase()])
+        }
+        ("Host", _) => says("/proc/sys/kernel/hostname", &[value]),
+        ("KernelVersion", _) if !value.starts_with(['<', '>', '=', '!', '$']) => {
+            says("/proc/sys/kernel/osrelease", &[value])
+        }
+        ("OSRelease", _) => {
+            let (field, wanted) =
+                value.split_once('=').filter(|(field, wanted)| plain(field) && plain(wanted))?;
+            let whole = !field.ends_with(['<', '>', '!', '$']) && !wanted.starts_with(['=', '"', '\'']);
+            let [bare, quoted] = [format!("{field}={wanted}"), format!("{field}=\"{wanted}\"")];
+            whole.then(|| says("/etc/os-release", &[&bare, &quoted]))?
+        }
+        ("Security", "uefi-secureboot") => says(SECURE_BOOT, &["\u{1}"]),
+        ("Virtualization", _) => {
+            let (_, files, pattern) = MACHINES.into_iter().find(|(name, ..)| *name == value)?;
+            says(files, &[pattern])
+        }
+        _ => None,
+    }
+}
+
+/// Virtual machines by systemd's names, and what tells them. `qemu` is none of them: whether it has KVM below it, only a
+/// processor tells.
+const MACHINES: [(&str, &str, &str); 11] = [
+    ("amazon", "/sys/class/dmi/id/sys_vendor", "Amazon EC2"),
+    ("apple", "/sys/class/dmi/id/product_name", "Apple Virtualization*"),
+    ("bhyve", "/sys/class/dmi/id/product_name", "BHYVE"),
+    ("google", "/sys/class/dmi/id/product_name", "Google Compute Engine"),
+    ("kvm", "/sys/devices/system/clocksource/clocksource0/available_clocksource", "*kvm-clock*"),
+    ("microsoft", "/sys/class/dmi/id/product_name", "Virtual Machine"),
+    ("oracle", "/sys/class/dmi/id/product_name", "VirtualBox"),
+    ("parallels", "/sys/class/dmi/id/product_name", "Parallels*"),
+    ("uml", "/proc/cpuinfo", "vendor_id*User Mode Linux"),
+    ("vmware", "/sys/class/dmi/id/product_name", "VMware*"),
+    ("xen", "/sys/hypervisor/type", "xen"),
+];
+
+/// A version of up to three numbers as [`Subject::KernelVersion`] has it.
+fn version(text: &str) -> Option<u64> {
+    let mut numbers = text.split('.').map(|number| number.parse::<u16>().ok());
+    let mut whole = 0;
+    for _ in 0..3 {
+        whole = whole << 16 | u64::from(numbers.next().unwrap_or(Some(0))?);
+    }
+    numbers.next().is_none().then_some(whole)
 }
 
 /// `ConditionSecurity=`, as far as a path tells (condition.c, `condition_test_security`).
@@ -142,6 +233,8 @@ fn decided(subject: &str, value: &str, arch: Arch) -> Option<bool> {
         "Architecture" => Some(value == "native" || value == architecture(arch)),
         "User" => Some(matches!(value, "root" | "0" | "@system")),
         "Group" => Some(matches!(value, "root" | "0")),
+        // PID 1 is given none.
+        "Credential" => Some(false),
         _ => None,
     }
 }
@@ -158,7 +251,7 @@ const fn architecture(arch: Arch) -> &'static str {
 
 /// Whether PID 1 looks at conditions of `subject` with the parameter `value`.
 pub fn is_looked_at(subject: &str, value: &str) -> bool {
-    matches!(subject, "Architecture" | "User" | "Group") || look(subject, value).is_some()
+    matches!(subject, "Architecture" | "Credential" | "User" | "Group") || look(subject, value, "").is_some()
 }
 
 #[cfg(test)]
@@ -167,7 +260,7 @@ mod tests {
 
     /// What is looked at for `subject` with `value`, as a unit file would have it.
     fn looked_at(subject: &str, value: &str) -> Option<String> {
-        let Look { subject, parameter, flipped } = look(subject, value)?;
+        let Look { subject, parameter, flipped } = look(subject, value, "")?;
         Some(format!("{}{}{parameter}", subject.as_str(), if flipped { "!" } else { "" }))
     }
 
@@ -184,12 +277,23 @@ mod tests {
             ("CPUs", "!=4", "CPUs=<>4"),
             ("Memory", "< 1G", "Memory=<1073741824"),
             ("PathExists", "/x", "PathExists=/x"),
+            ("KernelVersion", ">=5.4", "KernelVersion=>=21475098624"),
+            ("KernelVersion", "6.1.*", "\n/proc/sys/kernel/osrelease\n6.1.*"),
+            ("NeedsUpdate", "/etc", "NeedsUpdate=/etc"),
+            ("ACPower", "yes", "!\n/sys/class/power_supply/*/status\nDischarging"),
+            ("Environment", "A", "\n/proc/1/environ\nA=*"),
+            ("Host", "b1c4", "\n/proc/sys/kernel/hostname\nb1c4"),
+            ("OSRelease", "ID=x", "\n/etc/os-release\nID=x\nID=\"x\""),
+            ("Firmware", "device-tree-compatible(a,b)", "\n/proc/device-tree/compatible\na,b"),
         ] {
             assert_eq!(looked_at(subject, value).as_deref(), Some(asked), "{subject}={value}");
         }
-        for (subject, value) in
-            [("Virtualization", "kvm"), ("Security", "cvm"), ("CPUs", "many"), ("ACPower", "yes")]
-        {
+        for (subject, value) in [
+            ("Virtualization", "qemu"),
+            ("Security", "cvm"),
+            ("CPUs", "many"),
+            ("KernelVersion", ">=5.4-rc1"),
+        ] {
             assert!(!is_looked_at(subject, value), "{subject}={value}");
         }
     }

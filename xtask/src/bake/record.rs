@@ -9,7 +9,7 @@ use siphasher::sip::SipHasher24;
 use tomte::table::{
     self, Allow, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec,
     Filter, Head, IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Micros, Mount, Name,
-    Namespaces, Related, Scheduling, Service, Span, StrList, Timer, Unit, UnitId, View,
+    Namespaces, Privilege, Related, Scheduling, Service, Span, StrList, Timer, Unit, UnitId, View,
 };
 
 use super::{
@@ -119,7 +119,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         head,
         kind: match (&unit.kind, unit.kind.service()) {
             (_, Some(one)) => {
-                Kind::Service(service(arena, unit, one, shared).with_context(|| unit.name.clone())?)
+                Kind::Service(service(arena, node, one, shared).with_context(|| unit.name.clone())?)
             }
             (model::Kind::Target, None) => Kind::Target,
             (model::Kind::Timer(one), None) => Kind::Timer(timer(arena, &unit.name, one)),
@@ -132,10 +132,11 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
 
 fn service<'a>(
     arena: &'a Bump,
-    unit: &model::Unit,
+    node: &Node,
     service: &'a model::Service,
     shared: Shared<'_>,
 ) -> Result<Service<'a>> {
+    let (unit, joined) = (&node.unit, node.related.contains_key(&(table::Relation::Joined as u8)));
     let of = |kind: CommandKind| commands(arena, service, kind);
     Ok(Service {
         service_type: service.service_type,
@@ -177,7 +178,10 @@ fn service<'a>(
             stop: of(CommandKind::Stop)?,
             stop_post: of(CommandKind::StopPost)?,
         },
-        exec: exec(arena, service, cgroups::of(arena, unit, shared)?, shared)?,
+        exec: Exec {
+            namespaces: namespaces(service, joined),
+            ..exec(arena, service, cgroups::of(arena, unit, shared)?, shared)?
+        },
     })
 }
 
@@ -296,10 +300,11 @@ fn exec<'a>(
         no_new_privileges: exec.no_new_privileges,
         private_tmp: exec.private_tmp,
         secure_bits: exec.secure_bits,
-        inherit_keyring: exec.inherit_keyring,
+        keyring: exec.keyring,
         view: view_record(arena, &view),
+        view_besides: mounts::view_besides(exec).map(|view| view_record(arena, &view)),
         landlock: landlock(arena, &rules)?,
-        namespaces: namespaces(exec),
+        namespaces: namespaces(service, false),
         scheduling: scheduling(arena, &exec.scheduling),
         cgroup,
         filter: shared.filters.of(&exec.system_calls),
@@ -325,9 +330,12 @@ fn exec<'a>(
     })
 }
 
-/// The record of the namespaces besides that of mounts.
-fn namespaces(exec: &model::Exec) -> Namespaces<'_> {
-    let wanted = &exec.namespaces;
+/// The record of the namespaces besides that of mounts, for a unit that has them in common with others or not.
+fn namespaces(service: &model::Service, joined: bool) -> Namespaces<'_> {
+    let (exec, wanted) = (&service.exec, &service.exec.namespaces);
+    let new = wanted.network && wanted.network_path.is_empty() || wanted.ipc && wanted.ipc_path.is_empty();
+    let any = wanted.network || wanted.ipc || !wanted.network_path.is_empty() || !wanted.ipc_path.is_empty();
+    let several = service.commands.iter().filter(|(_, one)| one.privilege != Privilege::Full).count() > 1;
     Namespaces {
         network: wanted.network,
         ipc: wanted.ipc,
@@ -336,6 +344,7 @@ fn namespaces(exec: &model::Exec) -> Namespaces<'_> {
         users: wanted.users,
         network_path: &wanted.network_path,
         ipc_path: &wanted.ipc_path,
+        kept: new && several || any && joined,
     }
 }
 

@@ -55,7 +55,7 @@ const WORDS: [(&str, &[&str]); 28] = [
     ("ProcSubset", &["all", "pid"]),
     ("RemoveIPC", YES_NO),
     ("IgnoreSIGPIPE", YES_NO),
-    ("KeyringMode", &["private", "inherit"]),
+    ("KeyringMode", &["private", "shared", "inherit"]),
     ("StandardInput", &["null", "tty", "tty-force", "tty-fail"]),
     ("StandardOutput", &["inherit", "null", "journal", "tty"]),
     ("StandardError", &["inherit", "null", "journal", "tty"]),

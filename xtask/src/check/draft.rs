@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tomte::table::{
-    DirectoryKind, ExitSet, FailureMode, Kill, KillMode, Logging, LoginEnvironment, Micros, NotifyAccess,
-    OomPolicy, Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout, Terminal,
+    DirectoryKind, ExitSet, FailureMode, Keyring, Kill, KillMode, Logging, LoginEnvironment, Micros,
+    NotifyAccess, OomPolicy, Preserve, PrivateTmp, Restart, ServiceType, StartLimit, Stdin, Stdout, Terminal,
 };
 
 use crate::{
@@ -243,7 +243,7 @@ pub fn exec() -> Exec {
         namespaces: Namespaces::host(),
         scheduling: Scheduling::default(),
         secure_bits: 0,
-        inherit_keyring: false,
+        keyring: Keyring::Private,
         system_calls: Policy::default(),
         remove_ipc: false,
         directories: Vec::new(),

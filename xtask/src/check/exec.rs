@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use tomte::table::{
-    DirectoryKind, Logging, Preserve, PrivateTmp,
+    DirectoryKind, Keyring, Logging, Preserve, PrivateTmp,
     limits::{DIRECTORIES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, WORDS_BYTES_MAX},
 };
 
@@ -125,13 +125,9 @@ pub fn ambient_capabilities(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
 }
 
 /// `KeyringMode=`.
-pub fn keyring_mode(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    let choices = [("inherit", true), ("private", false), ("shared", false)];
-    d.exec().inherit_keyring = scalar::choice(&a.value, &choices)?;
-    let shared = a.value.as_str() == "shared";
-    let message = "KeyringMode=\"shared\" is not supported by this tomte";
-    let problem = || wrong(&a.value, Code::NotYet, message);
-    cx.later(a, shared.then(|| problem().help("KeyringMode=private gives the service an empty keyring")));
+pub fn keyring_mode(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let choices = [("inherit", Keyring::Inherit), ("private", Keyring::Private), ("shared", Keyring::Shared)];
+    d.exec().keyring = scalar::choice(&a.value, &choices)?;
     Ok(())
 }
 

@@ -50,7 +50,6 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         if !draft.exec().credentials.is_empty() {
             draft.exec().view.credentials = CredentialsView::Own(format!("/run/credentials/{}", name.full));
         }
-        root_directory(draft.exec(), cx);
         system_calls(draft.exec(), cx);
     }
     draft.unit
@@ -188,20 +187,6 @@ fn capabilities(exec: &Exec, cx: &mut Cx) {
         let help = "allow it in CapabilityBoundingSet= too";
         let problem = refused(Code::AmbientCapability, "AmbientCapabilities", &message, help, cx);
         cx.problems.push(beside(problem, "CapabilityBoundingSet", "taken away here", cx));
-    }
-}
-
-/// `RootDirectoryStartOnly=yes` is nothing without `RootDirectory=`, and cannot be done yet with it.
-fn root_directory(exec: &Exec, cx: &mut Cx) {
-    let Some(a) = cx.written.get("RootDirectoryStartOnly").cloned() else { return };
-    if !exec.view.root.is_empty() && scalar::boolean(&a.value) == Ok(true) {
-        let message =
-            "RootDirectoryStartOnly= is not supported by this tomte: every command has RootDirectory=";
-        let problem = Diagnostic::error(Code::ProtectionNotYet, message).on(&a.key, 0..a.key.len());
-        cx.later(
-            &a,
-            Some(problem.help("remove it, and put + before the commands that need the image's own /")),
-        );
     }
 }
 

@@ -186,6 +186,17 @@ fn temporary_options(text: &Text, path: String, options: &str) -> Result<Tempora
     Ok(TemporaryFileSystem { path, flags, options: options.join(",") })
 }
 
+/// `ProtectControlGroups=`.
+pub fn protect_control_groups(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    if matches!(a.value.as_str(), "private" | "strict") {
+        let message = format!("{} is not supported by this tomte", a.value.as_str());
+        let help = "no unit has a cgroup hierarchy of its own; ProtectControlGroups=yes makes the machine's read-only";
+        return Err(wrong(&a.value, Code::RefusedProtection, &message).help(help));
+    }
+    d.exec().protect.control_groups = scalar::boolean(&a.value)?;
+    Ok(())
+}
+
 /// `RootDirectory=`. `/` asks for nothing.
 pub fn root_directory(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let root = match a.value.is_empty() {

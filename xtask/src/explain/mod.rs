@@ -204,6 +204,7 @@ fn dependencies(baked: &Baked, id: UnitId, node: &Node) -> Vec<Row> {
         Relation::OnSuccess => "OnSuccess",
         Relation::Triggers => "Triggers",
         Relation::TriggeredBy => "TriggeredBy",
+        Relation::Joined => "JoinsNamespaceOf",
     };
     rows.extend(node.related.values().map(|(relation, ids)| {
         row(follows(*relation), ids.iter().map(|other| related(other, None)).collect())

@@ -2,7 +2,7 @@
 //! A command with the prefix `+` or `!` leaves out what narrows its privilege; [Commands] says which have one.
 //! Only those that have something to do for the service are said.
 
-use tomte::table::{Cgroup, DirectoryKind, Exec, PrivateUsers, Scheduling};
+use tomte::table::{Cgroup, DirectoryKind, Exec, Keyring, PrivateUsers, Scheduling};
 
 use super::{
     Row,
@@ -61,9 +61,11 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::Credentials => credentials(exec),
         Step::Environment => said("gathers the environment variables"),
         Step::EnvironmentFile => environment_files(exec),
-        Step::Keyring => {
-            (!exec.inherit_keyring).then(|| "starts with an empty session keyring of its own".to_owned())
-        }
+        Step::Keyring => match exec.keyring {
+            Keyring::Private => Some("starts with an empty session keyring of its own".to_owned()),
+            Keyring::Shared => Some("starts with a session keyring of its own, its user's in it".to_owned()),
+            Keyring::Inherit => None,
+        },
         Step::Network => network(exec),
         Step::Namespace => namespace(exec),
         Step::Landlock => landlock(exec),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use tomte::table::{
-    Call, DirectoryKind, LoginEnvironment, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit, Stdin,
-    Stdout, Terminal,
+    Call, DirectoryKind, Keyring, LoginEnvironment, Preserve, PrivateTmp, PrivateUsers, Privilege, Rlimit,
+    Stdin, Stdout, Terminal,
 };
 
 use super::{Located, Place, Protect, ProtectHome, ProtectSystem, View};
@@ -57,7 +57,7 @@ pub struct Exec {
     pub namespaces: Namespaces,
     pub scheduling: Scheduling,
     pub secure_bits: u8,
-    pub inherit_keyring: bool,
+    pub keyring: Keyring,
     /// What the filter of system calls enforces.
     pub system_calls: Policy,
     pub remove_ipc: bool,

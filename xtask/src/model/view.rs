@@ -94,6 +94,8 @@ pub struct TemporaryFileSystem {
 pub struct View {
     /// `RootDirectory=`; empty for `/`.
     pub root: String,
+    /// `RootDirectoryStartOnly=`: it is for `ExecStart=` alone.
+    pub root_start_only: bool,
     /// `MountAPIVFS=`; the default depends on `RootDirectory=`.
     pub api_file_systems: Option<bool>,
     /// `PrivateMounts=`.

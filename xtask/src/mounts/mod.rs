@@ -133,6 +133,14 @@ pub fn view(exec: &Exec) -> View {
     }
 }
 
+/// The same for all commands but `ExecStart=`, if it is something else: with `RootDirectoryStartOnly=` they have the root
+/// that everybody has (service.c, `EXEC_APPLY_CHROOT`), and paths are those below it.
+pub fn view_besides(exec: &Exec) -> Option<View> {
+    let mut exec = exec.clone();
+    let rooted = !core::mem::take(&mut exec.view.root).is_empty();
+    (rooted && exec.view.root_start_only).then(|| view(&exec))
+}
+
 /// What one path is to show, strongest first (systemd's `MountMode`).
 const fn strength(content: Content) -> u8 {
     match content {

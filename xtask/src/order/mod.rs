@@ -457,13 +457,13 @@ const fn followers(relation: Relation) -> &'static [(table::Relation, bool)] {
         Relation::StopPropagatedFrom => &[(Follows::StoppedAlong, true)],
         Relation::Triggers => &[(Follows::Triggers, false), (Follows::TriggeredBy, true)],
         Relation::TriggeredBy => &[(Follows::Triggers, true), (Follows::TriggeredBy, false)],
+        Relation::JoinsNamespaceOf => &[(Follows::Joined, false), (Follows::Joined, true)],
         Relation::Wants
         | Relation::WantedBy
         | Relation::Requires
         | Relation::RequiredBy
         | Relation::Before
-        | Relation::After
-        | Relation::JoinsNamespaceOf => &[],
+        | Relation::After => &[],
     }
 }
 

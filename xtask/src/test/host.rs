@@ -34,7 +34,7 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 16] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
@@ -112,6 +112,7 @@ const CASES: [Case; 14] = [
         ],
         states: &[
             ("met.service", "active", "success"),
+            ("told.service", "active", "success"),
             ("unmet.service", "inactive", "success"),
             ("asserted.service", "inactive", "success"),
             BYSTANDER,
@@ -182,6 +183,38 @@ const CASES: [Case; 14] = [
             BYSTANDER,
         ],
         well: true,
+    },
+    Case {
+        name: "units join each other's network, IPC and /tmp as far as both have their own, to the last one's end",
+        units: "joined",
+        words: &[],
+        line: &["SHARED UNTIL THE END"],
+        states: &[
+            ("first.service", "inactive", "success"),
+            ("joiner.service", "inactive", "success"),
+            ("named.service", "inactive", "success"),
+            ("half.service", "inactive", "success"),
+            ("lonely.service", "inactive", "success"),
+            ("last.service", "inactive", "success"),
+            BYSTANDER,
+        ],
+        well: true,
+    },
+    Case {
+        name: "settings of systemd.exec(5) do what it says",
+        units: "exec",
+        words: &[],
+        line: &["lost.service", "step network", "No such file"],
+        states: &[
+            ("rooted.service", "inactive", "success"),
+            ("lost.service", "failed", "exit-code"),
+            ("streams.service", "inactive", "success"),
+            ("environment.service", "inactive", "success"),
+            ("scheduling.service", "inactive", "success"),
+            ("groups.service", "inactive", "success"),
+            BYSTANDER,
+        ],
+        well: false,
     },
     Case {
         name: "a value that is none is refused with its place",

@@ -131,10 +131,9 @@ const DIRECTIVES: &[Directive] = &[
     supported("ProtectClock", |d, a, _| put(&mut d.exec().protect.clock, scalar::boolean(&a.value)))
         .narrowing()
         .note(NO_DEVICE_PROGRAM),
-    supported("ProtectControlGroups", |d, a, _| {
-        put(&mut d.exec().protect.control_groups, scalar::boolean(&a.value))
-    })
-    .narrowing(),
+    supported("ProtectControlGroups", v::protect_control_groups)
+        .narrowing()
+        .note("yes or no; private and strict are refused: no unit has a hierarchy of its own"),
     supported("ProtectHome", e::protect_home).narrowing(),
     supported("ProtectHostname", |d, a, _| put(&mut d.exec().protect.hostname, scalar::boolean(&a.value)))
         .narrowing(),

@@ -2,7 +2,7 @@
 
 use tomte::table::Preserve;
 
-use super::{Directive, Off, Page, boolean, extra, inert, needed, put, refused, supported, text};
+use super::{Directive, Off, Page, extra, inert, needed, put, refused, supported, text};
 use crate::{
     check::{checked as c, relations::action, service as s},
     values::{scalar, time},
@@ -60,9 +60,9 @@ const DIRECTIVES: &[Directive] = &[
     }),
     supported("RestartSec", s::restart_sec),
     supported("RestartSteps", |d, a, _| put(&mut d.service().restart_steps, scalar::number(&a.value))),
-    supported("RootDirectoryStartOnly", boolean)
-        .narrowing()
-        .note("without RootDirectory=; with it, bake refuses it: + stands before the commands that need the image's own /"),
+    supported("RootDirectoryStartOnly", |d, a, _| {
+        put(&mut d.exec().view.root_start_only, scalar::boolean(&a.value))
+    }),
     supported("RuntimeMaxSec", |d, a, _| put(&mut d.service().runtime_max, time::timeout(&a.value))),
     supported("RuntimeRandomizedExtraSec", |d, a, _| {
         put(&mut d.service().runtime_extra, time::span(&a.value))

@@ -116,7 +116,8 @@ const UNIT_DIRECTIVES: &[Directive] = &[
     extra("JobTimeoutAction", job_action).unless(Off::Word("none")),
     extra("JobTimeoutRebootArgument", text),
     extra("JobTimeoutSec", span),
-    extra("JoinsNamespaceOf", related),
+    supported("JoinsNamespaceOf", related)
+        .note("who is without a setting of its own shares nothing; who has it is never without what it says"),
     supported("OnFailure", related),
     extra("OnFailureIsolate", boolean).unless(Off::No),
     extra("OnFailureJobMode", job_mode),
