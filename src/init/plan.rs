@@ -9,6 +9,7 @@ use crate::{
         BorrowedFd,
         arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
+        listen::{self, Source},
         plan::{
             self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Input, Limits,
             Loading, Login, Output, Passed, Plan, Stdio, Taking, Users, View, Words, Writing,
@@ -30,8 +31,10 @@ const _: () =
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
+/// INET6_ADDRSTRLEN.
+const ADDRESS_BYTES: usize = 46;
 /// The variables of [`Parts::extra`].
-const EXTRA_MAX: usize = 10;
+const EXTRA_MAX: usize = 12;
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
@@ -42,11 +45,13 @@ pub(super) struct Parts<'t> {
     watchdog: String<NUMBER_BYTES>,
     exit_status: String<NUMBER_BYTES>,
     monitored_status: String<NUMBER_BYTES>,
+    remote_address: String<ADDRESS_BYTES>,
+    remote_port: String<NUMBER_BYTES>,
 }
 
 impl<'t> Parts<'t> {
     #[inline(never)] // a frame of its own
-    pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn) -> Self {
+    pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn, connection: Option<BorrowedFd<'_>>) -> Self {
         let mut parts = Self {
             directories: Vec::new(),
             rlimits: Vec::new(),
@@ -55,7 +60,13 @@ impl<'t> Parts<'t> {
             watchdog: String::new(),
             exit_status: String::new(),
             monitored_status: String::new(),
+            remote_address: String::new(),
+            remote_port: String::new(),
         };
+        if let Some((Source::Address(address), port)) = connection.map(listen::source) {
+            let _ = write!(parts.remote_address, "{address}");
+            let _ = write!(parts.remote_port, "{}", u64::from(port));
+        }
         // `Table::open` has checked the counts against the capacities.
         for setting in exec.directories.iter() {
             let _ = parts.directories.push(directory(setting));
@@ -98,6 +109,8 @@ impl<'t> Parts<'t> {
             ("MONITOR_EXIT_CODE", code(monitored)),
             ("MONITOR_EXIT_STATUS", &self.monitored_status),
             ("MONITOR_UNIT", monitored_unit),
+            ("REMOTE_ADDR", &self.remote_address),
+            ("REMOTE_PORT", &self.remote_port),
         ];
         let mut extra = Vec::new();
         for (name, value) in all {
@@ -181,6 +194,7 @@ impl<'t> Parts<'t> {
             },
             // One that is a stream is not passed besides.
             descriptors: if takes_socket(exec) { &[] } else { descriptors },
+            ready: None,
             ignore_sigpipe: exec.ignore_sigpipe,
             cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
             may_lack: board.may_lack,

@@ -137,6 +137,8 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     ] {
         rows.unless("no", setting, yes(on));
     }
+    let collected = if manners.collect_failed { "inactive-or-failed" } else { "inactive" };
+    rows.unless("inactive", "CollectMode", collected);
     for (setting, action) in [
         ("StartLimitAction", manners.start_limit_action),
         ("FailureAction", manners.failure_action),
@@ -169,6 +171,7 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     rows.unless("infinity", "RuntimeMaxSec", time::shown(service.runtime_max));
     rows.unless(&time::shown(Micros::ZERO), "RuntimeRandomizedExtraSec", time::shown(service.runtime_extra));
     rows.unless("none", "NotifyAccess", word(service.notify_access));
+    rows.unless("0", "X-ReadyFd", service.ready_fd.to_string());
     rows.unless(&time::shown(Micros::ZERO), "WatchdogSec", time::shown(service.watchdog));
     if service.service_type == ServiceType::NotifyReload {
         rows.unless("HUP", "ReloadSignal", signal::name(service.reload_signal));
