@@ -115,12 +115,13 @@ fn command(folder: &Path) -> Command {
 
 /// `tests/host/crowded`, where root has limits of its own.
 fn crowded(folder: &Path) -> Result<()> {
-    let units = folder.join("crowded");
-    fs::create_dir(&units)?;
-    host::copy_folder(&build::root_dir().join("tests/host/crowded"), &units)?;
+    let units = vec![build::root_dir().join("tests/host/crowded")];
+    let built = build::build(&Board::load("host")?, &build::Options { units, ..build::Options::default() })?;
+    let binary = folder.join("tomte-crowded");
+    fs::copy(&built.binary, &binary)?;
     let mut command = command(folder);
     command.args(["run", "--until", "idle", "--guard", "60s", "--board"]).arg(folder.join("host"));
-    command.arg("--binary").arg(folder.join("tomte")).arg("--units").arg(&units);
+    command.arg("--binary").arg(&binary);
     let finished = program::run(&mut command)?;
     has_line(&finished, &["crowded.path: cannot watch (fs.inotify.max_user_watches is reached) /run/crowded"])
 }
