@@ -18,9 +18,12 @@ use rustix::{
 use tempfile::TempDir;
 
 use crate::{
+    bake,
     board::{Board, boards_dir},
     build,
+    diag::Diagnostics,
     host::{self, Defects, Started},
+    seccomp::Program,
 };
 
 /// What a service may take to say that it is up before the bench gives up.
@@ -54,6 +57,20 @@ impl Setup {
         let setup = Self::without_binary(words.iter().map(|word| (*word).to_owned()).collect())?;
         let floor = setup.folder.path().join("bench/rootfs/bench/service");
         setup.with(&floor)
+    }
+
+    /// The floor, which gives its `count` services the sandbox that `unit` has, a unit file's text.
+    pub fn of_sandboxing_floor(count: usize, unit: &str) -> Result<Self> {
+        let setup = Self::of_floor(&[&count.to_string()])?;
+        let at = setup.board.dir.join("units");
+        fs::create_dir(&at)?;
+        fs::write(at.join("sandboxed.service"), unit.replace("SERVICE", "/bench/service"))?;
+        let mut diagnostics = Diagnostics::default();
+        let baked = bake::bake(&setup.board, &bake::Options::default(), &mut diagnostics)?;
+        let filters = baked.filters.programs.iter().map(Program::bytes);
+        let filter = filters.max_by_key(Vec::len).context("the unit has no filter")?;
+        fs::write(setup.board.dir.join("rootfs/bench/filter"), filter)?;
+        Ok(setup)
     }
 
     /// A board of its own, whose root has the service in it. Without logd, which other inits do not have either.
