@@ -89,7 +89,8 @@ pub fn compose<'a>(
                 {
                     continue;
                 }
-                if by.is_empty() || by == *key || change == bytes || setting.form.adds() {
+                let added = setting.form.adds() && setting.values.contains(&at);
+                if by.is_empty() || by == *key || change == bytes || added {
                     bytes = change;
                 } else {
                     bytes = merged(part.merge, &bytes, &change).ok_or(ComposeError::Clash(by, key))?;

@@ -367,7 +367,8 @@ mod tests {
             named.collect::<Vec<_>>()
         };
         let lines = |unit: bool| {
-            let lines = settings.iter().filter(move |(key, _)| of("Unit").contains(key) == unit);
+            let of_unit = move |key: &str| key == "CollectMode" || of("Unit").contains(&key);
+            let lines = settings.iter().filter(move |(key, _)| of_unit(key) == unit);
             lines.map(|(key, value)| format!("{key}={value}\n")).collect::<String>()
         };
         text += &lines(true);

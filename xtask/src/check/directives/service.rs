@@ -86,7 +86,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("Type", s::service_type),
     refused("USBFunctionDescriptors", Off::Empty, USB),
     refused("USBFunctionStrings", Off::Empty, USB),
+    supported("WatchdogSec", |d, a, _| put(&mut d.service().watchdog, time::span(&a.value))),
     supported("X-ReadyFd", s::ready_fd)
         .note("tomte's own: Type=notify for programs that write a newline to this descriptor when they are ready (s6)"),
-    supported("WatchdogSec", |d, a, _| put(&mut d.service().watchdog, time::span(&a.value))),
 ];
