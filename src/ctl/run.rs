@@ -55,10 +55,10 @@ impl fmt::Display for Wrong<'_> {
                 f.write_str("this image has no room for such units (transient-units in board.toml)")
             }
             Self::Compose(ComposeError::Unknown(key)) => {
-                write!(f, "{key}= cannot be set for a unit that is made at run time")
+                write!(f, "{key}= cannot be set for a unit that is made at run time: that takes cargo xtask bake")
             }
             Self::Compose(ComposeError::Refused(key, why)) => {
-                write!(f, "{key}= cannot be set for a unit that is made at run time: {why}")
+                write!(f, "{key}= cannot be set: {why}")
             }
             Self::Compose(ComposeError::Value(key)) => write!(f, "{key}= cannot have this value"),
             Self::Compose(ComposeError::Clash(one, other)) => {

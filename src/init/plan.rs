@@ -1,6 +1,6 @@
 //! From a record of the table to a plan for `linux`: names change, nothing is decided.
 
-use core::fmt::Write;
+use core::{fmt::Write, net::IpAddr};
 
 use heapless::{String, Vec};
 
@@ -64,7 +64,7 @@ impl<'t> Parts<'t> {
             remote_port: String::new(),
         };
         if let Some((Source::Address(address), port)) = connection.map(listen::source) {
-            let _ = write!(parts.remote_address, "{address}");
+            let _ = write_address(&mut parts.remote_address, address);
             let _ = write!(parts.remote_port, "{}", u64::from(port));
         }
         // `Table::open` has checked the counts against the capacities.
@@ -225,6 +225,43 @@ fn credentials<'a>(exec: &Exec<'a>, kind: CommandKind) -> Credentials<'a> {
         }
     };
     Credentials { sources: words(exec.credentials.as_bytes()), values: exec.credential_values, loading }
+}
+
+/// An address as inet_ntop(3) writes it. (core's own formatting is three times as long.)
+fn write_address(to: &mut impl Write, address: IpAddr) -> core::fmt::Result {
+    let parts = match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets().map(u64::from);
+            return write!(to, "{a}.{b}.{c}.{d}");
+        }
+        IpAddr::V6(address) => address.segments(),
+    };
+    // The first of the longest runs of zeros, of two at least, is left out.
+    let zeros = |from: usize| parts.iter().skip(from).take_while(|part| **part == 0).count();
+    let from = (0..parts.len()).rev().max_by_key(|from| zeros(*from)).unwrap_or(0);
+    let gap = if zeros(from) > 1 { from..from.saturating_add(zeros(from)) } else { 0..0 };
+    for (at, part) in parts.iter().enumerate() {
+        if gap.contains(&at) {
+            if at == gap.start {
+                to.write_str("::")?;
+            }
+            continue;
+        }
+        if at > 0 && at != gap.end || at > 0 && gap.is_empty() {
+            to.write_char(':')?;
+        }
+        let mut shift = 12_u16;
+        while shift > 0 && part >> shift == 0 {
+            shift = shift.saturating_sub(4);
+        }
+        loop {
+            let digit = u32::from(part >> shift & 0xf);
+            to.write_char(char::from_digit(digit, 16).unwrap_or('0'))?;
+            let Some(next) = shift.checked_sub(4) else { break };
+            shift = next;
+        }
+    }
+    Ok(())
 }
 
 /// What the unit says of its variables.
@@ -498,4 +535,28 @@ const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
 /// A list of the table; its last NUL was checked when the table was opened.
 pub(super) fn words(bytes: &[u8]) -> Words<'_> {
     Words::new(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_everybody_writes_it() {
+        for text in [
+            "127.0.0.1",
+            "::",
+            "::1",
+            "fe80::1:0:0:a",
+            "2001:db8::",
+            "1:0:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8",
+            "a::b:0:0:c",
+        ] {
+            let address: IpAddr = text.parse().expect("an address");
+            let mut written = String::<ADDRESS_BYTES>::new();
+            write_address(&mut written, address).expect("room");
+            assert_eq!(written.as_str(), std::format!("{address}"), "{text}");
+        }
+    }
 }

@@ -95,34 +95,8 @@ const VALUES: [(&str, &str, Form, [&str; 2]); 28] = [
     (SERVICE, "LimitSIGPENDING", Form::Limit, ["3", "4"]),
 ];
 
-const FILTER: &str = "filters of system calls are compiled when the table is baked";
-const PROGRAM: &str = "programs for devices are compiled when the table is baked";
-const COMMANDS: &str = "it has the one command that comes with it";
-/// Settings that somebody may well try, and why they are refused.
-const REFUSED: [(&str, &str); 20] = [
-    ("SystemCallFilter", FILTER),
-    ("SystemCallArchitectures", FILTER),
-    ("SystemCallErrorNumber", FILTER),
-    ("SystemCallLog", FILTER),
-    ("RestrictAddressFamilies", FILTER),
-    ("RestrictNamespaces", FILTER),
-    ("RestrictRealtime", FILTER),
-    ("RestrictSUIDSGID", FILTER),
-    ("LockPersonality", FILTER),
-    ("MemoryDenyWriteExecute", FILTER),
-    ("PrivateDevices", FILTER),
-    ("ProtectClock", FILTER),
-    ("ProtectKernelModules", FILTER),
-    ("ProtectKernelLogs", FILTER),
-    ("DevicePolicy", PROGRAM),
-    ("DeviceAllow", PROGRAM),
-    ("ExecStartPre", COMMANDS),
-    ("ExecStartPost", COMMANDS),
-    ("ExecStop", COMMANDS),
-    ("ExecStopPost", COMMANDS),
-];
 /// `CPUQuota=` and its kind where no unit of the table has such a setting.
-const NO_CPU: &str = "no unit of the image asks the kernel to divide the processor (CPUQuota=, CPUWeight=)";
+const NO_CPU: &str = "no unit of the image has one, so the kernel does not divide the processor";
 
 /// How several settings that change one field go together; all others have to agree.
 const MERGES: [(&str, Merge); 3] = [
@@ -184,7 +158,6 @@ pub(super) fn pieces<'a>(arena: &'a Bump, board: &Board, shared: Shared<'_>) -> 
             with_value(arena, board, shared, &plain, section, name, form, samples).with_context(|| name)?,
         );
     }
-    settings.extend(REFUSED.map(|(name, why)| refused(name, why)));
     let identity = shared.identities.len().saturating_sub(usize::from(slots));
     Ok(Transient {
         slots,
@@ -428,14 +401,12 @@ mod tests {
         let table = Table::open(&table, Some(board.arch())).expect("a table of this schema");
         let transient = table.board().transient;
         let refused = |settings: &[(&'static str, &'static str)]| composed(&transient, settings).err();
-        assert_eq!(refused(&[("NoSuchSetting", "1")]), Some(ComposeError::Unknown("NoSuchSetting")));
-        for (key, value, why) in [
-            ("SystemCallFilter", "@system-service", FILTER),
-            ("ExecStartPre", "x", COMMANDS),
-            ("CPUQuota", "50%", NO_CPU),
-        ] {
-            assert_eq!(refused(&[(key, value)]), Some(ComposeError::Refused(key, why)));
+        for (key, value) in
+            [("SystemCallFilter", "@system-service"), ("NoSuchSetting", "1"), ("ExecStartPre", "x")]
+        {
+            assert_eq!(refused(&[(key, value)]), Some(ComposeError::Unknown(key)));
         }
+        assert_eq!(refused(&[("CPUQuota", "50%")]), Some(ComposeError::Refused("CPUQuota", NO_CPU)));
         for (key, value) in [
             ("Type", "whatever"),
             ("DynamicUser", "perhaps"),
