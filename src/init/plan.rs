@@ -247,7 +247,7 @@ fn write_address(to: &mut impl Write, address: IpAddr) -> core::fmt::Result {
             }
             continue;
         }
-        if at > 0 && at != gap.end || at > 0 && gap.is_empty() {
+        if at > 0 && at != gap.end {
             to.write_char(':')?;
         }
         let mut shift = 12_u16;
