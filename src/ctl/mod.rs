@@ -15,7 +15,7 @@ mod words;
 use core::fmt::Write;
 
 use crate::{
-    linux::{arguments::Arguments, output::Output, signals, socket::own_program},
+    linux::{AsFd, arguments::Arguments, output::Output, signals, socket::own_program},
     wire::{ActiveState, JobResult, Power, Reply, Request, Whom},
 };
 
@@ -122,7 +122,7 @@ impl Command<'_> {
             Verb::Kexec => return shut_down(Power::Kexec),
             Verb::Reexec => {
                 let program = own_program().map_err(TalkError::File)?;
-                return answered(&Connection::open()?.ask_with(&Request::Reexec, &program)?);
+                return answered(&Connection::open()?.ask_with(&Request::Reexec, &[program.as_fd()])?);
             }
             _ if self.verb.is_job() => return self.jobs(),
             _ => return self.look(out),

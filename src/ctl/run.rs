@@ -6,7 +6,7 @@ use core::fmt;
 use heapless::Vec;
 
 use crate::{
-    linux::{self, Errno, OwnedFd, arguments::Arguments, output::Output},
+    linux::{self, AsFd, Errno, OwnedFd, arguments::Arguments, output::Output},
     table::{
         Arch, ComposeError, Table, Transient, compose,
         limits::{SLOT_BYTES_MAX, UNIT_NAME_BYTES_MAX, WORDS_MAX},
@@ -22,12 +22,15 @@ use super::{
 /// Settings of one unit.
 const SETTINGS_MAX: usize = 32;
 /// What may stand before the command; after the last one only the command.
-const OPTIONS: &str = "--unit --wait -E -p --";
+const OPTIONS: &str = "--unit --wait -E -p --pipe -P --collect -G --";
+
 /// What was asked for.
 struct Order<'a> {
     settings: Vec<(&'a str, &'a str), SETTINGS_MAX>,
     name: heapless::String<UNIT_NAME_BYTES_MAX>,
     wait: bool,
+    /// Its streams are this command's.
+    pipe: bool,
     command: Vec<&'a str, WORDS_MAX>,
 }
 
@@ -47,7 +50,7 @@ impl fmt::Display for Wrong<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage => {
-                f.write_str("run [-p SETTING=VALUE]… [-E NAME=VALUE]… [--unit NAME] [--wait] [--] COMMAND…")
+                f.write_str("run [-p SETTING=VALUE]… [-E NAME=VALUE]… [--unit NAME] [--wait] [--pipe] [--collect] [--] COMMAND…")
             }
             Self::Words => f.write_str("too many words, or one that is not UTF-8"),
             Self::NotATable => f.write_str("this program has no table"),
@@ -55,7 +58,10 @@ impl fmt::Display for Wrong<'_> {
                 f.write_str("this image has no room for such units (transient-units in board.toml)")
             }
             Self::Compose(ComposeError::Unknown(key)) => {
-                write!(f, "{key}= cannot be set for a unit that is made at run time")
+                write!(f, "{key}= cannot be set for a unit that is made at run time: that takes cargo xtask bake")
+            }
+            Self::Compose(ComposeError::Refused(key, why)) => {
+                write!(f, "{key}= cannot be set: {why}")
             }
             Self::Compose(ComposeError::Value(key)) => write!(f, "{key}= cannot have this value"),
             Self::Compose(ComposeError::Clash(one, other)) => {
@@ -92,8 +98,13 @@ pub(super) fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
 
 #[inline(never)] // for a small frame
 fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
-    let mut order =
-        Order { settings: Vec::new(), name: heapless::String::new(), wait: false, command: Vec::new() };
+    let mut order = Order {
+        settings: Vec::new(),
+        name: heapless::String::new(),
+        wait: false,
+        pipe: false,
+        command: Vec::new(),
+    };
     let mut words = arguments.words().skip(2).map(|word| word.to_str().map_err(|_| Wrong::Words));
     while let Some(word) = words.next() {
         let word = word?;
@@ -108,6 +119,10 @@ fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
                     _ => value.split_once('=').ok_or(Wrong::Usage)?,
                 };
                 order.settings.push(setting).map_err(|_| Wrong::Words)?;
+            }
+            Some(4 | 5) => order.pipe = true,
+            Some(6 | 7) => {
+                order.settings.push(("CollectMode", "inactive-or-failed")).map_err(|_| Wrong::Words)?;
             }
             Some(_) => {
                 for word in words.by_ref() {
@@ -138,27 +153,33 @@ fn start<'a>(linked: &'static [u8], order: &Order<'a>) -> Result<u8, Wrong<'a>> 
     let record = written(&transient, order)?;
     let connection = &mut Connection::open()?;
     let name = order.name.as_str();
-    let reply = connection.ask_with(&Request::Run { name }, &record)?;
+    let streams = linux::output::streams();
+    let [input, output, error] = streams;
+    let files = [record.as_fd(), input, output, error];
+    let files = if order.pipe { files.as_slice() } else { &files[..1] };
+    let reply = connection.ask_with(&Request::Run { name }, files)?;
     if matches!(reply, Reply::Job(JobResult::Invalid)) {
         return Err(Wrong::Refused);
     }
     if !matches!(reply, Reply::Job(JobResult::Done)) {
         return Ok(super::answered(&reply)?);
     }
-    if !order.wait {
+    if !order.wait && !order.pipe {
         fmt::Write::write_fmt(&mut Output::stdout(), format_args!("Running as unit: {name}\n"))
             .map_err(TalkError::from)?;
         return Ok(0);
     }
     let reply = connection.ask(&Request::Wait { name })?;
     let Reply::Unit(unit) = reply else { return Err(super::talk::refused(&reply).into()) };
-    fmt::Write::write_fmt(&mut Output::stderr(), format_args!("Finished with result: {}\n", unit.result))
-        .map_err(TalkError::from)?;
+    if order.wait {
+        let result = format_args!("Finished with result: {}\n", unit.result);
+        fmt::Write::write_fmt(&mut Output::stderr(), result).map_err(TalkError::from)?;
+    }
     Ok(unit.main_exit.map_or(0, |exit| exit.status()))
 }
 
 /// The record, in memory that nobody can change any more.
-fn written<'a>(transient: &Transient<'_>, order: &Order<'a>) -> Result<OwnedFd, Wrong<'a>> {
+fn written<'a>(transient: &Transient<'a>, order: &Order<'a>) -> Result<OwnedFd, Wrong<'a>> {
     let mut composed = Ok(0);
     let file = linux::handover::seal(c"tomte-unit", SLOT_BYTES_MAX, &mut |room| {
         composed = compose(transient, &order.name, &order.command, &order.settings, room);

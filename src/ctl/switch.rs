@@ -58,7 +58,7 @@ fn switch(arguments: Arguments) -> Result<u8, TalkError> {
         return Ok(0);
     }
     let timeout = (timeout.div_ceil(SECOND_US)).min(u64::from(u32::MAX)) as u32;
-    let reply = connection.ask_with(&Request::Switch { timeout }, &file)?;
+    let reply = connection.ask_with(&Request::Switch { timeout }, &[file.as_fd()])?;
     if let Reply::Job(JobResult::Failed) = reply {
         let why = "the new set did not come up: the table is the one before";
         return Ok(refuse(FAILED, format_args!("{why}")));

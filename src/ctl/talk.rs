@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::{
-    linux::{self, AsFd, Errno, OwnedFd, socket},
+    linux::{self, AsFd, BorrowedFd, Errno, OwnedFd, socket},
     table::limits::UNIT_NAME_BYTES_MAX,
     wire::{
         self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH, See, UnitStatus,
@@ -132,10 +132,14 @@ impl Connection {
         socket::send_packet(self.socket.as_fd(), packet).map_err(TalkError::Connection)
     }
 
-    /// As [`Self::ask`]; `file` goes along.
-    pub(super) fn ask_with(&mut self, request: &Request<'_>, file: &OwnedFd) -> Result<Reply<'_>, TalkError> {
+    /// As [`Self::ask`]; `files` go along.
+    pub(super) fn ask_with(
+        &mut self,
+        request: &Request<'_>,
+        files: &[BorrowedFd<'_>],
+    ) -> Result<Reply<'_>, TalkError> {
         let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
-        socket::send_file(self.socket.as_fd(), packet, file.as_fd()).map_err(TalkError::Connection)?;
+        socket::send_files(self.socket.as_fd(), packet, files).map_err(TalkError::Connection)?;
         self.reply()
     }
 

@@ -4,7 +4,11 @@
 use core::ffi::CStr;
 
 use crate::{
-    linux::{AsFd, Errno, OwnedFd, poll::Interest, poll::Poll, socket},
+    linux::{
+        AsFd, Errno, OwnedFd,
+        poll::{Interest, Poll},
+        socket::{self, Files},
+    },
     record::Keeper,
     supervisor::{Answer, ClientId, Peer, Supervisor},
     table::{Table, UnitId},
@@ -41,7 +45,7 @@ pub(super) struct Control {
     packet: [u8; PACKET_BYTES_MAX],
     packet_bytes: usize,
     /// Came with it.
-    file: Option<OwnedFd>,
+    files: Files,
     /// The supplementary groups of who sent it.
     groups: heapless::Vec<u32, GROUPS_MAX>,
 }
@@ -73,7 +77,7 @@ impl Control {
             clients: [const { None }; CLIENTS_MAX],
             packet: [0; PACKET_BYTES_MAX],
             packet_bytes: 0,
-            file: None,
+            files: Files::new(),
             groups: heapless::Vec::new(),
         }
     }
@@ -157,10 +161,10 @@ impl Control {
         let Some(Some(connection)) = self.clients.get_mut(usize::from(client.0)) else {
             return Received::Nothing;
         };
-        match socket::receive_file(connection.socket.as_fd(), &mut self.packet) {
-            Ok(Some((bytes, file))) => {
+        match socket::receive_files(connection.socket.as_fd(), &mut self.packet) {
+            Ok(Some((bytes, files))) => {
                 connection.asked = true;
-                (self.packet_bytes, self.file) = (bytes, file);
+                (self.packet_bytes, self.files) = (bytes, files);
             }
             Err(Errno::AGAIN) => return Received::Nothing,
             Err(Errno::MSGSIZE) => return self.refuse(client, Reply::Malformed, poll),
@@ -173,9 +177,9 @@ impl Control {
         }
     }
 
-    /// The file that came with it, if one did.
-    pub(super) const fn take_file(&mut self) -> Option<OwnedFd> {
-        self.file.take()
+    /// The files that came with it.
+    pub(super) const fn take_files(&mut self) -> Files {
+        core::mem::replace(&mut self.files, Files::new())
     }
 
     /// The request that [`Control::receive`] has just read, and who asked.

@@ -38,7 +38,7 @@ use super::{
 };
 
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
-const MARK: [u8; 8] = *b"tomte\0s\x07";
+const MARK: [u8; 8] = *b"tomte\0s\x08";
 const CHECKSUM_AT: usize = MARK.len();
 const CHECKSUM_BYTES: usize = size_of::<u64>();
 const TABLE_AT: usize = CHECKSUM_AT + CHECKSUM_BYTES;
@@ -168,7 +168,7 @@ pub(super) fn open_other(
     if back {
         log::warn(format_args!("the new set of units does not come up, going back to the table before"));
     } else {
-        let file = kernel.record.take().ok_or(Errno::BADF);
+        let file = core::mem::take(&mut kernel.record).pop().ok_or(Errno::BADF);
         kernel.other = file.and_then(|file| map(file.as_fd(), TABLE_BYTES_MAX)).unwrap_or_default();
     }
     let next = Table::open(kernel.other, Arch::NATIVE).ok();
@@ -187,7 +187,7 @@ fn load_made(table: &mut Table<'static>, supervisor: &mut Supervisor<'static>, w
         if let Some(id) = slots.next().filter(|_| !record.is_empty())
             && table.make(id, record)
         {
-            supervisor.remake(id, *table);
+            supervisor.remake(id, *table, false);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     linux::{
         AsFd, BorrowedFd, Errno, OwnedFd,
         apart::Place,
-        listen,
+        listen, pipe,
         plan::{PASSED_MAX, Passed},
         poll::Poll,
         socket::Fds,
@@ -31,12 +31,19 @@ pub(super) struct Descriptor {
     pub(super) unit: UnitId,
     /// Whether something has come when it is readable; if not, somebody has to look.
     pub(super) tells: bool,
-    /// Of one in a store: its name's place in [`Held::names`] and one; else 0.
+    /// Of one in a store: its name's place in [`Held::names`] and one; [`GIVEN`] and its number of a stream that is given;
+    /// [`READY`]; else 0.
     pub(super) name: u8,
 }
 
 /// Names that descriptors in all stores together can have.
 const NAMES_MAX: usize = 32;
+
+/// Names from here on are numbers of streams, 0 to 2.
+const GIVEN: u8 = 0xf0;
+/// The name of what a service says that it is ready with.
+pub(super) const READY: u8 = u8::MAX;
+const _: () = assert!(NAMES_MAX < GIVEN as usize, "names and streams are told apart");
 
 /// All of them, a unit's in their order.
 pub(super) struct Held {
@@ -72,7 +79,7 @@ impl Held {
             keep_fd(&mut fd, with, real);
             let Some(fd) = fd.filter(|_| unit.0 != u16::MAX) else { continue };
             if with.loads()
-                && name == 0
+                && matches!(name, 0 | READY)
                 && let Err(errno) = poll.arm(fd.as_fd(), Token::Held(at as u16).into())
             {
                 log::warn_of(errno, format_args!("cannot wait for a descriptor"));
@@ -123,7 +130,7 @@ impl Held {
         }
         let mut room = true;
         while let Some(fd) = fds.pop() {
-            let stored = |one: &&Descriptor| one.unit == unit && one.name > 0;
+            let stored = |one: &&Descriptor| one.unit == unit && (1..GIVEN).contains(&one.name);
             let own = self.places.iter().flatten().filter(stored);
             if own.clone().any(|one| listen::is_same(one.fd.as_fd(), fd.as_fd())) {
                 continue;
@@ -134,6 +141,24 @@ impl Held {
             }
         }
         room
+    }
+
+    /// Holds the three `streams` for the unit until it is down; whether there were any.
+    pub(super) fn give(&mut self, unit: UnitId, streams: impl Iterator<Item = OwnedFd>) -> bool {
+        let mut given = false;
+        for (name, fd) in (GIVEN..GIVEN + 3).zip(streams) {
+            given = true;
+            self.hold(Descriptor { fd, unit, tells: false, name });
+        }
+        given
+    }
+
+    /// The streams that were given for the unit's processes, if all of them were.
+    pub(super) fn given(&self, unit: UnitId) -> Option<[BorrowedFd<'_>; 3]> {
+        let mut own =
+            self.places.iter().flatten().filter(|one| one.unit == unit && (GIVEN..READY).contains(&one.name));
+        let mut next = || own.next().map(|one| one.fd.as_fd());
+        Some([next()?, next()?, next()?])
     }
 
     /// The descriptor at a place.
@@ -150,10 +175,22 @@ impl Held {
     /// Tells once for each of `unit`'s descriptors when it is readable.
     pub(super) fn arm(&self, unit: UnitId, poll: &Poll) {
         for (at, one) in self.places.iter().enumerate() {
-            let Some(one) = one.as_ref().filter(|one| one.unit == unit) else { continue };
+            let waits = |one: &&Descriptor| one.unit == unit && matches!(one.name, 0 | READY);
+            let Some(one) = one.as_ref().filter(waits) else { continue };
             if let Err(errno) = poll.arm(one.fd.as_fd(), Token::Held(at as u16).into()) {
                 log::warn_of(errno, format_args!("cannot wait for a descriptor"));
             }
+        }
+    }
+
+    /// From here on `fd` tells when `unit` is ready; `None` that nothing does any more.
+    pub(super) fn await_ready(&mut self, unit: UnitId, fd: Option<OwnedFd>, poll: &Poll) {
+        self.close_if(&|one| one.unit == unit && one.name == READY, poll);
+        if let Some(fd) = fd
+            && pipe::stop_blocking(fd.as_fd()).is_ok()
+            && self.hold(Descriptor { fd, unit, tells: false, name: READY })
+        {
+            self.arm(unit, poll);
         }
     }
 
@@ -183,7 +220,7 @@ impl Held {
             }
         });
         for one in self.places.iter().flatten() {
-            if one.unit == id && one.name > 0 && kind == CommandKind::Start {
+            if one.unit == id && (1..GIVEN).contains(&one.name) && kind == CommandKind::Start {
                 let name = self.names.get(usize::from(one.name) - 1).map_or("", String::as_str);
                 all = all.and(
                     passed.push(Passed { fd: one.fd.as_fd(), name, non_blocking }).map_err(|_| Errno::MFILE),

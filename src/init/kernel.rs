@@ -11,6 +11,7 @@ use crate::{
         handover,
         poll::{Poll, READY_MAX, WallClock},
         signals::Signals,
+        socket::Files,
         watchdog::Watchdog,
     },
     supervisor::{ClientId, Event, Instant, Pid, Supervisor},
@@ -26,7 +27,7 @@ use super::{
     boot::Boot,
     control::{Control, Received},
     groups::Groups,
-    held::Held,
+    held::{Held, READY},
     log,
     notify::Notify,
     posture::Lacking,
@@ -40,6 +41,8 @@ use super::{
 const REAPS_PER_TURN: usize = 32;
 /// Messages of services handled before anybody else gets a turn.
 const NOTICES_PER_TURN: usize = 64;
+/// Bytes of an `X-ReadyFd=` that are read at a time.
+const READY_BYTES: usize = 64;
 /// What one end or one report can make: the report's messages, the end, the unit's being empty.
 const PENDING_MAX: usize = 16;
 
@@ -140,7 +143,9 @@ pub(super) struct Kernel {
     /// The next program of PID 1; without one it is its own.
     pub(super) program: Option<OwnedFd>,
     /// The record of a unit to be run, or another table: came with the request.
-    pub(super) record: Option<OwnedFd>,
+    pub(super) record: Files,
+    /// From whom.
+    pub(super) recorder: ClientId,
     /// The table in the binary.
     pub(super) linked: &'static [u8],
     /// On the way to another table that one, or the one to go back to; else of no use.
@@ -226,7 +231,8 @@ impl Kernel {
             notices_left: NOTICES_PER_TURN,
             unlooked: 0..0,
             program: None,
-            record: None,
+            record: Files::new(),
+            recorder: ClientId(0),
             linked,
             other: boot.state.map_or(&[], |state| state.other),
             switching: false,
@@ -253,19 +259,33 @@ impl Kernel {
         self.unlooked = 0..self.table.unit_count() as u16; // UNITS_MAX fits: see limits
     }
 
-    /// Takes the record that came with a request for the unit `id`; whether it is one.
-    pub(super) fn make(&mut self, id: UnitId, supervisor: &mut Supervisor<'static>) -> Result<bool, Errno> {
-        let file = self.record.take().ok_or(Errno::BADF)?;
+    /// Takes the record that came with the request of `client` for the unit `id`; whether it is one. What comes behind it
+    /// is for its processes to read from and to write to.
+    pub(super) fn make(
+        &mut self,
+        client: ClientId,
+        id: UnitId,
+        supervisor: &mut Supervisor<'static>,
+    ) -> Result<bool, Errno> {
+        let mut files = self.take_record(client).into_iter();
+        let file = files.next().ok_or(Errno::BADF)?;
         let record = handover::map(file.as_fd(), SLOT_BYTES_MAX)?;
         let sound = self.table.make(id, record);
         if sound {
-            supervisor.remake(id, self.table);
+            self.held.close(id, &self.poll);
+            let given = self.held.give(id, files);
+            supervisor.remake(id, self.table, given);
         }
         let slot = id.index().saturating_sub(self.table.baked_count());
         let place = self.mapped.get_mut(slot).filter(|_| sound);
         let useless = place.map_or(Some(record), |place| place.replace(record));
         useless.into_iter().for_each(handover::unmap);
         Ok(sound)
+    }
+
+    /// What came with a request of `client`, if that is the last one that something came with.
+    pub(super) fn take_record(&mut self, client: ClientId) -> Files {
+        if client == self.recorder { core::mem::take(&mut self.record) } else { Files::new() }
     }
 
     /// Puts the descriptors that came with a service's message into its store, or takes some out.
@@ -313,16 +333,16 @@ impl Kernel {
         };
         let event = match borrowed {
             Step::Request(client) => {
-                let file = self.control.take_file();
+                let mut files = self.control.take_files();
                 let request = self.control.request(client);
                 if let Some((peer, request)) = &request {
                     self.audit.asked(client, peer.uid, request, &|name| self.table.find(name));
                 }
                 match request {
                     // Nobody else's is looked at, whatever becomes of the request.
-                    Some((peer, Request::Reexec)) if peer.is_root() => self.program = file,
+                    Some((peer, Request::Reexec)) if peer.is_root() => self.program = files.pop(),
                     Some((peer, Request::Run { .. } | Request::Switch { .. })) if peer.is_root() => {
-                        self.record = file;
+                        (self.record, self.recorder) = (files, client);
                     }
                     Some(_) | None => {}
                 }
@@ -445,6 +465,7 @@ impl Kernel {
                 Step::Again
             }
             Token::Held(place) => match self.held.get(place) {
+                Some(one) if one.name == READY => self.hear_ready(place),
                 Some(one) => Step::Event(Event::Readable { unit: one.unit, there: one.tells }),
                 None => Step::Again, // closed since
             },
@@ -453,6 +474,23 @@ impl Kernel {
                 Step::Again
             }
         }
+    }
+
+    /// Reads what a service says with `X-ReadyFd=`: as in s6, a newline.
+    fn hear_ready(&mut self, place: u16) -> Step {
+        let mut said = [0; READY_BYTES];
+        let Some(one) = self.held.get(place) else { return Step::Again };
+        let unit = one.unit;
+        let ready = match linux::pipe::read(one.fd.as_fd(), &mut said) {
+            Ok(count) if said.iter().take(count).any(|byte| *byte == b'\n') => true,
+            Ok(1..) | Err(Errno::AGAIN | Errno::INTR) => {
+                self.held.arm(unit, &self.poll);
+                return Step::Again;
+            }
+            Ok(0) | Err(_) => false,
+        };
+        self.held.await_ready(unit, None, &self.poll);
+        Step::Event(Event::ReadyFd { unit, ready })
     }
 
     /// Takes one signal; more stay in the descriptor and come with the next turn.

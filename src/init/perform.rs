@@ -2,7 +2,7 @@
 
 use crate::{
     linux::{
-        self, AsFd, Errno,
+        self, AsFd, Errno, OwnedFd,
         clean::CleanPlan,
         feature::Feature,
         plan::{self, Input, Output, Stdio},
@@ -87,7 +87,7 @@ impl Kernel {
                 }
             },
             Action::Make { client, unit } => {
-                let sound = self.make(unit, supervisor).unwrap_or_else(|errno| {
+                let sound = self.make(client, unit, supervisor).unwrap_or_else(|errno| {
                     log::error_of(errno, format_args!("cannot read a unit's record"));
                     false
                 });
@@ -127,6 +127,7 @@ impl Kernel {
         let table = self.table;
         let name = |unit| table.name(unit).unwrap_or_default();
         self.audit.answered(client, answer, &name);
+        drop(self.take_record(client)); // of a request that was refused
         let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking, &self.poll);
         gone.then_some(Event::ClientGone { client })
     }
@@ -134,7 +135,12 @@ impl Kernel {
     fn spawn(&mut self, spawn: &Spawn) -> Event<'static> {
         let (unit, slot) = (spawn.unit, spawn.slot);
         match self.try_spawn(spawn) {
-            Ok(pid) => Event::Spawned { unit, slot, pid },
+            Ok((pid, ready)) => {
+                if ready.is_some() {
+                    self.held.await_ready(unit, ready, &self.poll);
+                }
+                Event::Spawned { unit, slot, pid }
+            }
             Err(failure) => {
                 let failure = wire_failure(failure);
                 let command = Some((spawn.kind, spawn.index));
@@ -144,8 +150,9 @@ impl Kernel {
         }
     }
 
+    /// Makes the process; answers where `X-ReadyFd=` says that it is ready, if it is to.
     #[inline(never)] // its frame is large, its callers' are not
-    fn try_spawn(&mut self, spawn: &Spawn) -> Result<Pid, linux::spawn::Failure> {
+    fn try_spawn(&mut self, spawn: &Spawn) -> Result<(Pid, Option<OwnedFd>), linux::spawn::Failure> {
         let no_process = |errno| linux::spawn::Failure { step: Step::Clone, errno };
         let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
         let service = record.service().ok_or(no_process(Errno::NOEXEC))?;
@@ -158,7 +165,8 @@ impl Kernel {
             // A unit made at run time has no rules for Landlock to stand in for its mounts.
             board.may_lack &= !Feature::MountNamespaces.bit();
         }
-        let parts = Parts::new(&service.exec, spawn);
+        let connection = if service.per_connection { self.held.of(spawn.unit).next() } else { None };
+        let parts = Parts::new(&service.exec, spawn, connection);
         let monitored = spawn.monitor.and_then(|(unit, _)| self.table.name(unit));
         let extra = parts.extra(spawn, monitored.unwrap_or_default());
         self.share(spawn.unit, &record, &service.exec)
@@ -185,6 +193,13 @@ impl Kernel {
             plan.stdio = Stdio { input: Input::Fd(input), output, error: Output::Fd(log), ..plan.stdio };
         }
         let is_logd = logd.is_some();
+        if let Some([input, output, error]) = self.held.given(spawn.unit) {
+            let (output, error) = (Output::Fd(output), Output::Fd(error));
+            plan.stdio = Stdio { input: Input::Fd(input), output, error, ..plan.stdio };
+        }
+        let says_ready = service.ready_fd > 0 && spawn.kind == CommandKind::Start;
+        let ready = if says_ready { Some(linux::pipe::new().map_err(no_process)?) } else { None };
+        plan.ready = ready.as_ref().map(|(_, theirs)| (theirs.as_fd(), service.ready_fd));
         if self.names_changed {
             names::add(&service.exec, spawn);
         }
@@ -210,7 +225,7 @@ impl Kernel {
         if spawn.slot == Slot::Main {
             self.lacking.forget(spawn.unit);
         }
-        Ok(pid)
+        Ok((pid, ready.map(|(ours, _)| ours)))
     }
 
     /// Takes another process for `unit`'s main process, if there is one that may be. A child looks for it where that may take

@@ -1,6 +1,6 @@
 //! From a record of the table to a plan for `linux`: names change, nothing is decided.
 
-use core::fmt::Write;
+use core::{fmt::Write, net::IpAddr};
 
 use heapless::{String, Vec};
 
@@ -9,6 +9,7 @@ use crate::{
         AsFd, BorrowedFd,
         arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
+        listen::{self, Source},
         plan::{
             self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Input, Limits,
             Loading, Login, Output, Passed, Plan, Stdio, Taking, Users, View, Words, Writing,
@@ -32,8 +33,10 @@ const _: () =
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
+/// INET6_ADDRSTRLEN.
+const ADDRESS_BYTES: usize = 46;
 /// The variables of [`Parts::extra`].
-const EXTRA_MAX: usize = 10;
+const EXTRA_MAX: usize = 12;
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
@@ -44,11 +47,13 @@ pub(super) struct Parts<'t> {
     watchdog: String<NUMBER_BYTES>,
     exit_status: String<NUMBER_BYTES>,
     monitored_status: String<NUMBER_BYTES>,
+    remote_address: String<ADDRESS_BYTES>,
+    remote_port: String<NUMBER_BYTES>,
 }
 
 impl<'t> Parts<'t> {
     #[inline(never)] // a frame of its own
-    pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn) -> Self {
+    pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn, connection: Option<BorrowedFd<'_>>) -> Self {
         let mut parts = Self {
             directories: Vec::new(),
             rlimits: Vec::new(),
@@ -57,7 +62,13 @@ impl<'t> Parts<'t> {
             watchdog: String::new(),
             exit_status: String::new(),
             monitored_status: String::new(),
+            remote_address: String::new(),
+            remote_port: String::new(),
         };
+        if let Some((Source::Address(address), port)) = connection.map(listen::source) {
+            let _ = write_address(&mut parts.remote_address, address);
+            let _ = write!(parts.remote_port, "{}", u64::from(port));
+        }
         // `Table::open` has checked the counts against the capacities.
         for setting in exec.directories.iter() {
             let _ = parts.directories.push(directory(setting));
@@ -100,6 +111,8 @@ impl<'t> Parts<'t> {
             ("MONITOR_EXIT_CODE", code(monitored)),
             ("MONITOR_EXIT_STATUS", &self.monitored_status),
             ("MONITOR_UNIT", monitored_unit),
+            ("REMOTE_ADDR", &self.remote_address),
+            ("REMOTE_PORT", &self.remote_port),
         ];
         let mut extra = Vec::new();
         for &(name, value) in &all {
@@ -185,6 +198,7 @@ impl<'t> Parts<'t> {
             },
             // One that is a stream is not passed besides.
             descriptors: if takes_socket(exec) { &[] } else { descriptors },
+            ready: None,
             ignore_sigpipe: exec.ignore_sigpipe,
             cgroup: group(board, &exec.cgroup, spawn.kind, cgroup),
             may_lack: board.may_lack,
@@ -226,6 +240,43 @@ fn credentials<'a>(exec: &Exec<'a>, kind: CommandKind) -> Credentials<'a> {
         }
     };
     Credentials { sources: words(exec.credentials.as_bytes()), values: exec.credential_values, loading }
+}
+
+/// An address as inet_ntop(3) writes it. (core's own formatting is three times as long.)
+fn write_address(to: &mut impl Write, address: IpAddr) -> core::fmt::Result {
+    let parts = match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets().map(u64::from);
+            return write!(to, "{a}.{b}.{c}.{d}");
+        }
+        IpAddr::V6(address) => address.segments(),
+    };
+    // The first of the longest runs of zeros, of two at least, is left out.
+    let zeros = |from: usize| parts.iter().skip(from).take_while(|part| **part == 0).count();
+    let from = (0..parts.len()).rev().max_by_key(|from| zeros(*from)).unwrap_or(0);
+    let gap = if zeros(from) > 1 { from..from.saturating_add(zeros(from)) } else { 0..0 };
+    for (at, part) in parts.iter().enumerate() {
+        if gap.contains(&at) {
+            if at == gap.start {
+                to.write_str("::")?;
+            }
+            continue;
+        }
+        if at > 0 && at != gap.end {
+            to.write_char(':')?;
+        }
+        let mut shift = 12_u16;
+        while shift > 0 && part >> shift == 0 {
+            shift = shift.saturating_sub(4);
+        }
+        loop {
+            let digit = u32::from(part >> shift & 0xf);
+            to.write_char(char::from_digit(digit, 16).unwrap_or('0'))?;
+            let Some(next) = shift.checked_sub(4) else { break };
+            shift = next;
+        }
+    }
+    Ok(())
 }
 
 /// What the unit says of its variables.
@@ -514,4 +565,28 @@ const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
 /// A list of the table; its last NUL was checked when the table was opened.
 pub(super) fn words(bytes: &[u8]) -> Words<'_> {
     Words::new(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_everybody_writes_it() {
+        for text in [
+            "127.0.0.1",
+            "::",
+            "::1",
+            "fe80::1:0:0:a",
+            "2001:db8::",
+            "1:0:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8",
+            "a::b:0:0:c",
+        ] {
+            let address: IpAddr = text.parse().expect("an address");
+            let mut written = String::<ADDRESS_BYTES>::new();
+            write_address(&mut written, address).expect("room");
+            assert_eq!(written.as_str(), std::format!("{address}"), "{text}");
+        }
+    }
 }

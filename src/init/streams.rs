@@ -125,7 +125,7 @@ impl Streams {
         let mut packet = [0; ENTRY_BYTES_MAX];
         let length = entry.write(&mut packet);
         let packet = packet.get(..length).unwrap_or_default();
-        if let Err(errno) = socket::send_file(ours.as_fd(), packet, read_end.as_fd()) {
+        if let Err(errno) = socket::send_files(ours.as_fd(), packet, &[read_end.as_fd()]) {
             log::warn_of(errno, format_args!("{}: its output waits for the next {LOGD_UNIT}", unit.name));
         }
     }

@@ -4,15 +4,18 @@ use core::fmt::Write;
 
 use crate::{
     linux::{
-        self, AsFd, Errno, OwnedFd,
+        self, AsFd, BorrowedFd, Errno, OwnedFd,
         condition::{self as look, Question},
-        listen::{self, Place},
+        listen::{self, Place, Source},
         passwd::{self, Key},
         raw::process,
         watch,
     },
     supervisor::{Event, Found},
-    table::{Kind, Listen, ListenKind, Path, Socket, Unit, UnitId, Watch, WatchEvent, limits::LISTEN_MAX},
+    table::{
+        Kind, Listen, ListenKind, Lists, Path, Relation, Socket, Unit, UnitId, Watch, WatchEvent,
+        limits::LISTEN_MAX,
+    },
     wire::ExitStatus,
 };
 
@@ -130,12 +133,31 @@ impl Kernel {
     pub(super) fn accept(&mut self, unit: UnitId, instance: UnitId) -> Option<Event<'static>> {
         let fd = self.held.of(unit).find_map(|fd| listen::accept(fd).ok())?;
         self.held.close(instance, &self.poll);
+        if self.is_crowded(unit, fd.as_fd()) {
+            log::warn(format_args!(
+                "{}: too many connections from one source, one is closed",
+                self.name(unit)
+            ));
+            return None;
+        }
         let known = self.table.name(instance).is_some();
         if known && self.held.hold(Descriptor { fd, unit: instance, tells: false, name: 0 }) {
             return Some(Event::Accepted { unit: instance });
         }
         log::warn(format_args!("{}: too many connections, one is closed", self.name(unit)));
         None
+    }
+
+    /// Whether who is at the other end of `connection` has as many connections of the socket `unit` as one may have.
+    fn is_crowded(&self, unit: UnitId, connection: BorrowedFd<'_>) -> bool {
+        let Some(record) = self.table.unit(unit) else { return false };
+        let Kind::Socket(Socket { per_source: most @ 1.., .. }) = record.kind else { return false };
+        let (source, _) = listen::source(connection);
+        let mut count = 0;
+        record.each(Lists::of(Relation::Triggers), &mut |instance| {
+            count += self.held.of(instance).filter(|fd| listen::source(*fd).0 == source).count();
+        });
+        source != Source::Unknown && count >= most as usize
     }
 
     fn name(&self, unit: UnitId) -> &'static str {
@@ -266,7 +288,13 @@ fn open_path(unit: &str, path: &Path<'_>, first: bool, opened: &mut Opened) -> O
         }
         // The watch comes first: what appears between the two is seen twice, not never.
         let apart = event == WatchEvent::Changed;
-        let watched = or_say(unit, "watch", place, watch::watch(place, mask, apart))?;
+        let watched = watch::watch(place, mask, apart);
+        let limit = match watched {
+            Err(Errno::NOSPC) => "watch (fs.inotify.max_user_watches is reached)",
+            Err(Errno::MFILE) => "watch (fs.inotify.max_user_instances is reached)",
+            Ok(_) | Err(_) => "watch",
+        };
+        let watched = or_say(unit, limit, place, watched)?;
         or_say(unit, "watch", place, opened.push(watched.way, false))?;
         if let Some(itself) = watched.itself {
             or_say(unit, "watch", place, opened.push(itself, true))?;

@@ -1,7 +1,10 @@
 //! Opening what a socket unit listens on: sockets, FIFOs, files and message queues. For children only: a path may be on a
 //! disk that answers slowly or not at all.
 
-use core::ffi::CStr;
+use core::{
+    ffi::CStr,
+    net::{IpAddr, SocketAddr},
+};
 
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -11,8 +14,8 @@ use rustix::{
     },
     io::Errno,
     net::{
-        AddressFamily, Protocol, SocketFlags, SocketType, accept_with, listen, netdevice::name_to_index,
-        socket_with,
+        AddressFamily, Protocol, SocketFlags, SocketType, accept_with, getpeername, listen,
+        netdevice::name_to_index, socket_with,
     },
     pipe::fcntl_setpipe_size,
     process::umask,
@@ -184,6 +187,29 @@ pub fn flush(fd: BorrowedFd<'_>) {
         if !dropped {
             return;
         }
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A machine.
+    Address(IpAddr),
+    /// A user of this one, by number.
+    User(u32),
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Who is at the other end of `connection`, and the port there.
+pub fn source(connection: BorrowedFd<'_>) -> (Source, u16) {
+    let address = getpeername(connection).ok().flatten().map(SocketAddr::try_from);
+    match address {
+        Some(Ok(address)) => (Source::Address(address.ip().to_canonical()), address.port()),
+        Some(Err(_)) | None => match raw::socket::peer(connection) {
+            Ok(peer) => (Source::User(peer.uid), 0),
+            Err(_) => (Source::Unknown, 0),
+        },
     }
 }
 

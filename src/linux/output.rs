@@ -1,7 +1,7 @@
 //! Standard output and error as formatters, for everything that is not PID 1.
 //!
 //! # Safety
-//! Borrows descriptors 1 and 2 by number; the process that uses this module never closes them.
+//! Borrows descriptors 0, 1 and 2 by number; the process that uses this module never closes them.
 #![expect(unsafe_code, reason = "the standard streams have no owner to borrow from")]
 
 use core::fmt;
@@ -20,6 +20,12 @@ enum Where {
     Stdout,
     Stderr,
     File(OwnedFd),
+}
+
+/// Standard input, output and error, for who hands them on.
+pub const fn streams() -> [BorrowedFd<'static>; 3] {
+    // SAFETY: as the module says. One that is not open answers EBADF to whatever is done with it.
+    unsafe { [BorrowedFd::borrow_raw(0), BorrowedFd::borrow_raw(1), BorrowedFd::borrow_raw(2)] }
 }
 
 /// A buffered formatter. What is left in the buffer goes out when it is dropped.

@@ -84,6 +84,8 @@ pub struct Plan<'a> {
     pub stdio: Stdio<'a>,
     /// Descriptors from 3 up, in this order: `$LISTEN_FDS` and the like.
     pub descriptors: &'a [Passed<'a>],
+    /// What it says that it is ready with, and at which number it expects that; behind `descriptors`.
+    pub ready: Option<(BorrowedFd<'a>, u8)>,
     /// `IgnoreSIGPIPE=`.
     pub ignore_sigpipe: bool,
     /// Its group of processes.

@@ -19,6 +19,11 @@ const BACKLOG: i32 = 16;
 
 pub use super::raw::socket::{Fds, Peer, peer, peer_groups};
 
+/// Descriptors that one packet of the control protocol carries: a record, and the three streams of who asks.
+pub const FILES_MAX: usize = 4;
+/// Them, in the order in which they were sent.
+pub type Files = heapless::Vec<OwnedFd, FILES_MAX>;
+
 /// Who has sent a message, as the kernel says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sender {
@@ -140,29 +145,25 @@ pub fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8]) -> Result<Optio
     }
 }
 
-/// Receives one packet and the first descriptor that came with it; else as [`receive`].
+/// Receives one packet and the first [`FILES_MAX`] descriptors that came with it; else as [`receive`].
 ///
 /// # Errors
 /// recvmsg(2)'s.
-pub fn receive_file(
-    socket: BorrowedFd<'_>,
-    buffer: &mut [u8],
-) -> Result<Option<(usize, Option<OwnedFd>)>, Errno> {
-    let mut received = super::raw::socket::receive(socket, buffer)?;
-    received.fds.truncate(1);
+pub fn receive_files(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Option<(usize, Files)>, Errno> {
+    let received = super::raw::socket::receive(socket, buffer)?;
     match received.bytes {
         _ if received.cut => Err(Errno::MSGSIZE),
         0 => Ok(None),
-        bytes => Ok(Some((bytes, received.fds.pop()))),
+        bytes => Ok(Some((bytes, received.fds.into_iter().take(FILES_MAX).collect()))),
     }
 }
 
-/// Sends one packet and `file` with it.
+/// Sends one packet and `files` with it, which are [`FILES_MAX`] at most.
 ///
 /// # Errors
 /// sendmsg(2)'s.
-pub fn send_file(socket: BorrowedFd<'_>, packet: &[u8], file: BorrowedFd<'_>) -> Result<(), Errno> {
-    super::raw::socket::send(socket, packet, &[file])
+pub fn send_files(socket: BorrowedFd<'_>, packet: &[u8], files: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    super::raw::socket::send(socket, packet, files)
 }
 
 /// This very program's file.

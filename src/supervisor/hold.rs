@@ -236,7 +236,7 @@ impl<'t> Supervisor<'t> {
         let credentials = !service.exec.credentials.is_empty();
         numbers
             || service.per_connection
-            || (service.store_max > 0 && self.closes_store(id, service, rest))
+            || ((service.store_max > 0 || record.given) && self.closes_store(id, service, rest))
             || (record.touched && (shared || credentials || removes_runtime_directories(&service.exec, rest)))
     }
 

@@ -168,6 +168,13 @@ pub enum Event<'a> {
         /// What it says. `MONOTONIC_USEC=` is on the supervisor's clock.
         notice: Notice<'a>,
     },
+    /// Something has come out of the descriptor of `X-ReadyFd=`, or nothing can any more.
+    ReadyFd {
+        #[expect(missing_docs, reason = "the unit this is about")]
+        unit: UnitId,
+        /// Whether that is a newline.
+        ready: bool,
+    },
     /// Answers [`Action::Adopt`].
     Adopted {
         #[expect(missing_docs, reason = "the unit this is about")]

@@ -241,6 +241,9 @@ impl<'t> Supervisor<'t> {
             Event::Notified { unit, pid, uid, notice } => {
                 self.for_service(unit, &mut |s, sv| s.notified(unit, sv, pid, uid, &notice));
             }
+            Event::ReadyFd { unit, ready } => {
+                self.for_service(unit, &mut |s, sv| s.heard_ready(unit, sv, ready));
+            }
             Event::Adopted { unit, pid } => self.for_service(unit, &mut |s, sv| s.adopted(unit, sv, pid)),
             Event::Exited { unit, pid, status } => {
                 self.for_service(unit, &mut |s, sv| s.exited(unit, sv, pid, status))

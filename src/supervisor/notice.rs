@@ -140,6 +140,18 @@ impl Supervisor<'_> {
         }
     }
 
+    /// The service has said with `X-ReadyFd=` that it is ready, or cannot say so any more.
+    pub(super) fn heard_ready(&mut self, id: UnitId, service: &Service<'_>, ready: bool) {
+        if service.ready_fd == 0 || !self.peek(id).state.is_command(CommandKind::Start) {
+            return;
+        }
+        if ready {
+            self.commands_done(id, service, CommandKind::Start);
+        } else {
+            self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Protocol);
+        }
+    }
+
     /// The service stops by itself: as if the first signal had been sent.
     pub(super) fn stops_itself(&mut self, id: UnitId, service: &Service<'_>) {
         self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Success);

@@ -17,6 +17,11 @@ impl UnitSet {
     /// Every id that a unit can have.
     pub(super) const ALL: Self = Self([u64::MAX; WORDS]);
 
+    /// Whether no unit is in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
     /// Adds `id`; whether it was not in yet.
     pub(super) fn insert(&mut self, id: UnitId) -> bool {
         let Some(word) = self.0.get_mut(id.index() / 64) else { return false };

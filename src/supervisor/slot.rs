@@ -34,10 +34,11 @@ impl<'t> Supervisor<'t> {
         self.peek(id).is_down()
     }
 
-    /// Takes on `table`, in which the unit at `id` is another one now.
-    pub fn remake(&mut self, id: UnitId, table: Table<'t>) {
+    /// Takes on `table`, in which the unit at `id` is another one now. `given`: the shell holds the streams of who asked for
+    /// it, and closes them when it is told to clean up.
+    pub fn remake(&mut self, id: UnitId, table: Table<'t>, given: bool) {
         self.table = Some(table);
-        *self.at(id) = Record::new();
+        *self.at(id) = Record { given, ..Record::new() };
         if let Some(text) = self.texts.get_mut(id.index()) {
             *text = Text::blank();
         }

@@ -23,8 +23,10 @@ pub(super) struct Switch {
     last: bool,
     /// When it has taken too long.
     until: Option<Instant>,
-    /// On the way down: what may not start. Right after: what the table before did not have.
+    /// On the way down: what may not start. Right after: what the table before did not have, or did not want.
     marked: UnitSet,
+    /// On the way down: what the default target pulls in; everything on the way back, which finds nobody newly wanted.
+    wanted: UnitSet,
     /// Who went down and comes up again, and on the way up whoever is new.
     units: UnitSet,
     /// Who went down, as the table before numbers them.
@@ -54,6 +56,7 @@ impl Switch {
         last: false,
         until: None,
         marked: UnitSet::EMPTY,
+        wanted: UnitSet::EMPTY,
         units: UnitSet::EMPTY,
         before: UnitSet::EMPTY,
     };
@@ -97,7 +100,7 @@ impl Switch {
             if saved.contains(UnitId(unit as u16)) {
                 self.units.insert(id); // UNITS_MAX fits
             }
-            if arrives {
+            if arrives && self.wanted.contains(UnitId(unit as u16)) {
                 self.marked.remove(id);
             }
         }
@@ -122,6 +125,10 @@ impl Supervisor<'_> {
     pub fn switch_to(&mut self, next: Option<&Table<'_>>) {
         let Some((table, next)) = self.table.zip(next) else { return self.end_switch(JobResult::Invalid) };
         let shared = table.shares_pieces(next);
+        if self.switch.wanted.is_empty() {
+            self.switch.wanted =
+                self.for_reached(table.board().default_target, PULLED_IN, &mut |_supervisor, _id| {});
+        }
         let mut leaving = UnitSet::EMPTY;
         for id in self.ids() {
             if self.peek(id).job.is_some_and(|job| job.kind == JobKind::Stop) {
@@ -244,7 +251,13 @@ impl Supervisor<'_> {
                 }
                 if (failed || late) && !self.switch.last {
                     let before = self.switch.before;
-                    self.switch = Switch { phase: Phase::Asked, last: true, before, ..Switch::NONE };
+                    self.switch = Switch {
+                        phase: Phase::Asked,
+                        last: true,
+                        before,
+                        wanted: UnitSet::ALL,
+                        ..Switch::NONE
+                    };
                 } else if settled {
                     self.end_switch(if self.switch.last { JobResult::Failed } else { JobResult::Done });
                 } else {

@@ -159,11 +159,12 @@ impl Supervisor<'_> {
         let restarts = self.peek(id).restarts;
         let restart_at = service.and_then(|service| self.now.after(restart::delay(service, restarts)));
         let now = self.now;
+        let collected = unit.as_ref().is_some_and(|unit| unit.manners.collect_failed);
         let record = self.at(id);
         record.ended = Some(now);
         record.state = match rest {
-            Rest::Dead => State::Dead,
-            Rest::Failed => State::Failed,
+            Rest::Failed if !collected => State::Failed,
+            Rest::Dead | Rest::Failed => State::Dead,
             Rest::Restart => State::AutoRestart { at: restart_at },
         };
         let failed = Rest::of(record.result) == Rest::Failed;

@@ -35,6 +35,8 @@ pub(super) struct Record {
     pub(super) populated: bool,
     /// Whether a process has run since the last removal of what it may have left.
     pub(super) touched: bool,
+    /// The shell holds streams for its processes, until it is down.
+    pub(super) given: bool,
     /// Somebody asked for the unit to be down: no automatic restart.
     pub(super) forbid_restart: bool,
     /// The user's number is held for this unit.
@@ -134,6 +136,7 @@ impl Record {
             main_index: 0,
             populated: false,
             touched: false,
+            given: false,
             forbid_restart: false,
             holds_user: false,
             holds_group: false,

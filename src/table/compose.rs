@@ -2,10 +2,12 @@
 //!
 //! Knows the forms of values; what a setting does is in the pieces.
 
+use core::fmt::Write as _;
+
 use heapless::Vec;
 
 use super::{
-    Call, Change, Content, Form, List, Merge, Mount, Setting, StrList, Transient, Word,
+    Call, Change, Content, Form, List, Merge, Mount, Rlimit, Setting, StrList, Transient, Word,
     limits::USER_NAME_BYTES_MAX,
 };
 use crate::{
@@ -15,6 +17,8 @@ use crate::{
 
 /// One field of a record.
 const PART_BYTES_MAX: usize = 4096;
+/// Two decimal numbers of 64 bits.
+const NUMBER_BYTES: usize = 41;
 
 type Bytes = Vec<u8, PART_BYTES_MAX>;
 
@@ -23,6 +27,8 @@ type Bytes = Vec<u8, PART_BYTES_MAX>;
 pub enum ComposeError<'a> {
     /// There are no pieces for a setting of this name.
     Unknown(&'a str),
+    /// The setting is known, and why it cannot be set.
+    Refused(&'a str, &'a str),
     /// The setting cannot have that value.
     Value(&'a str),
     /// Two settings say different things of the same.
@@ -52,7 +58,7 @@ impl Record<'_> {
 /// [`ComposeError`] names the setting.
 #[inline(never)]
 pub fn compose<'a>(
-    transient: &Transient<'_>,
+    transient: &Transient<'a>,
     name: &str,
     command: &[&str],
     settings: &[(&'a str, &'a str)],
@@ -60,7 +66,10 @@ pub fn compose<'a>(
 ) -> Result<usize, ComposeError<'a>> {
     let mut record = Record { room, used: 0 };
     for (key, _) in settings {
-        setting(transient, key).ok_or(ComposeError::Unknown(key))?;
+        let setting = setting(transient, key).ok_or(ComposeError::Unknown(key))?;
+        if setting.form == Form::Refused {
+            return Err(ComposeError::Refused(key, setting.key));
+        }
     }
     for (at, part) in (0_u8..).zip(transient.parts.iter()) {
         let mut bytes = Bytes::from_slice(part.bytes).map_err(|_| ComposeError::TooLong)?;
@@ -75,7 +84,7 @@ pub fn compose<'a>(
             for (n, (key, value)) in settings.iter().enumerate() {
                 let again = settings.iter().skip(n + 1).any(|(later, _)| later == key);
                 let Some(setting) = setting(transient, key) else { continue };
-                if again && setting.form != Form::Assignment {
+                if again && !setting.form.adds() {
                     continue; // the last one counts
                 }
                 let mut change = Bytes::new();
@@ -84,7 +93,8 @@ pub fn compose<'a>(
                 {
                     continue;
                 }
-                if by.is_empty() || by == *key || change == bytes {
+                let added = setting.form.adds() && setting.values.contains(&at);
+                if by.is_empty() || by == *key || change == bytes || added {
                     bytes = change;
                 } else {
                     bytes = merged(part.merge, &bytes, &change).ok_or(ComposeError::Clash(by, key))?;
@@ -110,7 +120,7 @@ fn change_of(setting: &Setting<'_>, value: &str, at: u8, before: &Bytes, to: &mu
             Some(find(value).or_else(|| find(boolean(value)?)).ok_or(())?)
         }
         _ if setting.values.contains(&at) => {
-            put_value(setting.form, value, before, to).ok_or(())?;
+            put_value(setting, value, before, to).ok_or(())?;
             return Ok(true);
         }
         Form::Time
@@ -119,7 +129,13 @@ fn change_of(setting: &Setting<'_>, value: &str, at: u8, before: &Bytes, to: &mu
         | Form::User
         | Form::Path
         | Form::Nice
-        | Form::Assignment => setting.words.iter().next(),
+        | Form::Assignment
+        | Form::Weight
+        | Form::Share
+        | Form::Amount
+        | Form::Limit
+        | Form::LimitBytes
+        | Form::Refused => setting.words.iter().next(),
     };
     let change = word.and_then(|word| word.changes.iter().find(|change: &Change<'_>| change.part == at));
     match change {
@@ -139,7 +155,8 @@ fn boolean(value: &str) -> Option<&'static str> {
 
 /// Writes `value` as the field that it becomes.
 #[inline(never)]
-fn put_value(form: Form, value: &str, before: &Bytes, to: &mut Bytes) -> Option<()> {
+fn put_value(setting: &Setting<'_>, value: &str, before: &Bytes, to: &mut Bytes) -> Option<()> {
+    let (form, key) = (setting.form, setting.key);
     let plain = !value.contains(['%', '\0', '\n']);
     match form {
         Form::Words => None,
@@ -172,8 +189,93 @@ fn put_value(form: Form, value: &str, before: &Bytes, to: &mut Bytes) -> Option<
             }
             put_bytes(to, &strings)
         }
-        Form::Text | Form::User | Form::Path | Form::Assignment => None,
+        Form::Weight | Form::Share | Form::Amount => {
+            put_setting(to, before, key, &written(form, value, key == "memory.swap.max")?)
+        }
+        Form::Limit | Form::LimitBytes => {
+            let (soft, hard) = value.split_once(':').unwrap_or((value, value));
+            let limit = |text| match text {
+                "infinity" => Some(u64::MAX),
+                _ => number(text, form == Form::LimitBytes),
+            };
+            let (soft, hard) = (limit(soft)?, limit(hard)?);
+            let resource = *key.as_bytes().first()?;
+            if soft > hard { None } else { put_limit(to, before, Rlimit { resource, soft, hard }) }
+        }
+        Form::Text | Form::User | Form::Path | Form::Assignment | Form::Refused => None,
     }
+}
+
+/// A decimal number; with `sized` it may count in K, M, G or T.
+fn number(text: &str, sized: bool) -> Option<u64> {
+    let (digits, power) = match text.as_bytes().last()? {
+        letter if sized && letter.is_ascii_alphabetic() => {
+            let power = b"KMGT".iter().position(|one| one == letter)? as u32 + 1;
+            (text.get(..text.len() - 1)?, power)
+        }
+        _ => (text, 0),
+    };
+    let whole =
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let number = digits.parse::<u64>().ok().filter(|_| whole)?;
+    number.checked_mul(1 << (10 * power)).filter(|number| *number < u64::MAX)
+}
+
+/// What is written into a cgroup's file for `value`: a weight, so much time in each period, or an amount.
+fn written(form: Form, value: &str, none: bool) -> Option<heapless::String<NUMBER_BYTES>> {
+    let mut text = heapless::String::new();
+    let percent = value.strip_suffix('%').map(|value| number(value, false).unwrap_or(0));
+    let done = match (form, percent) {
+        (Form::Weight, _) => {
+            let weight = number(value, false).filter(|weight| (1..=10_000).contains(weight))?;
+            write!(text, "{weight}")
+        }
+        (Form::Share, Some(share @ 1..=100_000)) => write!(text, "{} 100000", share * 1_000),
+        (Form::Amount, Some(share @ 1..=100)) => write!(text, "@{}", share * 100),
+        (Form::Amount, None) if value == "infinity" => text.write_str("max"),
+        (Form::Amount, None) => {
+            write!(text, "{}", number(value, true).filter(|amount| none || *amount > 0)?)
+        }
+        _ => return None,
+    };
+    done.ok().map(|()| text)
+}
+
+/// The settings of a cgroup in `before`, in the order of their files, with `text` for `file` among them.
+fn put_setting(to: &mut Bytes, before: &Bytes, file: &str, text: &str) -> Option<()> {
+    let (mut list, mut new) = (Bytes::new(), Some(text));
+    let mut strings = list_of(before)?.iter();
+    while let (Some(other), Some(device), Some(its)) = (strings.next(), strings.next(), strings.next()) {
+        let mut its = its;
+        if other >= file
+            && let Some(text) = new.take()
+        {
+            if other == file {
+                its = text;
+            } else {
+                [file, "", text].into_iter().try_for_each(|one| put_string(&mut list, one))?;
+            }
+        }
+        [other, device, its].into_iter().try_for_each(|one| put_string(&mut list, one))?;
+    }
+    if let Some(text) = new {
+        [file, "", text].into_iter().try_for_each(|one| put_string(&mut list, one))?;
+    }
+    put_bytes(to, &list)
+}
+
+/// The limits in `before` with `limit` behind them, in the place of another one of its resource.
+fn put_limit(to: &mut Bytes, before: &Bytes, limit: Rlimit) -> Option<()> {
+    let mut list = Bytes::new();
+    for (other, bytes) in List::<'_, Rlimit>::new(payload(before)?).pieces() {
+        if other.resource != limit.resource {
+            list.extend_from_slice(bytes).ok()?;
+        }
+    }
+    list.push(limit.resource).ok()?;
+    put_number(&mut list, limit.soft)?;
+    put_number(&mut list, limit.hard)?;
+    put_bytes(to, &list)
 }
 
 fn is_variable(name: &str) -> bool {

@@ -51,6 +51,8 @@ record! {
         pub guess_main_pid: bool,
         /// `NotifyAccess=`, what the type implies included.
         pub notify_access: NotifyAccess,
+        /// `X-ReadyFd=`: the descriptor that a newline comes out of when the service is ready; 0 if it says so otherwise.
+        pub ready_fd: u8,
         /// `WatchdogSec=`: how long the service may stay silent; zero switches the watchdog off.
         pub watchdog: Micros,
         /// `ReloadSignal=` of `Type=notify-reload`.

@@ -52,6 +52,8 @@ record! {
         pub name: &'t str,
         /// How its value is written.
         pub form: Form,
+        /// Of a setting of a cgroup: the file. Of a limit: the kernel's number of it, one byte. Of one that is refused: why.
+        pub key: &'t str,
         /// The parts that the value becomes.
         pub values: &'t [u8],
         /// What each word changes; with a value, what any value changes besides.
@@ -78,6 +80,28 @@ choice! {
         Nice,
         /// An assignment, `NAME=value`; every one counts.
         Assignment,
+        /// `CPUWeight=`.
+        Weight,
+        /// `CPUQuota=`: whole percents of a processor.
+        Share,
+        /// `MemoryMax=` and the like: a number with a letter, whole percents of what there is, or for ever.
+        Amount,
+        /// `LimitNOFILE=` and the like: one number or two.
+        Limit,
+        /// The same of bytes.
+        LimitBytes,
+        /// It cannot be set.
+        Refused,
+    }
+}
+
+impl Form {
+    /// Whether the value goes to others in a list of its field.
+    pub(super) const fn adds(self) -> bool {
+        matches!(
+            self,
+            Self::Assignment | Self::Weight | Self::Share | Self::Amount | Self::Limit | Self::LimitBytes
+        )
     }
 }
 

@@ -12,6 +12,8 @@ record! {
         pub name: &'t str,
         /// `Accept=`: a service of its own for each connection.
         pub accept: bool,
+        /// `MaxConnectionsPerSource=`: connections of one address, or of one user of a Unix socket; 0 for no limit.
+        pub per_source: u32,
         /// `FlushPending=`: what came while the service ran is dropped when it is down.
         pub flush_pending: bool,
         /// `RemoveOnStop=`.

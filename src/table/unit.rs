@@ -177,6 +177,8 @@ record! {
         pub stop_when_unneeded: bool,
         /// `IgnoreOnIsolate=`.
         pub ignore_on_isolate: bool,
+        /// `CollectMode=inactive-or-failed`: a failure is over when the unit is down.
+        pub collect_failed: bool,
         /// `StartLimitAction=`.
         pub start_limit_action: UnitAction,
         /// `FailureAction=`.
@@ -197,6 +199,7 @@ impl Manners {
         refuse_manual_stop: false,
         stop_when_unneeded: false,
         ignore_on_isolate: false,
+        collect_failed: false,
         start_limit_action: UnitAction::None,
         failure_action: UnitAction::None,
         success_action: UnitAction::None,

@@ -153,6 +153,7 @@ pub(super) fn plan<'a>(argv: &'a [u8]) -> Plan<'a> {
         working_directory_optional: false,
         stdio: Stdio::default(),
         descriptors: &[],
+        ready: None,
         ignore_sigpipe: true,
         cgroup: Cgroup::default(),
         fail_at: None,

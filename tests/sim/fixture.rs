@@ -83,6 +83,7 @@ pub(crate) struct ServicePlan {
     pub(crate) pid_file: &'static str,
     pub(crate) guess_main_pid: bool,
     pub(crate) notify_access: NotifyAccess,
+    pub(crate) ready_fd: u8,
     pub(crate) watchdog: Micros,
     pub(crate) oom_policy: OomPolicy,
     pub(crate) kill: Kill,
@@ -127,6 +128,7 @@ pub(crate) fn socket(name: &str, starts: u16) -> UnitPlan {
     let socket = Socket {
         name: "",
         accept: false,
+        per_source: 0,
         flush_pending: false,
         remove_on_stop: false,
         pass_to_all: false,
@@ -241,6 +243,7 @@ impl Default for ServicePlan {
             pid_file: "",
             guess_main_pid: true,
             notify_access: NotifyAccess::None,
+            ready_fd: 0,
             watchdog: Micros::ZERO,
             oom_policy: OomPolicy::Stop,
             kill: Kill {
@@ -485,6 +488,7 @@ impl Lists {
             pid_file: plan.pid_file,
             guess_main_pid: plan.guess_main_pid,
             notify_access: plan.notify_access,
+            ready_fd: plan.ready_fd,
             watchdog: plan.watchdog,
             reload_signal: 1,
             oom_policy: plan.oom_policy,

@@ -2,7 +2,13 @@
 //!
 //! A seed chooses a graph of units, what their programs are like, and what goes wrong. Safety first: while things go
 //! wrong, [`judge`] watches every action. Then liveness: nothing goes wrong any more, everything must come to rest
-//! with a reason, and a shutdown must end. A failure prints the seed and the way back.
+//! with a reason, and a shutdown must end. A failure prints the seed, which of its faults it takes, and the way back.
+//!
+//! To add to it: what units can be like is in `plan` (a field of `UnitPlan` or `ServicePlan` in `fixture`, chosen in
+//! `plan::unit` or `plan::change`); what goes wrong is a field of [`Faults`], which strikes where `kernel` or `world` asks
+//! `strikes`; a new event is a variant of `kernel::Later`, scheduled there and told to the supervisor in `world`; a new action
+//! is an arm of `world`'s `perform`. A rule that holds always is a check in `judge`, one that holds at rest in
+//! `world::rest`. Then plant a bug that breaks it (xtask/src/test/mutants/bugs.rs), and see that it is caught.
 
 mod fixture;
 mod judge;
@@ -20,6 +26,7 @@ use std::{
 
 use fastrand::Rng;
 
+pub(crate) use plan::Faults;
 use plan::Plan;
 use world::World;
 
@@ -48,16 +55,21 @@ impl Tally {
 /// # Errors
 /// What went wrong, with the last lines of the log and the way to see it again.
 pub(crate) fn run(seed: u64, lines: usize) -> Result<Tally, String> {
-    let quiet = world(seed, None);
+    let quiet = world(seed, None, None);
     let Err(what) = quiet else { return quiet };
     // The same again, with a log: most worlds never need one.
     let mut log = Vec::new();
-    let again = world(seed, Some(&mut log));
+    let again = world(seed, None, Some(&mut log));
     let same = again.as_ref().err() == Some(&what);
     let note =
         if same { "" } else { " (not the same the second time: something is not determined by the seed)" };
     let from = log.len().saturating_sub(lines);
-    Err(format!("{}\nseed {seed}: {what}{note}; replay: cargo xtask sim {seed}", log[from..].join("\n")))
+    let all = Plan::of(&mut Rng::with_seed(seed)).faults;
+    let faults = all.fewest(&mut |faults| world(seed, Some(faults), None).is_err()).told();
+    Err(format!(
+        "{}\nseed {seed}: {what}{note}; it takes {faults}; replay: cargo xtask sim {seed}",
+        log[from..].join("\n")
+    ))
 }
 
 /// Runs the worlds of `seeds`, on every processor, to their end or until `end`.
@@ -101,9 +113,11 @@ pub(crate) fn run_many(seeds: Range<u64>, end: Option<Instant>) -> Result<Tally,
     first.map_or(Ok(total), |(_, failure)| Err(failure))
 }
 
-fn world(seed: u64, log: Option<&mut Vec<String>>) -> Result<Tally, String> {
+/// The world of `seed`, with other `faults` if there are any.
+fn world(seed: u64, faults: Option<Faults>, log: Option<&mut Vec<String>>) -> Result<Tally, String> {
     let mut rng = Rng::with_seed(seed);
-    let plan = Plan::of(&mut rng);
+    let mut plan = Plan::of(&mut rng);
+    plan.faults = faults.unwrap_or(plan.faults);
     let other = plan.other(&mut rng);
     let bytes =
         [&plan, &other].map(|plan| fixture::bake(&plan.units, plan.range, plan.identities, &plan.watched));

@@ -76,6 +76,90 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
+    /// Each of them.
+    fn each(&mut self) -> [&mut u8; 29] {
+        let Self {
+            crash,
+            silent,
+            nonsense,
+            clean_exit,
+            hang,
+            out_of_memory,
+            ignores_term,
+            slow_to_die,
+            forks,
+            bombs,
+            oom_kills,
+            dies_early,
+            step_fails,
+            spawn_fails,
+            unfit,
+            static_user,
+            unclean,
+            late_empty,
+            lost_empty,
+            unmet,
+            examiner_dies,
+            clock_jumps,
+            requests,
+            strangers,
+            clients_leave,
+            floods,
+            reexecs,
+            failures,
+            arrivals,
+        } = self;
+        [
+            crash,
+            silent,
+            nonsense,
+            clean_exit,
+            hang,
+            out_of_memory,
+            ignores_term,
+            slow_to_die,
+            forks,
+            bombs,
+            oom_kills,
+            dies_early,
+            step_fails,
+            spawn_fails,
+            unfit,
+            static_user,
+            unclean,
+            late_empty,
+            lost_empty,
+            unmet,
+            examiner_dies,
+            clock_jumps,
+            requests,
+            strangers,
+            clients_leave,
+            floods,
+            reexecs,
+            failures,
+            arrivals,
+        ]
+    }
+
+    /// As few of them as it takes for the world to fail still.
+    pub(crate) fn fewest(mut self, fails: &mut dyn FnMut(Self) -> bool) -> Self {
+        for at in 0..self.each().len() {
+            let mut fewer = self;
+            if core::mem::take(fewer.each()[at]) > 0 && fails(fewer) {
+                self = fewer;
+            }
+        }
+        self
+    }
+
+    /// Those that there are, in words.
+    pub(crate) fn told(self) -> String {
+        let all = format!("{self:?}").replace("Faults { ", "").replace(" }", "");
+        let there: Vec<&str> = all.split(", ").filter(|fault| !fault.ends_with(": 0")).collect();
+        if there.is_empty() { "nothing".into() } else { there.join(", ") }
+    }
+
     fn of(rng: &mut Rng) -> Self {
         let mut some = |most: u8| if rng.bool() { rng.u8(1..=most) } else { 0 };
         Self {
@@ -383,6 +467,9 @@ fn readiness(rng: &mut Rng, plan: &mut ServicePlan) {
         | ServiceType::Dbus
         | ServiceType::Idle => *pick(rng, &[NotifyAccess::None, NotifyAccess::None, NotifyAccess::All]),
     };
+    if plan.service_type == ServiceType::Notify && rng.u8(..3) == 0 {
+        plan.ready_fd = 3;
+    }
     if plan.notify_access != NotifyAccess::None {
         plan.watchdog = Micros::from_secs(*pick(rng, &[0, 0, 1, 30]));
     }

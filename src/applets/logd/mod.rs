@@ -127,13 +127,13 @@ impl Logd {
     fn hear(&mut self) -> bool {
         let mut packet = [0; ENTRY_BYTES_MAX];
         for _ in 0..MESSAGES_PER_TURN {
-            let (length, fd) = match socket::receive_file(self.control.as_fd(), &mut packet) {
+            let (length, mut fds) = match socket::receive_files(self.control.as_fd(), &mut packet) {
                 Ok(Some(received)) => received,
                 Ok(None) => return false,
                 Err(_) => return true,
             };
             let entry = packet.get(..length).and_then(Entry::read);
-            match (entry, fd) {
+            match (entry, fds.pop()) {
                 (Some((entry, _)), Some(fd)) if entry.origin == Origin::Stream => self.attach(&entry, fd),
                 (Some((entry, _)), _) => self.keep.put(&entry),
                 (None, _) => {}

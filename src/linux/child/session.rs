@@ -81,9 +81,13 @@ pub(super) fn close_descriptors(work: &mut Work<'_>) -> Result<(), Errno> {
 
 /// Puts what the program is given at 3 and so on. Copies above come first: the places may be taken by what is still needed.
 fn pass_descriptors(work: &mut Work<'_>) -> Result<(), Errno> {
-    let passed = work.plan.descriptors;
-    let Ok(count @ 1..) = i32::try_from(passed.len()) else { return Ok(()) };
-    let above = |fd: BorrowedFd<'_>| io::fcntl_dupfd_cloexec(fd, 3 + count);
+    let (passed, ready) = (work.plan.descriptors, work.plan.ready);
+    let end = i32::try_from(passed.len()).map_err(|_| Errno::MFILE)? + 3;
+    let first_free = ready.map_or(end, |(_, number)| end.max(i32::from(number) + 1));
+    if first_free == 3 {
+        return Ok(());
+    }
+    let above = |fd: BorrowedFd<'_>| io::fcntl_dupfd_cloexec(fd, first_free);
     #[expect(unsafe_code, reason = "the descriptor stays open to the end of the process")]
     // SAFETY: nobody closes it: it is given up by its owner, and execve closes it.
     let report = unsafe { BorrowedFd::borrow_raw(above(work.report)?.into_raw_fd()) };
@@ -97,16 +101,26 @@ fn pass_descriptors(work: &mut Work<'_>) -> Result<(), Errno> {
         }
         copies.push(above(one.fd)?).map_err(|_| Errno::MFILE)?;
     }
+    let ready = match ready {
+        Some((_, number)) if i32::from(number) < end => return Err(Errno::BUSY),
+        Some((fd, number)) => Some((above(fd)?, number.into())),
+        None => None,
+    };
     for (number, copy) in (3..).zip(&copies) {
-        #[expect(unsafe_code, reason = "descriptors are put in places that are given by number")]
-        // SAFETY: all that is needed from here on has a copy above these places, so nobody misses what was there; the
-        // place is given up below and not closed.
-        let mut place = unsafe { OwnedFd::from_raw_fd(number) };
-        let put = io::dup2(copy, &mut place);
-        mem::forget(place);
-        put?;
+        put(copy, number)?;
     }
-    Ok(())
+    ready.map_or(Ok(()), |(copy, number)| put(&copy, number))
+}
+
+/// Puts `copy` at `number`.
+fn put(copy: &OwnedFd, number: i32) -> Result<(), Errno> {
+    #[expect(unsafe_code, reason = "descriptors are put in places that are given by number")]
+    // SAFETY: all that is needed from here on has a copy above these places, so nobody misses what was there; the place is
+    // given up below and not closed.
+    let mut place = unsafe { OwnedFd::from_raw_fd(number) };
+    let put = io::dup2(copy, &mut place);
+    mem::forget(place);
+    put
 }
 
 fn close_one_by_one() -> Result<(), Errno> {

@@ -7,7 +7,7 @@ use super::{
     play::{Exited, Killed, Play},
 };
 use crate::{
-    supervisor::Slot,
+    supervisor::{Event, Slot},
     table::{CommandKind, Micros, NotifyAccess, Preserve, Restart, ServiceType},
     wire::Request,
 };
@@ -211,5 +211,43 @@ fn a_store_outlasts_restarts_unless_the_unit_says_otherwise() {
             .says(A, "READY=1");
         t.expect("reply 1 done").ask(1, Request::Stop { name: A }).main(A, Exited(0));
         t.expect(&format!("kill 15 a.service all{at_stop}; reply 1 done"));
+    }
+}
+
+/// A service that says with a descriptor that it is ready.
+fn by_descriptor() -> Play {
+    notify(|s| (s.notify_access, s.ready_fd) = (NotifyAccess::None, 3))
+}
+
+#[test]
+fn a_newline_out_of_its_descriptor_makes_a_service_ready() {
+    let mut t = by_descriptor();
+    let unit = t.id(A);
+    t.executed(A).at(500).expect("start a.service");
+    assert_eq!(t.state(A), "activating/start/success");
+    t.event(Event::ReadyFd { unit, ready: true }).expect("");
+    assert_eq!(t.state(A), "active/running/success");
+    t.event(Event::ReadyFd { unit, ready: false }).expect("");
+    assert_eq!(t.state(A), "active/running/success");
+}
+
+#[test]
+fn who_closes_the_descriptor_without_a_newline_breaks_the_protocol() {
+    let mut t = by_descriptor();
+    let unit = t.id(A);
+    t.executed(A)
+        .event(Event::ReadyFd { unit, ready: false })
+        .expect("start a.service; kill 15 a.service all");
+    t.main(A, Killed(15)).expect("");
+    assert_eq!(t.state(A), "failed/failed/protocol");
+}
+
+#[test]
+fn nobody_is_ready_by_a_descriptor_that_was_not_asked_for() {
+    let mut t = notify(|_| {});
+    let unit = t.id(A);
+    for ready in [true, false] {
+        t.event(Event::ReadyFd { unit, ready });
+        assert_eq!(t.state(A), "activating/start/success");
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Play {
     wall: u64,
     /// Comes with the next request to run a unit.
     record: Option<UnitPlan>,
+    /// Whether it brings the streams of who asks.
+    pub(super) gives: bool,
     /// The other table: comes with the next request for one, or was there before. None can be opened if it is empty.
     pub(super) other: Vec<UnitPlan>,
 }
@@ -90,6 +92,7 @@ impl Play {
             stamp: 0,
             wall: 0,
             record: None,
+            gives: false,
             other: Vec::new(),
         }
     }
@@ -201,7 +204,7 @@ impl Play {
         });
         let sound = record.is_some_and(|record| self.table.make(unit, record));
         if sound {
-            self.supervisor.remake(unit, self.table);
+            self.supervisor.remake(unit, self.table, self.gives);
         }
         Event::Made { client, unit, sound }
     }

@@ -4,7 +4,11 @@ use super::{
     fixture::{service, target},
     play::{Exited, Play},
 };
-use crate::{supervisor::Slot, table::UnitId, wire::Request};
+use crate::{
+    supervisor::Slot,
+    table::{Restart, UnitId},
+    wire::Request,
+};
 
 const NAP: &str = "nap.service";
 
@@ -56,4 +60,27 @@ fn the_same_name_comes_to_the_same_place_and_what_failed_is_kept_longest() {
     t.run(1, service("c.service")).expect("make 2 for 1; start c.service; reply 1 done");
     t.run(1, service(NAP)).expect("make 1 for 1; start nap.service; reply 1 done");
     assert!(t.pid(NAP, Slot::Main).is_some());
+}
+
+#[test]
+fn the_streams_of_who_asks_are_held_until_the_unit_is_down_for_good() {
+    let mut t = boot();
+    t.gives = true;
+    let again = service(NAP).with(|s| s.restart = Restart::OnFailure);
+    t.run(1, again).expect("make 1 for 1; start nap.service; reply 1 done");
+    t.ask(1, Request::Wait { name: NAP }).expect("");
+    t.main(NAP, Exited(1)).expect("kill 15 nap.service all");
+    t.at(100).expect("start nap.service");
+    t.main(NAP, Exited(0)).expect("kill 15 nap.service all; clean nap.service; reply 1 unit nap.service");
+}
+
+#[test]
+fn what_is_collected_has_not_failed_when_it_is_down() {
+    let mut nap = service(NAP);
+    nap.manners.collect_failed = true;
+    let mut t = boot();
+    t.run(1, nap).expect("make 1 for 1; start nap.service; reply 1 done");
+    t.main(NAP, Exited(3)).expect("kill 15 nap.service all");
+    assert_eq!(t.state(NAP), "inactive/dead/exit-code");
+    assert_eq!(t.supervisor.manager().failed, 0);
 }

@@ -116,6 +116,23 @@ fn what_was_down_stays_down_and_what_had_failed_is_tried_again() {
 }
 
 #[test]
+fn what_is_wanted_now_and_was_not_before_starts_and_who_was_stopped_by_hand_stays_down() {
+    let new = all(vec![service(A), service(B), service(C)]);
+    let mut old = new.clone();
+    old[0].wants = vec![1, 2];
+    let mut t = Play::new(&old);
+    t.boot().ask(2, Request::Stop { name: A }).main(A, Exited(0));
+    t.expect("start a.service; start b.service; kill 15 a.service all; reply 2 done");
+    t.other = new.clone();
+    t.ask(1, SWITCH)
+        .expect("open; switch")
+        .switched(&new)
+        .executed(C)
+        .expect("start c.service; reply 1 done");
+    assert_eq!(t.state(A), "inactive/dead/success");
+}
+
+#[test]
 fn a_set_that_does_not_come_up_in_time_makes_room_for_the_one_before() {
     let (old, new) = (all(vec![service(A), service(B)]), all(vec![service(A), never_ready(B), service(C)]));
     let mut t = asked(&old, &new);

@@ -166,6 +166,7 @@ impl Parts {
             pid_file: "/run/app.pid",
             guess_main_pid: true,
             notify_access: NotifyAccess::Exec,
+            ready_fd: 4,
             watchdog: Micros::from_secs(30),
             reload_signal: 1,
             oom_policy: OomPolicy::Stop,

@@ -18,6 +18,12 @@ impl World<'_> {
         let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
         let unit = process.unit;
         let child = self.kernel.of(unit).find(|process| process.slot.is_none()).map(|process| process.pid.0);
+        let service = self.plan.units[unit.index()].service.as_ref();
+        if what == Saying::Ready && service.is_some_and(|service| service.ready_fd > 0) {
+            // Or it is a program that knows nothing of the descriptor and closes it.
+            let ready = !self.kernel.strikes(self.kernel.faults.silent);
+            return self.handle(Event::ReadyFd { unit, ready });
+        }
         let notice = match what {
             Saying::Ready => Notice { ready: true, ..Notice::default() },
             Saying::Alive => {

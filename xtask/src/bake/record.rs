@@ -161,6 +161,7 @@ fn service<'a>(
         pid_file: &service.pid_file,
         guess_main_pid: service.guess_main_pid,
         notify_access: service.notify_access,
+        ready_fd: service.ready_fd,
         watchdog: service.watchdog,
         reload_signal: service.reload_signal,
         oom_policy: service.oom_policy,

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{
     board::Board,
+    cgroup::settings,
     check::{self, Image},
     diag::Diagnostics,
     order::Node,
     uids,
-    values::unit_name::UnitName,
+    values::{rlimit, unit_name::UnitName},
 };
 
 /// The first one's name; what `DynamicUser=` makes of it is its user.
@@ -30,7 +31,8 @@ const YES_NO: &[&str] = &["yes", "no"];
 
 /// Settings with a fixed list of words. What needs a filter of system calls of its own is not among them: filters are
 /// compiled on the host.
-const WORDS: [(&str, &[&str]); 28] = [
+const WORDS: [(&str, &[&str]); 29] = [
+    ("CollectMode", &["inactive", "inactive-or-failed"]),
     ("DynamicUser", YES_NO),
     ("Type", &["simple", "exec", "oneshot", "notify", "notify-reload"]),
     ("RemainAfterExit", YES_NO),
@@ -62,7 +64,7 @@ const WORDS: [(&str, &[&str]); 28] = [
 ];
 
 /// Settings with a value: how it is written, and two that are not what is there without.
-const VALUES: [(&str, &str, Form, [&str; 2]); 12] = [
+const VALUES: [(&str, &str, Form, [&str; 2]); 28] = [
     ("Unit", "Description", Form::Text, ["one", "another"]),
     (SERVICE, "User", Form::User, ["one", "another"]),
     (SERVICE, "Group", Form::User, ["one", "another"]),
@@ -75,7 +77,26 @@ const VALUES: [(&str, &str, Form, [&str; 2]); 12] = [
     (SERVICE, "TimeoutStopSec", Form::Time, ["3", "4"]),
     (SERVICE, "RuntimeMaxSec", Form::Time, ["3", "4"]),
     (SERVICE, "WatchdogSec", Form::Time, ["3", "4"]),
+    (SERVICE, "MemoryHigh", Form::Amount, ["3", "4"]),
+    (SERVICE, "MemoryMax", Form::Amount, ["3", "4"]),
+    (SERVICE, "MemorySwapMax", Form::Amount, ["3", "4"]),
+    (SERVICE, "TasksMax", Form::Amount, ["3", "4"]),
+    (SERVICE, "CPUQuota", Form::Share, ["3%", "4%"]),
+    (SERVICE, "CPUWeight", Form::Weight, ["3", "4"]),
+    (SERVICE, "LimitAS", Form::LimitBytes, ["3", "4"]),
+    (SERVICE, "LimitCORE", Form::LimitBytes, ["3", "4"]),
+    (SERVICE, "LimitDATA", Form::LimitBytes, ["3", "4"]),
+    (SERVICE, "LimitFSIZE", Form::LimitBytes, ["3", "4"]),
+    (SERVICE, "LimitMEMLOCK", Form::LimitBytes, ["3", "4"]),
+    (SERVICE, "LimitSTACK", Form::LimitBytes, ["3", "4"]),
+    (SERVICE, "LimitNOFILE", Form::Limit, ["3", "4"]),
+    (SERVICE, "LimitNPROC", Form::Limit, ["3", "4"]),
+    (SERVICE, "LimitRTPRIO", Form::Limit, ["3", "4"]),
+    (SERVICE, "LimitSIGPENDING", Form::Limit, ["3", "4"]),
 ];
+
+/// `CPUQuota=` and its kind where no unit of the table has such a setting.
+const NO_CPU: &str = "no unit of the image has one, so the kernel does not divide the processor";
 
 /// How several settings that change one field go together; all others have to agree.
 const MERGES: [(&str, Merge); 3] = [
@@ -127,7 +148,12 @@ pub(super) fn pieces<'a>(arena: &'a Bump, board: &Board, shared: Shared<'_>) -> 
     for (name, words) in WORDS {
         settings.push(with_words(arena, board, shared, &plain, name, words).with_context(|| name)?);
     }
+    let cpu = shared.cgroups.divides("cpu");
     for (section, name, form, samples) in VALUES {
+        if matches!(form, Form::Share | Form::Weight) && !cpu {
+            settings.push(refused(name, NO_CPU));
+            continue;
+        }
         settings.push(
             with_value(arena, board, shared, &plain, section, name, form, samples).with_context(|| name)?,
         );
@@ -143,6 +169,11 @@ pub(super) fn pieces<'a>(arena: &'a Bump, board: &Board, shared: Shared<'_>) -> 
     })
 }
 
+/// A setting that cannot be set.
+fn refused(name: &'static str, why: &'static str) -> Setting<'static> {
+    Setting { name, form: Form::Refused, key: why, values: &[], words: table::List::new(&[]) }
+}
+
 fn with_words<'a>(
     arena: &'a Bump,
     board: &Board,
@@ -152,11 +183,12 @@ fn with_words<'a>(
     words: &[&'static str],
 ) -> Result<Setting<'a>> {
     let mut records = Vec::new();
+    let section = if name == "CollectMode" { "Unit" } else { SERVICE };
     for word in words {
-        let own = fields(board, SERVICE, &format!("{name}={word}"), shared)?;
+        let own = fields(board, section, &format!("{name}={word}"), shared)?;
         records.push(Word { word, changes: record::list(arena, &changes(arena, plain, &own)?) });
     }
-    Ok(Setting { name, form: Form::Words, values: &[], words: record::list(arena, &records) })
+    Ok(Setting { name, form: Form::Words, key: "", values: &[], words: record::list(arena, &records) })
 }
 
 #[expect(clippy::too_many_arguments, reason = "one line of a table")]
@@ -191,7 +223,32 @@ fn with_value<'a>(
     };
     let word = Word { word: "", changes: record::list(arena, &changes(arena, plain, &besides)?) };
     let values = arena.alloc_slice_copy(&values);
-    Ok(Setting { name, form, values, words: record::list(arena, &[word]) })
+    let key = arena.alloc_str(&key_of(&node(board, section, &format!("{name}={}", samples[0]))?, name, form));
+    Ok(Setting { name, form, key, values, words: record::list(arena, &[word]) })
+}
+
+/// What [`Setting::key`] is for the setting `name`, which `node` has.
+fn key_of(node: &Node, name: &str, form: Form) -> String {
+    let Some(service) = node.unit.kind.service() else { return String::new() };
+    match form {
+        Form::Weight | Form::Share | Form::Amount => {
+            let files = settings::of(&service.resources, &settings::Unsaid::default());
+            files.first().map_or_else(String::new, |setting| setting.file.to_owned())
+        }
+        Form::Limit | Form::LimitBytes => {
+            let limit = service.exec.rlimits.iter().find(|limit| rlimit::key(limit.resource) == name);
+            limit.map_or_else(String::new, |limit| char::from(limit.resource).to_string())
+        }
+        Form::Words
+        | Form::Time
+        | Form::TimeOrForever
+        | Form::Text
+        | Form::User
+        | Form::Path
+        | Form::Nice
+        | Form::Assignment
+        | Form::Refused => String::new(),
+    }
 }
 
 /// What is different in `own`.
@@ -266,7 +323,7 @@ mod tests {
 
     /// What the client makes of `settings`.
     fn composed<'a>(
-        transient: &Transient<'_>,
+        transient: &Transient<'a>,
         settings: &[(&'a str, &'a str)],
     ) -> Result<Vec<u8>, ComposeError<'a>> {
         let mut room = vec![0; 16 << 10];
@@ -283,7 +340,8 @@ mod tests {
             named.collect::<Vec<_>>()
         };
         let lines = |unit: bool| {
-            let lines = settings.iter().filter(move |(key, _)| of("Unit").contains(key) == unit);
+            let of_unit = move |key: &str| key == "CollectMode" || of("Unit").contains(&key);
+            let lines = settings.iter().filter(move |(key, _)| of_unit(key) == unit);
             lines.map(|(key, value)| format!("{key}={value}\n")).collect::<String>()
         };
         text += &lines(true);
@@ -312,7 +370,7 @@ mod tests {
         let table = table(&board);
         let table = Table::open(&table, Some(board.arch())).expect("a table of this schema");
         let transient = table.board().transient;
-        let cases: [&[(&str, &str)]; 14] = [
+        let cases: [&[(&str, &str)]; 17] = [
             &[],
             &[("DynamicUser", "yes")],
             &[("DynamicUser", "1")],
@@ -326,6 +384,9 @@ mod tests {
             &[("ProtectSystem", "strict"), ("ProtectHome", "yes"), ("PrivateTmp", "yes")],
             &[("NoNewPrivileges", "no"), ("NoNewPrivileges", "yes")],
             &[("PrivateNetwork", "on"), ("PrivateIPC", "y"), ("ProtectProc", "invisible")],
+            &[("MemoryMax", "64M"), ("MemoryHigh", "50%"), ("MemorySwapMax", "0"), ("TasksMax", "infinity")],
+            &[("LimitNOFILE", "16:1024"), ("LimitCORE", "0"), ("LimitAS", "1G"), ("LimitNOFILE", "32")],
+            &[("TasksMax", "7"), ("CollectMode", "inactive-or-failed"), ("DynamicUser", "yes")],
             &[("StandardOutput", "null"), ("WatchdogSec", "2h"), ("SyslogIdentifier", "nap")],
         ];
         for settings in cases {
@@ -345,6 +406,7 @@ mod tests {
         {
             assert_eq!(refused(&[(key, value)]), Some(ComposeError::Unknown(key)));
         }
+        assert_eq!(refused(&[("CPUQuota", "50%")]), Some(ComposeError::Refused("CPUQuota", NO_CPU)));
         for (key, value) in [
             ("Type", "whatever"),
             ("DynamicUser", "perhaps"),
@@ -358,6 +420,15 @@ mod tests {
             ("Description", "%n"),
             ("Environment", "A=b c"),
             ("Environment", "1=b"),
+            ("MemoryMax", "0"),
+            ("MemoryMax", "101%"),
+            ("MemoryMax", "64Q"),
+            ("TasksMax", "-1"),
+            ("LimitNOFILE", "2:1"),
+            ("LimitNOFILE", "64K"),
+            ("LimitNOFILE", "010"),
+            ("LimitAS", "99999999999T"),
+            ("LimitCORE", ""),
         ] {
             assert_eq!(refused(&[(key, value)]), Some(ComposeError::Value(key)), "{key}={value}");
         }

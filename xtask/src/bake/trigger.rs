@@ -21,6 +21,7 @@ pub(super) fn socket<'a>(arena: &'a Bump, socket: &'a Socket) -> Result<table::S
         socket.listen.iter().map(|one| listen(arena, socket, &one.value)).collect();
     Ok(table::Socket {
         name: &socket.file_descriptor_name,
+        per_source: socket.max_connections_per_source.unwrap_or(0),
         accept: socket.accept,
         flush_pending: socket.flush_pending,
         remove_on_stop: socket.remove_on_stop,

@@ -114,6 +114,11 @@ impl Cgroups {
         }))
     }
 
+    /// Whether services without a slice of their own have `controller` because a unit asks for it.
+    pub fn divides(&self, controller: &str) -> bool {
+        self.slices.get(SYSTEM).is_some_and(|slice| slice.controllers.asked.contains(controller))
+    }
+
     /// Makes the slices of `chain`, the last of which has something in it that needs `controllers`.
     fn need(&mut self, chain: &[String], mut controllers: Controllers) {
         for (place, name) in chain.iter().enumerate().rev() {

@@ -133,6 +133,8 @@ pub fn of(resources: &Resources, unsaid: &Unsaid) -> Vec<Setting> {
     add("memory.zswap.writeback", resources.memory_zswap_writeback.map(bit));
     add("memory.oom.group", unsaid.oom_group.then(|| bit(true)));
     io(resources, &mut settings);
+    // In the order that `tomte run` puts another one between them.
+    settings.sort_by_key(|setting| setting.file);
     settings
 }
 

@@ -187,6 +187,7 @@ pub fn service() -> Service {
         pid_file: String::new(),
         guess_main_pid: true,
         notify_access: NotifyAccess::None,
+        ready_fd: 0,
         watchdog: Micros::ZERO,
         reload_signal: 1,
         oom_policy: OomPolicy::Stop,

@@ -65,6 +65,7 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     let (starts, stops) = (count(CommandKind::Start), count(CommandKind::Stop));
     let default = match starts {
         0 => ServiceType::Oneshot,
+        _ if service.ready_fd > 0 => ServiceType::Notify,
         // So that whoever waits for it learns of credentials that could not be loaded (service.c).
         _ if !service.exec.credentials.is_empty() => ServiceType::Exec,
         _ => ServiceType::Simple,
@@ -85,9 +86,9 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
     if !grows {
         service.restart_steps = 0;
     }
-    let speaks = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload)
-        || service.watchdog != Micros::ZERO
-        || service.store_max > 0;
+    let notifies = matches!(service.service_type, ServiceType::Notify | ServiceType::NotifyReload);
+    let speaks =
+        (notifies && service.ready_fd == 0) || service.watchdog != Micros::ZERO || service.store_max > 0;
     if speaks && service.notify_access == NotifyAccess::None {
         service.notify_access = NotifyAccess::Main;
     }
@@ -98,6 +99,10 @@ fn service(draft: &mut Draft, cx: &mut Cx) {
             nothing_to_run(draft, cx);
         }
         return;
+    }
+    if service.ready_fd > 0 && !notifies {
+        let message = "nobody waits for what comes out of it: that is for Type=notify, which is implied";
+        cx.problems.push(refused(Code::ReadyFd, "X-ReadyFd", message, "remove Type=", cx));
     }
     if oneshot && matches!(service.restart, Restart::Always | Restart::OnSuccess) {
         let message = "not allowed for Type=oneshot, which would never come to an end";

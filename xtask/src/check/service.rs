@@ -126,6 +126,18 @@ pub fn restart_kill_signal(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     Ok(())
 }
 
+/// `X-ReadyFd=`: a descriptor behind the three streams.
+pub fn ready_fd(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+    let number: u32 = scalar::number(&a.value)?;
+    d.service().ready_fd = match u8::try_from(number) {
+        Ok(fd @ 3..) => fd,
+        Ok(_) | Err(_) => {
+            return Err(wrong(&a.value, Code::ReadyFd, "expected a descriptor from 3 to 255"));
+        }
+    };
+    Ok(())
+}
+
 /// `NotifyAccess=`.
 pub fn notify_access(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let choices = [

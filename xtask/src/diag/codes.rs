@@ -128,6 +128,7 @@ codes! {
     T0312 SocketLinks "links to a socket that has not exactly one node";
     T0313 MountName "a mount or swap unit of another name than its path";
     T0314 NothingToMount "a mount unit without What=";
+    T0315 ReadyFd "a descriptor that nobody can be ready through";
     T0320 NothingStarts "a filter of system calls that lets no program start";
 
     T0401 OrderingCycle "units that wait for each other";

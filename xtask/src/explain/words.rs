@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use tomte::table::{
-    Board, Call, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Logging, Micros, Mount, Preserve,
-    Privilege, Service, ServiceType, StrList, Unit,
+    Board, Call, Command, CommandKind, Content, Exec, ExitSet, IdentityId, Logging, Manners, Micros, Mount,
+    Preserve, Privilege, Service, ServiceType, StrList, Unit,
 };
 
 use super::{Row, steps::stream};
@@ -15,6 +15,27 @@ use crate::values::{capability, rlimit, signal, time};
 struct Rows(Vec<Row>);
 
 impl Rows {
+    /// What [Unit] says of the unit's ways.
+    fn manners(&mut self, manners: &Manners) {
+        for (setting, on) in [
+            ("RefuseManualStart", manners.refuse_manual_start),
+            ("RefuseManualStop", manners.refuse_manual_stop),
+            ("StopWhenUnneeded", manners.stop_when_unneeded),
+            ("IgnoreOnIsolate", manners.ignore_on_isolate),
+        ] {
+            self.unless("no", setting, yes(on));
+        }
+        let collected = if manners.collect_failed { "inactive-or-failed" } else { "inactive" };
+        self.unless("inactive", "CollectMode", collected);
+        for (setting, action) in [
+            ("StartLimitAction", manners.start_limit_action),
+            ("FailureAction", manners.failure_action),
+            ("SuccessAction", manners.success_action),
+        ] {
+            self.unless("none", setting, word(action));
+        }
+    }
+
     fn unless(&mut self, default: &str, setting: &str, value: impl Into<String>) {
         let value = value.into();
         if value != default {
@@ -128,22 +149,7 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     };
     rows.list("Type", [word(service.service_type) + note]);
     rows.unless("", "PIDFile", service.pid_file);
-    let manners = unit.manners;
-    for (setting, on) in [
-        ("RefuseManualStart", manners.refuse_manual_start),
-        ("RefuseManualStop", manners.refuse_manual_stop),
-        ("StopWhenUnneeded", manners.stop_when_unneeded),
-        ("IgnoreOnIsolate", manners.ignore_on_isolate),
-    ] {
-        rows.unless("no", setting, yes(on));
-    }
-    for (setting, action) in [
-        ("StartLimitAction", manners.start_limit_action),
-        ("FailureAction", manners.failure_action),
-        ("SuccessAction", manners.success_action),
-    ] {
-        rows.unless("none", setting, word(action));
-    }
+    rows.manners(&unit.manners);
     rows.unless("yes", "GuessMainPID", yes(service.guess_main_pid));
     rows.unless("main", "ExitType", if service.exit_with_last { "cgroup" } else { "main" });
     rows.unless("no", "RemainAfterExit", yes(service.remain_after_exit));
@@ -169,6 +175,7 @@ pub(super) fn service(unit: &Unit<'_>, service: &Service<'_>) -> Vec<Row> {
     rows.unless("infinity", "RuntimeMaxSec", time::shown(service.runtime_max));
     rows.unless(&time::shown(Micros::ZERO), "RuntimeRandomizedExtraSec", time::shown(service.runtime_extra));
     rows.unless("none", "NotifyAccess", word(service.notify_access));
+    rows.unless("0", "X-ReadyFd", service.ready_fd.to_string());
     rows.unless(&time::shown(Micros::ZERO), "WatchdogSec", time::shown(service.watchdog));
     if service.service_type == ServiceType::NotifyReload {
         rows.unless("HUP", "ReloadSignal", signal::name(service.reload_signal));

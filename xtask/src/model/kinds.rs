@@ -143,6 +143,8 @@ pub struct Service {
     pub pid_file: String,
     pub guess_main_pid: bool,
     pub notify_access: NotifyAccess,
+    /// 0 without one.
+    pub ready_fd: u8,
     pub watchdog: Micros,
     pub reload_signal: u8,
     pub oom_policy: OomPolicy,

@@ -104,9 +104,17 @@ pub fn transient() -> Result<()> {
     ensure!(stopped.contains("\"active\":\"inactive\""), "{stopped}");
     let hello = said(&finished, "hello from nice ")?;
     ensure!(hello == format!("5 uid {uid}"), "the number was not given back: {hello}, not {uid}");
+    let gone = said(&finished, "GONE ")?;
+    ensure!(gone.contains("\"active\":\"inactive\"") && gone.contains("exit-code"), "{gone}");
     for line in [
         "root.service: Main process exited, code=exited, status=7",
-        "tomte: SystemCallFilter= cannot be set for a unit that is made at run time",
+        "PIPED IN PUT",
+        "to stderr",
+        "PIPE 9",
+        "LIMITS 33 44 0",
+        "tomte: MemoryMax= cannot have this value",
+        "tomte: CPUQuota= cannot be set: no unit of the image has one",
+        "tomte: SystemCallFilter= cannot be set for a unit that is made at run time: that takes",
         "tomte: Type= cannot have this value",
         "tomte: a unit with this name is there already",
         "MANY 4 0",

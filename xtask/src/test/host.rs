@@ -34,7 +34,7 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 17] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
@@ -215,6 +215,14 @@ const CASES: [Case; 16] = [
             BYSTANDER,
         ],
         well: false,
+    },
+    Case {
+        name: "a thousand processes that end at once keep nobody waiting",
+        units: "crowd",
+        words: &[],
+        line: &["ASKED 20 OF A CROWD OF 1000"],
+        states: &[("crowd.service", "inactive", "success"), BYSTANDER],
+        well: true,
     },
     Case {
         name: "a value that is none is refused with its place",

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use rustix::process::geteuid;
 
 use super::{
-    host::seed_units_run,
+    host::{has_line, seed_units_run},
     program,
     tally::{Outcome, Tally},
 };
@@ -45,7 +45,12 @@ pub fn run(tally: &mut Tally) {
         None => match prepare() {
             Ok(folder) => match refusal(folder.path()) {
                 Some(why) => tally.add(NAME, Outcome::Skipped(why)),
-                None => tally.case(NAME, || seed_units(folder.path())),
+                None => {
+                    tally.case(NAME, || seed_units(folder.path()));
+                    tally.case("a path that cannot be watched is told with the limit", || {
+                        crowded(folder.path())
+                    });
+                }
             },
             Err(error) => tally.add(NAME, Outcome::Failed(format!("{error:#}"))),
         },
@@ -106,6 +111,19 @@ fn command(folder: &Path) -> Command {
     command.args(["--mount", "sh", "-c", BECOME, "sh"]).arg(folder).arg(USER.1.to_string());
     command.arg(folder.join("xtask")).current_dir("/");
     command
+}
+
+/// `tests/host/crowded`, where root has limits of its own.
+fn crowded(folder: &Path) -> Result<()> {
+    let units = vec![build::root_dir().join("tests/host/crowded")];
+    let built = build::build(&Board::load("host")?, &build::Options { units, ..build::Options::default() })?;
+    let binary = folder.join("tomte-crowded");
+    fs::copy(&built.binary, &binary)?;
+    let mut command = command(folder);
+    command.args(["run", "--until", "idle", "--guard", "60s", "--board"]).arg(folder.join("host"));
+    command.arg("--binary").arg(&binary);
+    let finished = program::run(&mut command)?;
+    has_line(&finished, &["crowded.path: cannot watch (fs.inotify.max_user_watches is reached) /run/crowded"])
 }
 
 fn seed_units(folder: &Path) -> Result<()> {

@@ -23,6 +23,7 @@
 //! | `greet:N` | the same at standard input |
 //! | `call:PATH` | connects and prints `servant heard TEXT` |
 //! | `send:PATH` | sends a datagram |
+//! | `load:N` | sends N descriptors along with messages that have nothing to do with them, and waits until they are closed |
 //! | `flood:N` | says nothing at all, N times, and what is longer than a message may be |
 
 use std::{
@@ -135,6 +136,7 @@ fn act(verb: &str, value: &str) -> Result<()> {
                 sleep(Duration::from_millis(50));
             }
         }
+        "load" => load(value.parse()?)?,
         "fds" => fds(),
         "answer" => answer(FIRST_FD, value.parse()?)?,
         "greet" => answer(0, value.parse()?)?,
@@ -200,11 +202,31 @@ fn say(text: &str) -> Result<()> {
 }
 
 /// Says `text` to PID 1 and hands it `fd`.
+/// Descriptors that go along with one message.
+const TOGETHER: usize = 250;
+
+fn load(count: usize) -> Result<()> {
+    let (mut reader, writer) = std::io::pipe()?;
+    let fds = vec![writer.as_fd(); TOGETHER];
+    for _ in 0..count.div_ceil(TOGETHER) {
+        send_all("X_NOTHING=1", &fds)?;
+    }
+    drop(fds);
+    drop(writer);
+    let nothing = reader.read(&mut [0])?;
+    anyhow::ensure!(nothing == 0, "somebody wrote into the pipe");
+    println!("servant is rid of {count} descriptors");
+    Ok(())
+}
+
 fn send_with(text: &str, fd: BorrowedFd<'_>) -> Result<()> {
-    let fds = [fd];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    send_all(text, &[fd])
+}
+
+fn send_all(text: &str, fds: &[BorrowedFd<'_>]) -> Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(TOGETHER))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    control.push(SendAncillaryMessage::ScmRights(&fds));
+    control.push(SendAncillaryMessage::ScmRights(fds));
     sendmsg(socket()?, &[IoSlice::new(text.as_bytes())], &mut control, SendFlags::empty())?;
     Ok(())
 }

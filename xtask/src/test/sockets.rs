@@ -5,7 +5,9 @@ use anyhow::{Context, Result, ensure};
 use super::{host::has_line, supervision::run_with_servant};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 20] = [
+const ENDS: [(&str, &str, &str, &str); 22] = [
+    ("peers.socket", "active", "listening", "success"),
+    ("peers-caller.service", "active", "exited", "success"),
     ("greeter.socket", "active", "running", "success"),
     ("greeter.service", "active", "running", "success"),
     ("callers.service", "active", "exited", "success"),
@@ -29,7 +31,10 @@ const ENDS: [(&str, &str, &str, &str); 20] = [
 ];
 
 /// Pieces of lines, and how often they are there.
-const LINES: [(&[&str], usize); 13] = [
+const LINES: [(&[&str], usize); 16] = [
+    (&["servant 127.0.0.1 port known"], 1),
+    (&["servant is one too many"], 1),
+    (&["peers.socket: too many connections from one source, one is closed"], 1),
     (&["servant fd 3 door own blocks"], 3),
     (&["servant heard hello"], 8),
     (&["servant EACH 1 connection"], 3),

@@ -12,7 +12,9 @@ use super::{
 use crate::{build, host::copy_folder, report::Report};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 18] = [
+const ENDS: [(&str, &str, &str, &str); 20] = [
+    ("newline", "active", "running", "success"),
+    ("mute", "failed", "failed", "protocol"),
     ("ready", "active", "running", "success"),
     ("unready", "failed", "failed", "protocol"),
     ("forged", "failed", "failed", "timeout"),
@@ -34,7 +36,8 @@ const ENDS: [(&str, &str, &str, &str); 18] = [
 ];
 
 /// Pieces of lines that have to be there.
-const LINES: [&[&str]; 22] = [
+const LINES: [&[&str]; 23] = [
+    &["servant is rid of 1000 descriptors"],
     &["     Status: \"Serving\""],
     &["servant passed the barrier"],
     &["servant fd 3 kept own"],

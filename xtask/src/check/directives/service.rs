@@ -87,4 +87,6 @@ const DIRECTIVES: &[Directive] = &[
     refused("USBFunctionDescriptors", Off::Empty, USB),
     refused("USBFunctionStrings", Off::Empty, USB),
     supported("WatchdogSec", |d, a, _| put(&mut d.service().watchdog, time::span(&a.value))),
+    supported("X-ReadyFd", s::ready_fd)
+        .note("tomte's own: Type=notify for programs that write a newline to this descriptor when they are ready (s6)"),
 ];

@@ -42,7 +42,9 @@ const DIRECTIVES: &[Directive] = &[
     supported("Mark", |d, a, _| s::optional(&mut d.socket().mark, a)),
     supported("MaxConnections", |d, a, _| put(&mut d.socket().max_connections, scalar::number(&a.value)))
         .note("8 unless the file says more, and 64 at most: the table has a service for each"),
-    extra("MaxConnectionsPerSource", |d, a, _| s::optional(&mut d.socket().max_connections_per_source, a)),
+    supported("MaxConnectionsPerSource", |d, a, _| {
+        s::optional(&mut d.socket().max_connections_per_source, a)
+    }),
     supported("MessageQueueMaxMessages", |d, a, _| s::queue(&mut d.socket().message_queue_max_messages, a)),
     supported("MessageQueueMessageSize", |d, a, _| s::queue(&mut d.socket().message_queue_message_size, a)),
     supported("NoDelay", |d, a, _| put(&mut d.socket().no_delay, scalar::boolean(&a.value))),

@@ -64,7 +64,11 @@ const UNIT_DIRECTIVES: &[Directive] = &[
     supported("Before", related),
     supported("BindTo", renamed),
     supported("BindsTo", related),
-    inert("CollectMode", "the table has every unit for good: nothing is collected"),
+    supported("CollectMode", |d, a, _| {
+        let words = [("inactive", false), ("inactive-or-failed", true)];
+        put(&mut d.unit.manners.collect_failed, scalar::choice(&a.value, &words))
+    })
+    .note("the table has every unit for good: a unit that is collected is inactive, and its result is kept"),
     when("ConditionACPower"),
     when("ConditionArchitecture"),
     when("ConditionCPUFeature"),
