@@ -15,7 +15,8 @@ use super::{FAILED, USAGE_ERROR, talk::full_name};
 
 const USAGE: &str = "\
 usage: tomte logs [-f] [-u UNIT] [-n LINES] [-p PRIORITY] [-S TIME] [-b 0|-1] [--events] [--json]
-  TIME is a span back from now: 90s, 10min, 2h, 1d
+  TIME is a span back from now (90s, 10min, 2h, 1d) or a date in UTC (2026-11-22, 2026-11-22 13:00)
+  of the boot before this one (-b -1) there is but text: -n alone
 ";
 
 /// In the order of [`Wanted::read`]. One string: a pattern of its own is thirty bytes of code each.
@@ -25,8 +26,9 @@ const OPTIONS: &str = "-f --follow --json --events -u --unit -n --lines -p --pri
 const NUMBERS: &str = "0 1 2 3 4 5 6 7";
 /// Lines that `-f` begins with.
 const FOLLOWED_LINES: u64 = 10;
-/// Where the kernel shows what was written to /dev/pmsg0 before it started anew.
-const LAST_WORDS_PATH: &str = "/sys/fs/pstore/pmsg-ramoops-0";
+/// Where the last words of the boot before are: what was written to /dev/pmsg0, as the kernel shows it; else logd's file,
+/// if the board has any, as each boot begins another.
+const LAST_WORDS_PATHS: [&str; 2] = ["/sys/fs/pstore/pmsg-ramoops-0", "/var/log/tomte/messages.1"];
 
 /// What is asked for.
 struct Wanted {
@@ -67,11 +69,15 @@ impl Wanted {
                 4 | 5 => wanted.unit = Some(full_name(words.next()?).ok()?),
                 6 | 7 => wanted.lines = Some(words.next()?.parse().ok()?),
                 8 | 9 => wanted.priority = priority(words.next()?)?,
-                10 | 11 => wanted.since_us = Some(span(words.next()?)?),
-                // The ring is in memory: there is no more than this boot.
+                10 | 11 => wanted.since_us = Some(since(words.next()?)?),
                 12 | 13 => wanted.previous_boot = words.next()? == "-1",
                 _ => return None,
             }
+        }
+        let Self { follow, json, events, .. } = wanted;
+        let picky = follow || json || events || wanted.unit.is_some() || wanted.since_us.is_some();
+        if wanted.previous_boot && (picky || wanted.priority < 7) {
+            return None;
         }
         if wanted.follow {
             wanted.lines = wanted.lines.or(Some(FOLLOWED_LINES));
@@ -104,6 +110,11 @@ fn priority(word: &str) -> Option<u8> {
     named.map(|at| at as u8) // there are eight
 }
 
+/// How many microseconds back: as such a span, or since a moment.
+fn since(word: &str) -> Option<u64> {
+    span(word).or_else(|| Some(linux::clock::wall_us().saturating_sub(Date::parse(word)?)))
+}
+
 /// A span in microseconds.
 fn span(word: &str) -> Option<u64> {
     let word = word.trim_start_matches('-');
@@ -128,7 +139,7 @@ pub(super) fn run(arguments: Arguments) -> u8 {
     };
     let out = &mut Output::stdout();
     let (path, shown) = match wanted.previous_boot {
-        true => (LAST_WORDS_PATH, last_words(out)),
+        true => last_words(out, &wanted),
         false => (RING_PATH, show(out, &wanted)),
     };
     match shown {
@@ -146,22 +157,45 @@ pub(super) fn last(out: &mut Output, unit: &str, lines: u64) {
     let _no_log = show(out, &Wanted { unit, lines: Some(lines), ..Wanted::ALL });
 }
 
-/// What was said before the machine started anew.
-fn last_words(out: &mut Output) -> Result<(), Errno> {
-    let file = pipe::open_file(LAST_WORDS_PATH, false)?;
-    let mut buffer = [0; 4096];
-    loop {
-        let count = pipe::read(file.as_fd(), &mut buffer)?;
-        let bytes = buffer.get(..count).unwrap_or_default();
-        if bytes.is_empty() || !out.flush() {
-            return Ok(());
-        }
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let whole = line.strip_suffix(b"\n");
-            let _ = Shown(whole.unwrap_or(line)).write(out);
-            let _ = out.write_str(if whole.is_some() { "\n" } else { "" });
+/// What was said before the machine started anew, and where that stands.
+fn last_words(out: &mut Output, wanted: &Wanted) -> (&'static str, Result<(), Errno>) {
+    let mut result = ("", Err(Errno::NOENT));
+    for path in LAST_WORDS_PATHS {
+        if result.1 == Err(Errno::NOENT) {
+            result = (path, text_of(out, path, wanted.lines));
         }
     }
+    result
+}
+
+/// The file at `path`, or its last `lines`.
+#[inline(never)] // for a small frame
+fn text_of(out: &mut Output, path: &str, lines: Option<u64>) -> Result<(), Errno> {
+    let file = pipe::open_file(path, false)?;
+    let mut buffer = [0; 4096];
+    let mut skipped = 0;
+    // Counted first, if it matters how many there are; then shown.
+    for shown in [lines.is_none(), true].into_iter().skip(usize::from(lines.is_none())) {
+        let (mut at, mut met) = (0, 0);
+        loop {
+            let count = pipe::read_at(file.as_fd(), &mut buffer, at)?;
+            let bytes = buffer.get(..count).unwrap_or_default();
+            if bytes.is_empty() || !out.flush() {
+                break;
+            }
+            at += count as u64;
+            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                let whole = line.strip_suffix(b"\n");
+                if shown && met >= skipped {
+                    let _ = Shown(whole.unwrap_or(line)).write(out);
+                    let _ = out.write_str(if whole.is_some() { "\n" } else { "" });
+                }
+                met += u64::from(whole.is_some());
+            }
+        }
+        skipped = met.saturating_sub(lines.unwrap_or(u64::MAX));
+    }
+    Ok(())
 }
 
 fn show(out: &mut Output, wanted: &Wanted) -> Result<(), Errno> {
@@ -308,6 +342,7 @@ mod tests {
         assert_eq!(span("90"), Some(90_000_000));
         assert_eq!(span("-10min"), Some(600_000_000));
         assert_eq!(span("2h"), Some(7_200_000_000));
+        assert!(since("1970-01-02").is_some_and(|back| back > 0) && since("2026-13-01").is_none());
         assert_eq!((span("2w"), span("h"), span("99999999999999999999s")), (None, None, None));
     }
 

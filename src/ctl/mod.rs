@@ -19,6 +19,7 @@ use crate::{
     wire::{ActiveState, JobResult, Power, Reply, Request, Whom},
 };
 
+use faces::Face;
 use talk::{Connection, TalkError};
 use verb::Verb;
 use words::Words;
@@ -41,41 +42,40 @@ struct Command<'a> {
     names: &'a [&'a str],
 }
 
-/// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are
-/// verbs, as with every init; `systemctl` and `service` are understood as such.
+/// Runs one command and answers its exit code; `linked` is the table in the binary. What the words mean depends on the name
+/// in argv\[0\].
 pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
-    match arguments.words().nth(1) {
-        _ if arguments.words().nth(2) == Some(c"--help") => {}
-        Some(word) if word == c"run" => return run::run(linked, arguments),
-        Some(word) if word == c"switch-table" => return switch::run(arguments),
-        Some(_) | None => {}
-    }
-    if arguments.words().nth(1) == Some(c"logs") {
-        return logs::run(arguments);
-    }
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let called = called.split('/').fold("", |_, last| last);
     let mut raw: heapless::Vec<&str, FACE_WORDS_MAX> = heapless::Vec::new();
     raw.extend(arguments.words().skip(1).take(FACE_WORDS_MAX).filter_map(|word| word.to_str().ok()));
-    let meant = faces::verb(called, &raw);
+    let face = faces::of(called, &raw);
+    // Verbs with options of their own, which stand behind them.
+    match (face, raw.first().and_then(|word| Verb::find(word))) {
+        (Face::VerbFirst(_), Some(_)) if raw.get(1) == Some(&"--help") => {}
+        (Face::VerbFirst(_), Some(Verb::Run)) => return run::run(linked, arguments),
+        (Face::VerbFirst(_), Some(Verb::SwitchTable)) => return switch::run(arguments),
+        (Face::VerbFirst(_), Some(Verb::Logs)) => return logs::run(arguments),
+        _ => {}
+    }
     let mut words = Words::default();
-    if meant.is_none()
+    if !matches!(face, Face::Meant(_))
         && let Err(word) = words.take(arguments)
     {
         return usage_error(word);
     }
     let operands = words.operands.as_slice();
     let (first, rest) = operands.split_first().map_or(("", operands), |(first, rest)| (*first, rest));
-    let (verb, names) = match called {
-        _ if let Some([verb, name]) = &meant => {
-            (*verb, if name.is_empty() { &[][..] } else { core::slice::from_ref(name) })
+    let (verb, names) = match &face {
+        Face::Meant([verb, name]) if name.is_empty() => (*verb, &[][..]),
+        Face::Meant([verb, name]) => (*verb, core::slice::from_ref(name)),
+        Face::Verb(verb) => (*verb, &[][..]),
+        Face::UnitFirst => {
+            (rest.first().copied().unwrap_or("list-units"), operands.get(..1).unwrap_or_default())
         }
-        "poweroff" | "reboot" | "halt" => (called, &[][..]),
-        "shutdown" => return usage_error(called),
-        "service" => (rest.first().copied().unwrap_or("list-units"), operands.get(..1).unwrap_or_default()),
-        "systemctl" if first.is_empty() => ("list-units", rest),
-        _ if first.is_empty() => ("help", rest),
-        _ => (first, rest),
+        Face::VerbFirst(bare) if first.is_empty() => (*bare, rest),
+        Face::VerbFirst(_) => (first, rest),
+        Face::Unknown => return usage_error(called),
     };
     let Some(verb) = Verb::find(verb) else { return usage_error(verb) };
     let command = Command { linked, words: &words, verb, names };

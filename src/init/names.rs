@@ -36,8 +36,6 @@ fn write(supervisor: &Supervisor<'_>, path: &CStr, is_passwd: bool) -> Result<()
             false => writeln!(out, "{name}:x:{number}:"),
         };
     }
-    if !out.flush() {
-        return Err(Errno::NOSPC); // a file system in memory has no other reason
-    }
+    out.finish()?;
     linux::boot::rename(NEW, path)
 }

@@ -37,6 +37,30 @@ impl Date {
         Self { year, march_month, day, seconds: wall_us % DAY_US / SECOND_US }
     }
 
+    /// The moment that `text` names in UTC, microseconds since 1970: `2026-10-11`, `2026-10-11 22:14`, or as
+    /// [`Self::write_full`] writes it.
+    pub fn parse(text: &str) -> Option<u64> {
+        let text = text.trim_end_matches(" UTC").trim_end_matches('Z');
+        let mut parts = [0; 6];
+        let mut count = 0;
+        for word in text.split(['-', ' ', 'T', ':']) {
+            *parts.get_mut(count)? = word.parse::<u32>().ok()?;
+            count += 1;
+        }
+        let [year, month @ 1..=12, day @ 1..=31, hour @ ..24, minute @ ..60, second @ ..60] = parts else {
+            return None;
+        };
+        if count < 3 || !(1970..=9999).contains(&year) {
+            return None;
+        }
+        // As above: years begin in March.
+        let (march_month, year) = (u64::from((month + 9) % 12), u64::from(year - u32::from(month < 3)));
+        let days =
+            year * 365 + year / 4 - year / 100 + year / 400 + (153 * march_month + 2) / 5 + u64::from(day)
+                - 719_469;
+        Some((days * 86_400 + u64::from(hour * 3_600 + minute * 60 + second)) * SECOND_US)
+    }
+
     /// Writes it as syslog has it: `Oct 11 22:14:15`.
     ///
     /// # Errors
@@ -182,6 +206,19 @@ mod tests {
             let date = Date::new(seconds * SECOND_US + 999_999);
             assert_eq!(text(|out| date.write(out)), syslog);
             assert_eq!(text(|out| date.write_full(out)), full);
+            assert_eq!(Date::parse(full), Some(seconds * SECOND_US));
+        }
+    }
+
+    #[test]
+    fn moments_are_understood_in_parts_and_nonsense_is_not() {
+        let day = Date::parse("2026-11-22").expect("a day");
+        assert_eq!(Date::parse("2026-11-22 13:00"), Some(day + 13 * 3_600 * SECOND_US));
+        assert_eq!(Date::parse("2026-11-22 13:00:01 UTC"), Some(day + 46_801 * SECOND_US));
+        for wrong in
+            ["", "2026", "2026-13-01", "2026-11-22 24:00", "1969-12-31", "2026-11-22 1:2:3:4", "a-b-c", "90s"]
+        {
+            assert_eq!(Date::parse(wrong), None, "{wrong}");
         }
     }
 
