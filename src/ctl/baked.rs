@@ -110,7 +110,7 @@ impl System {
             if self.json {
                 self.element(out, core::mem::take(&mut first), id, "took_us", took)?;
             } else {
-                write!(out, "{:>11} ", Span(took))?;
+                write!(out, "{:>7}.{:03}s ", took / 1_000_000, took % 1_000_000 / 1_000)?;
                 self.name(id, out)?;
                 out.write_char('\n')?;
             }

@@ -151,8 +151,9 @@ pub(super) fn run(arguments: Arguments) -> u8 {
     }
 }
 
-/// The last `lines` of `unit`, for its status.
+/// The last `lines` of `unit`, for its status, below a line of nothing.
 pub(super) fn last(out: &mut Output, unit: &str, lines: u64) {
+    let _broken = out.write_char('\n');
     let unit = String::try_from(unit).ok();
     let _no_log = show(out, &Wanted { unit, lines: Some(lines), ..Wanted::ALL });
 }
