@@ -2,6 +2,7 @@
 
 use crate::{
     linux::{self, arguments::Arguments, boot::API_MOUNTS},
+    record,
     table::{Arch, LogTarget, Table, UnitId},
 };
 
@@ -123,7 +124,7 @@ fn find_console() {
 fn machine() -> u64 {
     let mut buffer = [0; 32];
     let id = linux::boot::read_file(c"/etc/machine-id", &mut buffer).unwrap_or_default();
-    id.iter().fold(0, |sum: u64, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    record::checksum([id, &[]])
 }
 
 #[inline(never)] // for a small frame

@@ -151,7 +151,7 @@ impl Control {
     }
 
     /// Reads one packet of `client`'s.
-    pub(super) fn receive(&mut self, client: ClientId) -> Received {
+    pub(super) fn receive(&mut self, client: ClientId, poll: &Poll) -> Received {
         let Some(Some(connection)) = self.clients.get_mut(usize::from(client.0)) else {
             return Received::Nothing;
         };
@@ -161,13 +161,13 @@ impl Control {
                 (self.packet_bytes, self.file) = (bytes, file);
             }
             Err(Errno::AGAIN) => return Received::Nothing,
-            Err(Errno::MSGSIZE) => return self.refuse(client, Reply::Malformed),
-            Ok(None) | Err(_) => return self.close(client),
+            Err(Errno::MSGSIZE) => return self.refuse(client, Reply::Malformed, poll),
+            Ok(None) | Err(_) => return self.close(client, poll),
         }
         match wire::decode::<Request<'_>>(self.packet()) {
             Ok(_) => Received::Request,
-            Err(DecodeError::Version(_)) => self.refuse(client, Reply::Version(wire::VERSION)),
-            Err(DecodeError::Malformed) => self.refuse(client, Reply::Malformed),
+            Err(DecodeError::Version(_)) => self.refuse(client, Reply::Version(wire::VERSION), poll),
+            Err(DecodeError::Malformed) => self.refuse(client, Reply::Malformed, poll),
         }
     }
 
@@ -194,6 +194,7 @@ impl Control {
         table: &Table<'_>,
         supervisor: &Supervisor<'_>,
         lacking: &Lacking,
+        poll: &Poll,
     ) -> bool {
         let sent = match answer {
             Answer::Manager => self.send(client, &Reply::Manager(supervisor.manager())),
@@ -216,7 +217,7 @@ impl Control {
             Answer::Denied => self.send(client, &Reply::Denied),
             Answer::Busy => self.send(client, &Reply::Busy),
         };
-        !sent && self.close(client) == Received::Gone
+        !sent && self.close(client, poll) == Received::Gone
     }
 
     fn send_units(
@@ -245,13 +246,16 @@ impl Control {
             .is_some_and(|packet| socket::send_packet(connection.socket.as_fd(), packet).is_ok())
     }
 
-    fn refuse(&mut self, client: ClientId, reply: Reply<'_>) -> Received {
-        if self.send(client, &reply) { Received::Nothing } else { self.close(client) }
+    fn refuse(&mut self, client: ClientId, reply: Reply<'_>, poll: &Poll) -> Received {
+        if self.send(client, &reply) { Received::Nothing } else { self.close(client, poll) }
     }
 
-    fn close(&mut self, client: ClientId) -> Received {
+    fn close(&mut self, client: ClientId, poll: &Poll) -> Received {
         match self.clients.get_mut(usize::from(client.0)).and_then(Option::take) {
-            Some(_) => Received::Gone,
+            Some(client) => {
+                poll.remove(client.socket.as_fd()); // children that are being made have copies of it
+                Received::Gone
+            }
             None => Received::Nothing,
         }
     }

@@ -27,7 +27,7 @@ impl Kernel {
             return;
         };
         self.drain_report(place);
-        let Some(process) = self.processes.take(place) else { return };
+        let Some(process) = self.processes.take(place, &self.poll) else { return };
         match process.role {
             Role::Service { unit, .. } => {
                 self.look_for_oom_kills(unit);
@@ -78,7 +78,7 @@ impl Kernel {
         {
             let pid = process.pid;
             let main = matches!(process.role, Role::Service { .. });
-            drop(self.processes.take(place));
+            drop(self.processes.take(place, &self.poll));
             if main {
                 self.push(Event::Exited { unit, pid, status: ExitStatus::Exited(0) });
             }
@@ -119,7 +119,7 @@ impl Kernel {
                 }
                 Ok(Reading::Empty) => return,
                 Ok(Reading::Closed) | Err(_) => {
-                    process.report = None;
+                    process.close_report(&self.poll);
                     if !process.gave_up {
                         let _ = self.pending.push_back(Event::Executed { unit, pid });
                     }

@@ -131,6 +131,8 @@ pub(super) struct Kernel {
     pub(super) log: Option<OwnedFd>,
     pub(super) streams: Streams,
     pub(super) audit: Audit,
+    /// The files with the names of dynamic users are not up to date.
+    pub(super) names_changed: bool,
     /// Parts of the names of units' private /tmp; 0 where there is none.
     pub(super) tmp_tokens: [u64; UNITS_MAX],
     signals: Signals,
@@ -209,6 +211,7 @@ impl Kernel {
             log: log::output(),
             streams: Streams::new(&boot.table),
             audit: Audit::new(),
+            names_changed: true,
             tmp_tokens: [0; UNITS_MAX],
             signals,
             started_us: boot.started_us,
@@ -412,7 +415,7 @@ impl Kernel {
             }
             Token::Client(index) => {
                 let client = ClientId(index);
-                match self.control.receive(client) {
+                match self.control.receive(client, &self.poll) {
                     Received::Request => Step::Request(client),
                     Received::Nothing => Step::Again,
                     Received::Gone => Step::Event(Event::ClientGone { client }),

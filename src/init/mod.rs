@@ -115,6 +115,9 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
             supervisor.handle(kernel.now(), event);
             continue;
         }
+        if left > 0 {
+            kernel.publish_names(supervisor);
+        }
         let deadline = supervisor.next_deadline();
         kernel.watch_clock(supervisor.next_wall_deadline());
         let (now, event) = kernel.wait(deadline, left == 0);

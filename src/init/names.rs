@@ -4,25 +4,28 @@
 use core::{ffi::CStr, fmt::Write};
 
 use crate::{
-    linux::{self, Errno, errno::Text, output::Output},
+    linux::{self, Errno, output::Output},
     supervisor::Supervisor,
     wire::{NAMES_GROUP, NAMES_PASSWD},
 };
 
-use super::log;
+use super::{kernel::Kernel, log};
 
 /// What becomes [`NAMES_PASSWD`] or [`NAMES_GROUP`].
 const NEW: &CStr = c"/run/tomte/.names";
 
-/// Writes both files.
-pub(super) fn publish(supervisor: &Supervisor<'_>) {
-    for (path, is_passwd) in [(NAMES_PASSWD, true), (NAMES_GROUP, false)] {
-        if let Err(errno) = write(supervisor, path, is_passwd) {
-            let path = path.to_str().unwrap_or_default();
-            log::warn(format_args!(
-                "cannot write {path}, names of dynamic users are unknown: {}",
-                Text(errno)
-            ));
+impl Kernel {
+    /// Writes both files, if names have changed since. It waits until there is nothing else to do: each name that comes
+    /// costs as much as all of them.
+    pub(super) fn publish_names(&mut self, supervisor: &Supervisor<'_>) {
+        if !core::mem::take(&mut self.names_changed) {
+            return;
+        }
+        for (path, is_passwd) in [(NAMES_PASSWD, true), (NAMES_GROUP, false)] {
+            if let Err(errno) = write(supervisor, path, is_passwd) {
+                let path = path.to_str().unwrap_or_default();
+                log::warn_of(errno, format_args!("cannot write {path}, names of dynamic users are unknown"));
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 use super::{
     audit, conditions, handover,
     kernel::Kernel,
-    log, names,
+    log,
     plan::{Parts, Start, misses_stream, runtime_directory_of},
     processes::{Process, Role},
     report, shutdown, watch,
@@ -71,7 +71,7 @@ impl Kernel {
                 None
             }
             Action::Names => {
-                names::publish(supervisor);
+                self.names_changed = true;
                 None
             }
             Action::Report { ended } => match report::start(self, supervisor, ended) {
@@ -122,7 +122,7 @@ impl Kernel {
         let table = self.table;
         let name = |unit| table.unit(unit).map_or("", |record| record.name.as_str());
         self.audit.answered(client, answer, &name);
-        let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking);
+        let gone = self.control.answer(client, answer, &table, supervisor, &self.lacking, &self.poll);
         gone.then_some(Event::ClientGone { client })
     }
 
@@ -236,7 +236,7 @@ impl Kernel {
         if let Err(errno) = process.watch(place, &self.poll) {
             log::warn_of(errno, format_args!("cannot watch process {}", u64::from(pid.0)));
         }
-        self.processes.demote_main(unit);
+        self.processes.demote_main(unit, &self.poll);
         self.groups.adopted(unit, pid);
         self.processes.put(place, process);
         Ok(pid)

@@ -87,6 +87,23 @@ impl Process {
         }
     }
 
+    /// The opposite of [`Process::watch`], before the descriptors are closed: children on their way to an execve have
+    /// copies of them, and what is behind a copy goes on being reported to whoever watches it.
+    fn unwatch(&self, poll: &Poll) {
+        match &self.report {
+            Some(report) => poll.remove(report.as_fd()),
+            None if self.command.is_none() => poll.remove(self.pidfd.as_fd()),
+            None => {}
+        }
+    }
+
+    /// It has said everything.
+    pub(super) fn close_report(&mut self, poll: &Poll) {
+        if let Some(report) = self.report.take() {
+            poll.remove(report.as_fd());
+        }
+    }
+
     /// A process of PID 1's own, which executes nothing.
     pub(super) const fn helper(pid: u32, pidfd: OwnedFd, role: Role) -> Self {
         Self { pid: Pid(pid), pidfd, report: None, role, command: None, gave_up: false }
@@ -160,11 +177,11 @@ impl Processes {
     }
 
     /// The main process of `unit` is it no more; its end is nothing to the unit but for being the last.
-    pub(super) fn demote_main(&mut self, unit: UnitId) {
+    pub(super) fn demote_main(&mut self, unit: UnitId, poll: &Poll) {
         let role = Role::Service { unit, slot: Slot::Main };
         if let Some(process) = self.places.iter_mut().flatten().find(|process| process.role == role) {
             process.role = Role::Former { unit };
-            process.report = None;
+            process.close_report(poll);
         }
     }
 
@@ -183,8 +200,10 @@ impl Processes {
     }
 
     /// Forgets the process at `place`; its descriptors are closed when the answer is dropped.
-    pub(super) fn take(&mut self, place: usize) -> Option<Process> {
-        self.places.get_mut(place)?.take()
+    pub(super) fn take(&mut self, place: usize, poll: &Poll) -> Option<Process> {
+        let process = self.places.get_mut(place)?.take()?;
+        process.unwatch(poll);
+        Some(process)
     }
 
     /// Whether somebody is at work as `role`.

@@ -22,6 +22,9 @@ const KILL_US: u64 = 2_000_000;
 const SYNC_US: u64 = 20_000_000;
 /// Exit status of a container's PID 1 that wants to be started again: systemd-nspawn's.
 const CONTAINER_REBOOT: u8 = 133;
+/// How often unmounting and detaching is tried anew: deeper than this nobody stacks mounts on loops on mounts, and a loop
+/// device that a program keeps open says each time that it has been let go of.
+const ROUNDS_MAX: usize = 16;
 /// All of /proc/self/mountinfo that is looked at.
 const MOUNTINFO_BYTES_MAX: usize = 64 << 10;
 
@@ -111,7 +114,7 @@ fn put_disks_to_rest(kernel: &Kernel) {
 /// then can only be kept from changing.
 fn unmount_all() {
     let mut last = false;
-    loop {
+    for round in 1..=ROUNDS_MAX {
         let mut changed = linux::disks::release_unused();
         let mut mountinfo = [0; MOUNTINFO_BYTES_MAX];
         let text = match linux::boot::read_file(c"/proc/self/mountinfo", &mut mountinfo) {
@@ -140,7 +143,7 @@ fn unmount_all() {
         if last {
             break;
         }
-        last = !changed;
+        last = !changed || round + 1 == ROUNDS_MAX;
     }
     // EINVAL on an initramfs, which has nothing to lose.
     let _ = power::remount_read_only(c"/");

@@ -100,8 +100,9 @@ pub fn forget_dead_frames() {
     let below = ptr::from_ref(&here).addr() & !(PAGE_BYTES - 1);
     // The next page is left for this frame's own calls.
     let Some(from) = below.checked_sub(DEAD_BYTES) else { return };
-    // SAFETY: PID 1 has one thread, so this is the main stack. The range ends a page below this frame, and the stack grows downwards, so nothing that lives is in it; the
-    // kernel keeps the stack's guard gap of a megabyte free of other mappings. ENOMEM says that a part was never mapped.
+    // SAFETY: PID 1 has one thread, so this is the main stack. The range ends a page below this frame, and the stack grows
+    // downwards, so nothing that lives is in it; the kernel keeps the stack's guard gap of a megabyte free of other
+    // mappings. ENOMEM says that a part was never mapped.
     let _ = unsafe {
         madvise(ptr::without_provenance_mut::<c_void>(from), DEAD_BYTES - PAGE_BYTES, Advice::LinuxDontNeed)
     };

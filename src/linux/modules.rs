@@ -74,8 +74,9 @@ impl Modules {
             for needed in words.rev() {
                 self.insert(needed, c"")?;
             }
+            self.insert(path, parameters)?;
             self.loaded.set(true);
-            return self.insert(path, parameters);
+            return Ok(());
         }
         Err(Errno::NOENT)
     }

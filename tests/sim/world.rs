@@ -23,8 +23,8 @@ use super::{
 
 /// Events of one world while things go wrong.
 const TROUBLE_EVENTS_MAX: u64 = 2_000;
-/// Events until the world must have come to rest.
-// A service that finds no number and restarts every millisecond is a thousand of them each second of somebody else's stop.
+/// Events until the world must have come to rest: a service that finds no number and restarts every millisecond is a
+/// thousand of them each second of somebody else's stop.
 const CALM_EVENTS_MAX: u64 = 400_000;
 /// Bytes of a world's state.
 const STATE_BYTES_MAX: usize = 16 << 10;

@@ -128,14 +128,13 @@ fn load_seed(name: &str, path: &CStr, credit: bool) -> Result<(), Errno> {
 /// The next seed is as secret as the one `before`, even where the kernel has no good random numbers yet.
 fn save_seed(name: &str, path: &CStr, before: &[u8; SEED_BYTES]) -> Result<(), Errno> {
     let mut seed = [0; SEED_BYTES];
-    let mut filled = getrandom(&mut seed, GetRandomFlags::INSECURE)
+    let filled = getrandom(&mut seed, GetRandomFlags::INSECURE)
         .or_else(|_| getrandom(&mut seed, GetRandomFlags::NONBLOCK))?;
+    if filled != SEED_BYTES {
+        return Err(Errno::IO);
+    }
     for (to, from) in seed.iter_mut().zip(before) {
         *to ^= from;
-        filled = filled.saturating_sub(1);
-    }
-    if filled > 0 {
-        return Err(Errno::IO);
     }
     let file = create(name, path, 0o600)?;
     write(&file, &seed)?;

@@ -1,5 +1,4 @@
-//! The units of logd, as unit files would have them: what the board says of logs stands in them, and a unit file of the same
-//! name wins.
+//! logd's service, as a unit file would have it: what the board says of logs stands in it.
 
 use std::net::SocketAddr;
 
@@ -7,41 +6,14 @@ use tomte::{table::Stdout, wire::log::LOGD_UNIT};
 
 use crate::{
     board::Board,
-    check::{self, Image},
-    diag::Diagnostics,
     model::{Kind, Relation, Unit},
-    values::unit_name::UnitName,
 };
 
 /// What listens at /dev/log.
-const SOCKET_UNIT: &str = "tomte-logd.socket";
-const SOCKET: &str = "\
-[Unit]
-Description=Syslog Socket
-DefaultDependencies=no
-Before=sockets.target
-[Socket]
-ListenDatagram=/run/tomte/dev-log
-Symlinks=/dev/log
-PassCredentials=yes
-ReceiveBuffer=1M
-Service=tomte-logd.service
-";
+pub(super) const SOCKET_UNIT: &str = "tomte-logd.socket";
 
-/// Adds logd to `units`, if the board wants it: before everything whose output it takes, so that it stops after that.
-pub(super) fn add(board: &Board, image: &Image, units: &mut Vec<Unit>, diagnostics: &mut Diagnostics) {
-    if !board.config.logd.enabled {
-        return;
-    }
-    for (name, text) in [(LOGD_UNIT, service(board)), (SOCKET_UNIT, SOCKET.to_owned())] {
-        if units.iter().any(|unit| unit.name == name) {
-            continue;
-        }
-        let Ok(unit_name) = UnitName::new(name) else { continue };
-        let mut unit = check::unit_of(unit_name, text.into_bytes(), image.facts(), diagnostics);
-        unit.relations.imply(Relation::WantedBy, "sysinit.target");
-        units.push(unit);
-    }
+/// Orders whatever prints to the log after logd, so that it also stops before it.
+pub(super) fn takes_output(units: &mut [Unit]) {
     for unit in units.iter_mut().filter(|unit| unit.name != LOGD_UNIT) {
         if let Kind::Service(service) = &unit.kind
             && [service.exec.stdout, service.exec.stderr].contains(&Stdout::Journal)
@@ -49,10 +21,10 @@ pub(super) fn add(board: &Board, image: &Image, units: &mut Vec<Unit>, diagnosti
             unit.relations.imply(Relation::After, LOGD_UNIT);
         }
     }
-    units.sort_by(|one, other| one.name.cmp(&other.name));
 }
 
-fn service(board: &Board) -> String {
+/// The text of `tomte-logd.service`.
+pub(super) fn service(board: &Board) -> String {
     let logd = &board.config.logd;
     let console = logd.console_priorities(board.config.log);
     let files = logd.files.as_ref().map_or_else(String::new, |files| {
@@ -114,7 +86,13 @@ fn address(remote: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::Layers;
+    use crate::{
+        bake::own,
+        board::Layers,
+        check::{self, Image},
+        diag::Diagnostics,
+        values::unit_name::UnitName,
+    };
 
     #[test]
     fn an_address_is_what_the_kernel_reads() {
@@ -126,7 +104,7 @@ mod tests {
     #[test]
     fn the_board_decides_whether_there_is_a_logd_and_what_it_does() {
         let units_of = |lines: &str| {
-            let text = format!("arch = \"x86_64\"\ntarget = \"t\"\n{lines}\n");
+            let text = format!("arch = \"x86_64\"\ntarget = \"t\"\nuserd = false\n{lines}\n");
             let config =
                 crate::board::Config::parse(&text, std::path::Path::new("b/board.toml")).expect(lines);
             let board = Board::new("b".into(), "b".into(), config, Layers::default());
@@ -134,7 +112,7 @@ mod tests {
             let mut diagnostics = Diagnostics::default();
             let name = UnitName::new("a.service").expect("a name");
             let mut units = vec![check::unit_of(name, text, Image::default().facts(), &mut diagnostics)];
-            add(&board, &Image::default(), &mut units, &mut diagnostics);
+            own::add(&board, &Image::default().facts(), &mut units, &mut diagnostics);
             assert!(diagnostics.render(false).is_empty(), "{}", diagnostics.render(false));
             (service(&board), units)
         };

@@ -98,9 +98,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
         units.extend(check::fstab::units(&board.config.mount, &board.layers, &image.facts(), diagnostics));
         units.extend(boot::units(&board.config, &image.facts(), diagnostics));
     }
-    let own = own::units(&board.config, &units, &image.facts(), diagnostics);
-    units.extend(own);
-    logd::add(board, &image, &mut units, diagnostics);
+    own::add(board, &image.facts(), &mut units, diagnostics);
     match options.only_to_look {
         true => check::beyond_as(Some(Severity::Note), &units, diagnostics),
         false => check::beyond(&units, diagnostics),
@@ -148,11 +146,7 @@ fn bake_units(
     let default_target = options.target.as_deref().unwrap_or(&board.config.default_target);
     // `enable` is about the board's own units. Units that somebody names for this once are there to be started.
     let own = options.units.is_empty();
-    let enable = board.config.enable.as_ref().filter(|_| own).map(|enable| {
-        let ours = units.iter().map(|unit| unit.name.clone()).filter(|name| own::has(name));
-        enable.iter().cloned().chain(ours).collect::<Vec<_>>()
-    });
-    let enable = enable.as_deref();
+    let enable = board.config.enable.as_deref().filter(|_| own);
     let wanted = Wanted { default_target, enable, orphans: !own };
     let graph = Graph::new(units, &wanted, diagnostics);
     stop_at_errors(board, diagnostics)?;

@@ -1,55 +1,70 @@
 //! Units that come with tomte: its own helpers, each in a sandbox as any service's. A unit of the board with the same name
 //! takes the place of one, and board.toml can do without.
 
+use tomte::wire::log::LOGD_UNIT;
+
+use super::logd;
 use crate::{
-    board::Config,
+    board::{Board, Config},
     check,
     diag::{Diagnostics, Severity},
-    model::Unit,
+    model::{Relation, Unit},
     values::{specifier::Facts, unit_name::UnitName},
 };
 
-/// A unit, and whether a board wants it.
+/// A unit, as a unit file would have it, and which boards have it.
 struct Own {
     name: &'static str,
-    text: &'static str,
+    text: fn(&Board) -> String,
     wanted: fn(&Config) -> bool,
+    /// The target that starts it, whatever the board's `enable` says: that is about the board's own units.
+    wanted_by: Option<&'static str>,
 }
 
-const OWN: [Own; 2] = [
+const OWN: [Own; 4] = [
+    Own { name: LOGD_UNIT, text: logd::service, wanted: has_logd, wanted_by: Some("sysinit.target") },
+    Own {
+        name: logd::SOCKET_UNIT,
+        text: |_| include_str!("own/tomte-logd.socket").to_owned(),
+        wanted: has_logd,
+        wanted_by: Some("sysinit.target"),
+    },
     Own {
         name: "tomte-userd.socket",
-        text: include_str!("own/tomte-userd.socket"),
+        text: |_| include_str!("own/tomte-userd.socket").to_owned(),
         wanted: |config| config.userd,
+        wanted_by: Some("basic.target"),
     },
     Own {
         name: "tomte-userd.service",
-        text: include_str!("own/tomte-userd.service"),
+        text: |_| include_str!("own/tomte-userd.service").to_owned(),
         wanted: |config| config.userd,
+        wanted_by: None,
     },
 ];
 
-/// The units that come along with `units` of a board with this `config`.
-pub(super) fn units(
-    config: &Config,
-    units: &[Unit],
-    facts: &Facts,
-    diagnostics: &mut Diagnostics,
-) -> Vec<Unit> {
-    let is_there = |name: &str| units.iter().any(|unit| unit.name == name);
-    // What may be noted of them is known: only what makes them unfit is said.
-    let mut said = Diagnostics::default();
-    let own: Vec<Unit> = OWN
-        .iter()
-        .filter(|own| (own.wanted)(config) && !is_there(own.name))
-        .filter_map(|own| Some((UnitName::new(own.name).ok()?, own.text)))
-        .map(|(name, text)| check::unit_of(name, text.into(), facts.clone(), &mut said))
-        .collect();
-    said.at_least(Severity::Error).iter().for_each(|problem| diagnostics.push(problem.clone()));
-    own
+fn has_logd(config: &Config) -> bool {
+    config.logd.enabled
 }
 
-/// Whether the unit called `name` is one of them.
-pub(super) fn has(name: &str) -> bool {
-    OWN.iter().any(|own| own.name == name)
+/// Adds those that `board` is to have, and what they mean for its other units.
+pub(super) fn add(board: &Board, facts: &Facts, units: &mut Vec<Unit>, diagnostics: &mut Diagnostics) {
+    // What may be noted of them is known: only what makes them unfit is said.
+    let mut said = Diagnostics::default();
+    for own in OWN.iter().filter(|own| (own.wanted)(&board.config)) {
+        if units.iter().any(|unit| unit.name == own.name) {
+            continue;
+        }
+        let Ok(name) = UnitName::new(own.name) else { continue };
+        let mut unit = check::unit_of(name, (own.text)(board).into(), facts.clone(), &mut said);
+        if let Some(target) = own.wanted_by {
+            unit.relations.imply(Relation::WantedBy, target);
+        }
+        units.push(unit);
+    }
+    said.at_least(Severity::Error).iter().for_each(|problem| diagnostics.push(problem.clone()));
+    if has_logd(&board.config) {
+        logd::takes_output(units);
+    }
+    units.sort_by(|one, other| one.name.cmp(&other.name));
 }

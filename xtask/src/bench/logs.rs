@@ -53,7 +53,11 @@ pub const ALL: [Bench; 3] = [
                 ensure!(machine.ticks()? <= before + 1, "PID 1 has had to do with it");
                 Ok(RATE_MB / (took.max(1) as f64 / 1e6))
             };
-            Ok(Prepared { input: format!("{RATE_MB:.0} MB"), round: Box::new(rate), floor: Box::new(through_a_pipe) })
+            Ok(Prepared {
+                input: format!("{RATE_MB:.0} MB"),
+                round: Box::new(rate),
+                floor: Box::new(through_a_pipe),
+            })
         },
     },
 ];

@@ -18,15 +18,21 @@ use rustix::{
 use tempfile::TempDir;
 
 use crate::{
+    bake,
     board::{Board, boards_dir},
     build,
+    diag::Diagnostics,
     host::{self, Defects, Started},
+    seccomp::Program,
 };
 
 /// What a service may take to say that it is up before the bench gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at what was said. A look costs the machine that is measured less than being woken each time.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// Lines of board.toml.
+const NO_LOGD: &str = "[logd]\nenabled = false\n";
 
 /// What to run as PID 1, and with what.
 pub struct Setup {
@@ -40,7 +46,7 @@ impl Setup {
     /// tomte, with `units`: names and texts. The word `SERVICE` in a text stands for the service's path. Without logd, which
     /// other inits do not have either.
     pub fn of_tomte(units: &[(String, String)]) -> Result<Self> {
-        Self::of_board("[logd]\nenabled = false\n", units)
+        Self::of_board(NO_LOGD, units)
     }
 
     /// The same with a logd that shows the console nothing.
@@ -61,9 +67,23 @@ impl Setup {
 
     /// The floor, with `words` for it.
     pub fn of_floor(words: &[&str]) -> Result<Self> {
-        let setup = Self::without_binary("", words.iter().map(|word| (*word).to_owned()).collect())?;
+        let setup = Self::without_binary(NO_LOGD, words.iter().map(|word| (*word).to_owned()).collect())?;
         let floor = setup.folder.path().join("bench/rootfs/bench/service");
         setup.with(&floor)
+    }
+
+    /// The floor, which gives its `count` services the sandbox that `unit` has, a unit file's text.
+    pub fn of_sandboxing_floor(count: usize, unit: &str) -> Result<Self> {
+        let setup = Self::of_floor(&[&count.to_string()])?;
+        let at = setup.board.dir.join("units");
+        fs::create_dir(&at)?;
+        fs::write(at.join("sandboxed.service"), unit.replace("SERVICE", "/bench/service"))?;
+        let mut diagnostics = Diagnostics::default();
+        let baked = bake::bake(&setup.board, &bake::Options::default(), &mut diagnostics)?;
+        let filters = baked.filters.programs.iter().map(Program::bytes);
+        let filter = filters.max_by_key(Vec::len).context("the unit has no filter")?;
+        fs::write(setup.board.dir.join("rootfs/bench/filter"), filter)?;
+        Ok(setup)
     }
 
     /// A board of its own, with further lines in its board.toml, whose root has the service in it.

@@ -14,11 +14,12 @@ const START: &str = "from PID 1's execve to the last service's main";
 const FLOOR: &str = "clone3 and execve in a loop";
 
 /// Everything about starts.
-pub const ALL: [Bench; 9] = [
+pub const ALL: [Bench; 10] = [
     start::<1>("start-1"),
     start::<10>("start-10"),
     start::<50>("start-50"),
     start::<200>("start-200"),
+    SANDBOX,
     Bench {
         name: "restart",
         about: "from a service's death to its main again, RestartSec=0, one of 50",
@@ -94,16 +95,58 @@ const fn start<const COUNT: usize>(name: &'static str) -> Bench {
         target: Target::Ratio(1.3),
         prepare: || {
             let (tomte, floor) = (Setup::of_tomte(&plain(COUNT))?, Setup::of_floor(&[&COUNT.to_string()])?);
-            let boot = |setup: Setup| {
-                move || {
-                    let machine = setup.start(COUNT)?;
-                    let took = machine.boot();
-                    machine.stop()?;
-                    Ok(milliseconds(took))
-                }
-            };
-            prepared(&format!("{COUNT} services"), boot(tomte), boot(floor))
+            prepared(&format!("{COUNT} services"), boot::<COUNT>(tomte), boot::<COUNT>(floor))
         },
+    }
+}
+
+/// The whole sandbox.
+const SANDBOX: Bench = Bench {
+    name: "sandbox-200",
+    about: "from PID 1's execve to the last of 200 sandboxed services' main",
+    floor: "the same namespaces, mounts, rules and filters by a program that only makes the calls",
+    unit: Unit::Milliseconds,
+    rounds: None,
+    target: Target::Ratio(1.1),
+    prepare: || {
+        let text = format!("{PLAIN}{SANDBOXED}");
+        let tomte = Setup::of_tomte(&copies(200, &text))?;
+        let floor = Setup::of_sandboxing_floor(200, &text)?;
+        prepared("200 services", boot::<200>(tomte), boot::<200>(floor))
+    },
+};
+
+/// The settings that systemd.exec(5) has for a service of its own, without those that give it something.
+const SANDBOXED: &str = "\
+[Service]
+DynamicUser=yes
+ProtectHome=yes
+PrivateDevices=yes
+PrivateIPC=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectProc=invisible
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+MemoryDenyWriteExecute=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+CapabilityBoundingSet=
+";
+
+/// A round of starts.
+fn boot<const COUNT: usize>(setup: Setup) -> impl FnMut() -> Result<f64> {
+    move || {
+        let machine = setup.start(COUNT)?;
+        let took = machine.boot();
+        machine.stop()?;
+        Ok(milliseconds(took))
     }
 }
 
@@ -115,10 +158,24 @@ fn prepared(
     Ok(Prepared { input: input.to_owned(), round: Box::new(round), floor: Box::new(floor) })
 }
 
-/// Services without any setting.
+/// A service without any setting.
+const PLAIN: &str = "\
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+ExecStart=SERVICE
+Restart=always
+RestartSec=0
+[Install]
+WantedBy=multi-user.target
+";
+
 fn plain(count: usize) -> Vec<(String, String)> {
-    let text = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=SERVICE\nRestart=always\nRestartSec=0\n\
-                [Install]\nWantedBy=multi-user.target\n";
+    copies(count, PLAIN)
+}
+
+/// Services with `text` in their unit files.
+fn copies(count: usize, text: &str) -> Vec<(String, String)> {
     (0..count).map(|n| (format!("plain-{n:03}.service"), text.to_owned())).collect()
 }
 

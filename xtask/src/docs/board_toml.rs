@@ -63,7 +63,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
          without a password.",
     ),
     ("sysctl", "Settings of the kernel by sysctl(8)'s names, made early at boot."),
-    ("modules", "Kernel modules: load, a list, and coldplug, whether those are loaded that the devices ask for."),
+    (
+        "modules",
+        "Kernel modules: load, a list, and coldplug, whether those are loaded that the devices ask for.",
+    ),
     ("device", "[[device]]: whose the nodes in /dev are that a pattern matches: path, user, group, mode."),
     (
         "machine-id",

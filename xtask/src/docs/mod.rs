@@ -78,8 +78,11 @@ fn takes_units(operands: &str) -> bool {
 /// Has a shell ask for the names of units where a verb is about such: what clap makes knows words and options alone.
 fn with_units(shell: Shell, made: String) -> String {
     let verbs = VERBS.lines().map(|line| line.split('\t').collect::<Vec<_>>());
-    let verbs: Vec<&str> =
-        verbs.filter_map(|line| Some((*line.first()?, *line.get(1)?))).filter(|line| takes_units(line.1)).map(|line| line.0).collect();
+    let verbs: Vec<&str> = verbs
+        .filter_map(|line| Some((*line.first()?, *line.get(1)?)))
+        .filter(|line| takes_units(line.1))
+        .map(|line| line.0)
+        .collect();
     let names = "tomte list-units 2> /dev/null | sed -n 's/^[* ] \\([^ ]*\\.[a-z]*\\) .*/\\1/p'";
     match shell {
         Shell::Bash => format!(
@@ -166,7 +169,8 @@ mod tests {
     #[test]
     fn bash_knows_the_names_of_units_where_a_verb_is_about_them() {
         let folder = tempfile::tempdir().unwrap();
-        let bash = write(folder.path()).unwrap().into_iter().find(|path| path.ends_with("tomte.bash")).unwrap();
+        let bash =
+            write(folder.path()).unwrap().into_iter().find(|path| path.ends_with("tomte.bash")).unwrap();
         let complete = |words: &str| {
             let script = format!(
                 "source {}; tomte() {{ printf '%s\\n' '  UNIT LOAD' '  web.service loaded' '* wiki.target loaded' '2 units.'; }}

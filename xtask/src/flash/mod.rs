@@ -61,19 +61,7 @@ pub struct To {
 /// `cargo xtask flash B`.
 pub fn run(args: &Args) -> Result<()> {
     let board = Board::load(&args.board)?;
-    onto(&board, &args.to, &args.image_args())
-}
-
-impl Args {
-    fn image_args(&self) -> image::Args {
-        image::Args {
-            board: self.board.clone(),
-            rootfs: self.rootfs.clone(),
-            out: None,
-            given: self.given.clone(),
-            words: Vec::new(),
-        }
-    }
+    onto(&board, &args.to, &image::Args::new(&args.board, args.rootfs.as_deref(), &args.given))
 }
 
 /// Builds what goes to `to`, and brings it there.

@@ -20,7 +20,7 @@ pub const PROGRAMS: [&str; 2] = ["mke2fs", "debugfs"];
 pub const PACKAGE: &str = "e2fsprogs";
 /// Bytes of a block.
 const BLOCK_BYTES: u64 = 4096;
-/// Names a second in 1970 that both programs take for now.
+/// The time that both programs write down: a second of 1970.
 const NOW: (&str, &str) = ("E2FSPROGS_FAKE_TIME", "1");
 /// Bytes of the disk for one file, where there are not more files.
 const BYTES_PER_FILE: u64 = 16384;

@@ -59,6 +59,19 @@ pub struct Args {
     pub words: Vec<String>,
 }
 
+impl Args {
+    /// The image that a verb which goes on with it needs: where it always lies, without further words.
+    pub fn new(board: &str, rootfs: Option<&Path>, given: &Given) -> Self {
+        Self {
+            board: board.to_owned(),
+            rootfs: rootfs.map(Path::to_owned),
+            out: None,
+            given: given.clone(),
+            words: Vec::new(),
+        }
+    }
+}
+
 /// What was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Made {

@@ -108,7 +108,10 @@ impl Monitor {
 
     /// Somebody who waits for `moments`.
     pub fn hand(&self, moments: &[Moment]) -> Result<Hand> {
-        Ok(Hand { to: self.to.try_clone().context("cannot share QEMU's monitor")?, moments: moments.to_vec() })
+        Ok(Hand {
+            to: self.to.try_clone().context("cannot share QEMU's monitor")?,
+            moments: moments.to_vec(),
+        })
     }
 
     /// How the guest ended. To be asked when QEMU has.

@@ -264,13 +264,7 @@ fn launch(args: &Args, board: &Board, built: &Built, show: Show, ready: &mut Rea
 impl Args {
     /// What the image is made of.
     fn image_args(&self) -> image::Args {
-        image::Args {
-            board: self.board.clone(),
-            rootfs: self.rootfs.clone(),
-            out: None,
-            given: self.given.clone(),
-            words: Vec::new(),
-        }
+        image::Args::new(&self.board, self.rootfs.as_deref(), &self.given)
     }
 
     /// How long the run may take before it is called a hang; `None` when it runs until Ctrl-C.

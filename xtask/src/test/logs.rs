@@ -49,7 +49,8 @@ pub fn run() -> Result<()> {
     let largest: u64 = says(&finished, "]: LARGEST ")?.parse()?;
     ensure!(largest <= FILE_BYTES_MAX, "a file has {largest} bytes");
     // What is important enough comes to the console by itself; what is not comes only because somebody reads it there.
-    let direct = |text: &str| finished.lines.iter().any(|line| line.starts_with("talk[") && line.ends_with(text));
+    let direct =
+        |text: &str| finished.lines.iter().any(|line| line.starts_with("talk[") && line.ends_with(text));
     ensure!(direct("]: broken") && !direct("]: plain"), "the console's level has no effect");
     has_line(&finished, &["\"_SYSTEMD_UNIT\":\"talker.service\"", "\"MESSAGE\":\"no newline\""])?;
     // What one unit says is never another's, whatever it says; detail below LogLevelMax= is nobody's.

@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum as _;
 
 use crate::{board::Board, build, progress, setup, size};
@@ -99,6 +99,7 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
         }
     }
     println!("{}", tally.summary());
+    ensure!(!tally.is_empty(), "no case has \"{only}\" in its name");
     Ok(if tally.all_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -146,7 +147,7 @@ fn build_elsewhere() -> Result<()> {
     let here = std::fs::read(build::build(&board, &build::Options::default())?.binary)?;
     let sources = Some(folder.path().to_owned());
     let there = build::build(&board, &build::Options { sources, ..build::Options::default() })?;
-    anyhow::ensure!(here == std::fs::read(&there.binary)?, "the binaries differ");
+    ensure!(here == std::fs::read(&there.binary)?, "the binaries differ");
     Ok(())
 }
 
@@ -159,7 +160,7 @@ fn budget(tally: &mut Tally) {
             println!("         {excess}");
         }
         let troubles = measured.troubles();
-        anyhow::ensure!(troubles.is_empty(), "{}", troubles.join("; "));
+        ensure!(troubles.is_empty(), "{}", troubles.join("; "));
         Ok(())
     });
 }

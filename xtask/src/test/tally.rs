@@ -62,8 +62,18 @@ impl Tally {
         if !name.contains(&self.only) {
             return;
         }
+        self.always(name, case);
+    }
+
+    /// Runs a case that the others build on.
+    pub fn always(&mut self, name: &str, case: impl FnOnce() -> Result<()>) {
         let outcome = case().map_or_else(|error| Outcome::Failed(format!("{error:#}")), |()| Outcome::Passed);
         self.add(name, outcome);
+    }
+
+    /// Whether anything was counted.
+    pub fn is_empty(&self) -> bool {
+        self.passed + self.failed.len() + self.skipped == 0
     }
 
     /// Whether nothing failed.

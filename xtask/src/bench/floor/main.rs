@@ -2,8 +2,9 @@
 //! and does nothing else. Built by `bench::program` for the machine that measures; no part of the target binary.
 //!
 //! As PID 1 it is the floor: it makes `argv[1]` processes one after the other, starts each again that dies, and ends
-//! them on SIGINT. As anybody else it is the service that both the floor and tomte start: it says when it is in `main`
-//! and waits for ever; or does what `argv[1]` says, each time it gets a USR1, and says how long that took.
+//! them on SIGINT. Where the bench has left a filter for them, they are sandboxed (`sandbox.rs`). As anybody else it is the
+//! service that both the floor and tomte start: it says when it is in `main` and waits for ever; or does what `argv[1]` says,
+//! each time it gets a USR1, and says how long that took.
 
 #![no_std]
 #![no_main]
@@ -31,8 +32,11 @@ use tomte::linux::{
 };
 use tomte::wire::{PACKET_BYTES_MAX, Reply, Request, SOCKET, decode, encode};
 
+use sandbox::Sandbox;
+
 #[path = "../../../../src/linux/mem.rs"]
 mod mem;
+mod sandbox;
 #[path = "../../../../src/linux/start.rs"]
 mod start;
 
@@ -158,9 +162,10 @@ fn be_the_floor(count: usize) -> ! {
     if poll.add(signals.as_fd(), 1, Interest::Readable).is_err() {
         exit(1)
     }
+    let mut sandbox = Sandbox::prepare();
     let mut services = [const { None }; SERVICES_MAX];
     for service in services.iter_mut().take(count) {
-        *service = start_service();
+        *service = start_service(sandbox.as_mut());
     }
     loop {
         let _ = poll.wait(&mut [0; READY_MAX], true);
@@ -169,7 +174,7 @@ fn be_the_floor(count: usize) -> ! {
                 while let Ok(Some((pid, _))) = reap_any() {
                     let mut all = services.iter_mut();
                     if let Some(place) = all.find(|one| one.as_ref().is_some_and(|(its, _)| *its == pid)) {
-                        *place = start_service();
+                        *place = start_service(sandbox.as_mut());
                     }
                 }
             }
@@ -186,11 +191,22 @@ fn end() -> ! {
     exit(0)
 }
 
-fn start_service() -> Option<(u32, OwnedFd)> {
-    match fork(None) {
+fn start_service(sandbox: Option<&mut Sandbox>) -> Option<(u32, OwnedFd)> {
+    let mut within = None;
+    if let Some(sandbox) = sandbox {
+        let Ok((group, user)) = sandbox.next() else { exit(1) };
+        within = Some((&*sandbox, group, user));
+    }
+    match fork(within.as_ref().map(|(_, group, _)| group.as_fd())) {
         Ok(Forked::Parent { pid, pidfd }) => Some((pid, pidfd)),
         Ok(Forked::Child) => {
-            let _ = signal::set_mask(0);
+            match within {
+                Some((sandbox, group, user)) if sandbox.enter(group.as_fd(), user).is_err() => exit(1),
+                Some(_) => {}
+                None => {
+                    let _ = signal::set_mask(0);
+                }
+            }
             let (mut argv, envp) = (CStrings::<2>::new(), CStrings::<1>::new());
             let _ = argv.push(SERVICE);
             let _errno = execve(SERVICE, &argv, &envp);
