@@ -67,7 +67,7 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     let operands = words.operands.as_slice();
     let (first, rest) = operands.split_first().map_or(("", operands), |(first, rest)| (*first, rest));
     let (verb, names) = match &face {
-        Face::Meant([verb, name]) if name.is_empty() => (*verb, &[][..]),
+        Face::Meant([verb, ""]) => (*verb, &[][..]),
         Face::Meant([verb, name]) => (*verb, core::slice::from_ref(name)),
         Face::Verb(verb) => (*verb, &[][..]),
         Face::UnitFirst => {

@@ -74,7 +74,7 @@ fn unit(word: &str, number: usize) -> (String, String) {
 fn against_silence(word: &'static str, others: usize) -> Result<Prepared> {
     let quiet: Vec<_> = (0..others).map(|number| unit("wait", number)).chain([unit(word, 0)]).collect();
     let loud: Vec<_> = (0..FLOODS).map(|number| unit("flood", number)).chain(quiet.clone()).collect();
-    let silent = Setup::of_logging(&quiet)?.start(quiet.len())?;
+    let mut silent = Setup::of_logging(&quiet)?.start(quiet.len())?;
     let flooded = Setup::of_logging(&loud)?;
     let count = loud.len();
     let work = |machine: &mut Machine| Ok(machine.work(word)? as f64 / 1e3);
@@ -85,7 +85,6 @@ fn against_silence(word: &'static str, others: usize) -> Result<Prepared> {
         machine.stop()?;
         took
     };
-    let mut silent = silent;
     Ok(Prepared {
         input: format!("{count} services"),
         round: Box::new(round),
