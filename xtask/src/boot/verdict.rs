@@ -83,8 +83,7 @@ impl Ladder<'_> {
         let text = format!(
             "[Unit]\nDescription=Count of Boots since the Last Good One\nDefaultDependencies=no\n\
              RequiresMountsFor={}\nAfter=local-fs.target\nBefore=sysinit.target\n{}\
-             [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=90\nExecStart={STANDS_FOR_CALLS}\n\
-             [Install]\nWantedBy=sysinit.target\n",
+             [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=90\nExecStart={STANDS_FOR_CALLS}\n",
             literal(self.counter),
             on_failure(if slot { Some(OTHER_SLOT) } else { safe }),
         );
@@ -94,7 +93,7 @@ impl Ladder<'_> {
             (CommandKind::StartPre, attempt(Call::Count, self.counter, &["add"])),
             (CommandKind::Start, call(Call::Count, self.counter, &allowed)),
         ];
-        maker.oneshot(COUNT, &text, calls);
+        maker.oneshot(COUNT, &text, calls).relations.imply(Relation::WantedBy, "sysinit.target");
         if slot {
             let text = format!(
                 "[Unit]\nDescription=Boot from the Other Slot\nDefaultDependencies=no\nSuccessAction=reboot\n{}\
