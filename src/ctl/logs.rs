@@ -16,7 +16,7 @@ use super::{FAILED, USAGE_ERROR, talk::full_name};
 const USAGE: &str = "\
 usage: tomte logs [-f] [-u UNIT] [-n LINES] [-p PRIORITY] [-S TIME] [-b 0|-1] [--events] [--json]
   TIME is a span back from now (90s, 10min, 2h, 1d) or a date in UTC (2026-11-22, 2026-11-22 13:00)
-  of the boot before this one (-b -1) there is but text: -n alone
+  of the boot before this one (-b -1) there is but text, all of it
 ";
 
 /// In the order of [`Wanted::read`]. One string: a pattern of its own is thirty bytes of code each.
@@ -74,10 +74,8 @@ impl Wanted {
                 _ => return None,
             }
         }
-        let Self { follow, json, events, .. } = wanted;
-        let picky = follow || json || events || wanted.unit.is_some() || wanted.since_us.is_some();
-        if wanted.previous_boot && (picky || wanted.priority < 7) {
-            return None;
+        if wanted.previous_boot && arguments.words().count() > 4 {
+            return None; // there is but text, and nothing to choose from
         }
         if wanted.follow {
             wanted.lines = wanted.lines.or(Some(FOLLOWED_LINES));
@@ -139,7 +137,7 @@ pub(super) fn run(arguments: Arguments) -> u8 {
     };
     let out = &mut Output::stdout();
     let (path, shown) = match wanted.previous_boot {
-        true => last_words(out, &wanted),
+        true => last_words(out),
         false => (RING_PATH, show(out, &wanted)),
     };
     match shown {
@@ -159,44 +157,33 @@ pub(super) fn last(out: &mut Output, unit: &str, lines: u64) {
 }
 
 /// What was said before the machine started anew, and where that stands.
-fn last_words(out: &mut Output, wanted: &Wanted) -> (&'static str, Result<(), Errno>) {
+fn last_words(out: &mut Output) -> (&'static str, Result<(), Errno>) {
     let mut result = ("", Err(Errno::NOENT));
     for path in LAST_WORDS_PATHS {
         if result.1 == Err(Errno::NOENT) {
-            result = (path, text_of(out, path, wanted.lines));
+            result = (path, text_of(out, path));
         }
     }
     result
 }
 
-/// The file at `path`, or its last `lines`.
+/// All of the file at `path`.
 #[inline(never)] // for a small frame
-fn text_of(out: &mut Output, path: &str, lines: Option<u64>) -> Result<(), Errno> {
+fn text_of(out: &mut Output, path: &str) -> Result<(), Errno> {
     let file = pipe::open_file(path, false)?;
     let mut buffer = [0; 4096];
-    let mut skipped = 0;
-    // Counted first, if it matters how many there are; then shown.
-    for shown in [lines.is_none(), true].into_iter().skip(usize::from(lines.is_none())) {
-        let (mut at, mut met) = (0, 0);
-        loop {
-            let count = pipe::read_at(file.as_fd(), &mut buffer, at)?;
-            let bytes = buffer.get(..count).unwrap_or_default();
-            if bytes.is_empty() || !out.flush() {
-                break;
-            }
-            at += count as u64;
-            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-                let whole = line.strip_suffix(b"\n");
-                if shown && met >= skipped {
-                    let _ = Shown(whole.unwrap_or(line)).write(out);
-                    let _ = out.write_str(if whole.is_some() { "\n" } else { "" });
-                }
-                met += u64::from(whole.is_some());
-            }
+    loop {
+        let count = pipe::read(file.as_fd(), &mut buffer)?;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        if bytes.is_empty() || !out.flush() {
+            return Ok(());
         }
-        skipped = met.saturating_sub(lines.unwrap_or(u64::MAX));
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let whole = line.strip_suffix(b"\n");
+            let _ = Shown(whole.unwrap_or(line)).write(out);
+            let _ = out.write_str(if whole.is_some() { "\n" } else { "" });
+        }
     }
-    Ok(())
 }
 
 fn show(out: &mut Output, wanted: &Wanted) -> Result<(), Errno> {

@@ -40,17 +40,23 @@ impl Date {
     /// The moment that `text` names in UTC, microseconds since 1970: `2026-10-11`, `2026-10-11 22:14`, or as
     /// [`Self::write_full`] writes it.
     pub fn parse(text: &str) -> Option<u64> {
-        let text = text.trim_end_matches(" UTC").trim_end_matches('Z');
-        let mut parts = [0; 6];
-        let mut count = 0;
-        for word in text.split(['-', ' ', 'T', ':']) {
-            *parts.get_mut(count)? = word.parse::<u32>().ok()?;
-            count += 1;
+        let text = text.strip_suffix(" UTC").or(text.strip_suffix('Z')).unwrap_or(text);
+        let (mut parts, mut count, mut digits) = ([0; 6], 0, 0);
+        for byte in text.bytes() {
+            match byte {
+                b'0'..=b'9' if digits < 4 => {
+                    let part: &mut u32 = parts.get_mut(count)?;
+                    *part = *part * 10 + u32::from(byte - b'0');
+                    digits += 1;
+                }
+                b'-' | b' ' | b'T' | b':' if digits > 0 => (count, digits) = (count + 1, 0),
+                _ => return None,
+            }
         }
         let [year, month @ 1..=12, day @ 1..=31, hour @ ..24, minute @ ..60, second @ ..60] = parts else {
             return None;
         };
-        if count < 3 || !(1970..=9999).contains(&year) {
+        if count < 2 || digits == 0 || year < 1970 {
             return None;
         }
         // As above: years begin in March.
