@@ -12,7 +12,7 @@ case $life in
     done
     ;;
 2)
-    tomte logs -b -1 | tail -n 3 | sed 's/^/BEFORE /'
+    tomte logs -b -1 | grep 'the first life says' | tail -n 3 | sed 's/^/BEFORE /'
     tomte logs --json | grep '"_TRANSPORT":"kernel"' | grep -m 1 'Linux version'
     # Swap in a file in a loop device on /var: each has to be let go before the next can be.
     dd if=/dev/zero of=/var/swap bs=1M count=1 2> /dev/null
