@@ -4,7 +4,9 @@
 mod logd;
 mod userd;
 
-use crate::linux::arguments::Arguments;
+use core::fmt::Write;
+
+use crate::linux::{Errno, arguments::Arguments, errno::Text, output::Output};
 
 /// Runs the helper that argv\[0\] names and answers its exit code; `None` if it names none.
 #[inline(never)]
@@ -14,4 +16,10 @@ pub fn run(arguments: Arguments) -> Option<u8> {
         b"tomte-logd" => Some(logd::run(arguments)),
         _ => None,
     }
+}
+
+/// Says why `applet` cannot go on; answers its exit code.
+fn complain(applet: &str, step: &str, errno: Errno) -> u8 {
+    let _ = writeln!(Output::stderr(), "{applet}: {step}: {}", Text(errno));
+    1
 }

@@ -37,7 +37,15 @@ struct Client {
 /// Serves the socket that PID 1 hands over; answers the exit code.
 #[inline(never)]
 pub(super) fn run(arguments: Arguments) -> u8 {
-    let Ok(listener) = stream::passed(arguments) else { return 1 };
+    match serve(arguments) {
+        Ok(()) => 0,
+        Err((step, errno)) => super::complain("tomte-userd", step, errno),
+    }
+}
+
+/// Until nobody asks any more; or what could not be done, and why.
+fn serve(arguments: Arguments) -> Result<(), (&'static str, Errno)> {
+    let listener = stream::passed(arguments).map_err(|errno| ("no socket from PID 1", errno))?;
     let mut clients: heapless::Vec<Client, CLIENTS_MAX> = heapless::Vec::new();
     let (mut asked, mut alive) = (monotonic_us(), 0);
     loop {
@@ -48,14 +56,12 @@ pub(super) fn run(arguments: Arguments) -> u8 {
             clients.retain(|client| now.saturating_sub(client.since) < TURN_US);
         }
         if now.saturating_sub(asked) >= IDLE_US {
-            return 0;
+            return Ok(());
         }
         let waiting = clients.iter().map(|client| &client.socket);
-        let ready = match stream::wait(&listener, waiting, TURN_US) {
-            Ok(ready) => ready,
-            Err(_) => return 1,
-        };
-        match ready {
+        match stream::wait(&listener, waiting, TURN_US)
+            .map_err(|errno| ("cannot wait for questions", errno))?
+        {
             Ready::Nobody => {}
             Ready::Listener => {
                 asked = now;

@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use crate::{
     linux::output::Output,
     table::{Arch, CommandKind, IdList, Lists, Table, Unit, UnitId, limits::UNITS_MAX},
-    wire::{ActiveState, Reply, Request},
+    wire::{ActiveState, Quoted, Reply, Request},
 };
 
 use super::{
@@ -35,14 +35,19 @@ impl Life {
 pub(super) struct System {
     pub(super) table: Table<'static>,
     lives: [Life; UNITS_MAX],
+    json: bool,
 }
 
 impl System {
     /// Asks PID 1 for all of it.
     #[inline(never)] // for a small frame
-    pub(super) fn new(linked: &'static [u8], connection: &mut Connection) -> Result<Self, TalkError> {
+    pub(super) fn new(
+        linked: &'static [u8],
+        connection: &mut Connection,
+        json: bool,
+    ) -> Result<Self, TalkError> {
         let table = Table::open(linked, Arch::NATIVE).map_err(|_| TalkError::OtherTable)?;
-        let mut system = Self { table, lives: [Life::NONE; UNITS_MAX] };
+        let mut system = Self { table, lives: [Life::NONE; UNITS_MAX], json };
         let reply = connection.ask(&Request::Manager)?;
         let Reply::Manager(manager) = reply else { return Err(refused(&reply)) };
         if manager.inputs != table.inputs() {
@@ -66,8 +71,18 @@ impl System {
         if name.is_empty() { Some(self.table.board().default_target) } else { self.table.find(name) }
     }
 
-    fn name(&self, id: UnitId, out: &mut Output) -> fmt::Result {
+    fn name(&self, id: UnitId, out: &mut dyn Write) -> fmt::Result {
         out.write_str(self.table.name(id).unwrap_or_default())
+    }
+
+    /// One unit of a list for programs: `first` of it, `number` of what `key` says.
+    #[inline(never)] // for a small frame
+    fn element(&self, out: &mut Output, first: bool, id: UnitId, key: &str, number: u64) -> fmt::Result {
+        let life = self.life(id);
+        write!(out, "{}{{\"name\":\"", if first { '[' } else { ',' })?;
+        self.name(id, out)?;
+        let (active, ready) = (life.active, life.ready_us);
+        write!(out, "\",\"active\":\"{active}\",\"ready_us\":{ready},\"{key}\":{number}}}")
     }
 
     /// Of `ids` the one with the highest `key`, unless that is 0.
@@ -90,15 +105,23 @@ impl System {
     /// How long each unit took, longest first.
     #[inline(never)] // for a small frame
     pub(super) fn blame(&mut self, out: &mut Output) -> fmt::Result {
+        let mut first = true;
         while let Some((id, took)) = self.first(&mut self.table.ids(), &|life| life.took()) {
-            write!(out, "{:>11} ", Span(took))?;
-            self.name(id, out)?;
-            out.write_char('\n')?;
+            if self.json {
+                self.element(out, core::mem::take(&mut first), id, "took_us", took)?;
+            } else {
+                write!(out, "{:>7}.{:03}s ", took / 1_000_000, took % 1_000_000 / 1_000)?;
+                self.name(id, out)?;
+                out.write_char('\n')?;
+            }
             if let Some(life) = self.lives.get_mut(id.index()) {
                 *life = Life::NONE;
             }
         }
-        Ok(())
+        if !self.json {
+            return Ok(());
+        }
+        out.write_str(if first { "[]\n" } else { "]\n" })
     }
 
     /// What the start of `id` waited for, each time for the last one.
@@ -107,12 +130,16 @@ impl System {
         let mut until = u64::MAX;
         for depth in 0..UNITS_MAX {
             let life = self.life(id);
-            indent(out, depth)?;
-            self.name(id, out)?;
-            if life.ready_us > 0 {
-                write!(out, " @{} +{}", Span(life.ready_us), Span(life.took()))?;
+            if self.json {
+                self.element(out, depth == 0, id, "took_us", life.took())?;
+            } else {
+                indent(out, depth)?;
+                self.name(id, out)?;
+                if life.ready_us > 0 {
+                    write!(out, " @{} +{}", Span(life.ready_us), Span(life.took()))?;
+                }
+                out.write_char('\n')?;
             }
-            out.write_char('\n')?;
             if life.started_us > 0 {
                 until = life.started_us;
             }
@@ -123,14 +150,15 @@ impl System {
                 None => break,
             }
         }
-        Ok(())
+        out.write_str(if self.json { "]\n" } else { "" })
     }
 
     /// What `id` pulls in, and what that pulls in.
     #[inline(never)] // for a small frame
     pub(super) fn dependencies(&self, out: &mut Output, id: UnitId) -> fmt::Result {
         let mut seen = [false; UNITS_MAX];
-        self.branch(out, id, 0, &mut seen)
+        self.branch(out, id, 0, &mut seen)?;
+        out.write_str(if self.json { "]\n" } else { "" })
     }
 
     #[inline(never)] // for a small frame
@@ -143,10 +171,14 @@ impl System {
     ) -> fmt::Result {
         let Some(seen_here) = seen.get_mut(id.index()) else { return Ok(()) };
         let again = core::mem::replace(seen_here, true);
-        indent(out, depth)?;
-        colored(out, self.life(id).active, "* ")?;
-        self.name(id, out)?;
-        out.write_char('\n')?;
+        if self.json {
+            self.element(out, depth == 0, id, "depth", depth as u64)?;
+        } else {
+            indent(out, depth)?;
+            colored(out, self.life(id).active, "* ")?;
+            self.name(id, out)?;
+            out.write_char('\n')?;
+        }
         let Some(unit) = self.table.unit(id).filter(|_| !again) else { return Ok(()) };
         let mut result = Ok(());
         unit.each(Lists::WANTS.and(Lists::REQUIRES), &mut |other| {
@@ -171,6 +203,18 @@ impl System {
     /// The record of `id`, as a unit file would say it.
     #[inline(never)] // for a small frame
     pub(super) fn cat(&self, out: &mut Output, id: UnitId) -> fmt::Result {
+        if !self.json {
+            return self.record(out, id);
+        }
+        out.write_str("{\"name\":\"")?;
+        self.name(id, out)?;
+        out.write_str("\",\"text\":\"")?;
+        self.record(&mut Quoted(out), id)?;
+        out.write_str("\"}\n")
+    }
+
+    #[inline(never)] // for a small frame
+    fn record(&self, out: &mut dyn Write, id: UnitId) -> fmt::Result {
         let Some(unit) = self.table.unit(id) else { return Ok(()) };
         write!(out, "# {}, as the table of {} has it\n[Unit]\n", unit.name, self.table.board().name)?;
         line(out, "Description", unit.description)?;
@@ -187,7 +231,7 @@ impl System {
     }
 
     #[inline(never)] // for a small frame
-    fn list(&self, out: &mut Output, key: &str, ids: IdList<'_>) -> fmt::Result {
+    fn list(&self, out: &mut dyn Write, key: &str, ids: IdList<'_>) -> fmt::Result {
         if ids.is_empty() {
             return Ok(());
         }
@@ -201,7 +245,7 @@ impl System {
 }
 
 #[inline(never)] // for a small frame
-fn service(out: &mut Output, unit: &Unit<'_>) -> fmt::Result {
+fn service(out: &mut dyn Write, unit: &Unit<'_>) -> fmt::Result {
     let Some(service) = unit.service() else { return Ok(()) };
     let exec = &service.exec;
     out.write_str("\n[Service]\n")?;
@@ -227,7 +271,7 @@ fn service(out: &mut Output, unit: &Unit<'_>) -> fmt::Result {
 }
 
 #[inline(never)] // for a small frame
-fn line(out: &mut Output, key: &str, value: &str) -> fmt::Result {
+fn line(out: &mut dyn Write, key: &str, value: &str) -> fmt::Result {
     if value.is_empty() { Ok(()) } else { writeln!(out, "{key}={value}") }
 }
 

@@ -1,13 +1,37 @@
-//! Names of other inits' tools that this program may be called by, and what their words mean here: shutdown(8),
-//! telinit(8), as sysvinit, BusyBox and systemd have them. Only what ends or changes the machine at once.
+//! Names that this program may be called by, and what the words behind them mean: those of its own and of systemctl(1),
+//! service(8), and the tools of other inits that end or change the machine at once: shutdown(8), telinit(8), as sysvinit,
+//! BusyBox and systemd have them.
 
-/// The verb, and its word, that stands for `words` of the tool `called`. `None` if there is no such tool, or it is asked
-/// for something else.
-pub(super) fn verb<'w>(called: &str, words: &[&'w str]) -> Option<[&'w str; 2]> {
-    match called {
+/// How a command line is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face<'w> {
+    /// A verb, then what it is about; this verb if there is none.
+    VerbFirst(&'static str),
+    /// This verb and its options.
+    Verb(&'w str),
+    /// A unit, then the verb.
+    UnitFirst,
+    /// This verb about this unit, and nothing else.
+    Meant([&'w str; 2]),
+    /// It is asked for something else than that.
+    Unknown,
+}
+
+/// What to do with `words` as the program `called`.
+pub(super) fn of<'w>(called: &'w str, words: &[&'w str]) -> Face<'w> {
+    let meant = match called {
+        "systemctl" => return Face::VerbFirst("list-units"),
+        "service" => return Face::UnitFirst,
+        "poweroff" | "reboot" | "halt" => return Face::Verb(called),
         "shutdown" => shutdown(words),
         "telinit" | "init" => telinit(words),
-        _ => None,
+        _ => return Face::VerbFirst("help"),
+    };
+    match meant {
+        Some(meant) => Face::Meant(meant),
+        // PID 1's own name: whatever is no runlevel is a verb.
+        None if called == "init" => Face::VerbFirst("help"),
+        None => Face::Unknown,
     }
 }
 
@@ -62,17 +86,18 @@ mod tests {
             (&["-H"], "halt"),
             (&[], "poweroff"),
         ] {
-            assert_eq!(super::verb("shutdown", words), Some([verb, ""]), "{words:?}");
+            assert_eq!(of("shutdown", words), Face::Meant([verb, ""]), "{words:?}");
         }
-        assert_eq!(verb("shutdown", &["+5"]), None);
-        assert_eq!(verb("shutdown", &["-c"]), None);
+        assert_eq!(of("shutdown", &["+5"]), Face::Unknown);
+        assert_eq!(of("shutdown", &["-c"]), Face::Unknown);
     }
 
     #[test]
     fn runlevels_are_targets() {
-        assert_eq!(verb("telinit", &["6"]), Some(["reboot", ""]));
-        assert_eq!(verb("init", &["1"]), Some(["isolate", "rescue.target"]));
-        assert_eq!(verb("init", &["9"]), None);
-        assert_eq!(verb("tomte", &["6"]), None);
+        assert_eq!(of("telinit", &["6"]), Face::Meant(["reboot", ""]));
+        assert_eq!(of("init", &["1"]), Face::Meant(["isolate", "rescue.target"]));
+        assert_eq!(of("telinit", &["9"]), Face::Unknown);
+        assert_eq!(of("init", &["status"]), Face::VerbFirst("help"));
+        assert_eq!(of("tomte", &["6"]), Face::VerbFirst("help"));
     }
 }

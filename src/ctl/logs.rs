@@ -16,7 +16,8 @@ use super::{FAILED, USAGE_ERROR, talk::full_name};
 
 const USAGE: &str = "\
 usage: tomte logs [-f] [-u UNIT] [-n LINES] [-p PRIORITY] [-S TIME] [-b 0|-1] [--events] [--json]
-  TIME is a span back from now: 90s, 10min, 2h, 1d
+  TIME is a span back from now (90s, 10min, 2h, 1d) or a date in UTC (2026-11-22, 2026-11-22 13:00)
+  of the boot before this one (-b -1) there is but text, all of it
 ";
 
 /// In the order of [`Wanted::read`]. One string: a pattern of its own is thirty bytes of code each.
@@ -26,8 +27,9 @@ const OPTIONS: &str = "-f --follow --json --events -u --unit -n --lines -p --pri
 const NUMBERS: &str = "0 1 2 3 4 5 6 7";
 /// Lines that `-f` begins with.
 const FOLLOWED_LINES: u64 = 10;
-/// Where the kernel shows what was written to /dev/pmsg0 before it started anew.
-const LAST_WORDS_PATH: &str = "/sys/fs/pstore/pmsg-ramoops-0";
+/// Where the last words of the boot before are: what was written to /dev/pmsg0, as the kernel shows it; else logd's file,
+/// if the board has any, as each boot begins another.
+const LAST_WORDS_PATHS: [&str; 2] = ["/sys/fs/pstore/pmsg-ramoops-0", "/var/log/tomte/messages.1"];
 
 /// What is asked for.
 struct Wanted {
@@ -68,11 +70,13 @@ impl Wanted {
                 4 | 5 => wanted.unit = Some(full_name(words.next()?).ok()?),
                 6 | 7 => wanted.lines = Some(words.next()?.parse().ok()?),
                 8 | 9 => wanted.priority = priority(words.next()?)?,
-                10 | 11 => wanted.since_us = Some(span(words.next()?)?),
-                // The ring is in memory: there is no more than this boot.
+                10 | 11 => wanted.since_us = Some(since(words.next()?)?),
                 12 | 13 => wanted.previous_boot = words.next()? == "-1",
                 _ => return None,
             }
+        }
+        if wanted.previous_boot && arguments.words().count() > 4 {
+            return None; // there is but text, and nothing to choose from
         }
         if wanted.follow {
             wanted.lines = wanted.lines.or(Some(FOLLOWED_LINES));
@@ -105,6 +109,11 @@ fn priority(word: &str) -> Option<u8> {
     named.map(|at| at as u8) // there are eight
 }
 
+/// How many microseconds back: as such a span, or since a moment.
+fn since(word: &str) -> Option<u64> {
+    span(word).or_else(|| Some(linux::clock::wall_us().saturating_sub(Date::parse(word)?)))
+}
+
 /// A span in microseconds, as systemctl takes them; journalctl has a minus before it.
 fn span(word: &str) -> Option<u64> {
     time_span(word.trim_start_matches('-'))
@@ -119,7 +128,7 @@ pub(super) fn run(arguments: Arguments) -> u8 {
     };
     let out = &mut Output::stdout();
     let (path, shown) = match wanted.previous_boot {
-        true => (LAST_WORDS_PATH, last_words(out)),
+        true => last_words(out),
         false => (RING_PATH, show(out, &wanted)),
     };
     match shown {
@@ -131,15 +140,28 @@ pub(super) fn run(arguments: Arguments) -> u8 {
     }
 }
 
-/// The last `lines` of `unit`, for its status.
+/// The last `lines` of `unit`, for its status, below a line of nothing.
 pub(super) fn last(out: &mut Output, unit: &str, lines: u64) {
+    let _broken = out.write_char('\n');
     let unit = String::try_from(unit).ok();
     let _no_log = show(out, &Wanted { unit, lines: Some(lines), ..Wanted::ALL });
 }
 
-/// What was said before the machine started anew.
-fn last_words(out: &mut Output) -> Result<(), Errno> {
-    let file = pipe::open_file(LAST_WORDS_PATH, false)?;
+/// What was said before the machine started anew, and where that stands.
+fn last_words(out: &mut Output) -> (&'static str, Result<(), Errno>) {
+    let mut result = ("", Err(Errno::NOENT));
+    for path in LAST_WORDS_PATHS {
+        if result.1 == Err(Errno::NOENT) {
+            result = (path, text_of(out, path));
+        }
+    }
+    result
+}
+
+/// All of the file at `path`.
+#[inline(never)] // for a small frame
+fn text_of(out: &mut Output, path: &str) -> Result<(), Errno> {
+    let file = pipe::open_file(path, false)?;
     let mut buffer = [0; 4096];
     loop {
         let count = pipe::read(file.as_fd(), &mut buffer)?;
@@ -299,6 +321,7 @@ mod tests {
         assert_eq!(span("90"), Some(90_000_000));
         assert_eq!(span("-10min"), Some(600_000_000));
         assert_eq!(span("2h"), Some(7_200_000_000));
+        assert!(since("1970-01-02").is_some_and(|back| back > 0) && since("2026-13-01").is_none());
         assert_eq!((span("2x"), span("h"), span("99999999999999999999s")), (None, None, None));
     }
 

@@ -19,6 +19,7 @@ use crate::{
     wire::{ActiveState, JobResult, Power, Reply, Request, Whom},
 };
 
+use faces::Face;
 use talk::{Connection, TalkError};
 use verb::Verb;
 use words::Words;
@@ -29,8 +30,6 @@ const USAGE_ERROR: u8 = 2;
 const NOT_ACTIVE: u8 = 3;
 const NO_SUCH_UNIT: u8 = 4;
 
-/// Names that this program may be called by.
-const FACES: &str = "poweroff reboot halt shutdown service systemctl";
 /// Words of a tool of another init that are looked at.
 const FACE_WORDS_MAX: usize = 8;
 
@@ -43,43 +42,40 @@ struct Command<'a> {
     names: &'a [&'a str],
 }
 
-/// Runs one command and answers its exit code; `linked` is the table in the binary. Names of power tools in argv\[0\] are
-/// verbs, as with every init; `systemctl` and `service` are understood as such.
+/// Runs one command and answers its exit code; `linked` is the table in the binary. What the words mean depends on the name
+/// in argv\[0\].
 pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
-    match arguments.words().nth(1) {
-        _ if arguments.words().nth(2) == Some(c"--help") => {}
-        Some(word) if word == c"run" => return run::run(linked, arguments),
-        Some(word) if word == c"switch-table" => return switch::run(arguments),
-        Some(_) | None => {}
-    }
-    if arguments.words().nth(1) == Some(c"logs") {
-        return logs::run(arguments);
-    }
     let called = arguments.words().next().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let called = crate::words::file_name(called);
     let mut raw: heapless::Vec<&str, FACE_WORDS_MAX> = heapless::Vec::new();
-    for word in arguments.words().skip(1) {
-        let _cut = raw.push(word.to_str().unwrap_or_default());
+    raw.extend(arguments.words().skip(1).take(FACE_WORDS_MAX).filter_map(|word| word.to_str().ok()));
+    let face = faces::of(called, &raw);
+    // Verbs with options of their own, which stand behind them.
+    match (face, raw.first().and_then(|word| Verb::find(word))) {
+        (Face::VerbFirst(_), Some(_)) if raw.get(1) == Some(&"--help") => {}
+        (Face::VerbFirst(_), Some(Verb::Run)) => return run::run(linked, arguments),
+        (Face::VerbFirst(_), Some(Verb::SwitchTable)) => return switch::run(arguments),
+        (Face::VerbFirst(_), Some(Verb::Logs)) => return logs::run(arguments),
+        _ => {}
     }
-    let meant = faces::verb(called, &raw);
     let mut words = Words::default();
-    if meant.is_none()
+    if !matches!(face, Face::Meant(_))
         && let Err(word) = words.take(arguments)
     {
         return usage_error(word);
     }
     let operands = words.operands.as_slice();
     let (first, rest) = operands.split_first().map_or(("", operands), |(first, rest)| (*first, rest));
-    let (verb, names) = match crate::words::place(FACES, called.as_bytes()) {
-        _ if let Some([verb, name]) = &meant => {
-            (*verb, if name.is_empty() { &[][..] } else { core::slice::from_ref(name) })
+    let (verb, names) = match &face {
+        Face::Meant([verb, ""]) => (*verb, &[][..]),
+        Face::Meant([verb, name]) => (*verb, core::slice::from_ref(name)),
+        Face::Verb(verb) => (*verb, &[][..]),
+        Face::UnitFirst => {
+            (rest.first().copied().unwrap_or("list-units"), operands.get(..1).unwrap_or_default())
         }
-        Some(0..=2) => (called, &[][..]),
-        Some(3) => return usage_error(called),
-        Some(4) => (rest.first().copied().unwrap_or("list-units"), operands.get(..1).unwrap_or_default()),
-        Some(5) if first.is_empty() => ("list-units", rest),
-        _ if first.is_empty() => ("help", rest),
-        _ => (first, rest),
+        Face::VerbFirst(bare) if first.is_empty() => (*bare, rest),
+        Face::VerbFirst(_) => (first, rest),
+        Face::Unknown => return usage_error(called),
     };
     let Some(verb) = Verb::find(verb) else { return usage_error(verb) };
     let command = Command { linked, words: &words, verb, names };

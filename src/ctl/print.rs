@@ -8,7 +8,7 @@ use crate::{
         output::Output,
         passwd::{PASSWD, UserLine, each_line},
     },
-    wire::{ActiveState, ExitStatus, Failure, ManagerStatus, NAMES_PASSWD, Setting, UnitStatus},
+    wire::{ActiveState, ExitStatus, Failure, ManagerStatus, NAMES_PASSWD, Setting, UnitStatus, log::Date},
 };
 
 use super::{
@@ -173,8 +173,11 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64, json: b
         ActiveState::Inactive | ActiveState::Failed => unit.ended_us,
     };
     if since > 0 {
-        write!(out, " since {} after PID 1's start; ", Span(since))?;
-        ago(out, now_us.saturating_sub(since))?;
+        let before_us = now_us.saturating_sub(since);
+        out.write_str(" since ")?;
+        Date::new(linux::clock::wall_us().saturating_sub(before_us)).write_full(out)?;
+        out.write_str("; ")?;
+        ago(out, before_us)?;
     }
     out.write_char('\n')?;
     if unit.main_pid != 0 {

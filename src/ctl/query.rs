@@ -92,7 +92,7 @@ impl Command<'_> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
     #[inline(never)] // for a small frame
     fn of_table(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
-        let mut system = System::new(self.linked, connection)?;
+        let mut system = System::new(self.linked, connection, self.words.json())?;
         if self.verb == Verb::Blame {
             system.blame(out)?;
             return Ok(0);

@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use crate::{
     linux::output::Output,
-    wire::{ExitStatus, UnitStatus},
+    wire::{ExitStatus, Quoted, UnitStatus},
 };
 
 use super::words::Words;
@@ -22,8 +22,15 @@ pub(super) fn unit(
     name: &str,
     unit: Option<&UnitStatus<'_>>,
 ) -> fmt::Result {
+    let mut before = '{';
     for (place, property) in NAMES.split_ascii_whitespace().enumerate() {
         if !words.properties.is_empty() && !words.properties.contains(&property) {
+            continue;
+        }
+        if words.json() {
+            write!(out, "{}\"{property}\":\"", core::mem::replace(&mut before, ','))?;
+            write_value(&mut Quoted(out), place, name, unit)?;
+            out.write_char('"')?;
             continue;
         }
         if !words.value() {
@@ -32,11 +39,11 @@ pub(super) fn unit(
         write_value(out, place, name, unit)?;
         out.write_char('\n')?;
     }
-    Ok(())
+    if words.json() { out.write_str(if before == '{' { "{}\n" } else { "}\n" }) } else { Ok(()) }
 }
 
 #[inline(never)] // for a small frame
-fn write_value(out: &mut Output, place: usize, name: &str, unit: Option<&UnitStatus<'_>>) -> fmt::Result {
+fn write_value(out: &mut dyn Write, place: usize, name: &str, unit: Option<&UnitStatus<'_>>) -> fmt::Result {
     let Some(unit) = unit else {
         return out.write_str(match place {
             0..3 => name,

@@ -29,7 +29,7 @@ impl Kernel {
             let written = linux::boot::create_file(NEW).and_then(|file| {
                 let mut out = Output::file(file);
                 supervisor.names().for_each(|(name, number)| line(&mut out, name, number, is_passwd));
-                finish(out)?;
+                out.finish()?;
                 linux::boot::rename(NEW_PATH, path)
             });
             warn(path, written);
@@ -46,7 +46,7 @@ pub(super) fn add(exec: &Exec<'_>, spawn: &Spawn) {
         let added = linux::boot::append_to(path).and_then(|file| {
             let mut out = Output::file(file);
             line(&mut out, name, number, is_passwd);
-            finish(out)
+            out.finish()
         });
         warn(path, added);
     }
@@ -58,10 +58,6 @@ fn line(out: &mut Output, name: &str, number: u32, is_passwd: bool) {
         true => writeln!(out, "{name}:x:{number}:{number}:Dynamic User:/:/sbin/nologin"),
         false => writeln!(out, "{name}:x:{number}:"),
     };
-}
-
-fn finish(mut out: Output) -> Result<(), Errno> {
-    if out.flush() { Ok(()) } else { Err(Errno::NOSPC) } // a file system in memory has no other reason
 }
 
 fn warn(path: &CStr, written: Result<(), Errno>) {

@@ -61,7 +61,7 @@ pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8
 fn end_everybody(kernel: &Kernel, signal: u8, within_us: u64) {
     let deadline_us = linux::clock::monotonic_us().saturating_add(within_us);
     let spared = linux::process::signal_others(signal);
-    while !reap_all() && linux::clock::monotonic_us() < deadline_us {
+    while !reap(None) && linux::clock::monotonic_us() < deadline_us {
         if spared && !linux::process::has_others() {
             return; // only they are left
         }
@@ -69,10 +69,11 @@ fn end_everybody(kernel: &Kernel, signal: u8, within_us: u64) {
     }
 }
 
-/// Reaps what has ended; answers whether no child is left.
-fn reap_all() -> bool {
+/// Reaps what has ended; answers whether no child is left, or `wanted` was among those.
+fn reap(wanted: Option<u32>) -> bool {
     loop {
         match linux::raw::process::reap_any() {
+            Ok(Some((pid, _))) if Some(pid) == wanted => return true,
             Ok(Some(_)) => {}
             Ok(None) => return false,
             Err(Errno::CHILD) => return true,
@@ -90,9 +91,10 @@ fn put_disks_to_rest(kernel: &Kernel) {
             power::sync();
             exit(0)
         }
-        Ok(Forked::Parent { .. }) => {
+        Ok(Forked::Parent { pid, .. }) => {
             let deadline_us = linux::clock::monotonic_us().saturating_add(SYNC_US);
-            while !reap_all() {
+            // Those who are spared are children, too, and stay.
+            while !reap(Some(pid)) {
                 if linux::clock::monotonic_us() >= deadline_us {
                     log::error(format_args!(
                         "file systems are not written out after {} s, ending without",

@@ -32,7 +32,7 @@ pub const fn streams() -> [BorrowedFd<'static>; 3] {
 pub struct Output {
     place: Where,
     buffer: heapless::Vec<u8, BUFFER_BYTES>,
-    failed: bool,
+    failed: Option<Errno>,
     terminal: bool,
 }
 
@@ -53,7 +53,7 @@ impl Output {
     }
 
     const fn new(place: Where) -> Self {
-        Self { place, buffer: heapless::Vec::new(), failed: false, terminal: false }
+        Self { place, buffer: heapless::Vec::new(), failed: None, terminal: false }
     }
 
     /// Standard output, where somebody may sit in front of it: a character device, and `TERM` says that it can do more than
@@ -84,16 +84,25 @@ impl Output {
 
     /// Writes out what is buffered. Answers whether everything so far has been written.
     pub fn flush(&mut self) -> bool {
+        self.finish().is_ok()
+    }
+
+    /// The same, with the reason if it has not.
+    ///
+    /// # Errors
+    /// write(2)'s, of the first write that failed.
+    pub fn finish(&mut self) -> Result<(), Errno> {
         let mut rest = self.buffer.as_slice();
-        while !rest.is_empty() && !self.failed {
+        while !rest.is_empty() && self.failed.is_none() {
             match write(self.fd(), rest) {
                 Ok(count) if count > 0 => rest = rest.get(count..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
-                Ok(_) | Err(_) => self.failed = true,
+                Ok(_) => self.failed = Some(Errno::IO),
+                Err(errno) => self.failed = Some(errno),
             }
         }
         self.buffer.clear();
-        !self.failed
+        self.failed.map_or(Ok(()), Err)
     }
 }
 
@@ -105,7 +114,7 @@ impl fmt::Write for Output {
             }
             let _ = self.buffer.push(byte); // flush has made room
         }
-        if self.failed { Err(fmt::Error) } else { Ok(()) }
+        if self.failed.is_some() { Err(fmt::Error) } else { Ok(()) }
     }
 }
 

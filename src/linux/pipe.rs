@@ -112,12 +112,14 @@ pub fn open_device(path: &CStr) -> Result<OwnedFd, Errno> {
     open(path, OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW, Mode::empty())
 }
 
-/// Opens the file at `path`, made if it is missing, for writing at its end.
+/// Opens the file at `path`, made if it is missing, for writing at its end; each write has reached the storage when it
+/// comes back, if that is to be `at_once`.
 ///
 /// # Errors
 /// open(2)'s.
-pub fn append_to(path: &str) -> Result<OwnedFd, Errno> {
+pub fn append_to(path: &str, at_once: bool) -> Result<OwnedFd, Errno> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let flags = if at_once { flags | OFlags::DSYNC } else { flags };
     open(PathBuffer::empty().join(&[path])?, flags, Mode::RUSR | Mode::WUSR | Mode::RGRP)
 }
 

@@ -68,7 +68,16 @@ fn string(out: &mut dyn Write, text: &str) -> fmt::Result {
     out.write_char('"')
 }
 
-/// The same without quotes.
+/// What is written to it stands in a JSON string.
+pub struct Quoted<'w>(pub &'w mut dyn Write);
+
+impl Write for Quoted<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escaped(self.0, text)
+    }
+}
+
+/// Writes `text` escaped, without quotes.
 pub(super) fn escaped(out: &mut dyn Write, text: &str) -> fmt::Result {
     for character in text.chars() {
         match character {

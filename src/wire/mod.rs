@@ -40,7 +40,7 @@ use serde::Serialize;
 use crate::record::{Read, Reader};
 
 pub use codec::{DecodeError, decode, encode};
-pub use json::See;
+pub use json::{Quoted, See};
 pub use notice::{FD_NAME_BYTES_MAX, NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping, STORED};
 pub use state::{
     ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType, Verb, Whom,

@@ -180,11 +180,14 @@ pub struct LogFiles {
     pub older: u8,
     /// What may be written a day, for the flash's sake; "0" for any amount.
     pub bytes_a_day: Size,
+    /// Whether lines are on the storage at once: what was said last is there after a power cut, and the storage wears
+    /// faster.
+    pub at_once: bool,
 }
 
 impl Default for LogFiles {
     fn default() -> Self {
-        Self { size: Size(256 << 10), older: 3, bytes_a_day: Size(4 << 20) }
+        Self { size: Size(256 << 10), older: 3, bytes_a_day: Size(4 << 20), at_once: false }
     }
 }
 
@@ -375,6 +378,9 @@ pub struct Qemu {
     /// Further words, of a run's own.
     #[serde(skip)]
     pub words: Vec<String>,
+    /// What is done to the machine while it runs, likewise.
+    #[serde(skip)]
+    pub moments: Vec<crate::qemu::Moment>,
 }
 
 /// `missing-kernel-feature`: by the feature's name.

@@ -5,7 +5,7 @@
 use core::fmt::Write;
 
 use crate::{
-    linux::{self, AsFd, OwnedFd, console, pipe, socket},
+    linux::{self, AsFd, Errno, OwnedFd, console, pipe, socket},
     wire::log::{Date, Entry, Origin, Shown},
 };
 
@@ -43,6 +43,12 @@ pub(super) struct Files {
     budget: u64,
     day: u64,
     written: u64,
+    /// A line is on the storage when the next one is written.
+    at_once: bool,
+    /// Why nothing more gets in, until something does.
+    trouble: Option<Errno>,
+    /// It has been said.
+    told: bool,
 }
 
 impl Besides {
@@ -61,7 +67,8 @@ impl Besides {
         match place {
             2 => self.files.bytes_max = number,
             3 => self.files.older = number as u32, // the board's is 8 bits
-            _ => self.files.budget = number,
+            4 => self.files.budget = number,
+            _ => self.files.at_once = number > 0,
         }
     }
 
@@ -74,10 +81,20 @@ impl Besides {
         }
     }
 
-    /// The words are taken.
-    pub(super) fn begin(&mut self) {
+    /// The words are taken. In a `new_boot` what is there is of the one before.
+    pub(super) fn begin(&mut self, new_boot: bool) {
         self.files.open();
+        if new_boot && self.files.bytes > 0 {
+            self.files.rotate();
+        }
         self.idle = !(self.last_words || self.files.file.is_some() || self.remote.is_some());
+    }
+
+    /// Why nothing gets into which file any more, once.
+    pub(super) fn trouble(&mut self) -> Option<(&str, Errno)> {
+        let errno = self.files.trouble.filter(|_| !self.files.told)?;
+        self.files.told = true;
+        Some((&self.files.path, errno))
     }
 
     /// Takes a line.
@@ -144,7 +161,9 @@ fn remote(value: &str) -> Option<(OwnedFd, heapless::Vec<u8, 28>)> {
 impl Files {
     fn open(&mut self) {
         if !self.path.is_empty() {
-            self.file = pipe::append_to(&self.path).ok();
+            let opened = pipe::append_to(&self.path, self.at_once);
+            self.trouble = opened.as_ref().err().copied();
+            self.file = opened.ok();
             self.bytes = self.file.as_ref().map_or(0, |file| pipe::size(file.as_fd()));
         }
     }
@@ -156,13 +175,17 @@ impl Files {
             (self.day, self.written) = (day, 0);
         }
         if self.budget > 0 && self.written + length > self.budget {
+            self.trouble = Some(Errno::DQUOT); // which its budget is
             return;
         }
         if self.bytes > 0 && self.bytes + length > self.bytes_max {
             self.rotate();
         }
         let Some(file) = &self.file else { return };
-        let written = pipe::write(file.as_fd(), text).unwrap_or(0) as u64; // a full disk takes less
+        let written = pipe::write(file.as_fd(), text);
+        self.trouble = written.err();
+        self.told &= written.is_err();
+        let written = written.unwrap_or(0) as u64; // a disk that is almost full takes less
         self.bytes += written;
         self.written += written;
     }

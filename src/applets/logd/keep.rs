@@ -1,18 +1,23 @@
 //! Where lines go: into the ring, and where the board wants them besides.
 
+use core::fmt::Write;
+
 use super::besides::Besides;
 use crate::{
-    linux::{self, AsFd, Errno, OwnedFd, arguments::Arguments, console, pipe},
-    wire::log::{BLOCK_BYTES, Entry, Head, Origin, RING_PATH},
+    linux::{self, AsFd, Errno, OwnedFd, arguments::Arguments, console, errno::Text, pipe},
+    wire::log::{BLOCK_BYTES, Entry, Head, LOGD_UNIT, Origin, RING_PATH},
     words,
 };
 
 /// Words of the command line that have numbers.
-const NUMBERS: &str = "ring console file-size files bytes-a-day";
+const NUMBERS: &str = "ring console file-size files bytes-a-day at-once";
 /// The ring without a word about it.
 const RING_BYTES: u64 = 256 << 10;
 /// A line for the console; a longer one is cut.
 pub(super) const LINE_BYTES_MAX: usize = 4096;
+
+/// What is wrong with the files.
+const TROUBLE_BYTES_MAX: usize = 256;
 
 /// All of it.
 pub(super) struct Keep {
@@ -53,7 +58,6 @@ impl Keep {
                 None => besides.take_word(key, value),
             }
         }
-        besides.begin();
         let ring = pipe::open_file(RING_PATH, true)?;
         let size = ring_bytes / BLOCK_BYTES as u64 * BLOCK_BYTES as u64;
         if pipe::size(ring.as_fd()) != size {
@@ -75,6 +79,7 @@ impl Keep {
             now_us: 0,
         };
         keep.go_on();
+        keep.besides.begin(keep.next == 1);
         keep.look_at_clock();
         Ok(keep)
     }
@@ -147,6 +152,19 @@ impl Keep {
             self.written = used;
             self.write_head();
             self.besides.flush();
+            if let Some((path, errno)) = self.besides.trouble() {
+                let mut text = heapless::String::<TROUBLE_BYTES_MAX>::new();
+                let _cut = write!(text, "cannot write {path}, going on without: {}", Text(errno));
+                self.put(&Entry {
+                    origin: Origin::Manager,
+                    priority: 4,
+                    pid: 0,
+                    time_us: self.now_us,
+                    unit: LOGD_UNIT.as_bytes(),
+                    identifier: b"tomte-logd",
+                    text: text.as_bytes(),
+                });
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
         signals::{self, Signals},
         socket,
     },
-    wire::log::{ENTRY_BYTES_MAX, Entry, Origin, Terms, split_line, syslog},
+    wire::log::{ENTRY_BYTES_MAX, Entry, Origin, RING_PATH, Terms, split_line, syslog},
 };
 
 use keep::Keep;
@@ -56,20 +56,22 @@ struct Logd {
 /// behind /dev/log.
 #[inline(never)]
 pub(super) fn run(arguments: Arguments) -> u8 {
-    match Logd::new(arguments) {
+    let mut step = "cannot wait for anything";
+    match Logd::new(arguments, &mut step) {
         Ok(mut logd) => {
             logd.live();
             0
         }
-        Err(_) => 1,
+        Err(errno) => super::complain("tomte-logd", step, errno),
     }
 }
 
 impl Logd {
     #[inline(never)] // its frame is as large as what it makes
-    fn new(arguments: Arguments) -> Result<Self, Errno> {
+    fn new(arguments: Arguments, step: &mut &str) -> Result<Self, Errno> {
         let poll = Poll::new(TIMER)?;
         let signals = Signals::new()?;
+        *step = "no connection to PID 1";
         let control = socket::duplicate(linux::console::stdin())?;
         pipe::stop_blocking(control.as_fd())?;
         poll.add(signals.as_fd(), SIGNALS, Interest::Readable)?;
@@ -78,9 +80,12 @@ impl Logd {
             |fd: OwnedFd, token| poll.add(fd.as_fd(), token, Interest::Readable).is_ok().then_some(fd);
         let syslog = handover::take_over(3).ok().and_then(|fd| watched(fd, SYSLOG));
         let kernel = pipe::open_file("/dev/kmsg", false).ok().and_then(|fd| watched(fd, KERNEL));
+        *step = "no pipe";
+        let between = pipe::new()?;
+        *step = RING_PATH;
         Ok(Self {
             signals,
-            between: pipe::new()?,
+            between,
             control,
             syslog,
             kernel,

@@ -37,6 +37,36 @@ impl Date {
         Self { year, march_month, day, seconds: wall_us % DAY_US / SECOND_US }
     }
 
+    /// The moment that `text` names in UTC, microseconds since 1970: `2026-10-11`, `2026-10-11 22:14`, or as
+    /// [`Self::write_full`] writes it.
+    pub fn parse(text: &str) -> Option<u64> {
+        let text = text.strip_suffix(" UTC").or(text.strip_suffix('Z')).unwrap_or(text);
+        let (mut parts, mut count, mut digits) = ([0; 6], 0, 0);
+        for byte in text.bytes() {
+            match byte {
+                b'0'..=b'9' if digits < 4 => {
+                    let part: &mut u32 = parts.get_mut(count)?;
+                    *part = *part * 10 + u32::from(byte - b'0');
+                    digits += 1;
+                }
+                b'-' | b' ' | b'T' | b':' if digits > 0 => (count, digits) = (count + 1, 0),
+                _ => return None,
+            }
+        }
+        let [year, month @ 1..=12, day @ 1..=31, hour @ ..24, minute @ ..60, second @ ..60] = parts else {
+            return None;
+        };
+        if count < 2 || digits == 0 || year < 1970 {
+            return None;
+        }
+        // As above: years begin in March.
+        let (march_month, year) = (u64::from((month + 9) % 12), u64::from(year - u32::from(month < 3)));
+        let days =
+            year * 365 + year / 4 - year / 100 + year / 400 + (153 * march_month + 2) / 5 + u64::from(day)
+                - 719_469;
+        Some((days * 86_400 + u64::from(hour * 3_600 + minute * 60 + second)) * SECOND_US)
+    }
+
     /// Writes it as syslog has it: `Oct 11 22:14:15`.
     ///
     /// # Errors
@@ -180,6 +210,19 @@ mod tests {
             let date = Date::new(seconds * SECOND_US + 999_999);
             assert_eq!(text(|out| date.write(out)), syslog);
             assert_eq!(text(|out| date.write_full(out)), full);
+            assert_eq!(Date::parse(full), Some(seconds * SECOND_US));
+        }
+    }
+
+    #[test]
+    fn moments_are_understood_in_parts_and_nonsense_is_not() {
+        let day = Date::parse("2026-11-22").expect("a day");
+        assert_eq!(Date::parse("2026-11-22 13:00"), Some(day + 13 * 3_600 * SECOND_US));
+        assert_eq!(Date::parse("2026-11-22 13:00:01 UTC"), Some(day + 46_801 * SECOND_US));
+        for wrong in
+            ["", "2026", "2026-13-01", "2026-11-22 24:00", "1969-12-31", "2026-11-22 1:2:3:4", "a-b-c", "90s"]
+        {
+            assert_eq!(Date::parse(wrong), None, "{wrong}");
         }
     }
 

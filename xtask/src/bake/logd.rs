@@ -29,7 +29,10 @@ pub(super) fn service(board: &Board) -> String {
     let console = logd.console_priorities(board.config.log);
     let files = logd.files.as_ref().map_or_else(String::new, |files| {
         let (size, older, a_day) = (files.size.0, files.older, files.bytes_a_day.0);
-        format!(" file=/var/log/tomte/messages file-size={size} files={older} bytes-a-day={a_day}")
+        let at_once = u8::from(files.at_once);
+        format!(
+            " file=/var/log/tomte/messages file-size={size} files={older} bytes-a-day={a_day} at-once={at_once}"
+        )
     });
     let remote = logd.remote.map_or_else(String::new, |remote| format!(" remote={}", address(remote)));
     format!(

@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at what was said. A look costs the machine that is measured less than being woken each time.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// Lines of board.toml.
+const NO_LOGD: &str = "[logd]\nenabled = false\n";
+
 /// What to run as PID 1, and with what.
 pub struct Setup {
     folder: TempDir,
@@ -40,9 +43,19 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// tomte, with `units`: names and texts. The word `SERVICE` in a text stands for the service's path.
+    /// tomte, with `units`: names and texts. The word `SERVICE` in a text stands for the service's path. Without logd, which
+    /// other inits do not have either.
     pub fn of_tomte(units: &[(String, String)]) -> Result<Self> {
-        let setup = Self::without_binary(Vec::new())?;
+        Self::of_board(NO_LOGD, units)
+    }
+
+    /// The same with a logd that shows the console nothing.
+    pub fn of_logging(units: &[(String, String)]) -> Result<Self> {
+        Self::of_board("[logd]\nmax-level-console = \"none\"\n", units)
+    }
+
+    fn of_board(lines: &str, units: &[(String, String)]) -> Result<Self> {
+        let setup = Self::without_binary(lines, Vec::new())?;
         let at = setup.board.dir.join("units");
         fs::create_dir(&at)?;
         for (name, text) in units {
@@ -54,7 +67,7 @@ impl Setup {
 
     /// The floor, with `words` for it.
     pub fn of_floor(words: &[&str]) -> Result<Self> {
-        let setup = Self::without_binary(words.iter().map(|word| (*word).to_owned()).collect())?;
+        let setup = Self::without_binary(NO_LOGD, words.iter().map(|word| (*word).to_owned()).collect())?;
         let floor = setup.folder.path().join("bench/rootfs/bench/service");
         setup.with(&floor)
     }
@@ -73,14 +86,14 @@ impl Setup {
         Ok(setup)
     }
 
-    /// A board of its own, whose root has the service in it. Without logd, which other inits do not have either.
-    fn without_binary(words: Vec<String>) -> Result<Self> {
+    /// A board of its own, with further lines in its board.toml, whose root has the service in it.
+    fn without_binary(lines: &str, words: Vec<String>) -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder for the bench")?;
         let dir = folder.path().join("bench");
         let programs = dir.join("rootfs/bench");
         fs::create_dir_all(&programs)?;
         let host = fs::read_to_string(boards_dir().join("host/board.toml"))?;
-        fs::write(dir.join("board.toml"), host + "\n[logd]\nenabled = false\n")?;
+        fs::write(dir.join("board.toml"), format!("{host}\n{lines}"))?;
         let board = Board::load(&dir.to_string_lossy())?;
         let built = build::build_floor(&board)?;
         fs::copy(&built.binary, programs.join("service")).context("cannot copy the floor")?;
@@ -167,6 +180,17 @@ impl Machine {
         Ok(Duration::from_micros(up[0].at_us.saturating_sub(begin_us)))
     }
 
+    /// Has the service that was started with `word` do its work once; what it answers.
+    pub fn work(&mut self, word: &str) -> Result<u64> {
+        let is_it = |pid: &Pid| {
+            let words = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+            words.split(|byte| *byte == 0).nth(1) == Some(word.as_bytes())
+        };
+        let pid = children(self.pid.as_raw_nonzero().get().unsigned_abs())?.into_iter().find(is_it);
+        kill_process(pid.with_context(|| format!("no service {word} runs"))?, Signal::USR1)?;
+        Ok(self.hear(1)?.first().map_or(0, |stamp| stamp.at_us))
+    }
+
     /// Asks PID 1 to end; the time until it is gone.
     pub fn stop(self) -> Result<Duration> {
         let pidfd = pidfd_open(self.pid, PidfdFlags::empty()).context("pidfd_open")?;
@@ -191,6 +215,14 @@ impl Machine {
         let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         let number = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
         number.with_context(|| format!("no {field} in smaps_rollup"))
+    }
+
+    /// The time that PID 1 has run for, in hundredths of a second.
+    pub fn ticks(&self) -> Result<u64> {
+        let stat = fs::read_to_string(self.proc("stat"))?;
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let times = fields.split_whitespace().skip(11).take(2); // utime and stime: proc(5)
+        Ok(times.filter_map(|field| field.parse::<u64>().ok()).sum())
     }
 
     fn proc(&self, file: &str) -> PathBuf {

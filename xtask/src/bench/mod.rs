@@ -1,9 +1,10 @@
 //! `bench`: what things take, beside a floor that is measured in the same run: what has to be done in any case, such as
 //! reading the same bytes. Shows medians; judges nothing but its own targets.
 //!
-//! `units.rs` and `starts.rs` say what is measured; `material.rs` makes unit files, `machine.rs` runs tomte and the floor,
+//! `units.rs`, `starts.rs` and `logs.rs` say what is measured; `material.rs` makes unit files, `machine.rs` runs tomte and the floor,
 //! which is the program in `floor/`.
 
+mod logs;
 mod machine;
 mod material;
 mod starts;
@@ -32,7 +33,7 @@ pub struct Bench {
     pub unit: Unit,
     /// Most rounds, if one round says it all.
     pub rounds: Option<usize>,
-    /// What the median is to stay under.
+    /// What is promised of the median.
     pub target: Target,
     /// Makes everything that is not measured.
     pub prepare: fn() -> Result<Prepared>,
@@ -44,6 +45,7 @@ pub enum Unit {
     Milliseconds,
     Kibibytes,
     Times,
+    MegabytesPerSecond,
 }
 
 /// A promise about a median.
@@ -51,6 +53,8 @@ pub enum Unit {
 pub enum Target {
     /// At most so much.
     AtMost(f64),
+    /// At least so much.
+    AtLeast(f64),
     /// At most so many times the floor.
     Ratio(f64),
 }
@@ -79,7 +83,7 @@ const HERE: [Bench; 3] = [units::CHECK, units::BAKE, units::OPEN];
 
 /// All of them.
 fn benches() -> impl Iterator<Item = &'static Bench> {
-    HERE.iter().chain(&starts::ALL)
+    HERE.iter().chain(&starts::ALL).chain(&logs::ALL)
 }
 
 /// `cargo xtask bench`.
@@ -172,6 +176,7 @@ impl Measured {
     fn keeps(&self, target: Target) -> bool {
         match target {
             Target::AtMost(most) => self.median() <= most,
+            Target::AtLeast(least) => self.median() >= least,
             Target::Ratio(most) => self.ratio() <= most,
         }
     }
@@ -188,6 +193,7 @@ impl Unit {
             Self::Milliseconds => format!("{value:.2} ms"),
             Self::Kibibytes => format!("{value:.1} KiB"),
             Self::Times => format!("{value:.0}"),
+            Self::MegabytesPerSecond => format!("{value:.0} MB/s"),
         }
     }
 
@@ -196,6 +202,7 @@ impl Unit {
             Self::Milliseconds => "ms",
             Self::Kibibytes => "KiB",
             Self::Times => "times",
+            Self::MegabytesPerSecond => "MB/s",
         }
     }
 }
@@ -216,6 +223,7 @@ fn to_text(results: &[(&Bench, Measured)]) -> String {
             if measured.floor() > 0.0 { format!("{:.2}", measured.ratio()) } else { "-".to_owned() },
             match bench.target {
                 Target::AtMost(most) => shown(most),
+                Target::AtLeast(least) => format!("{} at least", shown(least)),
                 Target::Ratio(most) => format!("ratio {most:.1}"),
             },
             if measured.keeps(bench.target) { "kept" } else { "MISSED" }.to_owned(),
@@ -237,6 +245,7 @@ fn to_json(results: &[(&Bench, Measured)]) -> serde_json::Value {
     let one = |(bench, measured): &(&Bench, Measured)| {
         let (kind, most) = match bench.target {
             Target::AtMost(most) => ("at_most", most),
+            Target::AtLeast(least) => ("at_least", least),
             Target::Ratio(most) => ("ratio", most),
         };
         json!({

@@ -72,11 +72,11 @@ fn early(
     let text = format!(
         "[Unit]\nDescription={description}\nDefaultDependencies=no\nBefore=sysinit.target\n\
          ConditionVirtualization=!container\n{general}\
-         [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutSec=90\nExecStart={STANDS_FOR_CALLS}\n{own}\
-         [Install]\nWantedBy=sysinit.target\n"
+         [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutSec=90\nExecStart={STANDS_FOR_CALLS}\n{own}"
     );
     let calls = calls.into_iter().map(|call| (CommandKind::Start, call)).collect();
-    maker.oneshot(name, &text, calls);
+    // Whatever `enable` says: it is about the board's units.
+    maker.oneshot(name, &text, calls).relations.imply(Relation::WantedBy, "sysinit.target");
 }
 
 fn load_modules(modules: &Modules, maker: &mut Maker<'_>) {

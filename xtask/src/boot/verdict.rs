@@ -15,6 +15,7 @@ pub(super) const GOOD: &str = "tomte-boot-good.service";
 /// Started when the machine is sick.
 pub(super) const SICK: &str = "tomte-boot-sick.service";
 const COUNT: &str = "tomte-boot-count.service";
+const LADDER: &str = "tomte-boot-ladder.service";
 const OTHER_SLOT: &str = "tomte-boot-other-slot.service";
 const SAFE: &str = "tomte-boot-safe.service";
 
@@ -80,21 +81,24 @@ impl Ladder<'_> {
         let on_failure =
             |unit: Option<&str>| unit.map_or_else(String::new, |unit| format!("OnFailure={unit}\n"));
         let (slot, safe) = (!self.other_slot.is_empty(), self.safe.map(|_| SAFE));
-        let text = format!(
-            "[Unit]\nDescription=Count of Boots since the Last Good One\nDefaultDependencies=no\n\
-             RequiresMountsFor={}\nAfter=local-fs.target\nBefore=sysinit.target\n{}\
-             [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=90\nExecStart={STANDS_FOR_CALLS}\n\
-             [Install]\nWantedBy=sysinit.target\n",
-            literal(self.counter),
-            on_failure(if slot { Some(OTHER_SLOT) } else { safe }),
-        );
+        // Counted once a boot, which always turns out well; looked at as often as somebody pulls in what has failed.
+        let early = |description: &str, general: &str| {
+            format!(
+                "[Unit]\nDescription={description}\nDefaultDependencies=no\nRequiresMountsFor={}\n\
+                 After=local-fs.target\nBefore=sysinit.target\n{general}\
+                 [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=90\nExecStart={STANDS_FOR_CALLS}\n",
+                literal(self.counter)
+            )
+        };
+        let text = early("Count of Boots since the Last Good One", "");
+        let calls = vec![(CommandKind::Start, attempt(Call::Count, self.counter, &["add"]))];
+        maker.oneshot(COUNT, &text, calls).relations.imply(Relation::WantedBy, "sysinit.target");
+        let failed = on_failure(if slot { Some(OTHER_SLOT) } else { safe });
+        let text = early("What Follows from the Boots before", &format!("After={COUNT}\n{failed}"));
         let allowed = self.allowed();
         let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
-        let calls = vec![
-            (CommandKind::StartPre, attempt(Call::Count, self.counter, &["add"])),
-            (CommandKind::Start, call(Call::Count, self.counter, &allowed)),
-        ];
-        maker.oneshot(COUNT, &text, calls);
+        let calls = vec![(CommandKind::Start, call(Call::Count, self.counter, &allowed))];
+        maker.oneshot(LADDER, &text, calls).relations.imply(Relation::WantedBy, "sysinit.target");
         if slot {
             let text = format!(
                 "[Unit]\nDescription=Boot from the Other Slot\nDefaultDependencies=no\nSuccessAction=reboot\n{}\

@@ -13,7 +13,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     (
         "logd",
         "Where what services say is kept: enabled, ring (bytes in memory), max-level-console, remote (an address of \
-         syslog), and files = { size, older, bytes-a-day } in /var/log/tomte.",
+         syslog), and files = { size, older, bytes-a-day, at-once } in /var/log/tomte.",
     ),
     ("uids", "Numbers for dynamic users: { first = …, last = … }; 61184 to 65519 without it."),
     (
@@ -37,18 +37,52 @@ pub(super) const KEYS: &[(&str, &str)] = &[
          units, all of them.",
     ),
     ("mount", "[[mount]]: a mount or swap, as a line of fstab(5): what, where, type, options."),
-    ("vital", "What tells a machine that works from one that does not."),
-    ("boot-verdict", "What is run when a boot has turned out well, or has not."),
-    ("watchdog", "The hardware watchdog, and how it is fed."),
-    ("rescue", "What is started when the default target cannot be reached."),
-    ("console", "The console and who logs in there."),
-    ("sysctl", "Settings of the kernel, made early at boot."),
-    ("modules", "Kernel modules that are loaded early at boot."),
-    ("device", "[[device]]: what becomes of a device node."),
-    ("machine-id", "Where /etc/machine-id comes from."),
-    ("random-seed", "The seed of the kernel's random numbers, kept from boot to boot."),
-    ("clock", "What sets the clock at boot."),
-    ("zram", "Swap in compressed memory."),
+    (
+        "vital",
+        "What tells a machine that works from one that does not: the units that have to be up, for how long one may be \
+         down (patience), and how long all have to be up before the boot is good (good-after).",
+    ),
+    (
+        "boot-verdict",
+        "What follows from a good boot (mark-good, a command), and from sick ones: counter (a file), tries before \
+         other-slot (a command), and safe-target when that was in vain, too.",
+    ),
+    (
+        "watchdog",
+        "The hardware watchdog, fed only while the vital units are up: device, timeout, pretimeout, reboot-timeout, \
+         kexec-timeout, and probe, a file that is read to see whether the root file system answers.",
+    ),
+    (
+        "rescue",
+        "A root shell (shell, a command) at the console, without a password, when boot fails or the kernel's command line \
+         asks for it. Without this key there is none.",
+    ),
+    (
+        "console",
+        "Who may log in where: login (getty, shell or none), tty, baud, and root, whether a shell of root's may run there \
+         without a password.",
+    ),
+    ("sysctl", "Settings of the kernel by sysctl(8)'s names, made early at boot."),
+    (
+        "modules",
+        "Kernel modules: load, a list, and coldplug, whether those are loaded that the devices ask for.",
+    ),
+    ("device", "[[device]]: whose the nodes in /dev are that a pattern matches: path, user, group, mode."),
+    (
+        "machine-id",
+        "Where machine-id(5) is kept (file), and the files with a serial number that it is made from (from); without one it \
+         is random.",
+    ),
+    (
+        "random-seed",
+        "What the kernel's random numbers begin with, kept from boot to boot: file, and credit, whether it counts as random.",
+    ),
+    (
+        "clock",
+        "Before which time the clock cannot be: the last change of file, which is when the machine last ran, and the day \
+         not-before, which is when the image was made.",
+    ),
+    ("zram", "Swap in compressed memory: size and algorithm."),
     ("image", "What the image of the board is made of."),
     ("flash", "How the image gets onto the board."),
     ("serial", "The board's serial console, for the host."),

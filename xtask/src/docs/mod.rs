@@ -54,7 +54,8 @@ fn command() -> Command {
         if operands.is_empty() {
             return verb;
         }
-        let operand = Arg::new("operands").value_name(operands).num_args(0..).value_hint(ValueHint::Other);
+        let hint = if takes_units(operands) { UNITS } else { ValueHint::Other };
+        let operand = Arg::new("operands").value_name(operands).num_args(0..).value_hint(hint);
         verb.override_usage(format!("tomte {name} [OPTION...] {operands}")).arg(operand)
     });
     Command::new("tomte")
@@ -64,6 +65,53 @@ fn command() -> Command {
         .args(SWITCHES.into_iter().map(switch))
         .args(VALUED.into_iter().map(valued))
         .subcommands(verbs)
+}
+
+/// What stands for names of units where clap knows no such thing.
+const UNITS: ValueHint = ValueHint::Hostname;
+
+/// Whether a verb with these operands is about units.
+fn takes_units(operands: &str) -> bool {
+    operands.split(' ').any(|word| matches!(word.trim_matches(['[', ']']).trim_end_matches("..."), "UNIT"))
+}
+
+/// Has a shell ask for the names of units where a verb is about such: what clap makes knows words and options alone.
+fn with_units(shell: Shell, made: String) -> String {
+    let verbs = VERBS.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let verbs: Vec<&str> = verbs
+        .filter_map(|line| Some((*line.first()?, *line.get(1)?)))
+        .filter(|line| takes_units(line.1))
+        .map(|line| line.0)
+        .collect();
+    let names = "tomte list-units 2> /dev/null | sed -n 's/^[* ] \\([^ ]*\\.[a-z]*\\) .*/\\1/p'";
+    match shell {
+        Shell::Bash => format!(
+            "{made}
+_tomte_or_units() {{
+    _tomte \"$@\"
+    local word now=\"${{COMP_WORDS[COMP_CWORD]}}\"
+    [[ $now == -* ]] && return
+    for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do
+        case $word in
+        {}) mapfile -t COMPREPLY < <(compgen -W \"$({names})\" -- \"$now\"); return ;;
+        esac
+    done
+}}
+complete -F _tomte_or_units tomte
+",
+            verbs.join("|")
+        ),
+        Shell::Zsh => {
+            let function = format!("_tomte_units() {{\n    compadd -- ${{(f)\"$({names})\"}}\n}}\n");
+            let (first, rest) = made.split_once('\n').unwrap_or((&made, ""));
+            format!("{first}\n{function}{}", rest.replace(":_hosts", ":_tomte_units"))
+        }
+        _ => format!(
+            "{made}complete -c tomte -n \"__fish_seen_subcommand_from {}\" -f -a \"({})\"\n",
+            verbs.join(" "),
+            names.replace("2> /dev/null", "2>/dev/null").replace('\\', "\\\\")
+        ),
+    }
 }
 
 /// Writes everything and prints where it is.
@@ -90,7 +138,10 @@ fn write(folder: &Path) -> Result<Vec<PathBuf>> {
         written.push(path);
     }
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        written.push(generate_to(shell, &mut command(), "tomte", &completions)?);
+        let path = generate_to(shell, &mut command(), "tomte", &completions)?;
+        let made = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        fs::write(&path, with_units(shell, made)).with_context(|| path.display().to_string())?;
+        written.push(path);
     }
     Ok(written)
 }
@@ -113,5 +164,29 @@ mod tests {
                 assert!(text.contains(verb), "{}: {verb}", path.display());
             }
         }
+    }
+
+    #[test]
+    fn bash_knows_the_names_of_units_where_a_verb_is_about_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let bash =
+            write(folder.path()).unwrap().into_iter().find(|path| path.ends_with("tomte.bash")).unwrap();
+        let complete = |words: &str| {
+            let script = format!(
+                "source {}; tomte() {{ printf '%s\\n' '  UNIT LOAD' '  web.service loaded' '* wiki.target loaded' '2 units.'; }}
+                 COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+                 _tomte_or_units tomte \"${{COMP_WORDS[COMP_CWORD]}}\" x; echo \"${{COMPREPLY[*]}}\"",
+                bash.display()
+            );
+            let said = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+            String::from_utf8(said.stdout).unwrap().trim().to_owned()
+        };
+        assert_eq!(complete("tomte start w"), "web.service wiki.target");
+        assert_eq!(complete("tomte stop web.service wi"), "wiki.target");
+        assert_eq!(complete("tomte resta"), "restart");
+        assert_eq!(complete("tomte logs -u we"), "web.service");
+        assert_eq!(complete("tomte poweroff w"), "");
+        let zsh = fs::read_to_string(folder.path().join("completions/_tomte")).unwrap();
+        assert!(zsh.contains(":_tomte_units'") && !zsh.contains("_hosts"), "{zsh}");
     }
 }

@@ -9,4 +9,4 @@ mod monitor;
 pub use guest::{BUSYBOX, prepare};
 pub use launch::{Forward, REPORT_INSIDE, forwards, launch, run_tied};
 pub use modules::lists as module_lists;
-pub use monitor::GuestEnd;
+pub use monitor::{GuestEnd, Moment};

@@ -33,8 +33,41 @@ pub enum GuestEnd {
 pub struct Monitor {
     path: PathBuf,
     from: File,
-    /// Held so that what was written stays there until QEMU reads it.
-    _to: File,
+    to: File,
+}
+
+/// What a person at the machine would do at a moment: when the console shows a line with `piece`, QEMU is told `command`.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    piece: String,
+    command: String,
+}
+
+impl std::str::FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (piece, command) = text.split_once('=').ok_or("expected PIECE=COMMAND")?;
+        Ok(Self { piece: piece.to_owned(), command: command.to_owned() })
+    }
+}
+
+/// Waits for such moments; each comes once.
+#[derive(Debug)]
+pub struct Hand {
+    to: File,
+    moments: Vec<Moment>,
+}
+
+impl Hand {
+    /// The console shows `line`.
+    pub fn see(&mut self, line: &str) -> Result<()> {
+        while let Some(at) = self.moments.iter().position(|moment| line.contains(&moment.piece)) {
+            let Moment { command, .. } = self.moments.remove(at);
+            writeln!(self.to, "{command}").context("cannot tell QEMU's monitor")?;
+        }
+        Ok(())
+    }
 }
 
 /// A message of QMP, as far as it matters.
@@ -60,7 +93,7 @@ impl Monitor {
         };
         let (from, mut to) = (open("out")?, open("in")?);
         to.write_all(b"{\"execute\":\"qmp_capabilities\"}\n").context("cannot ask QEMU for its events")?;
-        Ok(Self { path: path.to_owned(), from, _to: to })
+        Ok(Self { path: path.to_owned(), from, to })
     }
 
     /// QEMU's words for it.
@@ -71,6 +104,14 @@ impl Monitor {
             "-mon".into(),
             "chardev=monitor,mode=control".into(),
         ]
+    }
+
+    /// Somebody who waits for `moments`.
+    pub fn hand(&self, moments: &[Moment]) -> Result<Hand> {
+        Ok(Hand {
+            to: self.to.try_clone().context("cannot share QEMU's monitor")?,
+            moments: moments.to_vec(),
+        })
     }
 
     /// How the guest ended. To be asked when QEMU has.

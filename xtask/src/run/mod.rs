@@ -73,6 +73,9 @@ pub struct Args {
     /// A further word for QEMU's command line; may be repeated.
     #[arg(long = "qemu-word", hide = true, value_name = "WORD", allow_hyphen_values = true)]
     pub qemu_words: Vec<String>,
+    /// When the console shows PIECE, tell QEMU's monitor COMMAND (QMP); may be repeated. A machine that starts over goes on.
+    #[arg(long = "at", hide = true, value_name = "PIECE=COMMAND")]
+    pub moments: Vec<qemu::Moment>,
     #[command(flatten)]
     pub defects: host::Defects,
     /// Further words for PID 1, after --.
@@ -174,6 +177,7 @@ pub fn execute_with(args: &Args, show: Show, ready: &mut Ready<'_>) -> Result<Ou
     let mut board = Board::load(&args.board)?;
     if let Some(qemu) = &mut board.config.qemu {
         qemu.words.clone_from(&args.qemu_words);
+        qemu.moments.clone_from(&args.moments);
     }
     let trials = args.tests.as_deref().map(Trials::new).transpose()?;
     let mut units = args.units.clone();

@@ -26,6 +26,11 @@ pub trait Machine {
     fn interrupt(&mut self) -> Result<()>;
     /// Ends it at once.
     fn kill(&mut self) -> Result<()>;
+    /// Its console shows `line`.
+    fn said(&mut self, line: &str) -> Result<()> {
+        let _ = line;
+        Ok(())
+    }
 }
 
 /// How the console is shown while the machine runs.
@@ -86,7 +91,10 @@ pub fn watch(
             None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match event {
-            Ok(Event::Line(line)) => seen.line(line, show),
+            Ok(Event::Line(line)) => {
+                machine.said(&line)?;
+                seen.line(line, show);
+            }
             Ok(Event::ConsoleClosed) => {}
             Ok(Event::Ended(status)) => break status.context("cannot wait for the machine's process")?,
             Ok(Event::Signal) => seen.asked_to_end(machine)?,

@@ -12,7 +12,10 @@ use super::{
     posture::{Row, has_rows},
     program,
 };
-use crate::{board::Board, report::Report};
+use crate::{
+    board::Board,
+    report::{Ended, Report},
+};
 
 /// Units, and their ActiveState and Result in the end.
 const STATES: [(&str, &str, &str); 11] = [
@@ -49,6 +52,7 @@ pub fn run(board: &Board) -> Result<()> {
     let finished = program::run(&mut command)?;
     let report = std::fs::read_to_string(&file).context("xtask wrote no report")?;
     let report = Report::parse(&report)?;
+    ensure!(report.ended == Ended::Idle && report.boot_us > 0, "ended: {}, {}", report.ended, report.boot_us);
     for (name, active, result) in STATES {
         let unit = report.unit(name).with_context(|| format!("the report has no {name}"))?;
         ensure!((unit.active.as_str(), unit.result.as_deref()) == (active, Some(result)), "{unit:?}");

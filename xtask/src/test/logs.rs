@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Pieces of lines that the reader reads.
-const LINES: [&[&str]; 12] = [
+const LINES: [&[&str]; 21] = [
     &["read[", " tomte talk[", "]: broken"],
     &["read[", "]: plain"],
     &["read[", "]: err"],
@@ -21,8 +21,20 @@ const LINES: [&[&str]; 12] = [
     &["read[", " sh[", "tomte[1]: talker.service: forged"],
     &["read[", "]: Suppressed 90 messages"],
     &["]: FLOOD 10"],
-    &["]: FOLLOWED 1"],
+    // Files, none of them larger than it may be; a budget; a full partition, of which nobody takes harm; another machine.
+    &["]: FILES messages messages.1 messages.2"],
+    &["tomte-logd: cannot write /var/log/tomte/messages, going on without: Disk quota exceeded"],
+    &["]: IN THE RING 300"],
+    &["]: AGAIN 1"],
+    &["tomte-logd: cannot write /var/log/tomte/messages, going on without: No space left on device"],
+    &["]: BEFORE 7"],
+    &["]: PICKY 2"],
+    &["]: SINCE 1"],
+    &["]: PRI27 1 ", "Z tomte talk ", " - - broken"],
+    &["files[", " lines were overwritten before they could be read"],
 ];
+/// Bytes of one of the board's files, with as much on top as is written at once.
+const FILE_BYTES_MAX: u64 = (64 << 10) + (8 << 10);
 
 /// Runs the board.
 pub fn run() -> Result<()> {
@@ -32,6 +44,14 @@ pub fn run() -> Result<()> {
         has_line(&finished, pieces)?;
     }
     ensure!(says(&finished, "]: NUMBERS ")? == "50000", "lines of counter.service are lost");
+    let followed: Vec<_> = finished.lines.iter().filter(|line| line.contains("]: FOLLOWED ")).collect();
+    ensure!(followed.len() == 1, "{followed:?}");
+    let largest: u64 = says(&finished, "]: LARGEST ")?.parse()?;
+    ensure!(largest <= FILE_BYTES_MAX, "a file has {largest} bytes");
+    // What is important enough comes to the console by itself; what is not comes only because somebody reads it there.
+    let direct =
+        |text: &str| finished.lines.iter().any(|line| line.starts_with("talk[") && line.ends_with(text));
+    ensure!(direct("]: broken") && !direct("]: plain"), "the console's level has no effect");
     has_line(&finished, &["\"_SYSTEMD_UNIT\":\"talker.service\"", "\"MESSAGE\":\"no newline\""])?;
     // What one unit says is never another's, whatever it says; detail below LogLevelMax= is nobody's.
     let first = finished.lines.iter().find(|line| line.contains("]: no newline"));

@@ -20,6 +20,7 @@ pub mod hammer;
 mod handover;
 mod host;
 mod hostile;
+mod lives;
 mod logs;
 mod manager;
 mod mutants;
@@ -89,6 +90,7 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
             Level::Qemu => {
                 vm::run(&mut tally);
                 bad_input::run(&mut tally);
+                lives::run(&mut tally);
             }
             Level::Size => {
                 budget(&mut tally);

@@ -56,27 +56,14 @@ pub fn run(tally: &mut Tally) {
             Err(error) => tally.add(&name, Outcome::Failed(format!("{error:#}"))),
         }
         if setup::lacking(board).is_ok_and(|lacking| lacking.is_empty()) {
-            tally.case(&format!("{} is idle and powers off by itself", board.name), || until_idle(board));
-            tally.case(&format!("{} limits what its services use", board.name), || cgroups::run(board));
+            let name = format!("{} limits what its services use, and powers off when it is idle", board.name);
+            tally.case(&name, || cgroups::run(board));
             if steps::suits(board) {
                 tally.case(&format!("{} fails closed at every step", board.name), || steps::run(board));
             }
             tally.case(&format!("{} starts over when PID 1 panics", board.name), || panicking(board));
         }
     }
-}
-
-/// `run --until idle`: ends by itself, exit status 0.
-fn until_idle(board: &Board) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("report.json");
-    let mut command = xtask(board, &file)?;
-    let finished = program::run(command.args(["--until", "idle"]))?;
-    ensure!(finished.status.success(), "{}", finished.status);
-    let report = read(&file)?;
-    ensure!(report.ended == Ended::Idle, "ended: {}", report.ended);
-    ensure!(report.boot_us > 0, "boot_us is 0");
-    Ok(())
 }
 
 /// `tomte.panic`: the panic handler says why and reboots; the kernel never hears of a dead init.

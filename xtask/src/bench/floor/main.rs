@@ -2,8 +2,9 @@
 //! and does nothing else. Built by `bench::program` for the machine that measures; no part of the target binary.
 //!
 //! As PID 1 it is the floor: it makes `argv[1]` processes one after the other, starts each again that dies, and ends
-//! them on SIGINT. Where the bench has left a filter for them, they are sandboxed (`sandbox.rs`). As anybody else it is the service that both the floor and tomte start: it says when it is in `main`
-//! and waits for ever.
+//! them on SIGINT. Where the bench has left a filter for them, they are sandboxed (`sandbox.rs`). As anybody else it is the
+//! service that both the floor and tomte start: it says when it is in `main` and waits for ever; or does what `argv[1]` says,
+//! each time it gets a USR1, and says how long that took.
 
 #![no_std]
 #![no_main]
@@ -18,6 +19,7 @@ use tomte::linux::{
     AsFd, OwnedFd,
     arguments::Arguments,
     clock::monotonic_us,
+    console,
     poll::{Interest, Poll, READY_MAX},
     process,
     raw::{
@@ -25,8 +27,10 @@ use tomte::linux::{
         process::{Forked, execve, exit, fork, reap_any, wait_for_any},
         signal,
     },
-    signals::{CHLD, Signals, TERM},
+    signals::{CHLD, Signals, TERM, USR1},
+    socket,
 };
+use tomte::wire::{PACKET_BYTES_MAX, Reply, Request, SOCKET, decode, encode};
 
 use sandbox::Sandbox;
 
@@ -42,6 +46,26 @@ const STAMPS: &CStr = c"/run/host/stamps";
 const SERVICE: &CStr = c"/bench/service";
 /// Most services at once.
 const SERVICES_MAX: usize = 256;
+/// A line of a service that logs, with its end.
+const LINE_BYTES: usize = 100;
+/// What such a service writes at once.
+const LINES: [u8; 80 * LINE_BYTES] = lines();
+/// What it writes on request.
+const RATE_BYTES: usize = 64 << 20;
+/// Lines of one that has not much to say.
+const FEW_LINES: usize = 200;
+/// Questions in a row.
+const QUESTIONS: usize = 1001;
+
+const fn lines() -> [u8; 80 * LINE_BYTES] {
+    let mut lines = [b'x'; 80 * LINE_BYTES];
+    let mut at = LINE_BYTES - 1;
+    while at < lines.len() {
+        lines[at] = b'\n';
+        at += LINE_BYTES;
+    }
+    lines
+}
 
 /// The first thing after `start`.
 fn main(arguments: Arguments) -> ! {
@@ -49,21 +73,85 @@ fn main(arguments: Arguments) -> ! {
         let count = arguments.words().nth(1).and_then(|word| word.to_str().ok()?.parse().ok());
         be_the_floor(count.unwrap_or(1))
     }
-    stamp();
-    loop {
-        pause();
+    stamp(monotonic_us());
+    match arguments.words().nth(1) {
+        Some(word) if word == c"flood" => loop {
+            say(&LINES);
+        },
+        Some(word) if word == c"rate" => on_request(|| {
+            let begin = monotonic_us();
+            (0..RATE_BYTES / LINES.len()).for_each(|_| say(&LINES));
+            monotonic_us() - begin
+        }),
+        Some(word) if word == c"few" => on_request(|| {
+            let begin = monotonic_us();
+            (0..FEW_LINES).for_each(|_| say(LINES.get(..LINE_BYTES).unwrap_or_default()));
+            monotonic_us() - begin
+        }),
+        Some(word) if word == c"ask" => on_request(ask),
+        _ => loop {
+            pause();
+        },
     }
 }
 
-/// Writes when this is, and who says so: two numbers of eight bytes.
-fn stamp() {
-    let now_us = monotonic_us().to_ne_bytes();
+/// Does `work` each time a signal comes, and stamps what it answers.
+fn on_request(work: impl Fn() -> u64) -> ! {
+    let (Ok(poll), Ok(signals)) = (Poll::new(0), Signals::new()) else { exit(1) };
+    if poll.add(signals.as_fd(), 1, Interest::Readable).is_err() {
+        exit(1)
+    }
+    loop {
+        let _ = poll.wait(&mut [0; READY_MAX], true);
+        match signals.take() {
+            Some(USR1) => stamp(work()),
+            Some(_) => exit(0),
+            None => {}
+        }
+    }
+}
+
+/// Writes `bytes` to standard output.
+fn say(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match rustix::io::write(console::stdout(), bytes) {
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(_) => exit(1),
+        }
+    }
+}
+
+/// The median of what it takes to hear of a unit's state, microseconds: on one connection, with one question after the
+/// other.
+fn ask() -> u64 {
+    let Ok(socket) = socket::connect_to(SOCKET) else { exit(1) };
+    let (mut packet, mut answer) = ([0; 64], [0; PACKET_BYTES_MAX]);
+    let Some(packet) = encode(&Request::Unit { name: "multi-user.target" }, &mut packet) else { exit(1) };
+    let mut took = [0; QUESTIONS];
+    for took in &mut took {
+        let begin = monotonic_us();
+        let asked = socket::send_packet(socket.as_fd(), packet);
+        let Ok(Some(reply)) = asked.and_then(|()| socket::receive(socket.as_fd(), &mut answer)) else {
+            exit(1)
+        };
+        if !matches!(decode(reply), Ok(Reply::Unit(_))) {
+            exit(1)
+        }
+        *took = monotonic_us() - begin;
+    }
+    took.sort_unstable();
+    took.get(QUESTIONS / 2).copied().unwrap_or_default()
+}
+
+/// Writes `number` and who says so: two numbers of eight bytes.
+fn stamp(number: u64) {
+    let number = number.to_ne_bytes();
     let Ok(stamps) = open(STAMPS, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) else {
         exit(1)
     };
     let mut bytes = [0; 16];
     let who = u64::from(process::id()).to_ne_bytes();
-    for (to, from) in bytes.iter_mut().zip(now_us.into_iter().chain(who)) {
+    for (to, from) in bytes.iter_mut().zip(number.into_iter().chain(who)) {
         *to = from;
     }
     let _ = rustix::io::write(stamps, &bytes);

@@ -1,0 +1,28 @@
+# One life of the machine. Which one it is, the count of boots says.
+life=$(wc -c < /var/boot-count)
+if dmesg | grep -q 'recovery complete'; then echo "LIFE $life AFTER A POWER CUT"; else echo "LIFE $life IN ORDER"; fi
+case $life in
+1)
+    n=0
+    while :; do
+        n=$((n + 1))
+        echo "the first life says $n"
+        if [ $n = 40 ]; then echo "PULL THE PLUG"; fi
+        sleep 0.02
+    done
+    ;;
+2)
+    tomte logs -b -1 | grep 'the first life says' | tail -n 3 | sed 's/^/BEFORE /'
+    tomte logs --json | grep '"_TRANSPORT":"kernel"' | grep -m 1 'Linux version'
+    # Swap in a file in a loop device on /var: each has to be let go before the next can be.
+    dd if=/dev/zero of=/var/swap bs=1M count=1 2> /dev/null
+    losetup /dev/loop0 /var/swap
+    mkswap /dev/loop0 > /dev/null
+    swapon /dev/loop0 && echo "SWAPS $(grep -c loop0 /proc/swaps)"
+    echo "PRESS CTRL-ALT-DEL"
+    ;;
+5)
+    # What sysvinit's telinit writes for runlevel 6.
+    printf '\151\031\011\003\001\000\000\000\066\000\000\000' | dd bs=384 count=1 conv=sync of=/run/initctl 2> /dev/null
+    ;;
+esac

@@ -1,0 +1,70 @@
+//! One machine that starts over again and again, on one disk: the board is tests/vm/lives. A power cut in the middle of a
+//! log, Ctrl-Alt-Del, sick boots up to the safe target, telinit.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{
+    host::has_line,
+    program::{self, Finished},
+    tally::{Outcome, Tally},
+};
+use crate::{board::Board, setup};
+
+const BOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/lives");
+/// What a person does: pulls the plug and puts it back in; presses three keys.
+const PLUG: &str = "PULL THE PLUG={\"execute\":\"system_reset\"}";
+const KEYS: &str = "PRESS CTRL-ALT-DEL={\"execute\":\"send-key\",\"arguments\":{\"keys\":[\
+                    {\"type\":\"qcode\",\"data\":\"ctrl\"},{\"type\":\"qcode\",\"data\":\"alt\"},\
+                    {\"type\":\"qcode\",\"data\":\"delete\"}]}}";
+/// A line of the first life that was said before the plug was pulled.
+const LINE_MIN: u32 = 39;
+
+/// Lines of its lives, in their order.
+const LIVES: [&str; 9] = [
+    "LIFE 1 IN ORDER",
+    "LIFE 2 AFTER A POWER CUT",
+    "BEFORE ",
+    "SWAPS 1",
+    // Ctrl-Alt-Del: /var was unmounted, in spite of swap on a loop device on it.
+    "OTHER SLOT AFTER LIFE 3, BEGUN IN ORDER",
+    "LIFE 4 IN ORDER",
+    "Reboot of a Sick Machine",
+    "LIFE 5 IN ORDER",
+    "SAFE IN LIFE 6",
+];
+
+/// Runs it, where it can be.
+pub fn run(tally: &mut Tally) {
+    let name = "a machine outlives a power cut, Ctrl-Alt-Del and sick boots, and the next life knows of it";
+    match Board::load(BOARD).and_then(|board| setup::lacking(&board)) {
+        Ok(lacking) if lacking.is_empty() => tally.case(name, lives),
+        Ok(lacking) => tally.add(name, Outcome::Skipped(lacking.join("; "))),
+        Err(error) => tally.add(name, Outcome::Failed(format!("{error:#}"))),
+    }
+}
+
+fn lives() -> Result<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["run", "--board", BOARD, "--until", "180s", "--at", PLUG, "--at", KEYS]);
+    let finished = program::run(&mut command)?;
+    let mut lines = finished.lines.iter();
+    for piece in LIVES {
+        ensure!(lines.any(|line| line.contains(piece)), "no line has {piece:?} after those before it");
+    }
+    let last = last_of_the_first_life(&finished)?;
+    ensure!(last >= LINE_MIN, "the last line that is known of the first life is {last}");
+    has_line(&finished, &["\"_TRANSPORT\":\"kernel\"", "Linux version"])?;
+    has_line(&finished, &["ended hears TERM"])?;
+    let spared = finished.lines.iter().find(|line| line.contains("spared hears"));
+    ensure!(spared.is_none(), "{spared:?}");
+    Ok(())
+}
+
+/// The highest number that `tomte logs -b -1` shows in the second life.
+fn last_of_the_first_life(finished: &Finished) -> Result<u32> {
+    let shown = finished.lines.iter().filter(|line| line.contains("BEFORE "));
+    let said = shown.filter_map(|line| line.split_once("the first life says ")?.1.trim().parse().ok());
+    said.max().context("nothing is known of the first life")
+}
