@@ -5,34 +5,34 @@ use std::{
     collections::BTreeMap,
     env,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::Spanned;
-use tomte::{
-    table::{Arch, LogTarget, Micros, PanicAction, UidRange, limits::SLOTS_MAX},
-    wire::log::PRIORITIES,
-};
+use tomte::table::{Arch, Micros, PanicAction, UidRange, limits::SLOTS_MAX};
 
 use crate::{
     allow,
     boot::keys,
     diag::{Diagnostic, Diagnostics, closest},
     read::{Source, Text},
-    target::feature::Feature,
     users,
-    values::{size, time},
+    values::time,
 };
 
+mod features;
 pub mod image;
 mod layers;
+mod logs;
 mod mistakes;
 #[cfg(test)]
 mod tests;
 
+pub use features::MissingFeatures;
 pub use layers::Layers;
+pub use logs::{Log, Logd};
 
 /// One board's folder and what its board.toml says.
 #[derive(Clone, Debug)]
@@ -133,112 +133,6 @@ pub struct Config {
     pub serial: Option<image::Serial>,
     /// How QEMU runs it; absent for boards that are no VM.
     pub qemu: Option<Qemu>,
-}
-
-/// As `tomte::table::LogTarget`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Log {
-    #[default]
-    Kmsg,
-    Console,
-}
-
-impl From<Log> for LogTarget {
-    fn from(log: Log) -> Self {
-        match log {
-            Log::Kmsg => Self::Kmsg,
-            Log::Console => Self::Console,
-        }
-    }
-}
-
-/// `[logd]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Logd {
-    /// Without it, what services print goes where PID 1's messages go.
-    pub enabled: bool,
-    /// How large the ring in memory is, such as "256K".
-    pub ring: Size,
-    /// The least important priority of what services say that the console shows, or "none". Without a word about it, a board
-    /// whose PID 1 writes to the console shows everything there.
-    pub max_level_console: Option<ConsoleLevel>,
-    /// Files in /var/log/tomte, if the log is to outlive the power.
-    pub files: Option<LogFiles>,
-    /// Where a copy of every line goes, as RFC 5424 has it: an address and a port, such as "192.0.2.1:514".
-    pub remote: Option<std::net::SocketAddr>,
-}
-
-/// `[logd.files]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct LogFiles {
-    /// How large one gets.
-    pub size: Size,
-    /// How many older ones there are.
-    pub older: u8,
-    /// What may be written a day, for the flash's sake; "0" for any amount.
-    pub bytes_a_day: Size,
-    /// Whether lines are on the storage at once: what was said last is there after a power cut, and the storage wears
-    /// faster.
-    pub at_once: bool,
-}
-
-impl Default for LogFiles {
-    fn default() -> Self {
-        Self { size: Size(256 << 10), older: 3, bytes_a_day: Size(4 << 20), at_once: false }
-    }
-}
-
-impl Default for Logd {
-    fn default() -> Self {
-        Self { enabled: true, ring: Size(256 << 10), max_level_console: None, files: None, remote: None }
-    }
-}
-
-impl Logd {
-    /// How many of the eight priorities the console is shown.
-    pub fn console_priorities(&self, log: Log) -> u8 {
-        match (self.max_level_console, log) {
-            (Some(level), _) => level.0,
-            (None, Log::Console) => 8,
-            (None, Log::Kmsg) => 0,
-        }
-    }
-}
-
-/// A size of the unit files' kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Size(pub u64);
-
-impl TryFrom<String> for Size {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let length = text.len();
-        let source = Arc::new(Source::new("board.toml", text));
-        size::bytes(&Text::of(&source, 0..length)).map(Self).map_err(|problem| problem.message)
-    }
-}
-
-/// A priority, or none of them: how many are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ConsoleLevel(u8);
-
-impl TryFrom<String> for ConsoleLevel {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let place = PRIORITIES.split(' ').position(|priority| priority == text);
-        match (place.and_then(|place| u8::try_from(place).ok()), text.as_str()) {
-            (Some(place), _) => Ok(Self(place + 1)),
-            (None, "none") => Ok(Self(0)),
-            (None, _) => Err(format!("{text:?}: expected none {PRIORITIES}")),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -381,71 +275,6 @@ pub struct Qemu {
     /// What is done to the machine while it runs, likewise.
     #[serde(skip)]
     pub moments: Vec<crate::qemu::Moment>,
-}
-
-/// `missing-kernel-feature`: by the feature's name.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(transparent)]
-pub struct MissingFeatures(BTreeMap<FeatureName, Lack>);
-
-/// What a missing feature comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Lack {
-    /// What it would narrow stays wide; the posture says so.
-    Degrade,
-    /// The unit does not run.
-    Refuse,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct FeatureName(&'static str);
-
-impl<'de> Deserialize<'de> for FeatureName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-            let mut names: Vec<&str> = Feature::ALL.into_iter().map(name_of).collect();
-            names.sort_unstable();
-            names.dedup();
-            names
-        });
-        let written = String::deserialize(deserializer)?;
-        let known = NAMES.iter().find(|name| **name == written);
-        known.map(|name| Self(name)).ok_or_else(|| D::Error::unknown_variant(&written, &NAMES))
-    }
-}
-
-fn name_of(feature: Feature) -> &'static str {
-    Feature::name_of(feature as u32)
-}
-
-impl MissingFeatures {
-    /// The features that the kernel may lack, as `tomte::table::Board` has them.
-    pub fn may_lack(&self) -> u16 {
-        let may = |feature: Feature| match self.0.get(&FeatureName(name_of(feature))) {
-            Some(said) => *said == Lack::Degrade,
-            None => match feature {
-                Feature::SecondWall => true, // everything is enforced without it
-                // What they share out is shared out by chance then, as under systemd.
-                Feature::Cgroup
-                | Feature::CgroupCpu
-                | Feature::CgroupCpuset
-                | Feature::CgroupMemory
-                | Feature::CgroupIo
-                | Feature::CgroupPids => true,
-                Feature::Seccomp
-                | Feature::Landlock
-                | Feature::MountNamespaces
-                | Feature::IpcNamespaces
-                | Feature::UtsNamespaces
-                | Feature::PidNamespaces
-                | Feature::NetworkNamespaces
-                | Feature::UserNamespaces
-                | Feature::CgroupDevices => false,
-            },
-        };
-        Feature::ALL.into_iter().filter(|feature| may(*feature)).fold(0, |all, feature| all | feature.bit())
-    }
 }
 
 const ARCHS: [Arch; 4] = [Arch::X86_64, Arch::Aarch64, Arch::Arm, Arch::Riscv64];

@@ -1,6 +1,7 @@
 //! Tests of reading board.toml.
 
 use super::*;
+use crate::target::feature::Feature;
 
 fn error_of(lines: &str) -> String {
     let text = format!("arch = \"x86_64\"\ntarget = \"t\"\n{lines}\n");
