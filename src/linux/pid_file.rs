@@ -65,7 +65,7 @@ pub fn spawn(path: &str) -> Result<Stamper, Errno> {
 /// What the child has found; ETIMEDOUT if it has found nothing in time.
 ///
 /// # Errors
-/// [`read`]'s.
+/// Those of opening and reading it.
 pub fn answer(pipe: &OwnedFd) -> Found {
     match stamp::read(pipe) {
         0 => Err(Errno::TIMEDOUT),

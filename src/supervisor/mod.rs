@@ -5,7 +5,7 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `message` | what goes in and out |
+//! | `event`, `action` | what goes in, and what comes out |
 //! | `unit`, `state` | one unit's record; the states of its life |
 //! | `job`, `turn` | what is to be done with which unit; whose turn it is |
 //! | `condition` | what comes of `Condition*=` and `Assert*=` |
@@ -38,16 +38,17 @@
     )
 )]
 
+mod action;
 mod condition;
 mod control;
 mod emergency;
 mod end;
+mod event;
 mod fork;
 mod hold;
 mod job;
 mod keep;
 mod limit;
-mod message;
 mod notice;
 mod relation;
 mod reload;
@@ -86,11 +87,10 @@ use unit::Record;
 use vital::Health;
 
 pub use crate::record::Keeper;
+pub use action::{Action, Answer, Log, Outcome, Spawn, Which};
 pub use control::WAITING_MAX;
+pub use event::{ClientId, Event, Found, Instant, Pid, Slot, Until};
 pub use keep::Facts;
-pub use message::{
-    Action, Answer, ClientId, Event, Found, Instant, Log, Outcome, Pid, Slot, Spawn, Until, Which,
-};
 pub use rights::Peer;
 pub use shutdown::SHUTDOWN_TIMEOUT;
 

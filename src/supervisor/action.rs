@@ -1,283 +1,10 @@
-//! What goes in and what comes out: the whole vocabulary between the supervisor and whoever runs it.
+//! What comes out: what whoever runs the supervisor is to do, to answer, and to say.
 
-use super::Peer;
+use super::{ClientId, Pid, Slot};
 use crate::{
-    table::{CommandKind, IdentityId, Micros, UnitId, Verdict},
-    wire::{Ended, ExitStatus, Failure, JobResult, Notice, Power, Request, ServiceResult, Whom},
+    table::{CommandKind, Micros, UnitId},
+    wire::{Ended, ExitStatus, JobResult, Power, ServiceResult, Whom},
 };
-
-kept! {
-/// A moment: microseconds on a clock that never goes back. The shell starts it at PID 1's exec.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Instant(pub u64);
-}
-
-impl Instant {
-    /// `span` later; `None` if that is never.
-    pub const fn after(self, span: Micros) -> Option<Self> {
-        match self.0.checked_add(span.0) {
-            Some(at) => Some(Self(at)),
-            None => None,
-        }
-    }
-
-    /// The earlier of two moments that may never come.
-    pub(super) fn earlier(one: Option<Self>, other: Option<Self>) -> Option<Self> {
-        match (one, other) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
-    }
-}
-
-kept! {
-/// A process id. Never 0 or 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Pid(pub u32);
-}
-
-kept! {
-/// A connection of the control socket, as numbered by the shell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientId(pub u16);
-}
-
-kept! {
-/// The two processes a service can have of its own: the service itself, and one command beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
-    /// `ExecStart=`.
-    Main,
-    /// `ExecStartPre=`, `ExecStop=` and the like.
-    Control,
-}
-}
-
-/// When a test run is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
-    /// As soon as no job is left and no unit is between two states (a restart that is waited for counts as between).
-    Idle,
-    /// So long after boot.
-    Elapsed(Micros),
-}
-
-/// What happens to the supervisor.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Event<'a> {
-    /// First of all: start the default target.
-    Boot {
-        /// Seed of the random UID candidates.
-        random: u64,
-        /// Whether and when to report and shut down without being asked.
-        until: Option<Until>,
-        /// How long the kernel had been running when PID 1 was executed; zero in a container.
-        kernel_age: Micros,
-        /// A number that tells this machine from others, boot after boot: /etc/machine-id.
-        machine: u64,
-        /// What to start instead of the default target.
-        target: Option<UnitId>,
-    },
-    /// Answers [`Action::Spawn`]: the process exists.
-    Spawned {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// In which slot.
-        slot: Slot,
-        /// The new process.
-        pid: Pid,
-    },
-    /// Answers [`Action::Spawn`]: there is no process.
-    SpawnFailed {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        #[expect(missing_docs, reason = "the slot this is about")]
-        slot: Slot,
-        /// The step (of the parent's) and the kernel's reason.
-        failure: Failure,
-    },
-    /// What the wall clock says: before [`Event::Boot`], at [`super::Supervisor::next_wall_deadline`], and when somebody
-    /// has set it.
-    Clock {
-        /// Microseconds since 1970.
-        wall: u64,
-        /// Somebody has set it.
-        set: bool,
-    },
-    /// Answers [`Action::Stamp`].
-    Stamped {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// When the timer last elapsed, by the wall clock; 0 if it never has, or if nobody knows.
-        at: u64,
-    },
-    /// The child knows its numbers: a static user won, or the numbers given were taken.
-    Identified {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// The process that says so.
-        pid: Pid,
-        /// Its user.
-        uid: u32,
-        /// Its group.
-        gid: u32,
-    },
-    /// The child cannot use the number given for `identity`: it belongs to a static user or group, IPC objects of it
-    /// are left, or the unit's directories belong to `suggestion`. The child ends; that end is not the service's.
-    Unfit {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// The process that says so.
-        pid: Pid,
-        /// Whose number.
-        identity: IdentityId,
-        /// A number in the range that owns the unit's directories.
-        suggestion: Option<u32>,
-    },
-    /// A step of the child failed; its end, with the step's exit code, follows.
-    StepFailed {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// The process that says so.
-        pid: Pid,
-        /// The step and the kernel's reason.
-        failure: Failure,
-        /// What systemd sees to before there is a process: its end is not the service's, and the result is `resources`.
-        early: bool,
-    },
-    /// The kernel has killed a process of the unit for want of memory. Its end follows if it was one of a slot.
-    OomKilled {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-    },
-    /// The child's execve has succeeded.
-    Executed {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// The process.
-        pid: Pid,
-    },
-    /// A process of the unit says something: sd_notify(3).
-    Notified {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// The process, as the kernel says.
-        pid: Pid,
-        /// Its user, as the kernel says.
-        uid: u32,
-        /// What it says. `MONOTONIC_USEC=` is on the supervisor's clock.
-        notice: Notice<'a>,
-    },
-    /// Something has come out of the descriptor of `X-ReadyFd=`, or nothing can any more.
-    ReadyFd {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// Whether that is a newline.
-        ready: bool,
-    },
-    /// Answers [`Action::Adopt`].
-    Adopted {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// The new main process; `None` if there is none.
-        pid: Option<Pid>,
-    },
-    /// A process of a slot has ended and is reaped: its pid may be somebody else's from here on.
-    Exited {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// The process.
-        pid: Pid,
-        /// How.
-        status: ExitStatus,
-    },
-    /// No process of the unit is left, descendants included. Comes after every end of the last process, whether or not
-    /// anybody asked.
-    Empty {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-    },
-    /// Answers [`Action::Clean`].
-    Cleaned {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// Whether nothing is left. If not, the numbers stay taken: nobody may inherit what could not be removed.
-        clean: bool,
-    },
-    /// Answers [`Action::Examine`].
-    Examined {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// What came of it; `None` if nobody could look.
-        verdict: Option<Verdict>,
-    },
-    /// Answers [`Action::Watch`].
-    Watched {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// What came of it; `None` if it cannot be waited for.
-        found: Option<Found>,
-    },
-    /// What the unit waits for has come, or may have. Told once for each [`Action::Arm`].
-    Readable {
-        #[expect(missing_docs, reason = "the unit this is about")]
-        unit: UnitId,
-        /// Whether that is enough: if not, somebody has to look.
-        there: bool,
-    },
-    /// Answers [`Action::Accept`], if there was a connection.
-    Accepted {
-        /// The service that has it now.
-        unit: UnitId,
-    },
-    /// A deadline may have passed. Spurious ones are harmless.
-    Deadline,
-    /// A client asks.
-    Request {
-        #[expect(missing_docs, reason = "where the answer goes")]
-        client: ClientId,
-        /// Who it is.
-        peer: Peer<'a>,
-        /// What it asks.
-        request: Request<'a>,
-    },
-    /// The client's connection is gone; nobody waits for its answer.
-    ClientGone {
-        #[expect(missing_docs, reason = "the client this is about")]
-        client: ClientId,
-    },
-    /// PID 1 got a signal: most ask for the end.
-    Signal {
-        /// Its number.
-        signal: u8,
-        /// Whether this is the PID 1 of a container.
-        container: bool,
-    },
-    /// Answers [`Action::Report`].
-    Reported,
-    /// Answers [`Action::Make`].
-    Made {
-        #[expect(missing_docs, reason = "who asked")]
-        client: ClientId,
-        #[expect(missing_docs, reason = "where it is")]
-        unit: UnitId,
-        /// Whether it is a record that can be run.
-        sound: bool,
-    },
-    /// Answers [`Action::Reexec`]: the program is the same as before.
-    NotReplaced,
-    /// The probe of [`Action::Feed`] has had an answer.
-    Probed,
-}
-
-/// What a child that opened or looked has found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// What the unit waits for is there already.
-    pub there: bool,
-    /// Which of the paths are there that are watched for changes: a bit for each place in the unit's list.
-    pub seen: u16,
-}
 
 /// A process to make.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -294,11 +21,11 @@ pub struct Spawn {
     pub uid: Option<u32>,
     /// The number held for `group_identity`.
     pub gid: Option<u32>,
-    /// Whether the child may answer [`Event::Unfit`] because directories belong to another number; if not, it takes
+    /// Whether the child may answer `Event::Unfit` because directories belong to another number; if not, it takes
     /// them over.
     pub suggest: bool,
     /// Nobody has run under the numbers since they were chosen: IPC objects that they own are another tenant's, and
-    /// the child answers [`Event::Unfit`]. If not, such objects are the unit's own.
+    /// the child answers `Event::Unfit`. If not, such objects are the unit's own.
     pub fresh: bool,
     /// `$MAINPID`.
     pub main_pid: Option<Pid>,
@@ -347,10 +74,10 @@ pub enum Which {
 /// What the shell is to do, in this order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
-    /// Make a process. Answered by [`Event::Spawned`] or [`Event::SpawnFailed`] before anything else happens.
+    /// Make a process. Answered by `Event::Spawned` or `Event::SpawnFailed` before anything else happens.
     Spawn(Spawn),
     /// Take another process for the unit's main process; the one before it is none of its slots' any more. Answered by
-    /// [`Event::Adopted`] before anything else happens.
+    /// `Event::Adopted` before anything else happens.
     Adopt {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
@@ -366,7 +93,7 @@ pub enum Action {
         /// Which. SIGCONT follows of itself for `All`, so that stopped processes can act on it.
         signal: u8,
     },
-    /// Remove what the unit's processes left, in a janitor child. Answered by [`Event::Cleaned`], always.
+    /// Remove what the unit's processes left, in a janitor child. Answered by `Event::Cleaned`, always.
     Clean {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
@@ -379,12 +106,12 @@ pub enum Action {
         /// The same for a dynamic group that has a number of its own.
         gid: Option<u32>,
     },
-    /// Look at the unit's conditions, in a child. Answered by [`Event::Examined`], always.
+    /// Look at the unit's conditions, in a child. Answered by `Event::Examined`, always.
     Examine {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
     },
-    /// Read the stamp file of a timer, or write it first, in a child. Answered by [`Event::Stamped`], always.
+    /// Read the stamp file of a timer, or write it first, in a child. Answered by `Event::Stamped`, always.
     Stamp {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
@@ -392,14 +119,14 @@ pub enum Action {
         elapsed: bool,
     },
     /// Open what the unit waits for, or look at it again, in a child; what is opened is held until [`Action::Unwatch`].
-    /// Answered by [`Event::Watched`], always.
+    /// Answered by `Event::Watched`, always.
     Watch {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
         /// Whether the unit is on its way up: what it wants to be made is made then only.
         first: bool,
     },
-    /// Listen to what is held for the unit. Answered by [`Event::Readable`] when something comes.
+    /// Listen to what is held for the unit. Answered by `Event::Readable` when something comes.
     Arm {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
@@ -415,14 +142,14 @@ pub enum Action {
         add: bool,
     },
     /// Take a connection of those that wait, and hold it for `instance` until that is cleaned up after; if nobody has that
-    /// id, close it: there are too many. Answered by [`Event::Accepted`] before anything else happens, if there was one.
+    /// id, close it: there are too many. Answered by `Event::Accepted` before anything else happens, if there was one.
     Accept {
         /// The socket.
         unit: UnitId,
         /// The service.
         instance: UnitId,
     },
-    /// Close what is held for the unit, whoever still opens it included. Answered by [`Event::Cleaned`], always.
+    /// Close what is held for the unit, whoever still opens it included. Answered by `Event::Cleaned`, always.
     Unwatch {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
@@ -438,12 +165,12 @@ pub enum Action {
     Log(Log),
     /// Tell everybody the names of dynamic users: [`super::Supervisor::names`] has changed. Not answered.
     Names,
-    /// Write the report of a test run. Answered by [`Event::Reported`].
+    /// Write the report of a test run. Answered by `Event::Reported`.
     Report {
         /// Why it ends.
         ended: Ended,
     },
-    /// Take the record that came with the request to run a unit for the one at `unit`. Answered by [`Event::Made`] before
+    /// Take the record that came with the request to run a unit for the one at `unit`. Answered by `Event::Made` before
     /// anything else happens.
     Make {
         #[expect(missing_docs, reason = "who asked")]
@@ -452,7 +179,7 @@ pub enum Action {
         unit: UnitId,
     },
     /// Replace the program: whoever is PID 1 then loads what [`super::Supervisor::keep`] saves, and says so with
-    /// [`super::Supervisor::replaced`]. Answered by [`Event::NotReplaced`] if that fails.
+    /// [`super::Supervisor::replaced`]. Answered by `Event::NotReplaced` if that fails.
     Reexec {
         /// Whether it is to go on with the other table.
         switch: bool,
@@ -464,7 +191,7 @@ pub enum Action {
         back: bool,
     },
     /// Feed the watchdog, and have a child see whether the root file system answers, unless one is at it:
-    /// [`Event::Probed`] if it does.
+    /// `Event::Probed` if it does.
     Feed {
         /// Whether to ask that.
         probe: bool,
