@@ -1,4 +1,4 @@
-//! Everything PID 1 listens to, and the one place where it waits.
+//! Everything that PID 1 works on: its descriptors, and what it knows of processes. It waits in one place, `turns`.
 
 use core::ops::Range;
 
@@ -19,15 +19,15 @@ use crate::{
         Table, Unit, UnitId,
         limits::{SLOT_BYTES_MAX, SLOTS_MAX, UNITS_MAX},
     },
-    wire::{Notice, Request, STORED},
+    wire::STORED,
 };
 
 use super::{
     audit::Audit,
     boot::Boot,
-    control::{Control, Received},
+    control::Control,
     groups::Groups,
-    held::{Held, READY},
+    held::Held,
     log,
     notify::Notify,
     posture::Lacking,
@@ -37,81 +37,17 @@ use super::{
     words::Words,
 };
 
+mod token;
+mod turns;
+
+pub(super) use token::Token;
+
 /// Ends handled before anybody else gets a turn.
 const REAPS_PER_TURN: usize = 32;
 /// Messages of services handled before anybody else gets a turn.
 const NOTICES_PER_TURN: usize = 64;
-/// Bytes of an `X-ReadyFd=` that are read at a time.
-const READY_BYTES: usize = 64;
 /// What one end or one report can make: the report's messages, the end, the unit's being empty.
 const PENDING_MAX: usize = 16;
-
-/// What a ready descriptor stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token {
-    Signals,
-    Timer,
-    WallClock,
-    Initctl,
-    Listener,
-    Notify,
-    Client(u16),
-    /// A process's place.
-    Report(u16),
-    /// A unit.
-    Group(u16),
-    /// The place of a process that PID 1 has not made.
-    Ended(u16),
-    /// A unit whose processes want more memory than there is.
-    Memory(u16),
-    /// The place of a descriptor that is held for a unit.
-    Held(u16),
-    /// logd has read something to its end.
-    Log,
-}
-
-impl From<Token> for u64 {
-    fn from(token: Token) -> Self {
-        let (kind, index) = match token {
-            Token::Signals => (0, 0),
-            Token::Timer => (1, 0),
-            Token::Listener => (2, 0),
-            Token::Client(index) => (3, index),
-            Token::Report(index) => (4, index),
-            Token::Group(index) => (5, index),
-            Token::Ended(index) => (6, index),
-            Token::Notify => (7, 0),
-            Token::Memory(index) => (8, index),
-            Token::Held(index) => (9, index),
-            Token::WallClock => (10, 0),
-            Token::Initctl => (11, 0),
-            Token::Log => (12, 0),
-        };
-        kind << 16 | Self::from(index)
-    }
-}
-
-impl Token {
-    const fn from_u64(value: u64) -> Option<Self> {
-        let index = (value & 0xffff) as u16;
-        match value >> 16 {
-            0 => Some(Self::Signals),
-            1 => Some(Self::Timer),
-            2 => Some(Self::Listener),
-            3 => Some(Self::Client(index)),
-            4 => Some(Self::Report(index)),
-            5 => Some(Self::Group(index)),
-            6 => Some(Self::Ended(index)),
-            7 => Some(Self::Notify),
-            8 => Some(Self::Memory(index)),
-            9 => Some(Self::Held(index)),
-            10 => Some(Self::WallClock),
-            11 => Some(Self::Initctl),
-            12 => Some(Self::Log),
-            _ => None,
-        }
-    }
-}
 
 /// The real world, as the supervisor's loop sees it.
 #[repr(C)] // small fields first, as in the supervisor
@@ -177,21 +113,6 @@ pub(super) struct Kernel {
     mapped: [Option<&'static [u8]>; SLOTS_MAX],
     /// What is known and not handed over yet.
     pub(super) pending: Deque<Event<'static>, PENDING_MAX>,
-}
-
-enum Step {
-    Event(Event<'static>),
-    Request(ClientId),
-    /// A message is in `notify`.
-    Notice {
-        unit: UnitId,
-        pid: Pid,
-        uid: u32,
-    },
-    /// Look again.
-    Again,
-    /// Nothing has happened.
-    Nothing,
 }
 
 impl Kernel {
@@ -315,208 +236,6 @@ impl Kernel {
     /// The supervisor's clock: microseconds since PID 1's exec.
     pub(super) fn now(&self) -> Instant {
         Instant(linux::clock::monotonic_us().saturating_sub(self.started_us))
-    }
-
-    /// Waits for the next event, until `deadline` at most. A `busy` PID 1 only looks whether there is one.
-    #[inline(never)]
-    pub(super) fn wait(&mut self, deadline: Option<Instant>, busy: bool) -> (Instant, Event<'_>) {
-        self.notify.settle();
-        // A timer that is to ring at once costs more than not to wait.
-        let busy = busy || deadline.is_some_and(|at| at <= self.now());
-        let (now, borrowed) = loop {
-            match self.step(deadline, busy) {
-                Step::Event(event) => return (self.now(), event),
-                Step::Again => {}
-                Step::Nothing => return (self.now(), Event::Deadline),
-                step @ (Step::Request(_) | Step::Notice { .. }) => break (self.now(), step),
-            }
-        };
-        let event = match borrowed {
-            Step::Request(client) => {
-                let mut files = self.control.take_files();
-                let request = self.control.request(client);
-                if let Some((peer, request)) = &request {
-                    self.audit.asked(client, peer.uid, request, &|name| self.table.find(name));
-                }
-                match request {
-                    // Nobody else's is looked at, whatever becomes of the request.
-                    Some((peer, Request::Reexec)) if peer.is_root() => self.program = files.pop(),
-                    Some((peer, Request::Run { .. } | Request::Switch { .. })) if peer.is_root() => {
-                        (self.record, self.recorder) = (files, client);
-                    }
-                    Some(_) | None => {}
-                }
-                request.map(|(peer, request)| Event::Request { client, peer, request })
-            }
-            Step::Notice { unit, pid, uid } => self.notify.notice().map(|notice| {
-                let monotonic_us = notice.monotonic_us.map(|at| at.saturating_sub(self.started_us));
-                Event::Notified { unit, pid, uid, notice: Notice { monotonic_us, ..notice } }
-            }),
-            Step::Event(_) | Step::Again | Step::Nothing => None,
-        };
-        // What could be read once can be read again: there is an event.
-        (now, event.unwrap_or(Event::Deadline))
-    }
-
-    /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.
-    #[inline(never)]
-    fn step(&mut self, deadline: Option<Instant>, busy: bool) -> Step {
-        if let Some(event) = self.pending.pop_front() {
-            return Step::Event(event);
-        }
-        if self.ready_next < self.ready_count {
-            let token = self.ready.get(self.ready_next).copied().and_then(Token::from_u64);
-            self.ready_next += 1;
-            return token.map_or(Step::Again, |token| self.serve(token));
-        }
-        if self.unreaped && self.reaps_left > 0 {
-            // What the ended have said comes before their end.
-            if let Some(notice) = self.take_notice() {
-                return notice;
-            }
-            self.reaps_left -= 1;
-            self.reap();
-            return Step::Again;
-        }
-        if let Some(unit) = self.unlooked.next() {
-            self.look_whether_empty(UnitId(unit));
-            return Step::Again;
-        }
-        self.fill_ready(deadline, busy);
-        if busy && self.ready_count == 0 && !self.unreaped { Step::Nothing } else { Step::Again }
-    }
-
-    /// Waits for anything at all, until `deadline_us` of CLOCK_MONOTONIC at most. For the shutdown, which asks around
-    /// itself.
-    pub(super) fn doze_until(&self, deadline_us: u64) {
-        while self.signals.take().is_some() {}
-        let mut deadline_us = deadline_us;
-        if self.watchdog.is_some() {
-            self.feed_only();
-            let interval = self.table.board().watchdog.interval.0;
-            deadline_us = deadline_us.min(linux::clock::monotonic_us().saturating_add(interval));
-        }
-        if self
-            .poll
-            .wake_at(Some(deadline_us))
-            .and_then(|()| self.poll.wait(&mut [0; READY_MAX], true))
-            .is_err()
-        {
-            linux::clock::sleep_us(10_000);
-        }
-    }
-
-    fn fill_ready(&mut self, deadline: Option<Instant>, busy: bool) {
-        self.reaps_left = REAPS_PER_TURN;
-        self.notices_left = NOTICES_PER_TURN;
-        self.ready_next = 0;
-        self.ready_count = 0;
-        let at_us = deadline.map(|Instant(at)| at.saturating_add(self.started_us));
-        let armed = if busy { Ok(()) } else { self.poll.wake_at(at_us) };
-        let waited = armed.and_then(|()| self.poll.wait(&mut self.ready, !self.unreaped && !busy));
-        match waited {
-            Ok(count) => self.ready_count = count,
-            Err(errno) => {
-                // Cannot happen with descriptors of one's own; if it does, PID 1 goes on at a pace that burns nothing.
-                log::error_of(errno, format_args!("cannot wait"));
-                linux::clock::sleep_us(100_000);
-                self.unreaped = true;
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn serve(&mut self, token: Token) -> Step {
-        match token {
-            Token::Signals => self.take_signal(),
-            Token::Timer => {
-                self.poll.clear_timer();
-                Step::Event(Event::Deadline)
-            }
-            Token::WallClock => Step::Event(self.clock_rang()),
-            Token::Initctl => self.initctl_asks().map_or(Step::Again, Step::Event),
-            Token::Listener => {
-                self.control.accept(&self.poll);
-                Step::Again
-            }
-            Token::Client(index) => {
-                let client = ClientId(index);
-                match self.control.receive(client, &self.poll) {
-                    Received::Request => Step::Request(client),
-                    Received::Nothing => Step::Again,
-                    Received::Gone => Step::Event(Event::ClientGone { client }),
-                }
-            }
-            Token::Notify => self.take_notice().unwrap_or(Step::Again),
-            Token::Ended(place) => {
-                self.stranger_ended(usize::from(place));
-                Step::Again
-            }
-            Token::Log => {
-                self.streams.acknowledged(&self.table);
-                Step::Again
-            }
-            Token::Report(place) => {
-                self.drain_report(usize::from(place));
-                Step::Again
-            }
-            Token::Memory(unit) => {
-                self.look_for_oom_kills(UnitId(unit));
-                Step::Again
-            }
-            Token::Held(place) => match self.held.get(place) {
-                Some(one) if one.name == READY => self.hear_ready(place),
-                Some(one) => Step::Event(Event::Readable { unit: one.unit, there: one.tells }),
-                None => Step::Again, // closed since
-            },
-            Token::Group(unit) => {
-                self.look_whether_empty(UnitId(unit));
-                Step::Again
-            }
-        }
-    }
-
-    /// Reads what a service says with `X-ReadyFd=`: as in s6, a newline.
-    fn hear_ready(&mut self, place: u16) -> Step {
-        let mut said = [0; READY_BYTES];
-        let Some(one) = self.held.get(place) else { return Step::Again };
-        let unit = one.unit;
-        let ready = match linux::pipe::read(one.fd.as_fd(), &mut said) {
-            Ok(count) if said.iter().take(count).any(|byte| *byte == b'\n') => true,
-            Ok(1..) | Err(Errno::AGAIN | Errno::INTR) => {
-                self.held.arm(unit, &self.poll);
-                return Step::Again;
-            }
-            Ok(0) | Err(_) => false,
-        };
-        self.held.await_ready(unit, None, &self.poll);
-        Step::Event(Event::ReadyFd { unit, ready })
-    }
-
-    /// Takes one signal; more stay in the descriptor and come with the next turn.
-    fn take_signal(&mut self) -> Step {
-        match self.signals.take() {
-            Some(linux::signals::CHLD) => {
-                self.unreaped = true;
-                Step::Again
-            }
-            Some(signal) => Step::Event(Event::Signal { signal, container: self.container }),
-            None => Step::Again,
-        }
-    }
-
-    /// Reads one message of a service's, if there is one and it is known whose.
-    fn take_notice(&mut self) -> Option<Step> {
-        self.notices_left = self.notices_left.checked_sub(1)?;
-        let sender = self.notify.receive()?;
-        let pid = Pid(sender.pid);
-        match self.unit_of(pid) {
-            Some(unit) => Some(Step::Notice { unit, pid, uid: sender.uid }),
-            None => {
-                self.notify.complain(format_args!("process {} is of no unit", u64::from(sender.pid)));
-                Some(Step::Again)
-            }
-        }
     }
 
     /// Whose process `pid` is.

@@ -6,6 +6,12 @@ use rustix::{fd::BorrowedFd, io::Errno};
 
 use super::{arguments::Arguments, directory::Directory, step::Step};
 
+mod stdio;
+mod view;
+
+pub use stdio::{Input, Output, Stdio, Taking, Terminal, Writing};
+pub use view::{Content, Keyring, Landlock, Mount, Namespaces, Propagation, Users, View};
+
 /// Strings one after the other, each ended by NUL: argv and envp pointers aim straight into them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Words<'a>(&'a [u8]);
@@ -309,134 +315,6 @@ pub enum Privilege {
     Full,
 }
 
-/// The mount namespace: what the process sees of the file system. With [`View::default`] there is none, and it sees what
-/// PID 1 sees.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct View<'a> {
-    /// There is a namespace, even if nothing is mounted in it.
-    pub own: bool,
-    /// What is mounted, sorted by path: what is below something comes after it. At most
-    /// [`super::child::MOUNTS_MAX`].
-    pub mounts: &'a [Mount<'a>],
-    /// `RootDirectory=`: what becomes `/`, or empty for PID 1's own.
-    pub root: &'a str,
-    /// `MountFlags=`.
-    pub propagation: Propagation,
-    /// Part of the names of [`Content::PrivateTmp`]: a number that nobody can guess, the same for all commands of one
-    /// activation and another one after every cleaning, so that nobody can have made them before.
-    pub tmp_token: u64,
-    /// Another part of them, for people: the unit that was the first to have them.
-    pub tmp_unit: &'a str,
-}
-
-/// One mount of a [`View`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mount<'a> {
-    /// Where: an absolute path below the view's root.
-    pub path: &'a str,
-    /// What is seen there.
-    pub content: Content,
-    /// Of [`Content::Bind`] the path that is seen, of a new file system its type, a colon and its options; else empty.
-    pub source: &'a str,
-    /// Flags (`raw::mount`) that it gets, and what the view mounts below it as well, unless `clear` says otherwise there.
-    pub set: u8,
-    /// Flags that it alone gets.
-    pub only: u8,
-    /// Flags of what it is below that do not hold from here on.
-    pub clear: u8,
-    /// It is left out if `path` or `source` is missing.
-    pub optional: bool,
-}
-
-/// Landlock's rules: what is allowed beneath which paths of the view. With [`Landlock::default`] there are none.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Landlock<'a> {
-    /// Nothing can be written but beneath these.
-    pub writable: Option<Words<'a>>,
-    /// Nothing can be executed but beneath these.
-    pub executable: Option<Words<'a>>,
-    /// They hold along with the mounts, not only in their place: what else Landlock forbids to a process (to mount, to
-    /// look into other processes) it cannot do anyhow.
-    pub beside_mounts: bool,
-}
-
-/// `KeyringMode=`: which session keyring it has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keyring {
-    /// An empty one.
-    #[default]
-    Private,
-    /// An empty one, with the user's keyring in it.
-    Shared,
-    /// PID 1's.
-    Inherit,
-}
-
-/// What a [`Mount`] shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// What is there anyhow.
-    Itself,
-    /// What is at another path of PID 1's, with all mounts below it.
-    Bind,
-    /// The same without the mounts below it.
-    BindOne,
-    /// A new file system: its type, a colon, and its options separated by commas.
-    New,
-    /// The same for a /dev of its own, with null, zero, full, random, urandom and tty, and with the host's links.
-    Devices,
-    /// A directory of the unit's own below the host's /tmp or /var/tmp, shared by all its commands and removed by a
-    /// janitor.
-    PrivateTmp,
-    /// Nothing that could be opened, listed or entered.
-    Inaccessible,
-}
-
-/// `MountFlags=`: whose mounts show up where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Propagation {
-    /// Later mounts of the host show in the namespace, its own in namespaces that its processes make: systemd's default.
-    #[default]
-    Shared,
-    /// Later mounts of the host show in the namespace.
-    Slave,
-    /// None do.
-    Private,
-}
-
-/// Namespaces besides that of mounts. With [`Namespaces::default`] all are PID 1's.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Namespaces<'a> {
-    /// `PrivateNetwork=`: a network with nothing but `lo`.
-    pub network: bool,
-    /// `PrivateIPC=`.
-    pub ipc: bool,
-    /// `PrivatePIDs=`: it is the first process of its own.
-    pub processes: bool,
-    /// `ProtectHostname=`.
-    pub hostname: bool,
-    /// `PrivateUsers=`.
-    pub users: Users,
-    /// `NetworkNamespacePath=`, or empty.
-    pub network_path: &'a str,
-    /// `IPCNamespacePath=`, or empty.
-    pub ipc_path: &'a str,
-    /// Where those of the network and of IPC are kept for other processes, as [`super::kept::make`] has made it.
-    pub kept: Option<[BorrowedFd<'a>; 2]>,
-}
-
-/// `PrivateUsers=`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Users {
-    /// The host's.
-    #[default]
-    Host,
-    /// Root and the unit's own user.
-    Own,
-    /// The first 65536, as themselves.
-    Identity,
-}
-
 /// What a process can say about its share of the machine. What is `None` or empty stays as PID 1 has it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scheduling<'a> {
@@ -508,97 +386,4 @@ pub struct Rlimit {
     pub soft: u64,
     /// Hard limit.
     pub hard: u64,
-}
-
-/// Descriptors 0, 1 and 2. A descriptor given here has to be 3 or higher.
-#[derive(Clone, Copy, Debug)]
-pub struct Stdio<'a> {
-    /// `StandardInput=`.
-    pub input: Input<'a>,
-    /// `StandardOutput=`.
-    pub output: Output<'a>,
-    /// `StandardError=`.
-    pub error: Output<'a>,
-    /// `TTYPath=`: the terminal of `Tty`.
-    pub tty_path: &'a str,
-    /// What is done to it before.
-    pub terminal: Terminal,
-}
-
-/// What is done to a terminal before it is used.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Terminal {
-    /// Whoever has it open loses it.
-    pub hang_up: bool,
-    /// Its settings become those that a person expects.
-    pub reset: bool,
-    /// Its size; 0 leaves it.
-    pub rows: u16,
-    /// Likewise.
-    pub columns: u16,
-}
-
-/// How a terminal that is another session's becomes this one's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taking {
-    /// It is waited for.
-    Wait,
-    /// It is taken away.
-    Force,
-    /// EPERM.
-    Fail,
-}
-
-impl Default for Stdio<'_> {
-    /// /dev/null three times.
-    fn default() -> Self {
-        Self {
-            input: Input::Null,
-            output: Output::Inherit,
-            error: Output::Inherit,
-            tty_path: "/dev/console",
-            terminal: Terminal::default(),
-        }
-    }
-}
-
-/// `StandardInput=`.
-#[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    /// /dev/null.
-    Null,
-    /// The terminal, which becomes the session's.
-    Tty(Taking),
-    /// The file at this path.
-    File(&'a str),
-    /// These bytes.
-    Data(&'a [u8]),
-    /// This descriptor, which waits for what it is read.
-    Fd(BorrowedFd<'a>),
-}
-
-/// `StandardOutput=` and `StandardError=`.
-#[derive(Clone, Copy, Debug)]
-pub enum Output<'a> {
-    /// As the descriptor before it: stdin for stdout, stdout for stderr. After a stdin of /dev/null: /dev/null.
-    Inherit,
-    /// /dev/null.
-    Null,
-    /// The terminal.
-    Tty,
-    /// The file at this path, made if it is missing.
-    File(&'a str, Writing),
-    /// This descriptor: the log.
-    Fd(BorrowedFd<'a>),
-}
-
-/// Where in a file the first byte goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writing {
-    /// To its beginning, over what is there.
-    Over,
-    /// To its end, as every later one.
-    Append,
-    /// To its beginning, and what was there is gone.
-    Truncate,
 }
