@@ -1,6 +1,6 @@
 //! From a record of the table to a plan for `linux`: names change, nothing is decided.
 
-use core::{fmt::Write, net::IpAddr};
+use core::fmt::Write;
 
 use heapless::{String, Vec};
 
@@ -11,8 +11,8 @@ use crate::{
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         listen::{self, Source},
         plan::{
-            self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Input, Limits,
-            Loading, Login, Output, Passed, Plan, Stdio, Taking, Users, View, Words, Writing,
+            self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Limits,
+            Loading, Login, Passed, Plan, Stdio, Users, View, Words,
         },
         signals,
     },
@@ -20,7 +20,7 @@ use crate::{
     table::{
         self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Keyring,
         LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit,
-        Stdin, Stdout, StrList, Unit,
+        StrList, Unit,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -28,13 +28,18 @@ use crate::{
 
 use super::shared::Shared;
 
+mod address;
+mod streams;
+
+use address::{ADDRESS_BYTES, write_address};
+use streams::{input, output, terminal};
+pub(super) use streams::{misses_stream, takes_socket};
+
 const _: () =
     assert!(MOUNTS_MAX <= crate::linux::child::MOUNTS_MAX, "a table's mounts are no more than a child makes");
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
-/// INET6_ADDRSTRLEN.
-const ADDRESS_BYTES: usize = 46;
 /// The variables of [`Parts::extra`].
 const EXTRA_MAX: usize = 12;
 
@@ -242,43 +247,6 @@ fn credentials<'a>(exec: &Exec<'a>, kind: CommandKind) -> Credentials<'a> {
     Credentials { sources: words(exec.credentials.as_bytes()), values: exec.credential_values, loading }
 }
 
-/// An address as inet_ntop(3) writes it. (core's own formatting is three times as long.)
-fn write_address(to: &mut impl Write, address: IpAddr) -> core::fmt::Result {
-    let parts = match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets().map(u64::from);
-            return write!(to, "{a}.{b}.{c}.{d}");
-        }
-        IpAddr::V6(address) => address.segments(),
-    };
-    // The first of the longest runs of zeros, of two at least, is left out.
-    let zeros = |from: usize| parts.iter().skip(from).take_while(|part| **part == 0).count();
-    let from = (0..parts.len()).rev().max_by_key(|from| zeros(*from)).unwrap_or(0);
-    let gap = if zeros(from) > 1 { from..from.saturating_add(zeros(from)) } else { 0..0 };
-    for (at, part) in parts.iter().enumerate() {
-        if gap.contains(&at) {
-            if at == gap.start {
-                to.write_str("::")?;
-            }
-            continue;
-        }
-        if at > 0 && at != gap.end {
-            to.write_char(':')?;
-        }
-        let mut shift = 12_u16;
-        while shift > 0 && part >> shift == 0 {
-            shift = shift.saturating_sub(4);
-        }
-        loop {
-            let digit = u32::from(part >> shift & 0xf);
-            to.write_char(char::from_digit(digit, 16).unwrap_or('0'))?;
-            let Some(next) = shift.checked_sub(4) else { break };
-            shift = next;
-        }
-    }
-    Ok(())
-}
-
 /// What the unit says of its variables.
 fn environment<'a>(exec: &Exec<'a>) -> Environment<'a> {
     Environment {
@@ -469,74 +437,6 @@ const fn scheduling<'a>(exec: &Exec<'a>) -> linux_plan::Scheduling<'a> {
     }
 }
 
-/// Whether one of the streams is the unit's socket, which every command has then.
-pub(super) fn takes_socket(exec: &Exec<'_>) -> bool {
-    exec.stdin == Stdin::Socket || exec.stdout == Stdout::Socket || exec.stderr == Stdout::Socket
-}
-
-/// The descriptor called `name`; without a name the only one there is.
-fn stream<'a>(name: &str, descriptors: &[Passed<'a>]) -> Option<BorrowedFd<'a>> {
-    match descriptors {
-        [one] if name.is_empty() => Some(one.fd),
-        _ if name.is_empty() => None,
-        _ => descriptors.iter().find(|one| one.name == name).map(|one| one.fd),
-    }
-}
-
-/// Whether a stream is to be a descriptor that is not there, or one of several.
-pub(super) fn misses_stream(exec: &Exec<'_>, descriptors: &[Passed<'_>]) -> bool {
-    let output =
-        |kind, name| matches!(kind, Stdout::Socket | Stdout::Fd) && stream(name, descriptors).is_none();
-    matches!(exec.stdin, Stdin::Socket | Stdin::Fd) && stream(exec.stdin_path, descriptors).is_none()
-        || output(exec.stdout, exec.stdout_path)
-        || output(exec.stderr, exec.stderr_path)
-}
-
-/// Commands beside the main process have no terminal to type at (execute.h, `EXEC_APPLY_TTY_STDIN`).
-const fn has_terminal(kind: CommandKind) -> bool {
-    match kind {
-        CommandKind::Condition | CommandKind::StartPre | CommandKind::Start | CommandKind::StopPost => true,
-        CommandKind::StartPost | CommandKind::Reload | CommandKind::Stop => false,
-    }
-}
-
-const fn terminal(exec: &Exec<'_>, kind: CommandKind) -> linux_plan::Terminal {
-    let table::Terminal { hang_up, reset, rows, columns } = exec.terminal;
-    let before = has_terminal(kind);
-    linux_plan::Terminal { hang_up: hang_up && before, reset: reset && before, rows, columns }
-}
-
-fn input<'a>(exec: &Exec<'a>, kind: CommandKind, descriptors: &[Passed<'a>]) -> Input<'a> {
-    let terminal = |taking| if has_terminal(kind) { Input::Tty(taking) } else { Input::Null };
-    match exec.stdin {
-        Stdin::Null => Input::Null,
-        Stdin::Tty => terminal(Taking::Wait),
-        Stdin::TtyForce => terminal(Taking::Force),
-        Stdin::TtyFail => terminal(Taking::Fail),
-        Stdin::File => Input::File(exec.stdin_path),
-        Stdin::Data => Input::Data(exec.stdin_data),
-        Stdin::Socket | Stdin::Fd => stream(exec.stdin_path, descriptors).map_or(Input::Null, Input::Fd),
-    }
-}
-
-fn output<'a>(
-    kind: Stdout,
-    path: &'a str,
-    log: Option<BorrowedFd<'a>>,
-    descriptors: &[Passed<'a>],
-) -> Output<'a> {
-    match (kind, log) {
-        (Stdout::Inherit, _) => Output::Inherit,
-        (Stdout::Null, _) | (Stdout::Journal, None) => Output::Null,
-        (Stdout::Tty, _) => Output::Tty,
-        (Stdout::Journal, Some(log)) => Output::Fd(log),
-        (Stdout::File, _) => Output::File(path, Writing::Over),
-        (Stdout::Append, _) => Output::File(path, Writing::Append),
-        (Stdout::Truncate, _) => Output::File(path, Writing::Truncate),
-        (Stdout::Socket | Stdout::Fd, _) => stream(path, descriptors).map_or(Output::Null, Output::Fd),
-    }
-}
-
 /// `RuntimeDirectory=`: one setting at most.
 pub(super) fn runtime_directory_of<'t>(exec: &Exec<'t>) -> Option<Directory<'t>> {
     exec.directories.iter().map(directory).find(|setting| setting.kind == LinuxDirectoryKind::Runtime)
@@ -565,28 +465,4 @@ const fn directory_kind(kind: DirectoryKind) -> LinuxDirectoryKind {
 /// A list of the table; its last NUL was checked when the table was opened.
 pub(super) fn words(bytes: &[u8]) -> Words<'_> {
     Words::new(bytes).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_written_as_everybody_writes_it() {
-        for text in [
-            "127.0.0.1",
-            "::",
-            "::1",
-            "fe80::1:0:0:a",
-            "2001:db8::",
-            "1:0:2:3:4:5:6:7",
-            "1:2:3:4:5:6:7:8",
-            "a::b:0:0:c",
-        ] {
-            let address: IpAddr = text.parse().expect("an address");
-            let mut written = String::<ADDRESS_BYTES>::new();
-            write_address(&mut written, address).expect("room");
-            assert_eq!(written.as_str(), std::format!("{address}"), "{text}");
-        }
-    }
 }
