@@ -314,7 +314,10 @@ impl Kernel {
         Facts {
             main: one(Slot::Main),
             control: one(Slot::Control),
-            helper: self.processes.has_helper(unit),
+            helper: [Role::Janitor { unit }, Role::Watcher { unit }]
+                .iter()
+                .any(|role| self.processes.has(*role)),
+            examiner: self.processes.has(Role::Examiner { unit }),
             known: self.groups.are_known(unit),
         }
     }

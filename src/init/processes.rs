@@ -214,12 +214,6 @@ impl Processes {
         self.places.iter().flatten().any(|process| process.role == role)
     }
 
-    /// Whether a janitor or an examiner is at work for `unit`.
-    pub(super) fn has_helper(&self, unit: UnitId) -> bool {
-        let roles = [Role::Janitor { unit }, Role::Examiner { unit }, Role::Watcher { unit }];
-        self.places.iter().flatten().any(|process| roles.contains(&process.role))
-    }
-
     /// Whether `unit` has a process of its own that is not reaped.
     pub(super) fn any_of(&self, unit: UnitId) -> bool {
         let own = |role: Role| match role {

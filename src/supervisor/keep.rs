@@ -26,8 +26,10 @@ pub struct Facts {
     pub main: Option<(Pid, bool)>,
     /// The one in the control slot.
     pub control: Option<(Pid, bool)>,
-    /// A janitor or an examiner is at work.
+    /// A janitor is at work, or whoever opens what the unit waits for.
     pub helper: bool,
+    /// An examiner is at work. Both may be, where a start was called off while its conditions were looked at.
+    pub examiner: bool,
     /// Somebody tells when nobody is left of it.
     pub known: bool,
 }
@@ -80,7 +82,7 @@ impl Supervisor<'_> {
     pub fn recover(&mut self, now: Instant, facts: &dyn Fn(UnitId) -> Facts) {
         self.clients = Clients::NONE;
         for unit in self.ids() {
-            let Facts { main, control, helper, known } = facts(unit);
+            let Facts { main, control, helper, examiner, known } = facts(unit);
             for &(slot, lives) in &[(Slot::Main, main), (Slot::Control, control)] {
                 let record = self.peek(unit);
                 let process = if slot == Slot::Main { record.main } else { record.control };
@@ -100,9 +102,7 @@ impl Supervisor<'_> {
                     self.handle(now, Event::Executed { unit, pid });
                 }
             }
-            if !helper {
-                self.ask_again(unit);
-            }
+            self.ask_again(unit, helper, examiner);
             if !known && main.is_none() && control.is_none() && self.peek(unit).populated {
                 self.handle(now, Event::Empty { unit });
             }
@@ -110,11 +110,14 @@ impl Supervisor<'_> {
         self.reported();
     }
 
-    /// Whoever was to look or to clean is not there.
-    fn ask_again(&mut self, id: UnitId) {
+    /// Sends whoever was to clean, to open or to look once more, if he is not there.
+    fn ask_again(&mut self, id: UnitId, helper: bool, examiner: bool) {
         let record = self.at(id);
         if let State::Clean { asked, .. } | State::Opening { asked, .. } = &mut record.state {
-            *asked = false;
+            *asked &= helper;
+        }
+        if examiner {
+            return;
         }
         record.examined = false;
         if let Some(Job { phase: phase @ Phase::Examined, .. }) = &mut record.job {

@@ -177,17 +177,18 @@ impl Kernel {
         Instant(self.now)
     }
 
-    /// Whether a janitor or an examiner is at work for `unit`.
+    /// Whether a janitor is at work for `unit`.
     pub(crate) fn has_helper(&self, unit: UnitId) -> bool {
         self.later.iter().any(|Reverse((_, _, later))| {
-            matches!(
-                later,
-                Later::Cleaned { unit: its, .. }
-                    | Later::Examined { unit: its, .. }
-                    | Later::Unwatched { unit: its }
-                    if *its == unit.0
-            )
+            matches!(later, Later::Cleaned { unit: its, .. } | Later::Unwatched { unit: its } if *its == unit.0)
         })
+    }
+
+    /// Whether an examiner is at work for `unit`.
+    pub(crate) fn has_examiner(&self, unit: UnitId) -> bool {
+        self.later.iter().any(
+            |Reverse((_, _, later))| matches!(later, Later::Examined { unit: its, .. } if *its == unit.0),
+        )
     }
 
     /// Processes of `unit`.

@@ -383,6 +383,7 @@ impl<'w> World<'w> {
             main: kernel.slot(unit, Slot::Main).map(|process| (process.pid, process.executed)),
             control: kernel.slot(unit, Slot::Control).map(|process| (process.pid, process.executed)),
             // A watcher that somebody has called off says nothing any more.
+            examiner: kernel.has_examiner(unit),
             helper: kernel.has_helper(unit) || held.get(unit.index()).is_some_and(|held| held.watcher),
             known: kernel.of(unit).next().is_some(),
         });

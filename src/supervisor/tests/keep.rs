@@ -104,7 +104,7 @@ fn who_asks_for_a_new_program_is_answered_by_it_or_by_the_old_one() {
 fn recovered(t: &mut Play, units: &[UnitPlan], name: &str, main: Option<Pid>) {
     let unit = t.id(name);
     t.replaced_by_recovery(units, &|id| {
-        let none = Facts { main: None, control: None, helper: false, known: false };
+        let none = Facts { main: None, control: None, helper: false, examiner: false, known: false };
         let main = main.map(|pid| (pid, true));
         if id == unit { Facts { main, known: main.is_some(), ..none } } else { none }
     });

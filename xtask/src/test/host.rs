@@ -98,7 +98,7 @@ const CASES: [Case; 17] = [
     Case {
         name: "a full /run fails only services that need room there",
         units: "directories",
-        words: &["--run-inodes", "14"],
+        words: &["--run-inodes", "20"],
         line: &["roomy.service", "directory", "No space left"],
         states: &[("roomy.service", "failed", "exit-code"), BYSTANDER],
         well: false,
