@@ -207,7 +207,7 @@ impl Supervisor<'_> {
         match slot {
             Slot::Main => {
                 record.main = Process::Asked;
-                (record.uid, record.gid) = (None, None);
+                (record.uid, record.gid) = (uid, gid); // the child says so, or what it runs as instead
             }
             Slot::Control => record.control = Process::Asked,
         }
