@@ -159,6 +159,19 @@ fn a_static_user_wins_and_the_number_goes_back_at_once() {
 }
 
 #[test]
+fn a_number_that_somebody_has_run_under_is_cleaned_though_a_static_user_wins_later() {
+    let mut t = all(vec![user("a.service", 0), user("b.service", 0)]);
+    t.expect("start a.service as 100");
+    identified(&mut t, "a.service", 100);
+    t.expect("start b.service as 100");
+    identified(&mut t, "b.service", 33); // somebody has added the user to /etc/passwd
+    t.ask(1, Request::Stop { name: "a.service" }).main("a.service", Exited(0));
+    t.expect("kill 15 a.service all; clean a.service; reply 1 done");
+    t.ask(1, Request::Stop { name: "b.service" }).main("b.service", Exited(0));
+    t.expect("kill 15 b.service all; clean b.service u100; reply 1 done");
+}
+
+#[test]
 fn units_of_one_name_share_one_number_until_the_last_is_down() {
     let mut t = all(vec![user("a.service", 0), user("b.service", 0)]);
     t.expect("start a.service as 100"); // the second waits until the number has proved to be fit
