@@ -122,7 +122,7 @@ impl Keep {
         let mut room = self.block.get_mut(self.head.used as usize..).unwrap_or_default();
         let mut length = entry.write(room);
         if length == 0 {
-            self.flush();
+            self.write_out();
             self.begin_block();
             room = self.block.get_mut(Head::BYTES..).unwrap_or_default();
             length = entry.write(room);
@@ -144,27 +144,32 @@ impl Keep {
         self.write_head();
     }
 
-    /// Brings what was put into the file.
+    /// Brings what was put into the file. What is wrong with the others is said there, too.
     pub(super) fn flush(&mut self) {
+        self.write_out();
+        if let Some((path, errno)) = self.besides.trouble() {
+            let mut text = heapless::String::<TROUBLE_BYTES_MAX>::new();
+            let _cut = write!(text, "cannot write {path}, going on without: {}", Text(errno));
+            self.put(&Entry {
+                origin: Origin::Manager,
+                priority: 4,
+                pid: 0,
+                time_us: self.now_us,
+                unit: LOGD_UNIT.as_bytes(),
+                identifier: b"tomte-logd",
+                text: text.as_bytes(),
+            });
+            self.write_out();
+        }
+    }
+
+    fn write_out(&mut self) {
         let used = self.head.used as usize;
         if let Some(bytes) = self.block.get(self.written..used).filter(|bytes| !bytes.is_empty()) {
             let _lost = pipe::write_at(self.ring.as_fd(), bytes, self.place() + self.written as u64);
             self.written = used;
             self.write_head();
             self.besides.flush();
-            if let Some((path, errno)) = self.besides.trouble() {
-                let mut text = heapless::String::<TROUBLE_BYTES_MAX>::new();
-                let _cut = write!(text, "cannot write {path}, going on without: {}", Text(errno));
-                self.put(&Entry {
-                    origin: Origin::Manager,
-                    priority: 4,
-                    pid: 0,
-                    time_us: self.now_us,
-                    unit: LOGD_UNIT.as_bytes(),
-                    identifier: b"tomte-logd",
-                    text: text.as_bytes(),
-                });
-            }
         }
     }
 
