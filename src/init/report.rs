@@ -14,8 +14,13 @@ use super::{
     processes::{Process, Role},
 };
 
-const BEGIN: &str = "\n-----BEGIN TOMTE REPORT-----\n";
+const BEGIN: &str = "\n-----BEGIN TOMTE REPORT-----";
 const END: &str = "\n-----END TOMTE REPORT-----\n";
+/// What a line of the report begins with on the console, where others go on talking: between lines, for each is written at
+/// once.
+const MARK: &str = "\n|";
+/// Bytes of such a line: with its mark it fits into an [`Output`].
+const LINE_BYTES: usize = 960;
 
 /// Starts the child. Without a `tomte.report=` word there is nothing to write.
 ///
@@ -45,16 +50,40 @@ fn write_to(path: &str, kernel: &Kernel, supervisor: &Supervisor<'_>, ended: End
         }
         Err(errno) => {
             log::warn_of(errno, format_args!("cannot open {path} for the report, writing it to the console"));
-            let mut out = Output::stderr();
-            let written = out.write_str(BEGIN).and_then(|()| write(&mut out, kernel, supervisor, ended));
-            written.and_then(|()| out.write_str(END)).is_ok() && out.flush()
+            let mut lines = Lines { out: Output::stderr(), left: 0 };
+            let written =
+                lines.out.write_str(BEGIN).and_then(|()| write(&mut lines, kernel, supervisor, ended));
+            written.and_then(|()| lines.out.write_str(END)).is_ok() && lines.out.flush()
         }
+    }
+}
+
+/// What is written, in marked lines.
+struct Lines {
+    out: Output,
+    /// Bytes for which the line has room.
+    left: usize,
+}
+
+impl Write for Lines {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        for character in text.chars().filter(|character| *character != '\n') {
+            self.left = self.left.saturating_sub(character.len_utf8());
+            if self.left == 0 {
+                self.out.write_char('\n')?;
+                self.out.flush();
+                self.out.write_str(MARK)?;
+                self.left = LINE_BYTES;
+            }
+            self.out.write_char(character)?;
+        }
+        Ok(())
     }
 }
 
 /// The report as design.md §3 has it.
 fn write(
-    out: &mut Output,
+    out: &mut dyn Write,
     Kernel { table, lacking, .. }: &Kernel,
     supervisor: &Supervisor<'_>,
     ended: Ended,

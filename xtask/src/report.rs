@@ -14,6 +14,8 @@ pub const SCHEMA: u32 = 1;
 pub const BEGIN: &str = "-----BEGIN TOMTE REPORT-----";
 /// The line after it.
 pub const END: &str = "-----END TOMTE REPORT-----";
+/// What the lines between them begin with that are the report's: others go on talking.
+const MARK: char = '|';
 
 /// What happened in one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +155,13 @@ impl Report {
     pub fn in_console(lines: &[String]) -> Option<String> {
         let begin = lines.iter().rposition(|line| line.trim_end().ends_with(BEGIN))?;
         let length = lines[begin..].iter().position(|line| line.trim_end().ends_with(END))?;
-        Some(lines[begin + 1..begin + length].join(""))
+        let marked = lines[begin + 1..begin + length].iter().filter_map(|line| {
+            let line = line.trim_end_matches('\r');
+            // Where the console is the kernel's log.
+            let dated = line.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+            dated.map_or(line, |(_, line)| line).strip_prefix(MARK)
+        });
+        Some(marked.collect())
     }
 
     /// The unit called `name`.
@@ -244,10 +252,19 @@ mod tests {
 
     #[test]
     fn a_report_is_found_between_the_markers_of_a_console() {
-        let lines = ["[ 1.0] boot", "[ 2.0] -----BEGIN TOMTE REPORT-----", "{\"a\":", "1}", END, "bye"];
+        let lines = [
+            "[ 1.0] boot",
+            "[ 2.0] -----BEGIN TOMTE REPORT-----",
+            "|{\"a\": ",
+            "",
+            "tomte: x",
+            "|1}",
+            END,
+            "bye",
+        ];
         let lines: Vec<String> = lines.map(str::to_owned).to_vec();
-        assert_eq!(Report::in_console(&lines).unwrap(), "{\"a\":1}");
-        assert_eq!(Report::in_console(&lines[..3]), None);
+        assert_eq!(Report::in_console(&lines).unwrap(), "{\"a\": 1}");
+        assert_eq!(Report::in_console(&lines[..5]), None);
     }
 
     #[test]

@@ -49,7 +49,7 @@ const BUDGET: u64 = 200 << 10;
 /// and the early items of a boot came, which are what design.md counts as "everything": 90 KB within one session, and 20
 /// more with shared namespaces, `run --pipe`, JSON of every query, and conditions, against 12 that were saved. It goes when
 /// it meets the budget.
-const CEILING: u64 = 354 << 10;
+const CEILING: u64 = 355 << 10;
 /// The rooms of src/.
 const ROOMS: [&str; 7] = ["table", "wire", "supervisor", "linux", "init", "ctl", "applets"];
 /// What only a binary with a heap has.
