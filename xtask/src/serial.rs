@@ -245,7 +245,7 @@ mod tests {
         let port = Port::open(&path, 115_200).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let said = format!("[ 0.1] Linux\r\n{BEGIN}\r\n{{\"schema\":1}}\r\n{END}\r\n");
+        let said = format!("[ 0.1] Linux\r\n{BEGIN}\r\n|{{\"schema\":1}}\r\n{END}\r\n");
         board.write_all(said.as_bytes()).unwrap();
         let wanted = Wanted { log: Some(log.clone()), report: true, guard: GUARD };
         let mut screen = Vec::new();
