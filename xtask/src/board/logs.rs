@@ -1,14 +1,9 @@
 //! Where messages go: `log` and `[logd]` of board.toml.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use tomte::{table::LogTarget, wire::log::PRIORITIES};
 
-use crate::{
-    read::{Source, Text},
-    values::size,
-};
+use super::image::Bytes;
 
 /// As `tomte::table::LogTarget`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -35,7 +30,7 @@ pub struct Logd {
     /// Without it, what services print goes where PID 1's messages go.
     pub enabled: bool,
     /// How large the ring in memory is, such as "256K".
-    pub ring: Size,
+    pub ring: Bytes,
     /// The least important priority of what services say that the console shows, or "none". Without a word about it, a board
     /// whose PID 1 writes to the console shows everything there.
     pub max_level_console: Option<ConsoleLevel>,
@@ -50,11 +45,11 @@ pub struct Logd {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct LogFiles {
     /// How large one gets.
-    pub size: Size,
+    pub size: Bytes,
     /// How many older ones there are.
     pub older: u8,
     /// What may be written a day, for the flash's sake; "0" for any amount.
-    pub bytes_a_day: Size,
+    pub bytes_a_day: Bytes,
     /// Whether lines are on the storage at once: what was said last is there after a power cut, and the storage wears
     /// faster.
     pub at_once: bool,
@@ -62,13 +57,13 @@ pub struct LogFiles {
 
 impl Default for LogFiles {
     fn default() -> Self {
-        Self { size: Size(256 << 10), older: 3, bytes_a_day: Size(4 << 20), at_once: false }
+        Self { size: Bytes(256 << 10), older: 3, bytes_a_day: Bytes(4 << 20), at_once: false }
     }
 }
 
 impl Default for Logd {
     fn default() -> Self {
-        Self { enabled: true, ring: Size(256 << 10), max_level_console: None, files: None, remote: None }
+        Self { enabled: true, ring: Bytes(256 << 10), max_level_console: None, files: None, remote: None }
     }
 }
 
@@ -80,21 +75,6 @@ impl Logd {
             (None, Log::Console) => 8,
             (None, Log::Kmsg) => 0,
         }
-    }
-}
-
-/// A size of the unit files' kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Size(pub u64);
-
-impl TryFrom<String> for Size {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let length = text.len();
-        let source = Arc::new(Source::new("board.toml", text));
-        size::bytes(&Text::of(&source, 0..length)).map(Self).map_err(|problem| problem.message)
     }
 }
 
