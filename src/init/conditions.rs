@@ -21,7 +21,7 @@ use super::{
 /// clone3(2)'s, or EAGAIN when the process table is full.
 pub(super) fn start(kernel: &mut Kernel, unit: UnitId) -> Result<(), Errno> {
     let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
-    match process::fork(None)? {
+    match process::fork()? {
         process::Forked::Child => process::exit(look_at(&kernel.table, unit, kernel.container)),
         process::Forked::Parent { pid, pidfd } => {
             kernel.processes.put(place, Process::helper(pid, pidfd, Role::Examiner { unit }));

@@ -68,7 +68,7 @@ pub(super) fn give_up(why: fmt::Arguments<'_>) -> ! {
         let delay_us = DELAY_US.load(Ordering::Relaxed);
         log::emergency(format_args!("{} in {} s", action().1, delay_us / 1_000_000), machine);
         // In a child: a disk that never answers must not keep the machine from starting over.
-        if matches!(fork(None), Ok(Forked::Child)) {
+        if matches!(fork(), Ok(Forked::Child)) {
             linux::power::sync();
             exit(0);
         }

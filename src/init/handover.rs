@@ -254,7 +254,7 @@ fn not_replaced(errno: Errno) -> Event<'static> {
 fn try_out(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> Result<(), Errno> {
     let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
     let state = save(kernel, supervisor, false, false)?;
-    match fork(None)? {
+    match fork()? {
         Forked::Child => {
             let program = kernel.program.as_ref().map(AsFd::as_fd);
             let _failed = kernel.arguments.execute_anew(program, Some(state.as_fd()));

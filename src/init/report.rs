@@ -29,7 +29,7 @@ const LINE_BYTES: usize = 960;
 pub(super) fn start(kernel: &mut Kernel, supervisor: &Supervisor<'_>, ended: Ended) -> Result<(), Errno> {
     let Some(path) = kernel.words.report.clone() else { return Err(Errno::NOENT) };
     let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
-    match linux::raw::process::fork(None)? {
+    match linux::raw::process::fork()? {
         Forked::Child => {
             let written = write_to(&path, kernel, supervisor, ended);
             linux::raw::process::exit(u8::from(!written))

@@ -84,7 +84,7 @@ fn reap(wanted: Option<u32>) -> bool {
 
 /// Writes out and unmounts in a child, so that a disk that never answers cannot keep the machine from ending.
 fn put_disks_to_rest(kernel: &Kernel) {
-    match fork(None) {
+    match fork() {
         Ok(Forked::Child) => {
             power::sync();
             unmount_all();

@@ -62,7 +62,7 @@ impl Opened {
 pub(super) fn start(kernel: &mut Kernel, unit: UnitId, first: bool) -> Result<(), Errno> {
     let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
     let (ours, theirs) = listen::channel()?;
-    match process::fork(None)? {
+    match process::fork()? {
         process::Forked::Child => {
             look::give_up_in_time();
             let record = kernel.table.unit(unit);
@@ -114,7 +114,7 @@ impl Kernel {
         let record = self.table.unit(unit);
         let removes = matches!(record.as_ref().map(|record| &record.kind), Some(Kind::Socket(socket)) if socket.remove_on_stop);
         if removes && let Some(place) = self.processes.free_place() {
-            match process::fork(None) {
+            match process::fork() {
                 Ok(process::Forked::Child) => {
                     look::give_up_in_time();
                     process::exit(u8::from(!record.is_some_and(|record| remove_nodes(&record))))

@@ -99,7 +99,7 @@ impl Kernel {
             return Ok(());
         }
         let place = self.processes.free_place().ok_or(Errno::AGAIN)?;
-        match linux::raw::process::fork(None)? {
+        match linux::raw::process::fork()? {
             Forked::Child => linux::raw::process::exit(u8::from(linux::watchdog::probe(path).is_err())),
             Forked::Parent { pid, pidfd } => {
                 self.processes.put(place, Process::helper(pid, pidfd, Role::Prober));

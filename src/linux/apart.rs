@@ -2,8 +2,8 @@
 //!
 //! A fork copies the page tables of all that may be written, and from then on each first write to a page costs a fault
 //! and a copy of it, in the parent too: for PID 1's state that was a fifth of what a start costs, for memory that the
-//! child never looks at. So it lies apart (madvise(2), MADV_DONTFORK) whenever a service is started. Children that work
-//! for PID 1 itself, such as the one that writes the report, get everything.
+//! child never looks at. So it lies apart (madvise(2), MADV_DONTFORK). Children that work for PID 1 itself, such as the one
+//! that writes the report, get everything: it comes back for as long as their fork takes, since services are more.
 
 #![expect(unsafe_code, reason = "static memory is handed out once, and the kernel told what to do with it")]
 
@@ -55,6 +55,7 @@ impl<T> Place<T> {
             at.store(own, Ordering::Relaxed);
             bytes.store(size_of::<Self>(), Ordering::Relaxed);
         }
+        advise(Advice::LinuxDontFork);
         Some(put)
     }
 
@@ -75,7 +76,7 @@ impl<T> Default for Place<T> {
     }
 }
 
-/// What becomes of the places at the next fork. A kernel that will not be told copies them, which costs time only.
+/// What becomes of the places at forks from now on. A kernel that will not be told copies them, which costs time only.
 fn advise(advice: Advice) {
     for (at, bytes) in &APART {
         let (at, bytes) = (at.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
@@ -86,11 +87,11 @@ fn advise(advice: Advice) {
     }
 }
 
-/// Forks by `fork`, for a child that does not touch what is in any [`Place`]: it would die of it.
-pub(super) fn without<R>(fork: impl FnOnce() -> R) -> R {
-    advise(Advice::LinuxDontFork);
+/// Forks by `fork`, for a child that gets a copy of what is in every [`Place`]. Any other would die of touching it.
+pub(super) fn with_copy<R>(fork: impl FnOnce() -> R) -> R {
+    advise(Advice::LinuxDoFork);
     let forked = fork();
-    advise(Advice::LinuxDoFork); // in the child there is nothing, and the kernel says so
+    advise(Advice::LinuxDontFork); // in the child, too: it may fork
     forked
 }
 
@@ -117,7 +118,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::linux::raw::process::{Forked, exit, fork};
+    use crate::linux::raw::process::{Forked, exit, fork, fork_into};
 
     #[test]
     fn a_place_is_given_away_once_and_a_fork_of_ones_own_has_it_too() {
@@ -125,9 +126,9 @@ mod tests {
         let bytes = ROOM.put([1, 2, 3, 4, 5]).expect("the first");
         assert!(ROOM.put([0; 5]).is_none());
         bytes[0] = 9;
-        let own = ended(fork(None).expect("fork"), bytes);
+        let own = ended(fork().expect("fork"), bytes);
         assert_eq!(own.exit_status(), Some(9));
-        let services = ended(without(|| fork(None)).expect("fork"), bytes);
+        let services = ended(fork_into(None, false).expect("fork"), bytes);
         assert!(services.terminating_signal().is_some(), "it has no copy: {services:?}");
         assert_eq!(bytes, &[9, 2, 3, 4, 5]);
     }

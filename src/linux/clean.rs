@@ -63,7 +63,7 @@ const BETWEEN_ROUNDS: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
 /// # Errors
 /// clone3(2)'s.
 pub fn spawn(plan: &CleanPlan<'_>) -> Result<Janitor, Errno> {
-    match process::fork(None)? {
+    match process::fork()? {
         Forked::Child => process::exit(u8::from(!clean(plan))),
         Forked::Parent { pid, pidfd } => Ok(Janitor { pid, pidfd }),
     }
@@ -109,7 +109,7 @@ fn kill_all_of(uid: u32) -> Result<(), Errno> {
         return Err(Errno::INVAL);
     }
     for _ in 0..ROUNDS {
-        match process::fork(None)? {
+        match process::fork()? {
             Forked::Child => process::exit(u8::from(kill_as(uid).is_err())),
             Forked::Parent { .. } => match process::wait_for_any()? {
                 Some((_, Ending::Exited(0))) if !is_anybody_alive(uid)? => return Ok(()),
@@ -143,7 +143,7 @@ fn clear_keys_of(uid: u32) -> Result<(), Errno> {
     if !has_keys(uid)? {
         return Ok(());
     }
-    match process::fork(None)? {
+    match process::fork()? {
         Forked::Child => {
             let number = Uid::from_raw(uid);
             let cleared = set_thread_res_uid(number, number, number).and_then(|()| keyring::clear_users());

@@ -22,7 +22,7 @@ const REAP_PAUSE_US: u64 = 100_000;
 /// # Errors
 /// clone3(2)'s, and ECHILD if nobody can say how it ended.
 pub fn run() -> Result<(), Errno> {
-    let Forked::Parent { pid, .. } = fork(None)? else {
+    let Forked::Parent { pid, .. } = fork()? else {
         let _said_by_its_exit = become_shell();
         exit(1)
     };

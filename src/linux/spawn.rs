@@ -1,13 +1,13 @@
 //! Making a service's process: the parent's half. Everything slow or risky is the child's.
 
 use rustix::{
-    fd::{AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsRawFd, OwnedFd},
     io::{self, Errno},
     pipe::{PipeFlags, pipe_with},
 };
 
 use super::{
-    AsFd, apart, cgroup, child,
+    AsFd, cgroup, child,
     feature::Feature,
     plan::{Cgroup, Plan, Privilege},
     raw::{
@@ -39,7 +39,7 @@ pub struct Failure {
 
 /// Makes the child of `plan` and returns at once: what becomes of the child comes through its report pipe.
 ///
-/// `plan` may lead to nothing in an [`apart::Place`]: a child that looked there would die, and not be the service.
+/// `plan` may lead to nothing in an [`super::apart::Place`]: a child that looked there would die, and not be the service.
 #[inline(never)] // so that the plan is all there before the fork
 pub fn spawn(plan: &Plan<'_>) -> Result<Child, Failure> {
     let (report, reporter) = step(plan, Step::Pipe, report_pipe)?;
@@ -48,14 +48,14 @@ pub fn spawn(plan: &Plan<'_>) -> Result<Child, Failure> {
     // No signal may find the child with the parent's handlers; the child unblocks them just before it executes.
     let mask = step(plan, Step::Clone, || signal::set_mask(u64::MAX))?;
     let processes = plan.namespaces.processes && plan.privilege != Privilege::Full;
-    let mut forked = fork(cgroup, processes);
+    let mut forked = process::fork_into(cgroup, processes);
     let mut lacking = None;
     if let Err(errno) = forked
         && processes
         && plan.may_lack & Feature::PidNamespaces.bit() != 0
     {
         lacking = Some(errno);
-        forked = fork(cgroup, false);
+        forked = process::fork_into(cgroup, false);
     }
     if matches!(forked, Ok(Forked::Child)) {
         child::run(plan, reporter.as_fd(), lacking);
@@ -66,11 +66,6 @@ pub fn spawn(plan: &Plan<'_>) -> Result<Child, Failure> {
         Ok(Forked::Child) => process::exit(Step::Exec.exit_code()), // `run` does not return
         Err(errno) => Err(Failure { step: Step::Clone, errno }),
     }
-}
-
-/// Only what `plan` leads to is the child's: nothing of it lies apart.
-fn fork(cgroup: Option<BorrowedFd<'_>>, new_processes: bool) -> Result<Forked, Errno> {
-    apart::without(|| process::fork_into(cgroup, new_processes))
 }
 
 /// The group below the unit's that the process is to be in, if it is one.

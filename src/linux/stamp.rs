@@ -43,7 +43,7 @@ pub fn spawn(timer: &str, elapsed: bool) -> Result<Stamper, Errno> {
 /// Has a child find the answer to a question. It ends without one if that takes too long.
 pub(super) fn ask(answer: &mut dyn FnMut() -> Result<u64, Errno>) -> Result<Stamper, Errno> {
     let (pipe, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-    match process::fork(None)? {
+    match process::fork()? {
         Forked::Child => {
             give_up_in_time();
             let answer = answer().and_then(|at| io::write(&writer, &at.to_ne_bytes()));

@@ -108,6 +108,7 @@ pub(super) fn restrict_devices(work: &mut Work<'_>) -> Result<(), Errno> {
     }
 }
 
+#[inline(never)] // four pages of stack, which would be touched for units without a rule, too
 fn restrict(group: BorrowedFd<'_>, devices: &Devices<'_>) -> Result<(), Errno> {
     if bpf::count_for_devices(group)? > 0 {
         return Ok(());

@@ -133,7 +133,7 @@ pub(super) fn enter_users(work: &mut Work<'_>) -> Result<(), Errno> {
     let whole = users == Users::Identity;
     let ids = [work.who.uid.unwrap_or(0), work.who.gid.unwrap_or(0)];
     let me = DecInt::new(getpid().as_raw_nonzero().get());
-    match process::fork(None)? {
+    match process::fork_into(None, false)? {
         Forked::Child => {
             drop(told);
             let mapped = wait_for_end(&ready)

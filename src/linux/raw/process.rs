@@ -17,6 +17,7 @@ use rustix::{
 };
 
 use super::{CStrings, syscall};
+use crate::linux::apart;
 
 const SIGCHLD: u64 = 17;
 /// close_range(2): mark close-on-exec instead of closing (Linux 5.11).
@@ -58,15 +59,16 @@ pub enum Forked {
     },
 }
 
-/// Makes a child that is a copy of this process, born in `cgroup` if one is given (Linux 5.7).
+/// Makes a child that is a copy of this process with all its memory, for work of this process's own.
 ///
 /// The parent goes on at once: kernel-costs.md says why this is no vfork. The child of a program with several threads
 /// has one: it may not wait for locks that another thread held, so it uses no heap and no libc; nothing here does.
-pub fn fork(cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errno> {
-    fork_with(cgroup, 0)
+pub fn fork() -> Result<Forked, Errno> {
+    apart::with_copy(|| fork_with(None, 0))
 }
 
-/// The same; with `new_processes` the child is the first of a namespace of its own.
+/// Makes a child for somebody else's work, born in `cgroup` if one is given (Linux 5.7); with `new_processes` it is the
+/// first of a pid namespace of its own. It has nothing of what lies in an [`apart::Place`], and dies if it looks there.
 pub fn fork_into(cgroup: Option<BorrowedFd<'_>>, new_processes: bool) -> Result<Forked, Errno> {
     fork_with(cgroup, if new_processes { CLONE_NEWPID } else { 0 })
 }
@@ -191,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_forked_child_ends_with_its_code() {
-        match fork(None).expect("fork") {
+        match fork().expect("fork") {
             Forked::Child => exit(42),
             Forked::Parent { pid, pidfd } => {
                 assert!(pid > 1);

@@ -1,8 +1,11 @@
 //! `DevicePolicy=` and `DeviceAllow=`: a program of the kernel's extended BPF that is asked whenever a process of the group
 //! opens a device or makes a node for one (facts from systemd 257's bpf-devices.c and unit.c, `unit_patch_contexts`).
 //!
-//! It is a list of rules, and what none allows is refused. A rule is [`Devices::RULE`] instructions, so that those for
-//! devices whose numbers only the target knows can be filled in there: before that, they fit no device.
+//! What no rule allows is refused. The rules for devices whose numbers are known are one tree of comparisons, because the
+//! kernel takes a microsecond for each instruction whenever a unit starts; each of the others is a block of
+//! [`Devices::RULE`] instructions that the target fills in: before that, it fits no device.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use tomte::table::Devices;
 
@@ -57,13 +60,16 @@ const ALL: Access = Access { read: true, write: true, mknod: true };
 const READ_WRITE: Access = Access { read: true, write: true, mknod: false };
 const READ_ONLY: Access = Access { read: true, write: false, mknod: false };
 
-/// Which devices a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which devices a rule is about. In this order what allows more comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
-    One(u32, u32),
-    Major(u32),
     Any,
+    Major(u32),
+    One(u32, u32),
 }
+
+/// What is allowed, by the kind of device and the access that is granted.
+type Tree = BTreeMap<(u32, u32), BTreeSet<Place>>;
 
 /// The filter of a unit with these settings; `None` if every device may be used.
 pub fn filter(resources: &Resources, protect: Protect) -> Option<Filter> {
@@ -79,14 +85,18 @@ pub fn filter(resources: &Resources, protect: Protect) -> Option<Filter> {
         rules.extend(HARMLESS.map(|path| Rule { devices: Named::Node(path.to_owned()), access: ALL }));
         rules.push(Rule { devices: class("pts"), access: READ_WRITE });
     }
-    let mut program: Vec<Instruction> = begin().into();
+    let mut tree = Tree::new();
     let mut late = Vec::new();
     for rule in &rules {
         match known(&rule.devices) {
-            Some((kind, place)) => program.extend(instructions(kind, place, rule.access)),
+            Some((kind, place)) => {
+                tree.entry((kind, granted(rule.access))).or_default().insert(place);
+            }
             None => late.push(rule),
         }
     }
+    let mut program: Vec<Instruction> = begin().into();
+    program.extend(compare(&tree));
     let fixed = program.len() * Instruction::BYTES;
     for rule in &late {
         let place = match rule.devices {
@@ -161,6 +171,10 @@ pub const COPY: u8 = 0xbf;
 pub const PUT: u8 = 0xb7;
 /// BPF_ALU | BPF_AND | BPF_K
 pub const AND: u8 = 0x54;
+/// BPF_JMP | BPF_JA
+pub const GO: u8 = 0x05;
+/// BPF_JMP | BPF_JEQ | BPF_K
+pub const IF: u8 = 0x15;
 /// BPF_JMP | BPF_JNE | BPF_K
 pub const UNLESS: u8 = 0x55;
 /// BPF_JMP | BPF_JNE | BPF_X
@@ -196,11 +210,75 @@ const fn answer(answer: u32) -> [Instruction; 2] {
     [Instruction::new(PUT, 0, 0, 0, answer), Instruction::new(EXIT, 0, 0, 0, 0)]
 }
 
-/// One rule. What is asked for beyond it leaves bits in the upper half, so that the word is no kind of device. A number
-/// that does not matter is compared with itself.
-fn instructions(kind: u32, place: Place, access: Access) -> [Instruction; Devices::RULE] {
+/// The bits of `access` in the question's first word.
+fn granted(access: Access) -> u32 {
     let bits = [(access.read, READ), (access.write, WRITE), (access.mknod, MKNOD)];
-    let granted: u32 = bits.into_iter().filter(|(may, _)| *may).map(|(_, bit)| bit).sum();
+    bits.into_iter().filter(|(may, _)| *may).map(|(_, bit)| bit).sum()
+}
+
+/// Goes on behind the next three instructions unless a device of `kind` is asked for, and no more of it than `granted`. What
+/// is asked for beyond that leaves bits in the upper half, so that the word is no kind of device.
+const fn question(kind: u32, granted: u32, otherwise: i16) -> [Instruction; 3] {
+    [
+        Instruction::new(COPY, 0, 2, 0, 0),
+        Instruction::new(AND, 0, 0, 0, !granted),
+        Instruction::new(UNLESS, 0, 0, otherwise, kind),
+    ]
+}
+
+/// All of `tree`: goes on behind it with what it does not allow.
+fn compare(tree: &Tree) -> Vec<Instruction> {
+    let mut program = Vec::new();
+    for ((kind, granted), places) in tree {
+        let body = compare_numbers(places);
+        program.extend(question(*kind, *granted, jump(body.len())));
+        program.extend(body);
+    }
+    if program.is_empty() {
+        return program; // the kernel refuses what nobody gets to
+    }
+    let yes = program.len() + 1;
+    for (at, one) in program.iter_mut().enumerate() {
+        if one.offset == YES {
+            one.offset = jump(yes - at - 1);
+        }
+    }
+    program.push(Instruction::new(GO, 0, 0, jump(answer(1).len()), 0));
+    program.extend(answer(1));
+    program
+}
+
+/// Stands for the way to the answer that allows, until that has its place. No other jump goes backwards.
+const YES: i16 = -1;
+
+/// Goes to [`YES`] with the numbers of `places`.
+fn compare_numbers(places: &BTreeSet<Place>) -> Vec<Instruction> {
+    let mut program = Vec::new();
+    let mut minors: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for place in places {
+        match *place {
+            Place::Any => return vec![Instruction::new(GO, 0, 0, YES, 0)],
+            Place::Major(major) => program.push(Instruction::new(IF, 3, 0, YES, major)),
+            Place::One(major, minor) if !places.contains(&Place::Major(major)) => {
+                minors.entry(major).or_default().push(minor);
+            }
+            Place::One(..) => {}
+        }
+    }
+    for (major, minors) in minors {
+        program.push(Instruction::new(UNLESS, 3, 0, jump(minors.len()), major));
+        program.extend(minors.into_iter().map(|minor| Instruction::new(IF, 4, 0, YES, minor)));
+    }
+    program
+}
+
+/// The way over so many instructions. The table takes no program in which that does not fit.
+fn jump(count: usize) -> i16 {
+    i16::try_from(count).unwrap_or(i16::MAX)
+}
+
+/// One rule for what the target fills in. A number that does not matter is compared with itself.
+fn instructions(kind: u32, place: Place, access: Access) -> [Instruction; Devices::RULE] {
     let number = |register: u8, number: Option<u32>, offset: i16| match number {
         Some(number) => Instruction::new(UNLESS, register, 0, offset, number),
         None => Instruction::new(UNLESS_REGISTER, register, register, offset, 0),
@@ -210,14 +288,7 @@ fn instructions(kind: u32, place: Place, access: Access) -> [Instruction; Device
         Place::Major(major) => (Some(major), None),
         Place::Any => (None, None),
     };
+    let [copy, mask, unless] = question(kind, granted(access), 4);
     let [yes, end] = answer(1);
-    [
-        Instruction::new(COPY, 0, 2, 0, 0),
-        Instruction::new(AND, 0, 0, 0, !granted),
-        Instruction::new(UNLESS, 0, 0, 4, kind),
-        number(3, major, 3),
-        number(4, minor, 2),
-        yes,
-        end,
-    ]
+    [copy, mask, unless, number(3, major, 3), number(4, minor, 2), yes, end]
 }

@@ -24,7 +24,7 @@ use tomte::linux::{
     process,
     raw::{
         CStrings,
-        process::{Forked, execve, exit, fork, reap_any, wait_for_any},
+        process::{Forked, execve, exit, fork_into, reap_any, wait_for_any},
         signal,
     },
     signals::{CHLD, Signals, TERM, USR1},
@@ -197,7 +197,7 @@ fn start_service(sandbox: Option<&mut Sandbox>) -> Option<(u32, OwnedFd)> {
         let Ok((group, user)) = sandbox.next() else { exit(1) };
         within = Some((&*sandbox, group, user));
     }
-    match fork(within.as_ref().map(|(_, group, _)| group.as_fd())) {
+    match fork_into(within.as_ref().map(|(_, group, _)| group.as_fd()), false) {
         Ok(Forked::Parent { pid, pidfd }) => Some((pid, pidfd)),
         Ok(Forked::Child) => {
             match within {

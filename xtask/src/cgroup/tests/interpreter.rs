@@ -1,6 +1,6 @@
 //! Runs a program as the kernel does, and holds it to the kernel's rules.
 
-use crate::cgroup::devices::{AND, COPY, EXIT, LOAD, PUT, UNLESS, UNLESS_REGISTER};
+use crate::cgroup::devices::{AND, COPY, EXIT, GO, IF, LOAD, PUT, UNLESS, UNLESS_REGISTER};
 
 /// linux/bpf.h, struct bpf_cgroup_dev_ctx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,9 @@ pub fn run(program: &[u8], question: Question) -> bool {
             AND => registers[target] = Some(read(target) & u64::from(operand)),
             UNLESS if read(target) != u64::from(operand) => jump = offset,
             UNLESS_REGISTER if read(target) != read(source) => jump = offset,
-            UNLESS | UNLESS_REGISTER => {}
+            IF if read(target) == u64::from(operand) => jump = offset,
+            GO => jump = offset,
+            IF | UNLESS | UNLESS_REGISTER => {}
             EXIT => return read(0) == 1,
             _ => panic!("an instruction that no program here has: {code:#x}"),
         }
