@@ -7,17 +7,21 @@ use std::{
 };
 
 use rustix::{
+    fd::AsFd,
     io::Errno,
     mount::{MountFlags, mount_remount},
+    process::{WaitId, WaitIdOptions, waitid},
 };
 use tomte::linux::{
     directory::{Directory, DirectoryKind},
     plan::{Dynamic, Identity, Plan, Words},
+    process::signal_by_pidfd,
     report::Report,
+    spawn::spawn,
     step::Step,
 };
 
-use super::harness::{Outcome, enter_small_world, owner_and_mode, run_script};
+use super::harness::{Outcome, enter_small_world, owner_and_mode, plan, run_script, script};
 
 const UID: u32 = 61300;
 
@@ -175,6 +179,41 @@ fn a_new_owner_gets_everything_but_suid_bits() {
     assert_eq!((uid, gid), (UID, UID), "the link itself");
     assert_eq!(owner_and_mode("/etc/passwd"), (0, 0, 0o644), "not what it points to");
     assert_eq!(owner_and_mode("/etc/victim"), (0, 0, 0o755));
+}
+
+#[test]
+fn a_hand_over_that_was_cut_off_anywhere_is_done_again_by_the_next_start() {
+    if !enter_small_world() {
+        return;
+    }
+    let paths: Vec<String> = (0..2000).map(|n| format!("/var/lib/private/pd/{}/{n}", n % 50)).collect();
+    for path in &paths {
+        fs::create_dir_all(Path::new(path).parent().expect("a parent")).expect("mkdir");
+        fs::write(path, "").expect("write");
+    }
+    let owned = || paths.iter().filter(|path| owner_and_mode(path).0 == UID).count();
+    let mut cut_off = 0;
+    for wanted in [1, 400, 1600] {
+        for path in &paths {
+            chown(path, Some(61999), Some(61999)).expect("chown");
+        }
+        chown("/var/lib/private/pd", Some(61999), Some(61999)).expect("chown");
+        let directories = settings(&[DirectoryKind::State], 0o755, b"pd\0");
+        let text = script("true");
+        let plan = Plan { identity: dynamic(), directories: &directories, ..plan(&text) };
+        let child = spawn(&plan).expect("a child");
+        while owned() < wanted {}
+        signal_by_pidfd(&child.pidfd, 9).expect("kill"); // as a power cut would end it
+        waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait");
+        if owner_and_mode("/var/lib/private/pd").0 == UID {
+            assert_eq!(owned(), paths.len(), "the top comes last");
+        } else {
+            cut_off += 1;
+        }
+        make(dynamic(), &[DirectoryKind::State], 0o755, b"pd\0");
+        assert_eq!(owned(), paths.len(), "cut off after {wanted}");
+    }
+    assert!(cut_off > 0, "the first child was killed as soon as it had begun");
 }
 
 #[test]

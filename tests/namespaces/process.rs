@@ -428,7 +428,7 @@ fn use_up_the_stack(depth: u64) -> u64 {
 
 #[test]
 fn a_fault_is_handled_when_no_stack_is_left() {
-    let Forked::Parent { pidfd, .. } = process::fork(None).expect("a child") else {
+    let Forked::Parent { pidfd, .. } = process::fork().expect("a child") else {
         signals::take_charge(saved).expect("handlers");
         process::exit((use_up_the_stack(0) & 1) as u8)
     };
