@@ -91,9 +91,9 @@ fn begin(
     (kernel, supervisor)
 }
 
-/// Actions carried out before anybody else gets a turn: a process takes some 100 µs to make, a client is to wait for one
+/// After so long, everybody else gets a turn: a process takes some 100 µs to make, and a client is to wait for one
 /// millisecond at most; and what a child has said is read, and its pipe closed, before many more children inherit it.
-const ACTIONS_PER_TURN: usize = 8;
+const TURN: Micros = Micros(400);
 
 /// The loop.
 #[inline(never)]
@@ -102,26 +102,27 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
     linux::rescue::prepare(&mut life, handover::rescue);
     let handover::Life { kernel, supervisor } = &mut life;
     loop {
-        let mut left = ACTIONS_PER_TURN;
-        while left > 0
-            && let Some(action) = supervisor.next_action()
-        {
-            left -= 1;
+        let end = kernel.now().after(TURN);
+        let busy = loop {
+            // What has come already is heard before there is more to do; whoever asks is answered in any case.
+            let busy = kernel.knows_more() || Some(kernel.now()) > end;
+            let action = if busy { supervisor.next_saying() } else { supervisor.next_action() };
+            let Some(action) = action else { break busy };
             if let Some(answer) = kernel.perform(action, supervisor) {
                 supervisor.handle(kernel.now(), answer);
             }
-        }
+        };
         if kernel.is_to_be_replaced() {
             let event = handover::replace(kernel, supervisor, false);
             supervisor.handle(kernel.now(), event);
             continue;
         }
-        if left > 0 {
+        if !busy {
             kernel.publish_names(supervisor);
         }
         let deadline = supervisor.next_deadline();
         kernel.watch_clock(supervisor.next_wall_deadline());
-        let (now, event) = kernel.wait(deadline, left == 0);
+        let (now, event) = kernel.wait(deadline, busy);
         supervisor.handle(now, event);
     }
 }

@@ -286,8 +286,13 @@ impl<'t> Supervisor<'t> {
         self.next_saying().or_else(|| self.due_of_health()).or_else(|| self.due_of_all())
     }
 
-    /// What is to be said before anything else is done: answers and news, causes before consequences.
-    fn next_saying(&mut self) -> Option<Action> {
+    /// The same, without what takes time: answers and news, causes before consequences. They come before anything else is
+    /// done.
+    #[must_use]
+    pub fn next_saying(&mut self) -> Option<Action> {
+        if self.run.has_left() {
+            return None;
+        }
         let units = &self.units;
         self.clients.settle(&|id| units.get(id.index()).is_none_or(Record::is_down));
         if let Some((client, unit)) = self.clients.next_to_make() {

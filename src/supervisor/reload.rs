@@ -3,7 +3,7 @@
 use super::{
     Action, Due, State, Supervisor,
     job::{Job, JobKind},
-    state::Reload,
+    state::{Process, Reload},
     unit::{Announced, Note},
 };
 use crate::{
@@ -118,7 +118,12 @@ impl Supervisor<'_> {
 
     /// The reload has taken too long.
     pub(super) fn reload_timed_out(&mut self, id: UnitId, service: &Service<'_>) {
-        self.at(id).kill = Some((Whom::Control, SIGKILL));
+        let record = self.at(id);
+        if record.control == Process::Wanted {
+            record.control = Process::None; // it waited for a number
+        } else {
+            record.kill = Some((Whom::Control, SIGKILL));
+        }
         self.reload_done(id, service, false);
     }
 

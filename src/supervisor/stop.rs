@@ -328,6 +328,11 @@ impl Supervisor<'_> {
                     None => self.after_stage(id, service, given_up, timeout),
                 }
             }
+            // PID 1 itself was late: patience is with those who have been told.
+            State::Kill { stage, signals, .. } if signals != Signals::NONE => {
+                let deadline = self.now.after(stage.timeout(service));
+                self.at(id).state = State::Kill { stage, signals, deadline };
+            }
             State::Kill { stage, .. } => {
                 let next = match (stage, service.stop_failure_mode) {
                     (KillStage::StopSigterm, FailureMode::Abort) => Some(KillStage::StopWatchdog),

@@ -82,6 +82,8 @@ pub(crate) enum Later {
     Stamped { unit: u16, at: u64 },
     /// A client asks.
     Request,
+    /// The turn after one that was over too soon.
+    Turn,
 }
 
 /// What services say, and what they should not.

@@ -73,11 +73,13 @@ pub(crate) struct Faults {
     pub(crate) failures: u8,
     /// What sockets and paths wait for comes.
     pub(crate) arrivals: u8,
+    /// A turn is over before all actions are carried out: other events come first.
+    pub(crate) short_turns: u8,
 }
 
 impl Faults {
     /// Each of them.
-    fn each(&mut self) -> [&mut u8; 29] {
+    fn each(&mut self) -> [&mut u8; 30] {
         let Self {
             crash,
             silent,
@@ -108,6 +110,7 @@ impl Faults {
             reexecs,
             failures,
             arrivals,
+            short_turns,
         } = self;
         [
             crash,
@@ -139,6 +142,7 @@ impl Faults {
             reexecs,
             failures,
             arrivals,
+            short_turns,
         ]
     }
 
@@ -192,6 +196,7 @@ impl Faults {
             reexecs: some(10),
             failures: some(3),
             arrivals: some(95),
+            short_turns: some(40),
         }
     }
 }

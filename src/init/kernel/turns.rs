@@ -70,6 +70,11 @@ impl Kernel {
         (now, event.unwrap_or(Event::Deadline))
     }
 
+    /// Whether something has come that is not handed on yet: what `wait` answers without asking epoll.
+    pub(in crate::init) fn knows_more(&self) -> bool {
+        !self.pending.is_empty() || self.ready_next < self.ready_count || self.unreaped && self.reaps_left > 0
+    }
+
     /// One thing at a time, in turns: what is already known, what epoll reported, a bounded number of ends, epoll.
     #[inline(never)]
     fn step(&mut self, deadline: Option<Instant>, busy: bool) -> Step {

@@ -7,7 +7,7 @@ use super::{
     play::{Exited, Killed, Play},
 };
 use crate::{
-    supervisor::Slot,
+    supervisor::{Event, Slot},
     table::{CommandKind, KillMode, Micros, Restart, ServiceType},
     wire::{Request, ServiceResult},
 };
@@ -33,6 +33,18 @@ fn kills_a_child_that_ignores_term() {
     assert_eq!(t.state("a.service"), "deactivating/stop-sigkill/timeout");
     t.main("a.service", Killed(9)).expect("reply 1 done");
     assert_eq!(t.state("a.service"), "failed/failed/timeout");
+}
+
+#[test]
+fn patience_begins_when_the_signal_is_sent() {
+    let mut t = started(|_| {});
+    t.ask(1, STOP).expect("kill 15 a.service all");
+    // As if the machine had stood still between the decision and the signal.
+    t.only_hears(5000, Event::Deadline).only_hears(11_000, Event::Deadline);
+    t.event(Event::Deadline).expect("kill 9 a.service all");
+    t.at(15_999).expect("");
+    assert_eq!(t.state("a.service"), "deactivating/stop-sigkill/timeout");
+    t.main("a.service", Killed(9)).expect("reply 1 done");
 }
 
 #[test]

@@ -126,6 +126,13 @@ impl Play {
         self.event(Event::Clock { wall, set })
     }
 
+    /// The same for a PID 1 that hears only, and gets to do nothing.
+    pub(super) fn only_hears(&mut self, millis: u64, event: Event<'_>) -> &mut Self {
+        self.now = millis * 1000;
+        self.supervisor.handle(Instant(self.now), event);
+        self
+    }
+
     pub(super) fn event(&mut self, event: Event<'_>) -> &mut Self {
         self.supervisor.handle(Instant(self.now), event);
         for _ in 0..10_000 {

@@ -12,6 +12,9 @@ use super::World;
 impl World<'_> {
     /// Nothing moves, but for units that try again and again to find a number when there is none.
     pub(super) fn is_at_rest(&self) -> bool {
+        if self.cut_short {
+            return false;
+        }
         let numberless = self.numberless.iter().any(|unit| *unit);
         let settled = |status: &UnitStatus<'_>| {
             // A main process that is being replaced, because its number did not fit, is none for a moment.

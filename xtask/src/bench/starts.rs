@@ -1,7 +1,7 @@
 //! tomte as PID 1 beside a bare program that starts the same services (kernel-costs: the floor): starts, restarts, the
 //! end, memory, and silence.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use anyhow::Result;
 
@@ -14,12 +14,13 @@ const START: &str = "from PID 1's execve to the last service's main";
 const FLOOR: &str = "clone3 and execve in a loop";
 
 /// Everything about starts.
-pub const ALL: [Bench; 10] = [
+pub const ALL: [Bench; 11] = [
     start::<1>("start-1"),
     start::<10>("start-10"),
     start::<50>("start-50"),
     start::<200>("start-200"),
     SANDBOX,
+    PROBE,
     Bench {
         name: "restart",
         about: "from a service's death to its main again, RestartSec=0, one of 50",
@@ -113,6 +114,36 @@ const SANDBOX: Bench = Bench {
         let tomte = Setup::of_tomte(&copies(200, &text))?;
         let floor = Setup::of_sandboxing_floor(200, &text)?;
         prepared("200 services", boot::<200>(tomte), boot::<200>(floor))
+    },
+};
+
+/// Whether PID 1 keeps anybody waiting.
+const PROBE: Bench = Bench {
+    name: "probe-32",
+    about: "the longest wait for PID 1's answer, of one who asks all the time while 32 sandboxed services start",
+    floor: "the same for as long, when all are up",
+    unit: Unit::Milliseconds,
+    rounds: None,
+    target: Target::AtMost(1.0),
+    prepare: || {
+        let probe = PLAIN.replace("SERVICE", "SERVICE probe");
+        let sandboxed = format!("[Unit]\nAfter=probe.service\n{PLAIN}{SANDBOXED}");
+        let units = [vec![("probe.service".to_owned(), probe)], copies(32, &sandboxed)].concat();
+        let setup = Rc::new(Setup::of_tomte(&units)?);
+        let waits = |when_up: bool| {
+            let setup = Rc::clone(&setup);
+            move || {
+                let mut machine = setup.start(33)?;
+                let mut longest = machine.work("probe")?;
+                if when_up {
+                    std::thread::sleep(machine.boot());
+                    longest = machine.work("probe")?;
+                }
+                machine.stop()?;
+                Ok(longest as f64 / 1e3)
+            }
+        };
+        prepared("32 services", waits(false), waits(true))
     },
 };
 

@@ -89,6 +89,7 @@ fn main(arguments: Arguments) -> ! {
             monotonic_us() - begin
         }),
         Some(word) if word == c"ask" => on_request(ask),
+        Some(word) if word == c"probe" => probe(),
         _ => loop {
             pause();
         },
@@ -121,26 +122,58 @@ fn say(mut bytes: &[u8]) {
     }
 }
 
-/// The median of what it takes to hear of a unit's state, microseconds: on one connection, with one question after the
-/// other.
-fn ask() -> u64 {
-    let Ok(socket) = socket::connect_to(SOCKET) else { exit(1) };
-    let (mut packet, mut answer) = ([0; 64], [0; PACKET_BYTES_MAX]);
-    let Some(packet) = encode(&Request::Unit { name: "multi-user.target" }, &mut packet) else { exit(1) };
-    let mut took = [0; QUESTIONS];
-    for took in &mut took {
+/// Somebody who asks PID 1 one question after the other.
+struct Client {
+    socket: OwnedFd,
+}
+
+impl Client {
+    fn connect() -> Self {
+        let Ok(socket) = socket::connect_to(SOCKET) else { exit(1) };
+        Self { socket }
+    }
+
+    /// What it takes to hear of a unit's state, microseconds.
+    fn ask(&self) -> u64 {
+        let (mut packet, mut answer) = ([0; 64], [0; PACKET_BYTES_MAX]);
+        let Some(packet) = encode(&Request::Unit { name: "multi-user.target" }, &mut packet) else { exit(1) };
         let begin = monotonic_us();
-        let asked = socket::send_packet(socket.as_fd(), packet);
-        let Ok(Some(reply)) = asked.and_then(|()| socket::receive(socket.as_fd(), &mut answer)) else {
+        let asked = socket::send_packet(self.socket.as_fd(), packet);
+        let Ok(Some(reply)) = asked.and_then(|()| socket::receive(self.socket.as_fd(), &mut answer)) else {
             exit(1)
         };
         if !matches!(decode(reply), Ok(Reply::Unit(_))) {
             exit(1)
         }
-        *took = monotonic_us() - begin;
+        monotonic_us() - begin
     }
+}
+
+/// The median of many answers, microseconds.
+fn ask() -> u64 {
+    let client = Client::connect();
+    let mut took = [0; QUESTIONS];
+    took.iter_mut().for_each(|took| *took = client.ask());
     took.sort_unstable();
     took.get(QUESTIONS / 2).copied().unwrap_or_default()
+}
+
+/// Asks until a USR1 comes, and then says how long it has waited for an answer at most, microseconds.
+fn probe() -> ! {
+    let Ok(signals) = Signals::new() else { exit(1) };
+    let client = Client::connect();
+    let mut longest = 0;
+    loop {
+        longest = client.ask().max(longest);
+        match signals.take() {
+            Some(USR1) => {
+                stamp(longest);
+                longest = 0;
+            }
+            Some(_) => exit(0),
+            None => {}
+        }
+    }
 }
 
 /// Writes `number` and who says so: two numbers of eight bytes.
