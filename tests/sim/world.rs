@@ -209,6 +209,18 @@ impl<'w> World<'w> {
         Ok(true)
     }
 
+    /// The examiner has ended.
+    fn examined(&mut self, unit: UnitId, met: Option<bool>) -> Verdict {
+        let assert = self.plan.units[unit.index()].conditions[0].assert;
+        let verdict = met.map(|met| match (met, assert) {
+            (true, _) => table::Verdict::Met,
+            (false, false) => table::Verdict::Unmet(0),
+            (false, true) => table::Verdict::AssertFailed(0),
+        });
+        self.judge.examined(unit, met == Some(true));
+        self.handle(Event::Examined { unit, verdict })
+    }
+
     fn happen(&mut self, later: Later) -> Verdict {
         match later {
             Later::Identify { pid, birth, statics } => self.identify(pid, birth, statics),
@@ -263,17 +275,7 @@ impl<'w> World<'w> {
                 self.judge.cleaned(unit, clean);
                 self.handle(Event::Cleaned { unit, clean })
             }
-            Later::Examined { unit, met } => {
-                let unit = UnitId(unit);
-                let assert = self.plan.units[unit.index()].conditions[0].assert;
-                let verdict = met.map(|met| match (met, assert) {
-                    (true, _) => table::Verdict::Met,
-                    (false, false) => table::Verdict::Unmet(0),
-                    (false, true) => table::Verdict::AssertFailed(0),
-                });
-                self.judge.examined(unit, met == Some(true));
-                self.handle(Event::Examined { unit, verdict })
-            }
+            Later::Examined { unit, met } => self.examined(UnitId(unit), met),
             Later::Watched { unit, there } => self.watched(unit, there),
             Later::Readable { unit, turn, there } => self.readable(unit, turn, there),
             Later::Stamped { unit, at } => self.handle(Event::Stamped { unit: UnitId(unit), at }),

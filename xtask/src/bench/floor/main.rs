@@ -30,7 +30,7 @@ use tomte::linux::{
     signals::{CHLD, Signals, TERM, USR1},
     socket,
 };
-use tomte::wire::{PACKET_BYTES_MAX, Reply, Request, SOCKET, decode, encode};
+use tomte::wire::{JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, decode, encode};
 
 use sandbox::Sandbox;
 
@@ -89,7 +89,11 @@ fn main(arguments: Arguments) -> ! {
             monotonic_us() - begin
         }),
         Some(word) if word == c"ask" => on_request(ask),
-        Some(word) if word == c"probe" => probe(),
+        Some(word) if word == c"probe" => on_request(probe),
+        Some(word) if word == c"calm" => on_request(|| {
+            let client = Client::connect();
+            (0..QUESTIONS).map(|_| client.ask()).max().unwrap_or_default()
+        }),
         _ => loop {
             pause();
         },
@@ -158,21 +162,27 @@ fn ask() -> u64 {
     took.get(QUESTIONS / 2).copied().unwrap_or_default()
 }
 
-/// Asks until a USR1 comes, and then says how long it has waited for an answer at most, microseconds.
-fn probe() -> ! {
-    let Ok(signals) = Signals::new() else { exit(1) };
-    let client = Client::connect();
+/// Asks for the start of many, and then, until that is done, for a state, one question after the other: the longest that an
+/// answer took, microseconds.
+fn probe() -> u64 {
+    let (client, starter) = (Client::connect(), Client::connect());
+    let (Ok(poll), mut packet) = (Poll::new(0), [0; 64]) else { exit(1) };
+    let Some(packet) = encode(&Request::Start { name: "many.target" }, &mut packet) else { exit(1) };
+    let begun = poll
+        .add(starter.socket.as_fd(), 1, Interest::Readable)
+        .and_then(|()| socket::send_packet(starter.socket.as_fd(), packet));
+    if begun.is_err() {
+        exit(1)
+    }
     let mut longest = 0;
-    loop {
+    while poll.wait(&mut [0; READY_MAX], false) == Ok(0) {
         longest = client.ask().max(longest);
-        match signals.take() {
-            Some(USR1) => {
-                stamp(longest);
-                longest = 0;
-            }
-            Some(_) => exit(0),
-            None => {}
-        }
+    }
+    let mut answer = [0; PACKET_BYTES_MAX];
+    match socket::receive(starter.socket.as_fd(), &mut answer).map(|reply| decode(reply.unwrap_or_default()))
+    {
+        Ok(Ok(Reply::Job(JobResult::Done))) => longest,
+        _ => exit(1),
     }
 }
 
