@@ -97,23 +97,38 @@ pub fn well_known(key: Key<'_>) -> Option<User> {
 /// The user of /etc/passwd. ENOENT if there is no such file, ENAMETOOLONG if a field is too long, ERANGE if a number is
 /// none that a process can have.
 pub fn find_user(key: Key<'_>) -> Result<Option<User>, Errno> {
+    find_user_or(key, None, &mut false)
+}
+
+/// The same in one go with whether somebody has the number `other`, which is of no interest if the user is found.
+pub fn find_user_or(key: Key<'_>, other: Option<u32>, taken: &mut bool) -> Result<Option<User>, Errno> {
     let mut user = None;
     search(&open_lines(PASSWD)?, &mut |line| {
-        match UserLine::parse(line).filter(|entry| key.fits(entry.name, entry.uid)) {
-            Some(entry) => user = Some(to_user(&entry)?),
-            None => return Ok(false),
+        if let Some(entry) = UserLine::parse(line) {
+            *taken |= other == Some(entry.uid);
+            if key.fits(entry.name, entry.uid) {
+                user = Some(to_user(&entry)?);
+            }
         }
-        Ok(true)
+        Ok(user.is_some())
     })?;
     Ok(user)
 }
 
 /// The number of a group of /etc/group. ENOENT if there is no such file, ERANGE if it is none that a process can have.
 pub fn find_group(key: Key<'_>) -> Result<Option<u32>, Errno> {
+    find_group_or(key, None, &mut false)
+}
+
+/// As [`find_user_or`].
+pub fn find_group_or(key: Key<'_>, other: Option<u32>, taken: &mut bool) -> Result<Option<u32>, Errno> {
     let mut gid = None;
     search(&open_lines(GROUP)?, &mut |line| {
-        if let Some(entry) = GroupLine::parse(line).filter(|entry| key.fits(entry.name, entry.gid)) {
-            gid = Some(in_range(entry.gid)?);
+        if let Some(entry) = GroupLine::parse(line) {
+            *taken |= other == Some(entry.gid);
+            if key.fits(entry.name, entry.gid) {
+                gid = Some(in_range(entry.gid)?);
+            }
         }
         Ok(gid.is_some())
     })?;

@@ -37,6 +37,9 @@ pub(super) struct Who {
     dynamic_uid: bool,
     /// The gid is a dynamic number of its own.
     dynamic_gid: bool,
+    /// A static user or group has the dynamic uid, or the dynamic gid.
+    uid_taken: bool,
+    gid_taken: bool,
 }
 
 impl Who {
@@ -87,20 +90,34 @@ fn static_group(key: Key<'_>) -> Result<Option<u32>, Errno> {
     well_known(key).map_or_else(|| passwd::find_group(key), |user| Ok(Some(user.gid)))
 }
 
-/// A missing file has no entries: what a dynamic user may rely on.
-fn none_without_file<T>(answer: Result<Option<T>, Errno>) -> Result<Option<T>, Errno> {
-    if matches!(answer, Err(Errno::NOENT)) { Ok(None) } else { answer }
+/// Whom a dynamic user or group might be instead, in one go with whether its own number is somebody else's. A missing file
+/// has no entries.
+#[inline(never)]
+fn user_instead(key: Key<'_>, own: Option<u32>, taken: &mut bool) -> Result<Option<User>, Errno> {
+    match well_known(key).map_or_else(|| passwd::find_user_or(key, own, taken), |user| Ok(Some(user))) {
+        Err(Errno::NOENT) => Ok(None),
+        answer => answer,
+    }
+}
+
+/// The same of groups.
+#[inline(never)]
+fn group_instead(key: Key<'_>, own: Option<u32>, taken: &mut bool) -> Result<Option<u32>, Errno> {
+    match well_known(key).map_or_else(|| passwd::find_group_or(key, own, taken), |user| Ok(Some(user.gid))) {
+        Err(Errno::NOENT) => Ok(None),
+        answer => answer,
+    }
 }
 
 fn find_dynamic_user(who: &mut Who, name: &str, dynamic: Dynamic) -> Result<(), Errno> {
-    let key = Key::new(name);
-    if let Some(user) = none_without_file(static_user(key))? {
+    let (key, own) = (Key::new(name), dynamic.uid.filter(|_| dynamic.check));
+    if let Some(user) = user_instead(key, own, &mut who.uid_taken)? {
         who.adopt(user);
         return Ok(());
     }
     let uid = match key {
         Key::Number(uid) => uid,
-        Key::Name(_) if none_without_file(static_group(key))?.is_some() => return Err(Errno::ILSEQ),
+        Key::Name(_) if group_instead(key, own, &mut who.uid_taken)?.is_some() => return Err(Errno::ILSEQ),
         Key::Name(_) => {
             who.dynamic_uid = true;
             dynamic.uid.ok_or(Errno::INVAL)?
@@ -111,10 +128,12 @@ fn find_dynamic_user(who: &mut Who, name: &str, dynamic: Dynamic) -> Result<(), 
 }
 
 fn find_dynamic_group(who: &mut Who, name: &str, dynamic: Dynamic) -> Result<(), Errno> {
-    let key = Key::new(name);
-    who.gid = Some(match (none_without_file(static_group(key))?, key) {
+    let (key, own) = (Key::new(name), dynamic.gid.filter(|_| dynamic.check));
+    who.gid = Some(match (group_instead(key, own, &mut who.gid_taken)?, key) {
         (Some(gid), _) | (None, Key::Number(gid)) => gid,
-        (None, Key::Name(_)) if none_without_file(static_user(key))?.is_some() => return Err(Errno::ILSEQ),
+        (None, Key::Name(_)) if user_instead(key, own, &mut who.gid_taken)?.is_some() => {
+            return Err(Errno::ILSEQ);
+        }
         (None, Key::Name(_)) => {
             who.dynamic_gid = true;
             dynamic.gid.ok_or(Errno::INVAL)?
@@ -170,6 +189,7 @@ pub(super) fn settle(work: &mut Work<'_>) -> Result<(), Errno> {
     }
 }
 
+/// Why one of the dynamic numbers cannot be used: a static user or group has it, or IPC objects of it are left.
 fn find_fault(plan: &Plan<'_>, who: &Who, dynamic: Dynamic) -> Result<Option<Report>, Errno> {
     if let Some(uid) = who.uid.filter(|_| who.dynamic_uid) {
         if dynamic.suggest
@@ -177,24 +197,16 @@ fn find_fault(plan: &Plan<'_>, who: &Who, dynamic: Dynamic) -> Result<Option<Rep
         {
             return Ok(Some(Report::Unfit { group: false, suggestion: Some(owner) }));
         }
-        if dynamic.check && is_taken(uid)? {
+        if dynamic.check && (who.uid_taken || ipc::is_left(uid)?) {
             return Ok(Some(Report::Unfit { group: false, suggestion: None }));
         }
     }
     if let Some(gid) = who.gid.filter(|_| who.dynamic_gid && dynamic.check)
-        && is_taken(gid)?
+        && (who.gid_taken || ipc::is_left(gid)?)
     {
         return Ok(Some(Report::Unfit { group: true, suggestion: None }));
     }
     Ok(None)
-}
-
-/// Whether a static user or group has the number, or IPC objects of it are left.
-fn is_taken(number: u32) -> Result<bool, Errno> {
-    let key = Key::Number(number);
-    Ok(none_without_file(passwd::find_user(key))?.is_some()
-        || none_without_file(passwd::find_group(key))?.is_some()
-        || ipc::is_left(number)?)
 }
 
 /// The owner of the first private directory that belongs to a number of the range.
