@@ -163,6 +163,12 @@ fn said(subject: &str, value: &str, written: &str) -> Option<Look> {
             whole.then(|| says("/etc/os-release", &[&bare, &quoted]))?
         }
         ("Security", "uefi-secureboot") => says(SECURE_BOOT, &["\u{1}"]),
+        ("Virtualization", "docker") => Some(Look::exists("/.dockerenv")),
+        ("Virtualization", "podman") => Some(Look::exists("/run/.containerenv")),
+        ("Virtualization", "wsl") => says("/proc/sys/kernel/osrelease", &["*Microsoft*", "*WSL*"]),
+        ("Virtualization", name) if CONTAINERS.contains(&name) => {
+            says("/proc/1/environ", &[&format!("container={name}")])
+        }
         ("Virtualization", _) => {
             let (_, files, pattern) = MACHINES.into_iter().find(|(name, ..)| *name == value)?;
             says(files, &[pattern])
@@ -187,6 +193,9 @@ const MACHINES: [(&str, &str, &str); 11] = [
     ("xen", "/sys/hypervisor/type", "xen"),
 ];
 
+/// Containers by systemd's names that tell their PID 1 so in its environment.
+const CONTAINERS: [&str; 7] = ["lxc", "lxc-libvirt", "openvz", "pouch", "proot", "rkt", "systemd-nspawn"];
+
 /// A version of up to three numbers as [`Subject::KernelVersion`] has it.
 fn version(text: &str) -> Option<u64> {
     let mut numbers = text.split('.').map(|number| number.parse::<u16>().ok());
@@ -205,6 +214,10 @@ fn security(value: &str) -> Option<Look> {
         "tomoyo" => Some(Look::exists("/sys/kernel/security/tomoyo/version")),
         "smack" => Some(Look::exists("/sys/fs/smackfs")),
         "ima" => Some(Look::exists("/sys/kernel/security/ima")),
+        "measured-uki" => Some(Look::exists(concat!(
+            "/sys/firmware/efi/efivars/StubPcrKernelImage-",
+            "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+        ))),
         "tpm2" => Some(Look::new(Subject::DirectoryNotEmpty, "/sys/class/tpmrm")),
         _ => None,
     }
@@ -273,6 +286,8 @@ mod tests {
             ("Firmware", "uefi", "PathExists=/sys/firmware/efi"),
             ("Virtualization", "no", "Virtualization=!yes"),
             ("Virtualization", "vm", "Virtualization=vm"),
+            ("Virtualization", "lxc", "\n/proc/1/environ\ncontainer=lxc"),
+            ("Virtualization", "podman", "PathExists=/run/.containerenv"),
             ("CPUs", "4", "CPUs=>=4"),
             ("CPUs", "!=4", "CPUs=<>4"),
             ("Memory", "< 1G", "Memory=<1073741824"),
