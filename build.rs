@@ -1,15 +1,14 @@
-//! Link arguments of the target binary, and the table it carries.
+//! Link arguments of the target binary.
 //!
 //! The binary has its own `_start`, no libc and no dynamic linker. On the host triple `cc` drives the linker (build
 //! scripts and proc macros share that triple, so its configuration must stay as it is); on the musl triples rust-lld
-//! is called directly. `cargo xtask build BOARD` sets `TOMTE_TABLE`; a plain `cargo build` carries an empty table,
-//! which `table::open` refuses and PID 1 reports.
+//! is called directly. What it makes carries no table, which `table::open` refuses and PID 1 reports: `cargo xtask build
+//! BOARD` puts one there.
 
-use std::{env, fs, path::Path};
+use std::{env, path::Path};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-env-changed=TOMTE_TABLE");
     let through_cc = env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|target_env| target_env == "gnu");
     if through_cc {
         for arg in ["-nostartfiles", "-nostdlib", "-static", "-no-pie"] {
@@ -25,12 +24,4 @@ fn main() {
         Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/linux/tomte.ld");
     println!("cargo:rerun-if-changed={}", script.display());
     println!("cargo:rustc-link-arg-bins={prefix}-T{}", script.display());
-
-    let table = env::var("TOMTE_TABLE").unwrap_or_else(|_| {
-        let empty = Path::new(&env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("empty.table");
-        fs::write(&empty, []).expect("OUT_DIR can be written");
-        empty.display().to_string()
-    });
-    println!("cargo:rerun-if-changed={table}");
-    println!("cargo:rustc-env=TOMTE_TABLE={table}");
 }

@@ -1,8 +1,8 @@
 //! Every system call and all unsafe code of tomte; knows no other room of the crate.
 //!
 //! Plain types in, plain types out: whoever calls maps its own records to them. [`raw`] holds the system calls that
-//! rustix lacks; everything else here is safe code on top of the two. `start.rs` and `mem.rs` are not modules of the
-//! library: the binary alone includes them, by path, because tests are linked against a libc that has its own.
+//! rustix lacks; everything else here is safe code on top of the two. `start.rs`, `mem.rs` and `baked.rs` are no
+//! modules of the library: the binary alone includes them, by path, because tests are linked otherwise, against a libc.
 
 pub mod apart;
 pub mod arguments;

@@ -1,10 +1,14 @@
 //! The target binary of one board: table, toolchain, cargo.
 //!
-//! Every board (and every compiler) has a target folder of its own below `target/boards/`, so that boards do not
-//! rebuild each other; a lock file there keeps two runs of one board apart.
+//! The program is built once for each target, in `target/programs`; each board's table goes into a copy of it. A board has
+//! a folder of its own below `target/boards/`; who finds it taken by another run of the board takes one beside it.
+
+mod carry;
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions, TryLockError},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -28,8 +32,6 @@ pub struct Options {
     pub target: Option<String>,
     /// The image's root directories, if they are there: see [`bake::Options::roots`].
     pub roots: Vec<PathBuf>,
-    /// Keep symbols (`size` reads them). Such a build is not the one that ships.
-    pub symbols: bool,
     /// A copy of the repository to build from.
     pub sources: Option<PathBuf>,
     /// Carry these bytes instead of baking: tests of tables that no baker would make.
@@ -43,15 +45,18 @@ pub struct Built {
     pub binary: PathBuf,
     /// The table it carries.
     pub table: PathBuf,
+    /// A folder of this run's alone.
+    pub dir: PathBuf,
     /// Held so that no other run of the board replaces the files meanwhile.
     _lock: File,
 }
 
 impl Built {
-    /// The binary that somebody else has built.
-    pub fn ready(binary: &Path) -> Result<Self> {
-        let opened = File::open(binary).with_context(|| format!("cannot open {}", binary.display()))?;
-        Ok(Self { binary: binary.to_owned(), table: PathBuf::new(), _lock: opened })
+    /// The binary that somebody else has built for `board`.
+    pub fn ready(board: &Board, binary: &Path) -> Result<Self> {
+        File::open(binary).with_context(|| format!("cannot open {}", binary.display()))?;
+        let (dir, lock) = claim(board)?;
+        Ok(Self { binary: binary.to_owned(), table: PathBuf::new(), dir, _lock: lock })
     }
 }
 
@@ -68,44 +73,61 @@ pub fn root_dir() -> &'static Path {
     xtask.parent().unwrap_or(xtask)
 }
 
-/// The folder below `target/` that belongs to `board`.
-pub fn board_dir(board: &Board) -> PathBuf {
-    root_dir().join("target/boards").join(&board.name)
+/// A folder below `target/boards/` that nobody else uses while the file is open: the board's own, or one beside it.
+fn claim(board: &Board) -> Result<(PathBuf, File)> {
+    let boards = root_dir().join("target/boards");
+    let mut number = 1;
+    loop {
+        let beside = if number == 1 { String::new() } else { format!(".{number}") };
+        let dir = boards.join(format!("{}{beside}", board.name));
+        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        let lock = lock_file(&dir)?;
+        match lock.try_lock() {
+            Ok(()) => return Ok((dir, lock)),
+            Err(TryLockError::WouldBlock) => number += 1,
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", dir.display()));
+            }
+        }
+    }
+}
+
+fn lock_file(dir: &Path) -> Result<File> {
+    let path = dir.join("lock");
+    File::create(&path).with_context(|| format!("cannot create {}", path.display()))
 }
 
 /// Bakes the table and builds the binary that carries it.
 pub fn build(board: &Board, options: &Options) -> Result<Built> {
-    let dir = board_dir(board);
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let lock = lock(&dir)?;
-    let table = dir.join(format!("{}.table", board.name));
-    place_table(board, options, &table)?;
-    let binary = compile(board, options, &table, &dir, "tomte", "binary")?;
-    Ok(Built { binary, table, _lock: lock })
+    let baked = match &options.table {
+        Some(given) => fs::read(given).with_context(|| format!("cannot read {}", given.display()))?,
+        None => table_of(board, options)?,
+    };
+    let program = compile(board, options.sources.as_deref(), "tomte", Symbols::Stripped)?;
+    let (dir, lock) = claim(board)?;
+    let (table, binary) = (dir.join(format!("{}.table", board.name)), dir.join("tomte"));
+    fs::write(&table, &baked).with_context(|| format!("cannot write {}", table.display()))?;
+    place(&binary, &carry::carry(program, &baked)?)?;
+    Ok(Built { binary, table, dir, _lock: lock })
+}
+
+/// Builds the program with its symbols, for `size`: not the one that ships, and without a table.
+pub fn build_with_symbols(board: &Board) -> Result<Vec<u8>> {
+    compile(board, None, "tomte", Symbols::Kept)
 }
 
 /// Builds the program that `bench` measures the target binary against, in the way of the target binary.
-pub fn build_floor(board: &Board) -> Result<Built> {
-    let dir = board_dir(board);
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let lock = lock(&dir)?;
-    let table = dir.join("floor.table"); // it carries none
-    if !table.exists() {
-        fs::write(&table, []).with_context(|| format!("cannot write {}", table.display()))?;
-    }
-    let binary = compile(board, &Options::default(), &table, &dir, "floor", "floor")?;
-    Ok(Built { binary, table, _lock: lock })
+pub fn build_floor(board: &Board) -> Result<Vec<u8>> {
+    compile(board, None, "floor", Symbols::Stripped)
 }
 
-/// Waits until no other xtask works in `dir`.
-fn lock(dir: &Path) -> Result<File> {
-    let path = dir.join("lock");
-    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-    if file.try_lock().is_err() {
-        let _step = progress::step(format!("waiting for another xtask to finish with {}", dir.display()));
-        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-    }
-    Ok(file)
+/// Makes the program `path`: a new file, for the old one may be running.
+pub fn place(path: &Path, bytes: &[u8]) -> Result<()> {
+    let _ = fs::remove_file(path);
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o755).open(path);
+    let written = file.and_then(|mut file| file.write_all(bytes));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The board's table; what the baker has to say goes to stderr.
@@ -122,47 +144,38 @@ pub fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
     Ok(baked?.table)
 }
 
-/// Puts the table at `path`, leaving an equal one untouched so that cargo need not build again.
-fn place_table(board: &Board, options: &Options, path: &Path) -> Result<()> {
-    let bytes = match &options.table {
-        Some(given) => fs::read(given).with_context(|| format!("cannot read {}", given.display()))?,
-        None => table_of(board, options)?,
-    };
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(());
-    }
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+/// What becomes of a program's symbols.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Symbols {
+    Stripped,
+    Kept,
 }
 
-/// Runs cargo. The answer is the binary's path.
-fn compile(
-    board: &Board,
-    options: &Options,
-    table: &Path,
-    dir: &Path,
-    program: &str,
-    feature: &str,
-) -> Result<PathBuf> {
+/// Has cargo build `program` from the repository, or a copy of it. The answer is its bytes.
+fn compile(board: &Board, copy: Option<&Path>, program: &str, symbols: Symbols) -> Result<Vec<u8>> {
     let target = &board.config.target;
     let toolchain = Toolchain::get(target)?;
-    let symbols = if options.symbols { "-symbols" } else { "" };
-    let beside = if program == "tomte" { "" } else { "-floor" };
-    let cargo_dir = options.sources.as_deref().unwrap_or(dir);
-    let cargo_dir = cargo_dir.join(format!("{}{symbols}{beside}", toolchain.folder()));
+    let kept = symbols == Symbols::Kept;
+    let sources = copy.unwrap_or(root_dir());
+    let dir = format!("{}{}", toolchain.folder(), if kept { "-symbols" } else { "" });
+    let dir = sources.join("target/programs").join(dir);
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let lock = lock_file(&dir)?;
+    let features = if program == "tomte" { "binary" } else { program };
     let mut cargo = toolchain.cargo("build", target)?;
     cargo
-        .current_dir(options.sources.as_deref().unwrap_or(root_dir()))
-        .args(["--quiet", "--release", "--bin", program, "--features", feature, "--target-dir"])
-        .arg(&cargo_dir)
-        .env("TOMTE_TABLE", table)
+        .current_dir(sources)
+        .args(["--quiet", "--release", "--bin", program, "--features", features, "--target-dir"])
+        .arg(&dir)
         .stdin(Stdio::null()); // cargo's rustc reads its probe from there
     cargo.args(["--config", &format!("target.{target}.rustflags={:?}", flags(target, toolchain)?)]);
-    if options.symbols {
+    if kept {
         cargo.args(["--config", "profile.release.strip=false"]);
     }
-    let symbols = if options.symbols { " with symbols" } else { "" };
+    let symbols = if kept { " with symbols" } else { "" };
     let how = if toolchain == Toolchain::Prebuilt { String::new() } else { format!("; {toolchain}") };
     let step = progress::step(format!("building {program} for {} ({target}{how}){symbols}", board.name));
+    lock.lock().with_context(|| format!("cannot lock {}", dir.display()))?;
     let output = cargo
         .stderr(Stdio::piped())
         .output()
@@ -172,7 +185,8 @@ fn compile(
     if !output.status.success() {
         bail!("the build for board {} failed: {}", board.name, progress::shown(&cargo));
     }
-    Ok(cargo_dir.join(target).join("release").join(program))
+    let path = dir.join(target).join("release").join(program);
+    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// What a person has to know of what cargo said: not that [`THUMB`] is no stable name for an instruction set as old as

@@ -92,13 +92,8 @@ pub fn measure(board: &Board) -> Result<Measured> {
     let total = fs::metadata(&built.binary)?.len();
     let table = fs::metadata(&built.table)?.len();
     drop(built);
-    let with_symbols = build::build(board, &Options { symbols: true, ..Options::default() })?;
-    let bytes = fs::read(&with_symbols.binary)?;
     let Symbols { mut rooms, allocator, mut symbols } =
-        by_room(&bytes).context("cannot read the binary's symbols")?;
-    if let Some(rodata) = rooms.get_mut(".rodata without symbols") {
-        *rodata = rodata.saturating_sub(table);
-    }
+        by_room(&build::build_with_symbols(board)?).context("cannot read the binary's symbols")?;
     rooms.insert("(the baked table)".into(), table);
     let covered: u64 = rooms.values().sum();
     rooms.insert("(headers and padding)".into(), total.saturating_sub(covered));

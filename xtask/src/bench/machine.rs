@@ -96,8 +96,7 @@ impl Setup {
         let host = fs::read_to_string(boards_dir().join("host/board.toml"))?;
         fs::write(dir.join("board.toml"), format!("{host}\n{lines}"))?;
         let board = Board::load(&dir.to_string_lossy())?;
-        let built = build::build_floor(&board)?;
-        fs::copy(&built.binary, programs.join("service")).context("cannot copy the floor")?;
+        build::place(&programs.join("service"), &build::build_floor(&board)?)?;
         Ok(Self { folder, board, binary: PathBuf::new(), words })
     }
 

@@ -123,7 +123,7 @@ pub fn roots(board: &Board, rootfs: Option<&Path>) -> Vec<PathBuf> {
 
 /// Makes the image of `board` with the binary of `built`.
 pub fn make(board: &Board, built: &Built, args: &Args) -> Result<Made> {
-    let dir = args.out.clone().unwrap_or_else(|| build::board_dir(board));
+    let dir = args.out.clone().unwrap_or_else(|| built.dir.clone());
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let guest = board.config.qemu.as_ref().map(|qemu| qemu::prepare(board, qemu)).transpose()?;
     let modules = guest.as_ref().map_or(&[][..], |guest| &guest.modules);

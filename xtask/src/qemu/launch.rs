@@ -20,7 +20,6 @@ use rustix::{
 use super::monitor::{GuestEnd, Hand, Monitor};
 use crate::{
     board::{Board, Qemu},
-    build,
     image::Made,
     progress,
     run::watch::{Machine, Show, Watched, watch},
@@ -79,7 +78,7 @@ pub fn launch(
         Made::Loaded(loaded) => (loaded, None),
     };
     // In the build's folder, which is locked for this run: what a killed run leaves there, the next one removes.
-    let dir = build::board_dir(board).join("run");
+    let dir = loaded.initramfs.with_file_name("run");
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let (report, control, monitor) = (dir.join("report"), dir.join("control"), dir.join("monitor"));
