@@ -14,6 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
 use crate::{
     bake,
@@ -47,16 +48,30 @@ pub struct Built {
     pub table: PathBuf,
     /// A folder of this run's alone.
     pub dir: PathBuf,
-    /// Held so that no other run of the board replaces the files meanwhile.
-    _lock: File,
+    _held: Held,
+}
+
+/// What keeps a build's folder as it is.
+#[derive(Debug)]
+#[expect(dead_code, reason = "held for what their ends do")]
+enum Held {
+    /// No other run of the board takes the folder meanwhile.
+    Lock(File),
+    /// It is gone after that.
+    Temporary(TempDir),
 }
 
 impl Built {
-    /// The binary that somebody else has built for `board`.
-    pub fn ready(board: &Board, binary: &Path) -> Result<Self> {
+    /// The binary that somebody else has built.
+    pub fn ready(binary: &Path) -> Result<Self> {
         File::open(binary).with_context(|| format!("cannot open {}", binary.display()))?;
-        let (dir, lock) = claim(board)?;
-        Ok(Self { binary: binary.to_owned(), table: PathBuf::new(), dir, _lock: lock })
+        let folder = tempfile::tempdir().context("cannot make a folder for the run")?;
+        Ok(Self {
+            binary: binary.to_owned(),
+            table: PathBuf::new(),
+            dir: folder.path().to_owned(),
+            _held: Held::Temporary(folder),
+        })
     }
 }
 
@@ -108,7 +123,7 @@ pub fn build(board: &Board, options: &Options) -> Result<Built> {
     let (table, binary) = (dir.join(format!("{}.table", board.name)), dir.join("tomte"));
     fs::write(&table, &baked).with_context(|| format!("cannot write {}", table.display()))?;
     place(&binary, &carry::carry(program, &baked)?)?;
-    Ok(Built { binary, table, dir, _lock: lock })
+    Ok(Built { binary, table, dir, _held: Held::Lock(lock) })
 }
 
 /// Builds the program with its symbols, for `size`: not the one that ships, and without a table.

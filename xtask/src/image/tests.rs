@@ -45,7 +45,7 @@ impl Desk {
         fs::write(root.join("var/lib/state"), "kept")?;
         fs::write(root.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\n")?;
         fs::write(root.join("tomte"), "tomte")?;
-        let built = Built::ready(&self.board, &root.join("tomte"))?;
+        let built = Built::ready(&root.join("tomte"))?;
         let args = Args {
             board: String::new(),
             rootfs: Some(root.clone()),
@@ -224,7 +224,7 @@ fn with_stand_ins(name: &str, folder: &Path) -> (Board, PathBuf) {
         given: Given { kernel, boot: vec![boot] },
         words: vec!["tomte.log=console".into()],
     };
-    let built = Built::ready(&board, &folder.join("tomte")).unwrap();
+    let built = Built::ready(&folder.join("tomte")).unwrap();
     let Made::Disk { image, qemu: None } = make(&board, &built, &args).unwrap() else { panic!("a disk") };
     (board, image)
 }

@@ -229,7 +229,7 @@ fn here(
         ..build::Options::default()
     };
     let built = match &args.binary {
-        Some(binary) => Built::ready(board, binary)?,
+        Some(binary) => Built::ready(binary)?,
         None => build::build(board, &options)?,
     };
     launch(args, board, &built, show, ready)

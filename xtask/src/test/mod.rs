@@ -3,10 +3,17 @@
 //! Each level counts its cases; what cannot run here is skipped in plain sight, with the reason. The last line is
 //! `N passed, N failed, N skipped`.
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum as _;
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::TimeVal,
+};
 
 use crate::{board::Board, build, progress, setup, size};
 
@@ -73,7 +80,9 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
     setup::run(None, false)?;
     let mut tally = Tally::of(only);
     for level in levels {
-        println!("== {}", format!("{level:?}").to_lowercase());
+        let name = format!("{level:?}").to_lowercase();
+        println!("== {name}");
+        let clock = Clock::start();
         match level {
             Level::Fmt => code::fmt(&mut tally),
             Level::Clippy => code::clippy(&mut tally),
@@ -97,10 +106,35 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
                 tally.case("the same sources give the same bytes in another folder", build_elsewhere);
             }
         }
+        println!("== {name}: {}", clock.shown());
     }
     println!("{}", tally.summary());
     ensure!(!tally.is_empty(), "no case has \"{only}\" in its name");
     Ok(if tally.all_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a level costs.
+struct Clock {
+    begin: Instant,
+    processors: Duration,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { begin: Instant::now(), processors: Self::used() }
+    }
+
+    /// Processor time of all programs that were started and have ended.
+    fn used() -> Duration {
+        let Ok(used) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return Duration::ZERO };
+        let times: TimeVal = used.user_time() + used.system_time();
+        Duration::from_secs(u64::try_from(times.tv_sec()).unwrap_or_default())
+    }
+
+    fn shown(&self) -> String {
+        let processors = Self::used().saturating_sub(self.processors);
+        format!("{} s, {} s of processors", self.begin.elapsed().as_secs(), processors.as_secs())
+    }
 }
 
 /// Runs the command lines and the sandboxes that real systemd was seen to run.
