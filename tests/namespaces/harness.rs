@@ -5,7 +5,13 @@
     reason = "unshare is unsafe in rustix: here it moves one test thread to namespaces of its own"
 )]
 
-use std::{fs, path::Path, sync::mpsc, thread};
+use std::{
+    fs,
+    path::Path,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use linux_raw_sys::general::{
     __NR_fsconfig, __NR_fsmount, __NR_fsopen, __NR_mount_setattr, __NR_move_mount, __NR_open_tree,
@@ -28,6 +34,8 @@ use tomte::linux::{
     spawn::{self, spawn},
 };
 
+/// How long a pipe that is to close may stay open.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Users of the small world. `svc` has groups of its own, `odd` a group that is not its name's.
 const PASSWD: &str = "root:x:0:0::/root:/bin/sh\n\
                       svc:x:1001:1001::/home/svc:/bin/sh\n\
@@ -203,9 +211,12 @@ pub(super) fn run(plan: &Plan<'_>) -> Result<Outcome, spawn::Failure> {
     let status =
         waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
     let mut reports = Vec::new();
+    let end = Instant::now() + PATIENCE;
     loop {
         match report::read(&child.report).expect("a report") {
             Reading::Report(report) => reports.push(report),
+            // Another thread's child has a copy until it executes its program.
+            Reading::Empty if Instant::now() < end => thread::sleep(Duration::from_millis(1)),
             Reading::Empty => panic!("the child is dead, but its report pipe is open"),
             Reading::Closed => break,
         }

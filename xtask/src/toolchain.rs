@@ -126,7 +126,9 @@ impl Toolchain {
     /// Part of the name of the folder that this compiler builds in.
     pub const fn folder(self) -> &'static str {
         match self {
-            Self::Prebuilt | Self::Source => "cargo",
+            Self::Prebuilt => "cargo",
+            // What asks for unstable features builds everything again for whoever does not.
+            Self::Source => "cargo-source",
             Self::Debian => "cargo-debian",
         }
     }

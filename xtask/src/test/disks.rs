@@ -6,14 +6,12 @@ use std::{
     os::unix::fs::{PermissionsExt as _, symlink},
     path::Path,
     process::Command,
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, ensure};
 
-use super::{
-    program,
-    tally::{Outcome, Tally},
-};
+use super::{program, tally::Cases};
 use crate::{
     board::Board,
     debian::package::files_of,
@@ -25,19 +23,19 @@ use crate::{
 const APPLETS: [&str; 10] = ["cat", "echo", "grep", "ip", "insmod", "mkdir", "rm", "sh", "sleep", "id"];
 
 /// A board that boots from a disk, with tomte as /sbin/init of its root partition.
-pub fn boot(board: &Board, tally: &mut Tally) {
-    let name = format!("{} boots a root as Buildroot makes it from its disk, and runs tests", board.name);
-    match setup::lacking(board) {
-        Ok(lacking) if lacking.is_empty() => tally.case(&name, || from_disk(board)),
-        Ok(lacking) => return tally.add(&name, Outcome::Skipped(lacking.join("; "))),
-        Err(error) => return tally.add(&name, Outcome::Failed(format!("{error:#}"))),
-    }
+pub fn cases(board: &Arc<Board>, cases: &mut Cases) {
+    let disk = board.clone();
+    cases.add(
+        format!("{} boots a root as Buildroot makes it from its disk, and runs tests", board.name),
+        move || from_disk(&disk),
+    );
     for (word, ended, said) in [
         ("panic", Ended::Panic, "error: panic: "),
         ("reset", Ended::Reset, "a reset"),
         ("hang", Ended::Hang, "error: it hung"),
     ] {
-        tally.case(&format!("a {word} is told from other ends"), || ends(board, word, ended, said));
+        let board = board.clone();
+        cases.add(format!("a {word} is told from other ends"), move || ends(&board, word, ended, said));
     }
 }
 

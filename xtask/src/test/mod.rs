@@ -32,6 +32,7 @@ mod logs;
 mod manager;
 mod mutants;
 mod names;
+mod network;
 mod page;
 mod posture;
 mod program;
@@ -44,7 +45,7 @@ mod tally;
 mod tenants;
 mod vm;
 
-use tally::{Outcome, Tally};
+use tally::{Cases, Outcome, Tally};
 
 /// A part of the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -97,9 +98,12 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
                 ends::run(&mut tally);
             }
             Level::Qemu => {
-                vm::run(&mut tally);
-                bad_input::run(&mut tally);
-                lives::run(&mut tally);
+                let mut cases = Cases::default();
+                lives::cases(&mut tally, &mut cases); // takes longest, and most of that it waits
+                vm::cases(&mut tally, &mut cases);
+                network::cases(&mut tally, &mut cases);
+                bad_input::cases(&mut tally, &mut cases);
+                tally.side_by_side(cases);
             }
             Level::Size => {
                 budget(&mut tally);

@@ -1,6 +1,10 @@
 //! Counting what passed, failed and was skipped, and saying so as it happens.
 
+use std::{collections::VecDeque, sync::Mutex, thread};
+
 use anyhow::Result;
+
+use super::program;
 
 /// How one case went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +14,20 @@ pub enum Outcome {
     Failed(String),
     /// Why it cannot run here.
     Skipped(String),
+}
+
+/// What a case does: an error is a failure.
+type Case = Box<dyn FnOnce() -> Result<()> + Send>;
+
+/// Cases that do not disturb each other, in the order in which they begin.
+#[derive(Default)]
+pub struct Cases(VecDeque<(String, Case)>);
+
+impl Cases {
+    /// One more.
+    pub fn add(&mut self, name: impl Into<String>, case: impl FnOnce() -> Result<()> + Send + 'static) {
+        self.0.push_back((name.into(), Box::new(case)));
+    }
 }
 
 /// The count so far.
@@ -47,6 +65,16 @@ impl Tally {
         }
     }
 
+    /// Whether nothing is `lacking` for the cases called `name`; otherwise they are skipped, or have failed.
+    pub fn has_all(&mut self, name: &str, lacking: Result<Vec<String>>) -> bool {
+        match lacking {
+            Ok(lacking) if lacking.is_empty() => return true,
+            Ok(lacking) => self.add(name, Outcome::Skipped(lacking.join("; "))),
+            Err(error) => self.add(name, Outcome::Failed(format!("{error:#}"))),
+        }
+        false
+    }
+
     /// Counts `cases` of which the `differences` failed.
     pub fn add_many(&mut self, name: &str, cases: usize, differences: &[String]) {
         for difference in differences {
@@ -67,8 +95,30 @@ impl Tally {
 
     /// Runs a case that the others build on.
     pub fn always(&mut self, name: &str, case: impl FnOnce() -> Result<()>) {
-        let outcome = case().map_or_else(|error| Outcome::Failed(format!("{error:#}")), |()| Outcome::Passed);
-        self.add(name, outcome);
+        self.add(name, outcome(case));
+    }
+
+    /// Runs those that are asked for, as many at once as there are processors. What their programs say is told apart by a
+    /// number before each line.
+    pub fn side_by_side(&mut self, cases: Cases) {
+        let mut asked_for = cases.0;
+        asked_for.retain(|(name, _)| name.contains(&self.only));
+        let lanes = thread::available_parallelism().map_or(1, usize::from).min(asked_for.len());
+        let (queue, tally) = (Mutex::new(asked_for), &Mutex::new(self));
+        let next = || queue.lock().ok()?.pop_front();
+        thread::scope(|scope| {
+            for lane in 1..=lanes {
+                scope.spawn(move || {
+                    program::say_as(lane);
+                    while let Some((name, case)) = next() {
+                        let outcome = outcome(case);
+                        if let Ok(mut tally) = tally.lock() {
+                            tally.add(&name, outcome);
+                        }
+                    }
+                });
+            }
+        });
     }
 
     /// Whether anything was counted.
@@ -88,9 +138,28 @@ impl Tally {
     }
 }
 
+fn outcome(case: impl FnOnce() -> Result<()>) -> Outcome {
+    case().map_or_else(|error| Outcome::Failed(format!("{error:#}")), |()| Outcome::Passed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cases_side_by_side_are_each_counted_if_they_are_asked_for() {
+        let mut cases = Cases::default();
+        for number in 0..20 {
+            cases.add(format!("a {number}"), move || match number {
+                7 => anyhow::bail!("broken"),
+                _ => Ok(()),
+            });
+        }
+        cases.add("b", || anyhow::bail!("not asked for"));
+        let mut tally = Tally::of("a");
+        tally.side_by_side(cases);
+        assert_eq!(tally.summary(), "failed: a 7\n19 passed, 1 failed, 0 skipped");
+    }
 
     #[test]
     fn the_summary_counts_every_case_once_and_names_failures() {

@@ -21,7 +21,7 @@ use super::{
     page,
     program::{self, Running},
     steps,
-    tally::{Outcome, Tally},
+    tally::{Cases, Outcome, Tally},
 };
 use crate::{
     board::Board,
@@ -39,30 +39,30 @@ const RESTARTS: usize = 1;
 const PAGE: &str = "under a user of its own";
 
 /// Boots every board that is a virtual machine.
-pub fn run(tally: &mut Tally) {
+pub fn cases(tally: &mut Tally, cases: &mut Cases) {
     let boards = match setup::all_boards() {
         Ok(boards) => boards,
         Err(error) => return tally.add("boards", Outcome::Failed(format!("{error:#}"))),
     };
-    for board in boards.iter().filter(|board| board.config.qemu.is_some()) {
-        if board.config.image.is_some() {
-            disks::boot(board, tally);
+    for board in boards.into_iter().filter(|board| board.config.qemu.is_some()).map(Arc::new) {
+        let name = &board.name;
+        if !tally.has_all(name, setup::lacking(&board)) {
             continue;
         }
-        let name = format!("{} boots, serves, restarts, shuts down and reports", board.name);
-        match setup::lacking(board) {
-            Ok(lacking) if lacking.is_empty() => tally.case(&name, || boot(board)),
-            Ok(lacking) => tally.add(&name, Outcome::Skipped(lacking.join("; "))),
-            Err(error) => tally.add(&name, Outcome::Failed(format!("{error:#}"))),
+        if board.config.image.is_some() {
+            disks::cases(&board, cases);
+            continue;
         }
-        if setup::lacking(board).is_ok_and(|lacking| lacking.is_empty()) {
-            let name = format!("{} limits what its services use, and powers off when it is idle", board.name);
-            tally.case(&name, || cgroups::run(board));
-            if steps::suits(board) {
-                tally.case(&format!("{} fails closed at every step", board.name), || steps::run(board));
-            }
-            tally.case(&format!("{} starts over when PID 1 panics", board.name), || panicking(board));
+        let mut add = |what: &str, case: fn(&Board) -> Result<()>| {
+            let board = board.clone();
+            cases.add(format!("{name} {what}"), move || case(&board));
+        };
+        add("boots, serves, restarts, shuts down and reports", boot);
+        add("limits what its services use, and powers off when it is idle", cgroups::run);
+        if steps::suits(&board) {
+            add("fails closed at every step", steps::run);
         }
+        add("starts over when PID 1 panics", panicking);
     }
 }
 
