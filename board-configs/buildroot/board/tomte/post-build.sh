@@ -16,5 +16,6 @@ if [ "$(value BR2_PACKAGE_TOMTE_PACKAGES_UNITS)" = y ]; then
 	done
 fi
 for xtask in "$BUILD_DIR"/tomte-*/xtask/target/release/xtask; do
-	exec "$xtask" install "$board" "$target" "$@"
+	"$xtask" install "$board" "$target" "$@"
+	exit
 done

@@ -1,4 +1,4 @@
-SUMMARY = "PID 1 for small images: systemd's unit files, checked and baked when the image is built"
+SUMMARY = "PID 1 for small images, with systemd's unit files baked into it"
 DESCRIPTION = "What an image needs of tomte besides the binary, which the class tomte-image makes for each image from \
 the unit files that are in it."
 SECTION = "base"
@@ -24,6 +24,5 @@ do_install() {
 }
 
 FILES:${PN} = "${base_sbindir} ${base_bindir}"
-
 
 RCONFLICTS:${PN} = "systemd sysvinit busybox-init"
