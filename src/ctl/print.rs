@@ -146,7 +146,12 @@ pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>, json: bool)
     writeln!(out, "  Units: {} loaded, {} failed", u64::from(manager.units), u64::from(manager.failed))?;
     writeln!(out, "   Jobs: {} queued", u64::from(manager.jobs))?;
     if manager.boot_us > 0 {
-        writeln!(out, "   Boot: {} after PID 1's start", Span(manager.boot_us))?;
+        writeln!(
+            out,
+            "   Boot: {} after PID 1's start, of which it worked {}",
+            Span(manager.boot_us),
+            Span(manager.boot_cpu_us)
+        )?;
     }
     Ok(())
 }

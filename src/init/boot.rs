@@ -24,6 +24,8 @@ pub(super) struct Boot {
     pub(super) words: Words,
     /// CLOCK_MONOTONIC at PID 1's exec, microseconds.
     pub(super) started_us: u64,
+    /// Processor time that had been taken by then.
+    pub(super) begun_own_us: u64,
     /// Seed of the supervisor's random numbers.
     pub(super) random: u64,
     /// What tells this machine from others: a sum of /etc/machine-id, 0 without.
@@ -52,7 +54,7 @@ impl Boot {
 /// table: that has its own way out.
 #[inline(never)]
 pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
-    let started_us = linux::clock::monotonic_us();
+    let (started_us, begun_own_us) = (linux::clock::monotonic_us(), linux::clock::own_us());
     let streams = linux::boot::standard_streams();
     let container = arguments.environment().any(|variable| variable.to_bytes().starts_with(b"container="));
     crash::prepare(container);
@@ -106,7 +108,17 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
         log::warn_of(errno, format_args!("cannot set the hostname {}", board.hostname));
     }
     let machine = machine();
-    Boot { table, words, started_us, random: linux::random::seed(), machine, arguments, container, state }
+    Boot {
+        table,
+        words,
+        started_us,
+        begun_own_us,
+        random: linux::random::seed(),
+        machine,
+        arguments,
+        container,
+        state,
+    }
 }
 
 /// The image has no /dev/console; the kernel's own /dev may have one.

@@ -68,6 +68,8 @@ pub(super) struct Kernel {
     /// What each unit has in common with others.
     pub(super) shared: [Shared; UNITS_MAX],
     pub(super) started_us: u64,
+    /// Processor time that had been taken by then: the kernel boots in the process that becomes PID 1.
+    pub(super) begun_own_us: u64,
     ready_count: usize,
     ready_next: usize,
     /// Somebody may have ended who is not reaped yet.
@@ -144,6 +146,7 @@ impl Kernel {
             shared: [const { Shared::NOTHING }; UNITS_MAX],
             signals,
             started_us: boot.started_us,
+            begun_own_us: boot.begun_own_us,
             ready: [0; READY_MAX],
             ready_count: 0,
             ready_next: 0,

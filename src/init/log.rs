@@ -251,6 +251,7 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         Log::BootFinished => info(format_args!("Startup finished.")),
         Log::Healthy => info(format_args!("All vital units are up: the boot is good.")),
         Log::Sick(id) => of(id, Error, format_args!("A vital unit is down for too long.")),
+        Log::Regrouped(id) => of(id, Error, format_args!("Vital and down: restarting all vital units.")),
         Log::Starving(id) => starving(table, id),
         Log::ShuttingDown(power) => info(format_args!("{}.", end_in_words(power))),
         Log::Impossible(what, id) => of(id, Error, format_args!("Impossible: {what}. Ignored.")),

@@ -10,8 +10,8 @@ use crate::{
         report::Report,
         step::Step,
     },
-    supervisor::{Action, Answer, ClientId, Event, Pid, Slot, Spawn, Supervisor, Which},
-    table::{CommandKind, Table, Unit, UnitId},
+    supervisor::{Action, Answer, ClientId, Event, Log, Pid, Slot, Spawn, Supervisor, Which},
+    table::{CommandKind, Micros, Table, Unit, UnitId},
     wire::{Failure, Whom},
 };
 
@@ -71,7 +71,10 @@ impl Kernel {
                 if let Some(unit) = message.unit() {
                     audit::changed(supervisor, unit);
                 }
-                None
+                if !matches!(message, Log::BootFinished) {
+                    return None;
+                }
+                Some(Event::BootCost(Micros(linux::clock::own_us().saturating_sub(self.begun_own_us))))
             }
             Action::Names => {
                 self.names_changed = true;

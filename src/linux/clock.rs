@@ -17,6 +17,11 @@ pub fn boot_us() -> u64 {
     micros(raw::clock::boot())
 }
 
+/// Microseconds of processor time, user and system, that this process has taken: CLOCK_PROCESS_CPUTIME_ID.
+pub fn own_us() -> u64 {
+    micros(raw::clock::own())
+}
+
 /// Microseconds since 1970.
 pub fn wall_us() -> u64 {
     micros(raw::clock::wall())

@@ -290,6 +290,8 @@ pub enum Log {
     Healthy,
     /// A vital unit has been down for too long.
     Sick(UnitId),
+    /// This unit has been down for too long: all vital units are restarted together.
+    Regrouped(UnitId),
     /// The watchdog is not fed any more: because of this unit, or because the root file system does not answer or the
     /// shutdown does not end.
     Starving(Option<UnitId>),
@@ -328,6 +330,7 @@ impl Log {
             | Self::NoUidLeft(unit)
             | Self::NotCleaned(unit)
             | Self::Sick(unit)
+            | Self::Regrouped(unit)
             | Self::Impossible(_, unit) => Some(unit),
             Self::Starving(unit) => unit,
             Self::BootFinished | Self::Healthy | Self::ShuttingDown(_) => None,

@@ -292,7 +292,7 @@ impl Supervisor<'_> {
     }
 
     /// Forgets a failure and the start limit.
-    fn reset_failed(&mut self, id: UnitId) {
+    pub(super) fn reset_failed(&mut self, id: UnitId) {
         let record = self.at(id);
         record.window = Window::CLOSED;
         record.restarts = 0;

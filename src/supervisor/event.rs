@@ -268,6 +268,9 @@ pub enum Event<'a> {
     NotReplaced,
     /// The probe of `Action::Feed` has had an answer.
     Probed,
+    /// This much processor time has PID 1 itself taken until the default target was reached: the answer to
+    /// `Log::BootFinished`.
+    BootCost(Micros),
 }
 
 /// What a child that opened or looked has found.

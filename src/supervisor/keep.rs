@@ -51,6 +51,7 @@ impl Supervisor<'_> {
         self.impossible_count.keep(with);
         self.run.keep(with);
         self.health.keep(with);
+        self.boot_cpu.keep(with);
         self.clients.keep(with);
         self.switch.keep(with);
         if let Some(table) = self.table {

@@ -121,6 +121,8 @@ pub struct Supervisor<'t> {
     turn: u16,
     run: Run,
     health: Health,
+    /// Processor time that PID 1 itself took until the default target was reached.
+    boot_cpu: Micros,
     /// Units about which something may be due.
     dirty: UnitSet,
     /// Units that may have something to tell.
@@ -174,6 +176,7 @@ impl<'t> Supervisor<'t> {
             switch: Switch::NONE,
             run: Run::new(),
             health: Health::UNKNOWN,
+            boot_cpu: Micros::ZERO,
             unneeded_due: false,
             impossible: None,
             impossible_count: 0,
@@ -223,6 +226,7 @@ impl<'t> Supervisor<'t> {
                 self.replaced(false);
             }
             Event::Probed => self.probed(),
+            Event::BootCost(cpu) => self.boot_cpu = cpu,
             Event::Spawned { unit, slot, pid } => {
                 self.for_service(unit, &mut |s, sv| s.spawned(unit, sv, slot, pid))
             }

@@ -63,6 +63,7 @@ impl<'t> Supervisor<'t> {
             arch: self.table.map_or("", |table| table.arch().as_str()),
             state,
             boot_us: self.run.reached().map_or(0, |at| at.0),
+            boot_cpu_us: self.boot_cpu.0,
             units: count(self.units.len()),
             failed: count(failed),
             jobs: count(jobs),

@@ -5,7 +5,7 @@
 //! be on its way down.
 
 use super::{Action, Instant, Log, Supervisor, set::UnitSet};
-use crate::table::Micros;
+use crate::table::{Micros, Vital};
 
 kept! {
 /// What is known of the machine's health.
@@ -35,7 +35,9 @@ enum Verdict {
     Open,
     /// All have been up for long enough.
     Good,
-    /// One has been down for too long.
+    /// One has been down for too long, and all of them are restarted together.
+    Regrouped,
+    /// That was in vain, or is not done.
     Sick,
 }
 }
@@ -92,6 +94,22 @@ impl Supervisor<'_> {
         self.health.answered = self.now;
     }
 
+    /// The rung between a unit's own `Restart=` and a reboot, taken once between two good verdicts: all vital units, with
+    /// who requires them, as by `systemctl reset-failed` and `systemctl restart` of all of them. False if the board leaves
+    /// it out, or it was in vain.
+    fn regroup(&mut self, vital: &Vital<'_>) -> bool {
+        let tried = matches!(self.health.verdict, Verdict::Regrouped | Verdict::Sick);
+        if tried || vital.group_patience == Micros::ZERO {
+            return false;
+        }
+        self.health.counts_at = self.now.after(vital.group_patience);
+        for unit in vital.units.iter() {
+            self.reset_failed(unit);
+            self.enqueue_restart(unit);
+        }
+        true
+    }
+
     /// What follows from the machine's health, if anything.
     pub(super) fn due_of_health(&mut self) -> Option<Action> {
         let is_past = |at: Option<Instant>| at.is_some_and(|at| at <= self.now);
@@ -108,6 +126,9 @@ impl Supervisor<'_> {
         let board = self.table?.board();
         if turned {
             let (span, counted) = match down {
+                true if self.health.verdict == Verdict::Regrouped => {
+                    (board.vital.group_patience, Verdict::Sick)
+                }
                 true => (board.vital.patience, Verdict::Sick),
                 false => (board.vital.good_after, Verdict::Good),
             };
@@ -119,6 +140,7 @@ impl Supervisor<'_> {
         if judge {
             self.health.counts_at = None;
             let (verdict, follows, log) = match sick_unit {
+                Some(unit) if self.regroup(&board.vital) => (Verdict::Regrouped, None, Log::Regrouped(unit)),
                 Some(unit) => (Verdict::Sick, board.vital.on_sick, Log::Sick(unit)),
                 None => (Verdict::Good, board.vital.on_good, Log::Healthy),
             };

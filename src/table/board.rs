@@ -47,8 +47,10 @@ record! {
     pub struct Vital<'t> {
         /// Them.
         pub units: IdList<'t>,
-        /// How long one of them may be down before the machine counts as sick.
+        /// How long one of them may be down before all of them are restarted together.
         pub patience: Micros,
+        /// How long after that before the machine counts as sick; zero: they are not restarted.
+        pub group_patience: Micros,
         /// How long all of them have to be up before the boot counts as good.
         pub good_after: Micros,
         /// What is started when it does.
@@ -83,6 +85,7 @@ impl Vital<'_> {
     pub const NONE: Vital<'static> = Vital {
         units: IdList::NONE,
         patience: Micros::ZERO,
+        group_patience: Micros::ZERO,
         good_after: Micros::ZERO,
         on_good: None,
         on_sick: None,

@@ -171,6 +171,7 @@ impl ManagerStatus<'_> {
         object.text("arch", self.arch);
         object.text("state", self.state);
         object.number("boot_us", self.boot_us);
+        object.number("boot_cpu_us", self.boot_cpu_us);
         object.number("units", u64::from(self.units));
         object.number("failed", u64::from(self.failed));
         object.number("jobs", u64::from(self.jobs));
@@ -189,6 +190,7 @@ impl ManagerStatus<'_> {
         object.text("board", self.board);
         object.text("arch", self.arch);
         object.number("boot_us", self.boot_us);
+        object.number("boot_cpu_us", self.boot_cpu_us);
         object.text("ended", ended.as_str());
         object.key("units");
         object.put(&|out| out.write_char('['));
@@ -216,6 +218,7 @@ mod tests {
             arch: "arm",
             state: "running",
             boot_us: 7,
+            boot_cpu_us: 3,
             units: 0,
             failed: 0,
             jobs: 0,
@@ -225,6 +228,9 @@ mod tests {
         let mut out = String::new();
         manager.write_report_head(&mut out, Ended::Idle).expect("a String takes all");
         out.push_str("]}");
-        assert_eq!(out, r#"{"schema":1,"board":"b","arch":"arm","boot_us":7,"ended":"idle","units":[]}"#);
+        assert_eq!(
+            out,
+            r#"{"schema":1,"board":"b","arch":"arm","boot_us":7,"boot_cpu_us":3,"ended":"idle","units":[]}"#
+        );
     }
 }

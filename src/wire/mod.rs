@@ -47,7 +47,7 @@ pub use state::{
 };
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 /// Largest packet in either direction.
 pub const PACKET_BYTES_MAX: usize = 4096;
 /// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.
@@ -281,6 +281,8 @@ record! {
         pub state: &'t str,
         /// Microseconds from PID 1's exec to the default target being reached; 0 until then.
         pub boot_us: u64,
+        /// Microseconds of processor time that PID 1 itself, user and system, took for that.
+        pub boot_cpu_us: u64,
         /// How many units there are.
         pub units: u16,
         /// How many of them have failed.

@@ -274,6 +274,8 @@ impl Default for ServicePlan {
 pub(crate) struct Watched {
     /// Ids of the vital units; one of them may be down for ten seconds, and the boot is good after five.
     pub(crate) vital: Vec<u16>,
+    /// For how many microseconds one may be down after all were restarted together; 0: they are not.
+    pub(crate) group_patience: u64,
     pub(crate) on_good: Option<u16>,
     pub(crate) on_sick: Option<u16>,
     pub(crate) rescue: Option<u16>,
@@ -323,6 +325,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16, watched
         vital: Vital {
             units: IdList::new(&vital).expect("whole ids"),
             patience: Watched::PATIENCE,
+            group_patience: Micros(watched.group_patience),
             good_after: Watched::GOOD_AFTER,
             on_good: watched.on_good.map(UnitId),
             on_sick: watched.on_sick.map(UnitId),

@@ -264,6 +264,7 @@ fn watched(rng: &mut Rng, count: u16) -> Watched {
         on_good: some(),
         on_sick: some(),
         rescue: some(),
+        group_patience: [0, 3_000_000, 15_000_000][rng.usize(..3)],
         vital: (1..count).filter(|_| rng.u8(..4) == 0).collect(),
         watchdog: rng.bool(),
     }

@@ -576,6 +576,7 @@ impl<'w> World<'w> {
             | Log::BootFinished
             | Log::Healthy
             | Log::Sick(_)
+            | Log::Regrouped(_)
             | Log::Starving(None)
             | Log::ShuttingDown(_)
             | Log::Impossible(..) => {}

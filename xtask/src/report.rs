@@ -29,6 +29,9 @@ pub struct Report {
     pub arch: String,
     /// From PID 1's start until boot's jobs were done, in microseconds; 0 when that never came.
     pub boot_us: u64,
+    /// Processor time that PID 1 itself took for that, in microseconds.
+    #[serde(default)]
+    pub boot_cpu_us: u64,
     /// Why the run ended.
     pub ended: Ended,
     /// Every unit that was loaded, in the table's order.
@@ -139,7 +142,8 @@ impl fmt::Display for Ended {
 impl Report {
     /// The report of a run whose PID 1 delivered none.
     pub fn undelivered(board: &str, arch: &str, ended: Ended) -> Self {
-        Self { schema: SCHEMA, board: board.into(), arch: arch.into(), boot_us: 0, ended, units: Vec::new() }
+        let (board, arch) = (board.into(), arch.into());
+        Self { schema: SCHEMA, board, arch, boot_us: 0, boot_cpu_us: 0, ended, units: Vec::new() }
     }
 
     /// Reads `text` strictly: an unknown field or another schema is an error.

@@ -9,7 +9,7 @@ use linux_raw_sys::general::__NR_clock_gettime as NUMBER;
 use linux_raw_sys::general::__NR_clock_gettime64 as NUMBER; // Linux 5.1
 use linux_raw_sys::general::{
     __NR_setitimer, __kernel_old_itimerval, __kernel_old_timeval, __kernel_timespec, CLOCK_BOOTTIME,
-    CLOCK_MONOTONIC, CLOCK_REALTIME, ITIMER_REAL,
+    CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME, ITIMER_REAL,
 };
 use rustix::io::Errno;
 
@@ -37,6 +37,11 @@ pub fn monotonic() -> Time {
 /// CLOCK_BOOTTIME.
 pub fn boot() -> Time {
     read(CLOCK_BOOTTIME)
+}
+
+/// CLOCK_PROCESS_CPUTIME_ID.
+pub fn own() -> Time {
+    read(CLOCK_PROCESS_CPUTIME_ID)
 }
 
 /// CLOCK_REALTIME.

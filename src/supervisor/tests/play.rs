@@ -488,6 +488,7 @@ impl Play {
             Log::BootFinished => "boot".into(),
             Log::Healthy => "healthy".into(),
             Log::Sick(id) => format!("sick {}", self.name(id)),
+            Log::Regrouped(id) => format!("regrouped {}", self.name(id)),
             Log::Starving(id) => format!("starving {}", id.map_or("all", |id| self.name(id))),
             Log::ShuttingDown(power) => format!("shutting down {power}"),
             Log::Impossible(what, id) => format!("impossible: {what}: {}", self.name(id)),

@@ -79,6 +79,77 @@ fn a_vital_unit_that_never_starts_makes_the_machine_sick() {
     t.at(10_000).expect_log("sick app.service; started sick.target");
 }
 
+fn with_a_group() -> Watched {
+    Watched { vital: vec![1, 2], group_patience: 4_000_000, on_sick: Some(4), ..Watched::default() }
+}
+
+/// `app.service` fails and stays down for an hour; `data.service`, which it requires not, and `page.service`, which requires
+/// it, are well.
+fn group() -> Vec<UnitPlan> {
+    let mut plans = plans();
+    plans[0].wants.extend([2, 3]);
+    plans.splice(
+        2..,
+        [
+            service("data.service"),
+            UnitPlan { requires: vec![1], after: vec![1], ..service("page.service") },
+            target("sick.target"),
+        ],
+    );
+    plans
+}
+
+/// A second after boot `app.service` fails; ten seconds later it has been down for too long.
+fn failed_for_too_long() -> Play {
+    let mut t = Play::watched(&group(), &with_a_group());
+    t.boot().at(1_000).expect("start app.service; start data.service; start page.service");
+    t.main("app.service", Exited(1)).at(10_999).expect("kill 15 app.service all");
+    t.expect_log(
+        "started boot.target; started app.service; started data.service; started page.service; boot; \
+         main app.service exited 1; failed app.service exit-code",
+    );
+    t.at(11_000)
+        .expect("kill 15 data.service all; kill 15 page.service all")
+        .expect_log("regrouped app.service");
+    t
+}
+
+/// `app.service` and who requires it, restarted.
+const TOGETHER: &str = "stopped page.service; stopped app.service; started app.service; started page.service";
+
+#[test]
+fn when_a_vital_unit_is_down_for_too_long_all_are_restarted_with_who_requires_them_once_before_each_good_verdict()
+ {
+    let mut t = failed_for_too_long();
+    t.main("page.service", Exited(0)).main("data.service", Exited(0));
+    t.expect("start app.service; start page.service; start data.service");
+    t.at(15_999).expect("").expect_log(&format!("{TOGETHER}; stopped data.service; started data.service"));
+    t.at(16_000).expect_log("healthy");
+    t.main("app.service", Exited(1)).at(26_000);
+    t.expect_log("main app.service exited 1; failed app.service exit-code; regrouped app.service");
+}
+
+#[test]
+fn a_machine_is_sick_when_not_even_that_brings_all_up() {
+    let mut t = failed_for_too_long();
+    t.main("page.service", Exited(0))
+        .at(14_999)
+        .expect_log(TOGETHER)
+        .at(15_000)
+        .expect_log("sick data.service; started sick.target");
+}
+
+#[test]
+fn a_unit_that_comes_and_goes_after_that_makes_the_machine_sick_soon() {
+    let mut t = failed_for_too_long();
+    t.main("page.service", Exited(0)).main("data.service", Exited(0)).at(12_000);
+    t.main("app.service", Exited(1)).at(15_999).expect_log(&format!(
+        "{TOGETHER}; stopped data.service; started data.service; main app.service exited 1; \
+         failed app.service exit-code"
+    ));
+    t.at(16_000).expect_log("sick app.service; started sick.target");
+}
+
 #[test]
 fn a_watchdog_is_fed_as_long_as_all_is_well() {
     let mut t = Play::watched(&plans(), &Watched { watchdog: true, ..vital() });

@@ -76,6 +76,7 @@ impl Parts {
             vital: Vital {
                 units: IdList::new(kept(ids([UnitId(0), UnitId(1)]))).unwrap(),
                 patience: Micros::from_secs(60),
+                group_patience: Micros::from_secs(20),
                 good_after: Micros::from_secs(30),
                 on_good: Some(UnitId(1)),
                 on_sick: None,

@@ -24,7 +24,8 @@ impl World<'_> {
             return Err("a watchdog is fed that is not there".into());
         }
         let now = self.kernel.now;
-        let sick = self.down_since.is_some_and(|since| since + Watched::PATIENCE.0 <= now);
+        let patience = Watched::PATIENCE.0 + watched.group_patience;
+        let sick = self.down_since.is_some_and(|since| since + patience <= now);
         if sick && watched.on_sick.is_none() && !self.judge.shutting_down {
             return Err(format!(
                 "the watchdog is fed at {now}, a vital unit is down since {:?}",

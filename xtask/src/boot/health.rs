@@ -44,6 +44,7 @@ pub fn record<'a>(arena: &'a bumpalo::Bump, board: &'a Board, graph: &Graph) -> 
             Vital {
                 units: IdList::new(arena.alloc_slice_copy(&ids(units))).context("a list of ids")?,
                 patience: vital.patience.0,
+                group_patience: vital.group_patience.as_ref().unwrap_or(&vital.patience).0,
                 good_after: vital.good_after.0,
                 on_good: id(GOOD).or_else(|| id("boot-complete.target")),
                 on_sick: id(SICK),

@@ -15,6 +15,8 @@ pub struct Vital {
     /// How long one of them may be down, at boot as later.
     #[serde(default = "patience")]
     pub patience: Delay,
+    /// How long after that, when all of them have been restarted together; zero: they are not. `patience` without it.
+    pub group_patience: Option<Delay>,
     /// How long all of them have to be up before the boot counts as good.
     #[serde(default = "good_after")]
     pub good_after: Delay,

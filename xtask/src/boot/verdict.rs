@@ -1,5 +1,5 @@
 //! What follows from a good boot and from sick ones, as units: the ladder from a reboot over the other slot to the safe
-//! target. Which rung is next, a file that outlives the reset says: how many boots there have been since the last good
+//! target. (The rungs below are the supervisor's: a service's own `Restart=`, and all vital units together.) Which rung is next, a file that outlives the reset says: how many boots there have been since the last good
 //! one.
 
 use tomte::table::{Call, CommandKind};

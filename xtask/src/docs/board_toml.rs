@@ -40,7 +40,8 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     (
         "vital",
         "What tells a machine that works from one that does not: the units that have to be up, for how long one may be \
-         down (patience), and how long all have to be up before the boot is good (good-after).",
+         down before all are restarted together (patience), and after that before the machine is sick (group-patience; 0s: \
+         they are not restarted), and how long all have to be up before the boot is good (good-after).",
     ),
     (
         "boot-verdict",

@@ -367,6 +367,7 @@ fn packets() -> Vec<Vec<u8>> {
         arch: "x86_64",
         state: "running",
         boot_us: 1,
+        boot_cpu_us: 1,
         units: 2,
         failed: 0,
         jobs: 0,

@@ -17,7 +17,7 @@ const fn bug(what: &'static str, file: &'static str, right: &'static str, wrong:
 }
 
 /// All of them.
-pub const BUGS: [Bug; 40] = [
+pub const BUGS: [Bug; 41] = [
     bug(
         "Restart=on-abort takes no signal for an abort",
         "restart.rs",
@@ -247,5 +247,11 @@ pub const BUGS: [Bug; 40] = [
         "switch.rs",
         "self.is_moving() && self.marked.contains(id)",
         "self.is_moving() && id.0 == u16::MAX",
+    ),
+    bug(
+        "the vital units are restarted together again and again",
+        "vital.rs",
+        "let tried = matches!(self.health.verdict, Verdict::Regrouped | Verdict::Sick);",
+        "let tried = false;",
     ),
 ];
