@@ -141,9 +141,9 @@ mod tests {
     fn the_documented_bytes_are_those_of_the_protocol() {
         let mut buffer = [0; 64];
         let start = encode(&Request::Start { name: "a.service" }, &mut buffer);
-        assert_eq!(start, Some(&b"\x03\x03\x09a.service"[..]));
-        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[3, 3, 0][..]));
-        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[3, 2, 1, 0xac, 2][..]));
+        assert_eq!(start, Some(&b"\x04\x03\x09a.service"[..]));
+        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[4, 3, 0][..]));
+        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[4, 2, 1, 0xac, 2][..]));
     }
 
     #[test]

@@ -17,9 +17,9 @@
 //! | `Option` | 0, or 1 and the value |
 //! | `[u8; 16]` | sixteen |
 //!
-//! `start a.service` is `03 03 09 61 2e 73 65 72 76 69 63 65`: version 3, variant 3, nine bytes of name. When the job has
-//! ended, the answer is `03 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
-//! is `03 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these.)
+//! `start a.service` is `04 03 09 61 2e 73 65 72 76 69 63 65`: version 4, variant 3, nine bytes of name. When the job has
+//! ended, the answer is `04 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
+//! is `04 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these.)
 //!
 //! One request at a time on a connection; `Units` and `Posture` are answered by several packets, the last one of which is
 //! [`Reply::End`]. Root may ask everything, everybody what is answered with states; else the answer is [`Reply::Denied`]
