@@ -231,8 +231,7 @@ impl<'w> World<'w> {
                 if let Some(slot) = slot {
                     self.judge.unfit(unit, slot);
                 }
-                let identity = IdentityId(identity);
-                self.handle(Event::Unfit { unit, pid: Pid(pid), identity, suggestion })
+                self.handle(Event::Unfit { unit, pid: Pid(pid), identity: IdentityId(identity), suggestion })
             }
             Later::StepFails { pid, birth, early } => {
                 let Some(process) = self.kernel.living(pid, birth) else { return Ok(()) };
