@@ -55,6 +55,9 @@ pub fn run(board: &Board) -> Result<()> {
     let report = std::fs::read_to_string(&file).context("xtask wrote no report")?;
     let report = Report::parse(&report)?;
     ensure!(report.ended == Ended::Idle && report.boot_us > 0, "ended: {}, {}", report.ended, report.boot_us);
+    let (boot, own) = (report.boot_us, report.boot_cpu_us);
+    ensure!(own > 0 && own <= boot, "of {boot} us PID 1 has worked {own}");
+    println!("{}: boot took {} ms, PID 1 itself {} of them", board.name, boot / 1000, own / 1000);
     for (name, active, result) in STATES {
         let unit = report.unit(name).with_context(|| format!("the report has no {name}"))?;
         ensure!((unit.active.as_str(), unit.result.as_deref()) == (active, Some(result)), "{unit:?}");
