@@ -31,6 +31,7 @@ impl Kernel {
         let Some(process) = self.processes.take(place, &self.poll) else { return };
         match process.role {
             Role::Service { unit, .. } => {
+                self.hear_last_ready(unit);
                 self.look_for_oom_kills(unit);
                 self.push(Event::Exited { unit, pid: process.pid, status });
                 self.look_whether_empty(unit);

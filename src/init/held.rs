@@ -194,6 +194,20 @@ impl Held {
         }
     }
 
+    /// How many descriptors of `unit` that tell are before `place`.
+    pub(super) fn telling_before(&self, unit: UnitId, place: u16) -> u8 {
+        let before = self.places.iter().take(place.into()).flatten();
+        before.filter(|one| one.unit == unit && one.tells).count() as u8 // LISTEN_MAX fits
+    }
+
+    /// Where the descriptor is that tells when `unit` is ready, if one does.
+    pub(super) fn place_of_ready(&self, unit: UnitId) -> Option<u16> {
+        let is_it = |place: &Option<Descriptor>| {
+            place.as_ref().is_some_and(|one| one.unit == unit && one.name == READY)
+        };
+        self.places.iter().position(is_it).map(|at| at as u16) // HELD_MAX fits
+    }
+
     /// What a command of `service` is given.
     ///
     /// # Errors

@@ -241,6 +241,7 @@ pub(super) fn report(table: &Table<'_>, message: Log) {
         }
         Log::NotAdopted(id) => of(id, Warn, format_args!("The new main process is none of its own.")),
         Log::OomKilled(id) => of(id, Warn, format_args!("The OOM killer has killed a process.")),
+        Log::JobTimedOut(id) => of(id, Warn, format_args!("Job timed out.")),
         Log::RuntimeOver(id) => of(id, Warn, format_args!("Service reached runtime time limit.")),
         Log::ReloadFailed(id) => error(format_args!("Reload failed for {}.", unit(id))),
         Log::Reloaded(id) => info(format_args!("Reloaded {}.", unit(id))),

@@ -169,9 +169,8 @@ impl Kernel {
             board.may_lack &= !Feature::MountNamespaces.bit();
         }
         let connection = if service.per_connection { self.held.of(spawn.unit).next() } else { None };
-        let parts = Parts::new(&service.exec, spawn, connection);
-        let monitored = spawn.monitor.and_then(|(unit, _)| self.table.name(unit));
-        let extra = parts.extra(spawn, monitored.unwrap_or_default());
+        let parts = Parts::new(&service.exec, spawn, connection, self.started_us);
+        let extra = parts.extra(spawn, &self.table);
         self.share(spawn.unit, &record, &service.exec)
             .map_err(|errno| linux::spawn::Failure { step: Step::Network, errno })?;
         let shared = self.shared.get(spawn.unit.index()).unwrap_or(const { &Shared::NOTHING });

@@ -16,11 +16,11 @@ use crate::{
         },
         signals,
     },
-    supervisor::{Outcome, Pid, Spawn},
+    supervisor::{Instant, Outcome, Pid, Spawn},
     table::{
-        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Keyring,
+        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Keyring, Kind,
         LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit,
-        StrList, Unit,
+        StrList, Table, Unit, UnitId,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -41,7 +41,7 @@ const _: () =
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
 /// The variables of [`Parts::extra`].
-const EXTRA_MAX: usize = 12;
+const EXTRA_MAX: usize = 16;
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
@@ -52,13 +52,20 @@ pub(super) struct Parts<'t> {
     watchdog: String<NUMBER_BYTES>,
     exit_status: String<NUMBER_BYTES>,
     monitored_status: String<NUMBER_BYTES>,
+    /// When a timer elapsed: on the wall clock, and since the kernel began.
+    elapsed: [String<NUMBER_BYTES>; 2],
     remote_address: String<ADDRESS_BYTES>,
     remote_port: String<NUMBER_BYTES>,
 }
 
 impl<'t> Parts<'t> {
     #[inline(never)] // a frame of its own
-    pub(super) fn new(exec: &Exec<'t>, spawn: &Spawn, connection: Option<BorrowedFd<'_>>) -> Self {
+    pub(super) fn new(
+        exec: &Exec<'t>,
+        spawn: &Spawn,
+        connection: Option<BorrowedFd<'_>>,
+        started_us: u64,
+    ) -> Self {
         let mut parts = Self {
             directories: Vec::new(),
             rlimits: Vec::new(),
@@ -67,6 +74,7 @@ impl<'t> Parts<'t> {
             watchdog: String::new(),
             exit_status: String::new(),
             monitored_status: String::new(),
+            elapsed: [String::new(), String::new()],
             remote_address: String::new(),
             remote_port: String::new(),
         };
@@ -92,6 +100,11 @@ impl<'t> Parts<'t> {
         }
         parts.exit_status = status_of(spawn.outcome);
         parts.monitored_status = status_of(spawn.monitor.map(|(_, outcome)| outcome));
+        if let Some((Instant(at), wall)) = spawn.trigger.and_then(|trigger| trigger.elapsed) {
+            for (text, at) in parts.elapsed.iter_mut().zip([wall, started_us.saturating_add(at)]) {
+                let _ = write!(text.as_mut_view(), "{at}");
+            }
+        }
         parts
     }
 
@@ -99,12 +112,15 @@ impl<'t> Parts<'t> {
     pub(super) fn extra<'a>(
         &'a self,
         spawn: &Spawn,
-        monitored_unit: &'a str,
+        table: &Table<'a>,
     ) -> Vec<(&'static str, &'a str), EXTRA_MAX> {
         let result = |outcome: Option<Outcome>| outcome.map_or("", |outcome| outcome.result.as_str());
         let code =
             |outcome: Option<Outcome>| outcome.and_then(|outcome| outcome.exit).map_or("", ExitStatus::code);
         let monitored = spawn.monitor.map(|(_, outcome)| outcome);
+        let name = |unit: Option<UnitId>| unit.and_then(|unit| table.name(unit)).unwrap_or_default();
+        let trigger = spawn.trigger.map(|trigger| trigger.unit);
+        let [realtime, monotonic] = &self.elapsed;
         let all: [(&'static str, &'a str); EXTRA_MAX] = [
             ("MAINPID", &self.main_pid),
             ("NOTIFY_SOCKET", if spawn.heard { NOTIFY_PATH } else { "" }),
@@ -115,7 +131,11 @@ impl<'t> Parts<'t> {
             ("MONITOR_SERVICE_RESULT", result(monitored)),
             ("MONITOR_EXIT_CODE", code(monitored)),
             ("MONITOR_EXIT_STATUS", &self.monitored_status),
-            ("MONITOR_UNIT", monitored_unit),
+            ("MONITOR_UNIT", name(spawn.monitor.map(|(unit, _)| unit))),
+            ("TRIGGER_UNIT", name(trigger)),
+            ("TRIGGER_PATH", trigger_path(table, spawn)),
+            ("TRIGGER_TIMER_REALTIME_USEC", realtime),
+            ("TRIGGER_TIMER_MONOTONIC_USEC", monotonic),
             ("REMOTE_ADDR", &self.remote_address),
             ("REMOTE_PORT", &self.remote_port),
         ];
@@ -302,6 +322,16 @@ const fn subgroup<'a>(cgroup: &table::Cgroup<'a>, kind: CommandKind) -> &'a str 
         | CommandKind::Reload
         | CommandKind::Stop
         | CommandKind::StopPost => cgroup.subgroup,
+    }
+}
+
+/// The path that a path unit has started the unit for.
+fn trigger_path<'a>(table: &Table<'a>, spawn: &Spawn) -> &'a str {
+    let found = spawn.trigger.and_then(|trigger| Some((trigger.unit, trigger.watch?)));
+    let Some((unit, watch)) = found else { return "" };
+    match table.unit(unit).map(|unit| unit.kind) {
+        Some(Kind::Path(path)) => path.watches.iter().nth(watch.into()).map_or("", |watch| watch.path),
+        Some(Kind::Target | Kind::Service(_) | Kind::Socket(_) | Kind::Timer(_)) | None => "",
     }
 }
 

@@ -26,7 +26,7 @@ use super::{
     processes::{Process, Role},
 };
 
-/// What the child sends along with the descriptors: whether what is waited for is there, how many descriptors there are,
+/// What the child sends along with the descriptors: the place of what is there in the unit's list and one, or 0; how many descriptors there are,
 /// the bits of [`Found::seen`], and those of the descriptors that tell by themselves that something has come.
 const MESSAGE_BYTES: usize = 8;
 
@@ -38,7 +38,8 @@ const INET6: u8 = 10;
 #[derive(Default)]
 struct Opened {
     fds: heapless::Vec<OwnedFd, LISTEN_MAX>,
-    there: bool,
+    /// The place in the unit's list of what is there.
+    there: Option<u8>,
     seen: u16,
     tells: u32,
 }
@@ -51,7 +52,7 @@ impl Opened {
 
     fn message(&self) -> [u8; MESSAGE_BYTES] {
         let ([low, high], [a, b, c, d]) = (self.seen.to_le_bytes(), self.tells.to_le_bytes());
-        [u8::from(self.there), self.fds.len() as u8, low, high, a, b, c, d]
+        [self.there.map_or(0, |there| there + 1), self.fds.len() as u8, low, high, a, b, c, d]
     }
 }
 
@@ -101,7 +102,7 @@ impl Kernel {
                 held &= self.held.hold(Descriptor { fd, unit, tells: tells & 1 == 1, name: 0 });
                 tells >>= 1;
             }
-            held.then_some(Found { there: there == 1, seen: u16::from_le_bytes([low, high]) })
+            held.then_some(Found { there: there.checked_sub(1), seen: u16::from_le_bytes([low, high]) })
         });
         Event::Watched { unit, found }
     }
@@ -309,7 +310,7 @@ fn open_path(unit: &str, path: &Path<'_>, first: bool, opened: &mut Opened) -> O
         if apart {
             opened.seen |= u16::from(found) << n;
         } else {
-            opened.there |= found;
+            opened.there = if found { Some(n as u8) } else { opened.there }; // LISTEN_MAX fits
         }
     }
     Some(())

@@ -1,6 +1,6 @@
 //! What comes out: what whoever runs the supervisor is to do, to answer, and to say.
 
-use super::{ClientId, Pid, Slot};
+use super::{ClientId, Instant, Pid, Slot};
 use crate::{
     table::{CommandKind, Micros, UnitId},
     wire::{Ended, ExitStatus, JobResult, Power, ServiceResult, Whom},
@@ -35,8 +35,21 @@ pub struct Spawn {
     pub watchdog: Option<Micros>,
     /// The unit for whose end this one was started: `$MONITOR_UNIT`, `$MONITOR_SERVICE_RESULT` and so on.
     pub monitor: Option<(UnitId, Outcome)>,
+    /// What this unit was started by: `$TRIGGER_UNIT` and so on.
+    pub trigger: Option<Trigger>,
     /// `$SERVICE_RESULT`, `$EXIT_CODE`, `$EXIT_STATUS` for `ExecStop=` and `ExecStopPost=`.
     pub outcome: Option<Outcome>,
+}
+
+/// A timer or a path that has started a unit (systemd.exec(5), `$TRIGGER_UNIT`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// It.
+    pub unit: UnitId,
+    /// Of a path: the place in its list of what was found or has changed.
+    pub watch: Option<u8>,
+    /// Of a timer: when it elapsed, on the supervisor's clock and on the wall clock in microseconds since 1970.
+    pub elapsed: Option<(Instant, u64)>,
 }
 
 kept! {
@@ -268,6 +281,8 @@ pub enum Log {
     Acting(UnitId),
     /// The kernel has killed a process of the unit for want of memory.
     OomKilled(UnitId),
+    /// A job of the unit has taken too long.
+    JobTimedOut(UnitId),
     /// The service was silent for too long; the signal that follows.
     WatchdogExpired(UnitId, u8),
     /// A message came from a process that may not speak for the unit: said once for each start.
@@ -321,6 +336,7 @@ impl Log {
             | Self::Contradiction(unit, _)
             | Self::Acting(unit)
             | Self::OomKilled(unit)
+            | Self::JobTimedOut(unit)
             | Self::WatchdogExpired(unit, _)
             | Self::NoticeRefused(unit, _)
             | Self::NotAdopted(unit)

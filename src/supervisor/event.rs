@@ -222,8 +222,8 @@ pub enum Event<'a> {
     Readable {
         #[expect(missing_docs, reason = "the unit this is about")]
         unit: UnitId,
-        /// Whether that is enough: if not, somebody has to look.
-        there: bool,
+        /// Which of the unit's descriptors that are enough by themselves it was, counted from 0. `None`: somebody has to look.
+        there: Option<u8>,
     },
     /// Answers `Action::Accept`, if there was a connection.
     Accepted {
@@ -276,8 +276,8 @@ pub enum Event<'a> {
 /// What a child that opened or looked has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// What the unit waits for is there already.
-    pub there: bool,
+    /// What the unit waits for is there already: the last such place in its list.
+    pub there: Option<u8>,
     /// Which of the paths are there that are watched for changes: a bit for each place in the unit's list.
     pub seen: u16,
 }

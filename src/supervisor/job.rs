@@ -2,11 +2,12 @@
 //! Here they come to be, with those of all whom a start or a stop takes along; `turn` runs them.
 
 use super::{
-    Supervisor,
+    Instant, Supervisor,
     set::{UnitSet, Walk},
+    unit::Note,
 };
 use crate::{
-    table::{Lists, Relation, UnitId},
+    table::{Lists, Micros, Relation, UnitAction, UnitId},
     wire::JobResult,
 };
 
@@ -121,7 +122,7 @@ impl Supervisor<'_> {
     }
 
     /// Gives `id` a start job unless it is up; whether what it pulls in is to be started too.
-    fn add_start(&mut self, id: UnitId, forced: bool) -> bool {
+    pub(super) fn add_start(&mut self, id: UnitId, forced: bool) -> bool {
         match self.peek(id).job.map(|job| job.kind) {
             _ if self.switch.bans(id) => false,
             Some(JobKind::Start | JobKind::Restart) => true,
@@ -195,7 +196,46 @@ impl Supervisor<'_> {
     pub(super) fn replace_job(&mut self, id: UnitId, kind: Option<JobKind>) {
         self.clients.job_ended(id, JobResult::Canceled);
         self.boot_job_ended(id, JobResult::Canceled);
-        self.at(id).job = kind.map(Job::waiting);
+        let record = self.at(id);
+        record.job = kind.map(Job::waiting);
+        (record.job_at, record.job_timed) = (None, 0);
         self.wake_neighbours(id);
+    }
+
+    /// Takes note of when the job of `id` has taken too long: `JobTimeoutSec=` counts from when it began to wait,
+    /// `JobRunningTimeoutSec=` from when its turn came (job.c, `job_start_timer`).
+    pub(super) fn time_job(&mut self, id: UnitId) {
+        let record = self.peek(id);
+        let Some(job) = record.job else { return };
+        let running = job.phase == Phase::Running;
+        let timed = record.job_timed;
+        if timed > u8::from(running) {
+            return;
+        }
+        let Some(manners) = self.manners(id) else { return };
+        let now = self.now;
+        let after = |span: Micros| if span == Micros::ZERO { None } else { now.after(span) };
+        let record = self.at(id);
+        if timed == 0 {
+            record.job_at = after(manners.job_timeout);
+        }
+        if running {
+            record.job_at = Instant::earlier(record.job_at, after(manners.job_running_timeout));
+        }
+        record.job_timed = if running { 2 } else { 1 };
+    }
+
+    /// The job of `id` has taken too long: it ends, and what it has begun goes on without it. Not while the machine ends:
+    /// nobody stays up for that, and it has a time of its own.
+    pub(super) fn job_timed_out(&mut self, id: UnitId) {
+        self.at(id).job_at = None;
+        if self.run.is_shutting_down() {
+            return;
+        }
+        self.at(id).notes.add(Note::JobTimedOut);
+        self.finish_job(id, JobResult::Timeout);
+        self.restart_is_off(id);
+        let action = self.manners(id).map_or(UnitAction::None, |manners| manners.job_timeout_action);
+        self.act(id, action, u8::MAX);
     }
 }

@@ -87,7 +87,7 @@ use unit::Record;
 use vital::Health;
 
 pub use crate::record::Keeper;
-pub use action::{Action, Answer, Log, Outcome, Spawn, Which};
+pub use action::{Action, Answer, Log, Outcome, Spawn, Trigger, Which};
 pub use control::WAITING_MAX;
 pub use event::{ClientId, Event, Found, Instant, Pid, Slot, Until};
 pub use keep::Facts;
@@ -355,6 +355,7 @@ impl<'t> Supervisor<'t> {
     }
 
     fn due(&mut self, id: UnitId) -> Due {
+        self.time_job(id);
         match self.due_of_state(id) {
             Due::Act(action) => Due::Act(action),
             Due::Changed => Due::Changed,
@@ -461,6 +462,9 @@ impl<'t> Supervisor<'t> {
             if self.peek(id).state.deadline().is_some_and(|at| at <= self.now) && !self.trigger_timed_out(id)
             {
                 self.for_service(id, &mut |supervisor, service| supervisor.timed_out(id, service));
+            }
+            if self.peek(id).job_at.is_some_and(|at| at <= self.now) {
+                self.job_timed_out(id);
             }
             if self.peek(id).uphold_at.is_some_and(|at| at <= self.now) {
                 self.start_upheld(id);

@@ -9,7 +9,7 @@ use super::{
     unit::Note,
 };
 use crate::{
-    table::{Lists, Micros, Relation, UnitId},
+    table::{JobMode, Lists, Manners, Micros, Relation, UnitId},
     wire::ServiceResult,
 };
 
@@ -117,24 +117,73 @@ impl Supervisor<'_> {
         });
         let record = self.peek(id);
         let outcome = Outcome { result: record.result, exit: record.main_exit };
-        let relation = match Rest::of(record.result) {
+        let following = match Rest::of(outcome.result) {
             Rest::Failed => Some(Relation::OnFailure),
-            Rest::Dead | Rest::Restart if record.result == ServiceResult::Success => {
+            Rest::Dead | Rest::Restart if outcome.result == ServiceResult::Success => {
                 Some(Relation::OnSuccess)
             }
             Rest::Dead | Rest::Restart => None,
         };
-        if let Some(relation) = relation {
-            self.for_related(id, relation, &mut |supervisor, other| {
-                supervisor.at(other).monitor = Some((id, outcome));
-                supervisor.enqueue_start(other, true);
-            });
+        if let Some(relation) = following {
+            self.start_following(id, relation, Some((id, outcome)));
         }
         if rest != Rest::Restart {
-            self.at(id).monitor = None;
+            let record = self.at(id);
+            (record.monitor, record.trigger) = (None, None);
             self.uphold(id);
         }
         self.look_for_unneeded();
+    }
+
+    /// Starts those that `relation` of `id` names, `OnFailure=` or `OnSuccess=`, and tells them of whose end.
+    pub(super) fn start_following(
+        &mut self,
+        id: UnitId,
+        relation: Relation,
+        monitor: Option<(UnitId, Outcome)>,
+    ) {
+        if self.run.is_shutting_down() {
+            return;
+        }
+        let manners = self.manners(id).unwrap_or(Manners::DEFAULT);
+        let failed = relation == Relation::OnFailure;
+        let mode = if failed { manners.on_failure_mode } else { manners.on_success_mode };
+        self.for_related(id, relation, &mut |supervisor, other| {
+            supervisor.at(other).monitor = monitor;
+            supervisor.start_as(other, mode);
+        });
+    }
+
+    /// Starts `root` as `mode` has it.
+    fn start_as(&mut self, root: UnitId, mode: JobMode) {
+        match mode {
+            JobMode::Replace => self.enqueue_start(root, true),
+            JobMode::Fail if self.is_contradicted(root) => {}
+            JobMode::Fail => self.enqueue_start(root, true),
+            JobMode::Isolate => self.isolate(root),
+            JobMode::IgnoreRequirements => {
+                self.add_start(root, true);
+            }
+        }
+    }
+
+    /// Whether a job says the opposite of what a start of `root` needs: a stop of what it requires, or a start of what may
+    /// not be up beside that (job.c, `job_type_is_conflicting`). Said of `root`.
+    fn is_contradicted(&mut self, root: UnitId) -> bool {
+        let Some(banned) = self.transaction(root) else { return true };
+        let required = self.for_reached(root, Lists::REQUIRES, &mut |_, _| {});
+        let contradicts = |id: &UnitId| {
+            self.peek(*id).job.is_some_and(|job| {
+                if job.kind.is_stop() { required.contains(*id) } else { banned.contains(*id) }
+            })
+        };
+        let found = self.ids().find(contradicts);
+        if found.is_some() {
+            let record = self.at(root);
+            record.blame = found;
+            record.notes.add(Note::Contradiction);
+        }
+        found.is_some()
     }
 
     /// `id` is down: it is started again soon if somebody upholds it.

@@ -10,6 +10,12 @@ const SIGINT: u8 = 2;
 const SIGPIPE: u8 = 13;
 const SIGTERM: u8 = 15;
 
+/// How long a restart is put off at most because the machine was short of something.
+const SCARCE_PAUSE_MAX: Micros = Micros::from_secs(60);
+/// ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT: nothing of the service's own is wrong, and trying is of no use until somebody
+/// gives something back.
+const SCARCE: [u16; 5] = [12, 23, 24, 28, 122];
+
 /// Which kind of process has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -69,6 +75,19 @@ pub(super) fn delay(service: &Service<'_>, restarts: u32) -> Micros {
         left >>= 1;
     }
     Micros(delay as u64).min(service.restart_delay_max)
+}
+
+/// Whether a step that failed with `errno` had no room, memory or descriptors left.
+pub(super) fn is_scarce(errno: u16) -> bool {
+    SCARCE.contains(&errno)
+}
+
+/// The same as [`delay`], but put off twice as long each time that the start before was short of something, which has
+/// happened `scarce` times on end. Not systemd's: one that starts at once again and again fills the log with it.
+pub(super) fn pause(service: &Service<'_>, restarts: u32, scarce: u8) -> Micros {
+    let delay = delay(service, restarts);
+    let longer = Micros(delay.0.saturating_mul(1 << scarce.min(31)));
+    delay.max(longer.min(SCARCE_PAUSE_MAX))
 }
 
 fn matches(set: &ExitSet, status: ExitStatus) -> bool {
@@ -168,6 +187,20 @@ mod tests {
         };
         some_service(endless, |service| assert_eq!(delay(service, u32::MAX - 1), Micros::FOREVER));
         some_service(|_| {}, |service| assert_eq!(delay(service, 9), service.restart_delay));
+    }
+
+    #[test]
+    fn a_restart_for_want_of_room_is_put_off_twice_as_long_each_time() {
+        let change = |s: &mut crate::supervisor::tests::ServicePlan| {
+            s.restart_delay = Micros::from_millis(100);
+        };
+        some_service(change, |service| {
+            let pauses: std::vec::Vec<u64> =
+                [0, 1, 2, 9, 10, 255].map(|n| pause(service, 7, n).0 / 1000).into();
+            assert_eq!(pauses, [100, 200, 400, 51_200, 60_000, 60_000]);
+        });
+        let slow = |s: &mut crate::supervisor::tests::ServicePlan| s.restart_delay = Micros::from_secs(100);
+        some_service(slow, |service| assert_eq!(pause(service, 0, 3), service.restart_delay));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A service's way up: condition, start-pre, start, start-post, running. And the making of its processes, on any way.
 
 use super::{
-    Action, Due, Instant, Outcome, Pid, Slot, Spawn, State, Supervisor,
+    Action, Due, Instant, Outcome, Pid, Slot, Spawn, State, Supervisor, Trigger,
     hold::Numbers,
     job::Phase,
     state::{KillStage, Process, Rest},
@@ -213,8 +213,14 @@ impl Supervisor<'_> {
         }
         let stopping = matches!(kind, CommandKind::Stop | CommandKind::StopPost);
         let outcome = stopping.then_some(Outcome { result: record.result, exit: record.main_exit });
-        let monitor = record.monitor;
+        let (monitor, trigger) = (record.monitor, record.trigger);
         let main_pid = if slot == Slot::Control { record.main.pid() } else { None };
+        let suggest = record.suggest;
+        let trigger = trigger.map(|(unit, watch)| {
+            // It does not elapse again before this unit is down.
+            let timing = self.peek(unit).timing;
+            Trigger { unit, watch, elapsed: timing.last.map(|at| (at, timing.last_wall)) }
+        });
         Spawn {
             unit: id,
             slot,
@@ -222,12 +228,13 @@ impl Supervisor<'_> {
             index,
             uid,
             gid,
-            suggest: record.suggest,
+            suggest,
             fresh,
             main_pid,
             heard: may_be_heard(service.notify_access, slot),
             watchdog: watchdog_of(service, slot),
             monitor,
+            trigger,
             outcome,
         }
     }

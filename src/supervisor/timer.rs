@@ -23,9 +23,9 @@ kept! {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
     /// When it last elapsed.
-    last: Option<Instant>,
+    pub(super) last: Option<Instant>,
     /// The same by the wall clock; it may have been in an earlier boot.
-    last_wall: u64,
+    pub(super) last_wall: u64,
     /// When it was started, by the wall clock.
     started_wall: u64,
     /// When it elapses at the latest, by the wall clock.
@@ -145,7 +145,7 @@ impl Supervisor<'_> {
         let timing = &mut self.at(id).timing;
         (timing.last, timing.last_wall, timing.wall_at) = (Some(now), wall, 0);
         timing.stamp = timer.persistent;
-        self.trigger(id);
+        self.trigger(id, None);
     }
 
     /// Has the timer wait for its next time, if there is one.

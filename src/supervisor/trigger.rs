@@ -102,17 +102,18 @@ impl Supervisor<'_> {
         let Some(found) = found else { return self.fail_trigger(id, ServiceResult::Resources) };
         let record = self.at(id);
         record.state = State::Waiting { armed: false, at: None };
-        let changed = record.seen.replace(found.seen).is_some_and(|before| before != found.seen);
+        let before = record.seen.replace(found.seen).unwrap_or(found.seen);
+        let changed = before ^ found.seen;
         if first {
             self.came_up(id);
         }
-        if found.there || changed {
-            self.trigger(id);
+        if found.there.is_some() || changed != 0 {
+            self.trigger(id, found.there.or(Some(changed.trailing_zeros() as u8))); // 15 at most
         }
     }
 
     /// Something has come.
-    pub(super) fn readable(&mut self, id: UnitId, there: bool) {
+    pub(super) fn readable(&mut self, id: UnitId, there: Option<u8>) {
         let State::Waiting { armed: true, .. } = self.peek(id).state else {
             return; // the service runs already, or the unit is on its way down
         };
@@ -125,9 +126,14 @@ impl Supervisor<'_> {
                 let at = record.polls.end(socket.poll_limit);
                 record.state = State::Waiting { armed: false, at };
             }
-            Some(Kind::Path(_)) if !there => record.state = State::Opening { asked: false, first: false },
+            Some(Kind::Path(_)) if there.is_none() => {
+                record.state = State::Opening { asked: false, first: false }
+            }
             Some(Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) | Kind::Target | Kind::Service(_))
-            | None => self.trigger(id),
+            | None => {
+                let watch = nth_bit(record.seen.unwrap_or(0), there.unwrap_or(0));
+                self.trigger(id, watch);
+            }
         }
     }
 
@@ -140,8 +146,8 @@ impl Supervisor<'_> {
         waits
     }
 
-    /// Starts what `id` starts, unless it runs or is about to; too often, and `id` fails.
-    pub(super) fn trigger(&mut self, id: UnitId) {
+    /// Starts what `id` starts, unless it runs or is about to; too often, and `id` fails. Of a path: because of that `watch`.
+    pub(super) fn trigger(&mut self, id: UnitId, watch: Option<u8>) {
         if self.stop_is_pending(id) || self.run.is_shutting_down() {
             return;
         }
@@ -171,6 +177,11 @@ impl Supervisor<'_> {
         if self.started_by(unit, pending).is_none()
             && let Some(other) = self.started_by(unit, |_| true)
         {
+            // A socket says nothing of itself: systemd's `activation_details` are of timers and paths.
+            self.at(other).trigger = match &unit.kind {
+                Kind::Path(_) | Kind::Timer(_) => Some((id, watch)),
+                Kind::Socket(_) | Kind::Target | Kind::Service(_) => None,
+            };
             self.enqueue_start(other, true);
         }
     }
@@ -265,6 +276,19 @@ impl Supervisor<'_> {
             Kind::Target | Kind::Service(_) => false,
         })
     }
+}
+
+/// The place of the bit of `bits` that `nth` others come before.
+const fn nth_bit(mut bits: u16, nth: u8) -> Option<u8> {
+    let mut left = nth;
+    while bits != 0 {
+        if left == 0 {
+            return Some(bits.trailing_zeros() as u8); // 15 at most
+        }
+        bits &= bits.wrapping_sub(1);
+        left = left.saturating_sub(1);
+    }
+    None
 }
 
 /// Whether a unit is neither down nor waiting for a restart.

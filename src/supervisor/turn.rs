@@ -13,7 +13,7 @@ use super::{
     unit::Note,
 };
 use crate::{
-    table::{CommandKind, Kind, Lists, Micros, Unit, UnitId},
+    table::{CommandKind, Kind, Lists, Micros, Relation, Unit, UnitId},
     wire::{JobResult, ServiceResult},
 };
 
@@ -157,11 +157,14 @@ impl Supervisor<'_> {
         let unit = self.unit(id);
         let service = unit.as_ref().and_then(Unit::service);
         let restarts = self.peek(id).restarts;
-        let restart_at = service.and_then(|service| self.now.after(restart::delay(service, restarts)));
         let now = self.now;
         let collected = unit.as_ref().is_some_and(|unit| unit.manners.collect_failed);
         let record = self.at(id);
         record.ended = Some(now);
+        let scarce = record.failure.is_some_and(|failure| restart::is_scarce(failure.errno));
+        record.scarce = if scarce { record.scarce.saturating_add(1) } else { 0 };
+        let scarce = record.scarce;
+        let restart_at = service.and_then(|service| now.after(restart::pause(service, restarts, scarce)));
         record.state = match rest {
             Rest::Failed if !collected => State::Failed,
             Rest::Dead | Rest::Failed => State::Dead,
@@ -206,6 +209,7 @@ impl Supervisor<'_> {
     pub(super) fn finish_job(&mut self, id: UnitId, result: JobResult) {
         let record = self.at(id);
         let Some(job) = record.job.take() else { return };
+        (record.job_at, record.job_timed) = (None, 0);
         if job.kind == JobKind::Restart && result == JobResult::Done {
             record.job = Some(Job::waiting(JobKind::Start));
             self.wake_neighbours(id);
@@ -217,6 +221,10 @@ impl Supervisor<'_> {
             if result != JobResult::Done {
                 self.fail_dependents(id);
                 self.look_for_unneeded();
+                // What the unit itself has had to do with, it has seen to.
+                if matches!(result, JobResult::Timeout | JobResult::Dependency) {
+                    self.start_following(id, Relation::OnFailure, None);
+                }
             }
         }
         self.wake_neighbours(id);

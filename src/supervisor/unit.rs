@@ -61,6 +61,12 @@ pub(super) struct Record {
     pub(super) examined: bool,
     /// The place of the condition that did not hold.
     pub(super) unmet: u8,
+    /// How often on end a start was short of room, memory or descriptors.
+    pub(super) scarce: u8,
+    /// How far `job_at` is known: not, since the job waits, since it runs.
+    pub(super) job_timed: u8,
+    /// The timer or path that this unit was started by; of a path, the place in its list: `$TRIGGER_*`.
+    pub(super) trigger: Option<(UnitId, Option<u8>)>,
     /// The signal that followed the last timeout, 0 for none.
     pub(super) timeout_signal: u8,
     /// Who is to get which signal: somebody asks, or the process in the control slot has taken too long for a reload.
@@ -97,6 +103,8 @@ pub(super) struct Record {
     pub(super) watchdog_at: Option<Instant>,
     /// Whose end this unit was started for, and how that was: `$MONITOR_*`.
     pub(super) monitor: Option<(UnitId, Outcome)>,
+    /// When the job has taken too long.
+    pub(super) job_at: Option<Instant>,
     /// When it is started again because somebody upholds it.
     pub(super) uphold_at: Option<Instant>,
     /// How long it stayed down before that: it grows as long as the unit does not come up.
@@ -151,6 +159,9 @@ impl Record {
             announced: Announced::Nothing,
             adopt: None,
             monitor: None,
+            trigger: None,
+            job_at: None,
+            job_timed: 0,
             uphold_at: None,
             uphold_pause: Micros::ZERO,
             main_known: false,
@@ -181,6 +192,7 @@ impl Record {
             blame: None,
             examined: false,
             unmet: 0,
+            scarce: 0,
             timeout_signal: 0,
         }
     }
@@ -188,6 +200,7 @@ impl Record {
     /// When something is due although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let others = Instant::earlier(self.state.deadline(), self.uphold_at);
+        let others = Instant::earlier(others, self.job_at);
         Instant::earlier(others, self.service_deadline())
     }
 
@@ -225,6 +238,7 @@ impl Record {
         let nobody = Pid(0);
         Some(match note {
             Note::OomKilled => Log::OomKilled(id),
+            Note::JobTimedOut => Log::JobTimedOut(id),
             Note::WatchdogExpired => Log::WatchdogExpired(id, self.timeout_signal),
             Note::NoticeRefused => Log::NoticeRefused(id, self.refused.unwrap_or(nobody)),
             Note::NotAdopted => Log::NotAdopted(id),
@@ -273,6 +287,7 @@ pub(super) enum Note {
     NoticeRefused,
     NotAdopted,
     OomKilled,
+    JobTimedOut,
     WatchdogExpired,
     RuntimeOver,
     ConditionUnmet,
@@ -296,11 +311,12 @@ pub(super) enum Note {
 
 impl Note {
     /// All of them, causes before consequences: the order in which they are told.
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::DependencyFailed,
         Self::Contradiction,
         Self::NoticeRefused,
         Self::NotAdopted,
+        Self::JobTimedOut,
         Self::OomKilled,
         Self::WatchdogExpired,
         Self::RuntimeOver,
@@ -347,6 +363,6 @@ impl Notes {
 }
 
 /// Bytes of one record: 256 of them are in PID 1's memory when an image has that many units.
-const RECORD_BYTES_MAX: usize = 400;
+const RECORD_BYTES_MAX: usize = 424;
 
 const _: () = assert!(size_of::<Record>() <= RECORD_BYTES_MAX, "PID 1 has 256 KiB for everything");

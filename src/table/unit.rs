@@ -179,6 +179,16 @@ record! {
         pub ignore_on_isolate: bool,
         /// `CollectMode=inactive-or-failed`: a failure is over when the unit is down.
         pub collect_failed: bool,
+        /// `OnFailureJobMode=`, and `OnFailureIsolate=yes`.
+        pub on_failure_mode: JobMode,
+        /// `OnSuccessJobMode=`.
+        pub on_success_mode: JobMode,
+        /// `JobTimeoutSec=`: how long a job may take with its waiting. Zero: for ever.
+        pub job_timeout: Micros,
+        /// `JobRunningTimeoutSec=`: the same from its turn on.
+        pub job_running_timeout: Micros,
+        /// `JobTimeoutAction=`.
+        pub job_timeout_action: UnitAction,
         /// `StartLimitAction=`.
         pub start_limit_action: UnitAction,
         /// `FailureAction=`.
@@ -200,12 +210,31 @@ impl Manners {
         stop_when_unneeded: false,
         ignore_on_isolate: false,
         collect_failed: false,
+        on_failure_mode: JobMode::Replace,
+        on_success_mode: JobMode::Fail,
+        job_timeout: Micros::ZERO,
+        job_running_timeout: Micros::ZERO,
+        job_timeout_action: UnitAction::None,
         start_limit_action: UnitAction::None,
         failure_action: UnitAction::None,
         success_action: UnitAction::None,
         failure_status: None,
         success_status: None,
     };
+}
+
+choice! {
+    /// What a start does about jobs that are in its way (systemctl(1), `--job-mode=`).
+    pub enum JobMode {
+        /// They give way.
+        Replace,
+        /// Nothing starts.
+        Fail,
+        /// They give way, and whatever is not pulled in is stopped.
+        Isolate,
+        /// As `Replace`, but nothing is pulled in, and nothing that is missing is in the way.
+        IgnoreRequirements,
+    }
 }
 
 choice! {

@@ -46,6 +46,8 @@ struct Seen {
     reset: bool,
     /// It was not started because of another unit.
     dependency: bool,
+    /// A job of it took too long: what it had begun goes on, and nobody waits for that any more.
+    untimely: bool,
     /// A janitor is at work for it.
     janitor: bool,
     /// A child looks at its conditions.
@@ -131,10 +133,11 @@ impl Judge {
             let Some(status) = supervisor.status(UnitId(*other)) else { continue };
             // Who had begun already when the other did need not wait for him.
             let had_begun = self.units[usize::from(*other)].beside.contains(&id.0);
-            let starting = is_starting(status.sub) && !had_begun;
+            let untimely = self.units[usize::from(*other)].untimely;
+            let starting = is_starting(status.sub) && !had_begun && !untimely;
             rule!(!starting, "{id:?} starts while {other}, which it comes after, is in {}", status.sub);
             let seen = &self.units[usize::from(*other)];
-            let tried = status.started_us > 0 || seen.dependency || seen.passed_over;
+            let tried = status.started_us > 0 || seen.dependency || seen.passed_over || seen.untimely;
             rule!(!(first && self.undisturbed) || tried, "{id:?} starts before {other} was tried");
         }
         let count = u16::try_from(plans.len()).expect("few units");
@@ -163,6 +166,7 @@ impl Judge {
         for (n, _) in (0..).zip(plans).filter(|(_, plan)| asked && plan.after.contains(&id.0)) {
             let active = supervisor.status(UnitId(n)).map(|status| status.active);
             let down = matches!(active, Some(ActiveState::Inactive | ActiveState::Failed));
+            let down = down || self.units[usize::from(n)].untimely;
             rule!(down, "{id:?} stops while {n}, which comes after it, is {active:?}");
         }
         Ok(())
@@ -301,6 +305,17 @@ impl Judge {
 
     pub(crate) fn dependency_failed(&mut self, unit: UnitId) {
         self.units[unit.index()].dependency = true;
+    }
+
+    /// A job of `unit` has ended before what it had begun.
+    pub(crate) fn job_timed_out(&mut self, unit: UnitId) {
+        self.units[unit.index()].untimely = true;
+        self.undisturbed = false;
+    }
+
+    /// Whether any job has.
+    pub(crate) fn untimely(&self) -> bool {
+        self.units.iter().any(|unit| unit.untimely)
     }
 
     /// Whether `unit` was not started because of another.

@@ -4,13 +4,23 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, Condition, FailureMode, KillMode, Manners, Micros, NotifyAccess, OomPolicy, Preserve,
-    PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
+    CommandKind, Condition, FailureMode, JobMode, KillMode, Manners, Micros, NotifyAccess, OomPolicy,
+    Preserve, PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
 };
 
 use super::fixture::{
     ServicePlan, UnitPlan, Watched, accepting, daily, path, service, socket, spans, target, timer,
 };
+
+/// `OnFailureJobMode=` and its kind. Of those that heed nobody few: with them less can be judged.
+fn job_mode(rng: &mut Rng) -> JobMode {
+    match rng.u8(..60) {
+        0 => JobMode::IgnoreRequirements,
+        1..20 => JobMode::Fail,
+        20..30 => JobMode::Isolate,
+        _ => JobMode::Replace,
+    }
+}
 
 /// Most units of a world.
 const UNITS_MAX: u16 = 14;
@@ -294,6 +304,10 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation])
     let manners = Manners {
         stop_when_unneeded: id != 0 && !kinds.is_empty() && rng.u8(..8) == 0,
         refuse_manual_stop: rng.u8(..8) == 0,
+        on_failure_mode: job_mode(rng),
+        on_success_mode: job_mode(rng),
+        job_timeout: if rng.u8(..8) == 0 { Micros::from_secs(rng.u64(1..60)) } else { Micros::ZERO },
+        job_running_timeout: if rng.u8(..8) == 0 { Micros::from_secs(rng.u64(1..60)) } else { Micros::ZERO },
         ..Manners::DEFAULT
     };
     let plan =

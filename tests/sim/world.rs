@@ -549,6 +549,7 @@ impl<'w> World<'w> {
         match log {
             Log::Starving(Some(unit)) => self.judge_starving(unit)?,
             Log::DependencyFailed(unit, _) => self.judge.dependency_failed(unit),
+            Log::JobTimedOut(unit) => self.judge.job_timed_out(unit),
             Log::NoUidLeft(unit) => self.numberless[unit.index()] |= self.calm,
             Log::Started(_)
             | Log::Stopped(_)

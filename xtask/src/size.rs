@@ -47,9 +47,10 @@ use crate::{
 const BUDGET: u64 = 200 << 10;
 /// What CI lets pass while the budget is not kept. It was 254 KiB before the log, the names, systemctl's verbs, the watchdog
 /// and the early items of a boot came, which are what design.md counts as "everything": 90 KB within one session, and 20
-/// more with shared namespaces, `run --pipe`, JSON of every query, and conditions, against 12 that were saved. It goes when
+/// more with shared namespaces, `run --pipe`, JSON of every query, and conditions, against 12 that were saved; 4 with jobs
+/// that time out, their modes and what tells a unit by whom it was started. It goes when
 /// it meets the budget.
-const CEILING: u64 = 355 << 10;
+const CEILING: u64 = 360 << 10;
 /// The rooms of src/.
 const ROOMS: [&str; 7] = ["table", "wire", "supervisor", "linux", "init", "ctl", "applets"];
 /// What only a binary with a heap has.

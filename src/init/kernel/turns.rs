@@ -183,7 +183,10 @@ impl Kernel {
             }
             Token::Held(place) => match self.held.get(place) {
                 Some(one) if one.name == READY => self.hear_ready(place),
-                Some(one) => Step::Event(Event::Readable { unit: one.unit, there: one.tells }),
+                Some(one) => {
+                    let there = one.tells.then(|| self.held.telling_before(one.unit, place));
+                    Step::Event(Event::Readable { unit: one.unit, there })
+                }
                 None => Step::Again, // closed since
             },
             Token::Group(unit) => {
@@ -195,19 +198,37 @@ impl Kernel {
 
     /// Reads what a service says with `X-ReadyFd=`: as in s6, a newline.
     fn hear_ready(&mut self, place: u16) -> Step {
+        match self.read_ready(place) {
+            Some(event) => Step::Event(event),
+            None => Step::Again,
+        }
+    }
+
+    /// The same for a process of `unit` that has ended: what it has said comes before its end. That it says nothing any
+    /// more is no news then.
+    #[inline(never)]
+    pub(in crate::init) fn hear_last_ready(&mut self, unit: UnitId) {
+        if let Some(place) = self.held.place_of_ready(unit)
+            && let Some(event @ Event::ReadyFd { ready: true, .. }) = self.read_ready(place)
+        {
+            self.push(event);
+        }
+    }
+
+    fn read_ready(&mut self, place: u16) -> Option<Event<'static>> {
         let mut said = [0; READY_BYTES];
-        let Some(one) = self.held.get(place) else { return Step::Again };
+        let one = self.held.get(place)?;
         let unit = one.unit;
         let ready = match linux::pipe::read(one.fd.as_fd(), &mut said) {
             Ok(count) if said.iter().take(count).any(|byte| *byte == b'\n') => true,
             Ok(1..) | Err(Errno::AGAIN | Errno::INTR) => {
                 self.held.arm(unit, &self.poll);
-                return Step::Again;
+                return None;
             }
             Ok(0) | Err(_) => false,
         };
         self.held.await_ready(unit, None, &self.poll);
-        Step::Event(Event::ReadyFd { unit, ready })
+        Some(Event::ReadyFd { unit, ready })
     }
 
     /// Takes one signal; more stay in the descriptor and come with the next turn.

@@ -188,6 +188,25 @@ fn shutdown_ends_although_a_unit_does_not() {
     t.at(1_799_999).expect("start a.service; kill 15 a.service all").at(1_800_000).expect("leave poweroff");
 }
 
+#[test]
+fn a_start_for_which_there_is_no_room_is_put_off_longer_until_there_is_some() {
+    let mut t = one(|s| (s.restart, s.restart_delay) = (Restart::Always, Micros::from_millis(100)));
+    let fails = |t: &mut Play, errno| {
+        let (unit, pid) = (t.id(A), t.pid(A, Slot::Main).expect("a process"));
+        t.event(Event::StepFailed { unit, pid, failure: Failure { step: 3, errno }, early: false });
+        t.main(A, Exited(1)).expect("kill 15 a.service all");
+    };
+    t.boot().expect("start a.service");
+    fails(&mut t, 28); // ENOSPC
+    t.at(199).expect("").at(200).expect("start a.service");
+    fails(&mut t, 12); // ENOMEM
+    t.at(599).expect("").at(600).expect("start a.service");
+    fails(&mut t, 2); // ENOENT: it is the service's own
+    t.at(700).expect("start a.service");
+    fails(&mut t, 28);
+    t.at(899).expect("").at(900).expect("start a.service");
+}
+
 /// As systemd 252 was seen to do with `EnvironmentFile=/no/such`, whatever the command's prefixes.
 #[test]
 fn without_a_file_of_variables_there_has_been_no_process() {

@@ -87,7 +87,7 @@ impl Play {
             adopts: true,
             cleans: true,
             examines: None,
-            opens: Some(Some(Found { there: false, seen: 0 })),
+            opens: Some(Some(Found { there: None, seen: 0 })),
             spawn_fails: false,
             stamp: 0,
             wall: 0,
@@ -336,7 +336,7 @@ impl Play {
     /// Something has come for a unit that starts others.
     pub(super) fn readable(&mut self, name: &str, there: bool) -> &mut Self {
         let unit = self.id(name);
-        self.event(Event::Readable { unit, there })
+        self.event(Event::Readable { unit, there: there.then_some(0) })
     }
 
     pub(super) fn executed(&mut self, name: &str) -> &mut Self {
@@ -479,6 +479,7 @@ impl Play {
             Log::NoticeRefused(id, pid) => format!("refused {} {}", self.name(id), pid.0),
             Log::NotAdopted(id) => format!("not adopted {}", self.name(id)),
             Log::OomKilled(id) => format!("oom {}", self.name(id)),
+            Log::JobTimedOut(id) => format!("job timeout {}", self.name(id)),
             Log::RuntimeOver(id) => format!("runtime over {}", self.name(id)),
             Log::Contradiction(id, other) => format!("contradiction {} {}", self.name(id), self.name(other)),
             Log::Acting(id) => format!("acting {}", self.name(id)),

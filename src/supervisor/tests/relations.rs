@@ -7,7 +7,7 @@ use super::{
     play::{Dumped, Exited, Killed, Play},
 };
 use crate::{
-    table::{CommandKind, Micros, Relation, Restart, StartLimit, UnitAction},
+    table::{CommandKind, JobMode, Micros, Relation, Restart, ServiceType, StartLimit, UnitAction},
     wire::{Request, ServiceResult},
 };
 
@@ -165,6 +165,78 @@ fn a_failure_and_a_success_start_others_who_are_told() {
     t.main(B, Exited(0)).ask(1, Request::Start { name: B });
     t.expect("kill 15 b.service all; start b.service; reply 1 done");
     assert_eq!(t.spawns.last().and_then(|spawn| spawn.monitor), None, "not started for anybody");
+}
+
+/// systemd.unit(5), `OnSuccessJobMode=`: what a success starts gives way to a stop unless the unit says otherwise.
+#[test]
+fn what_follows_an_end_gives_way_or_not_as_its_job_mode_says() {
+    for (mode, first, then) in [
+        (JobMode::Fail, "kill 15 a.service all", "reply 1 done"),
+        (JobMode::Replace, "kill 15 a.service all; reply 1 canceled", "start c.service"),
+        (JobMode::IgnoreRequirements, "kill 15 a.service all; reply 1 canceled", "start c.service"),
+    ] {
+        let mut t = units(|u| {
+            u[1].related = vec![(Relation::OnSuccess, 3)];
+            u[1].manners.on_success_mode = mode;
+        });
+        start(&mut t, &[A, C]);
+        t.ask(1, Request::Stop { name: C }).expect("kill 15 c.service all");
+        t.main(A, Exited(0)).expect(first).main(C, Killed(15)).expect(then);
+    }
+}
+
+#[test]
+fn a_start_without_its_requirements_pulls_in_nobody() {
+    for (mode, follows) in [
+        (JobMode::Replace, "kill 15 a.service all; start b.service; start c.service"),
+        (JobMode::IgnoreRequirements, "kill 15 a.service all; start b.service"),
+    ] {
+        let mut t = units(|u| {
+            u[1].related = vec![(Relation::OnFailure, 2)];
+            u[1].manners.on_failure_mode = mode;
+            u[2].requires = vec![3];
+        });
+        start(&mut t, &[A]);
+        t.main(A, Exited(1)).expect(follows);
+    }
+}
+
+#[test]
+fn a_failure_may_leave_nothing_up_but_what_it_starts() {
+    let mut t = units(|u| {
+        u[1].related = vec![(Relation::OnFailure, 2)];
+        u[1].manners.on_failure_mode = JobMode::Isolate;
+    });
+    start(&mut t, &[A, C]);
+    t.main(A, Exited(1)).expect("kill 15 a.service all; start b.service; kill 15 c.service all");
+}
+
+/// job.c, `job_finish_and_invalidate`: whoever requires it fails, the unit goes on, and its `OnFailure=` is started.
+#[test]
+fn a_job_that_takes_too_long_ends_and_what_it_has_begun_goes_on() {
+    let mut t = units(|u| {
+        u[1].service.as_mut().expect("a service").service_type = ServiceType::Notify;
+        u[1].manners.job_running_timeout = Micros::from_secs(5);
+        u[1].related = vec![(Relation::OnFailure, 3)];
+        (u[2].requires, u[2].after) = (vec![1], vec![1]);
+    });
+    t.ask(1, Request::Start { name: A }).ask(2, Request::Start { name: B }).expect("start a.service");
+    t.at(4_999).expect("").at(5_000).expect("reply 1 timeout; reply 2 dependency; start c.service");
+    assert_eq!(t.state(A), "activating/start/success");
+    t.main(A, Exited(0)).expect("kill 15 a.service all");
+    assert_eq!(t.state(A), "failed/failed/protocol");
+}
+
+#[test]
+fn a_job_may_have_waited_too_long_for_its_turn() {
+    let mut t = units(|u| {
+        u[1].service.as_mut().expect("a service").service_type = ServiceType::Notify;
+        (u[2].wants, u[2].after) = (vec![1], vec![1]);
+        u[2].manners.job_timeout = Micros::from_secs(5);
+        u[2].manners.job_timeout_action = UnitAction::RebootForce;
+    });
+    t.ask(2, Request::Start { name: B }).expect("start a.service");
+    t.at(4_999).expect("").at(5_000).expect("reply 2 timeout; kill 15 a.service all; leave reboot");
 }
 
 #[test]

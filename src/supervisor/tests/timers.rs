@@ -5,7 +5,7 @@ use super::{
     play::{Exited, Play},
 };
 use crate::{
-    supervisor::{Event, Instant},
+    supervisor::{Event, Instant, Trigger},
     table::{Kind, Micros, ServiceType, Timer, TimerBase},
     wire::Request,
 };
@@ -140,6 +140,15 @@ fn a_clock_that_nobody_had_set_has_no_past() {
     t.clock(0, false).boot().at(3 * HOUR).expect("start a.service").main(A, Exited(0));
     t.expect("kill 15 a.service all").at(4 * HOUR).clock(MARCH, true).expect("");
     t.at(DAY + 3 * HOUR - 1).expect("").at(DAY + 3 * HOUR).expect("start a.service");
+}
+
+#[test]
+fn who_is_started_by_a_timer_is_told_when_it_elapsed() {
+    let mut t = by_the_clock(|t| t.spans = spans(&[(TimerBase::Active, seconds(5))]));
+    t.at(5 * SECOND).expect("start a.service");
+    let elapsed = Some((Instant(5_000_000), (MARCH + 5) * 1_000_000));
+    let trigger = Trigger { unit: t.id(T), watch: None, elapsed };
+    assert_eq!(t.spawns.last().expect("a process").trigger, Some(trigger));
 }
 
 #[test]

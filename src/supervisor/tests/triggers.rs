@@ -5,7 +5,7 @@ use super::{
     play::{Exited, Killed, Play},
 };
 use crate::{
-    supervisor::Found,
+    supervisor::{Found, Trigger},
     table::{Kind, Micros, Restart, StartLimit},
     wire::Request,
 };
@@ -32,7 +32,7 @@ fn watching(there: bool, change: impl FnOnce(&mut [UnitPlan; 3])) -> Play {
     units[2].after = std::vec![1];
     change(&mut units);
     let mut t = Play::new(&units);
-    t.opens = Some(Some(Found { there, seen: 0 }));
+    t.opens = Some(Some(Found { there: there.then_some(0), seen: 0 }));
     t.boot();
     t
 }
@@ -126,10 +126,26 @@ fn a_path_looks_again_when_its_unit_is_down() {
     t.expect("watch a.path; start a.service");
     assert_eq!(t.state(P), "active/running/success");
     t.main(A, Exited(0)).expect("kill 15 a.service all; watch a.path; start a.service");
-    t.opens = Some(Some(Found { there: false, seen: 0 }));
+    t.opens = Some(Some(Found { there: None, seen: 0 }));
     t.main(A, Exited(0)).expect("kill 15 a.service all; watch a.path; arm a.path");
     assert_eq!(t.state(P), "active/waiting/success");
     t.readable(P, false).expect("watch a.path; arm a.path").readable(P, true).expect("start a.service");
+}
+
+#[test]
+fn who_is_started_by_a_path_is_told_which_and_who_is_started_by_hand_is_not() {
+    let mut t = watching(true, |_| {});
+    let trigger = |t: &Play| t.spawns.last().expect("a process").trigger;
+    assert_eq!(trigger(&t), Some(Trigger { unit: t.id(P), watch: Some(0), elapsed: None }));
+    t.opens = Some(Some(Found { there: None, seen: 0b100 }));
+    t.main(A, Exited(0)).readable(P, true);
+    assert_eq!(trigger(&t), Some(Trigger { unit: t.id(P), watch: Some(2), elapsed: None }));
+    // Something has come up while nobody looked.
+    t.main(A, Exited(0)).opens = Some(Some(Found { there: None, seen: 0b110 }));
+    t.readable(P, false);
+    assert_eq!(trigger(&t), Some(Trigger { unit: t.id(P), watch: Some(1), elapsed: None }));
+    t.main(A, Exited(0)).ask(1, Request::Start { name: A });
+    assert_eq!(trigger(&t), None);
 }
 
 #[test]

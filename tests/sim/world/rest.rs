@@ -2,11 +2,11 @@
 
 use tomte::{
     supervisor::Slot,
-    table::{Kind, Relation, Restart, ServiceType, UnitId},
+    table::{JobMode, Kind, Relation, Restart, ServiceType, UnitId},
     wire::{ActiveState, ServiceResult, SubState, UnitStatus},
 };
 
-use super::super::judge::Verdict;
+use super::super::{fixture::UnitPlan, judge::Verdict};
 use super::World;
 
 impl World<'_> {
@@ -40,8 +40,15 @@ impl World<'_> {
             && self.statuses().all(|status| settled(&status))
     }
 
-    /// Nobody is up together with one that it conflicts with.
+    /// Nobody is up together with one that it conflicts with, unless he was started whatever is up, or a stop took too long.
     fn judge_peace(&self) -> Verdict {
+        let heedless = |plan: &UnitPlan| {
+            [plan.manners.on_failure_mode, plan.manners.on_success_mode]
+                .contains(&JobMode::IgnoreRequirements)
+        };
+        if self.judge.untimely() || self.plan.units.iter().any(heedless) {
+            return Ok(());
+        }
         let up = |id: u16| {
             let active = self.supervisor.status(UnitId(id)).map(|status| status.active);
             active == Some(ActiveState::Active)

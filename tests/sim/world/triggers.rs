@@ -42,7 +42,7 @@ impl World<'_> {
             return Ok(());
         }
         held.open |= there.is_some();
-        let found = there.map(|there| Found { there, seen: u16::from(there) });
+        let found = there.map(|there| Found { there: there.then_some(0), seen: u16::from(there) });
         self.handle(Event::Watched { unit: UnitId(unit), found })
     }
 
@@ -68,7 +68,7 @@ impl World<'_> {
         if held.turn != turn || !core::mem::take(&mut held.armed) {
             return Ok(());
         }
-        self.handle(Event::Readable { unit: UnitId(unit), there })
+        self.handle(Event::Readable { unit: UnitId(unit), there: there.then_some(0) })
     }
 
     /// A connection is taken, if there is one: for somebody who is down, or for nobody.

@@ -1,6 +1,6 @@
 //! What the directives of systemd.unit(5) that speak of other units do, and the actions of [Unit].
 
-use tomte::table::UnitAction;
+use tomte::table::{JobMode, Micros, UnitAction};
 
 use super::{
     directives::units,
@@ -10,7 +10,7 @@ use crate::{
     diag::{Code, Diagnostic},
     model::{Located, Relation},
     read::Assignment,
-    values::{path, scalar, word, wrong},
+    values::{path, scalar, time, word, wrong},
 };
 
 type Done = Result<(), Diagnostic>;
@@ -69,19 +69,23 @@ pub fn mounts_for(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 }
 
 /// `OnFailureJobMode=` and `OnSuccessJobMode=`.
-pub fn job_mode(_: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
+pub fn job_mode(slot: &mut JobMode, a: &Assignment, cx: &mut Cx) -> Done {
     let modes = [
-        "fail",
-        "replace",
-        "replace-irreversibly",
-        "isolate",
-        "flush",
-        "ignore-dependencies",
-        "ignore-requirements",
-        "triggering",
-        "restart-dependencies",
+        ("fail", Some(JobMode::Fail)),
+        ("replace", Some(JobMode::Replace)),
+        ("isolate", Some(JobMode::Isolate)),
+        ("ignore-requirements", Some(JobMode::IgnoreRequirements)),
+        ("replace-irreversibly", None),
+        ("flush", None),
+        ("ignore-dependencies", None),
+        ("triggering", None),
+        ("restart-dependencies", None),
     ];
-    scalar::choice(&a.value, &modes.map(|mode| (mode, ())))
+    let known = scalar::choice(&a.value, &modes)?;
+    *slot = known.unwrap_or(JobMode::Replace);
+    let message = format!("{}={}: PID 1 cannot do that yet", a.key.as_str(), a.value.as_str());
+    cx.later(a, known.is_none().then(|| wrong(&a.value, Code::NotYet, message).help("use replace")));
+    Ok(())
 }
 
 /// `FailureAction=` and its kind. A kexec or a soft reboot is none of this PID 1's yet: `bake` says so.
@@ -111,9 +115,11 @@ pub fn action(slot: &mut UnitAction, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
-/// An action that only jobs have: checked, and nothing more.
-pub fn job_action(_: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
-    action(&mut UnitAction::None, a, cx)
+/// `JobTimeoutSec=` and `JobRunningTimeoutSec=`: the table has zero for what never ends.
+pub fn job_timeout(slot: &mut Micros, a: &Assignment) -> Done {
+    let span = time::timeout(&a.value)?;
+    *slot = if span == Micros::FOREVER { Micros::ZERO } else { span };
+    Ok(())
 }
 
 /// `FailureActionExitStatus=` and `SuccessActionExitStatus=`: 0 to 255, or nothing.

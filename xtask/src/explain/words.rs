@@ -27,7 +27,15 @@ impl Rows {
         }
         let collected = if manners.collect_failed { "inactive-or-failed" } else { "inactive" };
         self.unless("inactive", "CollectMode", collected);
+        self.unless("replace", "OnFailureJobMode", word(manners.on_failure_mode));
+        self.unless("fail", "OnSuccessJobMode", word(manners.on_success_mode));
+        for (setting, span) in
+            [("JobTimeoutSec", manners.job_timeout), ("JobRunningTimeoutSec", manners.job_running_timeout)]
+        {
+            self.unless(&time::shown(Micros::ZERO), setting, time::shown(span));
+        }
         for (setting, action) in [
+            ("JobTimeoutAction", manners.job_timeout_action),
             ("StartLimitAction", manners.start_limit_action),
             ("FailureAction", manners.failure_action),
             ("SuccessAction", manners.success_action),

@@ -316,7 +316,7 @@ impl<'t> Film<'t> {
             Later::Watched(unit) => {
                 self.handle(Event::Watched {
                     unit: UnitId(unit),
-                    found: Some(Found { there: false, seen: 0 }),
+                    found: Some(Found { there: None, seen: 0 }),
                 });
             }
             // Whose process is gone.

@@ -20,6 +20,7 @@ use crate::{board::Board, build, progress, setup, size};
 mod bad_input;
 mod cgroups;
 mod code;
+mod completions;
 mod corpus;
 mod disks;
 mod ends;
@@ -87,7 +88,10 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
         match level {
             Level::Fmt => code::fmt(&mut tally),
             Level::Clippy => code::clippy(&mut tally),
-            Level::Unit => code::unit(&mut tally),
+            Level::Unit => {
+                code::unit(&mut tally);
+                completions::run(&mut tally);
+            }
             Level::Sim => code::sim(&mut tally),
             Level::Mutants => mutants::run(&mut tally),
             Level::Fuzz => code::fuzz(&mut tally),

@@ -31,7 +31,7 @@ const ENDS: [(&str, &str, &str, &str); 22] = [
 ];
 
 /// Pieces of lines, and how often they are there.
-const LINES: [(&[&str], usize); 16] = [
+const LINES: [(&[&str], usize); 18] = [
     (&["servant 127.0.0.1 port known"], 1),
     (&["servant is one too many"], 1),
     (&["peers.socket: too many connections from one source, one is closed"], 1),
@@ -45,6 +45,8 @@ const LINES: [(&[&str], usize); 16] = [
     (&["servant has 6 descriptors"], 1),
     (&["taken.socket: cannot bind to port 7001: Address already in use"], 1),
     (&["hopeless.service: Start request repeated too quickly."], 1),
+    (&["arrival by arrival.path /run/arrival/parcel"], 2),
+    (&["changed by changed.path /run/watched/file"], 2),
     (&["servant removed /run/arrival/parcel"], 2),
     (&["servant removed /run/watched/file.seen"], 1),
     (&["servant removed /run/full/one"], 1),

@@ -35,6 +35,9 @@ const ENDS: [(&str, &str, &str, &str); 20] = [
     ("keeper", "failed", "failed", "exit-code"),
 ];
 
+/// Instances of hurried@.service: their ends come together with what they have said before.
+const HURRIED: u32 = 30;
+
 /// Pieces of lines that have to be there.
 const LINES: [&[&str]; 23] = [
     &["servant is rid of 1000 descriptors"],
@@ -81,6 +84,10 @@ pub fn run(words: &[&str]) -> Result<()> {
             report.unit(&format!("{name}.service")).with_context(|| format!("no {name} in the report"))?;
         let found = (unit.active.as_str(), unit.sub.as_str(), unit.result.as_deref());
         ensure!(found == (active, sub, Some(result)), "{name}: {unit:?}");
+    }
+    for number in 1..=HURRIED {
+        let unit = report.unit(&format!("hurried@{number}.service")).context("a hurried one is missing")?;
+        ensure!(unit.sub == "exited" && unit.result.as_deref() == Some("success"), "{unit:?}");
     }
     for pieces in LINES {
         has_line(&finished, pieces)?;

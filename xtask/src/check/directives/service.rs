@@ -58,7 +58,8 @@ const DIRECTIVES: &[Directive] = &[
     supported("RestartPreventExitStatus", |d, a, _| {
         s::exit_status(&mut d.service().restart_prevent_exit_status, a)
     }),
-    supported("RestartSec", s::restart_sec),
+    supported("RestartSec", s::restart_sec)
+        .note("twice as long each time, up to a minute, while a start fails for want of room, memory or descriptors"),
     supported("RestartSteps", |d, a, _| put(&mut d.service().restart_steps, scalar::number(&a.value))),
     supported("RootDirectoryStartOnly", |d, a, _| {
         put(&mut d.exec().view.root_start_only, scalar::boolean(&a.value))

@@ -1,12 +1,14 @@
 //! systemd.unit(5): [Unit] and [Install].
 
-use super::{Directive, Off, Page, boolean, extra, inert, put, span, supported, text};
+use tomte::table::JobMode;
+
+use super::{Directive, Off, Page, boolean, extra, inert, put, supported, text};
 use crate::{
     check::{
         conditions::condition,
         exec as e,
         relations::{
-            action, action_exit_status, install, job_action, job_mode, mounts_for, names, related, renamed,
+            action, action_exit_status, install, job_mode, job_timeout, mounts_for, names, related, renamed,
         },
         service as s,
     },
@@ -19,6 +21,8 @@ pub const UNIT: Page = Page { manual: MANUAL, directives: UNIT_DIRECTIVES };
 pub const INSTALL: Page = Page { manual: MANUAL, directives: INSTALL_DIRECTIVES };
 
 const OBSOLETE: &str = "systemd does nothing about it any more";
+
+const JOB_MODES: &str = "replace, fail, isolate or ignore-requirements";
 
 const fn when(key: &'static str) -> Directive {
     supported(key, condition)
@@ -116,17 +120,24 @@ const UNIT_DIRECTIVES: &[Directive] = &[
         put(&mut d.unit.manners.ignore_on_isolate, scalar::boolean(&a.value))
     }),
     inert("IgnoreOnSnapshot", OBSOLETE),
-    extra("JobRunningTimeoutSec", span),
-    extra("JobTimeoutAction", job_action).unless(Off::Word("none")),
+    supported("JobRunningTimeoutSec", |d, a, _| job_timeout(&mut d.unit.manners.job_running_timeout, a)),
+    supported("JobTimeoutAction", |d, a, cx| action(&mut d.unit.manners.job_timeout_action, a, cx)),
     extra("JobTimeoutRebootArgument", text),
-    extra("JobTimeoutSec", span),
+    supported("JobTimeoutSec", |d, a, _| job_timeout(&mut d.unit.manners.job_timeout, a))
+        .note("not while the machine ends, which takes half an hour at most"),
     supported("JoinsNamespaceOf", related)
         .note("who is without a setting of its own shares nothing; who has it is never without what it says"),
     supported("OnFailure", related),
-    extra("OnFailureIsolate", boolean).unless(Off::No),
-    extra("OnFailureJobMode", job_mode),
+    supported("OnFailureIsolate", |d, a, _| {
+        let isolates = scalar::boolean(&a.value)?;
+        d.unit.manners.on_failure_mode = if isolates { JobMode::Isolate } else { JobMode::Replace };
+        Ok(())
+    }),
+    supported("OnFailureJobMode", |d, a, cx| job_mode(&mut d.unit.manners.on_failure_mode, a, cx))
+        .note(JOB_MODES),
     supported("OnSuccess", related),
-    extra("OnSuccessJobMode", job_mode),
+    supported("OnSuccessJobMode", |d, a, cx| job_mode(&mut d.unit.manners.on_success_mode, a, cx))
+        .note(JOB_MODES),
     supported("PartOf", related),
     supported("PropagateReloadFrom", renamed),
     supported("PropagateReloadTo", renamed),
