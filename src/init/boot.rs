@@ -1,9 +1,15 @@
 //! From exec to the first decision: streams, file systems, the table, the words.
 
 use crate::{
-    linux::{self, arguments::Arguments, boot::API_MOUNTS},
+    linux::{
+        self,
+        arguments::Arguments,
+        boot::{API_MOUNTS, UNINITIALIZED},
+        raw::process::{Ending, Forked, exit, fork, reap_any},
+        root,
+    },
     record,
-    table::{Arch, LogTarget, Table, UnitId},
+    table::{Arch, LogTarget, StrList, Table, UnitId},
 };
 
 use super::{
@@ -12,6 +18,13 @@ use super::{
     log,
     words::Words,
 };
+
+/// How long what lies over the root may take to be there.
+const ROOT_US: u64 = 30_000_000;
+/// How often that is looked for.
+const ROOT_PAUSE_US: u64 = 1_000;
+/// What the child says that has laid something over the root.
+const LAID: u8 = 2;
 
 /// Longest kernel command line that is read: COMMAND_LINE_SIZE of every supported architecture is below it.
 const COMMAND_LINE_BYTES_MAX: usize = 4096;
@@ -41,7 +54,9 @@ pub(super) struct Boot {
 impl Boot {
     /// What the words have boot start, if it is in the table.
     pub(super) fn target(&self) -> Option<UnitId> {
-        let name = self.words.target.as_ref()?;
+        let Some(name) = self.words.target.as_ref() else {
+            return self.table.board().initramfs.filter(|_| self.words.initramfs);
+        };
         let target = self.table.find(name);
         if target.is_none() {
             log::error(format_args!("this board has no {name}, starting its default target"));
@@ -107,7 +122,10 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     {
         log::warn_of(errno, format_args!("cannot set the hostname {}", board.hostname));
     }
-    let machine = machine();
+    if state.is_none() && !container && !words.initramfs && (words.volatile || !board.volatile.is_empty()) {
+        lay_over_root(board.volatile);
+    }
+    let machine = machine(state.is_none() && !words.initramfs, words.first_boot);
     Boot {
         table,
         words,
@@ -133,11 +151,50 @@ fn find_console() {
     }
 }
 
-/// A sum of what /etc/machine-id says (machine-id(5)): 32 hexadecimal digits.
-fn machine() -> u64 {
+/// A sum of what /etc/machine-id says (machine-id(5)): 32 hexadecimal digits. Without a file, or with `uninitialized` in
+/// it, this is the first boot, unless somebody `says` otherwise; who asks finds systemd's mark of it.
+fn machine(fresh: bool, says: Option<bool>) -> u64 {
     let mut buffer = [0; 32];
-    let id = linux::boot::read_file(c"/etc/machine-id", &mut buffer).unwrap_or_default();
-    record::checksum([id, &[]])
+    let id = linux::boot::read_file(c"/etc/machine-id", &mut buffer);
+    let first = id.is_err() || id.is_ok_and(|id| id.trim_ascii_end() == UNINITIALIZED);
+    if fresh
+        && says.unwrap_or(first)
+        && let Err(errno) = linux::boot::mark_first_boot()
+    {
+        log::warn_of(errno, format_args!("cannot say in /run that this is the first boot"));
+    }
+    record::checksum([id.unwrap_or_default(), &[]])
+}
+
+/// Has a child lay over the root what the board and the kernel's command line say, and goes there.
+#[inline(never)]
+fn lay_over_root(volatile: StrList<'_>) {
+    let deadline_us = linux::clock::monotonic_us().saturating_add(ROOT_US);
+    let pid = match fork(None) {
+        Ok(Forked::Child) => match root::lay_over(c"/", root::NEW_ROOT, &mut volatile.iter()) {
+            Ok(laid) => exit(if laid { LAID } else { 0 }),
+            Err((what, errno)) => {
+                log::error_of(errno, format_args!("cannot {what}, going on without"));
+                exit(1)
+            }
+        },
+        Ok(Forked::Parent { pid, .. }) => pid,
+        Err(errno) => return log::error_of(errno, format_args!("cannot lay anything over /")),
+    };
+    let ending = loop {
+        match reap_any() {
+            Ok(Some((ended, ending))) if ended == pid => break ending,
+            _ if linux::clock::monotonic_us() >= deadline_us => {
+                return log::error(format_args!("nothing lies over / in time, going on without"));
+            }
+            _ => linux::clock::sleep_us(ROOT_PAUSE_US),
+        }
+    };
+    if ending == Ending::Exited(LAID)
+        && let Err((what, errno)) = root::enter(root::NEW_ROOT)
+    {
+        log::error_of(errno, format_args!("cannot {what}, going on without"));
+    }
 }
 
 #[inline(never)] // for a small frame
@@ -179,6 +236,7 @@ fn open_table(linked: &'static [u8], wants_shell: bool) -> Table<'static> {
 #[inline(never)]
 fn words(arguments: Arguments, container: bool) -> Words {
     let mut words = Words::default();
+    words.initramfs = root::is_initramfs();
     if let Some(word) = words.take_arguments(arguments.words().skip(1)) {
         not_understood(word);
     }

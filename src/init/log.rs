@@ -281,6 +281,7 @@ const fn end_in_words(power: Power) -> &'static str {
         Power::Reboot => "Rebooting",
         Power::Halt => "Halting",
         Power::Kexec => "Rebooting via kexec",
+        Power::SoftReboot => "Soft-rebooting",
     }
 }
 

@@ -417,6 +417,8 @@ const fn call(call: Call) -> linux_plan::Call {
         Call::SaveSeed => linux_plan::Call::SaveSeed,
         Call::MachineId => linux_plan::Call::MachineId,
         Call::MakeSwap => linux_plan::Call::MakeSwap,
+        Call::Check => linux_plan::Call::Check,
+        Call::Root => linux_plan::Call::Root,
     }
 }
 

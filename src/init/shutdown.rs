@@ -39,9 +39,13 @@ pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8
         end_everybody(kernel, signals::KILL, KILL_US);
     }
     if kernel.container {
-        exit(if matches!(how, Power::Reboot | Power::Kexec) { CONTAINER_REBOOT } else { status });
+        exit(if matches!(how, Power::Reboot | Power::Kexec | Power::SoftReboot) {
+            CONTAINER_REBOOT
+        } else {
+            status
+        });
     }
-    if !immediate {
+    if !immediate && how != Power::SoftReboot {
         put_disks_to_rest(kernel);
     }
     kernel.leave_watchdog(how);
@@ -50,6 +54,10 @@ pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8
         Power::Reboot => MachineEnd::Restart,
         Power::Halt => MachineEnd::Halt,
         Power::Kexec => MachineEnd::Kexec,
+        Power::SoftReboot => {
+            let (what, errno) = linux::root::switch(kernel.arguments);
+            super::crash::give_up(format_args!("cannot {what}: {}", Text(errno)))
+        }
     };
     match power::end_machine(end) {
         Ok(()) => super::crash::give_up(format_args!("the machine did not {how}")),

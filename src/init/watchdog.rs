@@ -80,7 +80,7 @@ impl Kernel {
     pub(super) fn leave_watchdog(&mut self, power: Power) {
         self.feed_only();
         match power {
-            Power::Reboot => {}
+            Power::Reboot | Power::SoftReboot => {}
             Power::Kexec => {
                 let waits = seconds(self.table.board().watchdog.kexec);
                 if let Some(watchdog) = &self.watchdog

@@ -30,6 +30,13 @@ pub(super) struct Words {
     pub(super) console: Option<Text>,
     /// `tomte.log=LEVEL`.
     pub(super) log: Option<LevelFilter>,
+    /// There is a `systemd.volatile=`.
+    pub(super) volatile: bool,
+    /// `systemd.condition-first-boot=`.
+    pub(super) first_boot: Option<bool>,
+    /// This is an initramfs that is to be left: as with systemd, words that begin with `rd.` are for it, and all others for
+    /// the machine's own init, but for those that say how to speak.
+    pub(super) initramfs: bool,
 }
 
 impl Words {
@@ -41,6 +48,9 @@ impl Words {
     /// Takes one word in; answers false if it is one of tomte's and makes no sense. Those of others are systemd's and
     /// sysvinit's: kernel-command-line(7), init(8).
     pub(super) fn take(&mut self, word: &str) -> bool {
+        let own = if self.initramfs { word.strip_prefix("rd.") } else { Some(word) };
+        let how = ["tomte.console=", "tomte.log="].iter().any(|key| word.starts_with(key));
+        let Some(word) = own.or(if how { Some(word) } else { None }) else { return true };
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         let is_in = |list: &str| words::place(list, key.as_bytes()).is_some();
         let alone = word.len() == key.len();
@@ -50,6 +60,12 @@ impl Words {
             EMERGENCY
         } else if !alone && is_in("systemd.unit tomte.target") {
             value
+        } else if key == "systemd.volatile" {
+            self.volatile = true;
+            return true;
+        } else if key == "systemd.condition-first-boot" {
+            self.first_boot = Some(alone || words::place("1 yes y true t on", value.as_bytes()).is_some());
+            return true;
         } else {
             return key.strip_prefix("tomte.").is_none_or(|key| self.take_own(key, value));
         };
@@ -166,6 +182,35 @@ mod tests {
             let mut words = Words::default();
             assert_eq!(words.take_command_line(line.as_bytes()), None, "{line}");
             assert_eq!(words.target.as_deref(), target, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_initramfs_leaves_most_words_to_the_init_that_comes_after_it() {
+        let mut words = Words { initramfs: true, ..Words::default() };
+        assert_eq!(
+            words.take_command_line(b"rescue tomte.until=idle tomte.console=ttyS1 tomte.colour=red"),
+            None
+        );
+        assert_eq!(
+            (words.target.as_deref(), words.until(), words.console.as_deref()),
+            (None, None, Some("ttyS1"))
+        );
+        assert!(words.take("rd.emergency") && words.target.as_deref() == Some(EMERGENCY));
+        assert!(!words.take("rd.tomte.colour=red"));
+    }
+
+    #[test]
+    fn a_first_boot_is_what_somebody_says_it_is() {
+        for (word, first) in [
+            ("systemd.condition-first-boot", Some(true)),
+            ("systemd.condition-first-boot=yes", Some(true)),
+            ("systemd.condition-first-boot=0", Some(false)),
+            ("quiet", None),
+        ] {
+            let mut words = Words::default();
+            assert!(words.take(word));
+            assert_eq!(words.first_boot, first, "{word}");
         }
     }
 

@@ -116,6 +116,20 @@ pub fn set_own_credentials_and_limits() -> Result<(), Errno> {
     rustix::thread::set_thread_groups(&[])
 }
 
+/// What /etc/machine-id says before the first boot has come to its end: machine-id(5).
+pub const UNINITIALIZED: &[u8] = b"uninitialized";
+
+/// Leaves systemd's mark of a first boot for those who ask.
+///
+/// # Errors
+/// mkdir(2)'s and open(2)'s.
+pub fn mark_first_boot() -> Result<(), Errno> {
+    match mkdirat(CWD, c"/run/systemd", Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => create_file("/run/systemd/first-boot").map(drop),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// The hostname.
 pub fn hostname() -> heapless::String<64> {
     let uname = rustix::system::uname();

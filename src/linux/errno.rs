@@ -57,6 +57,7 @@ texts! {
     CONNREFUSED = "Connection refused",
     CONNRESET = "Connection reset by peer",
     MSGSIZE = "Message too long",
+    UCLEAN = "Structure needs cleaning",
     OPNOTSUPP = "Operation not supported",
     DQUOT = "Disk quota exceeded",
 }

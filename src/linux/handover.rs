@@ -114,8 +114,6 @@ impl Arguments {
         program: Option<BorrowedFd<'_>>,
         state: Option<BorrowedFd<'_>>,
     ) -> Result<Infallible, Errno> {
-        /// Words of a PID 1. The kernel hands over 32 of its own command line at most.
-        const WORDS_MAX: usize = 64;
         let mut words = CStrings::<WORDS_MAX>::new();
         let mut given = self.words();
         words.push(given.next().unwrap_or(c"init"))?;
@@ -125,13 +123,28 @@ impl Arguments {
         if state.is_some() {
             words.push(option)?;
         }
-        for word in given.filter(|word| !word.to_bytes().starts_with(OPTION.as_bytes())) {
-            words.push(word)?;
-        }
+        given.filter(|word| is_handed_on(word)).try_for_each(|word| words.push(word))?;
         let path = match program {
             Some(program) => path.join(&["/proc/self/fd/", DecInt::from_fd(program).as_str()])?,
             None => c"/proc/self/exe",
         };
         Err(self.execute(path, &words))
     }
+
+    /// Becomes the init at `path`, with the same words and environment. Comes back only to say why not.
+    pub(super) fn execute_init(self, path: &CStr) -> Errno {
+        let mut words = CStrings::<WORDS_MAX>::new();
+        let mut given = self.words().skip(1).filter(|word| is_handed_on(word));
+        match words.push(path).and_then(|()| given.try_for_each(|word| words.push(word))) {
+            Ok(()) => self.execute(path, &words),
+            Err(errno) => errno,
+        }
+    }
+}
+
+/// Words of a PID 1. The kernel hands over 32 of its own command line at most.
+const WORDS_MAX: usize = 64;
+
+fn is_handed_on(word: &CStr) -> bool {
+    !word.to_bytes().starts_with(OPTION.as_bytes())
 }

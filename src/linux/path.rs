@@ -28,6 +28,11 @@ impl PathBuffer {
             self.0.extend_from_slice(part.as_bytes()).map_err(|_| Errno::NAMETOOLONG)?;
         }
         self.0.push(0).map_err(|_| Errno::NAMETOOLONG)?;
+        self.joined()
+    }
+
+    /// What was joined last. EINVAL if one of its parts holds a NUL, or there was none.
+    pub(super) fn joined(&self) -> Result<&CStr, Errno> {
         CStr::from_bytes_with_nul(&self.0).map_err(|_| Errno::INVAL)
     }
 }

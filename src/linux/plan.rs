@@ -207,10 +207,15 @@ pub enum Call {
     /// Random bytes are put into the file, for the next boot.
     SaveSeed,
     /// The machine's id is put into the file, if it holds none. The words: files of numbers that tell machines apart, the
-    /// first that there is counts; without one the id is random.
+    /// first that there is counts; without one the id is random. Or `commit`: what holds for this boot is put into the file.
     MachineId,
     /// The device is made a swap device.
     MakeSwap,
+    /// The device's file system is checked before it is mounted. The word: its type.
+    Check,
+    /// The device is mounted as the root that an initramfs leaves for. The words: its type, or empty; options of the file
+    /// system; for how many seconds the device is waited for; and what lies over it: `root::lay_over`.
+    Root,
 }
 
 /// Sources of environment variables, weakest first. `PATH`'s default comes before all of them, and what the child finds

@@ -33,7 +33,8 @@ mod numbers {
 pub use numbers::*;
 
 /// What PID 1 listens to. Everything else it leaves to the kernel, which spares PID 1 what has no handler.
-const LISTENED: [u8; 10] = [CHLD, INT, TERM, USR1, USR2, PWR, RTMIN + 3, RTMIN + 4, RTMIN + 5, RTMIN + 6];
+const LISTENED: [u8; 11] =
+    [CHLD, INT, TERM, USR1, USR2, PWR, RTMIN + 3, RTMIN + 4, RTMIN + 5, RTMIN + 6, RTMIN + 7];
 /// Faults of PID 1's own: without a handler the kernel panics.
 const FATAL: [u8; 6] = [ILL, ABRT, BUS, FPE, SEGV, SYS];
 

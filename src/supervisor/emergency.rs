@@ -40,6 +40,8 @@ const fn end_of(action: UnitAction) -> Option<(Power, Haste, bool)> {
         UnitAction::Halt => (Power::Halt, Haste::Orderly, false),
         UnitAction::HaltForce => (Power::Halt, Haste::Forced, false),
         UnitAction::HaltImmediate => (Power::Halt, Haste::Immediate, false),
+        UnitAction::SoftReboot => (Power::SoftReboot, Haste::Orderly, false),
+        UnitAction::SoftRebootForce => (Power::SoftReboot, Haste::Forced, false),
         UnitAction::Exit => (Power::PowerOff, Haste::Orderly, true),
         UnitAction::ExitForce => (Power::PowerOff, Haste::Forced, true),
     })
@@ -52,6 +54,7 @@ const fn end_by(signal: u8, container: bool) -> Option<Power> {
     const POWER_OFF: u8 = RTMIN + 4;
     const REBOOT: u8 = RTMIN + 5;
     const KEXEC: u8 = RTMIN + 6;
+    const SOFT_REBOOT: u8 = RTMIN + 7;
     match signal {
         INT | TERM if container => Some(Power::PowerOff),
         INT | TERM => Some(Power::Reboot), // Ctrl-Alt-Del; BusyBox reboot
@@ -61,6 +64,7 @@ const fn end_by(signal: u8, container: bool) -> Option<Power> {
         POWER_OFF => Some(Power::PowerOff),
         REBOOT => Some(Power::Reboot),
         KEXEC => Some(Power::Kexec),
+        SOFT_REBOOT => Some(Power::SoftReboot),
         _ => None,
     }
 }
@@ -101,6 +105,7 @@ mod tests {
             (RTMIN + 4, Some(Power::PowerOff)),
             (RTMIN + 5, Some(Power::Reboot)),
             (RTMIN + 6, Some(Power::Kexec)),
+            (RTMIN + 7, Some(Power::SoftReboot)),
             (1, None),
             (RTMIN, None),
         ] {

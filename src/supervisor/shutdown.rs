@@ -159,10 +159,11 @@ impl Run {
 /// Nobody turns a machine on again that somebody else is turning off: a later wish only goes further.
 const fn reach(power: Power) -> u8 {
     match power {
-        Power::Reboot => 0,
-        Power::Kexec => 1,
-        Power::Halt => 2,
-        Power::PowerOff => 3,
+        Power::SoftReboot => 0,
+        Power::Reboot => 1,
+        Power::Kexec => 2,
+        Power::Halt => 3,
+        Power::PowerOff => 4,
     }
 }
 

@@ -39,6 +39,10 @@ record! {
         pub vital: Vital<'t>,
         /// Who starts the machine over when PID 1 does not say that it works.
         pub watchdog: Watchdog<'t>,
+        /// What lies over the root: `linux::root::lay_over`.
+        pub volatile: StrList<'t>,
+        /// What an initramfs starts: it mounts the root and leaves for that.
+        pub initramfs: Option<UnitId>,
     }
 }
 

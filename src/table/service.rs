@@ -333,5 +333,9 @@ choice! {
         MachineId,
         /// mkswap(8).
         MakeSwap,
+        /// fsck(8).
+        Check,
+        /// The root that an initramfs leaves for.
+        Root,
     }
 }

@@ -38,7 +38,10 @@ impl Board<'_> {
             && is_c_string(self.hostname)
             && self.transient.is_sound(self.identity_count())
             && self.vital.units.iter().all(known)
-            && [self.rescue, self.vital.on_good, self.vital.on_sick].iter().flatten().all(|id| known(*id))
+            && [self.rescue, self.initramfs, self.vital.on_good, self.vital.on_sick]
+                .iter()
+                .flatten()
+                .all(|id| known(*id))
             && is_path(self.watchdog.device)
             && is_path(self.watchdog.probe)
             && (self.watchdog.device.is_empty() || self.watchdog.interval != Micros::ZERO)

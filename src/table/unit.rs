@@ -253,6 +253,8 @@ choice! {
         HaltImmediate,
         Exit,
         ExitForce,
+        SoftReboot,
+        SoftRebootForce,
     }
 }
 

@@ -182,7 +182,7 @@ words! {
 
 words! {
     /// What comes after everything has stopped.
-    Power { PowerOff = "poweroff", Reboot = "reboot", Halt = "halt", Kexec = "kexec", }
+    Power { PowerOff = "poweroff", Reboot = "reboot", Halt = "halt", Kexec = "kexec", SoftReboot = "soft-reboot", }
 }
 
 words! {

@@ -322,6 +322,8 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16, watched
         may_lack: 0,
         allow: List::new(&allow),
         rescue: watched.rescue.map(UnitId),
+        volatile: StrList::default(),
+        initramfs: None,
         vital: Vital {
             units: IdList::new(&vital).expect("whole ids"),
             patience: Watched::PATIENCE,

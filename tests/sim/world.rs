@@ -331,6 +331,7 @@ impl<'w> World<'w> {
             Power::Reboot => 15,
             Power::Halt => 10,
             Power::Kexec => 40,
+            Power::SoftReboot => 41,
         };
         self.handle(Event::Signal { signal, container: false })
     }

@@ -125,6 +125,10 @@ pub struct Config {
     pub random_seed: Option<keys::RandomSeed>,
     pub clock: Option<keys::Clock>,
     pub zram: Option<keys::Zram>,
+    /// What lies over the root file system.
+    pub root: Option<keys::Root>,
+    /// How tomte gets from an initramfs to the root.
+    pub initramfs: Option<keys::Initramfs>,
     /// What the board boots from; absent for the host, and for what boots an initramfs in QEMU.
     pub image: Option<image::Image>,
     /// How an image gets onto the board.
@@ -229,6 +233,9 @@ pub struct MountLine {
     #[serde(rename = "type")]
     pub file_system: Option<Spanned<String>>,
     pub options: Option<Spanned<String>>,
+    /// Whether, and when, `fsck` looks at it first: fstab(5)'s sixth field, of which any but 0 is yes.
+    #[serde(default)]
+    pub pass: u8,
 }
 
 #[derive(Clone, Debug, Deserialize)]

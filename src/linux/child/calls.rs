@@ -15,17 +15,18 @@ use rustix::{
 use super::{Work, early, place::open_plain};
 use crate::linux::{
     boot::{is_mount_point, read_file},
-    clock::sleep_us,
+    find, fsck,
     listen::make_parents,
     passwd::parse_number,
     path::PathBuffer,
     plan::Call,
     raw::{self, process},
+    root,
     tree::open_directory,
 };
 
-/// How often a device is looked for that is not there yet. Until when is PID 1's to say.
-const LOOK_US: u64 = 50_000;
+/// How long a device is waited for that is to be checked: a check itself may take as long as it takes.
+const CHECK_WAIT_US: u64 = 90_000_000;
 
 /// Mode of directories that are made for a program that mounts.
 const HELPER_MODE: u32 = 0o755;
@@ -55,8 +56,9 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
             if mode.is_empty() {
                 new.mount_once(path, kind, new.flags)?;
             } else if !prepare(command.path, number(mode)?)? {
-                wait_for(source);
-                new.mount(path, next() == c"rw")?;
+                let (mut device, what) = (PathBuffer::empty(), text(source)?);
+                let source = find::wait_for(what, &mut device, u64::MAX)?;
+                Mounting { source, ..new }.mount(path, next() == c"rw")?;
             }
         }
         Call::Unmount => {
@@ -66,7 +68,7 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
             }
         }
         Call::SwapOn => {
-            wait_for(path);
+            find::wait_for(command.path, &mut PathBuffer::empty(), u64::MAX)?;
             match raw::mount::swap_on(path, number(next())?) {
                 Ok(()) | Err(Errno::BUSY) => {} // EBUSY: it is on
                 Err(errno) => return Err(errno),
@@ -77,6 +79,23 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
             Err(errno) => return Err(errno),
         },
         Call::Count => count(command.path, path, &mut next)?,
+        Call::Check => {
+            let mut device = PathBuffer::empty();
+            let device = find::wait_for(command.path, &mut device, CHECK_WAIT_US)?;
+            fsck::check(device, text(next())?)?;
+        }
+        Call::Root => {
+            let (kind, options) = (text(next())?, text(next())?);
+            let wait_us = u64::from(number(next())?) * 1_000_000;
+            let root = root::Root { what: command.path, kind, options, wait_us };
+            root::mount_root(
+                root,
+                &mut command.argv.iter().skip(3).map(|word| word.to_str().unwrap_or_default()),
+                &mut |source, kind, flags, data| {
+                    Mounting { source, kind, flags, data }.mount_any(root::SYSROOT, flags)
+                },
+            )?;
+        }
         Call::LoadModule
         | Call::LoadForDevices
         | Call::Write
@@ -124,6 +143,10 @@ fn count<'w>(name: &str, path: &CStr, next: &mut dyn FnMut() -> &'w CStr) -> Res
     fsync(&file)
 }
 
+fn text(word: &CStr) -> Result<&str, Errno> {
+    word.to_str().map_err(|_| Errno::ILSEQ)
+}
+
 pub(super) fn number(word: &CStr) -> Result<u32, Errno> {
     parse_number(word.to_bytes()).ok_or(Errno::INVAL)
 }
@@ -151,14 +174,6 @@ fn prepare(path: &str, mode: u32) -> Result<bool, Errno> {
     match open_plain(open_directory(CWD, c"/")?.as_fd(), path) {
         Ok(_) | Err(Errno::NOSYS) => is_mounted(place),
         Err(errno) => Err(errno),
-    }
-}
-
-/// Waits until the device `path` is there: the kernel may still be looking for it. What is no path of a device is not
-/// waited for.
-fn wait_for(path: &CStr) {
-    while path.to_bytes().starts_with(b"/dev/") && matches!(stat(path), Err(Errno::NOENT | Errno::NOTDIR)) {
-        sleep_us(LOOK_US);
     }
 }
 

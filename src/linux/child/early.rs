@@ -9,7 +9,7 @@ use rustix::{
         fsync, futimens, open, seek, stat,
     },
     io::{Errno, pwrite, read, write},
-    mount::mount_bind,
+    mount::{UnmountFlags, mount_bind, unmount},
     param::page_size,
     rand::{GetRandomFlags, getrandom},
     time::{ClockId, Timespec as Time, clock_settime},
@@ -17,7 +17,9 @@ use rustix::{
 
 use super::{super::plan::Command, calls::number};
 use crate::linux::{
-    AsFd, clock, glob,
+    AsFd,
+    boot::UNINITIALIZED,
+    clock, glob,
     listen::make_parents,
     modules::{self, Modules},
     output::Output,
@@ -34,6 +36,8 @@ const ID_DIGITS: usize = 32;
 /// FNV-1a's: an id is no secret, and has to tell machines apart.
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
+/// Where the machine's id is that holds for this boot alone.
+const THIS_BOOT: &CStr = c"/run/machine-id";
 /// All of a serial number that counts.
 const SERIAL_BYTES_MAX: usize = 256;
 
@@ -68,7 +72,9 @@ pub(super) fn carry_out(command: &Command<'_>, path: &CStr) -> Result<(), Errno>
         | Call::Unmount
         | Call::SwapOn
         | Call::SwapOff
-        | Call::Count => Err(Errno::NOSYS), // `calls` has these
+        | Call::Count
+        | Call::Check
+        | Call::Root => Err(Errno::NOSYS), // `calls` has these
     }
 }
 
@@ -148,9 +154,19 @@ fn save_seed(name: &str, path: &CStr, before: &[u8; SEED_BYTES]) -> Result<(), E
 fn set_machine_id(command: &Command<'_>, path: &CStr) -> Result<(), Errno> {
     let mut buffer = [0; SERIAL_BYTES_MAX];
     let is_id = |text: &[u8]| text.len() == ID_DIGITS && text.iter().all(u8::is_ascii_hexdigit);
-    if is_id(first_line(path, &mut buffer)) {
+    if command.argv.iter().next() == Some(c"commit") {
+        let id = crate::linux::boot::read_file(THIS_BOOT, &mut buffer)?;
+        unmount(path, UnmountFlags::DETACH)?;
+        let file = create(command.path, path, 0o444)?;
+        write(&file, id)?;
+        return fsync(&file);
+    }
+    let there = first_line(path, &mut buffer);
+    if is_id(there) {
         return Ok(());
     }
+    // Until the first boot has come to its end, nothing is kept: systemd-machine-id-commit.service.
+    let first_boot = there == UNINITIALIZED;
     let mut id = [0_u64; 2];
     for source in command.argv.iter().filter(|word| !word.is_empty()) {
         let serial = first_line(source, &mut buffer);
@@ -174,15 +190,15 @@ fn set_machine_id(command: &Command<'_>, path: &CStr) -> Result<(), Errno> {
         let digit = (half >> (at % 16 * 4) & 0xf) as u8;
         *place = if digit < 10 { b'0' + digit } else { b'a' - 10 + digit };
     }
-    match create(command.path, path, 0o444) {
+    match if first_boot { Err(Errno::ROFS) } else { create(command.path, path, 0o444) } {
         Ok(file) => {
             write(&file, &text)?;
             fsync(&file)
         }
         Err(Errno::ROFS) => {
-            let file = create("/run/machine-id", c"/run/machine-id", 0o444)?;
+            let file = create("/run/machine-id", THIS_BOOT, 0o444)?;
             write(&file, &text)?;
-            mount_bind(c"/run/machine-id", path)
+            mount_bind(THIS_BOOT, path)
         }
         Err(errno) => Err(errno),
     }

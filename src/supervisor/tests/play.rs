@@ -367,6 +367,7 @@ impl Play {
             Power::Reboot => 15,
             Power::Halt => 10,
             Power::Kexec => 40,
+            Power::SoftReboot => 41,
         };
         self.event(Event::Signal { signal, container: false })
     }

@@ -73,6 +73,8 @@ impl Parts {
                 units: StrList::EMPTY,
             }]))),
             rescue: Some(UnitId(3)),
+            volatile: StrList::new(b"overlay\0/dev/vda3\0ext4\0").unwrap(),
+            initramfs: Some(UnitId(0)),
             vital: Vital {
                 units: IdList::new(kept(ids([UnitId(0), UnitId(1)]))).unwrap(),
                 patience: Micros::from_secs(60),

@@ -91,8 +91,7 @@ fn look(subject: &str, value: &str, written: &str) -> Option<Look> {
         ("Virtualization", _) if yes(value).is_some() => {
             Some(Look::new(Subject::Virtual, "yes").unless(yes(value) == Some(false)))
         }
-        // "uninitialized" is a word of images that systemd boots; tomte's are without a number until they have one.
-        ("FirstBoot", _) => Some(Look::new(Subject::FileNotEmpty, "/etc/machine-id").unless(yes(value)?)),
+        ("FirstBoot", _) => Some(Look::exists("/run/systemd/first-boot").unless(!yes(value)?)),
         ("Firmware", "uefi") => Some(Look::exists("/sys/firmware/efi")),
         ("Firmware", "device-tree") => Some(Look::exists("/sys/firmware/devicetree")),
         ("Security", _) if security(value).is_some() => security(value),
@@ -280,8 +279,8 @@ mod tests {
     #[test]
     fn what_a_path_tells_is_asked_as_a_path() {
         for (subject, value, asked) in [
-            ("FirstBoot", "yes", "FileNotEmpty=!/etc/machine-id"),
-            ("FirstBoot", "no", "FileNotEmpty=/etc/machine-id"),
+            ("FirstBoot", "yes", "PathExists=/run/systemd/first-boot"),
+            ("FirstBoot", "no", "PathExists=!/run/systemd/first-boot"),
             ("Security", "selinux", "PathExists=/sys/fs/selinux/enforce"),
             ("Firmware", "uefi", "PathExists=/sys/firmware/efi"),
             ("Virtualization", "no", "Virtualization=!yes"),

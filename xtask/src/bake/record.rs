@@ -95,6 +95,8 @@ pub(super) fn board<'a>(
         rescue: health.rescue,
         vital: health.vital,
         watchdog: health.watchdog,
+        volatile: strings(arena, boot::volatile(config))?,
+        initramfs: boot::initramfs(graph),
     })
 }
 

@@ -54,6 +54,16 @@ pub(super) fn units(config: &Config, maker: &mut Maker<'_>) {
         let calls = vec![attempt(Call::MachineId, file, &from)];
         let general = format!("RequiresMountsFor={}\nAfter=local-fs.target\n", literal(file));
         early("tomte-machine-id.service", "Machine Id", &general, "", calls, maker);
+        let text = format!(
+            "[Unit]\nDescription=Save Transient Machine Id\nDefaultDependencies=no\n\
+             ConditionPathIsMountPoint={file}\nConditionVirtualization=!container\n\
+             After=tomte-machine-id.service first-boot-complete.target\n\
+             [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={STANDS_FOR_CALLS}\n",
+            file = literal(file)
+        );
+        let commit = vec![(CommandKind::Start, attempt(Call::MachineId, file, &["commit"]))];
+        let unit = maker.oneshot("systemd-machine-id-commit.service", &text, commit);
+        unit.relations.imply(Relation::WantedBy, "sysinit.target");
     }
     if let Some(zram) = &config.zram {
         swap_in_memory(zram, maker);

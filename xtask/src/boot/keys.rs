@@ -147,6 +147,57 @@ pub struct Zram {
     pub algorithm: Option<String>,
 }
 
+/// `[root]`: what lies over it. `systemd.volatile=` on the kernel's command line goes before.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Root {
+    #[serde(default)]
+    pub volatile: Volatile,
+    /// For `overlay`: the device that takes what is written, instead of memory that is empty after each boot.
+    pub upper: Option<String>,
+    /// The file system on it; without it, the device says so itself.
+    pub upper_type: Option<String>,
+}
+
+/// What of the root forgets: systemd's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Volatile {
+    /// Nothing.
+    #[default]
+    No,
+    /// /var.
+    State,
+    /// Everything, above what there is.
+    Overlay,
+}
+
+/// `[initramfs]`: tomte is the init of one, mounts the root and goes there. What the kernel's command line says of it (`root=`
+/// and its kind) goes before.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Initramfs {
+    /// A device node, or `UUID=`, `LABEL=`, `PARTUUID=`, `PARTLABEL=`.
+    pub root: String,
+    /// The file system; without it, the device says so itself.
+    #[serde(rename = "type", default)]
+    pub file_system: String,
+    /// Options of the file system.
+    #[serde(default)]
+    pub options: String,
+    /// How long the device is waited for.
+    #[serde(default = "initramfs_wait")]
+    pub wait: Delay,
+    /// Modules of the kernel that are loaded before, in this order, besides those that devices and the root's file system ask
+    /// for: what the root itself lacks.
+    #[serde(default)]
+    pub modules: Vec<String>,
+}
+
+const fn initramfs_wait() -> Delay {
+    Delay(Micros::from_secs(30))
+}
+
 /// `[console]`: who may log in there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -2,6 +2,7 @@
 //! child's work at its time is a unit; what PID 1 itself does is in the record.
 
 mod console;
+mod disks;
 mod early;
 mod health;
 pub mod keys;
@@ -14,6 +15,7 @@ mod tests;
 
 use crate::{board::Config, diag::Diagnostics, model::Unit, values::specifier::Facts};
 
+pub use disks::{fsck_unit, initramfs, volatile};
 pub use health::{check, record};
 
 /// The units that `config` asks for.
@@ -26,6 +28,7 @@ pub fn units(config: &Config, facts: &Facts, sink: &mut Diagnostics) -> Vec<Unit
         verdict::units(verdict, &mut maker);
     }
     early::units(config, &mut maker);
+    disks::units(config, &mut maker);
     if let Some(console) = &config.console {
         console::units(console, &mut maker);
     }

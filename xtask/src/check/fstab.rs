@@ -59,6 +59,12 @@ fn unit(line: &MountLine, layers: &Layers, facts: &Arc<Facts>, sink: &mut Diagno
     let mut words =
         Words { general: Vec::new(), own, by: Vec::new(), wanted: true, needed: true, network: false };
     options.iter().flat_map(each).for_each(|option| words.take(&option, sink));
+    if line.pass > 0 {
+        let check = crate::boot::fsck_unit(what.as_str());
+        for key in ["Requires", "After"] {
+            words.general.push(assignment(key, &what, &check));
+        }
+    }
     let section = |name: &str, assignments| Section { name: made(name, &what), assignments };
     let header = if swap { "Swap" } else { "Mount" };
     let sections = [section("Unit", words.general), section(header, words.own)];

@@ -35,12 +35,13 @@ const WITH_A_PROGRAM: [&str; 14] = [
     "sshfs",
 ];
 
-/// Words for a device that only udev makes links for, or that mount(8) finds by reading all of them.
-const TAGS: [&str; 5] = ["LABEL=", "UUID=", "PARTLABEL=", "PARTUUID=", "ID="];
+/// Words for a device that is found by what is on it (`linux::find`), and one that udev alone knows.
+const FOUND: [&str; 4] = ["LABEL=", "UUID=", "PARTLABEL=", "PARTUUID="];
+const OF_UDEV: &str = "ID=";
 
 /// Fills in what `mount` runs.
 pub fn mount(mount: &mut Mount, cx: &mut Cx) {
-    source(&mount.what.value, cx);
+    source(&mount.what.value, &[OF_UDEV], cx);
     let options = match mount_options::mount(&mount.options.value) {
         Ok(options) => options,
         Err((option, why)) => return refuse(option, why, cx),
@@ -75,7 +76,7 @@ pub fn mount(mount: &mut Mount, cx: &mut Cx) {
 
 /// Fills in what `swap` runs.
 pub fn swap(swap: &mut Swap, cx: &mut Cx) {
-    source(&swap.what.value, cx);
+    source(&swap.what.value, &[&FOUND[..], &[OF_UDEV]].concat(), cx);
     let flags = match mount_options::swap(&swap.options.value, swap.priority) {
         Ok(flags) => flags,
         Err(option) => return refuse(option, "swapon(2) has no such thing", cx),
@@ -100,8 +101,8 @@ fn oneshot(service: &mut Service, timeout: Micros, commands: Vec<(CommandKind, C
 }
 
 /// What is to be mounted, in a way that a machine without udev understands.
-fn source(what: &str, cx: &mut Cx) {
-    let problem = if TAGS.into_iter().any(|tag| what.starts_with(tag)) {
+fn source(what: &str, unknown: &[&str], cx: &mut Cx) {
+    let problem = if unknown.iter().any(|tag| what.starts_with(tag)) {
         Diagnostic::error(
             Code::Device,
             under("What", &format!("{what:?}: nobody here looks for such a device")),

@@ -88,7 +88,7 @@ pub fn job_mode(slot: &mut JobMode, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
-/// `FailureAction=` and its kind. A kexec or a soft reboot is none of this PID 1's yet: `bake` says so.
+/// `FailureAction=` and its kind. A kexec is none of this PID 1's yet: `bake` says so.
 pub fn action(slot: &mut UnitAction, a: &Assignment, cx: &mut Cx) -> Done {
     let choices = [
         ("none", Some(UnitAction::None)),
@@ -103,8 +103,8 @@ pub fn action(slot: &mut UnitAction, a: &Assignment, cx: &mut Cx) -> Done {
         ("halt", Some(UnitAction::Halt)),
         ("halt-force", Some(UnitAction::HaltForce)),
         ("halt-immediate", Some(UnitAction::HaltImmediate)),
-        ("soft-reboot", None),
-        ("soft-reboot-force", None),
+        ("soft-reboot", Some(UnitAction::SoftReboot)),
+        ("soft-reboot-force", Some(UnitAction::SoftRebootForce)),
         ("kexec", None),
         ("kexec-force", None),
     ];

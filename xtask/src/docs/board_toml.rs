@@ -36,7 +36,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
          restart, reload, isolate, reset-failed, kill, posture, shutdown), and units (full names, with * and ?); without \
          units, all of them.",
     ),
-    ("mount", "[[mount]]: a mount or swap, as a line of fstab(5): what, where, type, options."),
+    (
+        "mount",
+        "[[mount]]: a mount or swap, as a line of fstab(5): what, where, type, options, and pass, whether fsck looks first.",
+    ),
     (
         "vital",
         "What tells a machine that works from one that does not: the units that have to be up, for how long one may be \
@@ -84,6 +87,16 @@ pub(super) const KEYS: &[(&str, &str)] = &[
          not-before, which is when the image was made.",
     ),
     ("zram", "Swap in compressed memory: size and algorithm."),
+    (
+        "root",
+        "What lies over the root file system: volatile (overlay, state for /var alone, or no), and upper and upper-type, a \
+         device that takes what is written. systemd.volatile= on the kernel's command line goes before.",
+    ),
+    (
+        "initramfs",
+        "tomte is the init of an initramfs and goes to the root (a device, or UUID=, LABEL=, PARTUUID=, PARTLABEL=): type, \
+         options, wait, and modules to load before. root= and its kind on the kernel's command line go before.",
+    ),
     ("image", "What the image of the board is made of."),
     ("flash", "How the image gets onto the board."),
     ("serial", "The board's serial console, for the host."),

@@ -118,6 +118,8 @@ fn command(command: Command<'_>) -> String {
         Call::SaveSeed => "save a seed in",
         Call::MachineId => "machine id in",
         Call::MakeSwap => "mkswap",
+        Call::Check => "fsck",
+        Call::Root => "mount the root",
     };
     if !call.is_empty() {
         return format!("{call} {}: {}", command.path, words.join(" "));

@@ -144,6 +144,15 @@ pub fn first_stage(busybox: Content, modules: &[impl AsRef<Path>]) -> Result<Tre
     Ok(tree)
 }
 
+/// The same with tomte as its init, and systemd's mark of an initramfs.
+pub fn make_first_stage_of_tomte(tree: &mut Tree, binary: &Path) {
+    for (path, mode) in [("root", 0o700), ("run", 0o755), ("sys", 0o555), ("tmp", 0o1777)] {
+        tree.directory(path, mode);
+    }
+    tree.file("etc/initrd-release", 0o644, Vec::new());
+    tree.add("init", Entry::new(Kind::File(at(binary)), 0o755));
+}
+
 const FIRST_STAGE: &str = r#"#!/bin/sh
 # The first root file system: the kernel's modules, then the disk.
 set -e

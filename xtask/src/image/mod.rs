@@ -144,7 +144,11 @@ pub fn make(board: &Board, built: &Built, args: &Args) -> Result<Made> {
     let Some(image) = &board.config.image else {
         return loaded(&root)?.map(Made::Loaded).context("neither [image] nor [qemu]");
     };
-    let qemu = loaded(&demo::first_stage(busybox(board)?, modules)?)?;
+    let mut first_stage = demo::first_stage(busybox(board)?, modules)?;
+    if board.config.initramfs.is_some() {
+        demo::make_first_stage_of_tomte(&mut first_stage, &built.binary);
+    }
+    let qemu = loaded(&first_stage)?;
     let file = dir.join(format!("{}.img", board.name));
     let _step = progress::step(format!("making {}", file.display()));
     let parts = parts(board, image, args, root)?;

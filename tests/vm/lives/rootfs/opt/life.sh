@@ -1,6 +1,8 @@
 # One life of the machine. Which one it is, the count of boots says.
 life=$(wc -c < /var/boot-count)
 if dmesg | grep -q 'recovery complete'; then echo "LIFE $life AFTER A POWER CUT"; else echo "LIFE $life IN ORDER"; fi
+if [ -e /tried ]; then echo "LIFE $life KNOWS OF ANOTHER"; fi
+touch /tried && echo "LIFE $life WRITES TO $(grep ' / ' /proc/mounts | cut -d ' ' -f 3), ID OF $(wc -c < /etc/machine-id) MOUNTED $(grep -c machine-id /proc/mounts)"
 case $life in
 1)
     n=0

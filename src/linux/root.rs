@@ -1,0 +1,279 @@
+//! The root: from an initramfs to the machine's own, and what is laid over that. What a child may have to wait for it does;
+//! PID 1 itself only goes where that has been prepared.
+
+use core::{ffi::CStr, fmt::Write};
+
+use rustix::{
+    fd::OwnedFd,
+    fs::{Access, AtFlags, CWD, Mode, access, mkdirat, statfs},
+    io::Errno,
+    mount::{MountFlags, OpenTreeFlags, UnmountFlags, mount, mount_move, open_tree, unmount},
+    process::{chdir, chroot, pivot_root},
+};
+
+use super::{
+    AsFd,
+    arguments::Arguments,
+    boot::is_mount_point,
+    clock,
+    command_line::{self, COMMAND_LINE_BYTES_MAX, last},
+    errno::Text,
+    find, fsck,
+    modules::Modules,
+    output::Output,
+    path::PathBuffer,
+    raw::{
+        process::{self, Forked},
+        signal,
+    },
+    tree,
+};
+
+/// Where an initramfs mounts the machine's root: systemd's name.
+pub const SYSROOT: &CStr = c"/sysroot";
+/// Where the next root is that somebody has prepared, on the way out: systemd's name, too.
+const NEXT_ROOT: &CStr = c"/run/nextroot";
+/// Where a root that is on already gets its overlay.
+pub const NEW_ROOT: &CStr = c"/run/tomte-root";
+/// What lies over a root, and is hidden from then on unless it is a disk's.
+const UPPER: &str = "/run/tomte-overlay";
+/// As systemd's volatile-root.c has it.
+const TMPFS_OPTIONS: &CStr = c"mode=0755,size=25%,nr_inodes=1m";
+/// statfs(2)'s names: linux/magic.h.
+const OVERLAYFS: u64 = 0x794c_7630;
+const RAMFS: u64 = 0x8584_58f6;
+const TMPFS: u64 = 0x0102_1994;
+/// What goes along from one root to the next.
+const MOVED: [&str; 5] = [PROC, "/dev", "/sys", "/run", "/tmp"];
+const PROC: &str = "/proc";
+
+/// What could not be done, and why.
+pub type Failure = (&'static str, Errno);
+
+/// Whether this is an initramfs that is to be left again: it has systemd's mark.
+pub fn is_initramfs() -> bool {
+    access(c"/etc/initrd-release", Access::EXISTS).is_ok()
+}
+
+/// What is to be mounted as the root. All but `wait_us` the kernel's command line may say otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Root<'a> {
+    /// A device, by its node or by what is on it: `root=`.
+    pub what: &'a str,
+    /// A file system, or empty for what the device says: `rootfstype=`.
+    pub kind: &'a str,
+    /// Options of the file system: `rootflags=`.
+    pub options: &'a str,
+    /// How long the device is waited for; for good with `rootwait`.
+    pub wait_us: u64,
+}
+
+/// Mounts the machine's root at [`SYSROOT`], after a check, and lays over it what `volatile` says. For a child.
+///
+/// # Errors
+/// ENODEV if there is no such device, fsck's, mount(2)'s, and access(2)'s if it has no init.
+#[inline(never)]
+pub(super) fn mount_root<'a>(
+    root: Root<'_>,
+    volatile: &mut dyn Iterator<Item = &'a str>,
+    mount_it: &mut dyn FnMut(&CStr, &CStr, MountFlags, &CStr) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let mut line = [0; COMMAND_LINE_BYTES_MAX];
+    let line = command_line::read(&mut line).unwrap_or_default();
+    if let Some(delay) = last(line, "rootdelay").and_then(|delay| delay.parse::<u64>().ok()) {
+        clock::sleep_us(delay.saturating_mul(1_000_000));
+    }
+    let wait_us = if last(line, "rootwait").is_some() { u64::MAX } else { root.wait_us };
+    let mut path = PathBuffer::empty();
+    let device = find::wait_for(last(line, "root").unwrap_or(root.what), &mut path, wait_us)?;
+    let mut kind = last(line, "rootfstype").unwrap_or(root.kind);
+    if kind.is_empty() {
+        kind = find::kind(device).unwrap_or_default();
+    }
+    fsck::check(device, kind)?;
+    load(kind);
+    let (mut kinds, mut options) = (PathBuffer::empty(), PathBuffer::empty());
+    let options = options.join(&[last(line, "rootflags").unwrap_or(root.options)])?;
+    let writable = line.split_ascii_whitespace().rfind(|word| matches!(*word, "ro" | "rw")) == Some("rw");
+    let flags = if writable { MountFlags::empty() } else { MountFlags::RDONLY };
+    make_directory(SYSROOT);
+    mount_it(device, kinds.join(&[kind])?, flags, options)?;
+    // It can be lived without what lies over it.
+    if let Err((what, errno)) = lay_over(SYSROOT, SYSROOT, volatile) {
+        let _ = writeln!(Output::stderr(), "cannot {what}: {}", Text(errno));
+    }
+    chroot(SYSROOT)?;
+    chdir(c"/")?;
+    access(kinds.join(&[init(line)])?, Access::EXEC_OK)
+}
+
+/// The program to go on with.
+fn init(line: &str) -> &str {
+    last(line, "init").filter(|path| path.starts_with('/')).unwrap_or("/sbin/init")
+}
+
+/// Lays over the root, which `from` shows, what its words say: `overlay`, and a device and its type if it is not to be
+/// memory; or `state`, memory at /var alone. The kernel's `systemd.volatile=` goes before. The whole is at `to` then. Answers
+/// whether there is anything new there. For a child.
+///
+/// # Errors
+/// Mounting's. EINVAL for a word that means nothing here, such as `yes`: nobody would fill the rest of such a root.
+#[inline(never)]
+pub fn lay_over<'a>(
+    from: &CStr,
+    to: &CStr,
+    words: &mut dyn Iterator<Item = &'a str>,
+) -> Result<bool, Failure> {
+    let mut line = [0; COMMAND_LINE_BYTES_MAX];
+    let line = command_line::read(&mut line).unwrap_or_default();
+    let baked = words.next().unwrap_or("no");
+    let mut path = PathBuffer::empty();
+    match last(line, "systemd.volatile").unwrap_or(baked) {
+        "no" | "0" | "false" | "off" => return Ok(false),
+        "overlay" => {}
+        "state" => {
+            let root = from.to_str().unwrap_or_default();
+            let var = path.join(&[root, "/var"]).map_err(|errno| ("find /var", errno))?;
+            if is_mount_point(var, AtFlags::empty()) != Ok(false) {
+                return Ok(false);
+            }
+            let tmpfs = mount(c"tmpfs", var, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS);
+            return tmpfs.map(|()| false).map_err(|errno| ("mount a tmpfs at /var", errno));
+        }
+        _ => return Err(("make such a root as systemd.volatile= says", Errno::INVAL)),
+    }
+    if type_of(from) == OVERLAYFS {
+        return Ok(false); // the initramfs has done it
+    }
+    let (what, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    upper(what, kind)?;
+    load("overlay");
+    make_directory(to);
+    let root = from.to_str().unwrap_or_default();
+    let data = ["lowerdir=", root, ",upperdir=", UPPER, "/upper,workdir=", UPPER, "/work"];
+    let data = path.join(&data).map_err(|errno| ("name the layers of /", errno))?;
+    let answer = mount(c"overlay", to, c"overlay", MountFlags::empty(), data);
+    if what.is_empty() || answer.is_err() {
+        // The overlay holds it.
+        let mut path = PathBuffer::empty();
+        let _ = path.join(&[UPPER]).and_then(|path| unmount(path, UnmountFlags::DETACH));
+    }
+    answer.map(|()| true).map_err(|errno| ("mount an overlay as /", errno))
+}
+
+/// Mounts the device `what`, or memory, for what is written.
+fn upper(what: &str, kind: &str) -> Result<(), Failure> {
+    let said = |errno| ("mount what is to lie over /", errno);
+    let (mut device, mut kinds, mut path) = (PathBuffer::empty(), PathBuffer::empty(), PathBuffer::empty());
+    let place = path.join(&[UPPER]).map_err(said)?;
+    make_directory(place);
+    let answer = if what.is_empty() {
+        mount(c"tmpfs", place, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS)
+    } else {
+        let device = find::wait_for(what, &mut device, UPPER_WAIT_US).map_err(said)?;
+        let kind = if kind.is_empty() { find::kind(device).unwrap_or_default() } else { kind };
+        fsck::check(device, kind).map_err(said)?;
+        load(kind);
+        let flags = MountFlags::NOATIME;
+        kinds.join(&[kind]).and_then(|kind| mount(device, place, kind, flags, c""))
+    };
+    answer.map_err(said)?;
+    for part in ["/upper", "/work"] {
+        path.join(&[UPPER, part]).map(make_directory).map_err(said)?;
+    }
+    Ok(())
+}
+
+/// How long the device of what is to lie over / is waited for.
+const UPPER_WAIT_US: u64 = 10_000_000;
+
+fn make_directory(path: &CStr) {
+    let _made = mkdirat(CWD, path, Mode::from_raw_mode(0o755)); // or whatever is to be there says so
+}
+
+/// Loads the module of a file system where there is one.
+fn load(kind: &str) {
+    if !kind.is_empty() {
+        let _ = Modules::find().and_then(|modules| modules.load(kind.as_bytes(), c"")); // mount(2) says ENODEV
+    }
+}
+
+/// Makes what is mounted at `root` this process's and everybody's root; the API file systems go along. What was the root
+/// before is let go of, unless it is the kernel's own, which stays below.
+///
+/// # Errors
+/// mount(2)'s, chdir(2)'s, chroot(2)'s. As long as there is no /proc in the new root, nothing has changed.
+pub fn enter(root: &CStr) -> Result<(), Failure> {
+    let said = |errno| ("enter the new root", errno);
+    let (mut from, mut to) = (PathBuffer::empty(), PathBuffer::empty());
+    let mut base = root.to_str().unwrap_or_default();
+    for path in MOVED {
+        let from = from.join(&[path]).map_err(said)?;
+        let to = to.join(&[base, path]).map_err(said)?;
+        make_directory(to);
+        let moved = if is_mount_point(from, AtFlags::SYMLINK_NOFOLLOW) == Ok(true) {
+            mount_move(from, to)
+        } else {
+            Ok(())
+        };
+        if path == PROC {
+            moved.map_err(said)?;
+            // The new root may lie in /run, which cannot go along then: /proc is a place that is free now.
+            mount_move(root, from).map_err(said)?;
+            base = PROC;
+        } else if moved.is_err() {
+            let _ = unmount(from, UnmountFlags::DETACH); // or it would lie below for good
+        }
+    }
+    chdir(PROC).map_err(said)?;
+    match pivot_root(c".", c".") {
+        Ok(()) => unmount(c".", UnmountFlags::DETACH).map_err(said)?,
+        Err(_) => mount_move(c".", c"/").and_then(|()| chroot(c".")).map_err(said)?, // an initramfs
+    }
+    chdir(c"/").map_err(said)
+}
+
+/// Goes to the next root, if there is one, and becomes the init there: of an initramfs, which deletes itself, the one at
+/// [`SYSROOT`]; else systemd's /run/nextroot. Comes back only if that failed.
+#[inline(never)]
+pub fn switch(arguments: Arguments) -> Failure {
+    let left = if is_initramfs() { hold_initramfs() } else { None };
+    let next = if left.is_some() { SYSROOT } else { NEXT_ROOT };
+    if is_mount_point(next, AtFlags::SYMLINK_NOFOLLOW) == Ok(true)
+        && let Err(failure) = enter(next)
+    {
+        return failure;
+    }
+    if let Some(Some(left)) = left
+        && let Ok(Forked::Child) = process::fork(None)
+    {
+        let _ = tree::each_entry(left.as_fd(), &mut |name| {
+            let _ = tree::remove(left.as_fd(), name); // what stays is memory, no more
+            Ok(())
+        });
+        process::exit(0);
+    }
+    let _ = signal::set_mask(0); // the next program has its own
+    let mut line = [0; COMMAND_LINE_BYTES_MAX];
+    let line = command_line::read(&mut line).unwrap_or_default();
+    let errno = match PathBuffer::empty().join(&[init(line)]) {
+        Ok(path) => arguments.execute_init(path),
+        Err(errno) => errno,
+    };
+    ("execute the init of the new root", errno)
+}
+
+/// What an initramfs has in memory, without anything that is mounted on it, where it can be had.
+fn hold_initramfs() -> Option<Option<OwnedFd>> {
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let in_memory = [RAMFS, TMPFS].contains(&type_of(c"/"));
+    let alone = tree::open_directory(CWD, c"/").and_then(|root| open_tree(root.as_fd(), c"", flags));
+    let held = alone.and_then(|alone| tree::open_directory(alone.as_fd(), c"."));
+    Some(held.ok().filter(|_| in_memory))
+}
+
+/// The type of the file system at `path`; 0 if nobody can say.
+fn type_of(path: &CStr) -> u64 {
+    statfs(path).map_or(0, |found| found.f_type as u64 & 0xffff_ffff)
+}
