@@ -2,6 +2,7 @@
 //! unit of its own that the baker adds (xtask/src/bake/own.rs, logd.rs).
 
 mod logd;
+mod powerkey;
 mod userd;
 
 use core::fmt::Write;
@@ -14,6 +15,7 @@ pub fn run(arguments: Arguments) -> Option<u8> {
     match arguments.words().next()?.to_bytes() {
         b"tomte-userd" => Some(userd::run(arguments)),
         b"tomte-logd" => Some(logd::run(arguments)),
+        b"tomte-powerkey" => Some(powerkey::run(arguments)),
         _ => None,
     }
 }

@@ -58,8 +58,8 @@ fn serve(arguments: Arguments) -> Result<(), (&'static str, Errno)> {
         if now.saturating_sub(asked) >= IDLE_US {
             return Ok(());
         }
-        let waiting = clients.iter().map(|client| &client.socket);
-        match stream::wait(&listener, waiting, TURN_US)
+        let mut waiting = clients.iter().map(|client| &client.socket);
+        match stream::wait(&listener, &mut waiting, TURN_US)
             .map_err(|errno| ("cannot wait for questions", errno))?
         {
             Ready::Nobody => {}

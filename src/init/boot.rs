@@ -191,9 +191,9 @@ fn lay_over_root(volatile: StrList<'_>) {
         }
     };
     if ending == Ending::Exited(LAID)
-        && let Err((what, errno)) = root::enter(root::NEW_ROOT)
+        && let Err(errno) = root::enter(root::NEW_ROOT)
     {
-        log::error_of(errno, format_args!("cannot {what}, going on without"));
+        log::error_of(errno, format_args!("cannot enter the new root, going on without"));
     }
 }
 

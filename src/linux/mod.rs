@@ -37,6 +37,7 @@ pub mod pipe;
 pub mod plan;
 pub mod poll;
 pub mod power;
+pub mod power_key;
 mod private_tmp;
 pub mod process;
 pub mod random;

@@ -128,7 +128,8 @@ impl Modules {
 
     /// Lines are `alias PATTERN MODULE`.
     fn load_matching(&self, alias: &[u8], aliases: &[u8]) {
-        let bus = alias.split_inclusive(|byte| *byte == b':').next().unwrap_or_default();
+        // In patterns of ACPI's, the bus has a `*` before the colon.
+        let bus = alias.split(|byte| *byte == b':').next().unwrap_or_default();
         for line in aliases.split(|byte| *byte == b'\n') {
             let Some(rest) =
                 line.strip_prefix(b"alias ").filter(|rest| !bus.is_empty() && rest.starts_with(bus))

@@ -28,6 +28,7 @@ use super::{
     },
     tree,
 };
+use crate::words;
 
 /// Where an initramfs mounts the machine's root: systemd's name.
 pub const SYSROOT: &CStr = c"/sysroot";
@@ -124,63 +125,70 @@ pub fn lay_over<'a>(
     to: &CStr,
     words: &mut dyn Iterator<Item = &'a str>,
 ) -> Result<bool, Failure> {
+    let mut step = "make such a root as systemd.volatile= says";
+    lay(from, to, words, &mut step).map_err(|errno| (step, errno))
+}
+
+fn lay<'a>(
+    from: &CStr,
+    to: &CStr,
+    words: &mut dyn Iterator<Item = &'a str>,
+    step: &mut &'static str,
+) -> Result<bool, Errno> {
     let mut line = [0; COMMAND_LINE_BYTES_MAX];
     let line = command_line::read(&mut line).unwrap_or_default();
     let baked = words.next().unwrap_or("no");
+    let root = from.to_str().unwrap_or_default();
     let mut path = PathBuffer::empty();
-    match last(line, "systemd.volatile").unwrap_or(baked) {
-        "no" | "0" | "false" | "off" => return Ok(false),
-        "overlay" => {}
-        "state" => {
-            let root = from.to_str().unwrap_or_default();
-            let var = path.join(&[root, "/var"]).map_err(|errno| ("find /var", errno))?;
-            if is_mount_point(var, AtFlags::empty()) != Ok(false) {
-                return Ok(false);
+    match words::place(
+        "overlay state no 0 false off",
+        last(line, "systemd.volatile").unwrap_or(baked).as_bytes(),
+    ) {
+        Some(0) => {}
+        Some(1) => {
+            *step = "mount a tmpfs at /var";
+            let var = path.join(&[root, "/var"])?;
+            if is_mount_point(var, AtFlags::empty()) == Ok(false) {
+                mount(c"tmpfs", var, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS)?;
             }
-            let tmpfs = mount(c"tmpfs", var, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS);
-            return tmpfs.map(|()| false).map_err(|errno| ("mount a tmpfs at /var", errno));
+            return Ok(false);
         }
-        _ => return Err(("make such a root as systemd.volatile= says", Errno::INVAL)),
+        Some(_) => return Ok(false),
+        None => return Err(Errno::INVAL),
     }
     if type_of(from) == OVERLAYFS {
         return Ok(false); // the initramfs has done it
     }
-    let (what, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    upper(what, kind)?;
+    *step = "mount what is to lie over /";
+    let what = words.next().unwrap_or_default();
+    mount_upper(what, words.next().unwrap_or_default())?;
+    *step = "mount an overlay as /";
     load("overlay");
     make_directory(to);
-    let root = from.to_str().unwrap_or_default();
-    let data = ["lowerdir=", root, ",upperdir=", UPPER, "/upper,workdir=", UPPER, "/work"];
-    let data = path.join(&data).map_err(|errno| ("name the layers of /", errno))?;
+    let data = path.join(&["lowerdir=", root, ",upperdir=", UPPER, "/upper,workdir=", UPPER, "/work"])?;
     let answer = mount(c"overlay", to, c"overlay", MountFlags::empty(), data);
     if what.is_empty() || answer.is_err() {
-        // The overlay holds it.
-        let mut path = PathBuffer::empty();
-        let _ = path.join(&[UPPER]).and_then(|path| unmount(path, UnmountFlags::DETACH));
+        let _ = unmount(path.join(&[UPPER])?, UnmountFlags::DETACH); // the overlay holds it
     }
-    answer.map(|()| true).map_err(|errno| ("mount an overlay as /", errno))
+    answer.map(|()| true)
 }
 
 /// Mounts the device `what`, or memory, for what is written.
-fn upper(what: &str, kind: &str) -> Result<(), Failure> {
-    let said = |errno| ("mount what is to lie over /", errno);
+fn mount_upper(what: &str, kind: &str) -> Result<(), Errno> {
     let (mut device, mut kinds, mut path) = (PathBuffer::empty(), PathBuffer::empty(), PathBuffer::empty());
-    let place = path.join(&[UPPER]).map_err(said)?;
+    let place = path.join(&[UPPER])?;
     make_directory(place);
-    let answer = if what.is_empty() {
-        mount(c"tmpfs", place, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS)
+    if what.is_empty() {
+        mount(c"tmpfs", place, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS)?;
     } else {
-        let device = find::wait_for(what, &mut device, UPPER_WAIT_US).map_err(said)?;
+        let device = find::wait_for(what, &mut device, UPPER_WAIT_US)?;
         let kind = if kind.is_empty() { find::kind(device).unwrap_or_default() } else { kind };
-        fsck::check(device, kind).map_err(said)?;
+        fsck::check(device, kind)?;
         load(kind);
-        let flags = MountFlags::NOATIME;
-        kinds.join(&[kind]).and_then(|kind| mount(device, place, kind, flags, c""))
-    };
-    answer.map_err(said)?;
-    for part in ["/upper", "/work"] {
-        path.join(&[UPPER, part]).map(make_directory).map_err(said)?;
+        mount(device, place, kinds.join(&[kind])?, MountFlags::NOATIME, c"")?;
     }
+    make_directory(path.join(&[UPPER, "/upper"])?);
+    make_directory(path.join(&[UPPER, "/work"])?);
     Ok(())
 }
 
@@ -203,34 +211,30 @@ fn load(kind: &str) {
 ///
 /// # Errors
 /// mount(2)'s, chdir(2)'s, chroot(2)'s. As long as there is no /proc in the new root, nothing has changed.
-pub fn enter(root: &CStr) -> Result<(), Failure> {
-    let said = |errno| ("enter the new root", errno);
+#[inline(never)]
+pub fn enter(root: &CStr) -> Result<(), Errno> {
     let (mut from, mut to) = (PathBuffer::empty(), PathBuffer::empty());
     let mut base = root.to_str().unwrap_or_default();
-    for path in MOVED {
-        let from = from.join(&[path]).map_err(said)?;
-        let to = to.join(&[base, path]).map_err(said)?;
+    for &path in &MOVED {
+        let (from, to) = (from.join(&[path])?, to.join(&[base, path])?);
         make_directory(to);
-        let moved = if is_mount_point(from, AtFlags::SYMLINK_NOFOLLOW) == Ok(true) {
-            mount_move(from, to)
-        } else {
-            Ok(())
-        };
+        let there = is_mount_point(from, AtFlags::SYMLINK_NOFOLLOW) == Ok(true);
+        let moved = if there { mount_move(from, to) } else { Ok(()) };
         if path == PROC {
-            moved.map_err(said)?;
+            moved?;
             // The new root may lie in /run, which cannot go along then: /proc is a place that is free now.
-            mount_move(root, from).map_err(said)?;
+            mount_move(root, from)?;
             base = PROC;
         } else if moved.is_err() {
             let _ = unmount(from, UnmountFlags::DETACH); // or it would lie below for good
         }
     }
-    chdir(PROC).map_err(said)?;
+    chdir(PROC)?;
     match pivot_root(c".", c".") {
-        Ok(()) => unmount(c".", UnmountFlags::DETACH).map_err(said)?,
-        Err(_) => mount_move(c".", c"/").and_then(|()| chroot(c".")).map_err(said)?, // an initramfs
+        Ok(()) => unmount(c".", UnmountFlags::DETACH)?,
+        Err(_) => mount_move(c".", c"/").and_then(|()| chroot(c"."))?, // an initramfs
     }
-    chdir(c"/").map_err(said)
+    chdir(c"/")
 }
 
 /// Goes to the next root, if there is one, and becomes the init there: of an initramfs, which deletes itself, the one at
@@ -240,9 +244,9 @@ pub fn switch(arguments: Arguments) -> Failure {
     let left = if is_initramfs() { hold_initramfs() } else { None };
     let next = if left.is_some() { SYSROOT } else { NEXT_ROOT };
     if is_mount_point(next, AtFlags::SYMLINK_NOFOLLOW) == Ok(true)
-        && let Err(failure) = enter(next)
+        && let Err(errno) = enter(next)
     {
-        return failure;
+        return ("enter the new root", errno);
     }
     if let Some(Some(left)) = left
         && let Ok(Forked::Child) = process::fork(None)

@@ -55,7 +55,7 @@ pub fn passed(arguments: Arguments) -> Result<OwnedFd, Errno> {
 /// poll(2)'s.
 pub fn wait<'f>(
     listener: &'f OwnedFd,
-    others: impl Iterator<Item = &'f OwnedFd>,
+    others: &mut dyn Iterator<Item = &'f OwnedFd>,
     for_us: u64,
 ) -> Result<Ready, Errno> {
     let mut fds: heapless::Vec<PollFd<'_>, { WAIT_MAX + 1 }> = heapless::Vec::new();
@@ -96,9 +96,14 @@ pub fn write(socket: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
     send(socket, bytes, SendFlags::NOSIGNAL)
 }
 
-/// Tells PID 1 that all is well: `WATCHDOG=1` of sd_notify(3). Nobody hears it where nobody asks.
-#[inline(never)]
+/// Tells PID 1 that all is well: `WATCHDOG=1` of sd_notify(3).
 pub fn alive(arguments: Arguments) {
+    say(arguments, b"WATCHDOG=1");
+}
+
+/// Sends a message of sd_notify(3)'s to PID 1. Nobody hears it where nobody asks.
+#[inline(never)]
+pub fn say(arguments: Arguments, message: &[u8]) {
     let path = arguments
         .environment()
         .find_map(|variable| variable.to_bytes_with_nul().strip_prefix(b"NOTIFY_SOCKET="));
@@ -107,6 +112,6 @@ pub fn alive(arguments: Arguments) {
         && let Ok(address) = SocketAddrUnix::new(path)
         && let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
     {
-        let _ = sendto(&socket, b"WATCHDOG=1", SendFlags::DONTWAIT, &address);
+        let _ = sendto(&socket, message, SendFlags::DONTWAIT, &address);
     }
 }

@@ -125,6 +125,9 @@ pub struct Config {
     pub random_seed: Option<keys::RandomSeed>,
     pub clock: Option<keys::Clock>,
     pub zram: Option<keys::Zram>,
+    /// What becomes of the machine when somebody presses its power key.
+    #[serde(default)]
+    pub power_key: keys::PowerKey,
     /// What lies over the root file system.
     pub root: Option<keys::Root>,
     /// How tomte gets from an initramfs to the root.

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod disks;
 pub mod entropy;
 mod fd;
+pub mod input;
 pub mod ipc;
 pub mod keyring;
 pub mod landlock;

@@ -6,6 +6,7 @@ use tomte::wire::log::LOGD_UNIT;
 use super::logd;
 use crate::{
     board::{Board, Config},
+    boot::keys::PowerKey,
     check,
     diag::{Diagnostics, Severity},
     model::{Relation, Unit},
@@ -21,7 +22,7 @@ struct Own {
     wanted_by: Option<&'static str>,
 }
 
-const OWN: [Own; 4] = [
+const OWN: [Own; 5] = [
     Own { name: LOGD_UNIT, text: logd::service, wanted: has_logd, wanted_by: Some("sysinit.target") },
     Own {
         name: logd::SOCKET_UNIT,
@@ -40,6 +41,15 @@ const OWN: [Own; 4] = [
         text: |_| include_str!("own/tomte-userd.service").to_owned(),
         wanted: |config| config.userd,
         wanted_by: None,
+    },
+    Own {
+        name: "tomte-powerkey.service",
+        text: |board| {
+            let word = if board.config.power_key == PowerKey::Reboot { "reboot" } else { "poweroff" };
+            include_str!("own/tomte-powerkey.service").replace("${word}", word)
+        },
+        wanted: |config| config.power_key != PowerKey::Ignore,
+        wanted_by: Some("basic.target"),
     },
 ];
 

@@ -147,6 +147,17 @@ pub struct Zram {
     pub algorithm: Option<String>,
 }
 
+/// `power-key`: what becomes of the machine when somebody presses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PowerKey {
+    PowerOff,
+    Reboot,
+    /// Nothing, and nobody listens.
+    #[default]
+    Ignore,
+}
+
 /// `[root]`: what lies over it. `systemd.volatile=` on the kernel's command line goes before.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

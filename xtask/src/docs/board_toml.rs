@@ -88,6 +88,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ),
     ("zram", "Swap in compressed memory: size and algorithm."),
     (
+        "power-key",
+        "What becomes of the machine when its power key is pressed: poweroff, reboot, or ignore, which holds without this key.",
+    ),
+    (
         "root",
         "What lies over the root file system: volatile (overlay, state for /var alone, or no), and upper and upper-type, a \
          device that takes what is written. systemd.volatile= on the kernel's command line goes before.",

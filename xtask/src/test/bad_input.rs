@@ -92,13 +92,18 @@ fn corrupt() -> Result<()> {
     fs::write(&disk, vec![0x5a; 1 << 20])?;
     let drive = format!("--qemu-word=file={},format=raw,if=none,id=bad", disk.display());
     let words = ["--until", "20s", "--qemu-word=-drive", &drive, "--qemu-word=-device"];
-    let rest = ["--qemu-word=virtio-blk-pci,drive=bad,addr=0x5", "--", "tomte.target=corrupt.target"];
+    let rest = [
+        "--qemu-word=virtio-blk-pci,drive=bad,addr=0x5",
+        "--",
+        "tomte.target=corrupt.target systemd.volatile=overlay",
+    ];
     let (finished, report) = boot(BOARD, &[&words[..], &rest].concat())?;
     ensure!(report.ended == Ended::Timeout, "ended: {}", report.ended);
     is(&report, "corrupt.mount", "failed")?;
     is(&report, "emergency.service", "active")?;
     has_line(&finished, &["corrupt.mount: Failed at step"])?;
     has_line(&finished, &["Started emergency.service"])?;
+    has_line(&finished, &["THE ROOT IS overlay"])?;
     Ok(())
 }
 
