@@ -170,7 +170,7 @@ fn machine(fresh: bool, says: Option<bool>) -> u64 {
 #[inline(never)]
 fn lay_over_root(volatile: StrList<'_>) {
     let deadline_us = linux::clock::monotonic_us().saturating_add(ROOT_US);
-    let pid = match fork(None) {
+    let pid = match fork() {
         Ok(Forked::Child) => match root::lay_over(c"/", root::NEW_ROOT, &mut volatile.iter()) {
             Ok(laid) => exit(if laid { LAID } else { 0 }),
             Err((what, errno)) => {

@@ -55,7 +55,7 @@ pub(super) fn check(device: &CStr, kind: &str) -> Result<(), Errno> {
         words.push(c"-f")?;
     }
     words.push(device)?;
-    let Forked::Parent { pid, .. } = process::fork(None)? else {
+    let Forked::Parent { pid, .. } = process::fork()? else {
         let mut environment = CStrings::<2>::new();
         let _fits = environment.push(c"PATH=/usr/sbin:/usr/bin:/sbin:/bin");
         let _said_by_its_status = execve(program, &words, &environment);

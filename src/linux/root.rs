@@ -249,7 +249,7 @@ pub fn switch(arguments: Arguments) -> Failure {
         return ("enter the new root", errno);
     }
     if let Some(Some(left)) = left
-        && let Ok(Forked::Child) = process::fork(None)
+        && let Ok(Forked::Child) = process::fork()
     {
         let _ = tree::each_entry(left.as_fd(), &mut |name| {
             let _ = tree::remove(left.as_fd(), name); // what stays is memory, no more

@@ -48,9 +48,9 @@ const BUDGET: u64 = 200 << 10;
 /// What CI lets pass while the budget is not kept. It was 254 KiB before the log, the names, systemctl's verbs, the watchdog
 /// and the early items of a boot came, which are what design.md counts as "everything": 90 KB within one session, and 20
 /// more with shared namespaces, `run --pipe`, JSON of every query, and conditions, against 12 that were saved; 4 with jobs
-/// that time out, their modes and what tells a unit by whom it was started. It goes when
-/// it meets the budget.
-const CEILING: u64 = 360 << 10;
+/// that time out, their modes and what tells a unit by whom it was started; 15 with the way from an initramfs to the root,
+/// devices by what is on them, an overlay, fsck and the power key. It goes when it meets the budget.
+const CEILING: u64 = 377 << 10;
 /// The rooms of src/.
 const ROOMS: [&str; 7] = ["table", "wire", "supervisor", "linux", "init", "ctl", "applets"];
 /// What only a binary with a heap has.

@@ -50,6 +50,32 @@ fn start(call: Call, words: &str) -> (CommandKind, Call, String) {
 }
 
 #[test]
+fn a_file_system_is_checked_before_its_mount_and_an_initramfs_mounts_the_root() {
+    let (units, said) = baked(
+        "[[mount]]\nwhat = \"LABEL=data\"\nwhere = \"/data\"\ntype = \"ext4\"\npass = 2\n\
+         [root]\nvolatile = \"overlay\"\nupper = \"/dev/vda3\"\nupper-type = \"ext4\"\n\
+         [initramfs]\nroot = \"PARTLABEL=root\"\nwait = \"5s\"\nmodules = [\"ext4\"]\n",
+    );
+    assert!(!units.is_empty(), "{said}");
+    let check = "systemd-fsck@LABEL\\x3ddata.service";
+    assert_eq!(calls(&units, check), [start(Call::Check, "LABEL=data ext4")]);
+    let mount = units.iter().find(|unit| unit.name == "data.mount").expect("a mount");
+    let relations: Vec<_> =
+        mount.relations.iter().map(|(relation, other)| (relation, &*other.value)).collect();
+    for relation in [Relation::Requires, Relation::After] {
+        assert!(relations.contains(&(relation, check)), "{relations:?}");
+    }
+    assert_eq!(
+        calls(&units, "tomte-switch-root.service"),
+        [
+            start(Call::LoadModule, "ext4"),
+            start(Call::LoadForDevices, "/sys/devices"),
+            start(Call::Root, "PARTLABEL=root   5 overlay /dev/vda3 ext4"),
+        ]
+    );
+}
+
+#[test]
 fn early_items_are_calls_of_oneshots() {
     let (units, said) = baked(
         "[modules]\nload = [\"softdog soft_margin=30\"]\ncoldplug = true\n[sysctl]\n\"net.ipv4.ip_forward\" = 1\n\

@@ -226,11 +226,7 @@ mod tests {
         for (line, place, message) in [
             ("what = \"/dev/vda2\"", "board.toml:4:9", "no `where`"),
             ("what = \"tmpfs\"\nwhere = \"data\"\ntype = \"tmpfs\"", "board.toml:5:10", "is not absolute"),
-            (
-                "what = \"LABEL=x\"\nwhere = \"/data\"",
-                "board.toml:4:9",
-                "nobody here looks for such a device",
-            ),
+            ("what = \"ID=x\"\nwhere = \"/data\"", "board.toml:4:9", "nobody here looks for such a device"),
             ("what = \"/dev/vda2\"\nwhere = \"/proc\"", "board.toml", "mounted before the first unit starts"),
             (
                 "what = \"/dev/vda2\"\nwhere = \"/data\"\noptions = \"ro,x-systemd.automount\"",
