@@ -69,15 +69,18 @@ pub(super) struct Root<'a> {
     pub wait_us: u64,
 }
 
+/// Mounts a device at [`SYSROOT`]: the device, its type, which may be empty, flags, and options of the file system.
+pub(super) type MountIt<'m> = &'m mut dyn FnMut(&CStr, &CStr, MountFlags, &CStr) -> Result<(), Errno>;
+
 /// Mounts the machine's root at [`SYSROOT`], after a check, and lays over it what `volatile` says. For a child.
 ///
 /// # Errors
 /// ENODEV if there is no such device, fsck's, mount(2)'s, and access(2)'s if it has no init.
 #[inline(never)]
-pub(super) fn mount_root<'a>(
+pub(super) fn mount_root(
     root: Root<'_>,
-    volatile: &mut dyn Iterator<Item = &'a str>,
-    mount_it: &mut dyn FnMut(&CStr, &CStr, MountFlags, &CStr) -> Result<(), Errno>,
+    volatile: &mut dyn Iterator<Item = &str>,
+    mount_it: MountIt<'_>,
 ) -> Result<(), Errno> {
     let mut line = [0; COMMAND_LINE_BYTES_MAX];
     let line = command_line::read(&mut line).unwrap_or_default();
@@ -120,19 +123,15 @@ fn init(line: &str) -> &str {
 /// # Errors
 /// Mounting's. EINVAL for a word that means nothing here, such as `yes`: nobody would fill the rest of such a root.
 #[inline(never)]
-pub fn lay_over<'a>(
-    from: &CStr,
-    to: &CStr,
-    words: &mut dyn Iterator<Item = &'a str>,
-) -> Result<bool, Failure> {
+pub fn lay_over(from: &CStr, to: &CStr, words: &mut dyn Iterator<Item = &str>) -> Result<bool, Failure> {
     let mut step = "make such a root as systemd.volatile= says";
     lay(from, to, words, &mut step).map_err(|errno| (step, errno))
 }
 
-fn lay<'a>(
+fn lay(
     from: &CStr,
     to: &CStr,
-    words: &mut dyn Iterator<Item = &'a str>,
+    words: &mut dyn Iterator<Item = &str>,
     step: &mut &'static str,
 ) -> Result<bool, Errno> {
     let mut line = [0; COMMAND_LINE_BYTES_MAX];

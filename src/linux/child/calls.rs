@@ -19,7 +19,7 @@ use crate::linux::{
     listen::make_parents,
     passwd::parse_number,
     path::PathBuffer,
-    plan::Call,
+    plan::{Call, Command},
     raw::{self, process},
     root,
     tree::open_directory,
@@ -84,18 +84,7 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
             let device = find::wait_for(command.path, &mut device, CHECK_WAIT_US)?;
             fsck::check(device, text(next())?)?;
         }
-        Call::Root => {
-            let (kind, options) = (text(next())?, text(next())?);
-            let wait_us = u64::from(number(next())?) * 1_000_000;
-            let root = root::Root { what: command.path, kind, options, wait_us };
-            root::mount_root(
-                root,
-                &mut command.argv.iter().skip(3).map(|word| word.to_str().unwrap_or_default()),
-                &mut |source, kind, flags, data| {
-                    Mounting { source, kind, flags, data }.mount_any(root::SYSROOT, flags)
-                },
-            )?;
-        }
+        Call::Root => mount_root(&command)?,
         Call::LoadModule
         | Call::LoadForDevices
         | Call::Write
@@ -108,6 +97,19 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
         | Call::MakeSwap => early::carry_out(&command, path)?,
     }
     process::exit(0)
+}
+
+/// The words: `plan::Call::Root`.
+#[inline(never)]
+fn mount_root(command: &Command<'_>) -> Result<(), Errno> {
+    let mut words = command.argv.iter();
+    let mut next = || words.next().unwrap_or_default();
+    let (kind, options, wait_us) = (text(next())?, text(next())?, u64::from(number(next())?) * 1_000_000);
+    let root = root::Root { what: command.path, kind, options, wait_us };
+    let mut volatile = words.map(|word| word.to_str().unwrap_or_default());
+    root::mount_root(root, &mut volatile, &mut |source, kind, flags, data| {
+        Mounting { source, kind, flags, data }.mount_any(root::SYSROOT, flags)
+    })
 }
 
 /// A count is the length of its file: what is appended is there as a whole or not at all, however the machine ends.
