@@ -24,13 +24,9 @@ const BUTTON: &str = "PRESS THE POWER KEY={\"execute\":\"system_powerdown\"}";
 const LINE_MIN: u32 = 39;
 
 /// Lines of its lives, in their order.
-<<<<<<< HEAD
-const LIVES: [&str; 10] = [
-=======
-const LIVES: [&str; 15] = [
+const LIVES: [&str; 16] = [
     "FSCK 1 OF /dev/vda2 WITH -a",
     "FIRST BOOT WITH MACHINE ID MOUNTED 1",
->>>>>>> 065be6b (Power key: a helper in a sandbox listens to it; coldplug loads what ACPI devices ask for)
     "LIFE 1 IN ORDER",
     "LIFE 1 WRITES TO overlay, ID OF 33 MOUNTED 0",
     // fsck asks for a reboot.
