@@ -65,6 +65,8 @@ pub(super) struct Kernel {
     pub(super) log: Option<OwnedFd>,
     /// The files with the names of dynamic users are not up to date.
     pub(super) names_changed: bool,
+    /// What both files of names hold: a sum over it.
+    pub(super) names_written: [u64; 2],
     /// What each unit has in common with others.
     pub(super) shared: [Shared; UNITS_MAX],
     pub(super) started_us: u64,
@@ -143,6 +145,7 @@ impl Kernel {
             streams: Streams::new(&boot.table),
             audit: Audit::new(),
             names_changed: true,
+            names_written: [u64::MAX; 2], // there are none yet
             shared: [const { Shared::NOTHING }; UNITS_MAX],
             signals,
             started_us: boot.started_us,

@@ -5,6 +5,7 @@ use core::{ffi::CStr, fmt::Write};
 
 use crate::{
     linux::{self, Errno, output::Output},
+    record::checksum,
     supervisor::{Spawn, Supervisor},
     table::Exec,
     wire::{NAMES_GROUP, NAMES_PASSWD},
@@ -19,30 +20,41 @@ const NEW: &str = "/run/tomte/.names";
 const NEW_PATH: &CStr = c"/run/tomte/.names";
 
 impl Kernel {
-    /// Writes both files, if names have changed since. It waits until there is nothing else to do: each name that comes
-    /// costs as much as all of them. Who runs before that is known by [`add`].
+    /// Writes both files anew, if they say anything else than the names there are. It waits until there is nothing else to
+    /// do: each name that comes costs as much as all of them. Who runs before that is known by [`add`], which is mostly all
+    /// that there is to change; names that have gone are still in the files then.
     pub(super) fn publish_names(&mut self, supervisor: &Supervisor<'_>) {
         if !core::mem::take(&mut self.names_changed) {
             return;
         }
-        for &(path, is_passwd) in &FILES {
+        let sum = supervisor.names().fold(0_u64, |sum, (name, number)| sum.wrapping_add(mark(name, number)));
+        if self.names_written == [sum; 2] {
+            return;
+        }
+        for (&(path, is_passwd), held) in FILES.iter().zip(&mut self.names_written) {
             let written = linux::boot::create_file(NEW).and_then(|file| {
                 let mut out = Output::file(file);
                 supervisor.names().for_each(|(name, number)| line(&mut out, name, number, is_passwd));
                 out.finish()?;
                 linux::boot::rename(NEW_PATH, path)
             });
+            *held = if written.is_ok() { sum } else { !sum };
             warn(path, written);
         }
     }
 }
 
-/// Adds the names that `exec` is about to run under: they are to be known before that.
-pub(super) fn add(exec: &Exec<'_>, spawn: &Spawn) {
-    for ((path, is_passwd), name, number) in
-        [(FILES[0], exec.user, spawn.uid), (FILES[1], exec.group, spawn.gid)]
-    {
+/// A name's part of the sum over all names in a file, which so tells without a look whether it says the right ones.
+fn mark(name: &str, number: u32) -> u64 {
+    checksum([name.as_bytes(), &number.to_le_bytes()])
+}
+
+/// Adds the names that `exec` is about to run under: they are to be known before that. `sums` are those of both files.
+pub(super) fn add(exec: &Exec<'_>, spawn: &Spawn, sums: &mut [u64; 2]) {
+    let names = [(exec.user, spawn.uid), (exec.group, spawn.gid)];
+    for ((&(path, is_passwd), (name, number)), sum) in FILES.iter().zip(names).zip(sums) {
         let Some(number) = number else { continue };
+        *sum = sum.wrapping_add(mark(name, number));
         let added = linux::boot::append_to(path).and_then(|file| {
             let mut out = Output::file(file);
             line(&mut out, name, number, is_passwd);

@@ -203,7 +203,7 @@ impl Kernel {
         let ready = if says_ready { Some(linux::pipe::new().map_err(no_process)?) } else { None };
         plan.ready = ready.as_ref().map(|(_, theirs)| (theirs.as_fd(), service.ready_fd));
         if self.names_changed {
-            names::add(&service.exec, spawn);
+            names::add(&service.exec, spawn, &mut self.names_written);
         }
         let child = linux::spawn::spawn(&plan)?;
 

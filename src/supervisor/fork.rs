@@ -2,7 +2,7 @@
 //! `MAINPID=`.
 
 use super::{
-    Action, Due, Pid, State, Supervisor, Which,
+    Action, Pid, State, Supervisor, Which,
     state::{KillStage, Process},
     unit::Note,
 };
@@ -45,9 +45,9 @@ impl Supervisor<'_> {
     }
 
     /// Has the shell take another process for the main one.
-    pub(super) fn due_adoption(&mut self, id: UnitId) -> Due {
-        let which = if self.peek(id).adopt.is_some() { self.at(id).adopt.take() } else { None };
-        which.map_or(Due::Nothing, |which| Due::Act(Action::Adopt { unit: id, which }))
+    pub(super) fn due_adoption(&mut self, id: UnitId) -> Option<Action> {
+        let which = self.units.get_mut(id.index())?.adopt.take()?;
+        Some(Action::Adopt { unit: id, which })
     }
 
     /// The shell has done so, or there was no such process.

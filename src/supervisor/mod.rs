@@ -290,8 +290,8 @@ impl<'t> Supervisor<'t> {
         self.next_saying().or_else(|| self.due_of_health()).or_else(|| self.due_of_all())
     }
 
-    /// The same, without what takes time: answers and news, causes before consequences. They come before anything else is
-    /// done.
+    /// The same, without what takes time: answers and news, causes before consequences, and whom to take for a main process,
+    /// which the next event may be about. They come before anything else is done.
     #[must_use]
     pub fn next_saying(&mut self) -> Option<Action> {
         if self.run.has_left() {
@@ -321,10 +321,13 @@ impl<'t> Supervisor<'t> {
             return Some(Action::Log(log));
         }
         while let Some(id) = self.noted.next_from(0) {
-            match self.units.get_mut(id.index()).and_then(|unit| unit.next_log(id)) {
-                Some(log) => return Some(Action::Log(log)),
-                None => self.noted.remove(id),
+            if let Some(log) = self.units.get_mut(id.index()).and_then(|unit| unit.next_log(id)) {
+                return Some(Action::Log(log));
             }
+            if let Some(adoption) = self.due_adoption(id) {
+                return Some(adoption);
+            }
+            self.noted.remove(id);
         }
         None
     }
@@ -366,11 +369,9 @@ impl<'t> Supervisor<'t> {
 
     /// What the state of `id` itself asks for.
     fn due_of_state(&mut self, id: UnitId) -> Due {
-        for &due in &[Self::due_adoption, Self::due_kill] {
-            match due(self, id) {
-                Due::Nothing => {}
-                due @ (Due::Act(_) | Due::Changed) => return due,
-            }
+        match self.due_kill(id) {
+            Due::Nothing => {}
+            due @ (Due::Act(_) | Due::Changed) => return due,
         }
         match self.peek(id).state {
             State::Reloading { .. } => match self.due_reload_signal(id) {

@@ -550,6 +550,10 @@ impl<'w> World<'w> {
         match log {
             Log::Starving(Some(unit)) => self.judge_starving(unit)?,
             Log::DependencyFailed(unit, _) => self.judge.dependency_failed(unit),
+            Log::Regrouped(_) => {
+                self.judge.undisturbed = false;
+                self.plan.watched.vital.iter().for_each(|unit| self.judge.reset(UnitId(*unit)));
+            }
             Log::JobTimedOut(unit) => self.judge.job_timed_out(unit),
             Log::NoUidLeft(unit) => self.numberless[unit.index()] |= self.calm,
             Log::Started(_)
@@ -577,7 +581,6 @@ impl<'w> World<'w> {
             | Log::BootFinished
             | Log::Healthy
             | Log::Sick(_)
-            | Log::Regrouped(_)
             | Log::Starving(None)
             | Log::ShuttingDown(_)
             | Log::Impossible(..) => {}

@@ -132,7 +132,14 @@ impl Kernel {
         let armed = if busy { Ok(()) } else { self.poll.wake_at(at_us) };
         let waited = armed.and_then(|()| self.poll.wait(&mut self.ready, !self.unreaped && !busy));
         match waited {
-            Ok(count) => self.ready_count = count,
+            Ok(count) => {
+                self.ready_count = count;
+                // Whoever asks for the end by a signal, and then ends himself, is heard in that order.
+                let is_signal = |token: &u64| *token == Token::Signals.into();
+                if let Some(at) = self.ready.iter().take(count).position(is_signal) {
+                    self.ready.swap(0, at);
+                }
+            }
             Err(errno) => {
                 // Cannot happen with descriptors of one's own; if it does, PID 1 goes on at a pace that burns nothing.
                 log::error_of(errno, format_args!("cannot wait"));

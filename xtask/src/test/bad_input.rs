@@ -71,6 +71,9 @@ fn poor() -> Result<()> {
     has_line(&finished, &["spawning no_such_module: No such file or directory"])?;
     has_line(&finished, &["the clock was never set"])?;
     has_line(&finished, &["spawning /data/clock: No space left on device"])?;
+    // What was said by a wrong clock has the right date as soon as there is one.
+    has_line(&finished, &["May 18 11:59:5", "said with the clock wrong"])?;
+    has_line(&finished, &["May 18 12:00:0", "said with the clock right"])?;
     Ok(())
 }
 
