@@ -193,7 +193,10 @@ fn a_hand_over_that_was_cut_off_anywhere_is_done_again_by_the_next_start() {
     }
     let owned = || paths.iter().filter(|path| owner_and_mode(path).0 == UID).count();
     let mut cut_off = 0;
-    for wanted in [1, 400, 1600] {
+    for wanted in [1, 400, 1600].into_iter().cycle().take(30) {
+        if cut_off == 3 {
+            break; // a busy machine may let a child be done before it is killed
+        }
         for path in &paths {
             chown(path, Some(61999), Some(61999)).expect("chown");
         }
@@ -213,7 +216,7 @@ fn a_hand_over_that_was_cut_off_anywhere_is_done_again_by_the_next_start() {
         make(dynamic(), &[DirectoryKind::State], 0o755, b"pd\0");
         assert_eq!(owned(), paths.len(), "cut off after {wanted}");
     }
-    assert!(cut_off > 0, "the first child was killed as soon as it had begun");
+    assert!(cut_off > 0, "no child was killed before it was done");
 }
 
 #[test]
