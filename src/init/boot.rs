@@ -5,6 +5,8 @@ use crate::{
         self,
         arguments::Arguments,
         boot::{API_MOUNTS, UNINITIALIZED},
+        command_line::{self, COMMAND_LINE_BYTES_MAX},
+        process::signal_by_pidfd,
         raw::process::{Ending, Forked, exit, fork, reap_any},
         root,
     },
@@ -25,9 +27,6 @@ const ROOT_US: u64 = 30_000_000;
 const ROOT_PAUSE_US: u64 = 1_000;
 /// What the child says that has laid something over the root.
 const LAID: u8 = 2;
-
-/// Longest kernel command line that is read: COMMAND_LINE_SIZE of every supported architecture is below it.
-const COMMAND_LINE_BYTES_MAX: usize = 4096;
 
 /// What boot found out.
 pub(super) struct Boot {
@@ -170,7 +169,7 @@ fn machine(fresh: bool, says: Option<bool>) -> u64 {
 #[inline(never)]
 fn lay_over_root(volatile: StrList<'_>) {
     let deadline_us = linux::clock::monotonic_us().saturating_add(ROOT_US);
-    let pid = match fork() {
+    let (pid, pidfd) = match fork() {
         Ok(Forked::Child) => match root::lay_over(c"/", root::NEW_ROOT, &mut volatile.iter()) {
             Ok(laid) => exit(if laid { LAID } else { 0 }),
             Err((what, errno)) => {
@@ -178,13 +177,14 @@ fn lay_over_root(volatile: StrList<'_>) {
                 exit(1)
             }
         },
-        Ok(Forked::Parent { pid, .. }) => pid,
+        Ok(Forked::Parent { pid, pidfd }) => (pid, pidfd),
         Err(errno) => return log::error_of(errno, format_args!("cannot lay anything over /")),
     };
     let ending = loop {
         match reap_any() {
             Ok(Some((ended, ending))) if ended == pid => break ending,
             _ if linux::clock::monotonic_us() >= deadline_us => {
+                let _ = signal_by_pidfd(&pidfd, linux::signals::KILL); // ESRCH: it is late, and gone
                 return log::error(format_args!("nothing lies over / in time, going on without"));
             }
             _ => linux::clock::sleep_us(ROOT_PAUSE_US),
@@ -242,7 +242,7 @@ fn words(arguments: Arguments, container: bool) -> Words {
     }
     if !container {
         let mut buffer = [0; COMMAND_LINE_BYTES_MAX];
-        match linux::boot::read_file(c"/proc/cmdline", &mut buffer) {
+        match command_line::bytes(&mut buffer) {
             Ok(line) => {
                 if let Some(word) = words.take_command_line(line) {
                     not_understood(word);

@@ -1,19 +1,26 @@
-//! The kernel's command line, as far as it is for those who mount: kernel-command-line(7), bootparam(7).
+//! The kernel's command line: kernel-command-line(7), bootparam(7).
 
 use rustix::io::Errno;
 
 use super::boot::read_file;
 
-/// COMMAND_LINE_SIZE of most architectures.
-pub(super) const COMMAND_LINE_BYTES_MAX: usize = 4096;
+/// COMMAND_LINE_SIZE of every supported architecture is no larger.
+pub const COMMAND_LINE_BYTES_MAX: usize = 4096;
 
-/// The words of the machine's command line.
+/// The machine's command line.
 ///
 /// # Errors
 /// Of reading /proc/cmdline.
+pub fn bytes(buffer: &mut [u8; COMMAND_LINE_BYTES_MAX]) -> Result<&[u8], Errno> {
+    read_file(c"/proc/cmdline", buffer)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// EILSEQ, too, for what is none.
 pub(super) fn read(buffer: &mut [u8; COMMAND_LINE_BYTES_MAX]) -> Result<&str, Errno> {
-    let line = read_file(c"/proc/cmdline", buffer)?;
-    core::str::from_utf8(line).map_err(|_| Errno::ILSEQ)
+    core::str::from_utf8(bytes(buffer)?).map_err(|_| Errno::ILSEQ)
 }
 
 /// What the last of the words `KEY=VALUE` in `line` says, or `""` for the bare word `KEY`; `None` if neither is there.

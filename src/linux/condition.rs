@@ -10,7 +10,9 @@ use rustix::{
 };
 
 use super::{
-    AsFd, boot, glob,
+    AsFd, boot,
+    command_line::{self, COMMAND_LINE_BYTES_MAX},
+    glob,
     passwd::{open_lines, search},
     path::PathBuffer,
     raw::clock,
@@ -20,8 +22,6 @@ use super::{
 /// What a look may take: as long as a service may take to start.
 const SECONDS_MAX: u32 = 90;
 
-/// The kernel's command line: COMMAND_LINE_SIZE of most architectures.
-const COMMAND_LINE_BYTES_MAX: usize = 4096;
 /// The names of all cgroup controllers: a dozen short words.
 const CONTROLLERS_BYTES_MAX: usize = 1024;
 
@@ -102,7 +102,7 @@ pub fn glob_exists(pattern: &str) -> Result<bool, Errno> {
 /// Of reading /proc/cmdline.
 pub fn is_on_command_line(word: &str) -> Result<bool, Errno> {
     let mut buffer = [0; COMMAND_LINE_BYTES_MAX];
-    let line = boot::read_file(c"/proc/cmdline", &mut buffer)?;
+    let line = command_line::bytes(&mut buffer)?;
     Ok(words(line).any(|other| {
         let rest = other.strip_prefix(word.as_bytes());
         rest.is_some_and(|rest| rest.is_empty() || (rest.first() == Some(&b'=') && !word.contains('=')))

@@ -11,7 +11,7 @@ pub mod cgroup;
 pub mod child;
 pub mod clean;
 pub mod clock;
-mod command_line;
+pub mod command_line;
 pub mod condition;
 pub mod console;
 mod credentials;

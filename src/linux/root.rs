@@ -240,14 +240,13 @@ pub fn enter(root: &CStr) -> Result<(), Errno> {
 /// [`SYSROOT`]; else systemd's /run/nextroot. Comes back only if that failed.
 #[inline(never)]
 pub fn switch(arguments: Arguments) -> Failure {
-    let left = if is_initramfs() { hold_initramfs() } else { None };
-    let next = if left.is_some() { SYSROOT } else { NEXT_ROOT };
+    let (next, left) = if is_initramfs() { (SYSROOT, hold_initramfs()) } else { (NEXT_ROOT, None) };
     if is_mount_point(next, AtFlags::SYMLINK_NOFOLLOW) == Ok(true)
         && let Err(errno) = enter(next)
     {
         return ("enter the new root", errno);
     }
-    if let Some(Some(left)) = left
+    if let Some(left) = left
         && let Ok(Forked::Child) = process::fork()
     {
         let _ = tree::each_entry(left.as_fd(), &mut |name| {
@@ -267,13 +266,13 @@ pub fn switch(arguments: Arguments) -> Failure {
 }
 
 /// What an initramfs has in memory, without anything that is mounted on it, where it can be had.
-fn hold_initramfs() -> Option<Option<OwnedFd>> {
+fn hold_initramfs() -> Option<OwnedFd> {
     let flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     let in_memory = [RAMFS, TMPFS].contains(&type_of(c"/"));
     let alone = tree::open_directory(CWD, c"/").and_then(|root| open_tree(root.as_fd(), c"", flags));
     let held = alone.and_then(|alone| tree::open_directory(alone.as_fd(), c"."));
-    Some(held.ok().filter(|_| in_memory))
+    held.ok().filter(|_| in_memory)
 }
 
 /// The type of the file system at `path`; 0 if nobody can say.

@@ -157,9 +157,14 @@ fn set_machine_id(command: &Command<'_>, path: &CStr) -> Result<(), Errno> {
     if command.argv.iter().next() == Some(c"commit") {
         let id = crate::linux::boot::read_file(THIS_BOOT, &mut buffer)?;
         unmount(path, UnmountFlags::DETACH)?;
-        let file = create(command.path, path, 0o444)?;
-        write(&file, id)?;
-        return fsync(&file);
+        let kept = create(command.path, path, 0o444).and_then(|file| {
+            write(&file, id)?;
+            fsync(&file)
+        });
+        if kept.is_err() {
+            mount_bind(THIS_BOOT, path)?; // the machine has its id for this boot at least
+        }
+        return kept;
     }
     let there = first_line(path, &mut buffer);
     if is_id(there) {

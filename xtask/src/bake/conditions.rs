@@ -193,7 +193,7 @@ const MACHINES: [(&str, &str, &str); 11] = [
 ];
 
 /// Containers by systemd's names that tell their PID 1 so in its environment.
-const CONTAINERS: [&str; 7] = ["lxc", "lxc-libvirt", "openvz", "pouch", "proot", "rkt", "systemd-nspawn"];
+const CONTAINERS: [&str; 5] = ["lxc", "lxc-libvirt", "pouch", "rkt", "systemd-nspawn"];
 
 /// A version of up to three numbers as [`Subject::KernelVersion`] has it.
 fn version(text: &str) -> Option<u64> {
@@ -304,6 +304,8 @@ mod tests {
         }
         for (subject, value) in [
             ("Virtualization", "qemu"),
+            ("Virtualization", "openvz"),
+            ("Virtualization", "proot"),
             ("Security", "cvm"),
             ("CPUs", "many"),
             ("KernelVersion", ">=5.4-rc1"),

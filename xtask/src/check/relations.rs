@@ -81,11 +81,21 @@ pub fn job_mode(slot: &mut JobMode, a: &Assignment, cx: &mut Cx) -> Done {
         ("triggering", None),
         ("restart-dependencies", None),
     ];
-    let known = scalar::choice(&a.value, &modes)?;
-    *slot = known.unwrap_or(JobMode::Replace);
-    let message = format!("{}={}: PID 1 cannot do that yet", a.key.as_str(), a.value.as_str());
-    cx.later(a, known.is_none().then(|| wrong(&a.value, Code::NotYet, message).help("use replace")));
+    *slot = choice_so_far(&modes, a, cx, "use replace")?.unwrap_or(JobMode::Replace);
     Ok(())
+}
+
+/// One of `choices`; `None`, and said with what to `use_instead`, for those that PID 1 cannot do yet.
+fn choice_so_far<T: Copy>(
+    choices: &[(&str, Option<T>)],
+    a: &Assignment,
+    cx: &mut Cx,
+    use_instead: &str,
+) -> Result<Option<T>, Diagnostic> {
+    let known = scalar::choice(&a.value, choices)?;
+    let message = format!("{}={}: PID 1 cannot do that yet", a.key.as_str(), a.value.as_str());
+    cx.later(a, known.is_none().then(|| wrong(&a.value, Code::NotYet, message).help(use_instead)));
+    Ok(known)
 }
 
 /// `FailureAction=` and its kind. A kexec is none of this PID 1's yet: `bake` says so.
@@ -108,10 +118,7 @@ pub fn action(slot: &mut UnitAction, a: &Assignment, cx: &mut Cx) -> Done {
         ("kexec", None),
         ("kexec-force", None),
     ];
-    let known = scalar::choice(&a.value, &choices)?;
-    *slot = known.unwrap_or(UnitAction::None);
-    let message = format!("{}={}: PID 1 cannot do that yet", a.key.as_str(), a.value.as_str());
-    cx.later(a, known.is_none().then(|| wrong(&a.value, Code::NotYet, message).help("use reboot")));
+    *slot = choice_so_far(&choices, a, cx, "use reboot")?.unwrap_or(UnitAction::None);
     Ok(())
 }
 
