@@ -78,6 +78,8 @@ pub(super) struct Kernel {
     pub(super) unreaped: bool,
     reaps_left: usize,
     notices_left: usize,
+    /// What had come when the deadline passed has been heard, and the supervisor has not been told yet that it has passed.
+    heard_since: bool,
     /// Units to be looked at, whether anybody is left of them: nobody tells what happened while nobody listened.
     unlooked: Range<u16>,
     /// The next program of PID 1; without one it is its own.
@@ -156,6 +158,7 @@ impl Kernel {
             unreaped: true, // somebody else's orphans may have ended before the signal was blocked
             reaps_left: REAPS_PER_TURN,
             notices_left: NOTICES_PER_TURN,
+            heard_since: false,
             unlooked: 0..0,
             program: None,
             record: Files::new(),

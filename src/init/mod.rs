@@ -120,9 +120,13 @@ fn live(kernel: &mut Kernel, supervisor: &mut Supervisor<'static>) -> ! {
         if !busy {
             kernel.publish_names(supervisor);
         }
-        let deadline = supervisor.next_deadline();
-        kernel.watch_clock(supervisor.next_wall_deadline());
-        let (now, event) = kernel.wait(deadline, busy);
+        // Every unit's times are looked at for it: only before it is waited.
+        let knows_more = kernel.knows_more();
+        let deadline = if knows_more { None } else { supervisor.next_deadline() };
+        if !knows_more {
+            kernel.watch_clock(supervisor.next_wall_deadline());
+        }
+        let (now, event) = kernel.wait(deadline, busy || knows_more);
         supervisor.handle(now, event);
     }
 }

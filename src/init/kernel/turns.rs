@@ -29,17 +29,29 @@ enum Step {
 }
 
 impl Kernel {
-    /// Waits for the next event, until `deadline` at most. A `busy` PID 1 only looks whether there is one.
+    /// Waits for the next event, until `deadline` at most. A `busy` PID 1 only looks whether there is one. When the deadline
+    /// has passed, what has come is heard first, so that no time is up for want of being heard, and then the time is told,
+    /// however much goes on coming.
     #[inline(never)]
     pub(in crate::init) fn wait(&mut self, deadline: Option<Instant>, busy: bool) -> (Instant, Event<'_>) {
         self.notify.settle();
+        let late = deadline.is_some_and(|at| at <= self.now());
+        if late {
+            self.heard_since = !self.heard_since;
+            if !self.heard_since {
+                return (self.now(), Event::Deadline);
+            }
+        }
         // A timer that is to ring at once costs more than not to wait.
-        let busy = busy || deadline.is_some_and(|at| at <= self.now());
+        let busy = busy || late;
         let (now, borrowed) = loop {
             match self.step(deadline, busy) {
                 Step::Event(event) => return (self.now(), event),
                 Step::Again => {}
-                Step::Nothing => return (self.now(), Event::Deadline),
+                Step::Nothing => {
+                    self.heard_since = false;
+                    return (self.now(), Event::Deadline);
+                }
                 step @ (Step::Request(_) | Step::Notice { .. }) => break (self.now(), step),
             }
         };
