@@ -286,10 +286,16 @@ const fn end_in_words(power: Power) -> &'static str {
 }
 
 /// Says which step of a spawn failed and why.
-pub(super) fn step_failed(table: &Table<'_>, id: UnitId, failure: Failure, program: &str) {
+pub(super) fn step_failed(table: &Table<'_>, id: UnitId, failure: Failure, program: &str, about: &str) {
     let step = linux::step::Step::from_index(failure.step).map_or("?", linux::step::Step::name);
     let cause = Text(Errno::from_raw_os_error(i32::from(failure.errno)));
-    of(table, id, Level::Error, format_args!("Failed at step {step} spawning {program}: {cause}"));
+    let colon = if about.is_empty() { "" } else { ": " };
+    of(
+        table,
+        id,
+        Level::Error,
+        format_args!("Failed at step {step} spawning {program}{colon}{about}: {cause}"),
+    );
 }
 
 struct Named<'a, 't>(&'a Table<'t>, UnitId);

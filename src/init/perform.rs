@@ -7,7 +7,7 @@ use crate::{
         feature::Feature,
         plan::{self, Input, Output, Stdio},
         process::signal_by_pidfd,
-        report::Report,
+        report::{ABOUT_BYTES_MAX, Report, read_about},
         step::Step,
     },
     supervisor::{Action, Answer, ClientId, Event, Log, Pid, Slot, Spawn, Supervisor, Which},
@@ -147,7 +147,7 @@ impl Kernel {
             Err(failure) => {
                 let failure = wire_failure(failure);
                 let command = Some((spawn.kind, spawn.index));
-                log::step_failed(&self.table, unit, failure, program(&self.table, unit, command));
+                log::step_failed(&self.table, unit, failure, program(&self.table, unit, command), "");
                 Event::SpawnFailed { unit, slot, failure }
             }
         }
@@ -387,7 +387,9 @@ pub(super) fn reported(
         Report::Lacking { .. } => None,
         Report::Failed { step, errno } => {
             let failure = wire_failure(linux::spawn::Failure { step, errno });
-            log::step_failed(table, unit, failure, program(table, unit, process.command));
+            let mut buffer = [0; ABOUT_BYTES_MAX];
+            let about = process.report.as_ref().map_or("", |pipe| read_about(pipe, &mut buffer));
+            log::step_failed(table, unit, failure, program(table, unit, process.command), about);
             let early = matches!(step, Step::EnvironmentFile);
             Some(Event::StepFailed { unit, pid, failure, early })
         }

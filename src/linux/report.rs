@@ -1,8 +1,10 @@
-//! What a child says on its way to execve: messages of twelve bytes over a close-on-exec pipe.
+//! What a child says on its way to execve: messages of twelve bytes over a close-on-exec pipe, the last one with a text
+//! behind it.
 //!
 //! Writes of up to PIPE_BUF bytes are never split, so a reader sees whole messages; the end of the pipe without a
 //! failure before it means that execve has succeeded (or that the child was killed, and its end follows).
 
+use heapless::Vec;
 use rustix::io::{self, Errno};
 
 use super::{AsFd, feature::Feature, step::Step};
@@ -31,7 +33,7 @@ pub enum Report {
         /// How the kernel said so.
         errno: Errno,
     },
-    /// A step failed; the child ends with the step's exit code.
+    /// A step failed; the child ends with the step's exit code. What it worked on follows: [`read_about`].
     Failed {
         /// Which.
         step: Step,
@@ -52,6 +54,8 @@ pub enum Reading {
 }
 
 const MESSAGE_BYTES: usize = 12;
+/// Longest text behind a message. What is longer is cut.
+pub const ABOUT_BYTES_MAX: usize = 200;
 const IDENTITY: u8 = 1;
 const UNFIT: u8 = 2;
 const UNFIT_WITH_SUGGESTION: u8 = 3;
@@ -68,6 +72,30 @@ pub fn read(pipe: impl AsFd) -> Result<Reading, Errno> {
         Err(Errno::AGAIN | Errno::INTR) => Ok(Reading::Empty),
         Err(errno) => Err(errno),
     }
+}
+
+/// What the step that failed worked on, such as a path: what follows [`Report::Failed`]. Empty if it was nothing in
+/// particular, or is no text.
+pub fn read_about(pipe: impl AsFd, buffer: &mut [u8; ABOUT_BYTES_MAX]) -> &str {
+    let count = io::read(pipe.as_fd(), &mut buffer[..]).unwrap_or(0);
+    let bytes = buffer.get(..count).unwrap_or_default();
+    match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        // Cut in the middle of a character.
+        Err(error) => {
+            core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
+    }
+}
+
+/// Sends the last message: `step` failed with `errno` when it worked on what `about` says.
+pub(super) fn write_failure(pipe: impl AsFd, step: Step, errno: Errno, about: &[u8]) -> Result<(), Errno> {
+    let mut message = Vec::<u8, { MESSAGE_BYTES + ABOUT_BYTES_MAX }>::new();
+    let about = about.get(..ABOUT_BYTES_MAX).unwrap_or(about);
+    for part in [&encode(Report::Failed { step, errno })[..], about] {
+        let _ = message.extend_from_slice(part); // there is room for both
+    }
+    io::write(pipe.as_fd(), &message).map(drop)
 }
 
 /// Sends one message.
@@ -143,6 +171,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_a_step_worked_on_comes_behind_its_failure_however_long_it_is() {
+        let long = "é".repeat(ABOUT_BYTES_MAX);
+        for (about, told) in [("/x", "/x"), ("", ""), (&long[..], &long[..ABOUT_BYTES_MAX])] {
+            let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).expect("pipe");
+            write_failure(writer.as_fd(), Step::Namespace, Errno::NOENT, about.as_bytes()).expect("write");
+            drop(writer);
+            let report = Report::Failed { step: Step::Namespace, errno: Errno::NOENT };
+            assert_eq!(read(&reader), Ok(Reading::Report(report)));
+            assert_eq!(read_about(&reader, &mut [0; ABOUT_BYTES_MAX]), told);
+            assert_eq!(read(&reader), Ok(Reading::Closed));
+        }
+        let cut = [&b"x"[..], "é".repeat(ABOUT_BYTES_MAX).as_bytes()].concat();
+        let (reader, writer) = rustix::pipe::pipe().expect("pipe");
+        write_failure(writer.as_fd(), Step::Namespace, Errno::NOENT, &cut).expect("write");
+        read(&reader).expect("the message");
+        assert_eq!(read_about(&reader, &mut [0; ABOUT_BYTES_MAX]).len(), ABOUT_BYTES_MAX - 1);
     }
 
     #[test]

@@ -20,11 +20,11 @@ type Text = heapless::String<128>;
 ///
 /// # Errors
 /// What `failed` answers.
-pub fn set(
+pub fn set<'a>(
     group: BorrowedFd<'_>,
-    settings: Words<'_>,
+    settings: Words<'a>,
     tasks: u64,
-    failed: &mut dyn FnMut(&CStr, Errno) -> Result<(), Errno>,
+    failed: &mut dyn FnMut(&'a CStr, Errno) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     let mut words = settings.iter();
     while let (Some(file), Some(device), Some(text)) = (words.next(), words.next(), words.next()) {

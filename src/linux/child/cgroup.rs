@@ -48,7 +48,8 @@ const CHARACTER: u32 = 2;
 
 /// `MemoryMax=` and its kind, and `Delegate=`.
 pub(super) fn configure(work: &mut Work<'_>) -> Result<(), Errno> {
-    let wanted = &work.plan.cgroup;
+    let plan = work.plan;
+    let wanted = &plan.cgroup;
     let Some(group) = wanted.directory else {
         return if wanted.settings.is_empty() {
             Ok(())
@@ -59,7 +60,10 @@ pub(super) fn configure(work: &mut Work<'_>) -> Result<(), Errno> {
     cgroup::set(group, wanted.settings, wanted.tasks, &mut |file, errno| match errno {
         // A controller or a device that is not there.
         Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP => work.go_without(feature_of(file), Errno::OPNOTSUPP),
-        errno => Err(errno),
+        errno => {
+            work.about.set(file.to_bytes());
+            Err(errno)
+        }
     })?;
     match (work.who.uid, work.who.gid) {
         (Some(uid), gid) if wanted.delegate => {

@@ -67,6 +67,7 @@ pub(super) fn load(work: &mut Work<'_>) -> Result<(), Errno> {
         Store { directory, owner, left: BYTES_MAX, unit: plan.unit.as_bytes(), arena: &mut work.arena };
     let (mut words, mut values) = (wanted.sources.iter(), wanted.values);
     while let (Some(kind), Some(name), Some(from)) = (words.next(), words.next(), words.next()) {
+        work.about.set(name.to_bytes());
         let done = match kind.to_bytes() {
             b"=" => {
                 let length = parse_number(from.to_bytes()).ok_or(Errno::INVAL)? as usize;

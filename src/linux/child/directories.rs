@@ -74,6 +74,7 @@ fn make(work: &Work<'_>, kind: DirectoryKind) -> Result<(), Errno> {
         let public = public.as_fd();
         let private = is_private(work.plan, directory);
         for name in directory.names.iter() {
+            work.about.set(name.to_bytes());
             let made = if private {
                 make_private(public, directory, name)?
             } else {
@@ -83,6 +84,7 @@ fn make(work: &Work<'_>, kind: DirectoryKind) -> Result<(), Errno> {
         }
         let mut links = directory.links.iter();
         while let (Some(name), Some(link)) = (links.next(), links.next()) {
+            work.about.set(link.to_bytes());
             let (parent, last) = make_parents(public, link)?;
             make_link(parent.as_fd(), last, from(link, "", name, &mut PathBuffer::empty())?)?;
         }

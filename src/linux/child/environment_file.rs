@@ -26,6 +26,7 @@ pub(super) fn read(work: &mut Work<'_>) -> Result<(), Errno> {
     for written in work.plan.environment.files.iter() {
         let written = written.to_str().map_err(|_| Errno::ILSEQ)?;
         let (path, optional) = written.strip_prefix('-').map_or((written, false), |path| (path, true));
+        work.about.set(path.as_bytes());
         match read_matching(path, &mut work.arena, &mut work.variables) {
             Err(Errno::NOENT | Errno::ACCESS) if optional => {}
             answer => answer?,

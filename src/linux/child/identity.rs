@@ -57,12 +57,17 @@ impl Who {
 /// not exist, EILSEQ for a dynamic name of which only the other kind exists.
 pub(super) fn find_user(work: &mut Work<'_>) -> Result<(), Errno> {
     let identity = work.plan.identity;
+    work.about.set(identity.user.as_bytes());
     match identity.dynamic {
         _ if identity.user.is_empty() => Ok(()),
         Some(dynamic) => {
             find_dynamic_user(&mut work.who, identity.user, dynamic)?;
             let own_group = identity.group.is_empty() || identity.group == identity.user;
-            if own_group { Ok(()) } else { find_dynamic_group(&mut work.who, identity.group, dynamic) }
+            if own_group {
+                return Ok(());
+            }
+            work.about.set(identity.group.as_bytes());
+            find_dynamic_group(&mut work.who, identity.group, dynamic)
         }
         None => {
             let user = static_user(Key::new(identity.user))?.ok_or(Errno::SRCH)?;
@@ -112,7 +117,8 @@ fn group_instead(key: Key<'_>, own: Option<u32>, taken: &mut bool) -> Result<Opt
 fn find_dynamic_user(who: &mut Who, name: &str, dynamic: Dynamic) -> Result<(), Errno> {
     let (key, own) = (Key::new(name), dynamic.uid.filter(|_| dynamic.check));
     if let Some(user) = user_instead(key, own, &mut who.uid_taken)? {
-        who.adopt(user);
+        // Its home and its shell are not the unit's (exec-invoke.c: only `get_fixed_user` asks for them).
+        who.adopt(User { home: Vec::new(), shell: Vec::new(), ..user });
         return Ok(());
     }
     let uid = match key {
@@ -145,6 +151,7 @@ fn find_dynamic_group(who: &mut Who, name: &str, dynamic: Dynamic) -> Result<(),
 /// `Group=` without `DynamicUser=`, and the supplementary groups. ESRCH for a group that does not exist.
 pub(super) fn find_groups(work: &mut Work<'_>) -> Result<(), Errno> {
     let (identity, who) = (work.plan.identity, &mut work.who);
+    work.about.set(identity.group.as_bytes());
     if identity.dynamic.is_none() && !identity.group.is_empty() {
         who.gid = Some(static_group(Key::new(identity.group))?.ok_or(Errno::SRCH)?);
     }
@@ -161,6 +168,7 @@ pub(super) fn find_groups(work: &mut Work<'_>) -> Result<(), Errno> {
         passwd::each_membership(name, &mut add)?;
     }
     for name in identity.supplementary.iter() {
+        work.about.set(name.to_bytes());
         let name = name.to_str().map_err(|_| Errno::ILSEQ)?;
         add(static_group(Key::new(name))?.ok_or(Errno::SRCH)?)?;
     }

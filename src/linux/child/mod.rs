@@ -30,6 +30,8 @@ pub(crate) use arena::Arena;
 pub use mounts::MOUNTS_MAX;
 use rustix::{fd::BorrowedFd, io::Errno};
 
+use core::cell::Cell;
+
 use self::{environment::Variables, identity::Who};
 use super::{
     feature::Feature,
@@ -50,6 +52,8 @@ pub struct Work<'a> {
     alone: bool,
     /// What PID 1 has been told that there is not.
     lacking: u16,
+    /// What the step works on right now: a path, a name. It is told if the step fails.
+    about: Cell<&'a [u8]>,
 }
 
 impl Work<'_> {
@@ -124,27 +128,31 @@ pub const STEPS: [(Step, Act); 44] = [
 /// Carries out `plan` in this process, which has just been forked for it. `lacking`: why it is in no namespace of
 /// processes, though it should be.
 pub(super) fn run<'a>(plan: &'a Plan<'a>, mut report: BorrowedFd<'a>, lacking: Option<Errno>) -> ! {
+    let mut subject: &[u8] = &[];
     let (step, errno) = match Arena::take() {
         Ok(arena) => {
             let (who, variables) = (Who::default(), Variables::new());
-            let mut work = Work { plan, report, arena, who, variables, alone: false, lacking: 0 };
+            let (alone, about) = (false, Cell::new(&[][..]));
+            let mut work = Work { plan, report, arena, who, variables, alone, lacking: 0, about };
             let failure = match lacking.map_or(Ok(()), |errno| work.go_without(Feature::PidNamespaces, errno))
             {
                 Ok(()) => first_failure(&mut work),
                 Err(errno) => (Step::Clone, errno),
             };
             report = work.report; // it may have moved
+            subject = work.about.get();
             failure
         }
         Err(errno) => (Step::Environment, errno),
     };
     // If the pipe is broken, PID 1 learns from the exit code.
-    let _told = report::write(report, Report::Failed { step, errno });
+    let _told = report::write_failure(report, step, errno, subject);
     process::exit(step.exit_code())
 }
 
 fn first_failure(work: &mut Work<'_>) -> (Step, Errno) {
     for &(step, act) in &STEPS {
+        work.about.set(&[]);
         if let Err(errno) = work.plan.failure_at(step).map_or_else(|| act(work), Err) {
             return (step, errno);
         }

@@ -77,6 +77,7 @@ pub(super) fn make(work: &mut Work<'_>) -> Result<(), Errno> {
     // What the host mounts later still shows; nothing that is done here goes back.
     mount_change(c"/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
 
+    work.about.set(plan.view.root.as_bytes());
     let mut root = open_root(work)?;
     let mut places = Places::new();
     for mount in plan.view.mounts {
@@ -86,8 +87,10 @@ pub(super) fn make(work: &mut Work<'_>) -> Result<(), Errno> {
     }
     sort(&mut places);
     for number in 0..places.len() {
+        work.about.set(places.get(number).map_or("", |place| place.mount.path).as_bytes());
         put(&mut root, &mut places, number)?;
     }
+    work.about.set(&[]);
     if plan.limits.no_new_privileges {
         set_flags(&root, root.fd(), "/", NOSUID)?;
     }
@@ -122,9 +125,14 @@ fn prepare<'a>(
     mount: &'a Mount<'a>,
     earlier: &[Place<'a>],
 ) -> Result<Option<Place<'a>>, Errno> {
-    match prepare_tree(work.plan, root, mount)
-        .and_then(|tree| prepare_place(work, root, mount, tree, earlier))
-    {
+    let elsewhere = matches!(mount.content, Content::Bind | Content::BindOne);
+    work.about.set(if elsewhere { mount.source } else { mount.path }.as_bytes());
+    let tree = prepare_tree(work.plan, root, mount);
+    let prepared = tree.and_then(|tree| {
+        work.about.set(mount.path.as_bytes());
+        prepare_place(work, root, mount, tree, earlier)
+    });
+    match prepared {
         Ok(place) => Ok(Some(place)),
         Err(Errno::NOENT | Errno::NOTDIR) if mount.optional => Ok(None),
         Err(errno) => Err(errno),

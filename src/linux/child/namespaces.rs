@@ -56,11 +56,12 @@ pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
 
 /// Enters a namespace of the network or of IPC: the one that is kept, or else the one at `path`, or else a new one, which is
 /// kept then, if anything is.
-fn enter_kept(work: &mut Work<'_>, kind: UnshareFlags, wanted: bool, path: &str) -> Result<(), Errno> {
+fn enter_kept<'a>(work: &mut Work<'a>, kind: UnshareFlags, wanted: bool, path: &'a str) -> Result<(), Errno> {
     if !wanted && path.is_empty() || work.plan.privilege == Privilege::Full {
         return Ok(());
     }
     let network = kind == UnshareFlags::NEWNET;
+    work.about.set(path.as_bytes());
     let kept =
         work.plan.namespaces.kept.map(|[one, other]| if network { (one, other) } else { (other, one) });
     let join = |namespace: OwnedFd| {

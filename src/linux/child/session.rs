@@ -58,6 +58,7 @@ pub(super) fn join_keyring(work: &mut Work<'_>) -> Result<(), Errno> {
 /// `WorkingDirectory=`, as the user and inside the namespace: a home on NFS may be closed to root.
 pub(super) fn change_directory(work: &mut Work<'_>) -> Result<(), Errno> {
     chdir(c"/")?;
+    work.about.set(work.plan.working_directory.as_bytes());
     let entered = match work.plan.working_directory {
         "" => Ok(()),
         "~" => work.who.home().ok_or(Errno::NXIO).and_then(enter),

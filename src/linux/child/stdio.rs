@@ -80,7 +80,7 @@ pub(super) fn connect_error(work: &mut Work<'_>) -> Result<(), Errno> {
     }
 }
 
-fn connect_error_to(work: &Work<'_>, error: Output<'_>) -> Result<(), Errno> {
+fn connect_error_to<'a>(work: &Work<'a>, error: Output<'a>) -> Result<(), Errno> {
     match error {
         Output::Inherit => dup2_stderr(borrow_stdout()),
         Output::File(path, how) => dup2_stderr(open_file(work, path, flags(how))?),
@@ -100,7 +100,8 @@ const fn flags(how: Writing) -> OFlags {
 
 /// Opens a file as root does, so a link on the way is followed only where nobody but root can have made it. A file that
 /// is to be written is made if it is missing.
-fn open_file(work: &Work<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+fn open_file<'a>(work: &Work<'a>, path: &'a str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    work.about.set(path.as_bytes());
     let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
     let root = open(c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     match find(root.as_fd(), path, Missing::Fails) {
@@ -132,6 +133,7 @@ fn open_null(access: OFlags) -> Result<OwnedFd, Errno> {
 }
 
 fn open_tty(work: &Work<'_>, more: OFlags) -> Result<OwnedFd, Errno> {
+    work.about.set(work.plan.stdio.tty_path.as_bytes());
     let mut path = PathBuffer::empty();
     let path = path.join(&[work.plan.stdio.tty_path])?;
     open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | more, Mode::empty())

@@ -101,6 +101,17 @@ pub struct View {
 
 /// What a process of `exec` sees of the file system.
 pub fn view(exec: &Exec) -> View {
+    let view = planned(exec);
+    if exec.view.api_file_systems != Some(true) || !view.own {
+        return view;
+    }
+    // `MountAPIVFS=` says what there is in a namespace, not that there is one (execute.c, `exec_needs_mount_namespace`).
+    let mut without = exec.clone();
+    without.view.api_file_systems = None;
+    Some(planned(&without)).filter(|without| !without.own).unwrap_or(view)
+}
+
+fn planned(exec: &Exec) -> View {
     let mut plan = Plan::default();
     plan.api_file_systems(exec);
     plan.protect_system(exec);
@@ -118,7 +129,7 @@ pub fn view(exec: &Exec) -> View {
     }
     let own = !plan.0.is_empty()
         || exec.view.private_mounts
-        || exec.view.propagation.is_some()
+        || exec.view.propagation.is_some_and(|propagation| propagation != Propagation::Shared)
         || !exec.view.root.is_empty();
     if own {
         plan.credentials(&exec.view.credentials);

@@ -1,6 +1,6 @@
 //! The plans of settings, one line a mount.
 
-use tomte::table::{Content, DirectoryKind, Mount as Flags, PrivateTmp};
+use tomte::table::{Content, DirectoryKind, Mount as Flags, PrivateTmp, Propagation};
 
 use super::view;
 use crate::{
@@ -48,6 +48,23 @@ fn path(access: Access, path: &str) -> AccessPath {
 fn nothing_is_mounted_for_a_unit_that_asks_for_nothing() {
     assert!(plan(|_| ()).is_empty());
     assert!(!view(&default_service().exec).own);
+}
+
+#[test]
+fn what_only_says_how_a_namespace_is_makes_none() {
+    let own = |change: fn(&mut Exec)| {
+        let mut exec = default_service().exec;
+        change(&mut exec);
+        view(&exec).own
+    };
+    assert!(!own(|exec| exec.view.propagation = Some(Propagation::Shared)));
+    assert!(own(|exec| exec.view.propagation = Some(Propagation::Slave)));
+    assert!(!own(|exec| exec.view.api_file_systems = Some(true)));
+    let hidden = plan(|exec| {
+        exec.view.api_file_systems = Some(true);
+        exec.protect_home = ProtectHome::Yes;
+    });
+    assert!(hidden.iter().any(|line| line.starts_with("/proc new")), "{hidden:?}");
 }
 
 #[test]

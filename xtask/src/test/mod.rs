@@ -31,6 +31,7 @@ mod hostile;
 mod lives;
 mod logs;
 mod manager;
+mod missing;
 mod mutants;
 mod names;
 mod network;
