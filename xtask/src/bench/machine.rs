@@ -109,7 +109,7 @@ impl Setup {
     /// Starts it, and waits until `services` of them are up.
     pub fn start(&self, services: usize) -> Result<Machine> {
         let defects = Defects { stamped: true, ..Defects::default() };
-        let mut started = host::start(&self.board, &self.binary, self.words.clone(), defects)?;
+        let mut started = host::start(&self.board, &self.binary, None, self.words.clone(), defects)?;
         let stamps = started.stamps.take().context("no stamps")?;
         let mut console = started.console.try_clone()?;
         thread::spawn(move || {

@@ -54,16 +54,17 @@ pub struct Started {
     said: BufReader<ChildStdout>,
 }
 
-/// Runs `binary` as PID 1 of the host board, to its end.
+/// Runs `binary` as PID 1 of the host board, to its end. `root`: a folder to be its root.
 pub fn launch(
     board: &Board,
     binary: &Path,
+    root: Option<&Path>,
     words: Vec<String>,
     defects: Defects,
     guard: Option<Duration>,
     show: Show,
 ) -> Result<Ran> {
-    let Started { keeper, console, orders, mut said, .. } = start(board, binary, words, defects)?;
+    let Started { keeper, console, orders, mut said, .. } = start(board, binary, root, words, defects)?;
     let last = thread::spawn(move || hear(&mut said));
     let watched = watch(keeper, console, &mut Keeper(orders), guard, show)?;
     match last.join() {
@@ -78,7 +79,16 @@ pub fn launch(
 }
 
 /// Starts `binary` as PID 1 of the host board.
-pub fn start(board: &Board, binary: &Path, words: Vec<String>, defects: Defects) -> Result<Started> {
+pub fn start(
+    board: &Board,
+    binary: &Path,
+    root: Option<&Path>,
+    words: Vec<String>,
+    defects: Defects,
+) -> Result<Started> {
+    if let Some(archive) = root.filter(|root| !root.is_dir()) {
+        bail!("the host board runs in a folder: unpack {} and name that", archive.display());
+    }
     let lent = if geteuid().is_root() { None } else { Some(user_namespace::probe()?) };
     let dir =
         tempfile::Builder::new().prefix("tomte-host-").tempdir().context("cannot make a temporary folder")?;
@@ -92,10 +102,11 @@ pub fn start(board: &Board, binary: &Path, words: Vec<String>, defects: Defects)
     let plan = Plan {
         dir: dir.path().to_owned(),
         binary: own_binary,
+        root: root.map(Path::canonicalize).transpose()?,
         rootfs: board.rootfs().iter().map(|dir| dir.canonicalize()).collect::<std::io::Result<_>>()?,
         console: console_path,
         words,
-        users: write_users(board, dir.path())?,
+        users: write_users(board, root.unwrap_or(Path::new("/")), dir.path())?,
         user_namespace: lent.is_some(),
         cgroup,
         defects,
@@ -138,16 +149,19 @@ fn make_stamps(dir: &Path) -> Result<File> {
     Ok(File::from(stamps.with_context(|| format!("cannot open {}", path.display()))?))
 }
 
-/// Writes the host's passwd and group with the board's static users into `dir`; `false` when the board has none.
-fn write_users(board: &Board, dir: &Path) -> Result<bool> {
+/// Writes the passwd and group of `root` with the board's static users into `dir`; `false` when the board has none.
+fn write_users(board: &Board, root: &Path, dir: &Path) -> Result<bool> {
     if board.config.user.is_empty() && board.config.group.is_empty() {
         return Ok(false);
     }
-    let read = |path: &str| match fs::read_to_string(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        other => other.with_context(|| format!("cannot read {path}")),
+    let read = |name: &str| {
+        let path = root.join("etc").join(name);
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+            other => other.with_context(|| format!("cannot read {}", path.display())),
+        }
     };
-    let merged = users::merge(&read("/etc/passwd")?, &read("/etc/group")?, &board.config)?;
+    let merged = users::merge(&read("passwd")?, &read("group")?, &board.config)?;
     fs::write(dir.join("passwd"), merged.passwd)?;
     fs::write(dir.join("group"), merged.group)?;
     Ok(true)

@@ -1,4 +1,4 @@
-//! The board `host`: tomte as PID 1 of fresh namespaces over a throw-away overlay of the host's `/`.
+//! The board `host`: tomte as PID 1 of fresh namespaces over a throw-away overlay of the host's `/`, or of a folder.
 //!
 //! Three processes: xtask (`launch`) owns the console, signals and the report; the keeper (`keeper`) outlives a killed
 //! xtask and removes everything; the stage (`stage`) is the first process of the pid namespace, builds the root and
@@ -68,13 +68,15 @@ pub struct Plan {
     pub dir: PathBuf,
     /// The target binary.
     pub binary: PathBuf,
+    /// The folder that is the root; the host's own root without it.
+    pub root: Option<PathBuf>,
     /// Folders of files to lay over the root, in this order.
     pub rootfs: Vec<PathBuf>,
     /// The console's terminal, below /dev/pts.
     pub console: PathBuf,
     /// Words for PID 1 after argv[0].
     pub words: Vec<String>,
-    /// Whether `dir` has a `passwd` and a `group` to install: the host's with the board's static users.
+    /// Whether `dir` has a `passwd` and a `group` to install: the root's with the board's static users.
     pub users: bool,
     /// Whether to make a user namespace first (when xtask is not root).
     pub user_namespace: bool,

@@ -1,5 +1,5 @@
-//! The throw-away root: an overlay of the host's `/` and of every other file system that is mounted in it, with all
-//! changes in memory.
+//! The throw-away root: an overlay of the host's `/` and of every other file system that is mounted in it, or of a folder
+//! that is to be the root, with all changes in memory.
 //!
 //! In a user namespace the kernel lets nobody look below a mount that was made outside of it, so it refuses an overlay
 //! over a directory with such a mount somewhere below. There the root is a patchwork: an overlay over every directory
@@ -42,6 +42,14 @@ impl Layers {
     pub fn new(base: &Path, user_namespace: bool) -> Result<Self> {
         mount_tmpfs(base, "mode=755")?;
         Ok(Self { base: base.to_owned(), user_namespace, count: 0 })
+    }
+
+    /// Overlays the folder `lower`. The answer is the new root.
+    pub fn overlay_folder(&mut self, lower: &Path) -> Result<PathBuf> {
+        let root = self.base.join("root");
+        fs::create_dir(&root)?;
+        self.overlay(lower, &root)?;
+        Ok(root)
     }
 
     /// Overlays `/` and every file system below it that is not made afresh. The answer is the new root.

@@ -66,7 +66,11 @@ pub fn run(plan: &Plan) -> Result<()> {
 
 /// Makes the overlay the root. The host's is then at the path that is given back.
 fn enter_new_root(plan: &Plan) -> Result<std::path::PathBuf> {
-    let new = Layers::new(&plan.base(), plan.user_namespace)?.overlay_root()?;
+    let mut layers = Layers::new(&plan.base(), plan.user_namespace)?;
+    let new = match &plan.root {
+        Some(folder) => layers.overlay_folder(folder)?,
+        None => layers.overlay_root()?,
+    };
     let name = ".host-root";
     fs::create_dir_all(new.join(name)).context("cannot make a place for the host's root")?;
     env::set_current_dir(&new)?;

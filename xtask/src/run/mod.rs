@@ -35,7 +35,7 @@ pub struct Args {
     /// A unit file or a folder of them, instead of the board's own; may be repeated.
     #[arg(long, value_name = "PATH")]
     pub units: Vec<PathBuf>,
-    /// The image's root file system: a folder or a tar archive; without it, a demo made of busybox.
+    /// The image's root file system: a folder or a tar archive; without it, a demo made of busybox. Of the host board: a folder; without it, this machine's own root, of which the run has a throw-away copy.
     #[arg(long, value_name = "DIR|TAR")]
     pub rootfs: Option<PathBuf>,
     /// What the boot partition needs.
@@ -241,7 +241,8 @@ fn launch(args: &Args, board: &Board, built: &Built, show: Show, ready: &mut Rea
     words.push(format!("tomte.report={report}"));
     words.extend(args.words.iter().cloned());
     let Some(config) = &board.config.qemu else {
-        let ran = host::launch(board, &built.binary, words, args.defects.clone(), args.guard(), show)?;
+        let (root, defects) = (args.rootfs.as_deref(), args.defects.clone());
+        let ran = host::launch(board, &built.binary, root, words, defects, args.guard(), show)?;
         let trouble = (!ran.orderly && !ran.watched.guarded).then(|| format!("PID 1 {}", ran.status));
         let Watched { console, guarded, interrupted, .. } = ran.watched;
         let ending = match (guarded, interrupted) {
