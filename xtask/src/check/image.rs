@@ -2,6 +2,7 @@
 //! follows symbolic links inside them and never out of them.
 
 use std::{
+    collections::BTreeSet,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -17,6 +18,8 @@ use crate::{
         user,
     },
 };
+
+mod tmpfiles;
 
 /// Where a program without a slash is looked for (systemd's path-util.h, DEFAULT_PATH).
 const SEARCH_PATH: [&str; 6] =
@@ -101,6 +104,7 @@ impl Image {
         for unit in units {
             if let Some(service) = unit.kind.service() {
                 accounts.check(unit, &service.exec, sink);
+                self.check_temporary_files(unit, &service.exec, sink);
                 let own: Vec<&str> = service.exec.search_path.iter().map(String::as_str).collect();
                 let folders = if own.is_empty() { &SEARCH_PATH[..] } else { &own };
                 // What RootDirectory= holds is not the image's.
@@ -171,6 +175,14 @@ impl Image {
     fn find(&self, parts: &[String]) -> Option<PathBuf> {
         let mut layers = self.roots.iter().rev().map(|root| root.join(parts.join("/")));
         layers.find(|path| path.symlink_metadata().is_ok())
+    }
+
+    /// The names of what is in any of `folders`, sorted.
+    fn names_in(&self, folders: &[&str]) -> BTreeSet<String> {
+        let places =
+            folders.iter().flat_map(|folder| self.roots.iter().map(move |root| root.join(&folder[1..])));
+        let entries = places.filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 
     fn read(&self, path: &str) -> Option<String> {

@@ -148,6 +148,7 @@ codes! {
     T0504 TakenName "a dynamic user whose name is taken";
     T0505 AccountTwice "a name or number of two users or groups";
     T0506 DynamicRange "a user or group with a number for dynamic users";
+    T0507 TemporaryFiles "a directory that only tmpfiles.d would make";
 
     T0601 TableLimit "more than a table holds";
 
