@@ -133,6 +133,30 @@ fn lay_out(board: &Board, root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The host board runs in such a folder, as it would on the machine that it is for, and changes nothing in it.
+pub fn without_a_kernel() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (root, unit) = (folder.path().join("target"), folder.path().join("inside.service"));
+    lay_out(&Board::load("host")?, &root)?;
+    let text = "[Service]\nType=oneshot\nUser=www-data\nStateDirectory=inside\n\
+                ExecStart=/bin/sh -c 'echo INSIDE $$(id -u) $$(cat /etc/hostname); ls /linuxrc; ls -d /var/lib/inside'\n\
+                [Install]\nWantedBy=multi-user.target\n";
+    fs::write(&unit, text)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["run", "--guard", "60s", "--until", "idle", "--rootfs"])
+        .arg(&root)
+        .arg("--units")
+        .arg(&unit);
+    let finished = program::run(&mut command)?;
+    ensure!(finished.status.success(), "{}", finished.status);
+    for line in ["INSIDE 33 buildroot", "/linuxrc", "/var/lib/inside"] {
+        ensure!(finished.lines.iter().any(|said| said.ends_with(line)), "nobody said {line:?}");
+    }
+    ensure!(!root.join("var/lib/inside").exists(), "the run has changed the folder");
+    Ok(())
+}
+
 fn ends(board: &Board, word: &str, ended: Ended, said: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("report.json");

@@ -262,6 +262,7 @@ pub fn run(tally: &mut Tally) {
         tally.case(case.name, || bad_input(case));
     }
     tally.case("what a service needs and is not there is named", super::missing::run);
+    tally.case("services run in the root that they are for", super::disks::without_a_kernel);
     tally.case("a later tenant of a number finds nothing of the one before", || super::tenants::run(&[]));
     tally.case("so it is without cgroup2", || super::tenants::run(&["--no-cgroup"]));
     tally.case("services cannot do what they must not be able to", super::hostile::run);
