@@ -5,7 +5,10 @@
 use core::str;
 
 use heapless::Vec;
-use rustix::{fs::Gid, io::Errno};
+use rustix::{
+    fs::{Access, Gid, access},
+    io::Errno,
+};
 
 use super::Work;
 use crate::linux::{
@@ -87,7 +90,12 @@ impl Who {
 
 #[inline(never)]
 fn static_user(key: Key<'_>) -> Result<Option<User>, Errno> {
-    well_known(key).map_or_else(|| passwd::find_user(key), |user| Ok(Some(user)))
+    let Some(mut user) = well_known(key) else { return passwd::find_user(key) };
+    // Root's shell is as systemd's user-util.c, `default_root_shell`, has it.
+    if user.uid == 0 && access(c"/bin/bash", Access::EXEC_OK).is_ok() {
+        user.shell = Vec::from_slice(b"/bin/bash").unwrap_or_default();
+    }
+    Ok(Some(user))
 }
 
 #[inline(never)]

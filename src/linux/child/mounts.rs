@@ -259,7 +259,7 @@ fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(
             root.trees.copy(&target, true)?
         }
     };
-    if matches!(mount.content, Content::New | Content::Devices) {
+    if !matches!(mount.content, Content::Itself | Content::Inaccessible) {
         make_places(&tree, path, later)?;
     }
     attach_with(root, &tree, &target, path, (flags.into(), clear.into()), mount.content == Content::New)?;
@@ -272,7 +272,7 @@ fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(
     Ok(())
 }
 
-/// Makes what the mounts below a new file system are put on.
+/// Makes what the mounts below one that shows something else than the host are put on, where it is missing.
 fn make_places(tree: &OwnedFd, path: &str, later: &[Place<'_>]) -> Result<(), Errno> {
     for place in later {
         let below = if path == "/" { Some(place.path) } else { place.path.strip_prefix(path) };

@@ -360,8 +360,9 @@ fn scheduling<'a>(arena: &'a Bump, wanted: &model::Scheduling) -> Scheduling<'a>
         affinity[usize::from(*processor) / 8] |= 1 << (processor % 8);
     }
     let io = wanted.io_class.is_some() || wanted.io_priority.is_some();
-    // A level without a class is of the class that has levels (load-fragment.c).
-    let (class, level) = (wanted.io_class.unwrap_or(2), wanted.io_priority.unwrap_or(IO_LEVEL));
+    // A level without a class is of the class that has levels, and so is what has no class (ioprio-util.c).
+    let (class, level) =
+        (wanted.io_class.filter(|class| *class != 0).unwrap_or(2), wanted.io_priority.unwrap_or(IO_LEVEL));
     // A priority counts for policies that have them; setting any of the three sets all (exec-invoke.c).
     let asked = wanted.policy.is_some() || wanted.priority.is_some() || wanted.reset_on_fork;
     let policy = asked.then(|| wanted.policy.unwrap_or(0));

@@ -117,7 +117,6 @@ fn planned(exec: &Exec) -> View {
     plan.protect_system(exec);
     plan.protect_home(exec);
     plan.private_tmp(exec);
-    plan.directories(exec);
     kernel::protect(&mut plan, exec);
     plan.access(exec);
     // Of several binds to one path the last one is meant.
@@ -127,6 +126,7 @@ fn planned(exec: &Exec) -> View {
     for one in &exec.view.temporary {
         plan.add(Mount::new(&one.path, Content::New, &format!("tmpfs:{}", one.options)).only(one.flags));
     }
+    plan.directories(exec);
     let own = !plan.0.is_empty()
         || exec.view.private_mounts
         || exec.view.propagation.is_some_and(|propagation| propagation != Propagation::Shared)
@@ -261,9 +261,10 @@ impl Plan {
         }
     }
 
-    /// The unit's own directories, where the rest is read-only or elsewhere; a dynamic user's, and nobody else's.
+    /// The unit's own directories, where something else is read-only or stands in their place (systemd has them in every
+    /// namespace: namespace.c, `compile_bind_mounts`); a dynamic user's, and nobody else's.
     fn directories(&mut self, exec: &Exec) {
-        let strict = exec.protect_system == ProtectSystem::Strict;
+        let rooted = !exec.view.root.is_empty();
         for setting in &exec.directories {
             let private = exec.dynamic_user && is_private(setting.kind, exec.runtime_directory_preserve);
             let prefix = match private {
@@ -276,13 +277,23 @@ impl Plan {
             }
             for name in setting.names.iter().filter(|name| !is_below_another(name, setting)) {
                 let path = format!("{prefix}/{name}");
-                match private || !exec.view.root.is_empty() {
-                    true => self.add(Mount::kept(&path)),
-                    false if strict => self.add(Mount::itself(&path, 0, RDONLY)),
-                    false => {}
+                if private || rooted || self.is_covered(&path, RDONLY) {
+                    self.add(Mount::kept(&path));
+                }
+                let public = format!("{}/{name}", setting.kind.prefix());
+                if private && (rooted || self.is_covered(&public, 0)) {
+                    // In place of the link that leads to it, which is not seen.
+                    self.add(Mount::new(&public, Content::Bind, &path));
                 }
             }
         }
+    }
+
+    /// Whether something else stands above what the host has at `path`, or any of `flags` narrows it.
+    fn is_covered(&self, path: &str, flags: u8) -> bool {
+        let is_above = |mount: &&Mount| below(path, mount.path.trim_end_matches('/')).is_some();
+        let covers = |mount: &Mount| mount.content != Content::Itself || mount.set & flags != 0;
+        self.0.values().filter(is_above).any(covers)
     }
 
     /// The unit's own credentials, which only some of its commands find, and nobody else's.

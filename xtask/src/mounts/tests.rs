@@ -89,6 +89,43 @@ fn a_unit_with_a_view_of_its_own_sees_no_credentials_but_its_own() {
 }
 
 #[test]
+fn a_directory_of_the_units_own_is_there_and_can_be_written_to_whatever_is_above_it() {
+    let own = |change: fn(&mut Exec)| {
+        let plan = plan(|exec| {
+            let names = vec!["a".to_owned()];
+            exec.directories =
+                vec![Directories { kind: DirectoryKind::State, mode: 0o755, names, links: vec![] }];
+            change(exec);
+        });
+        plan.into_iter().find(|line| line.starts_with("/var/lib/a "))
+    };
+    let bound = Some("/var/lib/a bind=/var/lib/a -r".to_owned());
+    assert_eq!(own(|_| ()), None);
+    assert_eq!(own(|exec| exec.private_tmp = PrivateTmp::Connected), None);
+    assert_eq!(own(|exec| exec.view.access = vec![path(Access::ReadOnly, "/")]), bound);
+    assert_eq!(own(|exec| exec.view.access = vec![path(Access::ReadOnly, "/usr")]), None);
+    assert_eq!(own(|exec| exec.protect_system = ProtectSystem::Strict), bound);
+    let memory = |exec: &mut Exec| {
+        exec.view.temporary =
+            vec![TemporaryFileSystem { path: "/var".into(), options: String::new(), flags: 0 }];
+    };
+    assert_eq!(own(memory), bound);
+}
+
+#[test]
+fn a_dynamic_users_directory_is_where_its_variable_says_although_the_link_is_covered() {
+    let plan = plan(|exec| {
+        let names = vec!["a".to_owned()];
+        exec.dynamic_user = true;
+        exec.directories =
+            vec![Directories { kind: DirectoryKind::State, mode: 0o755, names, links: vec![] }];
+        exec.view.temporary =
+            vec![TemporaryFileSystem { path: "/var".into(), options: String::new(), flags: 0 }];
+    });
+    assert!(plan.contains(&"/var/lib/a bind=/var/lib/private/a -r".to_owned()), "{plan:?}");
+}
+
+#[test]
 fn a_dynamic_users_plan_is_systemds() {
     let lines = plan(|exec| {
         exec.dynamic_user = true;
@@ -110,7 +147,7 @@ fn a_dynamic_users_plan_is_systemds() {
             "/ itself +r",
             "/dev itself -r ?",
             "/proc itself -r ?",
-            "/run/a itself -r",
+            "/run/a bind=/run/a -r",
             "/sys itself -r ?",
             "/tmp new !sd -r ?",
             "/var/lib/private new !rsdx -r",
