@@ -44,6 +44,9 @@ fn start(uid: u32, group: Option<BorrowedFd<'_>>) -> Result<(), (Step, Errno)> {
     let mut last = None;
     while let Reading::Report(said) = report::read(&child.report).expect("a report") {
         last = Some(said);
+        if matches!(said, Report::Failed { .. }) {
+            break; // what it worked on is no message
+        }
     }
     match last {
         Some(Report::Failed { step, errno }) => {

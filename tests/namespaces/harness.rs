@@ -30,7 +30,7 @@ use tomte::linux::{
         Output, Plan, Privilege, Scheduling, Stdio, View, Words,
     },
     raw::seccomp,
-    report::{self, Reading, Report},
+    report::{self, ABOUT_BYTES_MAX, Reading, Report},
     spawn::{self, spawn},
 };
 
@@ -214,7 +214,12 @@ pub(super) fn run(plan: &Plan<'_>) -> Result<Outcome, spawn::Failure> {
     let end = Instant::now() + PATIENCE;
     loop {
         match report::read(&child.report).expect("a report") {
-            Reading::Report(report) => reports.push(report),
+            Reading::Report(report) => {
+                if matches!(report, Report::Failed { .. }) {
+                    report::read_about(&child.report, &mut [0; ABOUT_BYTES_MAX]); // the host's cases read it
+                }
+                reports.push(report);
+            }
             // Another thread's child has a copy until it executes its program.
             Reading::Empty if Instant::now() < end => thread::sleep(Duration::from_millis(1)),
             Reading::Empty => panic!("the child is dead, but its report pipe is open"),
