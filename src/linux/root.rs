@@ -37,7 +37,11 @@ const NEXT_ROOT: &CStr = c"/run/nextroot";
 /// Where a root that is on already gets its overlay.
 pub const NEW_ROOT: &CStr = c"/run/tomte-root";
 /// What lies over a root, and is hidden from then on unless it is a disk's.
-const UPPER: &str = "/run/tomte-overlay";
+pub const UPPER: &CStr = c"/run/tomte-overlay";
+const UPPER_PATH: &str = match UPPER.to_str() {
+    Ok(path) => path,
+    Err(_) => "",
+};
 /// As systemd's volatile-root.c has it.
 const TMPFS_OPTIONS: &CStr = c"mode=0755,size=25%,nr_inodes=1m";
 /// statfs(2)'s names: linux/magic.h.
@@ -164,30 +168,30 @@ fn lay(
     *step = "mount an overlay as /";
     load("overlay");
     make_directory(to);
-    let data = path.join(&["lowerdir=", root, ",upperdir=", UPPER, "/upper,workdir=", UPPER, "/work"])?;
+    let data =
+        path.join(&["lowerdir=", root, ",upperdir=", UPPER_PATH, "/upper,workdir=", UPPER_PATH, "/work"])?;
     let answer = mount(c"overlay", to, c"overlay", MountFlags::empty(), data);
     if what.is_empty() || answer.is_err() {
-        let _ = unmount(path.join(&[UPPER])?, UnmountFlags::DETACH); // the overlay holds it
+        let _ = unmount(UPPER, UnmountFlags::DETACH); // the overlay holds it
     }
     answer.map(|()| true)
 }
 
-/// Mounts the device `what`, or memory, for what is written.
+/// Mounts the device `what`, or memory, for what is written. A device that is there is that of the root before this one.
 fn mount_upper(what: &str, kind: &str) -> Result<(), Errno> {
     let (mut device, mut kinds, mut path) = (PathBuffer::empty(), PathBuffer::empty(), PathBuffer::empty());
-    let place = path.join(&[UPPER])?;
-    make_directory(place);
+    make_directory(UPPER);
     if what.is_empty() {
-        mount(c"tmpfs", place, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS)?;
-    } else {
+        mount(c"tmpfs", UPPER, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS)?;
+    } else if is_mount_point(UPPER, AtFlags::SYMLINK_NOFOLLOW) != Ok(true) {
         let device = find::wait_for(what, &mut device, UPPER_WAIT_US)?;
         let kind = if kind.is_empty() { find::kind(device).unwrap_or_default() } else { kind };
         fsck::check(device, kind)?;
         load(kind);
-        mount(device, place, kinds.join(&[kind])?, MountFlags::NOATIME, c"")?;
+        mount(device, UPPER, kinds.join(&[kind])?, MountFlags::NOATIME, c"")?;
     }
-    make_directory(path.join(&[UPPER, "/upper"])?);
-    make_directory(path.join(&[UPPER, "/work"])?);
+    make_directory(path.join(&[UPPER_PATH, "/upper"])?);
+    make_directory(path.join(&[UPPER_PATH, "/work"])?);
     Ok(())
 }
 
