@@ -9,6 +9,7 @@ use crate::{
         raw::process::{Forked, exit, fork},
         root, signals,
     },
+    supervisor,
     table::limits::PATH_BYTES_MAX,
     wire::Power,
 };
@@ -55,7 +56,7 @@ pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8
         Power::Halt => MachineEnd::Halt,
         Power::Kexec => MachineEnd::Kexec,
         Power::SoftReboot => {
-            let (what, errno) = root::switch(kernel.arguments);
+            let (what, errno) = root::switch(kernel.arguments, supervisor::root::init(kernel.line));
             super::crash::give_up(format_args!("cannot {what}: {}", Text(errno)))
         }
     };

@@ -21,8 +21,8 @@ use crate::{
 const BOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/bad-input");
 /// A vital unit that is always down.
 const SICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/sick/httpd.service");
-/// Boards whose watchdogs are seen to bite: one with hardware, one with the kernel's own.
-const WATCHED: [&str; 2] = ["qemu-x86_64", "qemu-armv7"];
+/// Boards whose watchdogs are seen to bite: two with hardware, two with the kernel's own.
+const WATCHED: [&str; 4] = ["qemu-x86_64", "qemu-aarch64", "qemu-armv7", "qemu-riscv64"];
 
 /// All of them.
 pub fn cases(tally: &mut Tally, cases: &mut Cases) {
@@ -78,14 +78,15 @@ fn poor() -> Result<()> {
 }
 
 fn read_only() -> Result<()> {
-    let words =
-        ["--until", "idle", "--qemu-word=-rtc", "--qemu-word=base=2076-11-22", "--", "rdinit=/readonly.sh"];
+    let line = "rdinit=/readonly.sh systemd.volatile=state";
+    let words = ["--until", "idle", "--qemu-word=-rtc", "--qemu-word=base=2076-11-22", "--", line];
     let (finished, report) = boot(BOARD, &words)?;
     ensure!(report.ended == Ended::Idle, "ended: {}", report.ended);
     is(&report, "httpd.service", "active")?;
     is(&report, "tomte-machine-id.service", "active")?;
     has_line(&finished, &["the clock was never set"])?;
     has_line(&finished, &["Read-only file system"])?;
+    has_line(&finished, &["/VAR IS tmpfs"])?;
     Ok(())
 }
 
