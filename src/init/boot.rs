@@ -5,7 +5,7 @@ use crate::{
         self, Errno,
         apart::Place,
         arguments::Arguments,
-        boot::{API_MOUNTS, UNINITIALIZED},
+        boot::{API_MOUNTS, Need, UNINITIALIZED},
         command_line::{self, COMMAND_LINE_BYTES_MAX},
         process::signal_by_pidfd,
         raw::process::{Ending, Forked, exit, fork, reap_any},
@@ -212,8 +212,11 @@ fn mount(api: &linux::boot::ApiMount) {
     let target = api.target.to_str().unwrap_or_default();
     match linux::boot::mount_api(api) {
         Ok(_) => {}
-        Err(errno) if api.vital => log::error_of(errno, format_args!("cannot mount {target}")),
-        Err(errno) => log::warn_of(errno, format_args!("cannot mount {target}, going on without")),
+        Err(errno) => match api.need {
+            Need::Vital => log::error_of(errno, format_args!("cannot mount {target}")),
+            Need::Expected => log::warn_of(errno, format_args!("cannot mount {target}, going on without")),
+            Need::IfAny => {}
+        },
     }
 }
 
