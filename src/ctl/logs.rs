@@ -6,7 +6,9 @@ use core::fmt::{self, Write};
 use heapless::String;
 
 use crate::{
-    linux::{self, AsFd, Errno, OwnedFd, arguments::Arguments, errno::Text, output::Output, pipe},
+    linux::{
+        self, AsFd, Errno, OwnedFd, arguments::Arguments, errno::Text, glob::each_match, output::Output, pipe,
+    },
     table::{limits::UNIT_NAME_BYTES_MAX, time_span},
     wire::log::{BLOCK_BYTES, Date, Entry, Head, Origin, PRIORITIES, RING_PATH, Shown, entry_json},
     words,
@@ -30,6 +32,9 @@ const FOLLOWED_LINES: u64 = 10;
 /// Where the last words of the boot before are: what was written to /dev/pmsg0, as the kernel shows it; else logd's file,
 /// if the board has any, as each boot begins another.
 const LAST_WORDS_PATHS: [&str; 2] = ["/sys/fs/pstore/pmsg-ramoops-0", "/var/log/tomte/messages.1"];
+
+/// What the kernel itself has kept of its own end.
+const PANICS: &str = "/sys/fs/pstore/dmesg-*";
 
 /// What is asked for.
 struct Wanted {
@@ -147,7 +152,7 @@ pub(super) fn last(out: &mut Output, unit: &str, lines: u64) {
     let _no_log = show(out, &Wanted { unit, lines: Some(lines), ..Wanted::ALL });
 }
 
-/// What was said before the machine started anew, and where that stands.
+/// What was said before the machine started anew, and where that stands; besides that what the kernel said when it panicked.
 fn last_words(out: &mut Output) -> (&'static str, Result<(), Errno>) {
     let mut result = ("", Err(Errno::NOENT));
     for path in LAST_WORDS_PATHS {
@@ -155,6 +160,12 @@ fn last_words(out: &mut Output) -> (&'static str, Result<(), Errno>) {
             result = (path, text_of(out, path));
         }
     }
+    let _none = each_match(PANICS, &mut |path| {
+        if text_of(out, path.to_str().unwrap_or_default()).is_ok() {
+            result.1 = Ok(());
+        }
+        Ok(false)
+    });
     result
 }
 

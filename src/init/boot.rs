@@ -2,15 +2,16 @@
 
 use crate::{
     linux::{
-        self,
+        self, Errno,
+        apart::Place,
         arguments::Arguments,
-        boot::{API_MOUNTS, UNINITIALIZED},
+        boot::{API_MOUNTS, Need, UNINITIALIZED},
         command_line::{self, COMMAND_LINE_BYTES_MAX},
         process::signal_by_pidfd,
         raw::process::{Ending, Forked, exit, fork, reap_any},
         root,
     },
-    record,
+    record, supervisor,
     table::{Arch, LogTarget, StrList, Table, UnitId},
 };
 
@@ -34,6 +35,8 @@ pub(super) struct Boot {
     pub(super) table: Table<'static>,
     /// What the boot loader asked for.
     pub(super) words: Words,
+    /// The kernel's command line; empty where that is somebody else's.
+    pub(super) line: &'static str,
     /// CLOCK_MONOTONIC at PID 1's exec, microseconds.
     pub(super) started_us: u64,
     /// Processor time that had been taken by then.
@@ -89,7 +92,7 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     if streams != Ok(true) {
         find_console();
     }
-    let words = words(arguments, container);
+    let (words, line) = words(arguments, container);
     log::set_level(words.log);
     if let Some(console) = &words.console
         && let Err(errno) = linux::console::move_to(console)
@@ -121,13 +124,14 @@ pub(super) fn boot(linked: &'static [u8], arguments: Arguments) -> Boot {
     {
         log::warn_of(errno, format_args!("cannot set the hostname {}", board.hostname));
     }
-    if state.is_none() && !container && !words.initramfs && (words.volatile || !board.volatile.is_empty()) {
-        lay_over_root(board.volatile);
+    if state.is_none() && !container && !words.initramfs {
+        lay_over_root(line, board.volatile);
     }
     let machine = machine(state.is_none() && !words.initramfs, words.first_boot);
     Boot {
         table,
         words,
+        line,
         started_us,
         begun_own_us,
         random: linux::random::seed(),
@@ -165,12 +169,18 @@ fn machine(fresh: bool, says: Option<bool>) -> u64 {
     record::checksum([id.unwrap_or_default(), &[]])
 }
 
-/// Has a child lay over the root what the board and the kernel's command line say, and goes there.
+/// Has a child lay over the root what the board and the kernel's command line say, if they do, and goes there.
 #[inline(never)]
-fn lay_over_root(volatile: StrList<'_>) {
+fn lay_over_root(line: &str, volatile: StrList<'_>) {
+    let mut words = volatile.iter();
+    let over = supervisor::root::over(line, words.next().unwrap_or_default());
+    if over.is_empty() {
+        return;
+    }
     let deadline_us = linux::clock::monotonic_us().saturating_add(ROOT_US);
     let (pid, pidfd) = match fork() {
-        Ok(Forked::Child) => match root::lay_over(c"/", root::NEW_ROOT, &mut volatile.iter()) {
+        Ok(Forked::Child) => match root::lay_over(c"/", root::NEW_ROOT, &mut [over].into_iter().chain(words))
+        {
             Ok(laid) => exit(if laid { LAID } else { 0 }),
             Err((what, errno)) => {
                 log::error_of(errno, format_args!("cannot {what}, going on without"));
@@ -202,8 +212,11 @@ fn mount(api: &linux::boot::ApiMount) {
     let target = api.target.to_str().unwrap_or_default();
     match linux::boot::mount_api(api) {
         Ok(_) => {}
-        Err(errno) if api.vital => log::error_of(errno, format_args!("cannot mount {target}")),
-        Err(errno) => log::warn_of(errno, format_args!("cannot mount {target}, going on without")),
+        Err(errno) => match api.need {
+            Need::Vital => log::error_of(errno, format_args!("cannot mount {target}")),
+            Need::Expected => log::warn_of(errno, format_args!("cannot mount {target}, going on without")),
+            Need::IfAny => {}
+        },
     }
 }
 
@@ -232,26 +245,33 @@ fn open_table(linked: &'static [u8], wants_shell: bool) -> Table<'static> {
     }
 }
 
-/// The words of argv, then those of the kernel command line unless a container manager's host owns that.
+/// The kernel's command line, for as long as PID 1 lives.
+#[inline(never)] // for a small frame
+fn command_line() -> &'static [u8] {
+    static LINE: Place<[u8; COMMAND_LINE_BYTES_MAX]> = Place::new();
+    let room = LINE.put_for_all([0; COMMAND_LINE_BYTES_MAX]).ok_or(Errno::EXIST);
+    match room.and_then(|room| command_line::bytes(room)) {
+        Ok(line) => line,
+        Err(errno) => {
+            log::warn_of(errno, format_args!("cannot read /proc/cmdline"));
+            &[]
+        }
+    }
+}
+
+/// The words of argv, then those of the kernel's command line unless a container manager's host owns that; and that line.
 #[inline(never)]
-fn words(arguments: Arguments, container: bool) -> Words {
+fn words(arguments: Arguments, container: bool) -> (Words, &'static str) {
     let mut words = Words::default();
     words.initramfs = root::is_initramfs();
     if let Some(word) = words.take_arguments(arguments.words().skip(1)) {
         not_understood(word);
     }
-    if !container {
-        let mut buffer = [0; COMMAND_LINE_BYTES_MAX];
-        match command_line::bytes(&mut buffer) {
-            Ok(line) => {
-                if let Some(word) = words.take_command_line(line) {
-                    not_understood(word);
-                }
-            }
-            Err(errno) => log::warn_of(errno, format_args!("cannot read /proc/cmdline")),
-        }
+    let line = if container { &[] } else { command_line() };
+    if let Some(word) = words.take_command_line(line) {
+        not_understood(word);
     }
-    words
+    (words, core::str::from_utf8(line).unwrap_or_default())
 }
 
 fn not_understood(word: &str) {

@@ -57,6 +57,8 @@ pub(super) struct Kernel {
     /// What PID 1 was started with.
     pub(super) arguments: Arguments,
     pub(super) container: bool,
+    /// The kernel's command line: [`Boot::line`].
+    pub(super) line: &'static str,
     /// Made when the first timer goes by it.
     pub(super) wall_clock: Option<WallClock>,
     /// When it rings.
@@ -134,6 +136,7 @@ impl Kernel {
             words: boot.words.clone(),
             arguments: boot.arguments,
             container: boot.container,
+            line: boot.line,
             control: Control::new(),
             notify: Notify::new(),
             processes: Processes::new(),

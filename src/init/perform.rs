@@ -160,7 +160,7 @@ impl Kernel {
         let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
         let service = record.service().ok_or(no_process(Errno::NOEXEC))?;
         let command = service.commands.of(spawn.kind).iter().nth(usize::from(spawn.index));
-        let command = command.ok_or(no_process(Errno::NOENT))?;
+        let mut command = command.ok_or(no_process(Errno::NOENT))?;
         let place = self.processes.free_place().ok_or(no_process(Errno::AGAIN))?;
 
         let mut board = self.table.board();
@@ -169,7 +169,8 @@ impl Kernel {
             board.may_lack &= !Feature::MountNamespaces.bit();
         }
         let connection = if service.per_connection { self.held.of(spawn.unit).next() } else { None };
-        let parts = Parts::new(&service.exec, spawn, connection, self.started_us);
+        let mut parts = Parts::new(&service.exec, spawn, connection, self.started_us);
+        parts.find_way(&mut command, self.line).map_err(no_process)?;
         let extra = parts.extra(spawn, &self.table);
         self.share(spawn.unit, &record, &service.exec)
             .map_err(|errno| linux::spawn::Failure { step: Step::Network, errno })?;

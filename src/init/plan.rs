@@ -6,7 +6,7 @@ use heapless::{String, Vec};
 
 use crate::{
     linux::{
-        AsFd, BorrowedFd,
+        AsFd, BorrowedFd, Errno,
         arguments::Arguments,
         directory::{Directory, DirectoryKind as LinuxDirectoryKind},
         listen::{self, Source},
@@ -16,7 +16,7 @@ use crate::{
         },
         signals,
     },
-    supervisor::{Instant, Outcome, Pid, Spawn},
+    supervisor::{Instant, Outcome, Pid, Spawn, root},
     table::{
         self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Keyring, Kind,
         LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit,
@@ -40,6 +40,8 @@ const _: () =
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
+/// All that is said of a root.
+const ROOT_BYTES_MAX: usize = 1024;
 /// The variables of [`Parts::extra`].
 const EXTRA_MAX: usize = 16;
 
@@ -56,6 +58,8 @@ pub(super) struct Parts<'t> {
     elapsed: [String<NUMBER_BYTES>; 2],
     remote_address: String<ADDRESS_BYTES>,
     remote_port: String<NUMBER_BYTES>,
+    /// The words of [`Call::Root`].
+    root: String<ROOT_BYTES_MAX>,
 }
 
 impl<'t> Parts<'t> {
@@ -77,6 +81,7 @@ impl<'t> Parts<'t> {
             elapsed: [String::new(), String::new()],
             remote_address: String::new(),
             remote_port: String::new(),
+            root: String::new(),
         };
         if let Some((Source::Address(address), port)) = connection.map(listen::source) {
             let _ = write_address(&mut parts.remote_address, address);
@@ -148,6 +153,20 @@ impl<'t> Parts<'t> {
         extra
     }
 
+    /// Has `command` do what the kernel's command `line` says of the root, if it is about that. E2BIG if there is no room for
+    /// all of it.
+    #[inline(never)]
+    pub(super) fn find_way(&mut self, command: &mut Command<'t>, line: &'t str) -> Result<(), Errno> {
+        if command.call != Call::Root {
+            return Ok(());
+        }
+        let mut fits = true;
+        command.path = root::way(line, command.path, &mut command.argv.iter(), &mut |word| {
+            fits &= self.root.push_str(word).is_ok() && self.root.push('\0').is_ok();
+        });
+        if fits { Ok(()) } else { Err(Errno::TOOBIG) }
+    }
+
     /// The whole plan.
     #[inline(never)] // a frame of its own
     pub(super) fn plan<'a>(
@@ -172,7 +191,7 @@ impl<'t> Parts<'t> {
         let (stdout, stderr) = (output(exec.stdout, exec.stdout_path), output(exec.stderr, exec.stderr_path));
         Plan {
             unit: unit.name.as_str(),
-            command: self::command(command),
+            command: self::command(command, &self.root),
             environment,
             identity: Identity {
                 user: exec.user,
@@ -393,9 +412,10 @@ const fn privilege(privilege: Privilege) -> linux_plan::Privilege {
     }
 }
 
-fn command(command: Command<'_>) -> linux_plan::Command<'_> {
+fn command<'a>(command: Command<'a>, root: &'a str) -> linux_plan::Command<'a> {
     let Command { path, expand, .. } = command;
-    linux_plan::Command { call: call(command.call), path, argv: words(command.argv.as_bytes()), expand }
+    let argv = if root.is_empty() { command.argv.as_bytes() } else { root.as_bytes() };
+    linux_plan::Command { call: call(command.call), path, argv: words(argv), expand }
 }
 
 const fn call(call: Call) -> linux_plan::Call {

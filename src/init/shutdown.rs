@@ -7,8 +7,9 @@ use crate::{
         mountinfo,
         power::{self, MachineEnd},
         raw::process::{Forked, exit, fork},
-        signals,
+        root, signals,
     },
+    supervisor,
     table::limits::PATH_BYTES_MAX,
     wire::Power,
 };
@@ -28,8 +29,8 @@ const ROUNDS_MAX: usize = 16;
 /// All of /proc/self/mountinfo that is looked at.
 const MOUNTINFO_BYTES_MAX: usize = 64 << 10;
 
-/// File systems that hold nothing and that the end itself needs.
-const KEPT: [&[u8]; 5] = [b"/", b"/proc", b"/sys", b"/dev", b"/run"];
+/// File systems that hold nothing and that the end itself needs, and what the root lies on.
+const KEPT: [&[u8]; 6] = [b"/", b"/proc", b"/sys", b"/dev", b"/run", root::UPPER.to_bytes()];
 
 /// Ends the machine, or the container, with `status`. If it is to be `immediate`, nothing is done first.
 pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8) -> ! {
@@ -55,7 +56,7 @@ pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8
         Power::Halt => MachineEnd::Halt,
         Power::Kexec => MachineEnd::Kexec,
         Power::SoftReboot => {
-            let (what, errno) = linux::root::switch(kernel.arguments);
+            let (what, errno) = root::switch(kernel.arguments, supervisor::root::init(kernel.line));
             super::crash::give_up(format_args!("cannot {what}: {}", Text(errno)))
         }
     };
@@ -155,8 +156,9 @@ fn unmount_all() {
         }
         last = !changed || round + 1 == ROUNDS_MAX;
     }
-    // EINVAL on an initramfs, which has nothing to lose.
+    // EINVAL on an initramfs, which has nothing to lose, and for a root that nothing lies over.
     let _ = power::remount_read_only(c"/");
+    let _ = power::remount_read_only(root::UPPER);
 }
 
 fn is_below_kernel_trees(path: &[u8]) -> bool {

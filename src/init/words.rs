@@ -30,8 +30,6 @@ pub(super) struct Words {
     pub(super) console: Option<Text>,
     /// `tomte.log=LEVEL`.
     pub(super) log: Option<LevelFilter>,
-    /// There is a `systemd.volatile=`.
-    pub(super) volatile: bool,
     /// `systemd.condition-first-boot=`.
     pub(super) first_boot: Option<bool>,
     /// This is an initramfs that is to be left: as with systemd, words that begin with `rd.` are for it, and all others for
@@ -60,9 +58,6 @@ impl Words {
             EMERGENCY
         } else if !alone && is_in("systemd.unit tomte.target") {
             value
-        } else if key == "systemd.volatile" {
-            self.volatile = true;
-            return true;
         } else if key == "systemd.condition-first-boot" {
             self.first_boot = Some(alone || words::place("1 yes y true t on", value.as_bytes()).is_some());
             return true;

@@ -20,35 +20,47 @@ pub struct ApiMount {
     pub kind: &'static CStr,
     flags: MountFlags,
     data: &'static CStr,
-    /// Whether the system is unusable without it.
-    pub vital: bool,
+    /// What it means to be without it.
+    pub need: Need,
+}
+
+/// How a system is without a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Unusable.
+    Vital,
+    /// Less than it should be.
+    Expected,
+    /// As it is: not every kernel has this.
+    IfAny,
 }
 
 const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
 const TMP: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Mounted in this order. Flags as systemd's mount-setup.c has them.
-pub const API_MOUNTS: [ApiMount; 8] = [
-    ApiMount { target: c"/proc", kind: c"proc", flags: PLAIN, data: c"", vital: true },
-    ApiMount { target: c"/sys", kind: c"sysfs", flags: PLAIN, data: c"", vital: false },
+pub const API_MOUNTS: [ApiMount; 9] = [
+    ApiMount { target: c"/proc", kind: c"proc", flags: PLAIN, data: c"", need: Need::Vital },
+    ApiMount { target: c"/sys", kind: c"sysfs", flags: PLAIN, data: c"", need: Need::Expected },
     ApiMount {
         target: c"/dev",
         kind: c"devtmpfs",
         flags: MountFlags::NOSUID,
         data: c"mode=0755",
-        vital: true,
+        need: Need::Vital,
     },
     ApiMount {
         target: c"/dev/pts",
         kind: c"devpts",
         flags: MountFlags::NOSUID.union(MountFlags::NOEXEC),
         data: c"mode=0620,gid=5,ptmxmode=0666",
-        vital: false,
+        need: Need::Expected,
     },
-    ApiMount { target: c"/dev/shm", kind: c"tmpfs", flags: TMP, data: c"mode=1777", vital: false },
-    ApiMount { target: c"/run", kind: c"tmpfs", flags: TMP, data: c"mode=0755", vital: true },
-    ApiMount { target: c"/tmp", kind: c"tmpfs", flags: TMP, data: c"mode=1777", vital: false },
-    ApiMount { target: c"/sys/fs/cgroup", kind: c"cgroup2", flags: PLAIN, data: c"", vital: false },
+    ApiMount { target: c"/dev/shm", kind: c"tmpfs", flags: TMP, data: c"mode=1777", need: Need::Expected },
+    ApiMount { target: c"/run", kind: c"tmpfs", flags: TMP, data: c"mode=0755", need: Need::Vital },
+    ApiMount { target: c"/tmp", kind: c"tmpfs", flags: TMP, data: c"mode=1777", need: Need::Expected },
+    ApiMount { target: c"/sys/fs/cgroup", kind: c"cgroup2", flags: PLAIN, data: c"", need: Need::Expected },
+    ApiMount { target: c"/sys/fs/pstore", kind: c"pstore", flags: PLAIN, data: c"", need: Need::IfAny },
 ];
 
 /// Mounts one of [`API_MOUNTS`] unless something is mounted there already. Answers whether it did.

@@ -17,6 +17,7 @@ use super::{
         process::{self, Ending, Forked, execve},
     },
 };
+use crate::words;
 
 /// Where programs of the kind are.
 const FOLDERS: [&str; 4] = ["/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/"];
@@ -33,7 +34,7 @@ const ERRORS_LEFT: u8 = 4;
 pub(super) fn check(device: &CStr, kind: &str) -> Result<(), Errno> {
     let mut line = [0; COMMAND_LINE_BYTES_MAX];
     let line = command_line::read(&mut line).unwrap_or_default();
-    let mode = command_line::last(line, "fsck.mode").unwrap_or_default();
+    let mode = words::last(line, "fsck.mode").unwrap_or_default();
     if mode == "skip" || kind.is_empty() {
         return Ok(());
     }
@@ -46,7 +47,7 @@ pub(super) fn check(device: &CStr, kind: &str) -> Result<(), Errno> {
     let program = path.joined()?;
     let mut words = CStrings::<5>::new();
     words.push(program)?;
-    words.push(match command_line::last(line, "fsck.repair").unwrap_or_default() {
+    words.push(match words::last(line, "fsck.repair").unwrap_or_default() {
         "yes" => c"-y",
         "no" => c"-n",
         _ => c"-a",

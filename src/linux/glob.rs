@@ -21,10 +21,7 @@ const WILD_MAX: usize = 8;
 ///
 /// # Errors
 /// ENAMETOOLONG; ELOOP with more than eight components that have wildcards. What cannot be opened matches nothing.
-pub(super) fn each_match(
-    pattern: &str,
-    found: &mut dyn FnMut(&CStr) -> Result<bool, Errno>,
-) -> Result<bool, Errno> {
+pub fn each_match(pattern: &str, found: &mut dyn FnMut(&CStr) -> Result<bool, Errno>) -> Result<bool, Errno> {
     below("", pattern, WILD_MAX, found)
 }
 

@@ -22,7 +22,7 @@ mod expand;
 pub mod feature;
 mod find;
 mod fsck;
-mod glob;
+pub mod glob;
 pub mod handover;
 pub mod ipc;
 pub mod kept;

@@ -214,7 +214,8 @@ pub enum Call {
     /// The device's file system is checked before it is mounted. The word: its type.
     Check,
     /// The device is mounted as the root that an initramfs leaves for. The words: its type, or empty; options of the file
-    /// system; for how many seconds the device is waited for; and what lies over it: `root::lay_over`.
+    /// system; for how many seconds the device is waited for, and nobody looks for it before; `rw` or `ro`; the init; and what
+    /// lies over it: `root::lay_over`.
     Root,
 }
 

@@ -16,7 +16,6 @@ use super::{
     arguments::Arguments,
     boot::is_mount_point,
     clock,
-    command_line::{self, COMMAND_LINE_BYTES_MAX, last},
     errno::Text,
     find, fsck,
     modules::Modules,
@@ -28,7 +27,6 @@ use super::{
     },
     tree,
 };
-use crate::words;
 
 /// Where an initramfs mounts the machine's root: systemd's name.
 pub const SYSROOT: &CStr = c"/sysroot";
@@ -37,7 +35,11 @@ const NEXT_ROOT: &CStr = c"/run/nextroot";
 /// Where a root that is on already gets its overlay.
 pub const NEW_ROOT: &CStr = c"/run/tomte-root";
 /// What lies over a root, and is hidden from then on unless it is a disk's.
-const UPPER: &str = "/run/tomte-overlay";
+pub const UPPER: &CStr = c"/run/tomte-overlay";
+const UPPER_PATH: &str = match UPPER.to_str() {
+    Ok(path) => path,
+    Err(_) => "",
+};
 /// As systemd's volatile-root.c has it.
 const TMPFS_OPTIONS: &CStr = c"mode=0755,size=25%,nr_inodes=1m";
 /// statfs(2)'s names: linux/magic.h.
@@ -56,7 +58,7 @@ pub fn is_initramfs() -> bool {
     access(c"/etc/initrd-release", Access::EXISTS).is_ok()
 }
 
-/// What is to be mounted as the root. All but `wait_us` the kernel's command line may say otherwise.
+/// What is to be mounted as the root: bootparam(7).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Root<'a> {
     /// A device, by its node or by what is on it: `root=`.
@@ -64,61 +66,53 @@ pub(super) struct Root<'a> {
     /// A file system, or empty for what the device says: `rootfstype=`.
     pub kind: &'a str,
     /// Options of the file system: `rootflags=`.
-    pub options: &'a str,
-    /// How long the device is waited for; for good with `rootwait`.
+    pub options: &'a CStr,
+    /// How long the device is waited for: for good with `rootwait`.
     pub wait_us: u64,
+    /// How long nobody looks for it: `rootdelay=`.
+    pub delay_us: u64,
+    /// Of the mount.
+    pub flags: MountFlags,
+    /// What it has to have: `init=`.
+    pub init: &'a CStr,
 }
 
 /// Mounts a device at [`SYSROOT`]: the device, its type, which may be empty, flags, and options of the file system.
 pub(super) type MountIt<'m> = &'m mut dyn FnMut(&CStr, &CStr, MountFlags, &CStr) -> Result<(), Errno>;
 
-/// Mounts the machine's root at [`SYSROOT`], after a check, and lays over it what `volatile` says. For a child.
+/// Mounts the machine's root at [`SYSROOT`], after a check, and lays over it what `over` says. For a child.
 ///
 /// # Errors
 /// ENODEV if there is no such device, fsck's, mount(2)'s, and access(2)'s if it has no init.
 #[inline(never)]
 pub(super) fn mount_root(
     root: Root<'_>,
-    volatile: &mut dyn Iterator<Item = &str>,
+    over: &mut dyn Iterator<Item = &str>,
     mount_it: MountIt<'_>,
 ) -> Result<(), Errno> {
-    let mut line = [0; COMMAND_LINE_BYTES_MAX];
-    let line = command_line::read(&mut line).unwrap_or_default();
-    if let Some(delay) = last(line, "rootdelay").and_then(|delay| delay.parse::<u64>().ok()) {
-        clock::sleep_us(delay.saturating_mul(1_000_000));
-    }
-    let wait_us = if last(line, "rootwait").is_some() { u64::MAX } else { root.wait_us };
-    let mut path = PathBuffer::empty();
-    let device = find::wait_for(last(line, "root").unwrap_or(root.what), &mut path, wait_us)?;
-    let mut kind = last(line, "rootfstype").unwrap_or(root.kind);
+    clock::sleep_us(root.delay_us);
+    let (mut path, mut kinds) = (PathBuffer::empty(), PathBuffer::empty());
+    let device = find::wait_for(root.what, &mut path, root.wait_us)?;
+    let mut kind = root.kind;
     if kind.is_empty() {
         kind = find::kind(device).unwrap_or_default();
     }
     fsck::check(device, kind)?;
     load(kind);
-    let (mut kinds, mut options) = (PathBuffer::empty(), PathBuffer::empty());
-    let options = options.join(&[last(line, "rootflags").unwrap_or(root.options)])?;
-    let writable = line.split_ascii_whitespace().rfind(|word| matches!(*word, "ro" | "rw")) == Some("rw");
-    let flags = if writable { MountFlags::empty() } else { MountFlags::RDONLY };
     make_directory(SYSROOT);
-    mount_it(device, kinds.join(&[kind])?, flags, options)?;
+    mount_it(device, kinds.join(&[kind])?, root.flags, root.options)?;
     // It can be lived without what lies over it.
-    if let Err((what, errno)) = lay_over(SYSROOT, SYSROOT, volatile) {
+    if let Err((what, errno)) = lay_over(SYSROOT, SYSROOT, over) {
         let _ = writeln!(Output::stderr(), "cannot {what}: {}", Text(errno));
     }
     chroot(SYSROOT)?;
     chdir(c"/")?;
-    access(kinds.join(&[init(line)])?, Access::EXEC_OK)
-}
-
-/// The program to go on with.
-fn init(line: &str) -> &str {
-    last(line, "init").filter(|path| path.starts_with('/')).unwrap_or("/sbin/init")
+    access(root.init, Access::EXEC_OK)
 }
 
 /// Lays over the root, which `from` shows, what its words say: `overlay`, and a device and its type if it is not to be
-/// memory; or `state`, memory at /var alone. The kernel's `systemd.volatile=` goes before. The whole is at `to` then. Answers
-/// whether there is anything new there. For a child.
+/// memory; `state`, memory at /var alone; or nothing. The whole is at `to` then. Answers whether there is anything new there.
+/// For a child.
 ///
 /// # Errors
 /// Mounting's. EINVAL for a word that means nothing here, such as `yes`: nobody would fill the rest of such a root.
@@ -134,17 +128,11 @@ fn lay(
     words: &mut dyn Iterator<Item = &str>,
     step: &mut &'static str,
 ) -> Result<bool, Errno> {
-    let mut line = [0; COMMAND_LINE_BYTES_MAX];
-    let line = command_line::read(&mut line).unwrap_or_default();
-    let baked = words.next().unwrap_or("no");
     let root = from.to_str().unwrap_or_default();
     let mut path = PathBuffer::empty();
-    match words::place(
-        "overlay state no 0 false off",
-        last(line, "systemd.volatile").unwrap_or(baked).as_bytes(),
-    ) {
-        Some(0) => {}
-        Some(1) => {
+    match words.next().unwrap_or_default() {
+        "overlay" => {}
+        "state" => {
             *step = "mount a tmpfs at /var";
             let var = path.join(&[root, "/var"])?;
             if is_mount_point(var, AtFlags::empty()) == Ok(false) {
@@ -152,8 +140,8 @@ fn lay(
             }
             return Ok(false);
         }
-        Some(_) => return Ok(false),
-        None => return Err(Errno::INVAL),
+        "" => return Ok(false),
+        _ => return Err(Errno::INVAL),
     }
     if type_of(from) == OVERLAYFS {
         return Ok(false); // the initramfs has done it
@@ -164,30 +152,30 @@ fn lay(
     *step = "mount an overlay as /";
     load("overlay");
     make_directory(to);
-    let data = path.join(&["lowerdir=", root, ",upperdir=", UPPER, "/upper,workdir=", UPPER, "/work"])?;
+    let data =
+        path.join(&["lowerdir=", root, ",upperdir=", UPPER_PATH, "/upper,workdir=", UPPER_PATH, "/work"])?;
     let answer = mount(c"overlay", to, c"overlay", MountFlags::empty(), data);
     if what.is_empty() || answer.is_err() {
-        let _ = unmount(path.join(&[UPPER])?, UnmountFlags::DETACH); // the overlay holds it
+        let _ = unmount(UPPER, UnmountFlags::DETACH); // the overlay holds it
     }
     answer.map(|()| true)
 }
 
-/// Mounts the device `what`, or memory, for what is written.
+/// Mounts the device `what`, or memory, for what is written. A device that is there is that of the root before this one.
 fn mount_upper(what: &str, kind: &str) -> Result<(), Errno> {
     let (mut device, mut kinds, mut path) = (PathBuffer::empty(), PathBuffer::empty(), PathBuffer::empty());
-    let place = path.join(&[UPPER])?;
-    make_directory(place);
+    make_directory(UPPER);
     if what.is_empty() {
-        mount(c"tmpfs", place, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS)?;
-    } else {
+        mount(c"tmpfs", UPPER, c"tmpfs", MountFlags::STRICTATIME, TMPFS_OPTIONS)?;
+    } else if is_mount_point(UPPER, AtFlags::SYMLINK_NOFOLLOW) != Ok(true) {
         let device = find::wait_for(what, &mut device, UPPER_WAIT_US)?;
         let kind = if kind.is_empty() { find::kind(device).unwrap_or_default() } else { kind };
         fsck::check(device, kind)?;
         load(kind);
-        mount(device, place, kinds.join(&[kind])?, MountFlags::NOATIME, c"")?;
+        mount(device, UPPER, kinds.join(&[kind])?, MountFlags::NOATIME, c"")?;
     }
-    make_directory(path.join(&[UPPER, "/upper"])?);
-    make_directory(path.join(&[UPPER, "/work"])?);
+    make_directory(path.join(&[UPPER_PATH, "/upper"])?);
+    make_directory(path.join(&[UPPER_PATH, "/work"])?);
     Ok(())
 }
 
@@ -236,10 +224,10 @@ pub fn enter(root: &CStr) -> Result<(), Errno> {
     chdir(c"/")
 }
 
-/// Goes to the next root, if there is one, and becomes the init there: of an initramfs, which deletes itself, the one at
+/// Goes to the next root, if there is one, and becomes `init` there: of an initramfs, which deletes itself, the one at
 /// [`SYSROOT`]; else systemd's /run/nextroot. Comes back only if that failed.
 #[inline(never)]
-pub fn switch(arguments: Arguments) -> Failure {
+pub fn switch(arguments: Arguments, init: &str) -> Failure {
     let (next, left) = if is_initramfs() { (SYSROOT, hold_initramfs()) } else { (NEXT_ROOT, None) };
     if is_mount_point(next, AtFlags::SYMLINK_NOFOLLOW) == Ok(true)
         && let Err(errno) = enter(next)
@@ -256,9 +244,7 @@ pub fn switch(arguments: Arguments) -> Failure {
         process::exit(0);
     }
     let _ = signal::set_mask(0); // the next program has its own
-    let mut line = [0; COMMAND_LINE_BYTES_MAX];
-    let line = command_line::read(&mut line).unwrap_or_default();
-    let errno = match PathBuffer::empty().join(&[init(line)]) {
+    let errno = match PathBuffer::empty().join(&[init]) {
         Ok(path) => arguments.execute_init(path),
         Err(errno) => errno,
     };

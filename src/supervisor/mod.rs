@@ -54,6 +54,7 @@ mod relation;
 mod reload;
 mod restart;
 mod rights;
+pub mod root;
 mod set;
 mod shutdown;
 mod slot;

@@ -136,6 +136,11 @@ pub fn build_floor(board: &Board) -> Result<Vec<u8>> {
     compile(board, None, "floor", Symbols::Stripped)
 }
 
+/// Builds the program that tests in virtual machines have things done by.
+pub fn build_tool(board: &Board) -> Result<Vec<u8>> {
+    compile(board, None, "tool", Symbols::Stripped)
+}
+
 /// Makes the program `path`: a new file, for the old one may be running.
 pub fn place(path: &Path, bytes: &[u8]) -> Result<()> {
     let _ = fs::remove_file(path);

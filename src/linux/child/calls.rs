@@ -104,10 +104,12 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
 fn mount_root(command: &Command<'_>) -> Result<(), Errno> {
     let mut words = command.argv.iter();
     let mut next = || words.next().unwrap_or_default();
-    let (kind, options, wait_us) = (text(next())?, text(next())?, u64::from(number(next())?) * 1_000_000);
-    let root = root::Root { what: command.path, kind, options, wait_us };
-    let mut volatile = words.map(|word| word.to_str().unwrap_or_default());
-    root::mount_root(root, &mut volatile, &mut |source, kind, flags, data| {
+    let (kind, options) = (text(next())?, next());
+    let (wait_us, delay_us) = (seconds(next())?, seconds(next())?);
+    let flags = if next() == c"rw" { MountFlags::empty() } else { MountFlags::RDONLY };
+    let root = root::Root { what: command.path, kind, options, wait_us, delay_us, flags, init: next() };
+    let mut over = words.map(|word| word.to_str().unwrap_or_default());
+    root::mount_root(root, &mut over, &mut |source, kind, flags, data| {
         Mounting { source, kind, flags, data }.mount_any(root::SYSROOT, flags)
     })
 }
@@ -143,6 +145,11 @@ fn count<'w>(name: &str, path: &CStr, next: &mut dyn FnMut() -> &'w CStr) -> Res
         write(&file, b"+")?;
     }
     fsync(&file)
+}
+
+/// A number of seconds, in microseconds.
+fn seconds(word: &CStr) -> Result<u64, Errno> {
+    Ok(u64::from(number(word)?) * 1_000_000)
 }
 
 fn text(word: &CStr) -> Result<&str, Errno> {

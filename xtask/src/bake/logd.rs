@@ -2,10 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tomte::{
-    table::{Call, Stdout},
-    wire::log::LOGD_UNIT,
-};
+use tomte::{table::Stdout, wire::log::LOGD_UNIT};
 
 use crate::{
     board::Board,
@@ -15,13 +12,11 @@ use crate::{
 /// What listens at /dev/log.
 pub(super) const SOCKET_UNIT: &str = "tomte-logd.socket";
 
-/// Orders whatever prints to the log after logd, so that it also stops before it. A file system is checked before logd has
-/// its files there: what is said of it is taken by PID 1 meanwhile.
+/// Orders whatever prints to the log after logd, so that it also stops before it, unless it says that it may come first.
 pub(super) fn takes_output(units: &mut [Unit]) {
-    for unit in units.iter_mut().filter(|unit| unit.name != LOGD_UNIT) {
+    for unit in units.iter_mut().filter(|unit| unit.name != LOGD_UNIT && !unit.before_log) {
         if let Kind::Service(service) = &unit.kind
             && [service.exec.stdout, service.exec.stderr].contains(&Stdout::Journal)
-            && service.commands.iter().all(|(_, command)| command.call != Call::Check)
         {
             unit.relations.imply(Relation::After, LOGD_UNIT);
         }

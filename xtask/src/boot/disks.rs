@@ -24,11 +24,13 @@ pub(super) fn units(config: &Config, maker: &mut Maker<'_>) {
         let kind = line.file_system.as_ref().map_or("", |kind| kind.get_ref());
         let text = format!(
             "[Unit]\nDescription=File System Check on {}\nDefaultDependencies=no\n\
-             [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=infinity\nExecStart={STANDS_FOR_CALLS}\n",
+             [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=infinity\nStandardError=tty\n\
+             ExecStart={STANDS_FOR_CALLS}\n",
             super::made::literal(what)
         );
         let check = call(Call::Check, what, &[kind]);
-        maker.oneshot(&fsck_unit(what), &text, vec![(CommandKind::Start, check)]);
+        // logd may have its files on what is checked. If that cannot be used, there is no log to look at.
+        maker.oneshot(&fsck_unit(what), &text, vec![(CommandKind::Start, check)]).before_log = true;
     }
     let Some(initramfs) = &config.initramfs else { return };
     let load = |module: &String| attempt(Call::LoadModule, module, &[""]);
@@ -40,9 +42,11 @@ pub(super) fn units(config: &Config, maker: &mut Maker<'_>) {
     let words: Vec<&str> =
         [&*initramfs.file_system, &initramfs.options, &wait].into_iter().chain(over).collect();
     calls.push(call(Call::Root, &initramfs.root, &words));
+    // There is no log in an initramfs, and who waits for a root is told on the console what for.
     let text = format!(
         "[Unit]\nDescription=Switch Root\nDefaultDependencies=no\nSuccessAction=soft-reboot\n\
-         [Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart={STANDS_FOR_CALLS}\n"
+         [Service]\nType=oneshot\nTimeoutStartSec=infinity\nStandardOutput=tty\nStandardError=tty\n\
+         ExecStart={STANDS_FOR_CALLS}\n"
     );
     let calls = calls.into_iter().map(|call| (CommandKind::Start, call)).collect();
     maker.oneshot(SWITCH_ROOT, &text, calls);

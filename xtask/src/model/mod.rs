@@ -76,6 +76,8 @@ pub struct Unit {
     pub manners: Manners,
     pub install: Install,
     pub kind: Kind,
+    /// Whether it may come before what keeps the log, although it prints there: PID 1 takes that meanwhile.
+    pub before_log: bool,
     /// What only one unit can have for its own.
     pub claims: Vec<Claim>,
     /// What the unit asks for and this tomte's PID 1 cannot do yet: what `bake` has to say about it.
@@ -99,6 +101,7 @@ impl Unit {
             manners: Manners::DEFAULT,
             install: Install::default(),
             kind,
+            before_log: false,
             claims: Vec::new(),
             later: Vec::new(),
             written: Vec::new(),

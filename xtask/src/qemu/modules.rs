@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection};
 
-use super::kernel::decompressed;
-
 /// A module, uncompressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
@@ -16,25 +14,36 @@ pub struct Module {
     pub bytes: Vec<u8>,
 }
 
+/// Where modules are.
+pub trait Kept {
+    /// The kernel's list of those that are part of it: paths, one a line.
+    fn builtin(&self) -> Result<String>;
+
+    /// The module `name`, uncompressed; `None` if there is no such one.
+    fn module(&self, name: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// What a file of the package is called when it has been taken apart: modules by their names, whatever their files are
+/// called.
+pub fn file_name(path: &str) -> Option<String> {
+    match path.strip_suffix(".xz") {
+        Some(module) => Some(format!("{}.ko.xz", module_name(module)?)),
+        None => path.rsplit('/').next().map(str::to_owned),
+    }
+}
+
 /// `wanted` and everything they depend on, dependencies first, each once. What is built into the kernel is left out.
-/// `files` are a package's `.ko.xz` files and its `modules.builtin`, by path.
-pub fn in_order(files: &BTreeMap<String, Vec<u8>>, wanted: &[String]) -> Result<Vec<Module>> {
-    let compressed: BTreeMap<String, &[u8]> = files
-        .iter()
-        .filter_map(|(path, bytes)| Some((module_name(path.strip_suffix(".xz")?)?, bytes.as_slice())))
-        .collect();
-    let builtin = files.iter().find(|(path, _)| path.ends_with("/modules.builtin"));
-    let builtin = builtin.map(|(_, text)| String::from_utf8_lossy(text).into_owned()).unwrap_or_default();
-    let mut search =
-        Search { compressed, builtin: builtin.lines().filter_map(module_name).collect(), loaded: Vec::new() };
+pub fn in_order(kept: &dyn Kept, wanted: &[String]) -> Result<Vec<Module>> {
+    let builtin = kept.builtin()?.lines().filter_map(module_name).collect();
+    let mut search = Search { kept, builtin, loaded: Vec::new() };
     for name in wanted {
         search.add(name, &mut Vec::new())?;
     }
     Ok(search.loaded)
 }
 
-struct Search<'f> {
-    compressed: BTreeMap<String, &'f [u8]>,
+struct Search<'k> {
+    kept: &'k dyn Kept,
     builtin: Vec<String>,
     loaded: Vec<Module>,
 }
@@ -48,13 +57,12 @@ impl Search<'_> {
         if above.contains(&name) {
             bail!("the kernel's modules depend on each other in a circle: {} -> {name}", above.join(" -> "));
         }
-        let Some(compressed) = self.compressed.get(&name) else {
+        let Some(bytes) = self.kept.module(&name).with_context(|| format!("module {name}"))? else {
             bail!(
                 "the kernel has no module {name}{}",
                 above.last().map(|by| format!(", which {by} needs")).unwrap_or_default()
             );
         };
-        let bytes = decompressed(compressed).with_context(|| format!("module {name}"))?;
         above.push(name.clone());
         for dependency in dependencies(&bytes).with_context(|| format!("module {name}"))? {
             self.add(&dependency, above)?;
@@ -135,10 +143,28 @@ mod tests {
         assert!(depends_in(b"depends=\0").is_empty());
     }
 
+    /// A package without modules.
+    struct Nothing;
+
+    impl Kept for Nothing {
+        fn builtin(&self) -> Result<String> {
+            Ok("kernel/a/virtio-pci.ko\n".into())
+        }
+
+        fn module(&self, _: &str) -> Result<Option<Vec<u8>>> {
+            Ok(None)
+        }
+    }
+
     #[test]
     fn a_built_in_module_needs_no_loading_and_an_unknown_one_is_an_error() {
-        let files = BTreeMap::from([("./m/modules.builtin".into(), b"kernel/a/virtio-pci.ko\n".to_vec())]);
-        assert_eq!(in_order(&files, &["virtio_pci".into()]).unwrap(), []);
-        assert!(in_order(&files, &["zram".into()]).unwrap_err().to_string().contains("no module zram"));
+        assert_eq!(in_order(&Nothing, &["virtio_pci".into()]).unwrap(), []);
+        assert!(in_order(&Nothing, &["zram".into()]).unwrap_err().to_string().contains("no module zram"));
+    }
+
+    #[test]
+    fn a_module_is_kept_by_its_name() {
+        assert_eq!(file_name("./m/virtio-net.ko.xz").as_deref(), Some("virtio_net.ko.xz"));
+        assert_eq!(file_name("./m/modules.builtin").as_deref(), Some("modules.builtin"));
     }
 }

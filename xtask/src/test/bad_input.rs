@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     host::has_line,
+    lives::in_order,
     program::{self, Finished},
     tally::{Cases, Tally},
 };
@@ -21,8 +22,11 @@ use crate::{
 const BOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/bad-input");
 /// A vital unit that is always down.
 const SICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/sick/httpd.service");
-/// Boards whose watchdogs are seen to bite: one with hardware, one with the kernel's own.
-const WATCHED: [&str; 2] = ["qemu-x86_64", "qemu-armv7"];
+/// A board whose kernel keeps what it says at its end, and when that has been seen.
+const WHY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/why");
+const KNOWN: &str = "THAT IS WHY={\"execute\":\"quit\"}";
+/// Boards whose watchdogs are seen to bite: two with hardware, two with the kernel's own.
+const WATCHED: [&str; 4] = ["qemu-x86_64", "qemu-aarch64", "qemu-armv7", "qemu-riscv64"];
 
 /// All of them.
 pub fn cases(tally: &mut Tally, cases: &mut Cases) {
@@ -34,6 +38,9 @@ pub fn cases(tally: &mut Tally, cases: &mut Cases) {
     cases.add("a read-only root without a console, and a clock fifty years ahead", read_only);
     cases.add("a corrupt file system ends in the emergency shell", corrupt);
     cases.add("a table for another processor ends in a shell", wrong_table);
+    if tally.has_all("why it started over", Board::load(WHY).and_then(|board| setup::lacking(&board))) {
+        cases.add("a machine that panicked knows why in its next life", why);
+    }
     for name in WATCHED {
         let board = Board::load(name);
         if board.is_ok_and(|board| setup::lacking(&board).is_ok_and(|lacking| lacking.is_empty())) {
@@ -41,6 +48,30 @@ pub fn cases(tally: &mut Tally, cases: &mut Cases) {
             cases.add(what, move || sick(name));
         }
     }
+}
+
+/// Why the machine has started over stands in memory of its firmware, where the kernel put it when the watchdog had it panic.
+fn why() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let memory = format!(
+        "--qemu-word=memory-backend-file,id=erst,mem-path={},size=64K,share=on",
+        folder.path().join("erst").display()
+    );
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["run", "--board", WHY, "--until", "150s", "--at", KNOWN]);
+    command.args([
+        "--qemu-word=-object",
+        &memory,
+        "--qemu-word=-device",
+        "--qemu-word=acpi-erst,memdev=erst",
+    ]);
+    let finished = program::run(&mut command)?;
+    let pieces = [
+        "softdog: Initiating panic",
+        "WHY:",
+        "tomte: the watchdog is not fed any more because of heart.service",
+    ];
+    in_order(&finished, &pieces)
 }
 
 /// What came of a run: what was shown, and the report.
@@ -78,14 +109,15 @@ fn poor() -> Result<()> {
 }
 
 fn read_only() -> Result<()> {
-    let words =
-        ["--until", "idle", "--qemu-word=-rtc", "--qemu-word=base=2076-11-22", "--", "rdinit=/readonly.sh"];
+    let line = "rdinit=/readonly.sh systemd.volatile=state";
+    let words = ["--until", "idle", "--qemu-word=-rtc", "--qemu-word=base=2076-11-22", "--", line];
     let (finished, report) = boot(BOARD, &words)?;
     ensure!(report.ended == Ended::Idle, "ended: {}", report.ended);
     is(&report, "httpd.service", "active")?;
     is(&report, "tomte-machine-id.service", "active")?;
     has_line(&finished, &["the clock was never set"])?;
     has_line(&finished, &["Read-only file system"])?;
+    has_line(&finished, &["/VAR IS tmpfs"])?;
     Ok(())
 }
 

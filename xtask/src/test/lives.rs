@@ -2,7 +2,11 @@
 //! log, a reboot that fsck asks for, Ctrl-Alt-Del, sick boots up to the safe target, telinit, the power key. From an
 //! initramfs to a root with an overlay, each time, and each time the first boot.
 
-use std::process::Command;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -11,7 +15,7 @@ use super::{
     program::{self, Finished},
     tally::{Cases, Tally},
 };
-use crate::{board::Board, setup};
+use crate::{board::Board, build, setup};
 
 const BOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/lives");
 /// What a person does: pulls the plug and puts it back in; presses three keys, and the power key.
@@ -35,7 +39,7 @@ const LIVES: [&str; 16] = [
     "LIFE 2 AFTER A POWER CUT",
     "BEFORE ",
     "SWAPS 1",
-    // Ctrl-Alt-Del: /var was unmounted, in spite of swap on a loop device on it.
+    // Ctrl-Alt-Del: /var was unmounted, in spite of swap on a mapped device over a loop device on it.
     "OTHER SLOT AFTER LIFE 3, BEGUN IN ORDER",
     "LIFE 4 IN ORDER",
     "heart.service: Vital and down: restarting all vital units.",
@@ -54,13 +58,12 @@ pub fn cases(tally: &mut Tally, cases: &mut Cases) {
 }
 
 fn lives() -> Result<()> {
+    let folder = tempfile::tempdir()?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["run", "--board", BOARD, "--until", "180s", "--at", PLUG, "--at", KEYS, "--at", BUTTON]);
+    command.arg("run").arg("--board").arg(with_tool(BOARD, folder.path())?);
+    command.args(["--until", "180s", "--at", PLUG, "--at", KEYS, "--at", BUTTON]);
     let finished = program::run(&mut command)?;
-    let mut lines = finished.lines.iter();
-    for piece in LIVES {
-        ensure!(lines.any(|line| line.contains(piece)), "no line has {piece:?} after those before it");
-    }
+    in_order(&finished, &LIVES)?;
     let last = last_of_the_first_life(&finished)?;
     ensure!(last >= LINE_MIN, "the last line that is known of the first life is {last}");
     has_line(&finished, &["\"_TRANSPORT\":\"kernel\"", "Linux version"])?;
@@ -69,6 +72,24 @@ fn lives() -> Result<()> {
     ensure!(knowing.is_none(), "what was written over the root is there in the next life: {knowing:?}");
     let spared = finished.lines.iter().find(|line| line.contains("spared hears"));
     ensure!(spared.is_none(), "{spared:?}");
+    Ok(())
+}
+
+/// A board of the same name below `folder` that has the tests' own tool besides what `board` has.
+pub fn with_tool(board: &str, folder: &Path) -> Result<PathBuf> {
+    let own = folder.join(Path::new(board).file_name().context("a board without a name")?);
+    fs::create_dir_all(own.join("rootfs/bin"))?;
+    fs::write(own.join("board.toml"), format!("inherit = {board:?}\n"))?;
+    build::place(&own.join("rootfs/bin/tool"), &build::build_tool(&Board::load(board)?)?)?;
+    Ok(own)
+}
+
+/// Each of `pieces` is in a line after that of the one before it.
+pub fn in_order(finished: &Finished, pieces: &[&str]) -> Result<()> {
+    let mut lines = finished.lines.iter();
+    for piece in pieces {
+        ensure!(lines.any(|line| line.contains(piece)), "no line has {piece:?} after those before it");
+    }
     Ok(())
 }
 

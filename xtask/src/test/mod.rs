@@ -39,6 +39,7 @@ mod page;
 mod posture;
 mod program;
 mod rootless;
+mod roots;
 pub mod servant;
 mod sockets;
 mod steps;
@@ -105,6 +106,7 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
             Level::Qemu => {
                 let mut cases = Cases::default();
                 lives::cases(&mut tally, &mut cases); // takes longest, and most of that it waits
+                roots::cases(&mut tally, &mut cases);
                 vm::cases(&mut tally, &mut cases);
                 network::cases(&mut tally, &mut cases);
                 bad_input::cases(&mut tally, &mut cases);

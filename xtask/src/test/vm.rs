@@ -38,6 +38,15 @@ const RESTARTS: usize = 1;
 /// What the guest's page says.
 const PAGE: &str = "under a user of its own";
 
+/// The board whose boot has a budget, and that: processor time of PID 1 itself, in the guest's own time.
+const MEASURED: &str = "qemu-aarch64";
+const OWN_US_MAX: u64 = 50_000;
+/// Has QEMU's clock go by what the guest does, a nanosecond an instruction, so that every machine measures the same.
+const COUNTED: [&str; 2] = ["--qemu-word=-icount", "--qemu-word=shift=0,sleep=off"];
+/// A machine with a power key, and what a person does with it.
+const KEYED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/power-key");
+const BUTTON: &str = "Startup finished={\"execute\":\"system_powerdown\"}";
+
 /// Boots every board that is a virtual machine.
 pub fn cases(tally: &mut Tally, cases: &mut Cases) {
     let boards = match setup::all_boards() {
@@ -63,7 +72,40 @@ pub fn cases(tally: &mut Tally, cases: &mut Cases) {
             add("fails closed at every step", steps::run);
         }
         add("starts over when PID 1 panics", panicking);
+        if name == MEASURED {
+            add("is up before PID 1 has taken 50 ms for it", quick);
+        }
     }
+    let name = "the power key of a machine with a device tree powers it off";
+    if tally.has_all(name, Board::load(KEYED).and_then(|board| setup::lacking(&board))) {
+        cases.add(name, power_key);
+    }
+}
+
+fn quick(board: &Board) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("report.json");
+    let mut command = xtask(board, &file)?;
+    program::run(command.args(["--until", "idle"]).args(COUNTED))?;
+    let report = read(&file)?;
+    ensure!(report.ended == Ended::Idle, "ended: {}", report.ended);
+    let own_us = report.boot_cpu_us;
+    ensure!(
+        (1..=OWN_US_MAX).contains(&own_us),
+        "PID 1 took {own_us} us for a boot, {OWN_US_MAX} are allowed"
+    );
+    println!("PID 1 took {own_us} us, an instruction a nanosecond");
+    Ok(())
+}
+
+fn power_key() -> Result<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let finished = program::run(command.args(["run", "--board", KEYED, "--until", "60s", "--at", BUTTON]))?;
+    let lines = [&["Started tomte-powerkey.service"][..], &["tomte: Powering off."], &["reboot: Power down"]];
+    lines.into_iter().try_for_each(|pieces| has_line(&finished, pieces))?;
+    let elapsed = finished.lines.iter().find(|line| line.contains("ended: timeout"));
+    ensure!(elapsed.is_none() && finished.status.success(), "{}", finished.status);
+    Ok(())
 }
 
 /// `tomte.panic`: the panic handler says why and reboots; the kernel never hears of a dead init.

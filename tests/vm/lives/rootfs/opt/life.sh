@@ -16,11 +16,12 @@ case $life in
 2)
     tomte logs -b -1 | grep 'the first life says' | tail -n 3 | sed 's/^/BEFORE /'
     tomte logs --json | grep '"_TRANSPORT":"kernel"' | grep -m 1 'Linux version'
-    # Swap in a file in a loop device on /var: each has to be let go before the next can be.
+    # Swap on a mapped device over a loop device with a file on /var: each has to be let go before the next can be.
     dd if=/dev/zero of=/var/swap bs=1M count=1 2> /dev/null
     losetup /dev/loop0 /var/swap
-    mkswap /dev/loop0 > /dev/null
-    swapon /dev/loop0 && echo "SWAPS $(grep -c loop0 /proc/swaps)"
+    tool map mapped /dev/loop0 2048
+    mkswap /dev/dm-0 > /dev/null
+    swapon /dev/dm-0 && echo "SWAPS $(grep -c dm-0 /proc/swaps)"
     echo "PRESS CTRL-ALT-DEL"
     ;;
 5)
