@@ -1,11 +1,15 @@
 //! PID 1 itself on the host board: what it tells whom through its socket, and what becomes of a run when it fails.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    host::{has_line, run_units},
+    host::{has_line, run_board, run_units},
     program::Finished,
+    tally::{Outcome, Tally},
 };
+
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
 const CONSOLE: [&str; 64] = [
@@ -116,3 +120,37 @@ fn starts_of(finished: &Finished, unit: &str) -> usize {
     let started = format!("tomte: Started {unit}");
     finished.lines.iter().filter(|line| line.contains(&started)).count()
 }
+
+/// `tests/host/client`: a client in another language, written from the protocol's documentation alone.
+pub fn client(tally: &mut Tally) {
+    let name = "a client in Python asks for what the documentation says, and is told what tomte tells";
+    match Command::new("python3").arg("--version").output() {
+        Ok(_) => tally.case(name, || {
+            let (finished, report) = run_board("tests/host/client", &["--until", "idle"])?;
+            CLIENT.iter().try_for_each(|line| has_line(&finished, &[line]))?;
+            for name in ["root.service", "stranger.service"] {
+                let unit = report.as_ref().and_then(|report| report.unit(name));
+                let unit = unit.with_context(|| format!("the report has no {name}"))?;
+                ensure!(unit.result.as_deref() == Some("success"), "{unit:?}");
+            }
+            Ok(())
+        }),
+        Err(error) => tally.add(name, Outcome::Skipped(format!("python3: {error}"))),
+    }
+}
+
+/// What it prints: as root, and as somebody whom `[[allow]]` lets restart one unit.
+const CLIENT: [&str; 12] = [
+    "]: UNITS AS TOLD",
+    "]: FAILURE errno 2",
+    "]: MANAGER 0 client x86_64 starting",
+    "]: NOBODY True",
+    "]: POSTURE True",
+    "]: RESTART done",
+    "]: START root 5",
+    "]: START stranger 6",
+    "]: KILL root 4",
+    "]: KILL stranger 6",
+    "]: VERSION True",
+    "]: MALFORMED True True",
+];
