@@ -11,7 +11,7 @@ use crate::{
 use super::{
     answered, complain,
     options::{Known, OPERAND, Options},
-    talk::{Connection, File, TalkError},
+    talk::{Connection, TalkError},
     usage_error,
 };
 
@@ -52,13 +52,14 @@ fn switch(arguments: Arguments) -> Result<u8, TalkError> {
         read = linux::boot::read_file(path, room).map(<[u8]>::len);
         read.ok()
     });
-    if let Err(errno) = read {
-        let path = path.to_str().unwrap_or_default();
-        return Ok(complain(format_args!("{path}: {}", linux::errno::Text(errno))));
-    }
-    let copy = |errno| TalkError::File(File::Copy, errno);
-    let file = file.map_err(copy)?;
-    let bytes = handover::map(file.as_fd(), TABLE_BYTES_MAX).map_err(copy)?;
+    let copied = file.and_then(|file| Ok((handover::map(file.as_fd(), TABLE_BYTES_MAX)?, file)));
+    let (bytes, file) = match read.and(copied) {
+        Ok(copied) => copied,
+        Err(errno) => {
+            let path = path.to_str().unwrap_or_default();
+            return Ok(complain(format_args!("{path}: {}", linux::errno::Text(errno))));
+        }
+    };
     let table = match Table::open(bytes, Arch::NATIVE) {
         Ok(table) => table,
         Err(error) => return Ok(complain(format_args!("cannot use the table: {error}"))),

@@ -54,10 +54,9 @@ pub(super) enum File {
     Program,
     Names,
     Control,
-    Copy,
 }
 
-const FILES: &str = "/proc/self/exe /run/tomte/passwd /run/tomte/control memfd";
+const FILES: &str = "/proc/self/exe /run/tomte/passwd /run/tomte/control";
 
 impl From<fmt::Error> for TalkError {
     fn from(_: fmt::Error) -> Self {

@@ -24,7 +24,7 @@ pub struct Args {
 }
 
 /// Switches of all verbs: letter, name, what it does.
-const SWITCHES: [(Option<char>, &str, &str); 12] = [
+const SWITCHES: [(Option<char>, &str, &str); 11] = [
     (None, "json", "JSON, for programs"),
     (Some('q'), "quiet", "say nothing where the exit status says it"),
     (None, "no-block", "do not wait for the job to end"),
@@ -36,7 +36,6 @@ const SWITCHES: [(Option<char>, &str, &str); 12] = [
     (None, "plain", "list without marks"),
     (None, "now", "enable, disable, mask: start or stop it, too"),
     (None, "wait", "start, stop, restart: until it is down again; is-system-running: until boot is over"),
-    (None, "version", "which tomte this is"),
 ];
 
 /// Options that have a value.
