@@ -256,7 +256,8 @@ fn decided(subject: &str, value: &str, arch: Arch) -> Option<bool> {
         "Group" => Some(matches!(value, "root" | "0")),
         // PID 1 is given none.
         "Credential" => Some(false),
-        _ => None,
+        // Nothing is above 100 %.
+        _ => pressure::above(subject, value).filter(|(_, patterns)| patterns.is_empty()).map(|_| true),
     }
 }
 
@@ -307,7 +308,7 @@ mod tests {
             ("ACPower", "yes", "!\n/sys/class/power_supply/*/status\nDischarging"),
             ("Environment", "A", "\n/proc/1/environ\nA=*"),
             ("Host", "b1c4", "\n/proc/sys/kernel/hostname\nb1c4"),
-            ("IOPressure", "100%", "!\n/proc/pressure/io"),
+            ("IOPressure", "99.99%", "!\n/proc/pressure/io\nfull * avg300=100.?? *"),
             (
                 "CPUPressure",
                 "99.98%/10sec",
@@ -318,6 +319,8 @@ mod tests {
         ] {
             assert_eq!(looked_at(subject, value).as_deref(), Some(asked), "{subject}={value}");
         }
+        assert_eq!(decided("MemoryPressure", "100%/1min", Arch::Arm), Some(true));
+        assert_eq!(decided("MemoryPressure", "99%", Arch::Arm), None);
         for (subject, value) in [
             ("Virtualization", "qemu"),
             ("Virtualization", "openvz"),
