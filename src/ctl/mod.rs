@@ -183,11 +183,12 @@ impl Command<'_> {
             }
             let mut result = Ok(());
             Connection::open()?.each_unit(&mut |unit| {
-                let out_of_question = match self.verb {
-                    Verb::ResetFailed => unit.active != ActiveState::Failed,
-                    verb => verb.is_job() && unit.active == ActiveState::Inactive,
+                let in_question = if self.verb == Verb::ResetFailed {
+                    unit.active == ActiveState::Failed
+                } else {
+                    !self.verb.is_job() || unit.active != ActiveState::Inactive
                 };
-                if !out_of_question && matches(name, unit.name) && result.is_ok() {
+                if in_question && matches(name, unit.name) && result.is_ok() {
                     result = see(unit.name);
                 }
                 Ok(())

@@ -218,14 +218,10 @@ impl Kernel {
             log::warn_of(errno, format_args!("cannot watch the report of {}", record.name));
         }
         self.processes.put(place, process);
-        let main = |unit| {
-            let main = self.processes.of(unit, Slot::Main);
-            main.map_or((0, 0), |main| (main.pid.0, main.command.map_or(0, |(_, index)| index)))
-        };
         if is_logd {
-            self.streams.announce_all(&self.table, &main);
+            self.streams.announce_all(&self.table, &|unit| self.processes.main(unit));
         } else {
-            self.streams.announce(spawn.unit, &record, main(spawn.unit));
+            self.streams.announce(spawn.unit, &record, self.processes.main(spawn.unit));
         }
         if spawn.slot == Slot::Main {
             self.lacking.forget(spawn.unit);
