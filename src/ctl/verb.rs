@@ -12,8 +12,10 @@ const ALIASES: &str = "condrestart try-restart force-reload reload-or-restart da
 
 /// What else is to be known of `logs`.
 const ABOUT_LOGS: &str = "\
-FORMAT is short, cat, short-iso or json; -f follows, -k is the kernel, -e the last 1000 lines
-TIME is a span back (90s, 2h), today, yesterday, or in UTC (2026-11-22, 2026-11-22 13:00, 13:00)
+-f follows, -k is the kernel, -e the last 1000; -t IDENTIFIER, -U TIME
+-o short, cat, short-iso or json; TIME is a span back (90s, 2h), today,
+yesterday, or in UTC (2026-11-22, 2026-11-22 13:00, 13:00)
+of the boot before this one (-b -1) there is but text, all of it
 ";
 
 macro_rules! verbs {
@@ -93,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_verb_has_its_line_and_every_line_its_verb() {
+    fn every_verb_has_its_line_in_80_columns_and_every_line_its_verb() {
         for (verb, line) in ALL.iter().zip(LINES.lines()) {
             let name: String = line.split('\t').next().unwrap_or_default().replace('-', "");
             assert_eq!(format!("{verb:?}").to_lowercase(), name);
@@ -107,9 +109,11 @@ mod tests {
             let named = operands == "UNIT" || operands.ends_with("UNIT...");
             assert_eq!(verb.needs_units(), named, "{line}");
         }
-        assert!(
-            LINES.lines().chain(ABOUT_LOGS.lines()).all(|line| line.is_ascii()),
-            "a serial console shows it"
-        );
+        for line in LINES.lines().chain(ABOUT_LOGS.lines()) {
+            assert!(line.is_ascii(), "a serial console shows it: {line}");
+            let [name, operands, about] =
+                [0, 1, 2].map(|at| line.split('\t').nth(at).unwrap_or_default().len());
+            assert!(name + operands + 3 <= 80 && about + 32 <= 80, "{line}");
+        }
     }
 }
