@@ -66,11 +66,6 @@ impl System {
         self.lives.get(id.index()).copied().unwrap_or(Life::NONE)
     }
 
-    /// The unit called `name`, or what boot starts if that is empty.
-    pub(super) fn find(&self, name: &str) -> Option<UnitId> {
-        if name.is_empty() { Some(self.table.board().default_target) } else { self.table.find(name) }
-    }
-
     fn name(&self, id: UnitId, out: &mut dyn Write) -> fmt::Result {
         out.write_str(self.table.name(id).unwrap_or_default())
     }

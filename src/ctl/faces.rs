@@ -1,5 +1,5 @@
 //! Names that this program may be called by, and what the words behind them mean: those of its own and of systemctl(1),
-//! service(8), and the tools of other inits that end or change the machine at once: shutdown(8), telinit(8), as sysvinit,
+//! service(8), journalctl(1), and the tools of other inits that end or change the machine at once: shutdown(8), telinit(8), as sysvinit,
 //! BusyBox and systemd have them.
 
 /// How a command line is to be read.
@@ -23,6 +23,7 @@ pub(super) fn of<'w>(called: &'w str, words: &[&'w str]) -> Face<'w> {
         "systemctl" => return Face::VerbFirst("list-units"),
         "service" => return Face::UnitFirst,
         "poweroff" | "reboot" | "halt" => return Face::Verb(called),
+        "journalctl" => return Face::Verb("logs"),
         "shutdown" => shutdown(words),
         "telinit" | "init" => telinit(words),
         _ => return Face::VerbFirst("help"),

@@ -3,32 +3,18 @@
 
 use core::fmt::{self, Write};
 
-use heapless::String;
-
 use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd, arguments::Arguments, errno::Text, glob::each_match, output::Output, pipe,
     },
-    table::{limits::UNIT_NAME_BYTES_MAX, time_span},
-    wire::log::{BLOCK_BYTES, Date, Entry, Head, Origin, PRIORITIES, RING_PATH, Shown, entry_json},
-    words,
+    wire::log::{BLOCK_BYTES, Date, Entry, Head, RING_PATH, Shown, entry_json},
 };
 
-use super::{FAILED, USAGE_ERROR, talk::full_name};
+use super::{
+    complain, usage_error,
+    wanted::{CAT, ISO, JSON, Wanted},
+};
 
-const USAGE: &str = "\
-usage: tomte logs [-f] [-u UNIT] [-n LINES] [-p PRIORITY] [-S TIME] [-b 0|-1] [--events] [--json]
-  TIME is a span back from now (90s, 10min, 2h, 1d) or a date in UTC (2026-11-22, 2026-11-22 13:00)
-  of the boot before this one (-b -1) there is but text, all of it
-";
-
-/// In the order of [`Wanted::read`]. One string: a pattern of its own is thirty bytes of code each.
-const OPTIONS: &str = "-f --follow --json --events -u --unit -n --lines -p --priority -S --since -b --boot";
-
-/// [`PRIORITIES`] by number.
-const NUMBERS: &str = "0 1 2 3 4 5 6 7";
-/// Lines that `-f` begins with.
-const FOLLOWED_LINES: u64 = 10;
 /// Where the last words of the boot before are: what was written to /dev/pmsg0, as the kernel shows it; else logd's file,
 /// if the board has any, as each boot begins another.
 const LAST_WORDS_PATHS: [&str; 2] = ["/sys/fs/pstore/pmsg-ramoops-0", "/var/log/tomte/messages.1"];
@@ -36,101 +22,12 @@ const LAST_WORDS_PATHS: [&str; 2] = ["/sys/fs/pstore/pmsg-ramoops-0", "/var/log/
 /// What the kernel itself has kept of its own end.
 const PANICS: &str = "/sys/fs/pstore/dmesg-*";
 
-/// What is asked for.
-struct Wanted {
-    unit: Option<String<UNIT_NAME_BYTES_MAX>>,
-    /// Only so many, the last ones.
-    lines: Option<u64>,
-    /// This priority and what is more important.
-    priority: u8,
-    /// So many microseconds back.
-    since_us: Option<u64>,
-    follow: bool,
-    json: bool,
-    events: bool,
-    previous_boot: bool,
-}
-
-impl Wanted {
-    const ALL: Self = Self {
-        unit: None,
-        lines: None,
-        priority: 7,
-        since_us: None,
-        follow: false,
-        json: false,
-        events: false,
-        previous_boot: false,
-    };
-
-    /// Takes the words after `logs`; `None` if they make no sense.
-    fn read(arguments: Arguments) -> Option<Self> {
-        let mut wanted = Self::ALL;
-        let mut words = arguments.words().skip(2).map(|word| word.to_str().unwrap_or_default());
-        while let Some(word) = words.next() {
-            match words::place(OPTIONS, word.as_bytes())? {
-                0 | 1 => wanted.follow = true,
-                2 => wanted.json = true,
-                3 => wanted.events = true,
-                4 | 5 => wanted.unit = Some(full_name(words.next()?).ok()?),
-                6 | 7 => wanted.lines = Some(words.next()?.parse().ok()?),
-                8 | 9 => wanted.priority = priority(words.next()?)?,
-                10 | 11 => wanted.since_us = Some(since(words.next()?)?),
-                12 | 13 => wanted.previous_boot = words.next()? == "-1",
-                _ => return None,
-            }
-        }
-        if wanted.previous_boot && arguments.words().count() > 4 {
-            return None; // there is but text, and nothing to choose from
-        }
-        if wanted.follow {
-            wanted.lines = wanted.lines.or(Some(FOLLOWED_LINES));
-        }
-        Some(wanted)
+/// `tomte logs`; answers the exit code. So many of the words are the verb.
+pub(super) fn run(arguments: Arguments, verbs: usize) -> u8 {
+    let mut wanted = Wanted { alone: true, ..Wanted::ALL };
+    if let Err(word) = wanted.read(arguments, verbs) {
+        return usage_error(word);
     }
-
-    /// Whether `entry` is asked for, `now_us` after boot.
-    fn takes(&self, entry: &Entry<'_>, now_us: u64) -> bool {
-        let of_unit = |unit: &str| {
-            entry.unit == unit.as_bytes()
-                || entry.origin == Origin::Manager && names(entry.text, unit.as_bytes())
-        };
-        entry.priority <= self.priority
-            && self.events == (entry.origin == Origin::Event)
-            && self.since_us.is_none_or(|since_us| now_us.saturating_sub(entry.time_us) <= since_us)
-            && self.unit.as_ref().is_none_or(|unit| of_unit(unit))
-    }
-}
-
-/// Whether one of the words of `text` is `unit`.
-fn names(text: &[u8], unit: &[u8]) -> bool {
-    text.split(|byte| b" :".contains(byte)).any(|word| word.strip_suffix(b".").unwrap_or(word) == unit)
-}
-
-/// A priority by name or number.
-fn priority(word: &str) -> Option<u8> {
-    let word = word.as_bytes();
-    let named = words::place(PRIORITIES, word).or_else(|| words::place(NUMBERS, word));
-    named.map(|at| at as u8) // there are eight
-}
-
-/// How many microseconds back: as such a span, or since a moment.
-fn since(word: &str) -> Option<u64> {
-    span(word).or_else(|| Some(linux::clock::wall_us().saturating_sub(Date::parse(word)?)))
-}
-
-/// A span in microseconds, as systemctl takes them; journalctl has a minus before it.
-fn span(word: &str) -> Option<u64> {
-    time_span(word.trim_start_matches('-'))
-}
-
-/// `tomte logs`; answers the exit code.
-pub(super) fn run(arguments: Arguments) -> u8 {
-    let mut err = Output::stderr();
-    let Some(wanted) = Wanted::read(arguments) else {
-        let _ = err.write_str(USAGE);
-        return USAGE_ERROR;
-    };
     let out = &mut Output::stdout();
     let (path, shown) = match wanted.previous_boot {
         true => last_words(out),
@@ -138,18 +35,16 @@ pub(super) fn run(arguments: Arguments) -> u8 {
     };
     match shown {
         Ok(()) => 0,
-        Err(errno) => {
-            let _ = writeln!(err, "tomte: {path}: {}", Text(errno));
-            FAILED
-        }
+        Err(errno) => complain(format_args!("{path}: {}", Text(errno))),
     }
 }
 
 /// The last `lines` of `unit`, for its status, below a line of nothing.
 pub(super) fn last(out: &mut Output, unit: &str, lines: u64) {
     let _broken = out.write_char('\n');
-    let unit = String::try_from(unit).ok();
-    let _no_log = show(out, &Wanted { unit, lines: Some(lines), ..Wanted::ALL });
+    let mut wanted = Wanted { lines: Some(lines), ..Wanted::ALL };
+    let _fits = wanted.units.push(unit);
+    let _no_log = show(out, &wanted);
 }
 
 /// What was said before the machine started anew, and where that stands; besides that what the kernel said when it panicked.
@@ -188,7 +83,7 @@ fn text_of(out: &mut Output, path: &str) -> Result<(), Errno> {
     }
 }
 
-fn show(out: &mut Output, wanted: &Wanted) -> Result<(), Errno> {
+fn show(out: &mut Output, wanted: &Wanted<'_>) -> Result<(), Errno> {
     let mut ring = Ring::open()?;
     let watch = if wanted.follow { Some(pipe::watch_writes(RING_PATH)?) } else { None };
     let mut skipped = 0;
@@ -201,6 +96,7 @@ fn show(out: &mut Output, wanted: &Wanted) -> Result<(), Errno> {
         (skipped, place) = (count.saturating_sub(lines), Place::default());
     }
     let host = linux::boot::hostname();
+    let mut silent = wanted.alone && !wanted.follow && wanted.format != JSON;
     loop {
         let (now_us, wall_us) = (linux::clock::boot_us(), linux::clock::wall_us());
         ring.walk(&mut place, &mut |met| {
@@ -215,21 +111,31 @@ fn show(out: &mut Output, wanted: &Wanted) -> Result<(), Errno> {
                 }
                 // The clock may have been set since: what it says now tells when the line was said.
                 Met::Entry(entry) => {
+                    silent = false;
                     let said_us = wall_us.saturating_sub(now_us.saturating_sub(entry.time_us));
-                    one(out, &entry, said_us, &host, wanted.json)
+                    one(out, &entry, said_us, &host, wanted.format)
                 }
             };
         });
+        if silent {
+            let _broken = out.write_str("-- No entries --\n");
+        }
         let Some(watch) = watch.as_ref().filter(|_| out.flush()) else { return Ok(()) };
         pipe::read(watch.as_fd(), &mut [0; 4096])?;
     }
 }
 
-fn one(out: &mut Output, entry: &Entry<'_>, wall_us: u64, host: &str, json: bool) -> fmt::Result {
-    if json {
-        return entry_json(entry, wall_us, out);
+#[inline(never)] // for a small frame
+fn one(out: &mut Output, entry: &Entry<'_>, wall_us: u64, host: &str, format: usize) -> fmt::Result {
+    match format {
+        JSON => return entry_json(entry, wall_us, out),
+        CAT => {
+            Shown(entry.text).write(out)?;
+            return out.write_char('\n');
+        }
+        ISO => Date::new(wall_us).write_full(out)?,
+        _ => Date::new(wall_us).write(out)?,
     }
-    Date::new(wall_us).write(out)?;
     write!(out, " {host} ")?;
     entry.write_said(out)?;
     out.write_char('\n')
@@ -317,30 +223,5 @@ impl Ring {
             }
             (place.number, place.bytes) = (place.number + 1, 0);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_have_their_meaning() {
-        assert_eq!(priority("err"), Some(3));
-        assert_eq!(priority("7"), Some(7));
-        assert_eq!((priority("8"), priority("error")), (None, None));
-        assert_eq!(span("90"), Some(90_000_000));
-        assert_eq!(span("-10min"), Some(600_000_000));
-        assert_eq!(span("2h"), Some(7_200_000_000));
-        assert!(since("1970-01-02").is_some_and(|back| back > 0) && since("2026-13-01").is_none());
-        assert_eq!((span("2x"), span("h"), span("99999999999999999999s")), (None, None, None));
-    }
-
-    #[test]
-    fn what_the_manager_says_of_a_unit_is_found_by_its_name() {
-        assert!(names(b"Started web.service - Web.", b"web.service"));
-        assert!(names(b"Started web.service.", b"web.service"));
-        assert!(names(b"web.service: Failed with result 'exit-code'.", b"web.service"));
-        assert!(!names(b"Started myweb.service.", b"web.service"));
     }
 }

@@ -3,6 +3,7 @@
 mod baked;
 mod faces;
 mod logs;
+mod options;
 mod print;
 mod query;
 mod run;
@@ -10,30 +11,34 @@ mod show;
 mod switch;
 mod talk;
 mod verb;
+mod wanted;
 mod words;
 
 use core::fmt::Write;
 
 use crate::{
     linux::{AsFd, arguments::Arguments, output::Output, signals, socket::own_program},
+    table::matches,
     wire::{ActiveState, JobResult, Power, Reply, Request, Whom},
 };
 
 use faces::Face;
-use talk::{Connection, TalkError};
+use talk::{Connection, File, Name, TalkError};
 use verb::Verb;
 use words::Words;
 
-/// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active, 4 there is no such unit.
+/// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active, 4 or, for jobs, 5 there is no such unit.
 const FAILED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
 const NOT_ACTIVE: u8 = 3;
 const NO_SUCH_UNIT: u8 = 4;
+const NOT_LOADED: u8 = 5;
 
 /// Words of a tool of another init that are looked at.
 const FACE_WORDS_MAX: usize = 8;
 
 /// One command.
+#[derive(Clone, Copy)]
 struct Command<'a> {
     linked: &'static [u8],
     words: &'a Words<'a>,
@@ -50,12 +55,15 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     let mut raw: heapless::Vec<&str, FACE_WORDS_MAX> = heapless::Vec::new();
     raw.extend(arguments.words().skip(1).take(FACE_WORDS_MAX).filter_map(|word| word.to_str().ok()));
     let face = faces::of(called, &raw);
-    // Verbs with options of their own, which stand behind them.
-    match (face, raw.first().and_then(|word| Verb::find(word))) {
-        (Face::VerbFirst(_), Some(_)) if raw.get(1) == Some(&"--help") => {}
+    // Verbs with options of their own.
+    let first = raw.iter().position(|word| !word.starts_with('-'));
+    let meant = first.and_then(|first| Verb::find(raw.get(first)?));
+    match (face, meant) {
+        (Face::Verb("logs"), _) => return logs::run(arguments, 0),
+        (Face::VerbFirst(_), Some(_)) if matches!(raw.get(1), Some(&("--help" | "-h"))) => {}
         (Face::VerbFirst(_), Some(Verb::Run)) => return run::run(linked, arguments),
         (Face::VerbFirst(_), Some(Verb::SwitchTable)) => return switch::run(arguments),
-        (Face::VerbFirst(_), Some(Verb::Logs)) => return logs::run(arguments),
+        (Face::VerbFirst(_), Some(Verb::Logs)) => return logs::run(arguments, 1),
         _ => {}
     }
     let mut words = Words::default();
@@ -70,9 +78,9 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
         Face::Meant([verb, ""]) => (*verb, &[][..]),
         Face::Meant([verb, name]) => (*verb, core::slice::from_ref(name)),
         Face::Verb(verb) => (*verb, &[][..]),
-        Face::UnitFirst => {
-            (rest.first().copied().unwrap_or("list-units"), operands.get(..1).unwrap_or_default())
-        }
+        Face::UnitFirst if first.is_empty() => ("list-units", rest),
+        Face::UnitFirst => (rest.first().copied().unwrap_or("help"), operands.get(..1).unwrap_or_default()),
+        Face::VerbFirst(_) if first.is_empty() && words.help() => ("help", rest),
         Face::VerbFirst(bare) if first.is_empty() => (*bare, rest),
         Face::VerbFirst(_) => (first, rest),
         Face::Unknown => return usage_error(called),
@@ -86,8 +94,14 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
 /// Says what went wrong.
 #[inline(never)] // for a small frame
 fn complain(what: core::fmt::Arguments<'_>) -> u8 {
-    let _ = writeln!(Output::stderr(), "tomte: {what}");
+    let _broken = tell(Output::stderr(), format_args!("tomte: {what}\n"));
     FAILED
+}
+
+/// Writes `what` to `out`.
+#[inline(never)] // for a small frame
+fn tell(mut out: Output, what: core::fmt::Arguments<'_>) -> Result<(), TalkError> {
+    Ok(out.write_fmt(what)?)
 }
 
 fn usage_error(word: &str) -> u8 {
@@ -105,8 +119,20 @@ impl Command<'_> {
     #[inline(never)] // for a small frame
     fn perform(&self, out: &mut Output) -> Result<u8, TalkError> {
         match self.verb {
+            _ if self.words.version() => {
+                out.write_str(concat!("tomte ", env!("CARGO_PKG_VERSION"), "\n"))?;
+            }
+            Verb::Help => {
+                let name = self.names.first().copied().unwrap_or_default();
+                let about = Verb::find(name);
+                if about.is_none() && !name.is_empty() {
+                    return Ok(usage_error(name));
+                }
+                verb::help(out, about)?;
+            }
             _ if self.words.help() => verb::help(out, Some(self.verb))?,
-            Verb::Help => verb::help(out, self.names.first().and_then(|name| Verb::find(name)))?,
+            verb if verb.needs_units() && self.names.is_empty() => return Ok(usage_error("no unit")),
+            Verb::Logs | Verb::Run | Verb::SwitchTable => return Ok(usage_error("options before that verb")),
             Verb::DaemonReload => {
                 complain(format_args!(
                     "nothing to reload: units are baked into the table; cargo xtask build makes a new one"
@@ -117,7 +143,7 @@ impl Command<'_> {
             Verb::Halt => return shut_down(Power::Halt),
             Verb::Kexec => return shut_down(Power::Kexec),
             Verb::Reexec => {
-                let program = own_program().map_err(TalkError::File)?;
+                let program = own_program().map_err(|errno| TalkError::File(File::Program, errno))?;
                 return answered(&Connection::open()?.ask_with(&Request::Reexec, &[program.as_fd()])?);
             }
             _ if self.verb.is_job() => return self.jobs(),
@@ -132,7 +158,7 @@ impl Command<'_> {
         Ok(match self.verb {
             Verb::Start => Request::Start { name },
             Verb::Stop => Request::Stop { name },
-            Verb::Reload | Verb::ReloadOrRestart => Request::Reload { name },
+            Verb::Reload | Verb::ReloadOrRestart | Verb::TryReloadOrRestart => Request::Reload { name },
             Verb::Isolate => Request::Isolate { name },
             Verb::ResetFailed => Request::ResetFailed { name },
             Verb::Kill => {
@@ -145,6 +171,33 @@ impl Command<'_> {
         })
     }
 
+    /// Shows `see` the full name of each unit that is named, and of each that a pattern stands for: of those that are up or
+    /// have failed, if something is to be done about it, as systemctl(1) has it for units in memory.
+    #[inline(never)] // for a small frame
+    fn each_name(&self, see: &mut dyn FnMut(&str) -> Result<(), TalkError>) -> Result<(), TalkError> {
+        let all = ["*"];
+        for name in if self.names.is_empty() { &all } else { self.names } {
+            if !name.bytes().any(|byte| matches!(byte, b'*' | b'?')) {
+                see(talk::full_name(name, &mut Name::new())?)?;
+                continue;
+            }
+            let mut result = Ok(());
+            Connection::open()?.each_unit(&mut |unit| {
+                let in_question = if self.verb == Verb::ResetFailed {
+                    unit.active == ActiveState::Failed
+                } else {
+                    !self.verb.is_job() || unit.active != ActiveState::Inactive
+                };
+                if in_question && matches(name, unit.name) && result.is_ok() {
+                    result = see(unit.name);
+                }
+                Ok(())
+            })?;
+            result?;
+        }
+        Ok(())
+    }
+
     /// Asks for each unit in turn; the exit code is the worst.
     #[inline(never)] // for a small frame
     fn jobs(&self) -> Result<u8, TalkError> {
@@ -152,27 +205,23 @@ impl Command<'_> {
             return Ok(usage_error(word));
         }
         let connection = &mut Connection::open()?;
-        if self.names.is_empty() {
-            return if self.verb == Verb::ResetFailed {
-                self.reset_all(connection)
-            } else {
-                Ok(usage_error("no unit"))
-            };
-        }
         let mut worst = 0;
-        for name in self.names {
+        self.each_name(&mut |name| {
             let code = self.job(connection, name);
             worst = worst.max(code.unwrap_or_else(|error| complain(format_args!("{name}: {error}"))));
-        }
+            Ok(())
+        })?;
         Ok(worst)
     }
 
     #[inline(never)] // for a small frame
     fn job(&self, connection: &mut Connection, name: &str) -> Result<u8, TalkError> {
-        let full = talk::full_name(name)?;
-        let Ok(request) = self.request(&full) else { return Ok(USAGE_ERROR) };
-        let Some(unit) = connection.unit(&full)? else { return Ok(no_such_unit(&full)) };
-        if self.verb == Verb::TryRestart && !print::is_active(&unit) {
+        let Ok(request) = self.request(name) else { return Ok(USAGE_ERROR) };
+        let Some(unit) = connection.unit(name)? else {
+            no_such_unit(name);
+            return Ok(if matches!(self.verb, Verb::Kill | Verb::ResetFailed) { FAILED } else { NOT_LOADED });
+        };
+        if matches!(self.verb, Verb::TryRestart | Verb::TryReloadOrRestart) && !print::is_active(&unit) {
             return Ok(0);
         }
         if self.words.no_block() {
@@ -181,25 +230,18 @@ impl Command<'_> {
             return Ok(0);
         }
         let mut reply = connection.ask(&request)?;
-        if matches!(reply, Reply::Job(JobResult::Invalid)) && self.verb == Verb::ReloadOrRestart {
-            reply = connection.ask(&Request::Restart { name: &full })?;
+        if matches!(reply, Reply::Job(JobResult::Invalid))
+            && matches!(self.verb, Verb::ReloadOrRestart | Verb::TryReloadOrRestart)
+        {
+            reply = connection.ask(&Request::Restart { name })?;
         }
-        answered(&reply)
-    }
-
-    /// Every unit that has failed is forgiven.
-    #[inline(never)] // for a small frame
-    fn reset_all(&self, connection: &mut Connection) -> Result<u8, TalkError> {
-        let other = &mut Connection::open()?;
-        let mut result = Ok(0);
-        connection.each_unit(&mut |unit| {
-            if unit.active == ActiveState::Failed && result.is_ok() {
-                result =
-                    other.ask(&Request::ResetFailed { name: unit.name }).and_then(|reply| answered(&reply));
-            }
-            Ok(())
-        })?;
-        result
+        let code = answered(&reply)?;
+        if self.words.wait() && self.verb <= Verb::Restart {
+            let reply = connection.ask(&Request::Wait { name })?;
+            let Reply::Unit(unit) = reply else { return Err(talk::refused(&reply)) };
+            return Ok(u8::from(unit.active == ActiveState::Failed));
+        }
+        Ok(code)
     }
 }
 
@@ -209,13 +251,8 @@ fn shut_down(power: Power) -> Result<u8, TalkError> {
 
 /// What came of something that takes time.
 fn answered(reply: &Reply<'_>) -> Result<u8, TalkError> {
-    if let Reply::Job(
-        result @ (JobResult::Canceled
-        | JobResult::Timeout
-        | JobResult::Failed
-        | JobResult::Dependency
-        | JobResult::Invalid),
-    ) = reply
+    if let Reply::Job(result) = reply
+        && !matches!(result, JobResult::Done | JobResult::Skipped)
     {
         return Err(TalkError::Job(*result));
     }

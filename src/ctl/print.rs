@@ -12,59 +12,76 @@ use crate::{
 };
 
 use super::{
-    talk::{Connection, TalkError},
+    talk::{Connection, File, TalkError},
     words::Words,
 };
 
 /// Columns of a terminal that says nothing else.
 const WIDTH: usize = 80;
-/// What a row of `list-units` takes before the description.
-const ROW: usize = 58;
+/// What a row of `list-units` takes before the description, besides the name and the sub-state.
+const ROW: usize = 22;
 
 /// `list-units`, row by row.
 pub(super) struct List<'o> {
     out: &'o mut Output,
-    json: bool,
-    /// Bytes of a description.
-    room: usize,
+    words: &'o Words<'o>,
+    /// Columns of a row.
+    width: usize,
     units: usize,
 }
 
 impl<'o> List<'o> {
     #[inline(never)] // for a small frame
-    pub(super) fn begin(out: &'o mut Output, words: &Words<'_>) -> Result<Self, fmt::Error> {
-        let json = words.json();
-        if json {
+    pub(super) fn begin(out: &'o mut Output, words: &'o Words<'o>) -> Result<Self, fmt::Error> {
+        if words.json() {
             out.write_char('[')?;
-        } else {
+        } else if !words.no_legend() {
             writeln!(out, "  {:<28} {:<6} {:<10} {:<8} DESCRIPTION", "UNIT", "LOAD", "ACTIVE", "SUB")?;
         }
-        let room = if words.full() || !out.is_terminal() { usize::MAX } else { WIDTH - ROW };
-        Ok(Self { out, json, room, units: 0 })
+        let width = if words.full() || !out.is_terminal() { usize::MAX } else { WIDTH };
+        Ok(Self { out, words, width, units: 0 })
     }
 
     #[inline(never)] // for a small frame
     pub(super) fn unit(&mut self, unit: &UnitStatus<'_>) -> fmt::Result {
+        let (active, sub) = (unit.active.as_str(), unit.sub.as_str());
+        let kind = [unit.unit_type.as_str()];
+        if !chosen(self.words.types, &kind) || !chosen(self.words.states, &[active, sub, "loaded"]) {
+            return Ok(());
+        }
         self.units += 1;
-        if self.json {
+        if self.words.json() {
             if self.units > 1 {
                 self.out.write_char(',')?;
             }
             return unit.write_json(self.out, None);
         }
-        let failed = unit.active == ActiveState::Failed;
-        colored(self.out, unit.active, if failed { "* " } else { "  " })?;
+        if !self.words.plain() {
+            colored(self.out, unit.active, if unit.active == ActiveState::Failed { "* " } else { "  " })?;
+        }
+        // What is longer than its column takes from the last one.
+        let room = self.width.saturating_sub(ROW + unit.name.len().max(28) + sub.len().max(8));
         let mut description = unit.description;
-        while description.len() > self.room {
+        while description.len() > room {
             let end = description.char_indices().last().map_or(0, |(end, _)| end);
             description = description.get(..end).unwrap_or_default();
         }
-        writeln!(self.out, "{:<28} loaded {:<10} {:<8} {description}", unit.name, unit.active, unit.sub)
+        writeln!(self.out, "{:<28} loaded {active:<10} {sub:<8} {description}", unit.name)
     }
 
     pub(super) fn end(self) -> fmt::Result {
-        if self.json { self.out.write_str("]\n") } else { writeln!(self.out, "{} units.", self.units) }
+        match self.units {
+            _ if self.words.json() => self.out.write_str("]\n"),
+            _ if self.words.no_legend() => Ok(()),
+            units => writeln!(self.out, "{units} units."),
+        }
     }
+}
+
+/// Whether one of `words` is in `list`, which has commas between, or is empty and has them all.
+#[inline(never)] // for a small frame
+fn chosen(list: &str, words: &[&str]) -> bool {
+    list.is_empty() || list.split(',').any(|one| words.contains(&one))
 }
 
 /// `text` in the colour of `state`, on a terminal.
@@ -127,7 +144,7 @@ pub(super) fn users(connection: &mut Connection, out: &mut Output, json: bool) -
         result = one(line);
         Ok(result.is_err())
     })
-    .map_err(TalkError::File)?;
+    .map_err(|errno| TalkError::File(File::Names, errno))?;
     result?;
     if json {
         out.write_str(if before == "[" { "[]\n" } else { "]\n" })?;
@@ -144,7 +161,7 @@ pub(super) fn manager(out: &mut Output, manager: &ManagerStatus<'_>, json: bool)
     writeln!(out, "  Board: {} ({})", manager.board, manager.arch)?;
     writeln!(out, "  State: {}", manager.state)?;
     writeln!(out, "  Units: {} loaded, {} failed", u64::from(manager.units), u64::from(manager.failed))?;
-    writeln!(out, "   Jobs: {} queued", u64::from(manager.jobs))?;
+    number(out, "   Jobs: ", manager.jobs.into())?;
     if manager.boot_us > 0 {
         writeln!(
             out,
@@ -186,7 +203,7 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64, json: b
     }
     out.write_char('\n')?;
     if unit.main_pid != 0 {
-        writeln!(out, "   Main PID: {}", u64::from(unit.main_pid))?;
+        number(out, "   Main PID: ", unit.main_pid)?;
         if let Some((memory, tasks)) = linux::cgroup::usage(unit.main_pid) {
             writeln!(out, "      Tasks: {tasks}\n     Memory: {}K", memory / 1024)?;
         }
@@ -211,9 +228,15 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64, json: b
         name_of(out, uid)?;
     }
     if unit.restarts > 0 {
-        writeln!(out, "   Restarts: {}", u64::from(unit.restarts))?;
+        number(out, "   Restarts: ", unit.restarts)?;
     }
     Ok(())
+}
+
+/// A line of a number.
+#[inline(never)] // for a small frame
+fn number(out: &mut Output, label: &str, number: u32) -> fmt::Result {
+    writeln!(out, "{label}{}", u64::from(number))
 }
 
 /// The end of a line: the name of `uid`, if it has one.

@@ -12,7 +12,7 @@ use super::{
     Command, FAILED, NO_SUCH_UNIT, NOT_ACTIVE, TalkError,
     baked::System,
     complain, no_such_unit, print, show,
-    talk::{Connection, full_name, refused},
+    talk::{Connection, Name, full_name, refused},
     verb::Verb,
 };
 
@@ -55,7 +55,7 @@ impl Command<'_> {
             Verb::Posture => return self.posture(connection, out),
             Verb::Timeline => {
                 let reply = connection.ask(&Request::Manager)?;
-                print::timeline(out, &manager(&reply)?)?;
+                print::timeline(out, manager(&reply)?)?;
                 let mut before = "";
                 connection.each_unit(&mut |unit| {
                     out.write_str(core::mem::replace(&mut before, ","))?;
@@ -78,12 +78,14 @@ impl Command<'_> {
                 let reply = connection.ask(&Request::Manager)?;
                 let manager = manager(&reply)?;
                 if self.verb == Verb::IsSystemRunning {
-                    if !self.words.quiet() {
-                        writeln!(out, "{}", manager.state)?;
+                    if self.words.wait() && manager.state == "starting" {
+                        clock::sleep_us(WATCH_US);
+                        return self.query(connection, out);
                     }
+                    self.say(out, manager.state)?;
                     return Ok(u8::from(manager.state != "running"));
                 }
-                print::manager(out, &manager, self.words.json())?;
+                print::manager(out, manager, self.words.json())?;
             }
         }
         Ok(0)
@@ -97,11 +99,20 @@ impl Command<'_> {
             system.blame(out)?;
             return Ok(0);
         }
+        if self.names.is_empty() {
+            let id = system.table.board().default_target;
+            match self.verb {
+                Verb::CriticalChain => system.critical_chain(out, id)?,
+                _ => system.dependencies(out, id)?,
+            }
+            return Ok(0);
+        }
         let mut code = if self.verb == Verb::IsEnabled { FAILED } else { 0 };
-        let start = [""];
-        for name in if self.names.is_empty() { &start } else { self.names } {
-            let full = if name.is_empty() { heapless::String::new() } else { full_name(name)? };
-            let Some(id) = system.find(&full) else { return Ok(no_such_unit(&full)) };
+        self.each_name(&mut |name| {
+            let Some(id) = system.table.find(name) else {
+                code = no_such_unit(name);
+                return Ok(());
+            };
             match self.verb {
                 Verb::CriticalChain => system.critical_chain(out, id)?,
                 Verb::ListDependencies => system.dependencies(out, id)?,
@@ -116,16 +127,26 @@ impl Command<'_> {
                 }
                 _ => {
                     let enabled = system.enabled(id);
-                    if enabled {
+                    if enabled && code == FAILED {
                         code = 0;
                     }
-                    if !self.words.quiet() {
-                        out.write_str(if enabled { "enabled\n" } else { "disabled\n" })?;
-                    }
+                    self.say(out, if enabled { "enabled" } else { "disabled" })?;
                 }
             }
+            Ok(())
+        })?;
+        if self.words.now() && self.verb != Verb::IsEnabled {
+            let verb = if self.verb == Verb::Enable { Verb::Start } else { Verb::Stop };
+            code = code.max(Self { verb, ..*self }.jobs()?);
         }
         Ok(code)
+    }
+
+    /// One word, unless nobody wants to read it.
+    #[inline(never)] // for a small frame
+    fn say(&self, out: &mut Output, word: &str) -> core::fmt::Result {
+        let quote = if self.words.json() { "\"" } else { "" };
+        if self.words.quiet() { Ok(()) } else { writeln!(out, "{quote}{word}{quote}") }
     }
 
     /// `status`, `show`, `is-active`, `is-failed`: about each unit that is named.
@@ -139,19 +160,19 @@ impl Command<'_> {
             _ => 0,
         };
         let mut gap = "";
-        for name in self.names {
-            let full = full_name(name)?;
-            let unit = connection.unit(&full)?;
+        self.each_name(&mut |name| {
+            let unit = connection.unit(name)?;
             if matches!(self.verb, Verb::Show | Verb::Status) {
                 out.write_str(core::mem::replace(&mut gap, "\n"))?;
             }
             match (&unit, self.verb) {
-                (unit, Verb::Show) => show::unit(out, self.words, &full, unit.as_ref())?,
-                (None, Verb::Status) => code = no_such_unit(&full),
+                (unit, Verb::Show) => show::unit(out, self.words, name, unit.as_ref())?,
+                (None, Verb::Status) => code = no_such_unit(name),
                 (Some(unit), Verb::Status) => {
                     print::unit(out, unit, now_us, self.words.json())?;
-                    if !self.words.json() {
-                        super::logs::last(out, &full, STATUS_LINES);
+                    let lines = self.words.lines.unwrap_or(STATUS_LINES);
+                    if !self.words.json() && lines > 0 {
+                        super::logs::last(out, name, lines);
                     }
                     code = code.max(if print::is_active(unit) { 0 } else { NOT_ACTIVE });
                 }
@@ -167,12 +188,11 @@ impl Command<'_> {
                     } else if code != 0 && unit.is_none() && verb == Verb::IsActive {
                         code = NO_SUCH_UNIT;
                     }
-                    if !self.words.quiet() {
-                        writeln!(out, "{}", state.as_str())?;
-                    }
+                    self.say(out, state.as_str())?;
                 }
             }
-        }
+            Ok(())
+        })?;
         Ok(code)
     }
 
@@ -182,8 +202,9 @@ impl Command<'_> {
         let json = self.words.json();
         let (mut id, mut all) = (0, true);
         if let Some(name) = self.names.first() {
-            let full = full_name(name)?;
-            let Some(unit) = connection.unit(&full)? else { return Ok(no_such_unit(&full)) };
+            let room = &mut Name::new();
+            let full = full_name(name, room)?;
+            let Some(unit) = connection.unit(full)? else { return Ok(no_such_unit(full)) };
             (id, all) = (unit.id, false);
         }
         let mut before = '[';
@@ -197,13 +218,16 @@ impl Command<'_> {
                 Some(_) | None => break,
             }
         }
-        if json {
-            out.write_str(if before == '[' { "[]\n" } else { "]\n" })?;
-        }
+        out.write_str(match before {
+            '[' if json => "[]\n",
+            _ if json => "]\n",
+            '[' => "nothing narrows it\n",
+            _ => "",
+        })?;
         Ok(0)
     }
 }
 
-fn manager<'r>(reply: &Reply<'r>) -> Result<ManagerStatus<'r>, TalkError> {
-    if let Reply::Manager(manager) = reply { Ok(*manager) } else { Err(refused(reply)) }
+fn manager<'a, 'r>(reply: &'a Reply<'r>) -> Result<&'a ManagerStatus<'r>, TalkError> {
+    if let Reply::Manager(manager) = reply { Ok(manager) } else { Err(refused(reply)) }
 }

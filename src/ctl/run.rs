@@ -9,25 +9,32 @@ use crate::{
     linux::{self, AsFd, Errno, OwnedFd, arguments::Arguments, output::Output},
     table::{
         Arch, ComposeError, Table, Transient, compose,
-        limits::{SLOT_BYTES_MAX, UNIT_NAME_BYTES_MAX, WORDS_MAX},
+        limits::{SLOT_BYTES_MAX, WORDS_MAX},
     },
     wire::{JobResult, Reply, Request},
 };
 
 use super::{
-    FAILED, USAGE_ERROR,
-    talk::{Connection, TalkError, full_name},
+    complain,
+    options::{Known, OPERAND, Options},
+    talk::{Connection, Name, TalkError, full_name},
+    tell, usage_error,
 };
 
 /// Settings of one unit.
 const SETTINGS_MAX: usize = 32;
-/// What may stand before the command; after the last one only the command.
-const OPTIONS: &str = "--unit --wait -E -p --pipe -P --collect -G --";
+/// What may stand before the command. The last ones are passed over.
+static OPTIONS: Known = Known {
+    names: "unit setenv property wait pipe collect quiet no-ask-password",
+    letters: "uEp.PGq",
+    valued: 3,
+    optional: usize::MAX,
+};
 
 /// What was asked for.
 struct Order<'a> {
     settings: Vec<(&'a str, &'a str), SETTINGS_MAX>,
-    name: heapless::String<UNIT_NAME_BYTES_MAX>,
+    name: Name,
     wait: bool,
     /// Its streams are this command's.
     pipe: bool,
@@ -36,7 +43,8 @@ struct Order<'a> {
 
 /// What is wrong with it.
 enum Wrong<'a> {
-    Usage,
+    /// This one is not understood.
+    Usage(&'a str),
     Words,
     NotATable,
     NoSlots,
@@ -49,16 +57,17 @@ enum Wrong<'a> {
 impl fmt::Display for Wrong<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage => {
-                f.write_str("run [-p SETTING=VALUE]… [-E NAME=VALUE]… [--unit NAME] [--wait] [--pipe] [--collect] [--] COMMAND…")
-            }
+            Self::Usage(word) => f.write_str(word),
             Self::Words => f.write_str("too many words, or one that is not UTF-8"),
             Self::NotATable => f.write_str("this program has no table"),
             Self::NoSlots => {
                 f.write_str("this image has no room for such units (transient-units in board.toml)")
             }
             Self::Compose(ComposeError::Unknown(key)) => {
-                write!(f, "{key}= cannot be set for a unit that is made at run time: that takes cargo xtask bake")
+                write!(
+                    f,
+                    "{key}= cannot be set for a unit that is made at run time: that takes cargo xtask bake"
+                )
             }
             Self::Compose(ComposeError::Refused(key, why)) => {
                 write!(f, "{key}= cannot be set: {why}")
@@ -89,49 +98,42 @@ pub(super) fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     let ran = order(arguments).and_then(|order| start(linked, &order));
     match ran {
         Ok(code) => code,
-        Err(wrong) => {
-            let _ = fmt::Write::write_fmt(&mut Output::stderr(), format_args!("tomte: {wrong}\n"));
-            if let Wrong::Usage = wrong { USAGE_ERROR } else { FAILED }
-        }
+        Err(Wrong::Usage(word)) => usage_error(word),
+        Err(wrong) => complain(format_args!("{wrong}")),
     }
 }
 
 #[inline(never)] // for a small frame
 fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
-    let mut order = Order {
-        settings: Vec::new(),
-        name: heapless::String::new(),
-        wait: false,
-        pipe: false,
-        command: Vec::new(),
-    };
-    let mut words = arguments.words().skip(2).map(|word| word.to_str().map_err(|_| Wrong::Words));
-    while let Some(word) = words.next() {
-        let word = word?;
-        let options = order.command.is_empty();
-        match crate::words::place(OPTIONS, word.as_bytes()).filter(|_| options) {
-            Some(0) => order.name = full_name(words.next().ok_or(Wrong::Usage)??)?,
-            Some(1) => order.wait = true,
-            Some(option @ (2 | 3)) => {
-                let value = words.next().ok_or(Wrong::Usage)??;
-                let setting = match option {
-                    2 => ("Environment", value),
-                    _ => value.split_once('=').ok_or(Wrong::Usage)?,
-                };
-                order.settings.push(setting).map_err(|_| Wrong::Words)?;
-            }
-            Some(4 | 5) => order.pipe = true,
-            Some(6 | 7) => {
-                order.settings.push(("CollectMode", "inactive-or-failed")).map_err(|_| Wrong::Words)?;
-            }
-            Some(_) => {
-                for word in words.by_ref() {
-                    order.command.push(word?).map_err(|_| Wrong::Words)?;
+    let mut order =
+        Order { settings: Vec::new(), name: Name::new(), wait: false, pipe: false, command: Vec::new() };
+    let mut options = Options::new(arguments, &OPTIONS);
+    let mut is_verb = true;
+    while let Some((place, value)) = options.next().map_err(Wrong::Usage)? {
+        let setting = match place {
+            OPERAND if core::mem::take(&mut is_verb) => continue,
+            // From here on everything is the command.
+            OPERAND => {
+                order.command.push(value).map_err(|_| Wrong::Words)?;
+                for word in options.words.by_ref() {
+                    order.command.push(word.to_str().map_err(|_| Wrong::Words)?).map_err(|_| Wrong::Words)?;
                 }
+                break;
             }
-            _ if options && word.starts_with('-') => return Err(Wrong::Usage),
-            _ => order.command.push(word).map_err(|_| Wrong::Words)?,
-        }
+            0 => {
+                full_name(value, &mut order.name)?;
+                continue;
+            }
+            1 => ("Environment", value),
+            2 => value.split_once('=').ok_or(Wrong::Usage(value))?,
+            5 => ("CollectMode", "inactive-or-failed"),
+            _ => {
+                order.wait |= place == 3;
+                order.pipe |= place == 4;
+                continue;
+            }
+        };
+        order.settings.push(setting).map_err(|_| Wrong::Words)?;
     }
     if order.name.is_empty() {
         let name = fmt::write(
@@ -140,7 +142,7 @@ fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
         );
         name.map_err(|_| Wrong::Words)?;
     }
-    if order.command.is_empty() { Err(Wrong::Usage) } else { Ok(order) }
+    if order.command.is_empty() { Err(Wrong::Usage("no command")) } else { Ok(order) }
 }
 
 #[inline(never)] // for a small frame
@@ -165,15 +167,13 @@ fn start<'a>(linked: &'static [u8], order: &Order<'a>) -> Result<u8, Wrong<'a>> 
         return Ok(super::answered(&reply)?);
     }
     if !order.wait && !order.pipe {
-        fmt::Write::write_fmt(&mut Output::stdout(), format_args!("Running as unit: {name}\n"))
-            .map_err(TalkError::from)?;
+        tell(Output::stdout(), format_args!("Running as unit: {name}\n"))?;
         return Ok(0);
     }
     let reply = connection.ask(&Request::Wait { name })?;
     let Reply::Unit(unit) = reply else { return Err(super::talk::refused(&reply).into()) };
     if order.wait {
-        let result = format_args!("Finished with result: {}\n", unit.result);
-        fmt::Write::write_fmt(&mut Output::stderr(), result).map_err(TalkError::from)?;
+        tell(Output::stderr(), format_args!("Finished with result: {}\n", unit.result))?;
     }
     Ok(unit.main_exit.map_or(0, |exit| exit.status()))
 }

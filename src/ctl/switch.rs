@@ -1,6 +1,6 @@
 //! `tomte switch-table`: what another table changes, and its way to PID 1. Whether it comes up is PID 1's to see.
 
-use core::fmt::{Arguments as Text, Write};
+use core::fmt::Write;
 
 use crate::{
     linux::{self, AsFd, arguments::Arguments, handover, output::Output},
@@ -9,48 +9,60 @@ use crate::{
 };
 
 use super::{
-    FAILED, USAGE_ERROR, answered,
+    answered, complain,
+    options::{Known, OPERAND, Options},
     talk::{Connection, TalkError},
+    usage_error,
 };
+
+static OPTIONS: Known =
+    Known { names: "timeout dry-run quiet", letters: "..q", valued: 1, optional: usize::MAX };
 
 /// How long the new set may take: systemd's DefaultTimeoutStartSec=.
 const TIMEOUT_US: u64 = 90_000_000;
 const SECOND_US: u64 = 1_000_000;
 
-fn refuse(code: u8, why: Text<'_>) -> u8 {
-    let _ = Output::stderr().write_fmt(format_args!("tomte: {why}\n"));
-    code
-}
-
 /// Does what the words after `switch-table` say; answers the exit code.
 pub(super) fn run(arguments: Arguments) -> u8 {
-    switch(arguments).unwrap_or_else(|error| refuse(FAILED, format_args!("{error}")))
+    switch(arguments).unwrap_or_else(|error| complain(format_args!("{error}")))
 }
 
 fn switch(arguments: Arguments) -> Result<u8, TalkError> {
-    let (mut timeout, mut dry, mut path) = (Some(TIMEOUT_US), false, None);
-    let mut words = arguments.words().skip(2);
-    while let Some(word) = words.next() {
-        match word.to_bytes() {
-            b"--timeout" => timeout = words.next().and_then(|span| time_span(span.to_str().ok()?)),
-            b"--dry-run" => dry = true,
-            _ => path = Some(word),
+    let (mut timeout, mut dry, mut path) = (Some(TIMEOUT_US), false, c"");
+    let mut options = Options::new(arguments, &OPTIONS);
+    let mut operands = 0;
+    loop {
+        match options.next() {
+            Ok(None) => break,
+            Ok(Some((0, span))) => timeout = time_span(span),
+            Ok(Some((OPERAND, _))) => {
+                operands += 1;
+                path = options.last;
+            }
+            Ok(Some((place, _))) => dry |= place == 1,
+            Err(word) => return Ok(usage_error(word)),
         }
     }
-    let (Some(path), Some(timeout)) = (path, timeout) else {
-        return Ok(refuse(USAGE_ERROR, format_args!("switch-table [--timeout SPAN] [--dry-run] FILE")));
+    // The first one is the verb.
+    let (Some(timeout), 2) = (timeout, operands) else {
+        return Ok(usage_error("not one FILE, or no such SPAN"));
     };
     let mut read = Ok(0);
     let file = handover::seal(c"tomte-table", TABLE_BYTES_MAX, &mut |room| {
         read = linux::boot::read_file(path, room).map(<[u8]>::len);
         read.ok()
     });
-    read.map_err(TalkError::File)?;
-    let file = file.map_err(TalkError::File)?;
-    let bytes = handover::map(file.as_fd(), TABLE_BYTES_MAX).map_err(TalkError::File)?;
+    let copied = file.and_then(|file| Ok((handover::map(file.as_fd(), TABLE_BYTES_MAX)?, file)));
+    let (bytes, file) = match read.and(copied) {
+        Ok(copied) => copied,
+        Err(errno) => {
+            let path = path.to_str().unwrap_or_default();
+            return Ok(complain(format_args!("{path}: {}", linux::errno::Text(errno))));
+        }
+    };
     let table = match Table::open(bytes, Arch::NATIVE) {
         Ok(table) => table,
-        Err(error) => return Ok(refuse(FAILED, format_args!("cannot use the table: {error}"))),
+        Err(error) => return Ok(complain(format_args!("cannot use the table: {error}"))),
     };
     let connection = &mut Connection::open()?;
     show(connection, &table)?;
@@ -61,7 +73,7 @@ fn switch(arguments: Arguments) -> Result<u8, TalkError> {
     let reply = connection.ask_with(&Request::Switch { timeout }, &[file.as_fd()])?;
     if let Reply::Job(JobResult::Failed) = reply {
         let why = "the new set did not come up: the table is the one before";
-        return Ok(refuse(FAILED, format_args!("{why}")));
+        return Ok(complain(format_args!("{why}")));
     }
     answered(&reply)
 }

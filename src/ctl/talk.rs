@@ -12,23 +12,29 @@ use crate::{
     words,
 };
 
-/// Why a command could not be carried out.
+/// Why a command could not be carried out. Small enough for a register: hundreds of places hand it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TalkError {
     /// Nobody listens.
     Connect(Errno),
-    /// A file cannot be read.
-    File(Errno),
-    /// The connection broke.
-    Connection(Errno),
+    /// This file cannot be used.
+    File(File, Errno),
     /// PID 1 closed it without an answer.
     Closed,
     /// PID 1 speaks another version.
     Version(u8),
     /// The answer was none.
     Malformed,
-    /// PID 1 would not.
-    Refused(&'static str),
+    /// The peer may not ask this.
+    Denied,
+    /// PID 1 has too much to do.
+    Busy,
+    /// There is no such unit.
+    NoSuchUnit,
+    /// PID 1 did not understand.
+    NotUnderstood,
+    /// PID 1 answered something else.
+    NoAnswer,
     /// The job ended otherwise than well.
     Job(JobResult),
     /// The name given is no unit name.
@@ -39,6 +45,19 @@ pub(super) enum TalkError {
     Output,
 }
 
+const _: () =
+    assert!(size_of::<Result<u8, TalkError>>() <= size_of::<u64>(), "it is handed on in a register");
+
+/// Files of [`TalkError::File`], at the places of their names in [`FILES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum File {
+    Program,
+    Names,
+    Control,
+}
+
+const FILES: &str = "/proc/self/exe /run/tomte/passwd /run/tomte/control";
+
 impl From<fmt::Error> for TalkError {
     fn from(_: fmt::Error) -> Self {
         Self::Output
@@ -48,7 +67,13 @@ impl From<fmt::Error> for TalkError {
 impl fmt::Display for TalkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Connect(Errno::ACCESS | Errno::PERM) => f.write_str(refusal(&Reply::Denied)),
+            Self::Connect(Errno::ACCESS | Errno::PERM) | Self::Denied => {
+                f.write_str("access denied: that is for root, or for whom [[allow]] in board.toml names")
+            }
+            Self::Busy => f.write_str("PID 1 has too many requests waiting, try again"),
+            Self::NoSuchUnit => f.write_str("no such unit"),
+            Self::NotUnderstood => f.write_str("PID 1 did not understand the request"),
+            Self::NoAnswer => f.write_str("PID 1 answered something else"),
             Self::Connect(errno) => {
                 write!(
                     f,
@@ -56,15 +81,15 @@ impl fmt::Display for TalkError {
                     linux::errno::Text(errno)
                 )
             }
-            Self::File(errno) => write!(f, "{}", linux::errno::Text(errno)),
-            Self::Connection(errno) => write!(f, "{SOCKET_PATH}: {}", linux::errno::Text(errno)),
+            Self::File(file, errno) => {
+                write!(f, "{}: {}", words::nth(FILES, file as usize), linux::errno::Text(errno))
+            }
             Self::Closed => write!(f, "{SOCKET_PATH}: closed without an answer"),
             Self::Version(theirs) => {
                 let (theirs, ours) = (u64::from(theirs), u64::from(wire::VERSION));
                 write!(f, "PID 1 speaks version {theirs} of the protocol, this tomte {ours}")
             }
             Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
-            Self::Refused(why) => f.write_str(why),
             Self::Job(JobResult::Invalid) => f.write_str(
                 "the unit is not active, or cannot do that (ExecReload= or Type=notify-reload to reload)",
             ),
@@ -76,36 +101,40 @@ impl fmt::Display for TalkError {
     }
 }
 
-/// A reply that is no answer to the question, as an error.
-pub(super) const fn refused(reply: &Reply<'_>) -> TalkError {
-    TalkError::Refused(refusal(reply))
+/// The connection broke.
+const fn broken(errno: Errno) -> TalkError {
+    TalkError::File(File::Control, errno)
 }
 
-const fn refusal(reply: &Reply<'_>) -> &'static str {
+/// A reply that is no answer to the question, as an error.
+pub(super) const fn refused(reply: &Reply<'_>) -> TalkError {
     match reply {
-        Reply::Denied => "access denied: that is for root, or for whom [[allow]] in board.toml names",
-        Reply::Busy => "PID 1 has too many requests waiting, try again",
-        Reply::NoSuchUnit => "no such unit",
-        Reply::Malformed => "PID 1 did not understand the request",
-        Reply::Version(_) => "PID 1 speaks another version of the protocol",
+        Reply::Denied => TalkError::Denied,
+        Reply::Busy => TalkError::Busy,
+        Reply::NoSuchUnit => TalkError::NoSuchUnit,
+        Reply::Malformed => TalkError::NotUnderstood,
+        Reply::Version(theirs) => TalkError::Version(*theirs),
         Reply::Manager(_)
         | Reply::Unit(_)
         | Reply::Setting(_)
         | Reply::End { .. }
         | Reply::Job(_)
-        | Reply::Accepted => "PID 1 answered something else",
+        | Reply::Accepted => TalkError::NoAnswer,
     }
 }
 
-/// `name` with `.service` after it if it has no suffix, as systemctl takes names.
+/// Room for [`full_name`].
+pub(super) type Name = heapless::String<UNIT_NAME_BYTES_MAX>;
+
+/// `name` with `.service` after it if it has no suffix, as systemctl takes names; written to `room`.
 #[inline(never)] // for a small frame
-pub(super) fn full_name(name: &str) -> Result<heapless::String<UNIT_NAME_BYTES_MAX>, TalkError> {
+pub(super) fn full_name<'r>(name: &str, room: &'r mut Name) -> Result<&'r str, TalkError> {
     let end = words::split_last(name, b'.').map_or("", |(_, end)| end);
     let suffixed = UnitType::ALL.iter().any(|one| one.as_str() == end);
     let suffix = if suffixed { "" } else { ".service" };
-    let mut full = heapless::String::new();
-    full.push_str(name).and_then(|()| full.push_str(suffix)).map_err(|_| TalkError::Name)?;
-    Ok(full)
+    room.clear();
+    room.push_str(name).and_then(|()| room.push_str(suffix)).map_err(|_| TalkError::Name)?;
+    Ok(room)
 }
 
 /// A connection to PID 1.
@@ -129,7 +158,7 @@ impl Connection {
     /// Sends `request` and waits for nothing.
     pub(super) fn tell(&mut self, request: &Request<'_>) -> Result<(), TalkError> {
         let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
-        socket::send_packet(self.socket.as_fd(), packet).map_err(TalkError::Connection)
+        socket::send_packet(self.socket.as_fd(), packet).map_err(broken)
     }
 
     /// As [`Self::ask`]; `files` go along.
@@ -139,12 +168,12 @@ impl Connection {
         files: &[BorrowedFd<'_>],
     ) -> Result<Reply<'_>, TalkError> {
         let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
-        socket::send_files(self.socket.as_fd(), packet, files).map_err(TalkError::Connection)?;
+        socket::send_files(self.socket.as_fd(), packet, files).map_err(broken)?;
         self.reply()
     }
 
     fn reply(&mut self) -> Result<Reply<'_>, TalkError> {
-        let packet = socket::receive(self.socket.as_fd(), &mut self.buffer).map_err(TalkError::Connection)?;
+        let packet = socket::receive(self.socket.as_fd(), &mut self.buffer).map_err(broken)?;
         wire::decode(packet.ok_or(TalkError::Closed)?).map_err(|error| match error {
             DecodeError::Version(theirs) => TalkError::Version(theirs),
             DecodeError::Malformed => TalkError::Malformed,
@@ -190,5 +219,20 @@ impl Connection {
             reply = self.reply()?;
         }
         if let Reply::End { next } = reply { Ok(next) } else { Err(refused(&reply)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_file_that_it_is_about() {
+        assert_eq!(broken(Errno::PIPE).to_string(), std::format!("{SOCKET_PATH}: Broken pipe"));
+        let names = wire::NAMES_PASSWD.to_str().expect("ASCII");
+        let error = TalkError::File(File::Names, Errno::NOENT).to_string();
+        assert_eq!(error, std::format!("{names}: No such file or directory"));
     }
 }

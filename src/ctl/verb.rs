@@ -8,7 +8,15 @@ use crate::linux::output::Output;
 const LINES: &str = include_str!("verbs.txt");
 /// Other words for the same.
 const ALIASES: &str = "condrestart try-restart force-reload reload-or-restart daemon-reexec reexec unmask enable \
-                       preset enable reenable enable";
+                       preset enable reenable enable reload-or-try-restart try-reload-or-restart";
+
+/// What else is to be known of `logs`.
+const ABOUT_LOGS: &str = "\
+-f follows, -k is the kernel, -e the last 1000; -t IDENTIFIER, -U TIME
+-o short, cat, short-iso or json; TIME is a span back (90s, 2h), today,
+yesterday, or in UTC (2026-11-22, 2026-11-22 13:00, 13:00)
+of the boot before this one (-b -1) there is but text, all of it
+";
 
 macro_rules! verbs {
     ($($name:ident)+) => {
@@ -22,7 +30,7 @@ macro_rules! verbs {
 
 verbs! {
     ListUnits Status Show IsActive IsFailed IsEnabled IsSystemRunning
-    Start Stop Restart TryRestart Reload ReloadOrRestart Isolate Kill ResetFailed
+    Start Stop Restart TryRestart Reload ReloadOrRestart TryReloadOrRestart Isolate Kill ResetFailed
     Cat ListDependencies Posture Users Blame CriticalChain Timeline
     Logs Run SwitchTable Enable Disable Mask DaemonReload Reexec PowerOff Reboot Halt Kexec Help
 }
@@ -34,6 +42,21 @@ impl Verb {
         let word = super::words::named(ALIASES, word).unwrap_or(word);
         let place = LINES.lines().position(|line| line.split('\t').next() == Some(word))?;
         ALL.get(place).copied()
+    }
+
+    /// Whether it is about units that have to be named.
+    pub(super) fn needs_units(self) -> bool {
+        self.is_job() && self != Self::ResetFailed
+            || matches!(
+                self,
+                Self::IsActive
+                    | Self::IsFailed
+                    | Self::IsEnabled
+                    | Self::Cat
+                    | Self::Enable
+                    | Self::Disable
+                    | Self::Mask
+            )
     }
 
     /// Whether it has PID 1 change something about units.
@@ -49,7 +72,8 @@ pub(super) fn help(out: &mut Output, verb: Option<Verb>) -> fmt::Result {
         let mut column = || columns.next().unwrap_or_default();
         let (name, operands, about) = (column(), column(), column());
         if verb == Some(*one) {
-            return writeln!(out, "usage: tomte {name} [OPTION...] {operands}\n{about}");
+            writeln!(out, "usage: tomte {name} [OPTION...] {operands}\n{about}")?;
+            return out.write_str(if *one == Verb::Logs { ABOUT_LOGS } else { "" });
         }
         if verb.is_none() {
             // Operands that leave no room for the rest have a line for themselves.
@@ -71,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_verb_has_its_line_and_every_line_its_verb() {
+    fn every_verb_has_its_line_in_80_columns_and_every_line_its_verb() {
         for (verb, line) in ALL.iter().zip(LINES.lines()) {
             let name: String = line.split('\t').next().unwrap_or_default().replace('-', "");
             assert_eq!(format!("{verb:?}").to_lowercase(), name);
@@ -80,5 +104,16 @@ mod tests {
         }
         assert_eq!(ALL.len(), LINES.lines().count());
         assert_eq!((Verb::find("daemon-reexec"), Verb::find("daemon")), (Some(Verb::Reexec), None));
+        for (verb, line) in ALL.iter().zip(LINES.lines()) {
+            let operands = line.split('\t').nth(1).unwrap_or_default();
+            let named = operands == "UNIT" || operands.ends_with("UNIT...");
+            assert_eq!(verb.needs_units(), named, "{line}");
+        }
+        for line in LINES.lines().chain(ABOUT_LOGS.lines()) {
+            assert!(line.is_ascii(), "a serial console shows it: {line}");
+            let [name, operands, about] =
+                [0, 1, 2].map(|at| line.split('\t').nth(at).unwrap_or_default().len());
+            assert!(name + operands + 3 <= 80 && about + 32 <= 80, "{line}");
+        }
     }
 }

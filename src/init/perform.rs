@@ -219,11 +219,10 @@ impl Kernel {
             log::warn_of(errno, format_args!("cannot watch the report of {}", record.name));
         }
         self.processes.put(place, process);
-        let main_pid = |unit| self.processes.of(unit, Slot::Main).map_or(0, |main| main.pid.0);
         if is_logd {
-            self.streams.announce_all(&self.table, &main_pid);
+            self.streams.announce_all(&self.table, &|unit| self.processes.main(unit));
         } else {
-            self.streams.announce(spawn.unit, &record, main_pid(spawn.unit));
+            self.streams.announce(spawn.unit, &record, self.processes.main(spawn.unit));
         }
         if spawn.slot == Slot::Main {
             self.lacking.forget(spawn.unit);

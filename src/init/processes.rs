@@ -173,6 +173,12 @@ impl Processes {
         self.places.get_mut(place)?.as_mut()
     }
 
+    /// The number of `unit`'s main process, and of which of the start commands it is.
+    pub(super) fn main(&self, unit: UnitId) -> (u32, u8) {
+        let main = self.of(unit, Slot::Main);
+        main.map_or((0, 0), |main| (main.pid.0, main.command.map_or(0, |(_, index)| index)))
+    }
+
     /// The process in `unit`'s `slot`.
     pub(super) fn of(&self, unit: UnitId, slot: Slot) -> Option<&Process> {
         let role = Role::Service { unit, slot };

@@ -97,8 +97,9 @@ impl Streams {
         made.map_err(|errno| log::warn_of(errno, format_args!("no pipe for what a unit prints"))).ok()
     }
 
-    /// Tells logd about `unit`'s pipe, if it has one, and the main process that writes to it.
-    pub(super) fn announce(&mut self, id: UnitId, unit: &Unit<'_>, main_pid: u32) {
+    /// Tells logd about `unit`'s pipe, if it has one, and the main process that writes to it: its number, and of which of the
+    /// start commands it is.
+    pub(super) fn announce(&mut self, id: UnitId, unit: &Unit<'_>, (main_pid, command): (u32, u8)) {
         let place = (self.pipes.get(id.index()), self.serials.get_mut(id.index()));
         let (Some(Some(read_end)), Some(serial)) = place else { return };
         let (Some(ours), Some(service)) = (&self.ours, unit.service()) else { return };
@@ -119,7 +120,7 @@ impl Streams {
             pid: main_pid,
             time_us: 0,
             unit: unit.name.as_str().as_bytes(),
-            identifier: identifier(service).as_bytes(),
+            identifier: identifier(service, command).as_bytes(),
             text: &terms.write(),
         };
         let mut packet = [0; ENTRY_BYTES_MAX];
@@ -130,13 +131,13 @@ impl Streams {
         }
     }
 
-    /// Tells a new logd about all pipes: what the one before it has heard is lost. `main_pid` knows the main processes.
-    pub(super) fn announce_all(&mut self, table: &Table<'_>, main_pid: &dyn Fn(UnitId) -> u32) {
+    /// Tells a new logd about all pipes: what the one before it has heard is lost. `main` knows the main processes.
+    pub(super) fn announce_all(&mut self, table: &Table<'_>, main: &dyn Fn(UnitId) -> (u32, u8)) {
         for id in table.ids() {
             if matches!(self.pipes.get(id.index()), Some(Some(_)))
                 && let Some(unit) = table.unit(id)
             {
-                self.announce(id, &unit, main_pid(id));
+                self.announce(id, &unit, main(id));
             }
         }
     }
@@ -166,9 +167,11 @@ impl Streams {
 }
 
 /// What its lines begin with.
-fn identifier<'t>(service: &Service<'t>) -> &'t str {
+fn identifier<'t>(service: &Service<'t>, command: u8) -> &'t str {
     match service.exec.syslog_identifier {
-        "" => words::file_name(service.commands.start.iter().next().map_or("", |command| command.path)),
+        "" => words::file_name(
+            service.commands.start.iter().nth(command.into()).map_or("", |command| command.path),
+        ),
         identifier => identifier,
     }
 }

@@ -35,8 +35,17 @@ impl Arguments {
         Self { argv, envp }
     }
 
+    /// Those of a test.
+    #[cfg(test)]
+    pub(crate) fn of(words: &[&'static CStr]) -> Self {
+        let ends = words.iter().map(|word| word.as_ptr()).chain([core::ptr::null(), core::ptr::null()]);
+        let strings: &'static [*const c_char] = std::vec::Vec::from_iter(ends).leak();
+        let argv = strings.as_ptr();
+        Self { argv, envp: strings.last().map_or(argv, core::ptr::from_ref) }
+    }
+
     /// The words of the command line, argv\[0\] first. Empty if there is none: the kernel allows that.
-    pub fn words(self) -> impl Iterator<Item = &'static CStr> + Clone {
+    pub const fn words(self) -> Strings {
         Strings(self.argv)
     }
 
@@ -48,14 +57,14 @@ impl Arguments {
     }
 
     /// The environment's `NAME=value` strings.
-    pub fn environment(self) -> impl Iterator<Item = &'static CStr> + Clone {
+    pub const fn environment(self) -> Strings {
         Strings(self.envp)
     }
 }
 
 /// Walks a null-terminated array of C strings on the initial stack.
-#[derive(Clone)]
-struct Strings(*const *const c_char);
+#[derive(Clone, Debug)]
+pub struct Strings(*const *const c_char);
 
 impl Iterator for Strings {
     type Item = &'static CStr;

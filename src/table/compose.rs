@@ -300,21 +300,17 @@ fn is_path(value: &str) -> bool {
 
 /// A span of time in microseconds: systemd.time(7). `infinity` is [`u64::MAX`].
 pub fn time_span(value: &str) -> Option<u64> {
-    const UNITS: [(&str, u64); 14] = [
-        ("us", 1),
-        ("usec", 1),
-        ("ms", 1_000),
-        ("msec", 1_000),
-        ("", 1_000_000),
-        ("s", 1_000_000),
-        ("sec", 1_000_000),
-        ("m", 60_000_000),
-        ("min", 60_000_000),
-        ("h", 3_600_000_000),
-        ("hr", 3_600_000_000),
-        ("d", 86_400_000_000),
-        ("day", 86_400_000_000),
-        ("w", 604_800_000_000),
+    // The words at the same place in microseconds; the empty one is a second, too.
+    const UNITS: &str =
+        " s sec second seconds us usec ms msec m min minute minutes h hr hour hours d day days w week weeks";
+    const MICROS: [(usize, u64); 7] = [
+        (5, 1_000_000),
+        (7, 1),
+        (9, 1_000),
+        (13, 60_000_000),
+        (17, 3_600_000_000),
+        (20, 86_400_000_000),
+        (usize::MAX, 604_800_000_000),
     ];
     if value == "infinity" {
         return Some(u64::MAX);
@@ -325,7 +321,8 @@ pub fn time_span(value: &str) -> Option<u64> {
         let (number, after) = rest.split_at_checked(digits)?;
         let letters = after.trim_ascii_start().bytes().take_while(u8::is_ascii_alphabetic).count();
         let (unit, after) = after.trim_ascii_start().split_at_checked(letters)?;
-        let (_, micros) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        let place = words::place(UNITS, unit.as_bytes())?;
+        let (_, micros) = MICROS.iter().find(|(below, _)| place < *below)?;
         sum = sum.checked_add(number.parse::<u64>().ok()?.checked_mul(*micros)?)?;
         rest = after.trim_ascii_start();
         if sum == 0 && rest.is_empty() {

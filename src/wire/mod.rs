@@ -7,24 +7,33 @@
 //! # For another language
 //! Connect a SOCK_SEQPACKET socket to [`SOCKET_PATH`]; send one packet, of [`PACKET_BYTES_MAX`] bytes at most; receive the
 //! answer. A packet is the version's byte, the place of the variant in [`Request`] or [`Reply`] (one byte, from 0), then its
-//! fields in order:
+//! fields in the order in which they stand there, with nothing between and nothing behind:
 //!
 //! | field | bytes |
 //! | --- | --- |
-//! | `u8`, `bool`, a word such as [`ActiveState`] | one: the number, 0 or 1, the place of the word in its list |
+//! | `u8`, `bool`, a word such as [`ActiveState`] | one: the number, 0 or 1, the place of the word in its list (state.rs), from 0 |
 //! | `u16`, `u32`, `u64` | seven bits a byte, lowest first, the top bit set in all but the last |
 //! | `&str` | its length as such a number, then UTF-8 |
 //! | `Option` | 0, or 1 and the value |
+//! | a word with a value: [`ExitStatus`] | its place, one byte, then the value |
+//! | a record in a record: [`UnitStatus`], [`Failure`] | its fields, in their order |
 //! | `[u8; 16]` | sixteen |
 //!
 //! `start a.service` is `04 03 09 61 2e 73 65 72 76 69 63 65`: version 4, variant 3, nine bytes of name. When the job has
 //! ended, the answer is `04 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
-//! is `04 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these.)
+//! is `04 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these, and
+//! tests/host/client/rootfs/opt/client.py is a client in Python that was written from this page.)
 //!
 //! One request at a time on a connection; `Units` and `Posture` are answered by several packets, the last one of which is
-//! [`Reply::End`]. Root may ask everything, everybody what is answered with states; else the answer is [`Reply::Denied`]
-//! unless board.toml allows it. Who is not root has four connections at a time and one request waiting. A packet of another
-//! version is answered with [`Reply::Version`], rubbish with [`Reply::Malformed`]; who does not read his answers is cut off.
+//! [`Reply::End`]: where it names a next id, ask again from there. A job is answered when it has ended, however long that
+//! takes; another connection serves meanwhile. Root may ask everything, everybody what is answered with states; else the
+//! answer is [`Reply::Denied`] unless board.toml allows it. Who is not root has four connections at a time and one request
+//! waiting. A packet of another version is answered with [`Reply::Version`], rubbish with [`Reply::Malformed`], and the
+//! connection goes on; who does not read his answers is cut off. `Run` and `Switch` take a descriptor along (SCM_RIGHTS) of
+//! a sealed memfd whose format is tomte's own and changes with it: `tomte run` and `tomte switch-table` are for that.
+//!
+//! For programs that would rather run one: `tomte --json VERB` answers every query with one JSON document in one line, and
+//! `tomte --json logs` with one for each line of the log.
 
 mod codec;
 mod json;

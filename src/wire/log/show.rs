@@ -130,6 +130,10 @@ impl Entry<'_> {
             write!(out, "[{}]", u64::from(self.pid))?;
         }
         out.write_str(": ")?;
+        if self.origin == Origin::Event && !self.unit.is_empty() {
+            Shown(self.unit).write(out)?;
+            out.write_str(": ")?;
+        }
         Shown(self.text).write(out)
     }
 }
@@ -260,6 +264,7 @@ mod tests {
              \"MESSAGE\":\"a\\\"\\u001b\u{fffd}z\"}\n"
         );
         let event = Entry { origin: Origin::Event, text: b"VERB=stop UID=0", ..entry };
+        assert_eq!(text(|out| event.write_said(out)), "web[7]: w.service: VERB=stop UID=0");
         let json = text(|out| entry_json(&event, 9, out));
         assert!(json.ends_with("\"web\",\"VERB\":\"stop\",\"UID\":\"0\"}\n"), "{json}");
     }

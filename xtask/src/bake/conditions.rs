@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use tomte::table::{self, Arch, List, Subject};
 
+use super::pressure;
 use crate::{
     model::Condition,
     read::{Source, Text},
@@ -95,6 +96,12 @@ fn look(subject: &str, value: &str, written: &str) -> Option<Look> {
         ("Firmware", "uefi") => Some(Look::exists("/sys/firmware/efi")),
         ("Firmware", "device-tree") => Some(Look::exists("/sys/firmware/devicetree")),
         ("Security", _) if security(value).is_some() => security(value),
+        // It holds, too, where the kernel tells nothing of it: condition.c, `condition_test_psi`.
+        ("MemoryPressure" | "CPUPressure" | "IOPressure", _) => {
+            let (file, patterns) = pressure::above(subject, value)?;
+            let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+            Some(Look::says(written, &file, &patterns).unless(true))
+        }
         ("KernelVersion", _) if compared(value, version).is_some() => {
             compared(value, version).map(|to| Look::new(Subject::KernelVersion, to))
         }
@@ -209,6 +216,8 @@ fn version(text: &str) -> Option<u64> {
 fn security(value: &str) -> Option<Look> {
     match value {
         "selinux" => Some(Look::exists("/sys/fs/selinux/enforce")),
+        // What a process has only if the kernel can audit it.
+        "audit" => Some(Look::exists("/proc/self/loginuid")),
         "apparmor" => Some(Look::exists("/sys/kernel/security/apparmor")),
         "tomoyo" => Some(Look::exists("/sys/kernel/security/tomoyo/version")),
         "smack" => Some(Look::exists("/sys/fs/smackfs")),
@@ -247,7 +256,8 @@ fn decided(subject: &str, value: &str, arch: Arch) -> Option<bool> {
         "Group" => Some(matches!(value, "root" | "0")),
         // PID 1 is given none.
         "Credential" => Some(false),
-        _ => None,
+        // Nothing is above 100 %.
+        _ => pressure::above(subject, value).filter(|(_, patterns)| patterns.is_empty()).map(|_| true),
     }
 }
 
@@ -281,6 +291,7 @@ mod tests {
         for (subject, value, asked) in [
             ("FirstBoot", "yes", "PathExists=/run/systemd/first-boot"),
             ("FirstBoot", "no", "PathExists=!/run/systemd/first-boot"),
+            ("Security", "audit", "PathExists=/proc/self/loginuid"),
             ("Security", "selinux", "PathExists=/sys/fs/selinux/enforce"),
             ("Firmware", "uefi", "PathExists=/sys/firmware/efi"),
             ("Virtualization", "no", "Virtualization=!yes"),
@@ -297,17 +308,27 @@ mod tests {
             ("ACPower", "yes", "!\n/sys/class/power_supply/*/status\nDischarging"),
             ("Environment", "A", "\n/proc/1/environ\nA=*"),
             ("Host", "b1c4", "\n/proc/sys/kernel/hostname\nb1c4"),
+            ("IOPressure", "99.99%", "!\n/proc/pressure/io\nfull * avg300=100.?? *"),
+            (
+                "CPUPressure",
+                "99.98%/10sec",
+                "!\n/proc/pressure/cpu\nfull avg10=99.9[9-9] *\nfull avg10=100.?? *",
+            ),
             ("OSRelease", "ID=x", "\n/etc/os-release\nID=x\nID=\"x\""),
             ("Firmware", "device-tree-compatible(a,b)", "\n/proc/device-tree/compatible\na,b"),
         ] {
             assert_eq!(looked_at(subject, value).as_deref(), Some(asked), "{subject}={value}");
         }
+        assert_eq!(decided("MemoryPressure", "100%/1min", Arch::Arm), Some(true));
+        assert_eq!(decided("MemoryPressure", "99%", Arch::Arm), None);
         for (subject, value) in [
             ("Virtualization", "qemu"),
             ("Virtualization", "openvz"),
             ("Virtualization", "proot"),
             ("Security", "cvm"),
             ("CPUs", "many"),
+            ("MemoryPressure", "a.slice:10%"),
+            ("MemoryPressure", "10"),
             ("KernelVersion", ">=5.4-rc1"),
         ] {
             assert!(!is_looked_at(subject, value), "{subject}={value}");

@@ -12,6 +12,7 @@ pub mod limits;
 mod logd;
 mod own;
 mod posture;
+mod pressure;
 mod record;
 mod transient;
 mod trigger;

@@ -24,18 +24,27 @@ pub struct Args {
 }
 
 /// Switches of all verbs: letter, name, what it does.
-const SWITCHES: [(Option<char>, &str, &str); 6] = [
+const SWITCHES: [(Option<char>, &str, &str); 11] = [
     (None, "json", "JSON, for programs"),
     (Some('q'), "quiet", "say nothing where the exit status says it"),
     (None, "no-block", "do not wait for the job to end"),
     (Some('l'), "full", "do not cut lines to the width of the terminal"),
     (Some('w'), "watch", "look again every second, on a terminal"),
     (None, "value", "values without names"),
+    (None, "failed", "list only what has failed"),
+    (None, "no-legend", "list rows and nothing else"),
+    (None, "plain", "list without marks"),
+    (None, "now", "enable, disable, mask: start or stop it, too"),
+    (None, "wait", "start, stop, restart: until it is down again; is-system-running: until boot is over"),
 ];
 
 /// Options that have a value.
-const VALUED: [(char, &str, &str, &str); 2] =
-    [('p', "property", "PROPERTY", "show only these"), ('s', "signal", "SIGNAL", "which one; TERM without")];
+const VALUED: [(char, &str, &str, &str); 4] = [
+    ('p', "property", "PROPERTY", "show only these"),
+    ('s', "signal", "SIGNAL", "which one; TERM without"),
+    ('t', "type", "TYPE", "list only units of these types, with commas between"),
+    ('n', "lines", "LINES", "so many lines of the log below a status"),
+];
 
 /// The command line as clap knows it: nothing is parsed with it.
 fn command() -> Command {

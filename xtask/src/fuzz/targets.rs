@@ -66,6 +66,18 @@ pub const TARGETS: &[Target] = &[
         seeds: packets,
     },
     Target {
+        name: "notify",
+        about: "what a service says of itself is understood or passed over, and no more of it than was said",
+        run: notice,
+        seeds: || {
+            vec![
+                b"READY=1\nSTATUS=Waiting\nMAINPID=42\nWATCHDOG_USEC=500000\n".to_vec(),
+                b"RELOADING=1\nMONOTONIC_USEC=7\nERRNO=2\nEXTEND_TIMEOUT_USEC=1\nWATCHDOG=trigger\0".to_vec(),
+                b"FDSTORE=1\nFDNAME=state\nSTOPPING=1".to_vec(),
+            ]
+        },
+    },
+    Target {
         name: "nscd",
         about: "what a C library asks for is read or turned away, and answered in full or not at all",
         run: name_request,
@@ -210,6 +222,31 @@ fn packet(bytes: &[u8]) {
     }
     if let Ok(reply) = wire::decode::<wire::Reply<'_>>(bytes) {
         again(&reply, |bytes| wire::decode(bytes).is_ok_and(|again: wire::Reply<'_>| again == reply));
+    }
+}
+
+/// Nothing is understood that no line says, and the same message without its NUL says the same.
+fn notice(bytes: &[u8]) {
+    let Some(notice) = wire::Notice::parse(bytes) else { return };
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    assert!(bytes.len() <= wire::NOTICE_BYTES_MAX && !bytes.contains(&0));
+    assert_eq!(wire::Notice::parse(bytes), Some(notice));
+    let says = |line: &str| bytes.split(|byte| *byte == b'\n').any(|one| one == line.as_bytes());
+    for (is_understood, line) in [
+        (notice.ready, "READY=1"),
+        (notice.reloading, "RELOADING=1"),
+        (notice.stopping, "STOPPING=1"),
+        (notice.store == Some(true), "FDSTORE=1"),
+        (notice.store == Some(false), "FDSTOREREMOVE=1"),
+        (notice.watchdog == Some(wire::Ping::Alive), "WATCHDOG=1"),
+    ] {
+        assert!(!is_understood || says(line), "{line}");
+    }
+    if let Some(status) = notice.status.filter(|status| !status.is_empty()) {
+        assert!(says(&format!("STATUS={status}")), "{status:?}");
+    }
+    if let Some(name) = notice.fd_name {
+        assert!(says(&format!("FDNAME={name}")) && name.len() <= wire::FD_NAME_BYTES_MAX, "{name:?}");
     }
 }
 

@@ -32,7 +32,7 @@ pub fn run() -> Result<()> {
         expect(
             &finished,
             &format!("{who} is told: "),
-            "tomte: rogue: access denied: that is for root, or for whom [[allow]] in board.toml names",
+            "tomte: rogue.service: access denied: that is for root, or for whom [[allow]] in board.toml names",
         )?;
         // The fourth is that of ls itself, the one above reach.sh's own.
         expect(&finished, &format!("{who} has descriptors: "), "0 1 2 3 4")?;

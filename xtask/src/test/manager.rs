@@ -1,14 +1,18 @@
 //! PID 1 itself on the host board: what it tells whom through its socket, and what becomes of a run when it fails.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    host::{has_line, run_units},
+    host::{has_line, run_board, run_units},
     program::Finished,
+    tally::{Outcome, Tally},
 };
+
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 27] = [
+const CONSOLE: [&str; 64] = [
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",
@@ -17,7 +21,7 @@ const CONSOLE: [&str; 27] = [
     "what boot starts is baked into the image",
     "DISABLE 1",
     "RELOAD 0",
-    "NO-BLOCK 4",
+    "NO-BLOCK 5",
     "SERVICE 0",
     "KILL 0",
     "KILL-NONE 1",
@@ -36,6 +40,44 @@ const CONSOLE: [&str; 27] = [
     "GLIBC AGAIN 0",
     "GLIBC DEAD 0",
     "# bystander.service, as the table of host has it",
+    "START-NONE 5",
+    "FORGET-NONE 1",
+    "START-NO-MATCH 0",
+    "TRY-RELOAD-OR 0",
+    "LATER-NOW 0",
+    "LATER-STOPPED 3",
+    "LATER-ONLY-WHAT-IS-UP 3",
+    "WAITED 1",
+    "BRIEF-FAILED 0",
+    "FAILED-ROWS brief.service loaded failed failed Fails after a moment",
+    "TYPE-ROWS 2",
+    "FORGIVEN   UNIT",
+    "]: 0 units.",
+    "PATTERN tomte-logd.sockettomte-userd.socket",
+    "not understood: no unit (see tomte help)",
+    "NO-UNIT 2",
+    "not understood: bystander (see tomte help)",
+    "NO-VERB 2",
+    "not understood: nosuch (see tomte help)",
+    "NO-HELP 2",
+    "]: tomte 0.",
+    "]:   list-units [-t TYPE]",
+    "]: \"enabled\"",
+    "not understood: --dryrun",
+    "NO-SWITCH 2",
+    "tomte: /nosuch: No such file or directory",
+    "]: nothing narrows it",
+    // journalctl's words.
+    "]: Started brief.service - Fails after a moment.",
+    "]: detail",
+    "]: -- No entries --",
+    "not understood: that here: grep, tac and tail do it",
+    "GREP 2",
+    "LOGS-WHAT 2",
+    "TWO-UNITS 20",
+    "tomte[1]: brief.service: ACTIVE_STATE=failed SUB_STATE=failed RESULT=exit-code",
+    "tomte[1]: brief.service: VERB=reset-failed UID=0 ANSWER=accepted",
+    "\"_SYSTEMD_UNIT\":\"brief.service\",\"SYSLOG_IDENTIFIER\":\"tomte\",\"VERB\":\"start\",\"UID\":\"0\",\"ANSWER\":\"done\"}",
 ];
 
 /// `tests/host/control`: root gets systemctl's answers and exit codes, everybody else is refused what is root's.
@@ -57,6 +99,8 @@ pub fn control() -> Result<()> {
         ["tomte: access denied: that is for root", ""],
         ["stranger.service: Main process exited", "status=1"],
         ["PID 1 slept", ""],
+        // A line says which program it is of, and not which was the unit's first.
+        ["sh[", "]: START-NONE 5"],
     ] {
         has_line(&finished, &pieces)?;
     }
@@ -76,3 +120,37 @@ fn starts_of(finished: &Finished, unit: &str) -> usize {
     let started = format!("tomte: Started {unit}");
     finished.lines.iter().filter(|line| line.contains(&started)).count()
 }
+
+/// `tests/host/client`: a client in another language, written from the protocol's documentation alone.
+pub fn client(tally: &mut Tally) {
+    let name = "a client in Python asks for what the documentation says, and is told what tomte tells";
+    match Command::new("python3").arg("--version").output() {
+        Ok(_) => tally.case(name, || {
+            let (finished, report) = run_board("tests/host/client", &["--until", "idle"])?;
+            CLIENT.iter().try_for_each(|line| has_line(&finished, &[line]))?;
+            for name in ["root.service", "stranger.service"] {
+                let unit = report.as_ref().and_then(|report| report.unit(name));
+                let unit = unit.with_context(|| format!("the report has no {name}"))?;
+                ensure!(unit.result.as_deref() == Some("success"), "{unit:?}");
+            }
+            Ok(())
+        }),
+        Err(error) => tally.add(name, Outcome::Skipped(format!("python3: {error}"))),
+    }
+}
+
+/// What it prints: as root, and as somebody whom `[[allow]]` lets restart one unit.
+const CLIENT: [&str; 12] = [
+    "]: UNITS AS TOLD",
+    "]: FAILURE errno 2",
+    "]: MANAGER 0 client x86_64 starting",
+    "]: NOBODY True",
+    "]: POSTURE True",
+    "]: RESTART done",
+    "]: START root 5",
+    "]: START stranger 6",
+    "]: KILL root 4",
+    "]: KILL stranger 6",
+    "]: VERSION True",
+    "]: MALFORMED True True",
+];

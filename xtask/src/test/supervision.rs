@@ -62,7 +62,7 @@ const LINES: [&[&str]; 23] = [
     &["limited.service: Service reached runtime time limit."],
     &["Reloaded reloader.service"],
     &["     Status: \"Reloaded\""],
-    &["tomte: ready: the unit is not active, or cannot do that"],
+    &["tomte: ready.service: the unit is not active, or cannot do that"],
 ];
 
 /// Runs the board in `folder` of `tests/host`, with the servant in its /opt.

@@ -1,0 +1,315 @@
+//! What `tomte logs` is asked for: journalctl's words, and which entries they choose.
+
+use heapless::{String, Vec};
+
+use crate::{
+    linux::{self, arguments::Arguments},
+    table::{matches, time_span},
+    wire::log::{Date, Entry, Origin, PRIORITIES},
+    words,
+};
+
+use super::{
+    options::{Known, OPERAND, Options},
+    words::number,
+};
+
+/// What has a value comes first.
+static OPTIONS: Known = Known {
+    names: "unit priority since until identifier lines boot output grep \
+            dmesg events follow pager-end json reverse list-boots \
+            catalog no-pager quiet all full merge utc",
+    letters: "upSUtnbogk.fe.r.x.qalm",
+    valued: 9,
+    optional: BOOT,
+};
+const BOOT: usize = 6;
+const JSON_SWITCH: usize = 13;
+/// What is said to those who ask for what other programs do.
+const ELSEWHERE: &str = "that here: grep, tac and tail do it; boots are 0 and, whole, -1";
+/// `-o` and, in this order, its words.
+const FORMATS: &str = "short cat short-iso json";
+pub(super) const CAT: usize = 1;
+pub(super) const ISO: usize = 2;
+pub(super) const JSON: usize = 3;
+/// Units, and identifiers, of one command.
+const NAMES_MAX: usize = 16;
+
+/// [`PRIORITIES`] by number.
+const NUMBERS: &str = "0 1 2 3 4 5 6 7";
+/// Lines that `-f` begins with, and that `-e` shows.
+const FOLLOWED_LINES: u64 = 10;
+const END_LINES: u64 = 1000;
+const DAY_US: u64 = 86_400_000_000;
+/// What is asked for.
+pub(super) struct Wanted<'a> {
+    /// Names, with `.service` or without, and patterns; all if there is none.
+    pub(super) units: Vec<&'a str, NAMES_MAX>,
+    pub(super) identifiers: Vec<&'a str, NAMES_MAX>,
+    /// Only so many, the last ones.
+    pub(super) lines: Option<u64>,
+    /// From the first of these priorities to the second.
+    pub(super) priorities: (u8, u8),
+    /// From so many microseconds back to so many.
+    pub(super) since_us: u64,
+    pub(super) until_us: u64,
+    /// A place in [`FORMATS`].
+    pub(super) format: usize,
+    pub(super) follow: bool,
+    pub(super) events: bool,
+    pub(super) kernel: bool,
+    pub(super) previous_boot: bool,
+    /// For whom it is said if there is nothing.
+    pub(super) alone: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// Everything.
+    pub(super) const ALL: Self = Self {
+        units: Vec::new(),
+        identifiers: Vec::new(),
+        lines: None,
+        priorities: (0, 7),
+        since_us: u64::MAX,
+        until_us: 0,
+        format: 0,
+        follow: false,
+        events: false,
+        kernel: false,
+        previous_boot: false,
+        alone: false,
+    };
+
+    /// Takes the words behind argv\[0\], of which so many are the verb; or answers what is not understood.
+    #[inline(never)] // for a small frame
+    pub(super) fn read(&mut self, arguments: Arguments, mut verbs: usize) -> Result<(), &'static str> {
+        let mut options = Options::new(arguments, &OPTIONS);
+        let mut chooses = false;
+        while let Some((place, value)) = options.next()? {
+            chooses |= place < JSON_SWITCH && place != BOOT;
+            let understood = match place {
+                OPERAND => {
+                    verbs = verbs.wrapping_sub(1);
+                    verbs < usize::MAX
+                }
+                0 | 4 => {
+                    let list = if place == 0 { &mut self.units } else { &mut self.identifiers };
+                    list.push(value).is_ok()
+                }
+                1 => priorities(value).map(|wanted| self.priorities = wanted).is_some(),
+                2 | 3 => {
+                    let limit = if place == 2 { &mut self.since_us } else { &mut self.until_us };
+                    back(value).map(|us| *limit = us).is_some()
+                }
+                5 => {
+                    self.lines = number(value);
+                    self.lines.is_some()
+                }
+                BOOT if value == "-1" => {
+                    self.previous_boot = true;
+                    true
+                }
+                BOOT => value.is_empty() || value == "0",
+                7 => words::place(FORMATS, value.as_bytes()).map(|format| self.format = format).is_some(),
+                12 => {
+                    self.lines = self.lines.or(Some(END_LINES));
+                    true
+                }
+                8 | 14 | 15 => return Err(ELSEWHERE),
+                _ => {
+                    self.kernel |= place == 9;
+                    self.events |= place == 10;
+                    self.follow |= place == 11;
+                    if place == JSON_SWITCH {
+                        self.format = JSON;
+                    }
+                    true
+                }
+            };
+            if !understood {
+                return Err(value);
+            }
+        }
+        if self.previous_boot && chooses {
+            return Err(ELSEWHERE);
+        }
+        if self.follow {
+            self.lines = self.lines.or(Some(FOLLOWED_LINES));
+        }
+        Ok(())
+    }
+
+    /// Whether `entry` is asked for, `now_us` after boot.
+    pub(super) fn takes(&self, entry: &Entry<'_>, now_us: u64) -> bool {
+        let back_us = now_us.saturating_sub(entry.time_us);
+        (self.priorities.0..=self.priorities.1).contains(&entry.priority)
+            && self.events == (entry.origin == Origin::Event)
+            && (!self.kernel || entry.origin == Origin::Kernel)
+            && (self.until_us..=self.since_us).contains(&back_us)
+            && (self.identifiers.is_empty()
+                || self.identifiers.iter().any(|one| one.as_bytes() == entry.identifier))
+            && (self.units.is_empty()
+                || self.is_of_units(entry.unit)
+                || entry.origin == Origin::Manager && self.names_units(entry.text))
+    }
+
+    /// Whether `unit` is asked for.
+    #[inline(never)] // for a small frame
+    fn is_of_units(&self, unit: &[u8]) -> bool {
+        let unit = core::str::from_utf8(unit).unwrap_or_default();
+        let short = unit.strip_suffix(".service").unwrap_or(unit);
+        self.units.iter().any(|one| matches(one, unit) || matches(one, short))
+    }
+
+    /// Whether one of the words of `text` is the name of a unit that is asked for.
+    fn names_units(&self, text: &[u8]) -> bool {
+        text.split(|byte| b" :".contains(byte)).any(|word| {
+            let word = word.strip_suffix(b".").unwrap_or(word);
+            word.contains(&b'.') && self.is_of_units(word)
+        })
+    }
+}
+
+/// A priority by name or number, and all that are more important; or two, with dots between.
+fn priorities(word: &str) -> Option<(u8, u8)> {
+    let (from, to) =
+        word.split_once('.').map_or(("0", word), |(from, to)| (from, to.strip_prefix('.').unwrap_or("")));
+    let (from, to) = (priority(from)?, priority(to)?);
+    Some((from.min(to), from.max(to)))
+}
+
+/// A priority by name or number.
+#[inline(never)] // for a small frame
+fn priority(word: &str) -> Option<u8> {
+    let word = word.as_bytes();
+    let named = words::place(PRIORITIES, word).or_else(|| words::place(NUMBERS, word));
+    named.map(|at| at as u8) // there are eight
+}
+
+/// How many microseconds back a moment is: a span, as systemctl takes them, journalctl has a minus before it or `ago`
+/// behind; a word; or a moment of UTC, of today if there is no date.
+#[inline(never)] // for a small frame
+fn back(word: &str) -> Option<u64> {
+    let wall_us = linux::clock::wall_us();
+    let today_us = wall_us % DAY_US;
+    match words::place("now today yesterday", word.as_bytes()) {
+        Some(0) => return Some(0),
+        Some(1) => return Some(today_us),
+        Some(_) => return Some(today_us + DAY_US),
+        None => {}
+    }
+    let span = word.trim_start_matches('-');
+    if let Some(span) = time_span(span.strip_suffix(" ago").unwrap_or(span)) {
+        return Some(span);
+    }
+    if let Some(moment_us) = Date::parse(word) {
+        return Some(wall_us.saturating_sub(moment_us));
+    }
+    let mut first_day = String::<32>::new();
+    let date = first_day.as_mut_view();
+    date.push_str("1970-01-01 ").and_then(|()| date.push_str(word)).ok()?;
+    Some(today_us.saturating_sub(Date::parse(date)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&'static core::ffi::CStr]) -> Result<Wanted<'static>, &'static str> {
+        let mut wanted = Wanted::ALL;
+        wanted.read(Arguments::of(words), 1).map(|()| wanted)
+    }
+
+    const ENTRY: Entry<'_> = Entry {
+        origin: Origin::Stdout,
+        priority: 4,
+        pid: 7,
+        time_us: 90_000_000,
+        unit: b"web.service",
+        identifier: b"httpd",
+        text: b"hello",
+    };
+    const NOW_US: u64 = 100_000_000;
+
+    #[test]
+    fn fingers_that_know_journalctl_are_understood() {
+        let wanted =
+            read(&[c"tomte", c"logs", c"-xeu", c"web", c"--no-pager", c"-n", c"all"]).expect("words");
+        assert_eq!((wanted.units.as_slice(), wanted.lines), (&["web"][..], Some(u64::MAX)));
+        let wanted = read(&[c"tomte", c"--json", c"logs", c"-b", c"-fn3", c"-b0"]).expect("words");
+        assert!(wanted.follow && wanted.format == JSON && wanted.lines == Some(3) && !wanted.previous_boot);
+        assert!(
+            read(&[c"tomte", c"logs", c"-b", c"-1", c"--no-pager"]).is_ok_and(|wanted| wanted.previous_boot)
+        );
+        assert!(read(&[c"tomte", c"logs", c"-b-1"]).is_ok_and(|wanted| wanted.previous_boot));
+        assert!(read(&[c"tomte", c"logs", c"-ocat"]).is_ok_and(|wanted| wanted.format == CAT));
+        assert!(read(&[c"tomte", c"logs", c"--output=short-iso"]).is_ok_and(|wanted| wanted.format == ISO));
+        for (words, word) in [
+            (&[c"tomte", c"logs", c"web"][..], "web"),
+            (&[c"tomte", c"logs", c"-n", c"few"], "few"),
+            (&[c"tomte", c"logs", c"-p", c"error"], "error"),
+            (&[c"tomte", c"logs", c"-o", c"verbose"], "verbose"),
+            (&[c"tomte", c"logs", c"--since", c"then"], "then"),
+            (&[c"tomte", c"logs", c"--vacuum-size=1M"], "--vacuum-size=1M"),
+            (&[c"tomte", c"logs", c"-g", c"x"], ELSEWHERE),
+            (&[c"tomte", c"logs", c"-rn", c"5"], ELSEWHERE),
+            (&[c"tomte", c"logs", c"--list-boots"], ELSEWHERE),
+            (&[c"tomte", c"logs", c"-b", c"-2"], "-2"),
+            (&[c"tomte", c"logs", c"-b", c"-1", c"-u", c"web"], ELSEWHERE),
+            (&[c"tomte", c"logs", c"-h"], "-h"),
+        ] {
+            assert_eq!(read(words).err(), Some(word), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_taken_and_nothing_else() {
+        let takes = |words: &[&'static core::ffi::CStr], entry: &Entry<'_>| {
+            let words = std::vec::Vec::from_iter([c"tomte", c"logs"].iter().chain(words).copied());
+            read(&words).expect("words").takes(entry, NOW_US)
+        };
+        let kernel = Entry { origin: Origin::Kernel, unit: b"", identifier: b"kernel", ..ENTRY };
+        let manager =
+            Entry { origin: Origin::Manager, unit: b"", text: b"Started web.service - Web.", ..ENTRY };
+        assert!(takes(&[], &ENTRY) && takes(&[c"-u", c"db", c"-u", c"web"], &ENTRY));
+        assert!(takes(&[c"-u", c"w*"], &ENTRY) && takes(&[c"-u", c"web.service"], &manager));
+        assert!(takes(&[c"-u", c"web"], &manager) && !takes(&[c"-u", c"started"], &manager));
+        assert!(!takes(&[c"-u", c"we"], &ENTRY) && !takes(&[c"-u", c"db"], &manager));
+        assert!(takes(&[c"-p", c"4"], &ENTRY) && !takes(&[c"-p", c"err"], &ENTRY));
+        assert!(takes(&[c"-p", c"info..err"], &ENTRY) && !takes(&[c"-p", c"notice..debug"], &ENTRY));
+        assert!(takes(&[c"-t", c"httpd"], &ENTRY) && !takes(&[c"-t", c"sshd"], &ENTRY));
+        assert!(takes(&[c"-k"], &kernel) && !takes(&[c"-k"], &ENTRY) && takes(&[], &kernel));
+        assert!(takes(&[c"-S", c"-11s"], &ENTRY) && !takes(&[c"-S", c"9s"], &ENTRY));
+        assert!(takes(&[c"-U", c"9s ago"], &ENTRY) && !takes(&[c"--until=-11s"], &ENTRY));
+        assert!(!takes(&[c"--events"], &ENTRY));
+    }
+
+    #[test]
+    fn words_have_their_meaning() {
+        assert_eq!(priorities("err"), Some((0, 3)));
+        assert_eq!(priorities("7"), Some((0, 7)));
+        assert_eq!((priorities("8"), priorities("error"), priorities("..")), (None, None, None));
+        assert_eq!(back("90"), Some(90_000_000));
+        assert_eq!(back("-10min"), Some(600_000_000));
+        assert_eq!(back("2 hours ago"), Some(7_200_000_000));
+        assert_eq!(back("now"), Some(0));
+        assert!(
+            back("today").is_some_and(|us| us <= DAY_US) && back("yesterday").is_some_and(|us| us >= DAY_US)
+        );
+        assert!(back("00:00:01").is_some_and(|us| us <= DAY_US) && back("00:00").is_some());
+        assert!(back("1970-01-02").is_some_and(|back| back > 0) && back("2026-13-01").is_none());
+        assert_eq!(
+            (back("2x"), back("h"), back("99999999999999999999s"), back("25:00")),
+            (None, None, None, None)
+        );
+    }
+
+    #[test]
+    fn what_the_manager_says_of_a_unit_is_found_by_its_name() {
+        let wanted = read(&[c"tomte", c"logs", c"-u", c"web"]).expect("words");
+        assert!(wanted.names_units(b"Started web.service - Web."));
+        assert!(wanted.names_units(b"Started web.service."));
+        assert!(wanted.names_units(b"web.service: Failed with result 'exit-code'."));
+        assert!(!wanted.names_units(b"Started myweb.service."));
+    }
+}
