@@ -54,6 +54,7 @@ impl Kernel {
                     Some(Event::Examined { unit, verdict: None })
                 }
             },
+            Action::Survey => self.survey(),
             Action::Watch { unit, first } => self.watch(unit, first),
             Action::Arm { unit, flush } => {
                 if flush {

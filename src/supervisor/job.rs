@@ -151,7 +151,8 @@ impl Supervisor<'_> {
         self.for_reached(root, DEPENDENTS.and(stopped_along), &mut |supervisor, id| supervisor.add_stop(id));
     }
 
-    /// Restarts `root` and whoever requires it and is up. What is down and was not named stays down.
+    /// Restarts `root` and whoever requires it and is up. What is down and was not named stays down, but for what a start of
+    /// `root` pulls in.
     pub(super) fn enqueue_restart(&mut self, root: UnitId) {
         self.for_reached(root, DEPENDENTS, &mut |supervisor, id| {
             if id == root || !supervisor.peek(id).state.is_down() {
@@ -159,7 +160,7 @@ impl Supervisor<'_> {
                 supervisor.stop_conflicting(id);
             }
         });
-        if self.peek(root).job.is_some_and(|job| job.kind == JobKind::Start) {
+        if self.peek(root).job.is_some_and(|job| matches!(job.kind, JobKind::Start | JobKind::Restart)) {
             self.enqueue_start(root, true);
         }
     }

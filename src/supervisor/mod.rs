@@ -16,6 +16,7 @@
 //! | `trigger` | sockets and paths: what they start, and what follows when that goes up, down or fails |
 //! | `relation` | what follows for other units; contradictions |
 //! | `emergency` | what ends the machine |
+//! | `survey` | mounts and swaps that come and go by hand |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `rights` | who may ask what |
 //! | `control`, `shutdown`, `status` | who waits for an answer; the way out; what is shown |
@@ -61,6 +62,7 @@ mod start;
 mod state;
 mod status;
 mod stop;
+mod survey;
 mod switch;
 #[cfg(test)]
 mod tests;
@@ -78,9 +80,9 @@ use crate::{
     wire::JobResult,
 };
 use control::Clients;
-use set::UnitSet;
 use shutdown::Run;
 use state::State;
+use survey::Survey;
 use switch::Switch;
 use uid::Pool;
 use unit::Record;
@@ -92,6 +94,7 @@ pub use control::WAITING_MAX;
 pub use event::{ClientId, Event, Found, Instant, Pid, Slot, Until};
 pub use keep::Facts;
 pub use rights::Peer;
+pub use set::UnitSet;
 pub use shutdown::SHUTDOWN_TIMEOUT;
 
 /// Everything that is decided is decided here.
@@ -120,6 +123,7 @@ pub struct Supervisor<'t> {
     /// Whose turn it is.
     turn: u16,
     run: Run,
+    survey: Survey,
     health: Health,
     /// Processor time that PID 1 itself took until the default target was reached.
     boot_cpu: Micros,
@@ -175,6 +179,7 @@ impl<'t> Supervisor<'t> {
             clients: Clients::NONE,
             switch: Switch::NONE,
             run: Run::new(),
+            survey: Survey::NONE,
             health: Health::UNKNOWN,
             boot_cpu: Micros::ZERO,
             unneeded_due: false,
@@ -255,6 +260,8 @@ impl<'t> Supervisor<'t> {
             Event::Empty { unit } => self.for_service(unit, &mut |s, sv| s.emptied(unit, sv)),
             Event::Examined { unit, verdict } => self.examined(unit, verdict),
             Event::Cleaned { unit, clean } => self.cleaned(unit, clean),
+            Event::MountsChanged => self.survey.ask(),
+            Event::Surveyed { there, gone } => self.surveyed(&there, &gone),
             Event::Watched { unit, found } => self.watched(unit, found),
             Event::Readable { unit, there } => self.readable(unit, there),
             Event::Accepted { unit } => self.accepted(unit),

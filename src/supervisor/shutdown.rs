@@ -246,6 +246,9 @@ impl Supervisor<'_> {
         if self.release_idle() || self.stop_unneeded() {
             return self.next_action();
         }
+        if let Some(action) = self.due_survey() {
+            return Some(action);
+        }
         if let Some(action) = self.due_of_switch() {
             return Some(action);
         }

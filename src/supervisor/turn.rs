@@ -142,6 +142,8 @@ impl Supervisor<'_> {
         let now = self.now;
         let record = self.at(id);
         record.ready = Some(now);
+        self.survey.arrived();
+        let record = self.at(id);
         record.notes.add(Note::Started);
         (record.uphold_at, record.uphold_pause) = (None, Micros::ZERO);
         self.look_for_upheld(id);
@@ -158,6 +160,7 @@ impl Supervisor<'_> {
         let service = unit.as_ref().and_then(Unit::service);
         let restarts = self.peek(id).restarts;
         let now = self.now;
+        self.survey.arrived();
         let collected = unit.as_ref().is_some_and(|unit| unit.manners.collect_failed);
         let record = self.at(id);
         record.ended = Some(now);

@@ -83,13 +83,15 @@ pub(crate) struct Faults {
     pub(crate) failures: u8,
     /// What sockets and paths wait for comes.
     pub(crate) arrivals: u8,
+    /// Somebody mounts and unmounts by hand.
+    pub(crate) hands: u8,
     /// A turn is over before all actions are carried out: other events come first.
     pub(crate) short_turns: u8,
 }
 
 impl Faults {
     /// Each of them.
-    fn each(&mut self) -> [&mut u8; 30] {
+    fn each(&mut self) -> [&mut u8; 31] {
         let Self {
             crash,
             silent,
@@ -120,6 +122,7 @@ impl Faults {
             reexecs,
             failures,
             arrivals,
+            hands,
             short_turns,
         } = self;
         [
@@ -152,6 +155,7 @@ impl Faults {
             reexecs,
             failures,
             arrivals,
+            hands,
             short_turns,
         ]
     }
@@ -207,6 +211,7 @@ impl Faults {
             failures: some(3),
             arrivals: some(95),
             short_turns: some(40),
+            hands: some(60),
         }
     }
 }
@@ -251,13 +256,13 @@ impl Plan {
     /// The table that somebody may want in the place of this one: some services are others there.
     pub(crate) fn other(&self, rng: &mut Rng) -> Self {
         let mut other = self.clone();
-        for service in other.units.iter_mut().filter_map(|plan| plan.service.as_mut()) {
-            if rng.bool() {
+        for UnitPlan { name, service, .. } in &mut other.units {
+            if let Some(service) = service.as_mut().filter(|_| rng.bool()) {
                 service.timeout_stop = Micros::from_secs(service.timeout_stop.0 / 1_000_000 + 1);
                 service.runtime_directory = rng.bool();
                 // Who leaves processes behind keeps his number: their unit is not down when he is up again.
                 let thorough = matches!(service.kill.mode, KillMode::ControlGroup | KillMode::Mixed);
-                if thorough && service.kill.send_sigkill {
+                if thorough && service.kill.send_sigkill && !name.ends_with(".mount") {
                     service.user = rng.bool().then(|| rng.u16(..self.identities));
                     service.group = service.user;
                 }
@@ -315,8 +320,15 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation])
     if id == 0 || rng.u8(..6) == 0 {
         return plan;
     }
-    let name = format!("u{id}.service");
-    let service = service(&name).with(|plan| change(rng, plan, identities)).service;
+    let mount = rng.u8(..6) == 0;
+    let name = format!("u{id}.{}", if mount { "mount" } else { "service" });
+    let service = service(&name).with(|plan| {
+        change(rng, plan, identities);
+        if mount {
+            become_mount(plan);
+        }
+    });
+    let service = service.service;
     UnitPlan { name, start_limit, service, ..plan }
 }
 
@@ -400,6 +412,16 @@ fn related(rng: &mut Rng, id: u16, count: u16, kinds: &[Relation]) -> Vec<(Relat
         return vec![];
     }
     (0..rng.u8(1..4)).map(|_| (*pick(rng, kinds), rng.u16(id + 1..count))).collect()
+}
+
+/// What the bake makes of a mount unit: a oneshot that stays up until it is unmounted.
+fn become_mount(plan: &mut ServicePlan) {
+    (plan.service_type, plan.remain_after_exit) = (ServiceType::Oneshot, true);
+    (plan.restart, plan.watchdog, plan.ready_fd) = (Restart::No, Micros::ZERO, 0);
+    (plan.notify_access, plan.runtime_max) = (NotifyAccess::None, Micros::FOREVER);
+    (plan.user, plan.group) = (None, None);
+    let kinds = [CommandKind::Start, CommandKind::Reload, CommandKind::Stop, CommandKind::StopPost];
+    plan.commands = kinds.map(|kind| (kind, false)).to_vec();
 }
 
 fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {

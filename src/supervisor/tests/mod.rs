@@ -19,6 +19,7 @@ mod relations;
 mod reload;
 mod requests;
 mod slots;
+mod survey;
 mod switch;
 mod timers;
 mod triggers;

@@ -186,6 +186,7 @@ impl Play {
             }
             Action::Accept { instance, .. } if instance.0 != u16::MAX => Event::Accepted { unit: instance },
             Action::Accept { .. }
+            | Action::Survey
             | Action::Store { .. }
             | Action::Feed { .. }
             | Action::Clean { .. }
@@ -412,6 +413,7 @@ impl Play {
                 let trusted = if trusted { " trusted" } else { "" };
                 format!("adopt {} {}{trusted}", self.name(unit), pid.0)
             }
+            Action::Survey => "survey".into(),
             Action::Store { unit, add: true } => format!("store {}", self.name(unit)),
             Action::Store { unit, add: false } => format!("unstore {}", self.name(unit)),
             Action::Clean { unit, runtime_directories, uid, gid, .. } => {

@@ -34,6 +34,7 @@ impl World<'_> {
         let looks = self.held.iter().any(|held| held.watcher);
         !on_the_way
             && !looks
+            && !self.mounts_are_busy()
             && !self.supervisor.is_switching()
             && !upheld
             && (numberless || self.supervisor.manager().jobs == 0)
@@ -133,6 +134,7 @@ impl World<'_> {
         self.judge_peace()?;
         self.judge_triggers()?;
         self.judge_timers()?;
+        self.judge_mounts()?;
         for status in self.statuses() {
             let plan = &self.plan.units[usize::from(status.id)];
             let id = UnitId(status.id);
