@@ -2,11 +2,7 @@
 
 use core::ffi::CStr;
 
-use rustix::{
-    fd::OwnedFd,
-    fs::stat,
-    io::Errno,
-};
+use rustix::{fd::OwnedFd, fs::stat, io::Errno};
 
 use super::{
     passwd::{open_lines, search},
@@ -73,7 +69,9 @@ pub fn each(source: Source, see: &mut dyn FnMut(Found<'_>)) -> Result<(), Errno>
         let mut buffer = [0; PATH_BYTES_MAX];
         let path = match source {
             Source::Mounts => parse(line, &mut buffer).map(|(path, _)| path),
-            Source::Swaps => line.split(|byte| *byte == b' ').next().and_then(|path| unescape(path, &mut buffer)),
+            Source::Swaps => {
+                line.split(|byte| *byte == b' ').next().and_then(|path| unescape(path, &mut buffer))
+            }
         };
         if let Some(path) = path {
             see(Found { source, path });

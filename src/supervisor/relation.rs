@@ -122,7 +122,7 @@ impl Supervisor<'_> {
             Rest::Dead | Rest::Restart if outcome.result == ServiceResult::Success => {
                 Some(Relation::OnSuccess)
             }
-            Rest::Dead | Rest::Restart => None,
+            Rest::Dead | Rest::Restart | Rest::Closed => None,
         };
         if let Some(relation) = following {
             self.start_following(id, relation, Some((id, outcome)));

@@ -3,11 +3,7 @@
 //!
 //! What was seen is late: a unit that has changed since the look began is looked at again, never judged by it.
 
-use super::{
-    Action, Instant, State, Supervisor,
-    set::UnitSet,
-    state::KillStage,
-};
+use super::{Action, Instant, State, Supervisor, set::UnitSet, state::KillStage};
 use crate::{
     table::{Lists, Service, UnitId},
     wire::ServiceResult,
@@ -35,9 +31,10 @@ impl Survey {
         self.due = true;
     }
 
-    /// A unit has come to where it stays.
-    pub(super) const fn arrived(&mut self) {
-        self.due |= self.missed;
+    /// A unit has come to where it stays. With `doubt`: what has failed to go is there still, perhaps, and no word of that
+    /// comes (mount.c, `mount_enter_dead_or_mounted`).
+    pub(super) const fn arrived(&mut self, doubt: bool) {
+        self.due |= self.missed || doubt;
         self.missed = false;
     }
 }
@@ -71,12 +68,13 @@ impl Supervisor<'_> {
         let began = self.survey.began;
         let record = self.peek(id);
         match record.state {
-            State::Exited if there => return,
+            // Running: what a command of its left behind lives on.
+            State::Running | State::Exited if there => return,
             State::Dead | State::Failed if !there => return,
-            State::Exited | State::Dead | State::Failed => {}
+            State::Running | State::Exited | State::Dead | State::Failed => {}
             _ => return self.survey.missed = true,
         }
-        if record.ready.max(record.ended).is_some_and(|at| at >= began) {
+        if record.ready.max(record.ended).is_some_and(|at| at > began) {
             return self.survey.ask();
         }
         let now = self.now;

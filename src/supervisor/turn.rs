@@ -10,6 +10,7 @@ use super::{
     job::{Job, JobKind, Phase},
     restart,
     state::Rest,
+    status::is_mounted,
     unit::Note,
 };
 use crate::{
@@ -112,7 +113,9 @@ impl Supervisor<'_> {
     pub(super) fn begin_start(&mut self, id: UnitId) {
         let Some(unit) = self.unit(id) else { return self.finish_job(id, JobResult::Failed) };
         match &unit.kind {
-            Kind::Service(service) => self.begin_service(id, service, unit.start_limit),
+            Kind::Service => {
+                self.for_service(id, &mut |s, service| s.begin_service(id, service, unit.start_limit))
+            }
             Kind::Target => {
                 let now = self.now;
                 let record = self.at(id);
@@ -127,9 +130,11 @@ impl Supervisor<'_> {
     /// Begins the stop of a unit whose turn it is.
     fn begin_stop(&mut self, id: UnitId, state: State) {
         let Some(unit) = self.unit(id) else { return self.finish_job(id, JobResult::Failed) };
+        if let Some(service) = unit.service() {
+            return self.stop_service(id, service, state);
+        }
         match &unit.kind {
-            Kind::Service(service) => self.stop_service(id, service, state),
-            Kind::Target => {
+            Kind::Target | Kind::Service => {
                 self.at(id).forbid_restart = true;
                 self.came_to_rest(id, Rest::Dead);
             }
@@ -142,8 +147,6 @@ impl Supervisor<'_> {
         let now = self.now;
         let record = self.at(id);
         record.ready = Some(now);
-        self.survey.arrived();
-        let record = self.at(id);
         record.notes.add(Note::Started);
         (record.uphold_at, record.uphold_pause) = (None, Micros::ZERO);
         self.look_for_upheld(id);
@@ -160,7 +163,6 @@ impl Supervisor<'_> {
         let service = unit.as_ref().and_then(Unit::service);
         let restarts = self.peek(id).restarts;
         let now = self.now;
-        self.survey.arrived();
         let collected = unit.as_ref().is_some_and(|unit| unit.manners.collect_failed);
         let record = self.at(id);
         record.ended = Some(now);
@@ -170,10 +172,13 @@ impl Supervisor<'_> {
         let restart_at = service.and_then(|service| now.after(restart::pause(service, restarts, scarce)));
         record.state = match rest {
             Rest::Failed if !collected => State::Failed,
-            Rest::Dead | Rest::Failed => State::Dead,
+            Rest::Dead | Rest::Failed | Rest::Closed => State::Dead,
             Rest::Restart => State::AutoRestart { at: restart_at },
         };
         let failed = Rest::of(record.result) == Rest::Failed;
+        let mounts = unit.as_ref().is_some_and(|unit| is_mounted(unit.name.as_str()));
+        self.survey.arrived(failed && mounts);
+        let record = self.at(id);
         if rest == Rest::Dead && record.forbid_restart {
             record.notes.add(Note::Stopped);
         } else if failed {
@@ -204,7 +209,7 @@ impl Supervisor<'_> {
             Rest::Dead if self.peek(id).result == ServiceResult::Success => {
                 self.act(id, manners.success_action, manners.success_status.unwrap_or(0));
             }
-            Rest::Dead | Rest::Restart => {}
+            Rest::Dead | Rest::Restart | Rest::Closed => {}
         }
     }
 

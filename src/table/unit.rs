@@ -15,6 +15,9 @@ record! {
         pub head: Head<'t>,
         /// What the unit does.
         pub kind: Kind<'t>,
+        /// Its processes: a service's, or those of a socket that runs commands, which opens what it listens on in the place of
+        /// `ExecStart=`.
+        pub service: Option<Service<'t>>,
     }
 }
 
@@ -56,12 +59,9 @@ impl<'t> core::ops::Deref for Unit<'t> {
 }
 
 impl<'t> Unit<'t> {
-    /// The service, if it is one. Borrowed: a record is several hundred bytes.
+    /// Its processes, if it has any. Borrowed: a record is several hundred bytes.
     pub const fn service(&self) -> Option<&Service<'t>> {
-        match &self.kind {
-            Kind::Service(service) => Some(service),
-            Kind::Target | Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => None,
-        }
+        self.service.as_ref()
     }
 }
 
@@ -260,15 +260,11 @@ choice! {
 
 /// The kinds of unit and what only they have.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "records are decoded on the stack, one at a time; there is no box"
-)]
 pub enum Kind<'t> {
     /// A point in the graph.
     Target,
     /// Processes.
-    Service(Service<'t>),
+    Service,
     /// Descriptors that a service is given, and that it is started for.
     Socket(Socket<'t>),
     /// Places in the file system that a unit is started for.
@@ -285,7 +281,7 @@ impl<'t> Read<'t> for Kind<'t> {
 
     fn read(from: &mut Reader<'t>) -> Self {
         match from.place(5) {
-            1 => Self::Service(Service::read(from)),
+            1 => Self::Service,
             2 => Self::Socket(Socket::read(from)),
             3 => Self::Path(Path::read(from)),
             4 => Self::Timer(Timer::read(from)),

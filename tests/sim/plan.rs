@@ -4,8 +4,9 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, Condition, FailureMode, JobMode, KillMode, Manners, Micros, NotifyAccess, OomPolicy,
-    Preserve, PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
+    CommandKind, Condition, ExitSet, FailureMode, JobMode, KillMode, Kind, Manners, Micros, NotifyAccess,
+    OomPolicy, Preserve, PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase,
+    UidRange,
 };
 
 use super::fixture::{
@@ -353,7 +354,11 @@ fn add_triggers(rng: &mut Rng, units: &mut Vec<UnitPlan>) -> bool {
             1 => path(&format!("u{trigger}.path"), starts),
             _ => timer(&format!("u{trigger}.timer"), starts, |timer| change_timer(rng, timer)),
         };
-        units.push(plan);
+        let commands = matches!(plan.trigger, Some(Kind::Socket(_))) && rng.bool();
+        let service = commands
+            .then(|| service(&plan.name).with(|one| become_socket(rng, one)))
+            .and_then(|one| one.service);
+        units.push(UnitPlan { service, ..plan });
         units[0].wants.push(trigger);
         units[id].after.push(trigger);
     }
@@ -414,12 +419,27 @@ fn related(rng: &mut Rng, id: u16, count: u16, kinds: &[Relation]) -> Vec<(Relat
     (0..rng.u8(1..4)).map(|_| (*pick(rng, kinds), rng.u16(id + 1..count))).collect()
 }
 
+/// What the bake makes of a socket's commands.
+fn become_socket(rng: &mut Rng, plan: &mut ServicePlan) {
+    times(rng, plan);
+    plan.kill.mode =
+        *pick(rng, &[KillMode::ControlGroup, KillMode::Mixed, KillMode::Process, KillMode::None]);
+    plan.kill.send_sigkill = rng.u8(..8) != 0;
+    plan.runtime_directory = rng.bool();
+    let kinds = [CommandKind::StartPre, CommandKind::StartPost, CommandKind::Stop, CommandKind::StopPost];
+    plan.commands = kinds.into_iter().map(|kind| (kind, rng.u8(..8) == 0)).collect();
+    plan.commands.retain(|_| rng.bool());
+    if plan.commands.is_empty() {
+        plan.commands.push((CommandKind::StopPost, false));
+    }
+}
+
 /// What the bake makes of a mount unit: a oneshot that stays up until it is unmounted.
 fn become_mount(plan: &mut ServicePlan) {
     (plan.service_type, plan.remain_after_exit) = (ServiceType::Oneshot, true);
     (plan.restart, plan.watchdog, plan.ready_fd) = (Restart::No, Micros::ZERO, 0);
     (plan.notify_access, plan.runtime_max) = (NotifyAccess::None, Micros::FOREVER);
-    (plan.user, plan.group) = (None, None);
+    (plan.user, plan.group, plan.success) = (None, None, ExitSet::default());
     let kinds = [CommandKind::Start, CommandKind::Reload, CommandKind::Stop, CommandKind::StopPost];
     plan.commands = kinds.map(|kind| (kind, false)).to_vec();
 }

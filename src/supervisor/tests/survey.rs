@@ -53,7 +53,10 @@ fn a_mount_that_is_taken_away_is_down_and_who_only_requires_it_stays() {
     assert_eq!(t.state(A), "active/running/success");
     // What is started next brings it back.
     t.ask(1, Request::Restart { name: A }).expect("kill 15 a.service all");
-    t.main(A, Exited(0)).expect("start data.mount").main(M, Exited(0)).expect("start a.service; reply 1 done");
+    t.main(A, Exited(0))
+        .expect("start data.mount")
+        .main(M, Exited(0))
+        .expect("start a.service; reply 1 done");
 }
 
 #[test]
@@ -75,7 +78,10 @@ fn a_mount_that_is_made_by_hand_is_up_and_takes_along_what_need_not_come_first()
     });
     t.at(10).ask(1, Request::Stop { name: M }).expect("stop data.mount");
     t.at(20).control(M, Exited(0)).expect("kill 15 data.mount all; reply 1 done");
-    t.ask(1, Request::Stop { name: A }).expect("kill 15 a.service all").main(A, Exited(0)).expect("reply 1 done");
+    t.ask(1, Request::Stop { name: A })
+        .expect("kill 15 a.service all")
+        .main(A, Exited(0))
+        .expect("reply 1 done");
     seen(&mut t.at(30), 80, true).expect("start a.service");
     assert_eq!(t.state(M), "active/mounted/success");
 }
@@ -119,5 +125,29 @@ fn the_answer_to_another_programs_question_is_heard_by_nobody() {
     let units = [target("t.target"), mount(), service(A)];
     t.replaced(&units).expect("");
     answer(&mut t, 30, true).expect("");
+    assert_eq!(t.state(M), "inactive/dead/success");
+}
+
+#[test]
+fn a_mount_that_could_not_be_taken_away_is_up_again_when_somebody_has_looked() {
+    let mut t = mounted(|_| {});
+    t.at(10).ask(1, Request::Stop { name: M }).expect("stop data.mount");
+    t.at(20).control(M, Exited(32)).expect("kill 15 data.mount all; reply 1 done; survey");
+    assert_eq!(t.state(M), "failed/failed/exit-code");
+    answer(&mut t, 70, true).expect("");
+    assert_eq!(t.state(M), "active/mounted/success");
+}
+
+#[test]
+fn a_mount_that_goes_while_it_is_mounted_anew_is_down_after_that() {
+    let mut units = [target("t.target"), mount()];
+    units[0].wants = std::vec![1];
+    units[1].service.as_mut().expect("one").commands.push((CommandKind::Reload, false));
+    let mut t = Play::new(&units);
+    t.boot().main(M, Exited(0)).expect("start data.mount");
+    t.at(10).ask(1, Request::Reload { name: M }).expect("reload data.mount");
+    seen(t.at(20), 70, false).expect("");
+    t.at(80).control(M, Exited(0)).expect("reply 1 done; survey");
+    answer(&mut t, 130, false).expect("");
     assert_eq!(t.state(M), "inactive/dead/success");
 }
