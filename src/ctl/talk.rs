@@ -66,7 +66,8 @@ impl fmt::Display for TalkError {
             Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
             Self::Refused(why) => f.write_str(why),
             Self::Job(JobResult::Invalid) => f.write_str(
-                "the unit is not active, or cannot do that (ExecReload= or Type=notify-reload to reload)",
+                "the unit is not active, or cannot do that (ExecReload= or Type=notify-reload to reload), or the job mode is not for \
+                 that: triggering is for stop, isolate and restart-dependencies are for start",
             ),
             Self::Job(result) => write!(f, "the job ended with result '{result}'; see tomte status"),
             Self::OtherTable => f.write_str("PID 1 has another table than this program"),

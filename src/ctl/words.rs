@@ -15,7 +15,7 @@ const SWITCHES: &str = "json quiet no-block value full watch help reboot halt pl
 /// Their letters.
 const LETTERS: &str = "-q quiet -l full -w watch -h help -r reboot -H halt -a all -f force -P poweroff";
 /// Options with a value; the last ones are passed over.
-const VALUED: &str = "property signal kill-whom kill-who type state lines output";
+const VALUED: &str = "property signal kill-whom kill-who job-mode type state lines output";
 /// Their letters.
 const VALUED_LETTERS: &str = "-p property -s signal -t type -n lines -o output";
 
@@ -30,6 +30,8 @@ pub(super) struct Words<'a> {
     pub(super) signal: &'a str,
     /// `--kill-whom=`, or nothing.
     pub(super) whom: &'a str,
+    /// `--job-mode=`, or nothing.
+    pub(super) mode: &'a str,
     switches: u32,
 }
 
@@ -71,6 +73,7 @@ impl<'a> Words<'a> {
                 0 => value.split(',').try_for_each(|one| self.properties.push(one)).map_err(|_| word)?,
                 1 => self.signal = value,
                 2 | 3 => self.whom = value,
+                4 => self.mode = value,
                 _ => {}
             }
         }

@@ -42,7 +42,7 @@ impl Found<'_> {
             Source::Mounts => self.path.to_bytes() == place.as_bytes(),
             Source::Swaps => {
                 let mut buffer = PathBuffer::empty();
-                let own = buffer.join(&[place]).and_then(|place| stat(place));
+                let own = buffer.join(&[place]).and_then(stat);
                 let (Ok(own), Ok(one)) = (own, stat(self.path)) else { return false };
                 (own.st_dev, own.st_ino) == (one.st_dev, one.st_ino)
             }

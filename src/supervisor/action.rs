@@ -219,6 +219,8 @@ pub enum Action {
         immediate: bool,
         /// The exit status of a container's PID 1.
         status: u8,
+        /// Whose action this is, if it is one: its `RebootArgument=` counts, or, if so, its `JobTimeoutRebootArgument=`.
+        reason: Option<(UnitId, bool)>,
     },
 }
 

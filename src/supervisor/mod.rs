@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `event`, `action` | what goes in, and what comes out |
 //! | `unit`, `state` | one unit's record; the states of its life |
-//! | `job`, `turn` | what is to be done with which unit; whose turn it is |
+//! | `job`, `mode`, `turn` | what is to be done with which unit; what is in the way of that; whose turn it is |
 //! | `condition` | what comes of `Condition*=` and `Assert*=` |
 //! | `start`, `stop`, `end` | a service's way up, its way down, and what the end of a process means |
 //! | `notice`, `reload` | what a service says of itself, and its silence; a reload |
@@ -50,6 +50,7 @@ mod hold;
 mod job;
 mod keep;
 mod limit;
+mod mode;
 mod notice;
 mod relation;
 mod reload;
@@ -120,6 +121,8 @@ pub struct Supervisor<'t> {
     impossible_count: u32,
     /// Whose message brings descriptors for its store, or takes some out.
     storing: Option<(UnitId, bool)>,
+    /// What holds for every job that comes to be just now.
+    marks: u8,
     /// Whose turn it is.
     turn: u16,
     run: Run,
@@ -169,6 +172,7 @@ impl<'t> Supervisor<'t> {
             noted: UnitSet::EMPTY,
             timed: UnitSet::EMPTY,
             vital: UnitSet::EMPTY,
+            marks: 0,
             turn: 0,
             storing: None,
             now: Instant(0),

@@ -30,7 +30,7 @@ impl Supervisor<'_> {
             record.notes.add(Note::StartLimitHit);
             record.forbid_restart = true;
             let action = self.manners(id).map_or(UnitAction::None, |manners| manners.start_limit_action);
-            self.act(id, action, u8::MAX);
+            self.act(id, action, u8::MAX, false);
             self.fail_triggers(id);
             return self.enter_down(id, service, ServiceResult::StartLimitHit);
         }
@@ -349,6 +349,9 @@ impl Supervisor<'_> {
         record.restarts = record.restarts.saturating_add(1);
         record.notes.add(Note::RestartScheduled);
         self.enqueue_start(id, false);
+        if self.peek(id).job.is_none() {
+            self.restart_is_off(id); // the way to another table leaves no room for it
+        }
     }
 
     /// A start that did not begin: down at once, a job under way has failed.

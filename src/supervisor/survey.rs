@@ -67,12 +67,15 @@ impl Supervisor<'_> {
     fn seen(&mut self, id: UnitId, service: &Service<'_>, there: bool) {
         let began = self.survey.began;
         let record = self.peek(id);
-        match record.state {
-            // Running: what a command of its left behind lives on.
-            State::Running | State::Exited if there => return,
-            State::Dead | State::Failed if !there => return,
-            State::Running | State::Exited | State::Dead | State::Failed => {}
-            _ => return self.survey.missed = true,
+        let down = record.state.is_down();
+        // Running: what a command of its left behind lives on.
+        let up = matches!(record.state, State::Running | State::Exited);
+        if !down && !up {
+            self.survey.missed = true;
+            return;
+        }
+        if up == there {
+            return;
         }
         if record.ready.max(record.ended).is_some_and(|at| at > began) {
             return self.survey.ask();
@@ -86,10 +89,11 @@ impl Supervisor<'_> {
             return self.enter_kill(id, service, KillStage::FinalSigterm, ServiceResult::Success);
         }
         record.started = Some(now);
+        // What has failed to go was up all the time: who has to do with it does not hear of it again.
+        let news = record.job.is_none() && record.state == State::Dead;
         record.state = State::Exited;
-        let asked_for = record.job.is_some();
         self.came_up(id);
-        if !asked_for {
+        if news {
             self.take_along(id);
         }
     }

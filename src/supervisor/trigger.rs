@@ -45,7 +45,7 @@ impl Supervisor<'_> {
         record.result = ServiceResult::StartLimitHit;
         let action = unit.manners.start_limit_action;
         if action != UnitAction::None {
-            self.act(id, action, u8::MAX);
+            self.act(id, action, u8::MAX, false);
         }
         self.came_to_rest(id, Rest::Failed);
     }
@@ -111,6 +111,9 @@ impl Supervisor<'_> {
 
     /// The child has opened or looked.
     pub(super) fn watched(&mut self, id: UnitId, found: Option<Found>) {
+        if let State::Kill { .. } = self.peek(id).state {
+            return; // it is on its way down, and what was opened is closed in time
+        }
         let State::Opening { asked: true, first } = self.peek(id).state else {
             return self.report_impossible("an answer of somebody whom nobody sent to look", id);
         };

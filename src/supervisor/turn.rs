@@ -7,7 +7,7 @@
 
 use super::{
     State, Supervisor,
-    job::{Job, JobKind, Phase},
+    job::{Job, JobKind, Phase, UNORDERED},
     restart,
     state::Rest,
     status::is_mounted,
@@ -98,14 +98,18 @@ impl Supervisor<'_> {
         }
     }
 
+    fn is_unordered(&self, id: UnitId) -> bool {
+        self.peek(id).job_flags & UNORDERED != 0
+    }
+
     fn may_start(&self, id: UnitId) -> bool {
-        let Some(unit) = self.head(id) else { return true };
+        let Some(unit) = self.head(id).filter(|_| !self.is_unordered(id)) else { return true };
         let stops = |id: UnitId| self.peek(id).job.is_some_and(|job| job.kind.is_stop());
         unit.after.iter().all(|other| self.peek(other).job.is_none()) && !unit.before.iter().any(stops)
     }
 
     fn may_stop(&self, id: UnitId) -> bool {
-        let Some(unit) = self.head(id) else { return true };
+        let Some(unit) = self.head(id).filter(|_| !self.is_unordered(id)) else { return true };
         !unit.before.iter().any(|other| self.peek(other).job.is_some_and(|job| job.kind.is_stop()))
     }
 
@@ -205,9 +209,11 @@ impl Supervisor<'_> {
         let Some(unit) = unit else { return };
         let manners = unit.manners;
         match rest {
-            Rest::Failed => self.act(id, manners.failure_action, manners.failure_status.unwrap_or(u8::MAX)),
+            Rest::Failed => {
+                self.act(id, manners.failure_action, manners.failure_status.unwrap_or(u8::MAX), false)
+            }
             Rest::Dead if self.peek(id).result == ServiceResult::Success => {
-                self.act(id, manners.success_action, manners.success_status.unwrap_or(0));
+                self.act(id, manners.success_action, manners.success_status.unwrap_or(0), false);
             }
             Rest::Dead | Rest::Restart | Rest::Closed => {}
         }
@@ -223,6 +229,7 @@ impl Supervisor<'_> {
             self.wake_neighbours(id);
             return;
         }
+        record.job_flags = 0;
         self.clients.job_ended(id, result);
         if job.kind == JobKind::Start {
             self.boot_job_ended(id, result);

@@ -79,6 +79,7 @@ impl Unit<'_> {
                         && timer.calendars.are_all(ELAPSES_MAX, Calendar::is_sound)
                 }
             }
+            && [self.reboot_argument, self.job_timeout_reboot_argument].iter().all(|word| is_path(word))
             && self.service.as_ref().is_none_or(|service| service.is_sound(identities, filters))
     }
 }

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::{Condition, IdList, List, Micros, Name, Path, Service, Socket, Timer, UnitId};
-use crate::record::{Read, Reader};
+use crate::record::{JobMode, Read, Reader};
 
 record! {
     /// One unit.
@@ -15,6 +15,10 @@ record! {
         pub head: Head<'t>,
         /// What the unit does.
         pub kind: Kind<'t>,
+        /// `RebootArgument=`: what the firmware is told when an action of this unit's starts the machine over.
+        pub reboot_argument: &'t str,
+        /// `JobTimeoutRebootArgument=`: the same of `JobTimeoutAction=`.
+        pub job_timeout_reboot_argument: &'t str,
         /// Its processes: a service's, or those of a socket that runs commands, which opens what it listens on in the place of
         /// `ExecStart=`.
         pub service: Option<Service<'t>>,
@@ -105,6 +109,9 @@ impl Lists {
     pub const AFTER: Self = Self(1 << 28);
     /// [`Head::before`].
     pub const BEFORE: Self = Self(1 << 27);
+
+    /// None of them.
+    pub const NONE: Self = Self(0);
 
     /// Those of [`Head::related`] with `relation`.
     pub const fn of(relation: Relation) -> Self {
@@ -221,20 +228,6 @@ impl Manners {
         failure_status: None,
         success_status: None,
     };
-}
-
-choice! {
-    /// What a start does about jobs that are in its way (systemctl(1), `--job-mode=`).
-    pub enum JobMode {
-        /// They give way.
-        Replace,
-        /// Nothing starts.
-        Fail,
-        /// They give way, and whatever is not pulled in is stopped.
-        Isolate,
-        /// As `Replace`, but nothing is pulled in, and nothing that is missing is in the way.
-        IgnoreRequirements,
-    }
 }
 
 choice! {

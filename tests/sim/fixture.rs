@@ -462,6 +462,8 @@ impl Lists {
         Unit {
             head,
             kind: plan.trigger.unwrap_or(if plan.service.is_some() { Kind::Service } else { Kind::Target }),
+            reboot_argument: "again",
+            job_timeout_reboot_argument: "late",
             service: plan.service.as_ref().map(|service| Service {
                 of_socket: matches!(plan.trigger, Some(Kind::Socket(_))),
                 ..self.service(service)

@@ -254,6 +254,24 @@ impl Plan {
 }
 
 impl Plan {
+    /// Makes unit `id` a target that has nothing to do with others.
+    pub(crate) fn make_idle(&mut self, id: u16) {
+        let idle = target(&format!("u{id}.target"));
+        self.units[usize::from(id)] = idle;
+        for unit in &mut self.units {
+            for list in [&mut unit.wants, &mut unit.requires, &mut unit.after] {
+                list.retain(|other| *other != id);
+            }
+            // Who starts nobody cannot be what starts others.
+            unit.related.retain(|(_, other)| *other != id);
+            let starts = unit.related.iter().any(|(relation, _)| *relation == Relation::Triggers);
+            if unit.trigger.is_some() && !starts {
+                (unit.trigger, unit.service) = (None, None);
+            }
+        }
+        self.watched.vital.retain(|vital| *vital != id);
+    }
+
     /// The table that somebody may want in the place of this one: some services are others there.
     pub(crate) fn other(&self, rng: &mut Rng) -> Self {
         let mut other = self.clone();
@@ -440,6 +458,8 @@ fn become_mount(plan: &mut ServicePlan) {
     (plan.restart, plan.watchdog, plan.ready_fd) = (Restart::No, Micros::ZERO, 0);
     (plan.notify_access, plan.runtime_max) = (NotifyAccess::None, Micros::FOREVER);
     (plan.user, plan.group, plan.success) = (None, None, ExitSet::default());
+    // Who cannot be killed keeps a mount from ever going, and those who fight it from ever coming to rest.
+    (plan.kill.mode, plan.kill.send_sigkill) = (KillMode::ControlGroup, true);
     let kinds = [CommandKind::Start, CommandKind::Reload, CommandKind::Stop, CommandKind::StopPost];
     plan.commands = kinds.map(|kind| (kind, false)).to_vec();
 }

@@ -13,6 +13,7 @@ mod keep;
 mod killing;
 mod life;
 mod memory;
+mod modes;
 mod notify;
 mod numbers;
 mod relations;

@@ -452,10 +452,13 @@ impl Play {
             Action::Feed { probe: false } => "feed".into(),
             Action::Make { client, unit } => format!("make {} for {}", unit.0, client.0),
             Action::Report { ended } => format!("report {ended}"),
-            Action::Leave { power, immediate, status } => {
+            Action::Leave { power, immediate, status, reason } => {
                 let at_once = if immediate { " at once" } else { "" };
                 let status = if status == 0 { String::new() } else { format!(" {status}") };
-                format!("leave {power}{at_once}{status}")
+                let reason = reason.map_or_else(String::new, |(unit, job)| {
+                    format!(" for {}{}", if job { "the job of " } else { "" }, self.name(unit))
+                });
+                format!("leave {power}{at_once}{status}{reason}")
             }
         }
     }

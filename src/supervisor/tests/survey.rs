@@ -48,7 +48,7 @@ fn answer(t: &mut Play, millis: u64, there: bool) -> &mut Play {
 #[test]
 fn a_mount_that_is_taken_away_is_down_and_who_only_requires_it_stays() {
     let mut t = mounted(|units| units[2].requires = std::vec![1]);
-    seen(&mut t.at(10), 60, false).expect("");
+    seen(t.at(10), 60, false).expect("");
     assert_eq!(t.state(M), "inactive/dead/success");
     assert_eq!(t.state(A), "active/running/success");
     // What is started next brings it back.
@@ -65,7 +65,7 @@ fn who_is_bound_to_a_mount_goes_with_it() {
         units[2].requires = std::vec![1];
         units[1].related = std::vec![(Relation::BoundBy, 2)];
     });
-    seen(&mut t.at(10), 60, false).expect("kill 15 a.service all");
+    seen(t.at(10), 60, false).expect("kill 15 a.service all");
     assert_eq!(t.state(M), "inactive/dead/success");
 }
 
@@ -82,7 +82,7 @@ fn a_mount_that_is_made_by_hand_is_up_and_takes_along_what_need_not_come_first()
         .expect("kill 15 a.service all")
         .main(A, Exited(0))
         .expect("reply 1 done");
-    seen(&mut t.at(30), 80, true).expect("start a.service");
+    seen(t.at(30), 80, true).expect("start a.service");
     assert_eq!(t.state(M), "active/mounted/success");
 }
 
@@ -102,7 +102,7 @@ fn who_changes_while_somebody_looks_is_looked_at_again() {
 fn who_is_on_his_way_is_looked_at_when_he_is_there() {
     let mut t = mounted(|_| {});
     t.at(10).ask(1, Request::Stop { name: M }).expect("stop data.mount");
-    seen(&mut t.at(20), 70, false).expect("");
+    seen(t.at(20), 70, false).expect("");
     t.at(80).control(M, Exited(0)).expect("kill 15 data.mount all; reply 1 done; survey");
 }
 

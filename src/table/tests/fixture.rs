@@ -122,10 +122,34 @@ impl Parts {
         let target = Head { wants: ids(&[0, 1]), after: ids(&[0]), ..head("multi-user.target") };
         let sysinit = Head { required_by: ids(&[0]), before: ids(&[0]), ..head("sysinit.target") };
         std::vec![
-            Unit { head: app, kind: Kind::Service, service: Some(self.service()) },
-            Unit { head: first, kind: Kind::Service, service: Some(self.oneshot()) },
-            Unit { head: target, kind: Kind::Target, service: None },
-            Unit { head: sysinit, kind: Kind::Target, service: None },
+            Unit {
+                head: app,
+                kind: Kind::Service,
+                reboot_argument: "recovery",
+                job_timeout_reboot_argument: "",
+                service: Some(self.service())
+            },
+            Unit {
+                head: first,
+                kind: Kind::Service,
+                reboot_argument: "",
+                job_timeout_reboot_argument: "late",
+                service: Some(self.oneshot())
+            },
+            Unit {
+                head: target,
+                kind: Kind::Target,
+                reboot_argument: "",
+                job_timeout_reboot_argument: "",
+                service: None
+            },
+            Unit {
+                head: sysinit,
+                kind: Kind::Target,
+                reboot_argument: "",
+                job_timeout_reboot_argument: "",
+                service: None
+            },
         ]
     }
 

@@ -54,9 +54,12 @@ impl World<'_> {
             let active = self.supervisor.status(UnitId(id)).map(|status| status.active);
             active == Some(ActiveState::Active)
         };
-        for (id, plan) in (0..).zip(&self.plan.units) {
-            let fights =
-                |(relation, other): &&(Relation, u16)| *relation == Relation::Conflicts && up(*other);
+        // A mount that could not be taken away, or that somebody makes again and again, is there whoever fights it.
+        let mount = |id: u16| self.plan.units[usize::from(id)].name.ends_with(".mount");
+        for (id, plan) in (0..).zip(&self.plan.units).filter(|(id, _)| !mount(*id)) {
+            let fights = |(relation, other): &&(Relation, u16)| {
+                *relation == Relation::Conflicts && up(*other) && !mount(*other)
+            };
             if let Some((_, other)) = plan.related.iter().find(fights).filter(|_| up(id)) {
                 return Err(format!("{id} and {other} conflict and are both up"));
             }

@@ -127,6 +127,8 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
             model::Kind::Path(one) => Kind::Path(trigger::path(arena, one)),
             model::Kind::Slice(_) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
         },
+        reboot_argument: &unit.reboot_argument,
+        job_timeout_reboot_argument: &unit.job_timeout_reboot_argument,
         service: match unit.kind.service() {
             Some(one) => Some(service(arena, node, one, shared).with_context(|| unit.name.clone())?),
             None => None,

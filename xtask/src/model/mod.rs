@@ -74,6 +74,9 @@ pub struct Unit {
     pub conditions: Vec<Condition>,
     pub start_limit: StartLimit,
     pub manners: Manners,
+    /// What the firmware is told when an action of this unit's starts the machine over, and one of its job's.
+    pub reboot_argument: String,
+    pub job_timeout_reboot_argument: String,
     pub install: Install,
     pub kind: Kind,
     /// What only one unit can have for its own.
@@ -97,6 +100,8 @@ impl Unit {
             conditions: Vec::new(),
             start_limit,
             manners: Manners::DEFAULT,
+            reboot_argument: String::new(),
+            job_timeout_reboot_argument: String::new(),
             install: Install::default(),
             kind,
             claims: Vec::new(),
