@@ -279,6 +279,31 @@ fn empty() -> Self {
     };
 }
 
+choice! {
+    /// What a job does about others that are in its way, and about those whom it would take along (systemctl(1),
+    /// `--job-mode=`): a word of both a table's records and a client's requests, so it is here.
+    pub enum JobMode {
+        /// They give way.
+        Replace,
+        /// Nothing is done.
+        Fail,
+        /// They give way, and whatever a start does not pull in is stopped.
+        Isolate,
+        /// As `Replace`, but nobody is taken along, and nothing that is missing is in the way.
+        IgnoreRequirements,
+        /// As `IgnoreRequirements`, and nobody is waited for.
+        IgnoreDependencies,
+        /// As `Replace`, and what it has to do gives way to nothing but the machine's end.
+        ReplaceIrreversibly,
+        /// As `Replace`, and every other job is called off.
+        Flush,
+        /// Of a stop: those that would start the unit again are stopped along.
+        Triggering,
+        /// Of a start: those that require the unit and are up are restarted.
+        RestartDependencies,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;

@@ -19,7 +19,7 @@ use core::fmt::Write;
 use crate::{
     linux::{AsFd, arguments::Arguments, output::Output, signals, socket::own_program},
     table::matches,
-    wire::{ActiveState, JobResult, Power, Reply, Request, Whom},
+    wire::{self, ActiveState, JobMode, JobResult, Power, Reply, Request, Whom},
 };
 
 use faces::Face;
@@ -156,6 +156,14 @@ impl Command<'_> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
     fn request<'n>(&self, name: &'n str) -> Result<Request<'n>, &str> {
         Ok(match self.verb {
+            _ if !self.words.mode.is_empty() => {
+                let verb = match self.verb {
+                    Verb::Start => wire::Verb::Start,
+                    Verb::Stop => wire::Verb::Stop,
+                    _ => return Err("--job-mode=, which is for start and stop"),
+                };
+                Request::Job { verb, mode: job_mode(self.words.mode).ok_or(self.words.mode)?, name }
+            }
             Verb::Start => Request::Start { name },
             Verb::Stop => Request::Stop { name },
             Verb::Reload | Verb::ReloadOrRestart | Verb::TryReloadOrRestart => Request::Reload { name },
@@ -243,6 +251,24 @@ impl Command<'_> {
         }
         Ok(code)
     }
+}
+
+/// The mode that is called `word`.
+fn job_mode(word: &str) -> Option<JobMode> {
+    const MODES: [JobMode; 9] = [
+        JobMode::Replace,
+        JobMode::Fail,
+        JobMode::Isolate,
+        JobMode::IgnoreRequirements,
+        JobMode::IgnoreDependencies,
+        JobMode::ReplaceIrreversibly,
+        JobMode::Flush,
+        JobMode::Triggering,
+        JobMode::RestartDependencies,
+    ];
+    const WORDS: &str = "replace fail isolate ignore-requirements ignore-dependencies replace-irreversibly flush \
+                         triggering restart-dependencies";
+    MODES.get(crate::words::place(WORDS, word.as_bytes())?).copied()
 }
 
 fn shut_down(power: Power) -> Result<u8, TalkError> {

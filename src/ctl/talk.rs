@@ -91,7 +91,8 @@ impl fmt::Display for TalkError {
             }
             Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
             Self::Job(JobResult::Invalid) => f.write_str(
-                "the unit is not active, or cannot do that (ExecReload= or Type=notify-reload to reload)",
+                "the unit is not active, or cannot do that (ExecReload= or Type=notify-reload to reload), or the job mode is not for \
+                 that: triggering is for stop, isolate and restart-dependencies are for start",
             ),
             Self::Job(result) => write!(f, "the job ended with result '{result}'; see tomte status"),
             Self::OtherTable => f.write_str("PID 1 has another table than this program"),

@@ -12,15 +12,15 @@ const PROPERTIES_MAX: usize = 32;
 
 /// What has a value comes first, then switches in the order of the methods below, then what is passed over.
 static OPTIONS: Known = Known {
-    names: "property signal kill-whom kill-who type state lines output \
+    names: "property signal kill-whom kill-who type state lines output job-mode \
             json quiet no-block value full watch help now failed no-legend plain version wait poweroff \
             reboot halt no-pager all force system no-ask-password no-wall no-warn no-reload runtime status-all",
-    letters: "ps..t.no.q..lwh......PrH.af",
+    letters: "ps..t.no..q..lwh......PrH.af",
     valued: SWITCHES,
     optional: usize::MAX,
 };
 /// The place of the first switch.
-const SWITCHES: usize = 8;
+const SWITCHES: usize = 9;
 /// The place of [`Words::value`] and of `-P` among them.
 const VALUE: usize = 3;
 const POWEROFF: usize = SWITCHES + 13;
@@ -42,6 +42,8 @@ pub(super) struct Words<'a> {
     pub(super) states: &'a str,
     /// `--lines=`.
     pub(super) lines: Option<u64>,
+    /// `--job-mode=`, or nothing.
+    pub(super) mode: &'a str,
     switches: u32,
 }
 
@@ -65,6 +67,7 @@ impl Words<'_> {
                 5 => self.states = value,
                 6 => self.lines = Some(number(value).ok_or(value)?),
                 7 => self.switches |= u32::from(value == "json"),
+                8 => self.mode = value,
                 _ => self.switches |= 1 << (place - SWITCHES),
             }
         }

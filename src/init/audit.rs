@@ -7,7 +7,7 @@ use crate::{
     supervisor::{Answer, ClientId, Supervisor},
     table::UnitId,
     wire::{
-        Request,
+        Request, Verb,
         log::{ENTRY_BYTES_MAX, Entry, Origin},
     },
     words,
@@ -45,7 +45,8 @@ impl Audit {
     ) {
         let verb = match request {
             Request::Start { .. } => 1,
-            Request::Stop { .. } => 2,
+            Request::Job { verb: Verb::Start, .. } => 1,
+            Request::Stop { .. } | Request::Job { .. } => 2,
             Request::Restart { .. } => 3,
             Request::ResetFailed { .. } => 4,
             Request::Shutdown(_) => 5,

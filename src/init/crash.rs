@@ -90,6 +90,6 @@ fn end() -> ! {
         exit(PANIC_EXIT);
     }
     // Whoever may not reboot is in some container after all; there, exiting is the end.
-    let _ = end_machine(action().0);
+    let _ = end_machine(action().0, "");
     exit(PANIC_EXIT)
 }

@@ -2,7 +2,7 @@
 //!
 //! Reaps; decides nothing: what an end means is the supervisor's word.
 
-use super::{conditions, kernel::Kernel, log, perform, processes::Role};
+use super::{conditions, kernel::Kernel, log, mounts, perform, processes::Role};
 use crate::{
     linux::{
         self, Errno,
@@ -56,6 +56,7 @@ impl Kernel {
                 let event = self.watched(unit, &process, status);
                 self.push(event);
             }
+            Role::Surveyor => self.push(mounts::answer(&process, status)),
             Role::Dismissed => {}
             Role::Prober if status == ExitStatus::Exited(0) => self.push(Event::Probed),
             Role::Prober => log::error(format_args!("the root file system cannot be read")),

@@ -102,6 +102,8 @@ pub(super) struct Kernel {
     pub(super) rehearsed: bool,
     /// What was last said about a `PIDFile=`.
     pub(super) pid_file_trouble: Option<(UnitId, Errno)>,
+    /// Where the kernel tells of mounts and swaps.
+    pub(super) mounts: heapless::Vec<OwnedFd, 2>,
     /// /run/initctl.
     pub(super) initctl: Option<OwnedFd>,
     /// The hardware watchdog, once it is there.
@@ -173,6 +175,7 @@ impl Kernel {
             rescued_us: 0,
             rehearsed: false,
             pid_file_trouble: None,
+            mounts: heapless::Vec::new(),
             initctl: None,
             watchdog: None,
             pending: Deque::new(),
@@ -184,6 +187,7 @@ impl Kernel {
         self.control.listen(&self.poll);
         self.notify.listen(&self.table, &self.poll);
         self.listen_to_initctl();
+        self.listen_to_mounts();
         self.streams.listen(&self.poll);
     }
 
@@ -261,6 +265,7 @@ impl Kernel {
                 | Role::Stamper { .. }
                 | Role::Watcher { .. }
                 | Role::Reader { .. }
+                | Role::Surveyor
                 | Role::Dismissed
                 | Role::Reporter
                 | Role::Rehearsal

@@ -14,6 +14,7 @@ mod held;
 mod initctl;
 mod kernel;
 mod log;
+mod mounts;
 mod names;
 mod notify;
 mod perform;

@@ -54,14 +54,9 @@ impl Kernel {
                     Some(Event::Examined { unit, verdict: None })
                 }
             },
+            Action::Survey => self.survey(),
             Action::Watch { unit, first } => self.watch(unit, first),
-            Action::Arm { unit, flush } => {
-                if flush {
-                    self.held.flush(unit);
-                }
-                self.held.arm(unit, &self.poll);
-                None
-            }
+            Action::Arm { unit, flush } => self.arm(unit, flush),
             Action::Unwatch { unit } => self.unwatch(unit),
             Action::Accept { unit, instance } => self.accept(unit, instance),
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
@@ -102,7 +97,9 @@ impl Kernel {
                 self.feed(probe);
                 None
             }
-            Action::Leave { power, immediate, status } => shutdown::leave(self, power, immediate, status),
+            Action::Leave { power, immediate, status, reason } => {
+                shutdown::leave(self, power, immediate, status, reason)
+            }
         }
     }
 
@@ -112,6 +109,14 @@ impl Kernel {
         let name = self.table.name(unit)?;
         log::error_of(errno, format_args!("cannot open what {name} waits for"));
         Some(Event::Watched { unit, found: None })
+    }
+
+    fn arm(&mut self, unit: UnitId, flush: bool) -> Option<Event<'static>> {
+        if flush {
+            self.held.flush(unit);
+        }
+        self.held.arm(unit, &self.poll);
+        None
     }
 
     fn close_for(&mut self, unit: Option<UnitId>) {

@@ -10,8 +10,8 @@ use crate::{
 use super::{handover::keep_fd, kernel::Token, log};
 
 /// A main process, the one before it, a control process, and a janitor, an examiner or a watcher for every unit, and the
-/// reporter.
-pub(super) const PROCESSES_MAX: usize = 4 * UNITS_MAX + 1;
+/// reporter and the surveyor.
+pub(super) const PROCESSES_MAX: usize = 4 * UNITS_MAX + 2;
 
 const SIGKILL: u8 = 9;
 
@@ -33,6 +33,8 @@ pub(super) enum Role {
     Watcher { unit: UnitId },
     /// Reads a unit's `PIDFile=`, which is awaited or may be there.
     Reader { unit: UnitId, awaited: bool },
+    /// Looks what is mounted. The next program has another one look: this one knows units by the numbers of its table.
+    Surveyor,
     /// Its answer is nothing to anybody any more.
     Dismissed,
     /// Writes the report.
@@ -45,7 +47,7 @@ pub(super) enum Role {
 }
 
 impl Role {
-    /// Whether its unit is in the table, if it has one.
+    /// Whether what it does is of use to a program with this table.
     const fn is_of_this_table(self) -> bool {
         match self {
             Self::Service { unit, .. }
@@ -55,6 +57,7 @@ impl Role {
             | Self::Examiner { unit }
             | Self::Watcher { unit }
             | Self::Reader { unit, .. } => unit.0 != u16::MAX,
+            Self::Surveyor => false,
             Self::Dismissed | Self::Reporter | Self::Rehearsal | Self::Prober => true,
         }
     }
@@ -81,7 +84,7 @@ impl Process {
         let place = place as u16; // PROCESSES_MAX is far below
         match (&self.report, self.role) {
             // What it has sent waits until it has ended.
-            (Some(_), Role::Watcher { .. } | Role::Reader { .. }) => Ok(()),
+            (Some(_), Role::Watcher { .. } | Role::Reader { .. } | Role::Surveyor) => Ok(()),
             (Some(report), _) => poll.add(report.as_fd(), Token::Report(place).into(), Interest::Readable),
             (None, Role::Service { .. } | Role::Former { .. }) if self.command.is_none() => {
                 poll.add(self.pidfd.as_fd(), Token::Ended(place).into(), Interest::Readable)
@@ -229,6 +232,7 @@ impl Processes {
             | Role::Stamper { .. }
             | Role::Watcher { .. }
             | Role::Reader { .. }
+            | Role::Surveyor
             | Role::Dismissed
             | Role::Reporter
             | Role::Rehearsal

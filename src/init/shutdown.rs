@@ -10,7 +10,7 @@ use crate::{
         root, signals,
     },
     supervisor,
-    table::limits::PATH_BYTES_MAX,
+    table::{UnitId, limits::PATH_BYTES_MAX},
     wire::Power,
 };
 
@@ -32,8 +32,15 @@ const MOUNTINFO_BYTES_MAX: usize = 64 << 10;
 /// File systems that hold nothing and that the end itself needs, and what the root lies on.
 const KEPT: [&[u8]; 6] = [b"/", b"/proc", b"/sys", b"/dev", b"/run", root::UPPER.to_bytes()];
 
-/// Ends the machine, or the container, with `status`. If it is to be `immediate`, nothing is done first.
-pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8) -> ! {
+/// Ends the machine, or the container, with `status`. If it is to be `immediate`, nothing is done first. What a unit or its
+/// job is the `reason` of goes with its word for the firmware.
+pub(super) fn leave(
+    kernel: &mut Kernel,
+    how: Power,
+    immediate: bool,
+    status: u8,
+    reason: Option<(UnitId, bool)>,
+) -> ! {
     linux::rescue::forget();
     if !immediate {
         end_everybody(kernel, signals::TERM, TERM_US);
@@ -60,7 +67,13 @@ pub(super) fn leave(kernel: &mut Kernel, how: Power, immediate: bool, status: u8
             super::crash::give_up(format_args!("cannot {what}: {}", Text(errno)))
         }
     };
-    match power::end_machine(end) {
+    let unit = reason.and_then(|(id, job)| kernel.table.unit(id).map(|unit| (unit, job)));
+    let word = match &unit {
+        Some((unit, true)) => unit.job_timeout_reboot_argument,
+        Some((unit, false)) => unit.reboot_argument,
+        None => "",
+    };
+    match power::end_machine(end, word) {
         Ok(()) => super::crash::give_up(format_args!("the machine did not {how}")),
         Err(errno) => super::crash::give_up(format_args!("cannot {how}: {}", Text(errno))),
     }

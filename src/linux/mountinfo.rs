@@ -1,6 +1,85 @@
-//! The lines of /proc/self/mountinfo: proc_pid_mountinfo(5).
+//! The lines of /proc/self/mountinfo: proc_pid_mountinfo(5). And those of /proc/swaps: swapon(8).
 
 use core::ffi::CStr;
+
+use rustix::{fd::OwnedFd, fs::stat, io::Errno};
+
+use super::{
+    passwd::{open_lines, search},
+    path::{PATH_BYTES_MAX, PathBuffer},
+};
+
+/// Where the kernel says what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// File systems that are mounted in this process's namespace.
+    Mounts,
+    /// Swap that is on.
+    Swaps,
+}
+
+impl Source {
+    /// The file.
+    pub const fn path(self) -> &'static CStr {
+        match self {
+            Self::Mounts => c"/proc/self/mountinfo",
+            Self::Swaps => c"/proc/swaps",
+        }
+    }
+}
+
+/// Something that there is.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'l> {
+    source: Source,
+    path: &'l CStr,
+}
+
+impl Found<'_> {
+    /// Whether this is mounted at `place`, or is the swap at `place`, which may be a link.
+    pub fn is_of(&self, place: &str) -> bool {
+        match self.source {
+            Source::Mounts => self.path.to_bytes() == place.as_bytes(),
+            Source::Swaps => {
+                let mut buffer = PathBuffer::empty();
+                let own = buffer.join(&[place]).and_then(stat);
+                let (Ok(own), Ok(one)) = (own, stat(self.path)) else { return false };
+                (own.st_dev, own.st_ino) == (one.st_dev, one.st_ino)
+            }
+        }
+    }
+}
+
+/// Opens the file of `source`, which has POLLPRI whenever that has changed.
+///
+/// # Errors
+/// open(2)'s.
+pub fn open(source: Source) -> Result<OwnedFd, Errno> {
+    open_lines(source.path())
+}
+
+/// Shows everything that there is to `see`.
+///
+/// # Errors
+/// open(2)'s and read(2)'s; EFBIG and EMSGSIZE beyond the limits of `passwd`, a mebibyte and 8 KiB a line.
+#[inline(never)]
+pub fn each(source: Source, see: &mut dyn FnMut(Found<'_>)) -> Result<(), Errno> {
+    let file = open(source)?;
+    let found = search(&file, &mut |line| {
+        let mut buffer = [0; PATH_BYTES_MAX];
+        let path = match source {
+            Source::Mounts => parse(line, &mut buffer).map(|(path, _)| path),
+            Source::Swaps => {
+                line.split(|byte| *byte == b' ').next().and_then(|path| unescape(path, &mut buffer))
+            }
+        };
+        if let Some(path) = path {
+            see(Found { source, path });
+        }
+        Ok(false)
+    });
+    found.map(drop)
+}
 
 /// Where a line's file system is mounted, unescaped into `buffer` (space, tab, newline and backslash are octal), and the
 /// options of that mount. `None` if the line is none, or longer than `buffer`.

@@ -22,8 +22,8 @@ pub enum MachineEnd {
 
 /// Where systemd's tools leave the word for the firmware that is to start the machine: the argument of LINUX_REBOOT_CMD_RESTART2.
 const REBOOT_PARAMETER: &CStr = c"/run/systemd/reboot-param";
-/// Its longest: the kernel's.
-const PARAMETER_BYTES_MAX: usize = 256;
+/// Its longest, and a NUL: the kernel's.
+pub const PARAMETER_BYTES_MAX: usize = 256;
 
 /// Flushes file systems. May take as long as the slowest disk does.
 pub fn sync() {
@@ -46,18 +46,25 @@ pub fn remount_read_only(path: &CStr) -> Result<(), Errno> {
     mount_remount(path, MountFlags::RDONLY, c"")
 }
 
-/// Ends the machine. Returns only if the kernel refuses.
+/// Ends the machine. Returns only if the kernel refuses. `word` is for the firmware that is to start it over; if it is empty,
+/// that of systemd's tools is.
 ///
 /// # Errors
 /// reboot(2)'s: EPERM without CAP_SYS_BOOT.
-pub fn end_machine(how: MachineEnd) -> Result<(), Errno> {
+pub fn end_machine(how: MachineEnd, word: &str) -> Result<(), Errno> {
     reboot(match how {
         MachineEnd::PowerOff => RebootCommand::PowerOff,
         MachineEnd::Halt => RebootCommand::Halt,
         MachineEnd::Kexec => RebootCommand::Kexec,
         MachineEnd::Restart => {
             let mut parameter = [0; PARAMETER_BYTES_MAX];
-            let line = super::boot::read_file(REBOOT_PARAMETER, &mut parameter).unwrap_or_default();
+            if let Some(room) = parameter.get_mut(..word.len()) {
+                room.copy_from_slice(word.as_bytes());
+            }
+            let line = match word {
+                "" => super::boot::read_file(REBOOT_PARAMETER, &mut parameter).unwrap_or_default(),
+                _ => &parameter[..],
+            };
             let length = line.iter().take_while(|byte| **byte >= b' ').count();
             if let (1.., Some(end)) = (length, parameter.get_mut(length)) {
                 *end = 0;

@@ -119,6 +119,8 @@ pub enum Action {
         /// The same for a dynamic group that has a number of its own.
         gid: Option<u32>,
     },
+    /// Look what is mounted, and which swap is on, in a child. Answered by `Event::Surveyed`, always.
+    Survey,
     /// Look at the unit's conditions, in a child. Answered by `Event::Examined`, always.
     Examine {
         #[expect(missing_docs, reason = "the unit this is about")]
@@ -217,6 +219,8 @@ pub enum Action {
         immediate: bool,
         /// The exit status of a container's PID 1.
         status: u8,
+        /// Whose action this is, if it is one: its `RebootArgument=` counts, or, if so, its `JobTimeoutRebootArgument=`.
+        reason: Option<(UnitId, bool)>,
     },
 }
 

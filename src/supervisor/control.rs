@@ -5,8 +5,8 @@ use heapless::Vec;
 use super::{Answer, ClientId, Peer, Supervisor, limit::Window, state::State};
 use crate::{
     record::{Keep, Keeper},
-    table::{Manners, UnitId},
-    wire::{JobResult, Request, ServiceResult},
+    table::{JobMode, Manners, UnitId},
+    wire::{JobResult, Request, ServiceResult, Verb},
 };
 
 /// Requests that can be waiting for an answer at once. Beyond that the answer is [`Answer::Busy`].
@@ -206,25 +206,31 @@ impl Supervisor<'_> {
                 Some(_) => Answer::Posture(UnitId(id)),
                 None => Answer::NoSuchUnit,
             },
-            Request::Start { name } | Request::Restart { name } | Request::Isolate { name }
+            Request::Start { name }
+            | Request::Restart { name }
+            | Request::Isolate { name }
+            | Request::Job { verb: Verb::Start, name, .. }
                 if self.refuses(name, |manners| manners.refuse_manual_start) =>
             {
                 Answer::Denied
             }
-            Request::Stop { name } | Request::Restart { name }
+            Request::Stop { name }
+            | Request::Restart { name }
+            | Request::Job { verb: Verb::Stop, name, .. }
                 if self.refuses(name, |manners| manners.refuse_manual_stop) =>
             {
                 Answer::Denied
             }
-            Request::Isolate { name } => return self.ask_job(client, name, true, Self::isolate),
-            Request::Start { name } => {
-                return self.ask_job(client, name, true, |s, id| s.enqueue_start(id, true));
-            }
-            Request::Restart { name } => return self.ask_job(client, name, true, Self::enqueue_restart),
-            Request::Stop { name } => return self.ask_job(client, name, false, Self::enqueue_stop),
+            Request::Isolate { name } => return self.ask_start(client, name, JobMode::Isolate),
+            Request::Start { name } => return self.ask_start(client, name, JobMode::Replace),
+            Request::Job { verb: Verb::Start, mode, name } => return self.ask_start(client, name, mode),
+            Request::Job { verb: Verb::Stop, mode, name } => return self.ask_stop(client, name, mode),
+            Request::Stop { name } => return self.ask_stop(client, name, JobMode::Replace),
+            Request::Job { .. } => Answer::Job(JobResult::Invalid),
+            Request::Restart { name } => return self.ask_restart(client, name),
             Request::Reload { name } => match self.find(name) {
                 Some(id) if !self.can_reload(id) => Answer::Job(JobResult::Invalid),
-                Some(_) | None => return self.ask_job(client, name, true, Self::enqueue_reload),
+                Some(_) | None => return self.ask_reload(client, name),
             },
             Request::ResetFailed { name } => match self.find(name) {
                 Some(id) => {
@@ -267,12 +273,35 @@ impl Supervisor<'_> {
         self.table.as_ref()?.find(name)
     }
 
-    pub(super) fn ask_job(
+    pub(super) fn ask_start(&mut self, client: ClientId, name: &str, mode: JobMode) {
+        self.ask_job(client, name, true, &mut |s, id| s.start_as(id, mode));
+    }
+
+    fn ask_restart(&mut self, client: ClientId, name: &str) {
+        self.ask_job(client, name, true, &mut |s, id| {
+            s.enqueue_restart(id);
+            None
+        });
+    }
+
+    fn ask_reload(&mut self, client: ClientId, name: &str) {
+        self.ask_job(client, name, true, &mut |s, id| {
+            s.enqueue_reload(id);
+            None
+        });
+    }
+
+    fn ask_stop(&mut self, client: ClientId, name: &str, mode: JobMode) {
+        self.ask_job(client, name, false, &mut |s, id| s.stop_as(id, mode));
+    }
+
+    /// Has `enqueue` make the job that `client` asks for; it answers why there is none, if there is not.
+    fn ask_job(
         &mut self,
         client: ClientId,
         name: &str,
         starts: bool,
-        enqueue: fn(&mut Self, UnitId),
+        enqueue: &mut dyn FnMut(&mut Self, UnitId) -> Option<JobResult>,
     ) {
         let Some(id) = self.find(name) else {
             return self.clients.add(client, For::Turn(Answer::NoSuchUnit));
@@ -283,10 +312,10 @@ impl Supervisor<'_> {
         if starts && (self.run.is_shutting_down() || self.switch.bans(id)) {
             return self.clients.add(client, For::Turn(Answer::Job(JobResult::Canceled)));
         }
-        enqueue(self, id);
-        let for_what = match self.peek(id).job {
-            Some(_) => For::Job(id),
-            None => For::Turn(Answer::Job(JobResult::Done)),
+        let for_what = match (enqueue(self, id), self.peek(id).job) {
+            (Some(refused), _) => For::Turn(Answer::Job(refused)),
+            (None, Some(_)) => For::Job(id),
+            (None, None) => For::Turn(Answer::Job(JobResult::Done)),
         };
         self.clients.add(client, for_what);
     }

@@ -78,13 +78,14 @@ impl Supervisor<'_> {
     }
 
     /// Does what `id` asks for at this point of its life. A container ends with `status` if that is what is asked for.
-    pub(super) fn act(&mut self, id: UnitId, action: UnitAction, status: u8) {
+    /// What it says of its `job` has an argument of its own.
+    pub(super) fn act(&mut self, id: UnitId, action: UnitAction, status: u8, job: bool) {
         let Some((power, haste, exits)) = end_of(action) else { return };
         if self.run.is_shutting_down() {
             return;
         }
         self.at(id).notes.add(Note::Acting);
-        self.run.hurry(haste, exits.then_some(status));
+        self.run.hurry(haste, exits.then_some(status), (id, job));
         self.shutdown_asked(power);
     }
 }

@@ -149,13 +149,18 @@ impl Supervisor<'_> {
         result: ServiceResult,
     ) {
         match kind {
+            CommandKind::Reload => self.reload_done(id, service, false),
+            CommandKind::StartPost if service.of_socket => self.close_trigger(id, result),
             CommandKind::Condition
             | CommandKind::StartPre
             | CommandKind::Start
             | CommandKind::StartPost
-            | CommandKind::Stop => self.enter_kill(id, service, KillStage::StopSigterm, result),
-            CommandKind::Reload => self.reload_done(id, service, false),
-            CommandKind::StopPost => self.enter_kill(id, service, KillStage::FinalSigterm, result),
+            | CommandKind::Stop
+            | CommandKind::StopPost => {
+                let first =
+                    if is_last(service, kind) { KillStage::FinalSigterm } else { KillStage::StopSigterm };
+                self.enter_kill(id, service, first, result);
+            }
         }
     }
 
@@ -227,6 +232,12 @@ impl Supervisor<'_> {
             | State::Elapsed => self.check_stage(id, service),
         }
     }
+}
+
+/// Whether nothing runs any more when commands of `kind` fail: of a socket also those before it has opened anything
+/// (socket.c, `socket_sigchld_event`).
+pub(super) fn is_last(service: &Service<'_>, kind: CommandKind) -> bool {
+    kind == CommandKind::StopPost || (kind == CommandKind::StartPre && service.of_socket)
 }
 
 /// Whether the command line has the prefix `-`.

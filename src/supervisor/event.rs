@@ -1,6 +1,6 @@
 //! What goes in: whatever happens, as whoever runs the supervisor tells it.
 
-use super::Peer;
+use super::{Peer, UnitSet};
 use crate::{
     table::{IdentityId, Micros, UnitId, Verdict},
     wire::{ExitStatus, Failure, Notice, Request},
@@ -203,6 +203,15 @@ pub enum Event<'a> {
         unit: UnitId,
         /// Whether nothing is left. If not, the numbers stay taken: nobody may inherit what could not be removed.
         clean: bool,
+    },
+    /// Something was mounted or unmounted, or swap has been switched on or off: by this program's doing or by hand.
+    MountsChanged,
+    /// Answers `Action::Survey`. Who is in neither set is no mount or swap, or could not be made out.
+    Surveyed {
+        /// Units whose file system is mounted, or whose swap is on.
+        there: UnitSet,
+        /// Those of which nothing is there.
+        gone: UnitSet,
     },
     /// Answers `Action::Examine`.
     Examined {

@@ -255,7 +255,7 @@ impl<'t> Supervisor<'t> {
     pub(super) fn due_clean(&mut self, id: UnitId) -> Due {
         let record = self.peek(id);
         let State::Clean { asked: false, then } = record.state else { return Due::Nothing };
-        let held = then != Rest::Restart && (record.holds_user || record.holds_group);
+        let held = !matches!(then, Rest::Restart | Rest::Closed) && (record.holds_user || record.holds_group);
         if held && (record.main_unidentified || record.control_unidentified) {
             // Nobody kills it (KillMode=none, or nothing can), and it is about to run under the number: only then can
             // the janitor find it.
@@ -263,9 +263,8 @@ impl<'t> Supervisor<'t> {
         }
         let unit = self.unit(id);
         self.at(id).state = State::Clean { asked: true, then };
-        let Some(service) = unit.as_ref().and_then(Unit::service) else {
-            return Due::Act(Action::Unwatch { unit: id });
-        };
+        let service = unit.as_ref().and_then(Unit::service).filter(|_| then != Rest::Closed);
+        let Some(service) = service else { return Due::Act(Action::Unwatch { unit: id }) };
         let exec = &service.exec;
         let (mut uid, mut gid) = (None, None);
         if then != Rest::Restart {

@@ -83,8 +83,13 @@ impl JobKind {
     }
 }
 
+/// A job that gives way to nothing but the machine's end.
+pub(super) const IRREVERSIBLE: u8 = 1;
+/// A job that waits for nobody.
+pub(super) const UNORDERED: u8 = 1 << 1;
+
 /// Who goes down with a unit when a job says so.
-const DEPENDENTS: Lists = Lists::REQUIRED_BY.and(Lists::of(Relation::Parts));
+pub(super) const DEPENDENTS: Lists = Lists::REQUIRED_BY.and(Lists::of(Relation::Parts));
 
 impl Supervisor<'_> {
     /// Starts `root` and all that it pulls in. With `forced`, stops that are under way for `root` and what it requires
@@ -102,7 +107,7 @@ impl Supervisor<'_> {
                     None => break,
                 },
             };
-            if banned.contains(id) || !self.add_start(id, forced) {
+            if banned.contains(id) || self.is_barred(id) || !self.add_start(id, forced) {
                 continue; // what is only wanted gives way to what is required
             }
             let Some(unit) = self.head(id) else { continue };
@@ -123,10 +128,15 @@ impl Supervisor<'_> {
 
     /// Gives `id` a start job unless it is up; whether what it pulls in is to be started too.
     pub(super) fn add_start(&mut self, id: UnitId, forced: bool) -> bool {
-        match self.peek(id).job.map(|job| job.kind) {
+        let kind = self.peek(id).job.map(|job| job.kind);
+        let marks = self.marks;
+        match kind {
             _ if self.switch.bans(id) => false,
-            Some(JobKind::Start | JobKind::Restart) => true,
-            Some(JobKind::Stop) if !forced => false,
+            Some(JobKind::Start | JobKind::Restart) => {
+                self.at(id).job_flags |= marks;
+                true
+            }
+            Some(JobKind::Stop) if !forced || self.is_firm(id, true) => false,
             Some(JobKind::Stop) => {
                 self.replace_job(id, Some(JobKind::Start));
                 true
@@ -138,7 +148,7 @@ impl Supervisor<'_> {
             }
             None => {
                 if !self.peek(id).state.is_up() {
-                    self.at(id).job = Some(Job::waiting(JobKind::Start));
+                    self.new_job(id, JobKind::Start);
                 }
                 true
             }
@@ -151,15 +161,19 @@ impl Supervisor<'_> {
         self.for_reached(root, DEPENDENTS.and(stopped_along), &mut |supervisor, id| supervisor.add_stop(id));
     }
 
-    /// Restarts `root` and whoever requires it and is up. What is down and was not named stays down.
+    /// Restarts `root` and whoever requires it and is up. What is down and was not named stays down, but for what a start of
+    /// `root` pulls in.
     pub(super) fn enqueue_restart(&mut self, root: UnitId) {
+        if self.transaction(root).is_none() {
+            return self.refuse_start(root);
+        }
         self.for_reached(root, DEPENDENTS, &mut |supervisor, id| {
             if id == root || !supervisor.peek(id).state.is_down() {
                 supervisor.add_restart(id);
                 supervisor.stop_conflicting(id);
             }
         });
-        if self.peek(root).job.is_some_and(|job| job.kind == JobKind::Start) {
+        if self.peek(root).job.is_some_and(|job| matches!(job.kind, JobKind::Start | JobKind::Restart)) {
             self.enqueue_start(root, true);
         }
     }
@@ -168,16 +182,20 @@ impl Supervisor<'_> {
     pub(super) fn add_stop(&mut self, id: UnitId) {
         let down = self.peek(id).state.is_down();
         match self.peek(id).job.map(|job| job.kind) {
-            Some(JobKind::Stop) => {}
+            Some(JobKind::Stop) => {
+                let marks = self.marks;
+                self.at(id).job_flags |= marks;
+            }
+            Some(JobKind::Start | JobKind::Restart | JobKind::Reload) if self.is_firm(id, false) => {}
             Some(JobKind::Start | JobKind::Restart | JobKind::Reload) => {
                 self.replace_job(id, (!down).then_some(JobKind::Stop));
             }
             None if down => {}
-            None => self.at(id).job = Some(Job::waiting(JobKind::Stop)),
+            None => self.new_job(id, JobKind::Stop),
         }
     }
 
-    fn add_restart(&mut self, id: UnitId) {
+    pub(super) fn add_restart(&mut self, id: UnitId) {
         let down = self.peek(id).state.is_down();
         match self.peek(id).job.map(|job| job.kind) {
             _ if self.switch.bans(id) => {}
@@ -185,10 +203,9 @@ impl Supervisor<'_> {
             Some(JobKind::Start) if down => {}
             // Whoever waits for the start waits for the restart.
             Some(JobKind::Start) => self.at(id).job = Some(Job::waiting(JobKind::Restart)),
+            Some(JobKind::Stop) if self.is_firm(id, true) => {}
             Some(JobKind::Stop | JobKind::Reload) => self.replace_job(id, Some(JobKind::Restart)),
-            None => {
-                self.at(id).job = Some(Job::waiting(if down { JobKind::Start } else { JobKind::Restart }))
-            }
+            None => self.new_job(id, if down { JobKind::Start } else { JobKind::Restart }),
         }
     }
 
@@ -196,10 +213,26 @@ impl Supervisor<'_> {
     pub(super) fn replace_job(&mut self, id: UnitId, kind: Option<JobKind>) {
         self.clients.job_ended(id, JobResult::Canceled);
         self.boot_job_ended(id, JobResult::Canceled);
+        let marks = self.marks;
         let record = self.at(id);
         record.job = kind.map(Job::waiting);
-        (record.job_at, record.job_timed) = (None, 0);
+        (record.job_at, record.job_timed, record.job_flags) =
+            (None, 0, if kind.is_some() { marks } else { 0 });
         self.wake_neighbours(id);
+    }
+
+    fn new_job(&mut self, id: UnitId, kind: JobKind) {
+        let marks = self.marks;
+        let record = self.at(id);
+        (record.job, record.job_flags) = (Some(Job::waiting(kind)), marks);
+    }
+
+    /// Whether `id` has a job that gives way to nothing, and that is a `stop` or is none.
+    pub(super) fn is_firm(&self, id: UnitId, stop: bool) -> bool {
+        let record = self.peek(id);
+        record.job_flags & IRREVERSIBLE != 0
+            && record.job.is_some_and(|job| (job.kind == JobKind::Stop) == stop)
+            && !self.run.is_shutting_down()
     }
 
     /// Takes note of when the job of `id` has taken too long: `JobTimeoutSec=` counts from when it began to wait,
@@ -236,6 +269,6 @@ impl Supervisor<'_> {
         self.finish_job(id, JobResult::Timeout);
         self.restart_is_off(id);
         let action = self.manners(id).map_or(UnitAction::None, |manners| manners.job_timeout_action);
-        self.act(id, action, u8::MAX);
+        self.act(id, action, u8::MAX, true);
     }
 }

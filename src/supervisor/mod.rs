@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `event`, `action` | what goes in, and what comes out |
 //! | `unit`, `state` | one unit's record; the states of its life |
-//! | `job`, `turn` | what is to be done with which unit; whose turn it is |
+//! | `job`, `mode`, `turn` | what is to be done with which unit; what is in the way of that; whose turn it is |
 //! | `condition` | what comes of `Condition*=` and `Assert*=` |
 //! | `start`, `stop`, `end` | a service's way up, its way down, and what the end of a process means |
 //! | `notice`, `reload` | what a service says of itself, and its silence; a reload |
@@ -16,6 +16,7 @@
 //! | `trigger` | sockets and paths: what they start, and what follows when that goes up, down or fails |
 //! | `relation` | what follows for other units; contradictions |
 //! | `emergency` | what ends the machine |
+//! | `survey` | mounts and swaps that come and go by hand |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `rights` | who may ask what |
 //! | `control`, `shutdown`, `status` | who waits for an answer; the way out; what is shown |
@@ -49,6 +50,7 @@ mod hold;
 mod job;
 mod keep;
 mod limit;
+mod mode;
 mod notice;
 mod relation;
 mod reload;
@@ -62,6 +64,7 @@ mod start;
 mod state;
 mod status;
 mod stop;
+mod survey;
 mod switch;
 #[cfg(test)]
 mod tests;
@@ -79,9 +82,9 @@ use crate::{
     wire::JobResult,
 };
 use control::Clients;
-use set::UnitSet;
 use shutdown::Run;
 use state::State;
+use survey::Survey;
 use switch::Switch;
 use uid::Pool;
 use unit::Record;
@@ -93,6 +96,7 @@ pub use control::WAITING_MAX;
 pub use event::{ClientId, Event, Found, Instant, Pid, Slot, Until};
 pub use keep::Facts;
 pub use rights::Peer;
+pub use set::UnitSet;
 pub use shutdown::SHUTDOWN_TIMEOUT;
 
 /// Everything that is decided is decided here.
@@ -118,9 +122,12 @@ pub struct Supervisor<'t> {
     impossible_count: u32,
     /// Whose message brings descriptors for its store, or takes some out.
     storing: Option<(UnitId, bool)>,
+    /// What holds for every job that comes to be just now.
+    marks: u8,
     /// Whose turn it is.
     turn: u16,
     run: Run,
+    survey: Survey,
     health: Health,
     /// Processor time that PID 1 itself took until the default target was reached.
     boot_cpu: Micros,
@@ -166,6 +173,7 @@ impl<'t> Supervisor<'t> {
             noted: UnitSet::EMPTY,
             timed: UnitSet::EMPTY,
             vital: UnitSet::EMPTY,
+            marks: 0,
             turn: 0,
             storing: None,
             now: Instant(0),
@@ -176,6 +184,7 @@ impl<'t> Supervisor<'t> {
             clients: Clients::NONE,
             switch: Switch::NONE,
             run: Run::new(),
+            survey: Survey::NONE,
             health: Health::UNKNOWN,
             boot_cpu: Micros::ZERO,
             unneeded_due: false,
@@ -256,6 +265,8 @@ impl<'t> Supervisor<'t> {
             Event::Empty { unit } => self.for_service(unit, &mut |s, sv| s.emptied(unit, sv)),
             Event::Examined { unit, verdict } => self.examined(unit, verdict),
             Event::Cleaned { unit, clean } => self.cleaned(unit, clean),
+            Event::MountsChanged => self.survey.ask(),
+            Event::Surveyed { there, gone } => self.surveyed(&there, &gone),
             Event::Watched { unit, found } => self.watched(unit, found),
             Event::Readable { unit, there } => self.readable(unit, there),
             Event::Accepted { unit } => self.accepted(unit),

@@ -9,7 +9,7 @@ use super::{
     unit::Note,
 };
 use crate::{
-    table::{JobMode, Lists, Manners, Micros, Relation, UnitId},
+    table::{Lists, Manners, Micros, Relation, UnitId},
     wire::ServiceResult,
 };
 
@@ -64,12 +64,22 @@ impl Supervisor<'_> {
                 banned.insert(other);
             });
         });
-        let meet = required.iter().find(|id| banned.contains(*id));
+        let meet = required.iter().find(|id| banned.contains(*id) || self.is_barred(*id));
         let Some(conflict) = meet else { return Some(banned) };
         let record = self.at(root);
         record.blame = Some(conflict);
         record.notes.add(Note::Contradiction);
         None
+    }
+
+    /// Whether a job that gives way to nothing is in the way of a start of `id`: its stop, or one of a unit that it conflicts
+    /// with.
+    pub(super) fn is_barred(&self, id: UnitId) -> bool {
+        let mut barred = self.is_firm(id, true);
+        if let Some(unit) = self.head(id) {
+            unit.each(Lists::of(Relation::Conflicts), &mut |other| barred |= self.is_firm(other, false));
+        }
+        barred
     }
 
     /// A start of `id` begins to count: whoever conflicts with it goes.
@@ -122,7 +132,7 @@ impl Supervisor<'_> {
             Rest::Dead | Rest::Restart if outcome.result == ServiceResult::Success => {
                 Some(Relation::OnSuccess)
             }
-            Rest::Dead | Rest::Restart => None,
+            Rest::Dead | Rest::Restart | Rest::Closed => None,
         };
         if let Some(relation) = following {
             self.start_following(id, relation, Some((id, outcome)));
@@ -150,40 +160,8 @@ impl Supervisor<'_> {
         let mode = if failed { manners.on_failure_mode } else { manners.on_success_mode };
         self.for_related(id, relation, &mut |supervisor, other| {
             supervisor.at(other).monitor = monitor;
-            supervisor.start_as(other, mode);
+            let _in_the_way = supervisor.start_as(other, mode);
         });
-    }
-
-    /// Starts `root` as `mode` has it.
-    fn start_as(&mut self, root: UnitId, mode: JobMode) {
-        match mode {
-            JobMode::Replace => self.enqueue_start(root, true),
-            JobMode::Fail if self.is_contradicted(root) => {}
-            JobMode::Fail => self.enqueue_start(root, true),
-            JobMode::Isolate => self.isolate(root),
-            JobMode::IgnoreRequirements => {
-                self.add_start(root, true);
-            }
-        }
-    }
-
-    /// Whether a job says the opposite of what a start of `root` needs: a stop of what it requires, or a start of what may
-    /// not be up beside that (job.c, `job_type_is_conflicting`). Said of `root`.
-    fn is_contradicted(&mut self, root: UnitId) -> bool {
-        let Some(banned) = self.transaction(root) else { return true };
-        let required = self.for_reached(root, Lists::REQUIRES, &mut |_, _| {});
-        let contradicts = |id: &UnitId| {
-            self.peek(*id).job.is_some_and(|job| {
-                if job.kind.is_stop() { required.contains(*id) } else { banned.contains(*id) }
-            })
-        };
-        let found = self.ids().find(contradicts);
-        if found.is_some() {
-            let record = self.at(root);
-            record.blame = found;
-            record.notes.add(Note::Contradiction);
-        }
-        found.is_some()
     }
 
     /// `id` is down: it is started again soon if somebody upholds it.
@@ -282,6 +260,7 @@ impl Supervisor<'_> {
     pub(super) fn refuse_start(&mut self, id: UnitId) {
         match self.peek(id).job {
             Some(Job { phase: Phase::Running, .. }) => return,
+            Some(_) if self.is_firm(id, true) => return,
             Some(_) => self.replace_job(id, None),
             None => {}
         }

@@ -6,13 +6,13 @@ const WORDS: usize = UNITS_MAX.div_ceil(64);
 
 kept! {
 /// Units, by id. Ids beyond the limit are never in it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct UnitSet([u64; WORDS]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitSet([u64; WORDS]);
 }
 
 impl UnitSet {
     /// No unit.
-    pub(super) const EMPTY: Self = Self([0; WORDS]);
+    pub const EMPTY: Self = Self([0; WORDS]);
 
     /// Every id that a unit can have.
     pub(super) const ALL: Self = Self([u64::MAX; WORDS]);
@@ -23,7 +23,7 @@ impl UnitSet {
     }
 
     /// Adds `id`; whether it was not in yet.
-    pub(super) fn insert(&mut self, id: UnitId) -> bool {
+    pub fn insert(&mut self, id: UnitId) -> bool {
         let Some(word) = self.0.get_mut(id.index() / 64) else { return false };
         let bit = 1 << (id.index() % 64);
         let new = *word & bit == 0;
@@ -32,7 +32,7 @@ impl UnitSet {
     }
 
     /// Whether `id` is in it.
-    pub(super) fn contains(&self, id: UnitId) -> bool {
+    pub fn contains(&self, id: UnitId) -> bool {
         self.0.get(id.index() / 64).is_some_and(|word| word & (1 << (id.index() % 64)) != 0)
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Run {
     haste: Haste,
     /// What a container's PID 1 exits with.
     status: u8,
+    /// Whose action it is, and whether that is what follows when a job has taken too long.
+    reason: Option<(UnitId, bool)>,
 }
 }
 
@@ -93,6 +95,7 @@ impl Run {
             exit: Exit::None,
             haste: Haste::Orderly,
             status: 0,
+            reason: None,
         }
     }
 
@@ -102,7 +105,8 @@ impl Run {
     }
 
     /// The end that is asked for next is in such haste, and has `status` if it has one of its own.
-    pub(super) fn hurry(&mut self, haste: Haste, status: Option<u8>) {
+    pub(super) fn hurry(&mut self, haste: Haste, status: Option<u8>, reason: (UnitId, bool)) {
+        self.reason = Some(reason);
         self.haste = self.haste.max(haste);
         self.status = status.unwrap_or(self.status);
     }
@@ -246,6 +250,9 @@ impl Supervisor<'_> {
         if self.release_idle() || self.stop_unneeded() {
             return self.next_action();
         }
+        if let Some(action) = self.due_survey() {
+            return Some(action);
+        }
         if let Some(action) = self.due_of_switch() {
             return Some(action);
         }
@@ -274,7 +281,7 @@ impl Supervisor<'_> {
         }
         self.run.exit = Exit::Left;
         let immediate = self.run.haste == Haste::Immediate;
-        Some(Action::Leave { power, immediate, status: self.run.status })
+        Some(Action::Leave { power, immediate, status: self.run.status, reason: self.run.reason })
     }
 
     /// Whether nothing moves any more, and nothing will by itself.

@@ -3,7 +3,7 @@
 use super::{Answer, ClientId, State, Supervisor, notice::Text, unit::Record};
 use crate::{
     record::Keep,
-    table::{Table, UnitId},
+    table::{JobMode, Table, UnitId},
     wire::JobResult,
 };
 
@@ -50,7 +50,7 @@ impl<'t> Supervisor<'t> {
         match unit.filter(|_| sound) {
             Some(unit) => {
                 let name = unit.name;
-                self.ask_job(client, name.as_str(), true, |s, id| s.enqueue_start(id, true));
+                self.ask_start(client, name.as_str(), JobMode::Replace);
             }
             None => self.clients.answer(client, Answer::Job(JobResult::Invalid)),
         }

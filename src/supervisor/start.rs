@@ -30,7 +30,7 @@ impl Supervisor<'_> {
             record.notes.add(Note::StartLimitHit);
             record.forbid_restart = true;
             let action = self.manners(id).map_or(UnitAction::None, |manners| manners.start_limit_action);
-            self.act(id, action, u8::MAX);
+            self.act(id, action, u8::MAX, false);
             self.fail_triggers(id);
             return self.enter_down(id, service, ServiceResult::StartLimitHit);
         }
@@ -98,11 +98,13 @@ impl Supervisor<'_> {
     pub(super) fn commands_done(&mut self, id: UnitId, service: &Service<'_>, kind: CommandKind) {
         match kind {
             CommandKind::Condition => self.run_commands(id, service, CommandKind::StartPre),
+            CommandKind::StartPre if service.of_socket => self.open_trigger(id),
             CommandKind::StartPre => self.run_commands(id, service, CommandKind::Start),
             CommandKind::Start => {
                 self.run_commands(id, service, CommandKind::StartPost);
                 self.arm_watchdog(id);
             }
+            CommandKind::StartPost if service.of_socket => self.listens(id),
             CommandKind::StartPost if self.misses_pid_file(id, service) => {}
             CommandKind::StartPost => self.enter_running(id, service, ServiceResult::Success),
             CommandKind::Reload => self.reload_done(id, service, true),
@@ -116,6 +118,7 @@ impl Supervisor<'_> {
     /// Up, if what makes it so is there; otherwise down, through `ExecStop=` if nothing has failed.
     pub(super) fn enter_running(&mut self, id: UnitId, service: &Service<'_>, result: ServiceResult) {
         let runtime_at = self.runtime_end(service);
+        self.survey.arrived(false);
         let record = self.at(id);
         record.note_result(result);
         let rising = record.state.command().is_some_and(|kind| kind != CommandKind::Reload);
@@ -308,11 +311,8 @@ impl Supervisor<'_> {
         record.failure = failure.or(record.failure);
         self.end_probe(id, &service.exec, slot);
         match self.peek(id).state {
-            State::Command { kind: CommandKind::StopPost, .. } => {
-                self.enter_kill(id, service, KillStage::FinalSigterm, ServiceResult::Resources);
-            }
-            State::Command { kind: CommandKind::Reload, .. } => self.reload_done(id, service, false),
-            State::Command { .. } | State::Running | State::Reloading { .. } | State::Exited => {
+            State::Command { kind, .. } => self.command_failed(id, service, kind, ServiceResult::Resources),
+            State::Running | State::Reloading { .. } | State::Exited => {
                 self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Resources);
             }
             State::Kill { .. } => self.check_stage(id, service),
@@ -349,6 +349,9 @@ impl Supervisor<'_> {
         record.restarts = record.restarts.saturating_add(1);
         record.notes.add(Note::RestartScheduled);
         self.enqueue_start(id, false);
+        if self.peek(id).job.is_none() {
+            self.restart_is_off(id); // the way to another table leaves no room for it
+        }
     }
 
     /// A start that did not begin: down at once, a job under way has failed.

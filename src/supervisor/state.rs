@@ -123,6 +123,8 @@ pub(super) enum Rest {
     Failed,
     /// Waiting to start again.
     Restart,
+    /// Not yet: what a socket listens on is closed, and `ExecStopPost=` comes after that.
+    Closed,
 }
 }
 
@@ -323,6 +325,7 @@ impl State {
                 CommandKind::Start => SubState::Start,
                 CommandKind::StartPost => SubState::StartPost,
                 CommandKind::Reload => SubState::Reload,
+                CommandKind::Stop if socket => SubState::StopPre,
                 CommandKind::Stop => SubState::Stop,
                 CommandKind::StopPost => SubState::StopPost,
             },
@@ -334,15 +337,19 @@ impl State {
             },
             Self::Kill { stage, .. } => match stage {
                 KillStage::StopWatchdog => SubState::StopWatchdog,
+                KillStage::StopSigterm if socket => SubState::StopPreSigterm,
+                KillStage::StopSigkill if socket => SubState::StopPreSigkill,
                 KillStage::StopSigterm => SubState::StopSigterm,
                 KillStage::StopSigkill => SubState::StopSigkill,
                 KillStage::FinalWatchdog => SubState::FinalWatchdog,
                 KillStage::FinalSigterm => SubState::FinalSigterm,
                 KillStage::FinalSigkill => SubState::FinalSigkill,
             },
+            Self::Clean { then: Rest::Closed, .. } => SubState::StopPost,
             Self::Clean { .. } => SubState::FinalSigkill,
             Self::AutoRestart { .. } | Self::RestartDue => SubState::AutoRestart,
             Self::Active => SubState::Active,
+            Self::Opening { first: true, .. } if socket => SubState::StartChown,
             Self::Opening { first: true, .. } => SubState::StartPre,
             Self::Opening { .. } | Self::Waiting { .. } if socket => SubState::Listening,
             Self::Opening { .. } | Self::Waiting { .. } => SubState::Waiting,

@@ -73,6 +73,11 @@ impl<'t> Supervisor<'t> {
     }
 }
 
+/// Whether the unit called `name` is a mount or a swap.
+pub(super) fn is_mounted(name: &str) -> bool {
+    matches!(type_of(name), UnitType::Mount | UnitType::Swap)
+}
+
 /// The type of the unit called `name`: the suffix says it.
 fn type_of(name: &str) -> UnitType {
     let is = |one: &&UnitType| name.ends_with(one.as_str());

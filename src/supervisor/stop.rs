@@ -4,6 +4,7 @@
 
 use super::{
     Action, Due, Instant, State, Supervisor,
+    end::is_last,
     job::JobKind,
     restart,
     state::{KillStage, Process, Rest, Signals},
@@ -114,7 +115,9 @@ impl Supervisor<'_> {
     pub(super) fn stop_service(&mut self, id: UnitId, service: &Service<'_>, state: State) {
         self.at(id).forbid_restart = true;
         match state {
-            State::Running | State::Exited => self.run_commands(id, service, CommandKind::Stop),
+            State::Running | State::Exited | State::Waiting { .. } | State::Triggered => {
+                self.run_commands(id, service, CommandKind::Stop);
+            }
             State::Command { kind, .. } => match kind {
                 CommandKind::Condition
                 | CommandKind::StartPre
@@ -125,7 +128,7 @@ impl Supervisor<'_> {
                 }
                 CommandKind::Stop | CommandKind::StopPost => {}
             },
-            State::Reloading { .. } => {
+            State::Reloading { .. } | State::Opening { .. } => {
                 self.enter_kill(id, service, KillStage::StopSigterm, ServiceResult::Success);
             }
             State::AutoRestart { .. } | State::RestartDue => self.settle(id, service, Rest::Dead),
@@ -135,9 +138,6 @@ impl Supervisor<'_> {
             | State::Dead
             | State::Failed
             | State::Active
-            | State::Opening { .. }
-            | State::Waiting { .. }
-            | State::Triggered
             | State::Elapsed => {}
         }
     }
@@ -186,6 +186,11 @@ impl Supervisor<'_> {
     fn after_stage(&mut self, id: UnitId, service: &Service<'_>, stage: KillStage, result: ServiceResult) {
         self.at(id).note_result(result);
         match stage {
+            KillStage::StopWatchdog | KillStage::StopSigterm | KillStage::StopSigkill
+                if service.of_socket =>
+            {
+                self.at(id).state = State::Clean { asked: false, then: Rest::Closed };
+            }
             KillStage::StopWatchdog | KillStage::StopSigterm | KillStage::StopSigkill => {
                 self.run_commands(id, service, CommandKind::StopPost);
             }
@@ -263,12 +268,15 @@ impl Supervisor<'_> {
         let State::Clean { asked: true, then } = record.state else {
             return self.report_impossible("an answer of a janitor that nobody sent", id);
         };
-        record.touched = false;
+        record.touched &= then == Rest::Closed;
         if !clean {
             record.notes.add(Note::NotCleaned);
         }
         let unit = self.unit(id);
         if let Some(service) = unit.as_ref().and_then(Unit::service) {
+            if then == Rest::Closed {
+                return self.run_commands(id, service, CommandKind::StopPost);
+            }
             self.return_numbers(id, &service.exec, clean);
             if then == Rest::Restart && (self.peek(id).forbid_restart || self.run.is_shutting_down()) {
                 // Somebody has asked for it to be down in the meantime.
@@ -319,7 +327,7 @@ impl Supervisor<'_> {
                     | CommandKind::Reload => service.start_failure_mode,
                     CommandKind::Stop | CommandKind::StopPost => service.stop_failure_mode,
                 };
-                let post = kind == CommandKind::StopPost;
+                let post = is_last(service, kind);
                 let next = KillStage::first(mode, post, &kill);
                 self.note_timeout(id, next.map_or(0, |next| next.signal(&kill, again)));
                 let given_up = if post { KillStage::FinalSigkill } else { KillStage::StopSigkill };

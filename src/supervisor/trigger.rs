@@ -10,7 +10,7 @@ use super::{
     unit::{Note, Record},
 };
 use crate::{
-    table::{Kind, Lists, Micros, Relation, StartLimit, Unit, UnitAction, UnitId},
+    table::{CommandKind, Kind, Lists, Micros, Relation, StartLimit, Unit, UnitAction, UnitId},
     wire::{JobResult, ServiceResult},
 };
 
@@ -31,7 +31,11 @@ impl Supervisor<'_> {
         (record.result, record.started) = (ServiceResult::Success, Some(now));
         (record.forbid_restart, record.seen) = (false, None);
         if record.window.admit(unit.start_limit, now) {
-            record.state = State::Opening { asked: false, first: true };
+            (record.suggest, record.unfits, record.failure) = (true, 0, None);
+            if let Some(service) = unit.service() {
+                return self.run_commands(id, service, CommandKind::StartPre);
+            }
+            self.open_trigger(id);
             if let Kind::Timer(timer) = &unit.kind {
                 self.begin_timer(id, timer);
             }
@@ -41,9 +45,20 @@ impl Supervisor<'_> {
         record.result = ServiceResult::StartLimitHit;
         let action = unit.manners.start_limit_action;
         if action != UnitAction::None {
-            self.act(id, action, u8::MAX);
+            self.act(id, action, u8::MAX, false);
         }
         self.came_to_rest(id, Rest::Failed);
+    }
+
+    /// A child is to open what `id` waits for.
+    pub(super) fn open_trigger(&mut self, id: UnitId) {
+        self.at(id).state = State::Opening { asked: false, first: true };
+    }
+
+    /// `id` listens: it is up.
+    pub(super) fn listens(&mut self, id: UnitId) {
+        self.at(id).state = State::Waiting { armed: false, at: None };
+        self.came_up(id);
     }
 
     /// Begins the stop that a job asks for.
@@ -96,16 +111,22 @@ impl Supervisor<'_> {
 
     /// The child has opened or looked.
     pub(super) fn watched(&mut self, id: UnitId, found: Option<Found>) {
+        if let State::Kill { .. } = self.peek(id).state {
+            return; // it is on its way down, and what was opened is closed in time
+        }
         let State::Opening { asked: true, first } = self.peek(id).state else {
             return self.report_impossible("an answer of somebody whom nobody sent to look", id);
         };
-        let Some(found) = found else { return self.fail_trigger(id, ServiceResult::Resources) };
+        let Some(found) = found else { return self.close_trigger(id, ServiceResult::Resources) };
         let record = self.at(id);
         record.state = State::Waiting { armed: false, at: None };
         let before = record.seen.replace(found.seen).unwrap_or(found.seen);
         let changed = before ^ found.seen;
         if first {
-            self.came_up(id);
+            match self.unit(id).as_ref().and_then(Unit::service) {
+                Some(service) => return self.run_commands(id, service, CommandKind::StartPost),
+                None => self.listens(id),
+            }
         }
         if found.there.is_some() || changed != 0 {
             self.trigger(id, found.there.or(Some(changed.trailing_zeros() as u8))); // 15 at most
@@ -129,8 +150,7 @@ impl Supervisor<'_> {
             Some(Kind::Path(_)) if there.is_none() => {
                 record.state = State::Opening { asked: false, first: false }
             }
-            Some(Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) | Kind::Target | Kind::Service(_))
-            | None => {
+            Some(Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) | Kind::Target | Kind::Service) | None => {
                 let watch = nth_bit(record.seen.unwrap_or(0), there.unwrap_or(0));
                 self.trigger(id, watch);
             }
@@ -157,13 +177,13 @@ impl Supervisor<'_> {
             Kind::Socket(socket) => socket.trigger_limit,
             Kind::Path(path) => path.trigger_limit,
             Kind::Timer(_) => StartLimit { interval: Micros::ZERO, burst: 0 },
-            Kind::Target | Kind::Service(_) => return,
+            Kind::Target | Kind::Service => return,
         };
         let now = self.now;
         let record = self.at(id);
         if !record.triggers.admit(limit, now) {
             record.notes.add(Note::TriggerLimitHit);
-            return self.fail_trigger(id, ServiceResult::TriggerLimitHit);
+            return self.close_trigger(id, ServiceResult::TriggerLimitHit);
         }
         if matches!(&unit.kind, Kind::Socket(socket) if socket.accept) {
             record.state = State::Waiting { armed: false, at: None };
@@ -180,7 +200,7 @@ impl Supervisor<'_> {
             // A socket says nothing of itself: systemd's `activation_details` are of timers and paths.
             self.at(other).trigger = match &unit.kind {
                 Kind::Path(_) | Kind::Timer(_) => Some((id, watch)),
-                Kind::Socket(_) | Kind::Target | Kind::Service(_) => None,
+                Kind::Socket(_) | Kind::Target | Kind::Service => None,
             };
             self.enqueue_start(other, true);
         }
@@ -211,10 +231,13 @@ impl Supervisor<'_> {
     }
 
     /// What `id` waits for cannot be waited for any longer.
-    fn fail_trigger(&mut self, id: UnitId, result: ServiceResult) {
+    pub(super) fn close_trigger(&mut self, id: UnitId, result: ServiceResult) {
         let record = self.at(id);
         record.note_result(result);
         record.state = State::Clean { asked: false, then: Rest::Failed };
+        if let Some(service) = self.unit(id).as_ref().and_then(Unit::service) {
+            self.run_commands(id, service, CommandKind::Stop);
+        }
     }
 
     /// Those that start `id` are looked at again: something about it has changed.
@@ -231,10 +254,10 @@ impl Supervisor<'_> {
             let result = match supervisor.unit(trigger).map(|unit| unit.kind) {
                 Some(Kind::Socket(socket)) if !socket.accept => ServiceResult::ServiceStartLimitHit,
                 Some(Kind::Path(_)) => ServiceResult::UnitStartLimitHit,
-                Some(Kind::Socket(_) | Kind::Timer(_) | Kind::Target | Kind::Service(_)) | None => return,
+                Some(Kind::Socket(_) | Kind::Timer(_) | Kind::Target | Kind::Service) | None => return,
             };
             if matches!(supervisor.peek(trigger).state, State::Waiting { .. } | State::Triggered) {
-                supervisor.fail_trigger(trigger, result);
+                supervisor.close_trigger(trigger, result);
             }
         });
     }
@@ -259,7 +282,7 @@ impl Supervisor<'_> {
             Kind::Path(_) => {
                 self.started_by(&unit, |other| other.job.is_none() && !other.state.is_down()).is_some()
             }
-            Kind::Timer(_) | Kind::Target | Kind::Service(_) => false,
+            Kind::Timer(_) | Kind::Target | Kind::Service => false,
         })
     }
 
@@ -273,7 +296,7 @@ impl Supervisor<'_> {
             Kind::Path(_) | Kind::Timer(_) => {
                 self.started_by(&unit, |other| other.job.is_some() || !other.state.is_down()).is_none()
             }
-            Kind::Target | Kind::Service(_) => false,
+            Kind::Target | Kind::Service => false,
         })
     }
 }

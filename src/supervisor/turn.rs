@@ -7,9 +7,10 @@
 
 use super::{
     State, Supervisor,
-    job::{Job, JobKind, Phase},
+    job::{Job, JobKind, Phase, UNORDERED},
     restart,
     state::Rest,
+    status::is_mounted,
     unit::Note,
 };
 use crate::{
@@ -97,14 +98,18 @@ impl Supervisor<'_> {
         }
     }
 
+    fn is_unordered(&self, id: UnitId) -> bool {
+        self.peek(id).job_flags & UNORDERED != 0
+    }
+
     fn may_start(&self, id: UnitId) -> bool {
-        let Some(unit) = self.head(id) else { return true };
+        let Some(unit) = self.head(id).filter(|_| !self.is_unordered(id)) else { return true };
         let stops = |id: UnitId| self.peek(id).job.is_some_and(|job| job.kind.is_stop());
         unit.after.iter().all(|other| self.peek(other).job.is_none()) && !unit.before.iter().any(stops)
     }
 
     fn may_stop(&self, id: UnitId) -> bool {
-        let Some(unit) = self.head(id) else { return true };
+        let Some(unit) = self.head(id).filter(|_| !self.is_unordered(id)) else { return true };
         !unit.before.iter().any(|other| self.peek(other).job.is_some_and(|job| job.kind.is_stop()))
     }
 
@@ -112,7 +117,9 @@ impl Supervisor<'_> {
     pub(super) fn begin_start(&mut self, id: UnitId) {
         let Some(unit) = self.unit(id) else { return self.finish_job(id, JobResult::Failed) };
         match &unit.kind {
-            Kind::Service(service) => self.begin_service(id, service, unit.start_limit),
+            Kind::Service => {
+                self.for_service(id, &mut |s, service| s.begin_service(id, service, unit.start_limit))
+            }
             Kind::Target => {
                 let now = self.now;
                 let record = self.at(id);
@@ -127,9 +134,11 @@ impl Supervisor<'_> {
     /// Begins the stop of a unit whose turn it is.
     fn begin_stop(&mut self, id: UnitId, state: State) {
         let Some(unit) = self.unit(id) else { return self.finish_job(id, JobResult::Failed) };
+        if let Some(service) = unit.service() {
+            return self.stop_service(id, service, state);
+        }
         match &unit.kind {
-            Kind::Service(service) => self.stop_service(id, service, state),
-            Kind::Target => {
+            Kind::Target | Kind::Service => {
                 self.at(id).forbid_restart = true;
                 self.came_to_rest(id, Rest::Dead);
             }
@@ -167,10 +176,13 @@ impl Supervisor<'_> {
         let restart_at = service.and_then(|service| now.after(restart::pause(service, restarts, scarce)));
         record.state = match rest {
             Rest::Failed if !collected => State::Failed,
-            Rest::Dead | Rest::Failed => State::Dead,
+            Rest::Dead | Rest::Failed | Rest::Closed => State::Dead,
             Rest::Restart => State::AutoRestart { at: restart_at },
         };
         let failed = Rest::of(record.result) == Rest::Failed;
+        let mounts = unit.as_ref().is_some_and(|unit| is_mounted(unit.name.as_str()));
+        self.survey.arrived(failed && mounts);
+        let record = self.at(id);
         if rest == Rest::Dead && record.forbid_restart {
             record.notes.add(Note::Stopped);
         } else if failed {
@@ -197,11 +209,13 @@ impl Supervisor<'_> {
         let Some(unit) = unit else { return };
         let manners = unit.manners;
         match rest {
-            Rest::Failed => self.act(id, manners.failure_action, manners.failure_status.unwrap_or(u8::MAX)),
-            Rest::Dead if self.peek(id).result == ServiceResult::Success => {
-                self.act(id, manners.success_action, manners.success_status.unwrap_or(0));
+            Rest::Failed => {
+                self.act(id, manners.failure_action, manners.failure_status.unwrap_or(u8::MAX), false)
             }
-            Rest::Dead | Rest::Restart => {}
+            Rest::Dead if self.peek(id).result == ServiceResult::Success => {
+                self.act(id, manners.success_action, manners.success_status.unwrap_or(0), false);
+            }
+            Rest::Dead | Rest::Restart | Rest::Closed => {}
         }
     }
 
@@ -215,6 +229,7 @@ impl Supervisor<'_> {
             self.wake_neighbours(id);
             return;
         }
+        record.job_flags = 0;
         self.clients.job_ended(id, result);
         if job.kind == JobKind::Start {
             self.boot_job_ended(id, result);

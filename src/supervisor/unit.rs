@@ -65,6 +65,8 @@ pub(super) struct Record {
     pub(super) scarce: u8,
     /// How far `job_at` is known: not, since the job waits, since it runs.
     pub(super) job_timed: u8,
+    /// What else holds for the job: [`super::job::IRREVERSIBLE`] and its kind.
+    pub(super) job_flags: u8,
     /// The timer or path that this unit was started by; of a path, the place in its list: `$TRIGGER_*`.
     pub(super) trigger: Option<(UnitId, Option<u8>)>,
     /// The signal that followed the last timeout, 0 for none.
@@ -162,6 +164,7 @@ impl Record {
             trigger: None,
             job_at: None,
             job_timed: 0,
+            job_flags: 0,
             uphold_at: None,
             uphold_pause: Micros::ZERO,
             main_known: false,

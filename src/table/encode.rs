@@ -51,9 +51,9 @@ pub fn encode(
 
 /// [`super::Table::fingerprint`]. What is a number in the record that stands for something else is replaced by that.
 fn fingerprint(board: &Board<'_>, units: &[Unit<'_>], unit: &Unit<'_>) -> u32 {
-    let mut kind = unit.kind;
+    let mut service = unit.service;
     let mut beside = Vec::new();
-    if let Kind::Service(service) = &mut kind {
+    if let Some(service) = &mut service {
         let exec = &mut service.exec;
         let same_group = exec.group_identity == exec.user_identity;
         beside.extend(bytes_of(&(same_group, board.environment, board.log)));
@@ -70,11 +70,11 @@ fn fingerprint(board: &Board<'_>, units: &[Unit<'_>], unit: &Unit<'_>) -> u32 {
             Lists::of(Relation::TriggeredBy),
             &mut |id| match units.get(id.index()).map(|one| one.kind) {
                 Some(socket @ Kind::Socket(_)) => beside.extend(bytes_of(&socket)),
-                Some(Kind::Target | Kind::Service(_) | Kind::Path(_) | Kind::Timer(_)) | None => {}
+                Some(Kind::Target | Kind::Service | Kind::Path(_) | Kind::Timer(_)) | None => {}
             },
         );
     }
-    let sum = record::checksum([&bytes_of(&kind), &beside]);
+    let sum = record::checksum([&bytes_of(&(unit.kind, service)), &beside]);
     (sum ^ sum >> 32) as u32
 }
 

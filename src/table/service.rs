@@ -61,6 +61,9 @@ record! {
         pub oom_policy: OomPolicy,
         /// `NonBlocking=`: reads of the sockets that it is given may answer EAGAIN.
         pub non_blocking: bool,
+        /// It is what a socket runs: in the place of `ExecStart=` it opens what it listens on, and closes that before
+        /// `ExecStopPost=`. Its `ExecStop=` is `ExecStopPre=`.
+        pub of_socket: bool,
         /// It is started by a socket with `Accept=yes`, and is given one connection.
         pub per_connection: bool,
         /// `FileDescriptorStoreMax=`.

@@ -70,15 +70,17 @@ impl Unit<'_> {
             && conditions.count().is_some_and(|count| count <= CONDITIONS_MAX)
             && conditions.iter().all(|condition| is_path(condition.parameter))
             && match &self.kind {
-                Kind::Target => true,
+                Kind::Target => self.service.is_none(),
+                Kind::Service => self.service.is_some(),
                 Kind::Socket(socket) => socket.is_sound(),
                 Kind::Path(path) => path.watches.are_all(WATCHES_MAX, |watch| is_path(watch.path)),
                 Kind::Timer(timer) => {
                     timer.spans.are_all(ELAPSES_MAX, |_| true)
                         && timer.calendars.are_all(ELAPSES_MAX, Calendar::is_sound)
                 }
-                Kind::Service(service) => service.is_sound(identities, filters),
             }
+            && [self.reboot_argument, self.job_timeout_reboot_argument].iter().all(|word| is_path(word))
+            && self.service.as_ref().is_none_or(|service| service.is_sound(identities, filters))
     }
 }
 

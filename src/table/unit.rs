@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::{Condition, IdList, List, Micros, Name, Path, Service, Socket, Timer, UnitId};
-use crate::record::{Read, Reader};
+use crate::record::{JobMode, Read, Reader};
 
 record! {
     /// One unit.
@@ -15,6 +15,13 @@ record! {
         pub head: Head<'t>,
         /// What the unit does.
         pub kind: Kind<'t>,
+        /// `RebootArgument=`: what the firmware is told when an action of this unit's starts the machine over.
+        pub reboot_argument: &'t str,
+        /// `JobTimeoutRebootArgument=`: the same of `JobTimeoutAction=`.
+        pub job_timeout_reboot_argument: &'t str,
+        /// Its processes: a service's, or those of a socket that runs commands, which opens what it listens on in the place of
+        /// `ExecStart=`.
+        pub service: Option<Service<'t>>,
     }
 }
 
@@ -56,12 +63,9 @@ impl<'t> core::ops::Deref for Unit<'t> {
 }
 
 impl<'t> Unit<'t> {
-    /// The service, if it is one. Borrowed: a record is several hundred bytes.
+    /// Its processes, if it has any. Borrowed: a record is several hundred bytes.
     pub const fn service(&self) -> Option<&Service<'t>> {
-        match &self.kind {
-            Kind::Service(service) => Some(service),
-            Kind::Target | Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => None,
-        }
+        self.service.as_ref()
     }
 }
 
@@ -105,6 +109,9 @@ impl Lists {
     pub const AFTER: Self = Self(1 << 28);
     /// [`Head::before`].
     pub const BEFORE: Self = Self(1 << 27);
+
+    /// None of them.
+    pub const NONE: Self = Self(0);
 
     /// Those of [`Head::related`] with `relation`.
     pub const fn of(relation: Relation) -> Self {
@@ -224,20 +231,6 @@ impl Manners {
 }
 
 choice! {
-    /// What a start does about jobs that are in its way (systemctl(1), `--job-mode=`).
-    pub enum JobMode {
-        /// They give way.
-        Replace,
-        /// Nothing starts.
-        Fail,
-        /// They give way, and whatever is not pulled in is stopped.
-        Isolate,
-        /// As `Replace`, but nothing is pulled in, and nothing that is missing is in the way.
-        IgnoreRequirements,
-    }
-}
-
-choice! {
     /// `FailureAction=` and its kind. `Force`: nobody is stopped first. `Immediate`: nothing is written out either.
     #[expect(missing_docs, reason = "systemd.unit(5) names them")]
     pub enum UnitAction {
@@ -260,15 +253,11 @@ choice! {
 
 /// The kinds of unit and what only they have.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "records are decoded on the stack, one at a time; there is no box"
-)]
 pub enum Kind<'t> {
     /// A point in the graph.
     Target,
     /// Processes.
-    Service(Service<'t>),
+    Service,
     /// Descriptors that a service is given, and that it is started for.
     Socket(Socket<'t>),
     /// Places in the file system that a unit is started for.
@@ -285,7 +274,7 @@ impl<'t> Read<'t> for Kind<'t> {
 
     fn read(from: &mut Reader<'t>) -> Self {
         match from.place(5) {
-            1 => Self::Service(Service::read(from)),
+            1 => Self::Service,
             2 => Self::Socket(Socket::read(from)),
             3 => Self::Path(Path::read(from)),
             4 => Self::Timer(Timer::read(from)),

@@ -47,8 +47,8 @@ mod tests {
 
     use super::*;
     use crate::wire::{
-        ActiveState, ExitStatus, Failure, JobResult, ManagerStatus, Power, Reply, Request, ServiceResult,
-        Setting, SubState, UnitStatus, UnitType, Whom,
+        ActiveState, ExitStatus, Failure, JobMode, JobResult, ManagerStatus, Power, Reply, Request,
+        ServiceResult, Setting, SubState, UnitStatus, UnitType, Verb, Whom,
     };
 
     #[test]
@@ -66,6 +66,7 @@ mod tests {
             Request::Shutdown(Power::Reboot),
             Request::Reload { name },
             Request::Isolate { name },
+            Request::Job { verb: Verb::Stop, mode: JobMode::Triggering, name },
             Request::Reexec,
             Request::Run { name },
             Request::Wait { name },
@@ -141,9 +142,9 @@ mod tests {
     fn the_documented_bytes_are_those_of_the_protocol() {
         let mut buffer = [0; 64];
         let start = encode(&Request::Start { name: "a.service" }, &mut buffer);
-        assert_eq!(start, Some(&b"\x04\x03\x09a.service"[..]));
-        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[4, 3, 0][..]));
-        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[4, 2, 1, 0xac, 2][..]));
+        assert_eq!(start, Some(&b"\x05\x03\x09a.service"[..]));
+        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[5, 3, 0][..]));
+        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[5, 2, 1, 0xac, 2][..]));
     }
 
     #[test]

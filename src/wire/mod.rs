@@ -19,9 +19,9 @@
 //! | a record in a record: [`UnitStatus`], [`Failure`] | its fields, in their order |
 //! | `[u8; 16]` | sixteen |
 //!
-//! `start a.service` is `04 03 09 61 2e 73 65 72 76 69 63 65`: version 4, variant 3, nine bytes of name. When the job has
-//! ended, the answer is `04 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
-//! is `04 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these, and
+//! `start a.service` is `05 03 09 61 2e 73 65 72 76 69 63 65`: version 5, variant 3, nine bytes of name. When the job has
+//! ended, the answer is `05 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
+//! is `05 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these, and
 //! tests/host/client/rootfs/opt/client.py is a client in Python that was written from this page.)
 //!
 //! One request at a time on a connection; `Units` and `Posture` are answered by several packets, the last one of which is
@@ -48,6 +48,7 @@ use serde::Serialize;
 
 use crate::record::{Read, Reader};
 
+pub use crate::record::JobMode;
 pub use codec::{DecodeError, decode, encode};
 pub use json::{Quoted, See};
 pub use notice::{FD_NAME_BYTES_MAX, NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping, STORED};
@@ -56,7 +57,7 @@ pub use state::{
 };
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 /// Largest packet in either direction.
 pub const PACKET_BYTES_MAX: usize = 4096;
 /// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.
@@ -120,6 +121,16 @@ pub enum Request<'a> {
         /// Full name.
         name: &'a str,
     },
+    /// Start or stop the unit, whichever `verb` says, in another mode than `replace`; answered like `Start`, with `canceled` if
+    /// something is in the way that does not give way, and with `invalid` if that mode is not for that verb.
+    Job {
+        /// `Start` or `Stop`.
+        verb: Verb,
+        /// What becomes of others.
+        mode: JobMode,
+        /// Full name.
+        name: &'a str,
+    },
     /// Replace PID 1's program by the one that is at its path now; answered by the new one with [`Reply::Accepted`], or with
     /// [`Reply::Job`] by the old one, which then goes on.
     Reexec,
@@ -161,6 +172,7 @@ impl<'a> Request<'a> {
     pub const fn verb(&self) -> Verb {
         match self {
             Self::Manager | Self::Units { .. } | Self::Unit { .. } | Self::Wait { .. } => Verb::Status,
+            Self::Job { verb, .. } => *verb,
             Self::Start { .. } => Verb::Start,
             Self::Stop { .. } => Verb::Stop,
             Self::Restart { .. } => Verb::Restart,
@@ -186,6 +198,7 @@ impl<'a> Request<'a> {
             | Self::Isolate { name }
             | Self::Run { name }
             | Self::Wait { name }
+            | Self::Job { name, .. }
             | Self::Kill { name, .. } => Some(name),
             Self::Manager
             | Self::Units { .. }
@@ -204,7 +217,7 @@ impl<'t> Read<'t> for Request<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(16) {
+        match from.place(17) {
             0 => Self::Manager,
             1 => Self::Units { from: Read::read(from) },
             2 => Self::Unit { name: Read::read(from) },
@@ -215,11 +228,12 @@ impl<'t> Read<'t> for Request<'t> {
             7 => Self::Shutdown(Read::read(from)),
             8 => Self::Reload { name: Read::read(from) },
             9 => Self::Isolate { name: Read::read(from) },
-            10 => Self::Reexec,
-            11 => Self::Run { name: Read::read(from) },
-            12 => Self::Wait { name: Read::read(from) },
-            13 => Self::Posture { id: Read::read(from) },
-            14 => Self::Switch { timeout: Read::read(from) },
+            10 => Self::Job { verb: Read::read(from), mode: Read::read(from), name: Read::read(from) },
+            11 => Self::Reexec,
+            12 => Self::Run { name: Read::read(from) },
+            13 => Self::Wait { name: Read::read(from) },
+            14 => Self::Posture { id: Read::read(from) },
+            15 => Self::Switch { timeout: Read::read(from) },
             _ => Self::Kill { name: Read::read(from), whom: Read::read(from), signal: Read::read(from) },
         }
     }

@@ -113,6 +113,11 @@ words! {
         Unmounting = "unmounting",
         Activating = "activating",
         Deactivating = "deactivating",
+        /// Sockets.
+        StartChown = "start-chown",
+        StopPre = "stop-pre",
+        StopPreSigterm = "stop-pre-sigterm",
+        StopPreSigkill = "stop-pre-sigkill",
     }
 }
 

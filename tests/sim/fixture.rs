@@ -151,7 +151,7 @@ pub(crate) fn accepting(name: &str, starts: &[u16]) -> UnitPlan {
     let related = starts.iter().map(|id| (Relation::Triggers, *id)).collect();
     let trigger = plan.trigger.map(|kind| match kind {
         Kind::Socket(socket) => Kind::Socket(Socket { accept: true, ..socket }),
-        other @ (Kind::Target | Kind::Service(_) | Kind::Path(_) | Kind::Timer(_)) => other,
+        other @ (Kind::Target | Kind::Service | Kind::Path(_) | Kind::Timer(_)) => other,
     });
     UnitPlan { related, trigger, ..plan }
 }
@@ -461,16 +461,20 @@ impl Lists {
         };
         Unit {
             head,
-            kind: match &plan.service {
-                Some(service) => Kind::Service(self.service(service)),
-                None => plan.trigger.unwrap_or(Kind::Target),
-            },
+            kind: plan.trigger.unwrap_or(if plan.service.is_some() { Kind::Service } else { Kind::Target }),
+            reboot_argument: "again",
+            job_timeout_reboot_argument: "late",
+            service: plan.service.as_ref().map(|service| Service {
+                of_socket: matches!(plan.trigger, Some(Kind::Socket(_))),
+                ..self.service(service)
+            }),
         }
     }
 
     fn service<'a>(&'a self, plan: &'a ServicePlan) -> Service<'a> {
         let commands = |kind: usize| List::new(&self.commands[kind]);
         Service {
+            of_socket: false,
             service_type: plan.service_type,
             remain_after_exit: plan.remain_after_exit,
             restart: plan.restart,

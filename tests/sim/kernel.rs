@@ -80,6 +80,14 @@ pub(crate) enum Later {
     Unwatched { unit: u16 },
     /// The stamp file is read or written.
     Stamped { unit: u16, at: u64 },
+    /// Word that something was mounted or unmounted.
+    MountsChanged,
+    /// Somebody does that by hand.
+    Hand,
+    /// The child that a program of PID 1 has sent looks what is mounted.
+    Look { program: u32 },
+    /// It answers.
+    Surveyed { program: u32 },
     /// A client asks.
     Request,
     /// The turn after one that was over too soon.

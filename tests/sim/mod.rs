@@ -55,20 +55,35 @@ impl Tally {
 /// # Errors
 /// What went wrong, with the last lines of the log and the way to see it again.
 pub(crate) fn run(seed: u64, lines: usize) -> Result<Tally, String> {
-    let quiet = world(seed, None, None);
+    let quiet = world(seed, &Change::default(), None);
     let Err(what) = quiet else { return quiet };
     // The same again, with a log: most worlds never need one.
     let mut log = Vec::new();
-    let again = world(seed, None, Some(&mut log));
+    let again = world(seed, &Change::default(), Some(&mut log));
     let same = again.as_ref().err() == Some(&what);
     let note =
         if same { "" } else { " (not the same the second time: something is not determined by the seed)" };
     let from = log.len().saturating_sub(lines);
-    let all = Plan::of(&mut Rng::with_seed(seed)).faults;
-    let faults = all.fewest(&mut |faults| world(seed, Some(faults), None).is_err()).told();
+    let all = Plan::of(&mut Rng::with_seed(seed));
+    let faults = all.faults.fewest(&mut |faults| {
+        let fewer = Change { faults: Some(faults), ..Change::default() };
+        world(seed, &fewer, None).is_err()
+    });
+    let change = smallest(seed, Change { faults: Some(faults), ..Change::default() }, &all);
+    let mut least = Vec::new();
+    let _the_same = world(seed, &change, Some(&mut least));
+    let units: Vec<&str> = (0..)
+        .zip(&all.units)
+        .filter(|(id, _)| !change.idle.contains(id))
+        .map(|(_, unit)| &*unit.name)
+        .collect();
     Err(format!(
-        "{}\nseed {seed}: {what}{note}; it takes {faults}; replay: cargo xtask sim {seed}",
-        log[from..].join("\n")
+        "{}\nseed {seed}: {what}{note}; it takes {}, {} of {} events, and {}; replay: cargo xtask sim {seed}",
+        log[from..].join("\n"),
+        faults.told(),
+        least.iter().filter(|line| line.contains("<-")).count(),
+        log.iter().filter(|line| line.contains("<-")).count(),
+        units.join(" "),
     ))
 }
 
@@ -113,11 +128,44 @@ pub(crate) fn run_many(seeds: Range<u64>, end: Option<Instant>) -> Result<Tally,
     first.map_or(Ok(total), |(_, failure)| Err(failure))
 }
 
-/// The world of `seed`, with other `faults` if there are any.
-fn world(seed: u64, faults: Option<Faults>, log: Option<&mut Vec<String>>) -> Result<Tally, String> {
+/// How a world is made smaller.
+#[derive(Clone, Default)]
+struct Change {
+    /// What goes wrong instead.
+    faults: Option<Faults>,
+    /// Units that are targets which have nothing to do with others.
+    idle: Vec<u16>,
+    /// For how long things may go wrong, in microseconds.
+    trouble: Option<u64>,
+}
+
+/// As few units and as short a time as it takes for the world of `seed`, whose plan is `all`, to fail still.
+fn smallest(seed: u64, mut change: Change, all: &Plan) -> Change {
+    let fails = |change: &Change| world(seed, change, None).is_err();
+    for id in (0..).take(all.units.len()).skip(1) {
+        change.idle.push(id);
+        if !fails(&change) {
+            change.idle.pop();
+        }
+    }
+    let mut trouble = all.trouble;
+    while trouble > 1 {
+        trouble /= 2;
+        if !fails(&Change { trouble: Some(trouble), ..change.clone() }) {
+            break;
+        }
+        change.trouble = Some(trouble);
+    }
+    change
+}
+
+/// The world of `seed`, with that `change`.
+fn world(seed: u64, change: &Change, log: Option<&mut Vec<String>>) -> Result<Tally, String> {
     let mut rng = Rng::with_seed(seed);
     let mut plan = Plan::of(&mut rng);
-    plan.faults = faults.unwrap_or(plan.faults);
+    plan.faults = change.faults.unwrap_or(plan.faults);
+    plan.trouble = change.trouble.unwrap_or(plan.trouble);
+    change.idle.iter().for_each(|id| plan.make_idle(*id));
     let other = plan.other(&mut rng);
     let bytes =
         [&plan, &other].map(|plan| fixture::bake(&plan.units, plan.range, plan.identities, &plan.watched));

@@ -4,8 +4,9 @@
 
 use fastrand::Rng;
 use tomte::table::{
-    CommandKind, Condition, FailureMode, JobMode, KillMode, Manners, Micros, NotifyAccess, OomPolicy,
-    Preserve, PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase, UidRange,
+    CommandKind, Condition, ExitSet, FailureMode, JobMode, KillMode, Kind, Manners, Micros, NotifyAccess,
+    OomPolicy, Preserve, PrivateTmp, Relation, Restart, ServiceType, StartLimit, Subject, Timer, TimerBase,
+    UidRange,
 };
 
 use super::fixture::{
@@ -83,13 +84,15 @@ pub(crate) struct Faults {
     pub(crate) failures: u8,
     /// What sockets and paths wait for comes.
     pub(crate) arrivals: u8,
+    /// Somebody mounts and unmounts by hand.
+    pub(crate) hands: u8,
     /// A turn is over before all actions are carried out: other events come first.
     pub(crate) short_turns: u8,
 }
 
 impl Faults {
     /// Each of them.
-    fn each(&mut self) -> [&mut u8; 30] {
+    fn each(&mut self) -> [&mut u8; 31] {
         let Self {
             crash,
             silent,
@@ -120,6 +123,7 @@ impl Faults {
             reexecs,
             failures,
             arrivals,
+            hands,
             short_turns,
         } = self;
         [
@@ -152,6 +156,7 @@ impl Faults {
             reexecs,
             failures,
             arrivals,
+            hands,
             short_turns,
         ]
     }
@@ -207,6 +212,7 @@ impl Faults {
             failures: some(3),
             arrivals: some(95),
             short_turns: some(40),
+            hands: some(60),
         }
     }
 }
@@ -248,16 +254,34 @@ impl Plan {
 }
 
 impl Plan {
+    /// Makes unit `id` a target that has nothing to do with others.
+    pub(crate) fn make_idle(&mut self, id: u16) {
+        let idle = target(&format!("u{id}.target"));
+        self.units[usize::from(id)] = idle;
+        for unit in &mut self.units {
+            for list in [&mut unit.wants, &mut unit.requires, &mut unit.after] {
+                list.retain(|other| *other != id);
+            }
+            // Who starts nobody cannot be what starts others.
+            unit.related.retain(|(_, other)| *other != id);
+            let starts = unit.related.iter().any(|(relation, _)| *relation == Relation::Triggers);
+            if unit.trigger.is_some() && !starts {
+                (unit.trigger, unit.service) = (None, None);
+            }
+        }
+        self.watched.vital.retain(|vital| *vital != id);
+    }
+
     /// The table that somebody may want in the place of this one: some services are others there.
     pub(crate) fn other(&self, rng: &mut Rng) -> Self {
         let mut other = self.clone();
-        for service in other.units.iter_mut().filter_map(|plan| plan.service.as_mut()) {
-            if rng.bool() {
+        for UnitPlan { name, service, .. } in &mut other.units {
+            if let Some(service) = service.as_mut().filter(|_| rng.bool()) {
                 service.timeout_stop = Micros::from_secs(service.timeout_stop.0 / 1_000_000 + 1);
                 service.runtime_directory = rng.bool();
                 // Who leaves processes behind keeps his number: their unit is not down when he is up again.
                 let thorough = matches!(service.kill.mode, KillMode::ControlGroup | KillMode::Mixed);
-                if thorough && service.kill.send_sigkill {
+                if thorough && service.kill.send_sigkill && !name.ends_with(".mount") {
                     service.user = rng.bool().then(|| rng.u16(..self.identities));
                     service.group = service.user;
                 }
@@ -315,8 +339,15 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation])
     if id == 0 || rng.u8(..6) == 0 {
         return plan;
     }
-    let name = format!("u{id}.service");
-    let service = service(&name).with(|plan| change(rng, plan, identities)).service;
+    let mount = rng.u8(..6) == 0;
+    let name = format!("u{id}.{}", if mount { "mount" } else { "service" });
+    let service = service(&name).with(|plan| {
+        change(rng, plan, identities);
+        if mount {
+            become_mount(plan);
+        }
+    });
+    let service = service.service;
     UnitPlan { name, start_limit, service, ..plan }
 }
 
@@ -341,7 +372,11 @@ fn add_triggers(rng: &mut Rng, units: &mut Vec<UnitPlan>) -> bool {
             1 => path(&format!("u{trigger}.path"), starts),
             _ => timer(&format!("u{trigger}.timer"), starts, |timer| change_timer(rng, timer)),
         };
-        units.push(plan);
+        let commands = matches!(plan.trigger, Some(Kind::Socket(_))) && rng.bool();
+        let service = commands
+            .then(|| service(&plan.name).with(|one| become_socket(rng, one)))
+            .and_then(|one| one.service);
+        units.push(UnitPlan { service, ..plan });
         units[0].wants.push(trigger);
         units[id].after.push(trigger);
     }
@@ -400,6 +435,33 @@ fn related(rng: &mut Rng, id: u16, count: u16, kinds: &[Relation]) -> Vec<(Relat
         return vec![];
     }
     (0..rng.u8(1..4)).map(|_| (*pick(rng, kinds), rng.u16(id + 1..count))).collect()
+}
+
+/// What the bake makes of a socket's commands.
+fn become_socket(rng: &mut Rng, plan: &mut ServicePlan) {
+    times(rng, plan);
+    plan.kill.mode =
+        *pick(rng, &[KillMode::ControlGroup, KillMode::Mixed, KillMode::Process, KillMode::None]);
+    plan.kill.send_sigkill = rng.u8(..8) != 0;
+    plan.runtime_directory = rng.bool();
+    let kinds = [CommandKind::StartPre, CommandKind::StartPost, CommandKind::Stop, CommandKind::StopPost];
+    plan.commands = kinds.into_iter().map(|kind| (kind, rng.u8(..8) == 0)).collect();
+    plan.commands.retain(|_| rng.bool());
+    if plan.commands.is_empty() {
+        plan.commands.push((CommandKind::StopPost, false));
+    }
+}
+
+/// What the bake makes of a mount unit: a oneshot that stays up until it is unmounted.
+fn become_mount(plan: &mut ServicePlan) {
+    (plan.service_type, plan.remain_after_exit) = (ServiceType::Oneshot, true);
+    (plan.restart, plan.watchdog, plan.ready_fd) = (Restart::No, Micros::ZERO, 0);
+    (plan.notify_access, plan.runtime_max) = (NotifyAccess::None, Micros::FOREVER);
+    (plan.user, plan.group, plan.success) = (None, None, ExitSet::default());
+    // Who cannot be killed keeps a mount from ever going, and those who fight it from ever coming to rest.
+    (plan.kill.mode, plan.kill.send_sigkill) = (KillMode::ControlGroup, true);
+    let kinds = [CommandKind::Start, CommandKind::Reload, CommandKind::Stop, CommandKind::StopPost];
+    plan.commands = kinds.map(|kind| (kind, false)).to_vec();
 }
 
 fn change(rng: &mut Rng, plan: &mut ServicePlan, identities: u16) {

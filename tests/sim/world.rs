@@ -3,6 +3,7 @@
 mod clients;
 mod happenings;
 mod health;
+mod mounts;
 mod notices;
 mod rest;
 mod triggers;
@@ -58,6 +59,7 @@ pub(super) struct World<'w> {
     numberless: Vec<bool>,
     /// What is held for each unit that starts others.
     held: Vec<triggers::Held>,
+    mounts: mounts::Mounts,
     /// Since when a vital unit has been seen down, again and again.
     down_since: Option<u64>,
 }
@@ -91,6 +93,7 @@ impl<'w> World<'w> {
             heard: vec![0; plan.units.len()],
             numberless: vec![false; plan.units.len()],
             held: vec![triggers::Held::default(); plan.units.len()],
+            mounts: mounts::Mounts::default(),
             down_since: Some(0),
         }
     }
@@ -103,6 +106,9 @@ impl<'w> World<'w> {
         self.handle(Event::Boot { random, until, kernel_age: Micros::ZERO, machine: 0, target: None })?;
         if self.kernel.faults.requests > 0 {
             self.kernel.schedule(1_000, Later::Request);
+        }
+        if self.kernel.faults.hands > 0 {
+            self.kernel.schedule(1_000, Later::Hand);
         }
         let early = self.kernel.rng.u8(..5) == 0;
         while self.kernel.now < self.plan.trouble
@@ -283,6 +289,8 @@ impl<'w> World<'w> {
                 | Event::Empty { .. }
                 | Event::Cleaned { .. }
                 | Event::Examined { .. }
+                | Event::MountsChanged
+                | Event::Surveyed { .. }
                 | Event::Deadline
         );
         is_lost && self.kernel.strikes(self.kernel.faults.failures)
@@ -326,6 +334,7 @@ impl<'w> World<'w> {
             return Err("the state does not load".into());
         }
         self.supervisor.replaced(switched);
+        self.mounts_are_forgotten();
         let is_other = |status: UnitStatus<'_>| !mains.contains(&(status.id, status.main_pid));
         match self.statuses().find(|status| is_other(*status)) {
             Some(status) => Err(format!("{} has lost its process", status.name)),
@@ -351,8 +360,9 @@ impl<'w> World<'w> {
                 let given = self.given(&spawn);
                 self.judge.spawn(&spawn, &given, plans, &self.kernel, &self.supervisor)?;
                 let answer = self.kernel.spawn(&spawn, given);
-                if let Event::Spawned { unit, .. } = answer {
+                if let Event::Spawned { unit, pid, .. } = answer {
                     self.judge.spawned(unit);
+                    self.may_mount(&spawn, pid.0);
                 }
                 return Ok(Some(answer));
             }
@@ -385,6 +395,7 @@ impl<'w> World<'w> {
                 let span = self.kernel.rng.u64(1..2_000_000);
                 self.kernel.schedule(span, Later::Examined { unit: unit.0, met: (!dies).then_some(met) });
             }
+            Action::Survey => self.survey(),
             Action::Stamp { unit, elapsed } => self.stamp(unit, elapsed),
             Action::Store { .. } => {}
             Action::Watch { unit, .. } => self.watch(unit)?,

@@ -49,8 +49,9 @@ const BUDGET: u64 = 200 << 10;
 /// and the early items of a boot came, which are what design.md counts as "everything": 90 KB within one session, and 20
 /// more with shared namespaces, `run --pipe`, JSON of every query, and conditions, against 12 that were saved; 4 with jobs
 /// that time out, their modes and what tells a unit by whom it was started; 15 with the way from an initramfs to the root,
-/// devices by what is on them, an overlay, fsck and the power key. It goes when it meets the budget.
-const CEILING: u64 = 377 << 10;
+/// devices by what is on them, an overlay, fsck and the power key; 9 with mounts that come and go by hand, commands of
+/// sockets and jobs in all modes. It goes when it meets the budget.
+const CEILING: u64 = 386 << 10;
 /// The rooms of src/.
 const ROOMS: [&str; 7] = ["table", "wire", "supervisor", "linux", "init", "ctl", "applets"];
 /// What only a binary with a heap has.

@@ -22,6 +22,8 @@ pub(in crate::init) enum Token {
     Held(u16),
     /// logd has read something to its end.
     Log,
+    /// Mounts or swaps have changed.
+    Mounts,
 }
 
 impl From<Token> for u64 {
@@ -40,6 +42,7 @@ impl From<Token> for u64 {
             Token::WallClock => (10, 0),
             Token::Initctl => (11, 0),
             Token::Log => (12, 0),
+            Token::Mounts => (13, 0),
         };
         kind << 16 | Self::from(index)
     }
@@ -62,6 +65,7 @@ impl Token {
             10 => Some(Self::WallClock),
             11 => Some(Self::Initctl),
             12 => Some(Self::Log),
+            13 => Some(Self::Mounts),
             _ => None,
         }
     }

@@ -169,6 +169,7 @@ impl Kernel {
                 self.poll.clear_timer();
                 Step::Event(Event::Deadline)
             }
+            Token::Mounts => Step::Event(Event::MountsChanged),
             Token::WallClock => Step::Event(self.clock_rang()),
             Token::Initctl => self.initctl_asks().map_or(Step::Again, Step::Event),
             Token::Listener => {

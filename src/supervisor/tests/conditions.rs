@@ -14,7 +14,7 @@ use crate::{
 const MET: Option<Option<Verdict>> = Some(Some(Verdict::Met));
 const UNMET: Option<Option<Verdict>> = Some(Some(Verdict::Unmet(0)));
 
-fn conditional(plan: UnitPlan) -> UnitPlan {
+pub(super) fn conditional(plan: UnitPlan) -> UnitPlan {
     let condition = Condition {
         subject: Subject::PathExists,
         assert: false,

@@ -13,19 +13,21 @@ mod keep;
 mod killing;
 mod life;
 mod memory;
+mod modes;
 mod notify;
 mod numbers;
 mod relations;
 mod reload;
 mod requests;
 mod slots;
+mod survey;
 mod switch;
 mod timers;
 mod triggers;
 mod types;
 mod vital;
 
-use crate::table::{Arch, Kind, Service, Table, UnitId};
+use crate::table::{Arch, Service, Table, UnitId};
 
 pub(super) use fixture::ServicePlan;
 
@@ -38,8 +40,5 @@ pub(super) fn some_service(change: impl FnOnce(&mut ServicePlan), test: impl FnO
         &fixture::Watched::default(),
     );
     let table = Table::open(&bytes, Some(Arch::X86_64)).expect("a sound table");
-    match table.unit(UnitId(0)).expect("a unit").kind {
-        Kind::Service(service) => test(&service),
-        Kind::Target | Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => panic!("no service"),
-    }
+    test(&table.unit(UnitId(0)).and_then(|unit| unit.service).expect("a service"));
 }

@@ -186,6 +186,7 @@ impl Play {
             }
             Action::Accept { instance, .. } if instance.0 != u16::MAX => Event::Accepted { unit: instance },
             Action::Accept { .. }
+            | Action::Survey
             | Action::Store { .. }
             | Action::Feed { .. }
             | Action::Clean { .. }
@@ -412,6 +413,7 @@ impl Play {
                 let trusted = if trusted { " trusted" } else { "" };
                 format!("adopt {} {}{trusted}", self.name(unit), pid.0)
             }
+            Action::Survey => "survey".into(),
             Action::Store { unit, add: true } => format!("store {}", self.name(unit)),
             Action::Store { unit, add: false } => format!("unstore {}", self.name(unit)),
             Action::Clean { unit, runtime_directories, uid, gid, .. } => {
@@ -450,10 +452,13 @@ impl Play {
             Action::Feed { probe: false } => "feed".into(),
             Action::Make { client, unit } => format!("make {} for {}", unit.0, client.0),
             Action::Report { ended } => format!("report {ended}"),
-            Action::Leave { power, immediate, status } => {
+            Action::Leave { power, immediate, status, reason } => {
                 let at_once = if immediate { " at once" } else { "" };
                 let status = if status == 0 { String::new() } else { format!(" {status}") };
-                format!("leave {power}{at_once}{status}")
+                let reason = reason.map_or_else(String::new, |(unit, job)| {
+                    format!(" for {}{}", if job { "the job of " } else { "" }, self.name(unit))
+                });
+                format!("leave {power}{at_once}{status}{reason}")
             }
         }
     }

@@ -236,7 +236,10 @@ fn a_job_may_have_waited_too_long_for_its_turn() {
         u[2].manners.job_timeout_action = UnitAction::RebootForce;
     });
     t.ask(2, Request::Start { name: B }).expect("start a.service");
-    t.at(4_999).expect("").at(5_000).expect("reply 2 timeout; kill 15 a.service all; leave reboot");
+    t.at(4_999)
+        .expect("")
+        .at(5_000)
+        .expect("reply 2 timeout; kill 15 a.service all; leave reboot for the job of b.service");
 }
 
 #[test]
@@ -327,15 +330,15 @@ fn an_end_may_end_the_machine() {
         t
     };
     let mut t = acting(|m| m.failure_action = UnitAction::Reboot, Restart::No);
-    t.main(A, Exited(1)).expect("kill 15 a.service all; leave reboot");
+    t.main(A, Exited(1)).expect("kill 15 a.service all; leave reboot for a.service");
     let mut t = acting(|m| m.failure_action = UnitAction::Reboot, Restart::No);
     t.main(A, Exited(0)).expect("kill 15 a.service all");
     let mut t = acting(|m| m.failure_action = UnitAction::RebootForce, Restart::OnFailure);
-    t.main(A, Exited(1)).at(99).expect("kill 15 a.service all").at(100).expect("leave reboot");
+    t.main(A, Exited(1)).at(99).expect("kill 15 a.service all").at(100).expect("leave reboot for a.service");
     let mut t = acting(|m| (m.success_action, m.success_status) = (UnitAction::Exit, Some(7)), Restart::No);
     t.ask(1, Request::Stop { name: A })
         .main(A, Killed(15))
-        .expect("kill 15 a.service all; reply 1 done; leave poweroff 7");
+        .expect("kill 15 a.service all; reply 1 done; leave poweroff 7 for a.service");
     let mut t = acting(|m| m.start_limit_action = UnitAction::PowerOffImmediate, Restart::Always);
-    t.main(A, Exited(0)).at(100).expect("kill 15 a.service all; leave poweroff at once");
+    t.main(A, Exited(0)).at(100).expect("kill 15 a.service all; leave poweroff at once for a.service");
 }

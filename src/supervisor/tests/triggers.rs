@@ -1,12 +1,12 @@
 //! Sockets and paths: what they start, and what follows when that goes up, down or fails.
 
 use super::{
-    fixture::{UnitPlan, accepting, path, service, socket, target},
+    fixture::{ServicePlan, UnitPlan, accepting, path, service, socket, target},
     play::{Exited, Killed, Play},
 };
 use crate::{
     supervisor::{Found, Trigger},
-    table::{Kind, Micros, Restart, StartLimit},
+    table::{CommandKind, Kind, Micros, Restart, StartLimit},
     wire::Request,
 };
 
@@ -189,4 +189,94 @@ fn every_connection_has_a_service_of_its_own_and_one_too_many_is_closed() {
     t.main("s@0.service", Exited(0)).expect("kill 15 s@0.service all; clean s@0.service");
     t.readable("s.socket", true).expect("accept for s@0.service; start s@0.service; arm s.socket");
     assert_eq!(t.state("s.socket"), "active/listening/success");
+}
+
+/// A socket that runs a command of each kind, and the service that it starts.
+fn commanded(change: impl FnOnce(&mut ServicePlan)) -> Play {
+    let kinds = [CommandKind::StartPre, CommandKind::StartPost, CommandKind::Stop, CommandKind::StopPost];
+    let commands = service(S).with(|plan| {
+        plan.commands = kinds.map(|kind| (kind, false)).to_vec();
+        (plan.timeout_start, plan.timeout_stop) = (Micros::from_secs(10), Micros::from_secs(10));
+        change(plan);
+    });
+    let units = [UnitPlan { service: commands.service, ..socket(S, 1) }, service(A)];
+    let mut t = Play::new(&units);
+    t.boot().expect("startpre a.socket");
+    assert_eq!(t.state(S), "activating/start-pre/success");
+    t
+}
+
+/// The same when it listens.
+fn commanded_up() -> Play {
+    let mut t = commanded(|_| {});
+    t.control(S, Exited(0)).expect("watch a.socket; startpost a.socket");
+    assert_eq!(t.state(S), "activating/start-post/success");
+    t.control(S, Exited(0)).expect("arm a.socket");
+    assert_eq!(t.state(S), "active/listening/success");
+    t
+}
+
+#[test]
+fn a_sockets_commands_run_before_and_after_it_is_opened_and_closed() {
+    let mut t = commanded_up();
+    t.readable(S, true).expect("start a.service");
+    t.main(A, Exited(0)).expect("kill 15 a.service all; arm a.socket");
+    t.ask(1, Request::Stop { name: S }).expect("stop a.socket");
+    assert_eq!(t.state(S), "deactivating/stop-pre/success");
+    t.control(S, Exited(0)).expect("kill 15 a.socket all; unwatch a.socket; stoppost a.socket");
+    assert_eq!(t.state(S), "deactivating/stop-post/success");
+    t.control(S, Exited(0)).expect("kill 15 a.socket all; reply 1 done");
+    assert_eq!(t.state(S), "inactive/dead/success");
+}
+
+#[test]
+fn a_socket_is_not_opened_when_the_command_before_that_fails() {
+    let mut t = commanded(|_| {});
+    t.control(S, Exited(1)).expect("kill 15 a.socket all");
+    assert_eq!(t.state(S), "failed/failed/exit-code");
+}
+
+#[test]
+fn a_socket_is_closed_in_order_when_the_command_after_its_opening_fails() {
+    let mut t = commanded(|_| {});
+    t.control(S, Exited(0)).expect("watch a.socket; startpost a.socket");
+    t.control(S, Exited(1)).expect("stop a.socket");
+    t.control(S, Exited(0)).expect("kill 15 a.socket all; unwatch a.socket; stoppost a.socket");
+    t.control(S, Exited(0)).expect("kill 15 a.socket all");
+    assert_eq!(t.state(S), "failed/failed/exit-code");
+}
+
+#[test]
+fn a_sockets_command_that_takes_too_long_is_ended_and_the_socket_closed() {
+    let mut t = commanded(|_| {});
+    t.control(S, Exited(0)).expect("watch a.socket; startpost a.socket");
+    t.at(10_000).expect("kill 15 a.socket all");
+    assert_eq!(t.state(S), "deactivating/stop-pre-sigterm/timeout");
+    t.at(20_000).expect("kill 9 a.socket all");
+    assert_eq!(t.state(S), "deactivating/stop-pre-sigkill/timeout");
+    t.control(S, Killed(9)).expect("unwatch a.socket; stoppost a.socket");
+    t.at(30_000).expect("kill 15 a.socket all");
+    assert_eq!(t.state(S), "deactivating/final-sigterm/timeout");
+    t.control(S, Killed(15)).expect("");
+    assert_eq!(t.state(S), "failed/failed/timeout");
+}
+
+#[test]
+fn a_stop_while_a_socket_is_opened_calls_that_off() {
+    let mut t = commanded(|_| {});
+    t.opens = None;
+    t.control(S, Exited(0)).expect("watch a.socket");
+    assert_eq!(t.state(S), "activating/start-chown/success");
+    t.ask(1, Request::Stop { name: S }).expect("unwatch a.socket; stoppost a.socket");
+    t.control(S, Exited(0)).expect("kill 15 a.socket all; reply 1 done");
+}
+
+#[test]
+fn a_socket_that_cannot_be_opened_has_its_commands_of_the_end_run() {
+    let mut t = commanded(|_| {});
+    t.opens = Some(None);
+    t.control(S, Exited(0)).expect("watch a.socket; stop a.socket");
+    t.control(S, Exited(0)).expect("kill 15 a.socket all; unwatch a.socket; stoppost a.socket");
+    t.control(S, Exited(0)).expect("kill 15 a.socket all");
+    assert_eq!(t.state(S), "failed/failed/resources");
 }

@@ -100,13 +100,15 @@ fn walk(bytes: &[u8]) -> bool {
             assert!(list.iter().all(|other| table.unit(other).is_some()));
         }
         match unit.kind {
-            Kind::Target | Kind::Socket(_) | Kind::Path(_) => {}
+            Kind::Target | Kind::Service | Kind::Socket(_) | Kind::Path(_) => {}
             Kind::Timer(timer) => {
                 for calendar in timer.calendars.iter() {
                     let _ = calendar.next(0);
                 }
             }
-            Kind::Service(service) => walk_service(&board, &service),
+        }
+        if let Some(service) = unit.service() {
+            walk_service(&board, service);
         }
     }
     true

@@ -122,10 +122,34 @@ impl Parts {
         let target = Head { wants: ids(&[0, 1]), after: ids(&[0]), ..head("multi-user.target") };
         let sysinit = Head { required_by: ids(&[0]), before: ids(&[0]), ..head("sysinit.target") };
         std::vec![
-            Unit { head: app, kind: Kind::Service(self.service()) },
-            Unit { head: first, kind: Kind::Service(self.oneshot()) },
-            Unit { head: target, kind: Kind::Target },
-            Unit { head: sysinit, kind: Kind::Target },
+            Unit {
+                head: app,
+                kind: Kind::Service,
+                reboot_argument: "recovery",
+                job_timeout_reboot_argument: "",
+                service: Some(self.service())
+            },
+            Unit {
+                head: first,
+                kind: Kind::Service,
+                reboot_argument: "",
+                job_timeout_reboot_argument: "late",
+                service: Some(self.oneshot())
+            },
+            Unit {
+                head: target,
+                kind: Kind::Target,
+                reboot_argument: "",
+                job_timeout_reboot_argument: "",
+                service: None
+            },
+            Unit {
+                head: sysinit,
+                kind: Kind::Target,
+                reboot_argument: "",
+                job_timeout_reboot_argument: "",
+                service: None
+            },
         ]
     }
 
@@ -173,6 +197,7 @@ impl Parts {
             watchdog: Micros::from_secs(30),
             reload_signal: 1,
             oom_policy: OomPolicy::Stop,
+            of_socket: false,
             per_connection: false,
             store_max: 300,
             store_preserve: Preserve::Restart,
@@ -317,10 +342,7 @@ pub(super) fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
 
 /// The service of a unit that is one.
 pub(super) fn service<'u, 't>(unit: &'u mut Unit<'t>) -> &'u mut Service<'t> {
-    match &mut unit.kind {
-        Kind::Service(service) => service,
-        Kind::Target | Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => panic!("no service"),
-    }
+    unit.service.as_mut().expect("a service")
 }
 
 /// The processes of a unit that is a service.

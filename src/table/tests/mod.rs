@@ -35,7 +35,7 @@ fn lists_inside_records_read_back_in_order() {
     let bytes = blob();
     let table = Table::open(&bytes, Some(ARCH)).unwrap();
     let unit = table.unit(table.find("app.service").unwrap()).unwrap();
-    let Kind::Service(service) = unit.kind else { panic!("a service") };
+    let service = unit.service.expect("a service");
     let paths: Vec<&str> =
         service.commands.of(CommandKind::Start).iter().map(|command| command.path).collect();
     assert_eq!(paths, ["/bin/app", "/bin/two"]);

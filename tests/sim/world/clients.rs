@@ -2,8 +2,8 @@
 
 use tomte::{
     supervisor::{Answer, ClientId, Event, Peer},
-    table::UnitId,
-    wire::Request,
+    table::{JobMode, UnitId},
+    wire::{Request, Verb},
 };
 
 use super::super::{judge::Verdict, kernel::Later, plan::pick};
@@ -39,7 +39,12 @@ impl World<'_> {
         let name = &pick(rng, &self.plan.units).name.clone();
         let id =
             UnitId((0..).zip(&self.plan.units).find(|(_, unit)| unit.name == *name).map_or(0, |(n, _)| n));
-        let request = match rng.u8(..15) {
+        // Where jobs are called off or wait for nobody, no order is left to judge.
+        let modes =
+            [JobMode::Fail, JobMode::ReplaceIrreversibly, JobMode::Triggering, JobMode::RestartDependencies];
+        let request = match rng.u8(..17) {
+            15 => Request::Job { verb: Verb::Start, mode: *pick(rng, &modes), name },
+            16 => Request::Job { verb: Verb::Stop, mode: *pick(rng, &modes), name },
             14 => Request::Switch { timeout: rng.u32(..60) },
             13 => Request::Reexec,
             11..=12 => Request::Reload { name },
@@ -55,6 +60,7 @@ impl World<'_> {
         match request {
             Request::Start { .. }
             | Request::Stop { .. }
+            | Request::Job { .. }
             | Request::Restart { .. }
             | Request::Switch { .. } => self.judge.undisturbed = false,
             Request::ResetFailed { .. } => self.judge.reset(id),

@@ -83,6 +83,10 @@ impl World<'_> {
             Later::Readable { unit, turn, there } => self.readable(unit, turn, there),
             Later::Stamped { unit, at } => self.handle(Event::Stamped { unit: UnitId(unit), at }),
             Later::Unwatched { unit } => self.handle(Event::Cleaned { unit: UnitId(unit), clean: true }),
+            Later::MountsChanged => self.word_of_mounts(),
+            Later::Hand => self.by_hand(),
+            Later::Look { program } => self.look(program),
+            Later::Surveyed { program } => self.surveyed(program),
             Later::Request => self.request(),
             Later::Turn => self.handle(Event::Deadline),
         }
@@ -97,6 +101,7 @@ impl World<'_> {
             self.handle(Event::OomKilled { unit })?;
         }
         let Some(process) = self.kernel.reap(pid, birth) else { return Ok(()) };
+        self.may_have_mounted(&process, status);
         if process.slot.is_none() {
             return Ok(());
         }

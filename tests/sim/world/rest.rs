@@ -34,6 +34,7 @@ impl World<'_> {
         let looks = self.held.iter().any(|held| held.watcher);
         !on_the_way
             && !looks
+            && !self.mounts_are_busy()
             && !self.supervisor.is_switching()
             && !upheld
             && (numberless || self.supervisor.manager().jobs == 0)
@@ -53,9 +54,12 @@ impl World<'_> {
             let active = self.supervisor.status(UnitId(id)).map(|status| status.active);
             active == Some(ActiveState::Active)
         };
-        for (id, plan) in (0..).zip(&self.plan.units) {
-            let fights =
-                |(relation, other): &&(Relation, u16)| *relation == Relation::Conflicts && up(*other);
+        // A mount that could not be taken away, or that somebody makes again and again, is there whoever fights it.
+        let mount = |id: u16| self.plan.units[usize::from(id)].name.ends_with(".mount");
+        for (id, plan) in (0..).zip(&self.plan.units).filter(|(id, _)| !mount(*id)) {
+            let fights = |(relation, other): &&(Relation, u16)| {
+                *relation == Relation::Conflicts && up(*other) && !mount(*other)
+            };
             if let Some((_, other)) = plan.related.iter().find(fights).filter(|_| up(id)) {
                 return Err(format!("{id} and {other} conflict and are both up"));
             }
@@ -133,6 +137,7 @@ impl World<'_> {
         self.judge_peace()?;
         self.judge_triggers()?;
         self.judge_timers()?;
+        self.judge_mounts()?;
         for status in self.statuses() {
             let plan = &self.plan.units[usize::from(status.id)];
             let id = UnitId(status.id);

@@ -127,12 +127,17 @@ impl<'l> Serializer for &'l mut Leaves {
         self.add(bytes)
     }
 
-    // Whether there is something, and what, are one field: settings change both or neither.
+    // Whether there is something, and what, are one field: settings change both or neither. But a unit that has processes
+    // has fields of theirs.
     fn serialize_none(self) -> Result<(), Foreign> {
         self.add(vec![0])
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Foreign> {
+        if self.path == ["service"] {
+            self.add(vec![1])?;
+            return value.serialize(self);
+        }
         let mut bytes = vec![1];
         bytes.extend(table::list(&[value]));
         self.add(bytes)

@@ -119,15 +119,19 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
     };
     Ok(Unit {
         head,
-        kind: match (&unit.kind, unit.kind.service()) {
-            (_, Some(one)) => {
-                Kind::Service(service(arena, node, one, shared).with_context(|| unit.name.clone())?)
-            }
-            (model::Kind::Target, None) => Kind::Target,
-            (model::Kind::Timer(one), None) => Kind::Timer(timer(arena, &unit.name, one)),
-            (model::Kind::Socket(one), None) => Kind::Socket(trigger::socket(arena, one)?),
-            (model::Kind::Path(one), None) => Kind::Path(trigger::path(arena, one)),
-            (_, None) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
+        kind: match &unit.kind {
+            model::Kind::Target => Kind::Target,
+            model::Kind::Service(_) | model::Kind::Mount(_) | model::Kind::Swap(_) => Kind::Service,
+            model::Kind::Timer(one) => Kind::Timer(timer(arena, &unit.name, one)),
+            model::Kind::Socket(one) => Kind::Socket(trigger::socket(arena, one)?),
+            model::Kind::Path(one) => Kind::Path(trigger::path(arena, one)),
+            model::Kind::Slice(_) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
+        },
+        reboot_argument: &unit.reboot_argument,
+        job_timeout_reboot_argument: &unit.job_timeout_reboot_argument,
+        service: match unit.kind.service() {
+            Some(one) => Some(service(arena, node, one, shared).with_context(|| unit.name.clone())?),
+            None => None,
         },
     })
 }
@@ -168,6 +172,7 @@ fn service<'a>(
         reload_signal: service.reload_signal,
         oom_policy: service.oom_policy,
         non_blocking: service.non_blocking,
+        of_socket: service.of_socket,
         per_connection: service.per_connection,
         store_max: service.store_max,
         store_preserve: service.store_preserve,

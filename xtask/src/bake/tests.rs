@@ -1,7 +1,7 @@
 use std::fs;
 
 use tempfile::TempDir;
-use tomte::table::{CommandKind, Kind as KindRecord, Table, UidRange};
+use tomte::table::{CommandKind, Table, UidRange};
 
 use super::*;
 use crate::model::{Kind, Place, Relation};
@@ -62,7 +62,7 @@ fn a_service_reads_back_with_everything_it_needs() {
     assert_eq!(app.after.iter().map(name).collect::<Vec<_>>(), ["basic.target", "sysinit.target"]);
     assert_eq!(app.before.iter().map(name).collect::<Vec<_>>(), ["multi-user.target"]);
     assert_eq!(name(table.board().default_target), "multi-user.target");
-    let KindRecord::Service(service) = app.kind else { panic!("a service") };
+    let service = app.service.expect("a service");
     let command = service.commands.of(CommandKind::Start).iter().next().unwrap();
     assert_eq!(command.argv.iter().collect::<Vec<_>>(), ["/bin/app.service", "--word with blank"]);
 }
@@ -96,14 +96,10 @@ fn two_units_with_one_dynamic_name_share_one_identity() {
     let names: Vec<&str> = baked.identities.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["c", "other", "shared"]);
     let table = Table::open(&baked.table, Some(Arch::X86_64)).unwrap();
-    let of = |unit: &str| match table.unit(table.find(unit).unwrap()).unwrap().kind {
-        KindRecord::Service(service) => {
-            let name = |id| table.board().identity(id).unwrap().name.to_owned();
-            (service.exec.user_identity.map(name), service.exec.group_identity.map(name))
-        }
-        KindRecord::Target | KindRecord::Socket(_) | KindRecord::Path(_) | KindRecord::Timer(_) => {
-            panic!("{unit} is a service")
-        }
+    let of = |unit: &str| {
+        let service = table.unit(table.find(unit).unwrap()).unwrap().service.expect("a service");
+        let name = |id| table.board().identity(id).unwrap().name.to_owned();
+        (service.exec.user_identity.map(name), service.exec.group_identity.map(name))
     };
     let some = |name: &str| Some(name.to_owned());
     assert_eq!(of("a.service"), (some("shared"), some("shared")));

@@ -100,9 +100,9 @@ const NO_CPU: &str = "no unit of the image has one, so the kernel does not divid
 
 /// How several settings that change one field go together; all others have to agree.
 const MERGES: [(&str, Merge); 3] = [
-    ("kind.exec.posture", Merge::Strings),
-    ("kind.exec.view.mounts", Merge::Mounts),
-    ("kind.exec.capability_bounding_set", Merge::Both),
+    ("service.exec.posture", Merge::Strings),
+    ("service.exec.view.mounts", Merge::Mounts),
+    ("service.exec.capability_bounding_set", Merge::Both),
 ];
 
 /// The names behind `DynamicUser=` of `slots` units. They keep nothing from boot to boot, so they have no line in
@@ -164,7 +164,7 @@ pub(super) fn pieces<'a>(arena: &'a Bump, board: &Board, shared: Shared<'_>) -> 
         identity: table::IdentityId(u16::try_from(identity)?),
         parts: record::list(arena, &parts),
         name: place("head.name")?,
-        start: place("kind.commands.start")?,
+        start: place("service.commands.start")?,
         settings: record::list(arena, &settings),
     })
 }
@@ -277,7 +277,7 @@ fn fields(board: &Board, section: &str, line: &str, shared: Shared<'_>) -> Resul
 /// The record of a unit that is made at run time.
 fn whole<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> Result<table::Unit<'a>> {
     let mut unit = record::unit(arena, node, shared)?;
-    if let table::Kind::Service(service) = &mut unit.kind {
+    if let Some(service) = &mut unit.service {
         // Rules do not add up as mounts do. They would only hold where there are no mount namespaces anyhow: no setting
         // here takes away what Landlock forbids besides.
         service.exec.landlock = table::Landlock::NONE;

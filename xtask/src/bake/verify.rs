@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use bumpalo::Bump;
-use tomte::table::{Arch, Board, CommandKind, Kind, Table, Unit};
+use tomte::table::{Arch, Board, CommandKind, Table, Unit};
 
 use super::record;
 use crate::order::{Graph, Node};
@@ -29,7 +29,7 @@ pub(super) fn verify(
 
 /// Records are equal when their bytes are; this is about what the bytes say.
 fn lists(found: &Unit<'_>, node: &Node) -> Result<()> {
-    let (Kind::Service(found), Some(meant)) = (&found.kind, node.unit.kind.service()) else {
+    let (Some(found), Some(meant)) = (found.service(), node.unit.kind.service()) else {
         return Ok(());
     };
     let arena = Bump::new();

@@ -192,6 +192,7 @@ pub fn service() -> Service {
         reload_signal: 1,
         oom_policy: OomPolicy::Stop,
         non_blocking: false,
+        of_socket: false,
         per_connection: false,
         store_max: 0,
         store_preserve: Preserve::Restart,

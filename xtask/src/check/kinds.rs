@@ -3,8 +3,8 @@
 
 use tomte::table::{Micros, StartLimit};
 
-use super::draft::{exec, kill, service};
-use crate::model::{BindIpv6Only, Kind, Located, Mount, Path, Resources, Socket, Swap, Timer, Timestamping};
+use super::draft::service;
+use crate::model::{BindIpv6Only, Kind, Located, Mount, Path, Service, Socket, Swap, Timer, Timestamping};
 
 /// What system.conf gives every start and stop (DefaultTimeoutStartSec=).
 const TIMEOUT: Micros = Micros::from_secs(90);
@@ -74,10 +74,7 @@ fn socket() -> Socket {
         trigger_limit: StartLimit { interval: Micros::from_secs(2), burst: 20 },
         poll_limit: StartLimit { interval: Micros::from_secs(2), burst: 15 },
         timeout: TIMEOUT,
-        commands: Vec::new(),
-        kill: kill(),
-        exec: exec(),
-        resources: Resources::default(),
+        process: Service { of_socket: true, ..service() },
     }
 }
 

@@ -13,6 +13,9 @@ use crate::{
     values::{path, scalar, time, word, wrong},
 };
 
+/// The longest word that the kernel takes there.
+const REBOOT_ARGUMENT_BYTES_MAX: usize = 255;
+
 type Done = Result<(), Diagnostic>;
 
 /// What `key` says, in the spelling of today.
@@ -69,19 +72,24 @@ pub fn mounts_for(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
 }
 
 /// `OnFailureJobMode=` and `OnSuccessJobMode=`.
-pub fn job_mode(slot: &mut JobMode, a: &Assignment, cx: &mut Cx) -> Done {
+pub fn job_mode(slot: &mut JobMode, a: &Assignment) -> Done {
     let modes = [
         ("fail", Some(JobMode::Fail)),
         ("replace", Some(JobMode::Replace)),
         ("isolate", Some(JobMode::Isolate)),
         ("ignore-requirements", Some(JobMode::IgnoreRequirements)),
-        ("replace-irreversibly", None),
-        ("flush", None),
-        ("ignore-dependencies", None),
+        ("replace-irreversibly", Some(JobMode::ReplaceIrreversibly)),
+        ("flush", Some(JobMode::Flush)),
+        ("ignore-dependencies", Some(JobMode::IgnoreDependencies)),
         ("triggering", None),
-        ("restart-dependencies", None),
+        ("restart-dependencies", Some(JobMode::RestartDependencies)),
     ];
-    *slot = choice_so_far(&modes, a, cx, "use replace")?.unwrap_or(JobMode::Replace);
+    let Some(mode) = scalar::choice(&a.value, &modes)? else {
+        let message =
+            format!("{}=triggering is about a stop, and what is named there is started", a.key.as_str());
+        return Err(wrong(&a.value, Code::Refused, message).help("remove the line, or write replace"));
+    };
+    *slot = mode;
     Ok(())
 }
 
@@ -126,6 +134,20 @@ pub fn action(slot: &mut UnitAction, a: &Assignment, cx: &mut Cx) -> Done {
 pub fn job_timeout(slot: &mut Micros, a: &Assignment) -> Done {
     let span = time::timeout(&a.value)?;
     *slot = if span == Micros::FOREVER { Micros::ZERO } else { span };
+    Ok(())
+}
+
+/// `RebootArgument=` and `JobTimeoutRebootArgument=`: a word that the kernel hands to the firmware (reboot(2),
+/// LINUX_REBOOT_CMD_RESTART2).
+pub fn reboot_argument(slot: &mut String, a: &Assignment, cx: &mut Cx) -> Done {
+    let text = cx.specifiers.expand(&a.value)?;
+    let word = text.as_str();
+    if word.len() > REBOOT_ARGUMENT_BYTES_MAX || word.bytes().any(|byte| byte < b' ') {
+        let message =
+            format!("{word:?}: at most {REBOOT_ARGUMENT_BYTES_MAX} characters, and no control characters");
+        return Err(wrong(&text, Code::Word, message));
+    }
+    word.clone_into(slot);
     Ok(())
 }
 

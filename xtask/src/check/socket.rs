@@ -2,7 +2,7 @@
 //! socket.c, `socket_verify`).
 
 use nix::libc;
-use tomte::table::{Micros, limits::COMMANDS_MAX};
+use tomte::table::{CommandKind, Micros, limits::COMMANDS_MAX};
 
 use super::{
     blame, directives,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    model::{BindIpv6Only, Listen, Located, Socket, SocketCommand, Timestamping},
+    model::{BindIpv6Only, Listen, Located, Socket, Timestamping},
     read::{Assignment, Text},
     values::{
         address::{self, Address},
@@ -121,12 +121,12 @@ fn netlink(text: &Text) -> Result<Listen, Diagnostic> {
 /// `ExecStartPre=` and its kind: adds commands, or takes those of the same key back.
 pub fn command(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     let kind = match a.key.as_str() {
-        "ExecStartPre" => SocketCommand::StartPre,
-        "ExecStartPost" => SocketCommand::StartPost,
-        "ExecStopPre" => SocketCommand::StopPre,
-        _ => SocketCommand::StopPost,
+        "ExecStartPre" => CommandKind::StartPre,
+        "ExecStartPost" => CommandKind::StartPost,
+        "ExecStopPre" => CommandKind::Stop,
+        _ => CommandKind::StopPost,
     };
-    let commands = &mut d.socket().commands;
+    let commands = &mut d.socket().process.commands;
     if a.value.is_empty() {
         commands.retain(|(other, _)| *other != kind);
         return Ok(());
@@ -325,6 +325,9 @@ pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
             socket.poll_limit.burst = 150;
         }
     }
+    let process = &mut socket.process;
+    (process.timeout_start, process.timeout_stop) = (socket.timeout, socket.timeout);
+    (process.timeout_abort, process.kill.restart_signal) = (socket.timeout, process.kill.signal);
     if socket.file_descriptor_name.is_empty() {
         socket.file_descriptor_name = if socket.accept { "connection".to_owned() } else { name.full.clone() };
     }
@@ -353,7 +356,7 @@ pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
 
 /// A network of the socket's own: the watcher opens what it listens on in PID 1's, where more can reach it.
 fn own_network(d: &mut Draft, cx: &mut Cx) {
-    let namespaces = &d.socket().exec.namespaces;
+    let namespaces = &d.socket().process.exec.namespaces;
     let asked = [
         ("PrivateNetwork", namespaces.network),
         ("NetworkNamespacePath", !namespaces.network_path.is_empty()),

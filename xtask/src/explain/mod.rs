@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, io::Write as _, path::PathBuf, process::ExitCod
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tomte::table::{FilterId, Kind, Relation, Table, UnitId};
+use tomte::table::{FilterId, Relation, Table, UnitId};
 
 use crate::{
     bake::{self, Baked, LockFile, Options, bake},
@@ -107,7 +107,7 @@ fn explain(baked: &Baked, name: &str) -> Result<Explanation> {
     explanation.add("Dependencies", dependencies(baked, id, node));
     let (heading, rows) = kinds::of_kind(&node.unit.kind);
     explanation.add_settings(heading, rows, &node.unit);
-    if let Kind::Service(service) = &unit.kind {
+    if let Some(service) = unit.service() {
         explanation.add_settings("Identity", words::identity(&table.board(), &service.exec), &node.unit);
         explanation.add_settings("Commands", words::commands(service), &node.unit);
         explanation.add_settings("Service", words::service(&unit, service), &node.unit);

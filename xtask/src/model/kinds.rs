@@ -40,13 +40,14 @@ impl Kind {
     }
 
     /// The service, if it is one, or is one for the table and PID 1: mounts and swaps are oneshots whose commands are
-    /// calls.
+    /// calls, and sockets may have commands.
     pub fn service(&self) -> Option<&Service> {
         match self {
             Self::Service(service) => Some(service),
             Self::Mount(mount) => Some(&mount.service),
             Self::Swap(swap) => Some(&swap.service),
-            Self::Target | Self::Socket(_) | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
+            Self::Socket(socket) => Some(&socket.process).filter(|process| !process.commands.is_empty()),
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
         }
     }
 
@@ -54,7 +55,7 @@ impl Kind {
     pub fn exec_mut(&mut self) -> Option<&mut Exec> {
         match self {
             Self::Service(unit) => Some(&mut unit.exec),
-            Self::Socket(unit) => Some(&mut unit.exec),
+            Self::Socket(unit) => Some(&mut unit.process.exec),
             Self::Mount(unit) => Some(&mut unit.service.exec),
             Self::Swap(unit) => Some(&mut unit.service.exec),
             Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
@@ -65,7 +66,7 @@ impl Kind {
     pub fn exec(&self) -> Option<&Exec> {
         match self {
             Self::Service(unit) => Some(&unit.exec),
-            Self::Socket(unit) => Some(&unit.exec),
+            Self::Socket(unit) => Some(&unit.process.exec),
             Self::Mount(unit) => Some(&unit.service.exec),
             Self::Swap(unit) => Some(&unit.service.exec),
             Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
@@ -76,7 +77,7 @@ impl Kind {
     pub fn resources(&self) -> Option<&Resources> {
         match self {
             Self::Service(unit) => Some(&unit.resources),
-            Self::Socket(unit) => Some(&unit.resources),
+            Self::Socket(unit) => Some(&unit.process.resources),
             Self::Mount(unit) => Some(&unit.service.resources),
             Self::Swap(unit) => Some(&unit.service.resources),
             Self::Slice(resources) => Some(resources),
@@ -88,7 +89,7 @@ impl Kind {
     pub fn resources_mut(&mut self) -> Option<&mut Resources> {
         match self {
             Self::Service(unit) => Some(&mut unit.resources),
-            Self::Socket(unit) => Some(&mut unit.resources),
+            Self::Socket(unit) => Some(&mut unit.process.resources),
             Self::Mount(unit) => Some(&mut unit.service.resources),
             Self::Swap(unit) => Some(&mut unit.service.resources),
             Self::Slice(resources) => Some(resources),
@@ -110,7 +111,7 @@ impl Kind {
     pub fn kill_mut(&mut self) -> Option<&mut Kill> {
         match self {
             Self::Service(unit) => Some(&mut unit.kill),
-            Self::Socket(unit) => Some(&mut unit.kill),
+            Self::Socket(unit) => Some(&mut unit.process.kill),
             Self::Mount(unit) => Some(&mut unit.service.kill),
             Self::Swap(unit) => Some(&mut unit.service.kill),
             Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
@@ -150,6 +151,7 @@ pub struct Service {
     pub oom_policy: OomPolicy,
     pub non_blocking: bool,
     /// It is started for a connection of a socket with `Accept=yes`.
+    pub of_socket: bool,
     pub per_connection: bool,
     pub store_max: u32,
     pub store_preserve: Preserve,

@@ -26,7 +26,7 @@ pub use kinds::{Kind, Service};
 pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};
 pub use resource::{Controller, CpuWeight, Delegate, DevicePolicy, Interfaces, PressureWatch, Resources};
-pub use socket::{BindIpv6Only, Listen, Socket, SocketCommand, Timestamping};
+pub use socket::{BindIpv6Only, Listen, Socket, Timestamping};
 pub use trigger::{Elapse, Path, PathEvent, Timer, TimerBase};
 pub use view::{
     Access, AccessPath, BindPath, CredentialsView, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem,
@@ -74,6 +74,9 @@ pub struct Unit {
     pub conditions: Vec<Condition>,
     pub start_limit: StartLimit,
     pub manners: Manners,
+    /// What the firmware is told when an action of this unit's starts the machine over, and one of its job's.
+    pub reboot_argument: String,
+    pub job_timeout_reboot_argument: String,
     pub install: Install,
     pub kind: Kind,
     /// Whether it may come before what keeps the log, although it prints there: PID 1 takes that meanwhile.
@@ -99,6 +102,8 @@ impl Unit {
             conditions: Vec::new(),
             start_limit,
             manners: Manners::DEFAULT,
+            reboot_argument: String::new(),
+            job_timeout_reboot_argument: String::new(),
             install: Install::default(),
             kind,
             before_log: false,

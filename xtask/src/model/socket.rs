@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::Serialize;
-use tomte::table::{Kill, Micros, StartLimit};
+use tomte::table::{Micros, StartLimit};
 
-use super::{Command, Exec, Located, Resources, show};
+use super::{Located, Service, show};
 use crate::values::address::Address;
 
 /// What is listened on.
@@ -103,15 +103,6 @@ pub enum Timestamping {
     Nanos,
 }
 
-/// When the commands of a socket run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum SocketCommand {
-    StartPre,
-    StartPost,
-    StopPre,
-    StopPost,
-}
-
 /// [Socket]. `None` leaves the kernel's default.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -180,12 +171,7 @@ pub struct Socket {
     pub poll_limit: StartLimit,
     #[serde(serialize_with = "show::span")]
     pub timeout: Micros,
+    /// What its commands run as, and they themselves: `ExecStop=` is `ExecStopPre=` here.
     #[serde(skip)]
-    pub commands: Vec<(SocketCommand, Command)>,
-    #[serde(skip)]
-    pub kill: Kill,
-    #[serde(skip)]
-    pub exec: Exec,
-    #[serde(flatten)]
-    pub resources: Resources,
+    pub process: Service,
 }

@@ -110,7 +110,9 @@ fn paths(kind: &Kind) -> Vec<(Relation, String)> {
     let required = |path: &str| (Relation::Requires, path.to_owned());
     match kind {
         Kind::Socket(socket) => {
-            socket.listen.iter().filter_map(|listen| listen.value.path()).map(required).collect()
+            let listens = socket.listen.iter().filter_map(|listen| listen.value.path()).map(required);
+            let runs = kind.service().map(|service| of_processes(&service.exec)).unwrap_or_default();
+            listens.chain(runs).collect()
         }
         Kind::Timer(timer) if timer.persistent => vec![required("/var/lib/systemd/timers")],
         Kind::Path(path) => path.watches.iter().map(|(_, watched)| required(&watched.value)).collect(),

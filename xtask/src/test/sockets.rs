@@ -5,7 +5,10 @@ use anyhow::{Context, Result, ensure};
 use super::{host::has_line, supervision::run_with_servant};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 22] = [
+const ENDS: [(&str, &str, &str, &str); 25] = [
+    ("commanded.socket", "inactive", "dead", "success"),
+    ("fussy.socket", "failed", "failed", "exit-code"),
+    ("commander.service", "active", "exited", "success"),
     ("peers.socket", "active", "listening", "success"),
     ("peers-caller.service", "active", "exited", "success"),
     ("greeter.socket", "active", "running", "success"),
@@ -31,7 +34,11 @@ const ENDS: [(&str, &str, &str, &str); 22] = [
 ];
 
 /// Pieces of lines, and how often they are there.
-const LINES: [(&[&str], usize); 18] = [
+const LINES: [(&[&str], usize); 22] = [
+    (&["COMMANDED (start-pre)"], 1),
+    (&["COMMANDED (start-post)"], 1),
+    (&["COMMANDED (stop-pre)"], 1),
+    (&["COMMANDED (stop-post)"], 1),
     (&["servant 127.0.0.1 port known"], 1),
     (&["servant is one too many"], 1),
     (&["peers.socket: too many connections from one source, one is closed"], 1),

@@ -2,9 +2,13 @@
 
 use tomte::table::Preserve;
 
-use super::{Directive, Off, Page, extra, inert, needed, put, refused, supported, text};
+use super::{Directive, Off, Page, extra, inert, needed, put, refused, supported};
 use crate::{
-    check::{checked as c, relations::action, service as s},
+    check::{
+        checked as c,
+        relations::{action, reboot_argument},
+        service as s,
+    },
     values::{scalar, time},
 };
 
@@ -42,7 +46,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("PIDFile", s::pid_file),
     supported("PermissionsStartOnly", s::permissions_start_only)
         .note("systemd has deprecated it: put + before the programs that it is about"),
-    extra("RebootArgument", text),
+    supported("RebootArgument", |d, a, cx| reboot_argument(&mut d.unit.reboot_argument, a, cx)),
     supported("ReloadSignal", |d, a, _| put(&mut d.service().reload_signal, s::signal(a))),
     supported("RemainAfterExit", |d, a, _| {
         put(&mut d.service().remain_after_exit, scalar::boolean(&a.value))

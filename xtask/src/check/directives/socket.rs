@@ -1,6 +1,6 @@
 //! systemd.socket(5): [Socket].
 
-use super::{Directive, Off, Page, extra, needed, put, refused, supported};
+use super::{Directive, Off, Page, put, refused, supported};
 use crate::{
     check::{exec::user, mount::mode, socket as s},
     values::{scalar, time},
@@ -18,10 +18,10 @@ const DIRECTIVES: &[Directive] = &[
     supported("Broadcast", |d, a, _| put(&mut d.socket().broadcast, scalar::boolean(&a.value))),
     supported("DeferAcceptSec", |d, a, _| s::optional_span(&mut d.socket().defer_accept, a)),
     supported("DirectoryMode", |d, a, _| put(&mut d.socket().directory_mode, mode(a))),
-    needed("ExecStartPost", Off::Empty, s::command),
-    needed("ExecStartPre", Off::Empty, s::command),
-    needed("ExecStopPost", Off::Empty, s::command),
-    needed("ExecStopPre", Off::Empty, s::command),
+    supported("ExecStartPost", s::command),
+    supported("ExecStartPre", s::command),
+    supported("ExecStopPost", s::command),
+    supported("ExecStopPre", s::command),
     supported("FileDescriptorName", s::descriptor_name),
     supported("FlushPending", |d, a, _| put(&mut d.socket().flush_pending, scalar::boolean(&a.value))),
     supported("FreeBind", |d, a, _| put(&mut d.socket().free_bind, scalar::boolean(&a.value))),
@@ -75,7 +75,7 @@ const DIRECTIVES: &[Directive] = &[
     supported("SocketUser", |d, a, cx| put(&mut d.socket().socket_user, user(a, cx))),
     supported("Symlinks", s::symlinks),
     supported("TCPCongestion", s::tcp_congestion),
-    extra("TimeoutSec", |d, a, _| put(&mut d.socket().timeout, time::timeout(&a.value))),
+    supported("TimeoutSec", |d, a, _| put(&mut d.socket().timeout, time::timeout(&a.value))),
     supported("Timestamping", s::timestamping),
     supported("Transparent", |d, a, _| put(&mut d.socket().transparent, scalar::boolean(&a.value))),
     supported("TriggerLimitBurst", |d, a, _| {

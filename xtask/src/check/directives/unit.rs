@@ -2,13 +2,14 @@
 
 use tomte::table::JobMode;
 
-use super::{Directive, Off, Page, boolean, extra, inert, put, supported, text};
+use super::{Directive, Off, Page, boolean, extra, inert, put, supported};
 use crate::{
     check::{
         conditions::condition,
         exec as e,
         relations::{
-            action, action_exit_status, install, job_mode, job_timeout, mounts_for, names, related, renamed,
+            action, action_exit_status, install, job_mode, job_timeout, mounts_for, names, reboot_argument,
+            related, renamed,
         },
         service as s,
     },
@@ -22,7 +23,7 @@ pub const INSTALL: Page = Page { manual: MANUAL, directives: INSTALL_DIRECTIVES 
 
 const OBSOLETE: &str = "systemd does nothing about it any more";
 
-const JOB_MODES: &str = "replace, fail, isolate or ignore-requirements";
+const JOB_MODES: &str = "all but triggering, which is about a stop";
 
 const fn when(key: &'static str) -> Directive {
     supported(key, condition)
@@ -122,7 +123,9 @@ const UNIT_DIRECTIVES: &[Directive] = &[
     inert("IgnoreOnSnapshot", OBSOLETE),
     supported("JobRunningTimeoutSec", |d, a, _| job_timeout(&mut d.unit.manners.job_running_timeout, a)),
     supported("JobTimeoutAction", |d, a, cx| action(&mut d.unit.manners.job_timeout_action, a, cx)),
-    extra("JobTimeoutRebootArgument", text),
+    supported("JobTimeoutRebootArgument", |d, a, cx| {
+        reboot_argument(&mut d.unit.job_timeout_reboot_argument, a, cx)
+    }),
     supported("JobTimeoutSec", |d, a, _| job_timeout(&mut d.unit.manners.job_timeout, a))
         .note("not while the machine ends, which takes half an hour at most"),
     supported("JoinsNamespaceOf", related)
@@ -133,17 +136,15 @@ const UNIT_DIRECTIVES: &[Directive] = &[
         d.unit.manners.on_failure_mode = if isolates { JobMode::Isolate } else { JobMode::Replace };
         Ok(())
     }),
-    supported("OnFailureJobMode", |d, a, cx| job_mode(&mut d.unit.manners.on_failure_mode, a, cx))
-        .note(JOB_MODES),
+    supported("OnFailureJobMode", |d, a, _| job_mode(&mut d.unit.manners.on_failure_mode, a)).note(JOB_MODES),
     supported("OnSuccess", related),
-    supported("OnSuccessJobMode", |d, a, cx| job_mode(&mut d.unit.manners.on_success_mode, a, cx))
-        .note(JOB_MODES),
+    supported("OnSuccessJobMode", |d, a, _| job_mode(&mut d.unit.manners.on_success_mode, a)).note(JOB_MODES),
     supported("PartOf", related),
     supported("PropagateReloadFrom", renamed),
     supported("PropagateReloadTo", renamed),
     supported("PropagatesReloadTo", related),
     supported("PropagatesStopTo", related),
-    extra("RebootArgument", text),
+    supported("RebootArgument", |d, a, cx| reboot_argument(&mut d.unit.reboot_argument, a, cx)),
     supported("RefuseManualStart", |d, a, _| {
         put(&mut d.unit.manners.refuse_manual_start, scalar::boolean(&a.value))
     }),

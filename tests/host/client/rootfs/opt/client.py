@@ -5,9 +5,9 @@ import socket
 import subprocess
 import sys
 
-VERSION = 4
+VERSION = 5
 MANAGER, UNITS, UNIT, START, STOP, RESTART = range(6)
-POSTURE, KILL = 13, 15
+POSTURE, KILL = 14, 16
 (R_MANAGER, R_UNIT, R_END, R_JOB, R_ACCEPTED, R_NO_SUCH_UNIT, R_DENIED, R_BUSY, R_MALFORMED, R_VERSION,
  R_SETTING) = range(11)
 
@@ -15,7 +15,8 @@ UNIT_TYPES = "service target socket timer path mount swap".split()
 ACTIVE = "inactive activating active reloading deactivating failed".split()
 SUB = ("dead condition start-pre start start-post running exited reload reload-signal reload-notify stop stop-watchdog "
        "stop-sigterm stop-sigkill stop-post final-watchdog final-sigterm final-sigkill failed auto-restart active "
-       "listening waiting elapsed mounting mounted remounting unmounting activating deactivating").split()
+       "listening waiting elapsed mounting mounted remounting unmounting activating deactivating start-chown stop-pre "
+       "stop-pre-sigterm stop-pre-sigkill").split()
 RESULTS = ("success exit-code signal core-dump timeout watchdog start-limit-hit resources protocol exec-condition "
            "oom-kill trigger-limit-hit service-start-limit-hit unit-start-limit-hit").split()
 ENDS = "exited killed dumped".split()
