@@ -40,7 +40,9 @@ struct Seen {
     second_try: [bool; 2],
     /// When starts began.
     starts: Vec<u64>,
-    /// Who else was starting when the last one began.
+    /// It is starting, as far as was seen.
+    starting: bool,
+    /// Who else was starting already when this was first seen.
     beside: Vec<u16>,
     /// Its failure counts were reset.
     reset: bool,
@@ -77,6 +79,19 @@ impl Judge {
             undisturbed,
             shutting_down: false,
             shutdown_began: 0,
+        }
+    }
+
+    /// Looks at who is starting now. Its process may be made much later, and others may begin meanwhile.
+    pub(crate) fn look(&mut self, supervisor: &Supervisor<'_>) {
+        let already: Vec<u16> =
+            (0..).zip(&self.units).filter(|(_, seen)| seen.starting).map(|(n, _)| n).collect();
+        for (n, seen) in (0..).zip(&mut self.units) {
+            let starting = supervisor.status(UnitId(n)).is_some_and(|status| is_starting(status.sub));
+            if starting && !seen.starting {
+                seen.beside.clone_from(&already);
+            }
+            seen.starting = starting;
         }
     }
 
@@ -140,10 +155,7 @@ impl Judge {
             let tried = status.started_us > 0 || seen.dependency || seen.passed_over || seen.untimely;
             rule!(!(first && self.undisturbed) || tried, "{id:?} starts before {other} was tried");
         }
-        let count = u16::try_from(plans.len()).expect("few units");
-        let has_begun = |n: &u16| supervisor.status(UnitId(*n)).is_some_and(|one| is_starting(one.sub));
         let seen = &mut self.units[id.index()];
-        seen.beside = (0..count).filter(has_begun).collect();
         let met = core::mem::take(&mut seen.met) || plan.conditions.is_empty();
         rule!(met, "{id:?} starts and its conditions do not hold");
         seen.starts.push(kernel.now);

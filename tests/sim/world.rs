@@ -354,6 +354,7 @@ impl<'w> World<'w> {
     }
 
     fn perform(&mut self, action: Action) -> Result<Option<Event<'static>>, String> {
+        self.judge.look(&self.supervisor);
         let plans = &self.plan.units;
         match action {
             Action::Spawn(spawn) => {
