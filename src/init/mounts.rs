@@ -114,7 +114,10 @@ fn surveyed(findings: &Findings) -> Event<'static> {
 #[inline(never)]
 fn places(table: &Table<'static>, call: Call) -> Places {
     let mut places = Places::new();
-    for id in (0..table.unit_count() as u16).map(UnitId) {
+    let suffix = if call == Call::Unmount { ".mount" } else { ".swap" };
+    // Of hundreds of units few are looked at whole.
+    let named = |id: &UnitId| table.name(*id).is_some_and(|name| name.ends_with(suffix));
+    for id in (0..table.unit_count() as u16).map(UnitId).filter(named) {
         let unit = table.unit(id);
         let stop = unit.as_ref().and_then(|unit| unit.service()?.commands.stop.iter().next());
         if let Some(stop) = stop.filter(|stop| stop.call == call) {
