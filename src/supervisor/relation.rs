@@ -256,10 +256,13 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A start that is refused: its job ends without being tried. What has begun goes on.
+    /// A start that is refused: its job ends without being tried. What has begun goes on, and so does what was asked of it
+    /// before: who comes after it waits for that.
     pub(super) fn refuse_start(&mut self, id: UnitId) {
+        let begun = !self.peek(id).state.is_down();
         match self.peek(id).job {
             Some(Job { phase: Phase::Running, .. }) => return,
+            Some(_) if begun => return,
             Some(_) if self.is_firm(id, true) => return,
             Some(_) => self.replace_job(id, None),
             None => {}

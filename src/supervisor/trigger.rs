@@ -81,8 +81,11 @@ impl Supervisor<'_> {
             self.at(id).timing.stamp = false;
             return Due::Act(Action::Stamp { unit: id, elapsed: true });
         }
-        if let Some(instance) = self.peek(id).connection {
-            self.at(id).connection = None;
+        if self.peek(id).connection {
+            self.at(id).connection = false;
+            // Chosen now: who was free when it came may have been started since.
+            let free = self.unit(id).and_then(|unit| self.started_by(&unit, Record::is_down));
+            let instance = free.unwrap_or(UnitId(u16::MAX));
             return Due::Act(Action::Accept { unit: id, instance });
         }
         if let State::Opening { asked: false, first } = state {
@@ -187,8 +190,7 @@ impl Supervisor<'_> {
         }
         if matches!(&unit.kind, Kind::Socket(socket) if socket.accept) {
             record.state = State::Waiting { armed: false, at: None };
-            let free = self.started_by(unit, Record::is_down);
-            self.at(id).connection = Some(free.unwrap_or(UnitId(u16::MAX)));
+            record.connection = true;
             return;
         }
         record.state = State::Triggered;

@@ -85,8 +85,8 @@ pub(super) struct Record {
     pub(super) errno: u16,
     /// The unit whose failure is this unit's: the start is off.
     pub(super) blame: Option<UnitId>,
-    /// Of a socket that takes connections: who is to be given the next one; an id that no unit has if nobody is.
-    pub(super) connection: Option<UnitId>,
+    /// Of a socket that takes connections: there is one.
+    pub(super) connection: bool,
     /// Which paths were there when they were last looked at, if what has changed since counts.
     pub(super) seen: Option<u16>,
     /// The step that failed in this start.
@@ -190,7 +190,7 @@ impl Record {
             ended: None,
             timing: Timing::NONE,
             seen: None,
-            connection: None,
+            connection: false,
             notes: Notes::NONE,
             blame: None,
             examined: false,
