@@ -1,6 +1,7 @@
 //! Lists of words in one string, with a space between: a table of strings is sixteen bytes more a word.
 //!
-//! The kernel's command line, which is such a list. And paths and names, which end with a word. One function each: every closure that a search takes is a copy of it.
+//! The kernel's command line, which is such a list. And paths and names, which end with a word. One function each: every
+//! closure that a search takes is a copy of it.
 
 /// Word `n` of `list`; empty if there are fewer.
 #[inline(never)]

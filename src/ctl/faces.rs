@@ -1,6 +1,6 @@
 //! Names that this program may be called by, and what the words behind them mean: those of its own and of systemctl(1),
-//! service(8), journalctl(1), and the tools of other inits that end or change the machine at once: shutdown(8), telinit(8), as sysvinit,
-//! BusyBox and systemd have them.
+//! service(8), journalctl(1), and the tools of other inits that end or change the machine at once: shutdown(8), telinit(8),
+//! as sysvinit, BusyBox and systemd have them.
 
 /// How a command line is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

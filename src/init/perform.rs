@@ -175,7 +175,8 @@ impl Kernel {
         }
         let connection = if service.per_connection { self.held.of(spawn.unit).next() } else { None };
         let mut parts = Parts::new(&service.exec, spawn, connection, self.started_us);
-        parts.find_way(&mut command, self.line).map_err(no_process)?;
+        let no_room = |errno| linux::spawn::Failure { step: Step::Mount, errno };
+        parts.find_way(&mut command, self.line).map_err(no_room)?;
         let extra = parts.extra(spawn, &self.table);
         self.share(spawn.unit, &record, &service.exec)
             .map_err(|errno| linux::spawn::Failure { step: Step::Network, errno })?;

@@ -26,11 +26,11 @@ mod session;
 mod stdio;
 mod trees;
 
+use core::cell::Cell;
+
 pub(crate) use arena::Arena;
 pub use mounts::MOUNTS_MAX;
 use rustix::{fd::BorrowedFd, io::Errno};
-
-use core::cell::Cell;
 
 use self::{environment::Variables, identity::Who};
 use super::{
