@@ -12,7 +12,7 @@
 //! | `linux` | 1 | every system call and all unsafe code; knows no other room |
 //! | `init` | 2 | PID 1's shell: boot, event loop, performing actions, shutdown |
 //! | `ctl` | 2 | the command line: verbs and columns |
-//! | `applets` | 2 | helpers with users of their own: logd, userd, powerkey |
+//! | `applets` | 2 | helpers in sandboxes of their own: logd, userd, powerkey, devices |
 //!
 //! Arrows point to lower layer numbers only, and `supervisor` and `linux` do not know each other;
 //! `tests/layers.rs` holds that. xtask builds this package with default features off and so shares the first three.

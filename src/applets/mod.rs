@@ -1,6 +1,7 @@
 //! Small helpers of PID 1 that are the same program under another name (argv\[0\]) and run without its privileges: each is a
 //! unit of its own that the baker adds (xtask/src/bake/own.rs, logd.rs).
 
+mod devices;
 mod logd;
 mod powerkey;
 mod userd;
@@ -15,6 +16,7 @@ pub fn run(arguments: Arguments) -> Option<u8> {
     match arguments.words().next()?.to_bytes() {
         b"tomte-userd" => Some(userd::run(arguments)),
         b"tomte-logd" => Some(logd::run(arguments)),
+        b"tomte-devices" => Some(devices::run(arguments)),
         b"tomte-powerkey" => Some(powerkey::run(arguments)),
         _ => None,
     }

@@ -184,17 +184,6 @@ impl System {
         result
     }
 
-    /// Whether boot, or another unit, starts `id`.
-    #[inline(never)] // for a small frame
-    pub(super) fn enabled(&self, id: UnitId) -> bool {
-        let mut is = id == self.table.board().default_target;
-        for other in self.table.ids() {
-            let unit = self.table.unit(other);
-            is = is || unit.is_some_and(|unit| unit.wants.contains(id) || unit.requires.contains(id));
-        }
-        is
-    }
-
     /// The record of `id`, as a unit file would say it.
     #[inline(never)] // for a small frame
     pub(super) fn cat(&self, out: &mut Output, id: UnitId) -> fmt::Result {

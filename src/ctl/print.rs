@@ -18,6 +18,8 @@ use super::{
 
 /// Columns of a terminal that says nothing else.
 const WIDTH: usize = 80;
+/// The name of a process and its line's end: proc_pid_comm(5).
+const COMM_BYTES: usize = 17;
 /// What a row of `list-units` takes before the description, besides the name and the sub-state.
 const ROW: usize = 22;
 
@@ -203,7 +205,11 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64, json: b
     }
     out.write_char('\n')?;
     if unit.main_pid != 0 {
-        number(out, "   Main PID: ", unit.main_pid)?;
+        write!(out, "   Main PID: {}", u64::from(unit.main_pid))?;
+        if let Some(name) = linux::process::told(unit.main_pid, "/comm", &mut [0; COMM_BYTES]) {
+            write!(out, " ({})", Tame(name.trim_ascii_end()))?;
+        }
+        out.write_char('\n')?;
         if let Some((memory, tasks)) = linux::cgroup::usage(unit.main_pid) {
             writeln!(out, "      Tasks: {tasks}\n     Memory: {}K", memory / 1024)?;
         }

@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use crate::{
     linux::{clock, output::Output},
-    table::matches,
+    table::{FileState, UnitId, matches},
     wire::{ActiveState, ManagerStatus, Reply, Request},
 };
 
@@ -109,9 +109,14 @@ impl Command<'_> {
         }
         let mut code = if self.verb == Verb::IsEnabled { FAILED } else { 0 };
         self.each_name(&mut |name| {
-            let Some(id) = system.table.find(name) else {
-                code = no_such_unit(name);
-                return Ok(());
+            let made = self.verb == Verb::IsEnabled && connection.unit(name)?.is_some();
+            let (id, state) = match system.table.find(name).and_then(|id| Some((id, system.table.head(id)?))) {
+                Some((id, head)) => (id, head.file_state),
+                None if made => (UnitId(0), FileState::Transient),
+                None => {
+                    code = no_such_unit(name);
+                    return Ok(());
+                }
             };
             match self.verb {
                 Verb::CriticalChain => system.critical_chain(out, id)?,
@@ -119,18 +124,18 @@ impl Command<'_> {
                 Verb::Cat => system.cat(out, id)?,
                 // Settled when the image is built. Who wants what is so already is content.
                 Verb::Enable | Verb::Disable | Verb::Mask => {
-                    if system.enabled(id) != (self.verb == Verb::Enable) || self.verb == Verb::Mask {
+                    let other = if self.verb == Verb::Enable { FileState::Disabled } else { FileState::Enabled };
+                    if state == other || self.verb == Verb::Mask {
                         code = complain(format_args!(
                             "{name}: what boot starts is baked into the image: `enable` in board.toml and [Install] say it"
                         ));
                     }
                 }
                 _ => {
-                    let enabled = system.enabled(id);
-                    if enabled && code == FAILED {
+                    if state.is_enabled() && code == FAILED {
                         code = 0;
                     }
-                    self.say(out, if enabled { "enabled" } else { "disabled" })?;
+                    self.say(out, state.as_str())?;
                 }
             }
             Ok(())

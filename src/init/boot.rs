@@ -248,8 +248,8 @@ fn open_table(linked: &'static [u8], wants_shell: bool) -> Table<'static> {
 /// The kernel's command line, for as long as PID 1 lives.
 #[inline(never)] // for a small frame
 fn command_line() -> &'static [u8] {
-    static LINE: Place<[u8; COMMAND_LINE_BYTES_MAX]> = Place::new();
-    let room = LINE.put_for_all([0; COMMAND_LINE_BYTES_MAX]).ok_or(Errno::EXIST);
+    static LINE: Place<[u8; COMMAND_LINE_BYTES_MAX]> = Place::new([0; COMMAND_LINE_BYTES_MAX]);
+    let room = LINE.take_for_all().ok_or(Errno::EXIST);
     match room.and_then(|room| command_line::bytes(room)) {
         Ok(line) => line,
         Err(errno) => {

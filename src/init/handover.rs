@@ -30,7 +30,7 @@ use crate::{
 };
 
 use super::{
-    crash,
+    ROOMS, crash,
     kernel::Kernel,
     log,
     processes::{Process, Role},
@@ -38,7 +38,7 @@ use super::{
 };
 
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
-const MARK: [u8; 8] = *b"tomte\0s\x0c";
+const MARK: [u8; 8] = *b"tomte\0s\x0d";
 const CHECKSUM_AT: usize = MARK.len();
 const CHECKSUM_BYTES: usize = size_of::<u64>();
 const TABLE_AT: usize = CHECKSUM_AT + CHECKSUM_BYTES;
@@ -104,9 +104,8 @@ pub(super) fn choose(state: &State, linked: &'static [u8]) -> &'static [u8] {
 /// Tries a state out, as anybody but PID 1: 0 if this program could go on with it. `None` if there is none to try.
 pub fn rehearse(linked: &'static [u8], arguments: Arguments) -> Option<u8> {
     let fits = |state: State| {
-        let mut supervisor = Supervisor::empty();
         let mut table = Table::open(choose(&state, linked), Arch::NATIVE).ok()?;
-        supervisor.load(table);
+        let mut supervisor = Supervisor::new(table, &mut ROOMS.take()?.records);
         let mut with = Keeper::load(state.kept);
         Beginning::blank().keep(&mut with);
         load_made(&mut table, &mut supervisor, &mut with);

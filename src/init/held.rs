@@ -53,12 +53,12 @@ pub(super) struct Held {
 
 /// Names of descriptors in stores. Not apart: a service's process is told them before it executes.
 type Names = [String<FD_NAME_BYTES_MAX>; NAMES_MAX];
-static NAMES: Place<Names> = Place::new();
+static NAMES: Place<Names> = Place::new([const { String::new() }; NAMES_MAX]);
 
 impl Held {
     /// The only one there can be.
     pub(super) fn new() -> Option<Self> {
-        let names = NAMES.put_for_all([const { String::new() }; NAMES_MAX])?;
+        let names = NAMES.take_for_all()?;
         Some(Self { places: [const { None }; limits::HELD_MAX], names })
     }
 

@@ -31,7 +31,7 @@ use super::{
     log,
     notify::Notify,
     posture::Lacking,
-    processes::{Processes, Role},
+    processes::{Places, Processes, Role},
     shared::Shared,
     streams::Streams,
     words::Words,
@@ -128,7 +128,11 @@ pub(super) struct Kernel {
 impl Kernel {
     /// Opens what PID 1 cannot live without.
     #[inline(never)]
-    pub(super) fn new(boot: &Boot, linked: &'static [u8]) -> Result<Self, (&'static str, Errno)> {
+    pub(super) fn new(
+        boot: &Boot,
+        linked: &'static [u8],
+        places: &'static mut Places,
+    ) -> Result<Self, (&'static str, Errno)> {
         let poll = Poll::new(Token::Timer.into()).map_err(|errno| ("epoll", errno))?;
         let signals = Signals::new().map_err(|errno| ("signalfd", errno))?;
         poll.add(signals.as_fd(), Token::Signals.into(), linux::poll::Interest::Readable)
@@ -141,7 +145,7 @@ impl Kernel {
             line: boot.line,
             control: Control::new(),
             notify: Notify::new(),
-            processes: Processes::new(),
+            processes: Processes::new(places),
             held: Held::new().ok_or(("the stores of descriptors", Errno::EXIST))?,
             groups: Groups::new(&boot.table),
             poll,

@@ -30,19 +30,30 @@ mod watch;
 mod watchdog;
 mod words;
 
+use core::mem::MaybeUninit;
+
 use crate::{
     linux::{self, apart::Place, arguments::Arguments, errno::Text},
-    supervisor::{Event, Supervisor},
+    supervisor::{self, Event, Supervisor},
     table::Micros,
 };
 
 pub use crash::panicked;
 pub use handover::rehearse;
 use kernel::Kernel;
+use processes::Places;
 
 /// What PID 1 works on for as long as it lives.
-static SUPERVISOR: Place<Supervisor<'static>> = Place::new();
-static KERNEL: Place<Kernel> = Place::new();
+static SUPERVISOR: Place<MaybeUninit<Supervisor<'static>>> = Place::new(MaybeUninit::uninit());
+static KERNEL: Place<MaybeUninit<Kernel>> = Place::new(MaybeUninit::uninit());
+static ROOMS: Place<Rooms> =
+    Place::new(Rooms { records: supervisor::Rooms::new(), processes: Places::new() });
+
+/// What grows with the number of units and processes, in memory of which they take up what they need.
+struct Rooms {
+    records: supervisor::Rooms,
+    processes: Places,
+}
 
 /// PID 1's life, from its exec to reboot(2). `linked` is the table in the binary.
 pub fn run(linked: &'static [u8], arguments: Arguments) -> ! {
@@ -59,13 +70,16 @@ fn begin(
 ) -> (&'static mut Kernel, &'static mut Supervisor<'static>) {
     let boot = boot::boot(linked, arguments);
     assert!(!boot.words.panic, "asked for by tomte.panic");
-    let kernel = match Kernel::new(&boot, linked) {
-        Ok(kernel) => KERNEL.put(kernel),
-        Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
-    };
-    let (Some(kernel), Some(supervisor)) = (kernel, SUPERVISOR.put(Supervisor::new(boot.table))) else {
+    let (Some(kernel), Some(supervisor), Some(Rooms { records, processes })) =
+        (KERNEL.take(), SUPERVISOR.take(), ROOMS.take())
+    else {
         crash::give_up(format_args!("begun twice"))
     };
+    let kernel = match Kernel::new(&boot, linked, processes) {
+        Ok(new) => kernel.write(new),
+        Err((what, errno)) => crash::give_up(format_args!("cannot set up {what}: {}", Text(errno))),
+    };
+    let supervisor = supervisor.write(Supervisor::new(boot.table, records));
     match boot.state.as_ref().map(|state| handover::load(state, kernel, supervisor)) {
         None => {
             kernel.open_watchdog(true);

@@ -8,6 +8,7 @@ use crate::{
         plan::{self, Input, Output, Stdio},
         process::signal_by_pidfd,
         report::{ABOUT_BYTES_MAX, Report, read_about},
+        signals::{CONT, KILL},
         step::Step,
     },
     supervisor::{Action, Answer, ClientId, Event, Log, Pid, Slot, Spawn, Supervisor, Which},
@@ -37,8 +38,11 @@ impl Kernel {
         match action {
             Action::Spawn(spawn) => Some(self.spawn(&spawn)),
             Action::Adopt { unit, which } => self.adopt(unit, which),
-            Action::Kill { unit, whom, signal } => {
+            Action::Kill { unit, whom, signal, wakes } => {
                 self.kill(unit, whom, signal);
+                if wakes && signal != KILL {
+                    self.kill(unit, whom, CONT);
+                }
                 None
             }
             Action::Clean { unit, runtime_directories, descriptors, uid, gid } => {
@@ -359,15 +363,17 @@ impl Kernel {
         let private_tmp = self.unshare(unit);
         let first = private_tmp.and_then(|(_, first)| self.table.unit(first));
         let tmp_unit = first.as_ref().map_or("", |first| first.name.as_str());
-        let service = record.service().filter(|_| runtime_directories);
-        let directory = service.and_then(|service| runtime_directory_of(&service.exec));
+        let service = record.service();
+        let directory = service.filter(|_| runtime_directories);
+        let directory = directory.and_then(|service| runtime_directory_of(&service.exec));
         let janitor = linux::clean::spawn(&CleanPlan {
             unit: record.name.as_str(),
             uid,
             gid,
             directories: directory.as_slice(),
             private_tmp: private_tmp.map(|(token, _)| (token, tmp_unit)),
-            credentials: record.service().is_some_and(|service| !service.exec.credentials.is_empty()),
+            credentials: service.is_some_and(|service| !service.exec.credentials.is_empty()),
+            pid_file: service.map_or("", |service| service.pid_file),
         })?;
         self.processes.put(place, Process::helper(janitor.pid, janitor.pidfd, Role::Janitor { unit }));
         Ok(())

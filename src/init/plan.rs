@@ -439,6 +439,7 @@ const fn call(call: Call) -> linux_plan::Call {
         Call::MakeSwap => linux_plan::Call::MakeSwap,
         Call::Check => linux_plan::Call::Check,
         Call::Root => linux_plan::Call::Root,
+        Call::Network => linux_plan::Call::Network,
     }
 }
 

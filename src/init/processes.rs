@@ -116,20 +116,27 @@ impl Process {
     }
 }
 
+/// Places for processes, as many as there ever were at once. Empty it is all zeros.
+pub(super) type Places = heapless::Vec<Option<Process>, PROCESSES_MAX>;
+
 /// All of them. A place is known by its index.
 #[derive(Debug)]
 pub(super) struct Processes {
-    places: [Option<Process>; PROCESSES_MAX],
+    places: &'static mut Places,
 }
 
 impl Processes {
-    pub(super) const fn new() -> Self {
-        Self { places: [const { None }; PROCESSES_MAX] }
+    pub(super) const fn new(places: &'static mut Places) -> Self {
+        Self { places }
     }
 
     /// Saves or loads all of them, each at its place.
     pub(super) fn keep(&mut self, with: &mut Keeper<'_>, real: bool, poll: &Poll) {
-        for (place, slot) in self.places.iter_mut().enumerate() {
+        for place in 0..with.place(self.places.len(), PROCESSES_MAX + 1) {
+            if with.loads() && self.places.push(None).is_err() {
+                break; // there are no more: see `Keeper::place`
+            }
+            let Some(slot) = self.places.get_mut(place) else { break };
             if with.place(usize::from(slot.is_some()), 2) == 0 {
                 continue;
             }
@@ -158,11 +165,15 @@ impl Processes {
 
     /// Where the next process would go; `None` if every unit has all it may have.
     pub(super) fn free_place(&self) -> Option<usize> {
-        self.places.iter().position(Option::is_none)
+        let free = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
+        (free < PROCESSES_MAX).then_some(free)
     }
 
     #[inline(never)] // what was there before would be dropped in five places
     pub(super) fn put(&mut self, place: usize, process: Process) {
+        if place == self.places.len() {
+            let _ = self.places.push(None); // `free_place` knows that there is room
+        }
         if let Some(empty) = self.places.get_mut(place) {
             *empty = Some(process);
         }

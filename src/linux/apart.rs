@@ -10,7 +10,6 @@
 use core::{
     cell::UnsafeCell,
     ffi::c_void,
-    mem::MaybeUninit,
     ptr,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
@@ -22,58 +21,55 @@ const PAGE_BYTES: usize = 4096;
 /// How much of the stack below the caller's frame [`forget_dead_frames`] gives back.
 const DEAD_BYTES: usize = 1 << 20;
 /// How many places there can be.
-const PLACES_MAX: usize = 2;
+const PLACES_MAX: usize = 3;
 
 /// Addresses and lengths of what lies apart.
 static APART: [(AtomicUsize, AtomicUsize); PLACES_MAX] =
     [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; PLACES_MAX];
 
-/// Room for one `T`, on pages of its own.
+/// One `T`, on pages of its own. Whatever is all zeros in it takes up no memory before it is written to.
 #[derive(Debug)]
 #[repr(C, align(4096))]
 pub struct Place<T> {
-    room: UnsafeCell<MaybeUninit<T>>,
+    room: UnsafeCell<T>,
     taken: AtomicBool,
 }
 
-// SAFETY: the one way to what is inside is `put`, which gives it away once.
+// SAFETY: the one way to what is inside is `take_for_all`, which gives it away once.
 unsafe impl<T> Sync for Place<T> {}
 
 impl<T> Place<T> {
-    /// An empty one, for a static.
-    pub const fn new() -> Self {
+    /// With `value`, for a static.
+    pub const fn new(value: T) -> Self {
         const { assert!(align_of::<Self>() >= PAGE_BYTES) };
-        Self { room: UnsafeCell::new(MaybeUninit::uninit()), taken: AtomicBool::new(false) }
+        Self { room: UnsafeCell::new(value), taken: AtomicBool::new(false) }
     }
 
-    /// Puts `value` here, for as long as the process lives. `None` if somebody has done so before.
-    #[inline(never)]
-    pub fn put(&'static self, value: T) -> Option<&'static mut T> {
-        let put = self.put_for_all(value)?;
-        let own = ptr::from_ref(self).addr();
-        if let Some((at, bytes)) = APART.iter().find(|(at, _)| at.load(Ordering::Relaxed) == 0) {
-            at.store(own, Ordering::Relaxed);
-            bytes.store(size_of::<Self>(), Ordering::Relaxed);
-        }
-        advise(Advice::LinuxDontFork);
-        Some(put)
+    /// What is here, for as long as the process lives. `None` if somebody has it already.
+    pub fn take(&'static self) -> Option<&'static mut T> {
+        let taken = self.take_for_all()?;
+        set_apart(ptr::from_ref(self).addr(), size_of::<Self>());
+        Some(taken)
     }
 
     /// The same for what children of any kind may look at: they get a copy.
     #[expect(clippy::mut_from_ref, reason = "once")]
-    pub fn put_for_all(&'static self, value: T) -> Option<&'static mut T> {
+    pub fn take_for_all(&'static self) -> Option<&'static mut T> {
         if self.taken.swap(true, Ordering::Relaxed) {
             return None;
         }
         // SAFETY: `taken` was false, so nobody else has a reference to the room, and nobody gets one any more.
-        Some(unsafe { (*self.room.get()).write(value) })
+        Some(unsafe { &mut *self.room.get() })
     }
 }
 
-impl<T> Default for Place<T> {
-    fn default() -> Self {
-        Self::new()
+#[inline(never)] // there are several sizes of places
+fn set_apart(at: usize, bytes: usize) {
+    if let Some((free_at, free_bytes)) = APART.iter().find(|(at, _)| at.load(Ordering::Relaxed) == 0) {
+        free_at.store(at, Ordering::Relaxed);
+        free_bytes.store(bytes, Ordering::Relaxed);
     }
+    advise(Advice::LinuxDontFork);
 }
 
 /// What becomes of the places at forks from now on. A kernel that will not be told copies them, which costs time only.
@@ -122,9 +118,9 @@ mod tests {
 
     #[test]
     fn a_place_is_given_away_once_and_a_fork_of_ones_own_has_it_too() {
-        static ROOM: Place<[u8; 5]> = Place::new();
-        let bytes = ROOM.put([1, 2, 3, 4, 5]).expect("the first");
-        assert!(ROOM.put([0; 5]).is_none());
+        static ROOM: Place<[u8; 5]> = Place::new([1, 2, 3, 4, 5]);
+        let bytes = ROOM.take().expect("the first");
+        assert!(ROOM.take().is_none());
         bytes[0] = 9;
         let own = ended(fork().expect("fork"), bytes);
         assert_eq!(own.exit_status(), Some(9));

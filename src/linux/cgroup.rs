@@ -294,19 +294,16 @@ pub const NAME_BYTES_MAX: usize = 512;
 /// The group of a unit that process `pid` is in, as this process's cgroup namespace shows it: the first one below slices.
 /// `None` for one that is gone: nobody can move there by giving a group of his own a clever name.
 pub fn unit_of(pid: u32, buffer: &mut [u8; NAME_BYTES_MAX]) -> Option<&str> {
-    let pid = rustix::path::DecInt::new(pid);
-    let mut path = PathBuffer::empty();
-    let path = path.join(&["/proc/", pid.as_str(), "/cgroup"]).ok()?;
-    first_below_slices(super::boot::read_file(path, buffer).ok()?)
+    first_below_slices(super::process::told(pid, "/cgroup", buffer)?)
 }
 
-fn first_below_slices(text: &[u8]) -> Option<&str> {
-    let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::/"))?;
-    let mut names = line.split(|byte| *byte == b'/');
-    let name = names.find(|name| !name.ends_with(b".slice"))?;
+fn first_below_slices(text: &str) -> Option<&str> {
+    let line = text.split('\n').find_map(|line| line.strip_prefix("0::/"))?;
+    let mut names = line.split('/');
+    let name = names.find(|name| !name.ends_with(".slice"))?;
     // A name that the buffer's end has cut is none.
-    let whole = names.next().is_some() || text.ends_with(b"\n");
-    core::str::from_utf8(name).ok().filter(|_| whole)
+    let whole = names.next().is_some() || text.ends_with('\n');
+    whole.then_some(name)
 }
 
 /// Opens directory `path` below `parent`, made if it is missing.
@@ -325,11 +322,9 @@ fn make_at(parent: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
 
 /// Memory in bytes and the number of tasks of the cgroup that `pid` is in, if this process can see them.
 pub fn usage(pid: u32) -> Option<(u64, u64)> {
-    let mut number = heapless::String::<10>::new();
-    core::fmt::Write::write_fmt(number.as_mut_view(), format_args!("{}", u64::from(pid))).ok()?;
     let (mut path, mut buffer) = (PathBuffer::empty(), [0; PATH_BYTES_MAX]);
-    let group = super::boot::read_file(path.join(&["/proc/", &number, "/cgroup"]).ok()?, &mut buffer).ok()?;
-    let group = core::str::from_utf8(group).ok()?.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let group = super::process::told(pid, "/cgroup", &mut buffer)?;
+    let group = group.lines().find_map(|line| line.strip_prefix("0::"))?;
     let mut value = |file: &str| {
         let mut digits = [0; 24];
         let text =
@@ -345,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_process_is_in_the_first_group_below_slices_whatever_it_calls_its_own() {
-        let of = |text: &'static str| first_below_slices(text.as_bytes());
+        let of = |text: &'static str| first_below_slices(text);
         assert_eq!(of("0::/system.slice/a.service\n"), Some("a.service"));
         assert_eq!(of("5:cpu:/x\n0::/system.slice/a.service/sub/deeper\n"), Some("a.service"));
         assert_eq!(of("0::/system.slice/a.service/system.slice/b.service\n"), Some("a.service"));

@@ -16,7 +16,7 @@ use super::{
     AsFd, credentials,
     directory::Directory,
     errno::Text,
-    ipc,
+    ipc, listen,
     passwd::{columns, file_number, open_lines, search},
     path::PathBuffer,
     private_tmp::PrivateTmpName,
@@ -43,6 +43,8 @@ pub struct CleanPlan<'a> {
     pub private_tmp: Option<(u64, &'a str)>,
     /// Whether the unit has credentials.
     pub credentials: bool,
+    /// `PIDFile=`, which names nobody any more; empty if there is none.
+    pub pid_file: &'a str,
 }
 
 /// A janitor. It exits with 0 if nothing is left, with 1 otherwise, and logs what it could not do.
@@ -93,6 +95,8 @@ fn clean(plan: &CleanPlan<'_>) -> bool {
     if plan.credentials {
         clean &= done("credentials", credentials::remove(plan.unit));
     }
+    // A stale number is nothing of a dynamic user's.
+    let _said = done("PID file", listen::remove(plan.pid_file));
     if let Some((token, unit)) = plan.private_tmp {
         let mut buffer = PathBuffer::empty();
         let name = PrivateTmpName::new(token, unit, &mut buffer);

@@ -72,6 +72,19 @@ fn below(
     Ok(stop)
 }
 
+/// Whether `path` is one that `pattern` means.
+pub(super) fn is_match(pattern: &[u8], path: &[u8]) -> bool {
+    let mut names = path.split(|byte| *byte == b'/');
+    let mut components = pattern.split(|byte| *byte == b'/');
+    loop {
+        match (components.next(), names.next()) {
+            (Some(component), Some(name)) if matches(component, name) => {}
+            (None, None) => return true,
+            _ => return false,
+        }
+    }
+}
+
 /// Whether `name` is one that `pattern`, of one component, means. A leading dot is matched by a dot only.
 pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     if name.first() == Some(&b'.') && pattern.first() != Some(&b'.') {
@@ -177,6 +190,19 @@ mod tests {
             ("tty[0-9]*", "ttyS0", false),
         ] {
             assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_matched_name_by_name() {
+        for (pattern, path, expected) in [
+            ("/dev/tty[A-Z]*", "/dev/ttyUSB0", true),
+            ("/dev/*", "/dev/snd/pcm", false),
+            ("/dev/snd/*", "/dev/snd", false),
+            ("/dev/snd/*", "/dev/snd/pcm", true),
+            ("/dev/../*", "/dev/x", false),
+        ] {
+            assert_eq!(is_match(pattern.as_bytes(), path.as_bytes()), expected, "{pattern} {path}");
         }
     }
 

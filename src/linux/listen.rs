@@ -1,11 +1,9 @@
 //! Opening what a socket unit listens on: sockets, FIFOs, files and message queues. For children only: a path may be on a
 //! disk that answers slowly or not at all.
 
-use core::{
-    ffi::CStr,
-    net::{IpAddr, SocketAddr},
-};
+use core::{ffi::CStr, net::IpAddr};
 
+use linux_raw_sys::net::{AF_INET, AF_INET6};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{
@@ -14,8 +12,8 @@ use rustix::{
     },
     io::Errno,
     net::{
-        AddressFamily, Protocol, SocketFlags, SocketType, accept_with, getpeername, listen,
-        netdevice::name_to_index, socket_with,
+        AddressFamily, Protocol, SocketFlags, SocketType, accept_with, listen, netdevice::name_to_index,
+        socket_with,
     },
     pipe::fcntl_setpipe_size,
     process::umask,
@@ -203,10 +201,15 @@ pub enum Source {
 
 /// Who is at the other end of `connection`, and the port there.
 pub fn source(connection: BorrowedFd<'_>) -> (Source, u16) {
-    let address = getpeername(connection).ok().flatten().map(SocketAddr::try_from);
+    let name = raw::socket::peer_name(connection).unwrap_or_default();
+    let address = match u32::from(u16::from_ne_bytes([name[0], name[1]])) {
+        AF_INET => name[4..8].as_array::<4>().map(|bytes| IpAddr::from(*bytes)),
+        AF_INET6 => name[8..24].as_array::<16>().map(|bytes| IpAddr::from(*bytes)),
+        _ => None,
+    };
     match address {
-        Some(Ok(address)) => (Source::Address(address.ip().to_canonical()), address.port()),
-        Some(Err(_)) | None => match raw::socket::peer(connection) {
+        Some(address) => (Source::Address(address.to_canonical()), u16::from_be_bytes([name[2], name[3]])),
+        None => match raw::socket::peer(connection) {
             Ok(peer) => (Source::User(peer.uid), 0),
             Err(_) => (Source::Unknown, 0),
         },

@@ -34,6 +34,8 @@ pub(super) struct Modules {
     base: heapless::String<128>,
     /// `PATH: PATH…`: a module, and what has to be there before it, the last first.
     dependencies: &'static [u8],
+    /// `alias PATTERN MODULE`: what devices ask for, and who serves it. Empty without a list of them.
+    aliases: &'static [u8],
     /// A module has been loaded since this was last asked.
     loaded: Cell<bool>,
 }
@@ -53,7 +55,10 @@ impl Modules {
                 continue;
             }
             match map(&base, "modules.dep") {
-                Ok(dependencies) => return Ok(Self { base, dependencies, loaded: Cell::new(false) }),
+                Ok(dependencies) => {
+                    let aliases = map(&base, "modules.alias").unwrap_or_default();
+                    return Ok(Self { base, dependencies, aliases, loaded: Cell::new(false) });
+                }
                 Err(errno) => answer = Err(errno),
             }
         }
@@ -91,12 +96,11 @@ impl Modules {
     /// built in, or not in this image.
     ///
     /// # Errors
-    /// Of opening /sys/devices and the list of what devices ask for.
+    /// Of opening /sys/devices.
     pub(super) fn load_for_devices(&self) -> Result<(), Errno> {
-        let aliases = map(&self.base, "modules.alias")?;
         for _ in 0..ROUNDS_MAX {
             let devices = open(c"/sys/devices", FOLDER, Mode::empty())?;
-            self.below(devices.as_fd(), aliases, DEPTH_MAX);
+            self.below(devices.as_fd(), DEPTH_MAX);
             // A driver of a bus finds more devices.
             if !self.loaded.replace(false) {
                 break;
@@ -105,7 +109,7 @@ impl Modules {
         Ok(())
     }
 
-    fn below(&self, folder: BorrowedFd<'_>, aliases: &[u8], deeper: usize) {
+    fn below(&self, folder: BorrowedFd<'_>, deeper: usize) {
         let mut buffer = [MaybeUninit::uninit(); ENTRIES_BYTES];
         let mut entries = RawDir::new(folder, &mut buffer);
         // What cannot be read is a device that has just gone.
@@ -115,22 +119,23 @@ impl Modules {
                 let mut alias = [0; ALIAS_BYTES_MAX];
                 let file = openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
                 let length = file.and_then(|file| read(&file, &mut alias)).unwrap_or(0);
-                self.load_matching(alias.get(..length).unwrap_or_default().trim_ascii_end(), aliases);
+                self.load_matching(alias.get(..length).unwrap_or_default().trim_ascii_end());
             } else if entry.file_type() == FileType::Directory
                 && !matches!(name.to_bytes(), b"." | b".." | b"power")
                 && deeper > 0
                 && let Ok(folder) = openat(folder, name, FOLDER, Mode::empty())
             {
-                self.below(folder.as_fd(), aliases, deeper - 1);
+                self.below(folder.as_fd(), deeper - 1);
             }
         }
     }
 
-    /// Lines are `alias PATTERN MODULE`.
-    fn load_matching(&self, alias: &[u8], aliases: &[u8]) {
+    /// Loads what a device asks for with `alias`.
+    #[inline(never)]
+    pub(super) fn load_matching(&self, alias: &[u8]) {
         // In patterns of ACPI's, the bus has a `*` before the colon.
         let bus = alias.split(|byte| *byte == b':').next().unwrap_or_default();
-        for line in aliases.split(|byte| *byte == b'\n') {
+        for line in self.aliases.split(|byte| *byte == b'\n') {
             let Some(rest) =
                 line.strip_prefix(b"alias ").filter(|rest| !bus.is_empty() && rest.starts_with(bus))
             else {

@@ -217,6 +217,9 @@ pub enum Call {
     /// system; for how many seconds the device is waited for, and nobody looks for it before; `rw` or `ro`; the init; and what
     /// lies over it: `root::lay_over`.
     Root,
+    /// The network interface of that name is set up. The words: for how many seconds it is waited for; then what is done, in
+    /// words, and the message that does it: `network::set_up`.
+    Network,
 }
 
 /// Sources of environment variables, weakest first. `PATH`'s default comes before all of them, and what the child finds

@@ -1,20 +1,30 @@
 //! Processes as PID 1 sees them from outside.
 
+use linux_raw_sys::general::{P_PID, P_PIDFD};
 use rustix::{
-    fd::OwnedFd,
+    fd::{AsRawFd, OwnedFd},
     fs::{Mode, OFlags, open as open_file},
     io::Errno,
+    path::DecInt,
     process::{
-        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, getsid, kill_process, kill_process_group,
-        pidfd_open, pidfd_send_signal, test_kill_process_group, waitid,
+        Pid, PidfdFlags, Signal, getpid, getsid, kill_process, kill_process_group, pidfd_open,
+        pidfd_send_signal, test_kill_process_group,
     },
 };
 
-use super::{AsFd, boot, path::PathBuffer, tree::each_entry};
+use super::{AsFd, boot, path::PathBuffer, raw, tree::each_entry};
 
 /// This process's id.
 pub fn id() -> u32 {
     getpid().as_raw_nonzero().get().unsigned_abs()
+}
+
+/// What the kernel tells of process `pid` in `file` of its directory in /proc; nothing if it is gone, or it is no text.
+#[inline(never)]
+pub fn told<'b>(pid: u32, file: &str, buffer: &'b mut [u8]) -> Option<&'b str> {
+    let mut path = PathBuffer::empty();
+    let path = path.join(&["/proc/", DecInt::new(pid).as_str(), file]).ok()?;
+    core::str::from_utf8(boot::read_file(path, buffer).ok()?).ok()
 }
 
 /// Sends `signal` to every process but PID 1 and those whose name begins with `@`: root's storage daemons' does, which have
@@ -88,14 +98,12 @@ pub fn open(number: u32) -> Result<OwnedFd, Errno> {
 
 /// Whether the process that `pidfd` refers to is a child of this one, ended or not.
 pub fn is_child(pidfd: impl AsFd) -> bool {
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    waitid(WaitId::PidFd(pidfd.as_fd()), look).is_ok()
+    raw::process::is_child(P_PIDFD, pidfd.as_fd().as_raw_fd() as usize)
 }
 
 /// Whether process `pid` is a child of this one, ended or not.
 pub fn is_own_child(number: u32) -> bool {
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    pid(number).is_ok_and(|pid| waitid(WaitId::Pid(pid), look).is_ok())
+    raw::process::is_child(P_PID, number as usize)
 }
 
 /// The leader of the session that process `pid` is in.

@@ -103,8 +103,11 @@ pub enum Action {
         unit: UnitId,
         /// Who gets it.
         whom: Whom,
-        /// Which. SIGCONT follows of itself for `All`, so that stopped processes can act on it.
+        /// Which.
         signal: u8,
+        /// SIGCONT follows, so that who is stopped can act on it (process-util.c, `kill_and_sigcont`): not when somebody
+        /// has asked for just this signal.
+        wakes: bool,
     },
     /// Remove what the unit's processes left, in a janitor child. Answered by `Event::Cleaned`, always.
     Clean {

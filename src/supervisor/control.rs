@@ -270,7 +270,7 @@ impl Supervisor<'_> {
 
     /// The unit called `name`.
     pub(super) fn find(&self, name: &str) -> Option<UnitId> {
-        self.table.as_ref()?.find(name)
+        self.table.find(name)
     }
 
     pub(super) fn ask_start(&mut self, client: ClientId, name: &str, mode: JobMode) {

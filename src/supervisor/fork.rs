@@ -46,7 +46,7 @@ impl Supervisor<'_> {
 
     /// Has the shell take another process for the main one.
     pub(super) fn due_adoption(&mut self, id: UnitId) -> Option<Action> {
-        let which = self.units.get_mut(id.index())?.adopt.take()?;
+        let which = self.rooms.units.get_mut(id.index())?.adopt.take()?;
         Some(Action::Adopt { unit: id, which })
     }
 

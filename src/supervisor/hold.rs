@@ -100,8 +100,7 @@ impl<'t> Supervisor<'t> {
     }
 
     fn take(&mut self, identity: IdentityId) -> Taken {
-        let board = self.table.map(|table| table.board());
-        match board.as_ref().and_then(|board| board.identity(identity)) {
+        match self.table.board().identity(identity) {
             Some(record) => self.pool.take(identity, &record),
             None => Taken::NoneLeft,
         }
@@ -223,8 +222,8 @@ impl<'t> Supervisor<'t> {
     }
 
     fn exchange(&mut self, identity: IdentityId) -> bool {
-        let board = self.table.map(|table| table.board());
-        let record = board.as_ref().and_then(|board| board.identity(identity));
+        let board = self.table.board();
+        let record = board.identity(identity);
         record.is_some_and(|record| self.pool.exchange(identity, &record))
     }
 
@@ -233,11 +232,11 @@ impl<'t> Supervisor<'t> {
         let record = self.peek(id);
         let numbers = rest != Rest::Restart && (record.holds_user || record.holds_group);
         let shared = service.exec.private_tmp == PrivateTmp::Connected || service.exec.namespaces.kept;
-        let credentials = !service.exec.credentials.is_empty();
+        let files = !service.exec.credentials.is_empty() || !service.pid_file.is_empty();
         numbers
             || service.per_connection
             || ((service.store_max > 0 || record.given) && self.closes_store(id, service, rest))
-            || (record.touched && (shared || credentials || removes_runtime_directories(&service.exec, rest)))
+            || (record.touched && (shared || files || removes_runtime_directories(&service.exec, rest)))
     }
 
     /// Whether nothing stays in the unit's store when it comes to `rest`.

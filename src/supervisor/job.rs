@@ -90,6 +90,8 @@ pub(super) const UNORDERED: u8 = 1 << 1;
 
 /// Who goes down with a unit when a job says so.
 pub(super) const DEPENDENTS: Lists = Lists::REQUIRED_BY.and(Lists::of(Relation::Parts));
+/// The same, and those that a stop takes along.
+pub(super) const STOPPED_ALONG: Lists = DEPENDENTS.and(Lists::of(Relation::StoppedAlong));
 
 impl Supervisor<'_> {
     /// Starts `root` and all that it pulls in. With `forced`, stops that are under way for `root` and what it requires
@@ -157,8 +159,12 @@ impl Supervisor<'_> {
 
     /// Stops `root` and all that requires it.
     pub(super) fn enqueue_stop(&mut self, root: UnitId) {
-        let stopped_along = Lists::of(Relation::StoppedAlong);
-        self.for_reached(root, DEPENDENTS.and(stopped_along), &mut |supervisor, id| supervisor.add_stop(id));
+        self.stop_reached(root, STOPPED_ALONG);
+    }
+
+    /// Stops `root` and all that `lists` lead to.
+    pub(super) fn stop_reached(&mut self, root: UnitId, lists: Lists) {
+        self.for_reached(root, lists, &mut |supervisor, id| supervisor.add_stop(id));
     }
 
     /// Restarts `root` and whoever requires it and is up. What is down and was not named stays down, but for what a start of

@@ -37,7 +37,7 @@ pub struct Facts {
 const _: () = assert!(UNITS_MAX <= IDS_MAX, "every unit can be told apart");
 
 impl Supervisor<'_> {
-    /// Saves everything, or loads what another supervisor has saved into one that is fresh from [`Self::load`].
+    /// Saves everything, or loads what another supervisor has saved into one that is fresh from [`Self::new`].
     ///
     /// Not between an action that has an answer and that answer. Units are found again by name, so the table may be
     /// another one; what is remembered of a unit that is not in it is forgotten, and a number that it held stays taken.
@@ -54,12 +54,10 @@ impl Supervisor<'_> {
         self.boot_cpu.keep(with);
         self.clients.keep(with);
         self.switch.keep(with);
-        if let Some(table) = self.table {
-            self.pool.keep(with, &table.board());
-        }
+        self.pool.keep(with, &self.table.board());
         for unit in 0..units {
             let id = if with.loads() { usize::from(with.now(unit)) } else { unit };
-            match self.units.get_mut(id).zip(self.texts.get_mut(id)) {
+            match self.rooms.units.get_mut(id).zip(self.rooms.texts.get_mut(id)) {
                 Some((record, text)) => {
                     record.keep(with);
                     text.keep(with);
@@ -128,10 +126,10 @@ impl Supervisor<'_> {
 
     /// Which unit is which. Answers how many the saved ones are.
     fn keep_names(&mut self, with: &mut Keeper<'_>) -> usize {
-        let units = with.place(self.units.len(), UNITS_MAX.saturating_add(1));
+        let units = with.place(self.rooms.units.len(), UNITS_MAX.saturating_add(1));
         let mut next = UnitId(0);
         for unit in 0..units {
-            let name_of = |id: UnitId| self.table.as_ref()?.name(id);
+            let name_of = |id: UnitId| self.table.name(id);
             let own = u16::try_from(unit).ok().map(UnitId).filter(|_| !with.loads()).and_then(name_of);
             let name = with.text(own.unwrap_or_default());
             if with.loads() {

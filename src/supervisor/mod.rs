@@ -108,7 +108,7 @@ pub use shutdown::SHUTDOWN_TIMEOUT;
 #[repr(C)] // small fields first: what is within 128 bytes of the beginning takes three bytes less at every use
 pub struct Supervisor<'t> {
     now: Instant,
-    table: Option<Table<'t>>,
+    table: Table<'t>,
     /// What the wall clock says of PID 1's exec, as it is set now: microseconds since 1970.
     wall_offset: u64,
     /// How long the kernel had been running then.
@@ -144,9 +144,29 @@ pub struct Supervisor<'t> {
     clients: Clients,
     switch: Switch,
     pool: Pool,
+    rooms: &'t mut Rooms,
+}
+
+/// Room for the records of as many units as there can be. Empty it is all zeros: in a static of PID 1's it takes up what the
+/// units that there are need.
+#[derive(Debug)]
+pub struct Rooms {
     units: Vec<Record, UNITS_MAX>,
     /// What the units say of themselves, by unit.
     texts: Vec<notice::Text, UNITS_MAX>,
+}
+
+impl Rooms {
+    /// Nobody's.
+    pub const fn new() -> Self {
+        Self { units: Vec::new(), texts: Vec::new() }
+    }
+}
+
+impl Default for Rooms {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// What looking at a unit has led to.
@@ -160,14 +180,18 @@ enum Due {
 }
 
 impl<'t> Supervisor<'t> {
-    /// A supervisor without a table, for a place of its own: all zeros but for a few words, and nothing that follows
-    /// moves it.
-    #[inline(always)]
-    pub const fn empty() -> Self {
-        Self {
-            table: None,
-            units: Vec::new(),
-            texts: Vec::new(),
+    /// A supervisor of `table`'s units, whose records are in `rooms`.
+    pub fn new(table: Table<'t>, rooms: &'t mut Rooms) -> Self {
+        rooms.units.clear();
+        rooms.texts.clear();
+        for _ in 0..table.unit_count() {
+            if rooms.units.push(Record::new()).is_err() || rooms.texts.push(notice::Text::new()).is_err() {
+                break; // `Table::open` refuses more than UNITS_MAX
+            }
+        }
+        let mut supervisor = Self {
+            table,
+            rooms,
             nowhere: Record::new(),
             dirty: UnitSet::EMPTY,
             noted: UnitSet::EMPTY,
@@ -190,28 +214,16 @@ impl<'t> Supervisor<'t> {
             unneeded_due: false,
             impossible: None,
             impossible_count: 0,
-        }
-    }
-
-    /// Takes on the units of `table`. Once, before the first event.
-    pub fn load(&mut self, table: Table<'t>) {
-        self.table = Some(table);
-        self.units.clear();
-        self.texts.clear();
-        for _ in 0..table.unit_count() {
-            if self.units.push(self.nowhere).is_err() || self.texts.push(notice::Text::new()).is_err() {
-                break; // `Table::open` refuses more than UNITS_MAX
-            }
-        }
-        self.pool.load(table.board().uids, table.board().identity_count());
-        self.load_vital();
-    }
-
-    /// A supervisor of `table`'s units. Large: for a small stack use [`Self::empty`] in place, then [`Self::load`].
-    pub fn new(table: Table<'t>) -> Self {
-        let mut supervisor = Self::empty();
-        supervisor.load(table);
+        };
+        let board = table.board();
+        supervisor.pool.load(board.uids, board.identities.iter().map(|one| one.own_number()));
+        supervisor.load_vital();
         supervisor
+    }
+
+    /// Ends it, for another one in the same rooms.
+    pub fn into_rooms(self) -> &'t mut Rooms {
+        self.rooms
     }
 
     /// Takes note of `event`. Work is bounded by the number of units and their dependencies; what follows from the
@@ -309,7 +321,7 @@ impl<'t> Supervisor<'t> {
         if self.run.has_left() {
             return None;
         }
-        let units = &self.units;
+        let units = &self.rooms.units;
         self.clients.settle(&|id| units.get(id.index()).is_none_or(Record::is_down));
         if let Some((client, unit)) = self.clients.next_to_make() {
             return Some(Action::Make { client, unit });
@@ -333,7 +345,7 @@ impl<'t> Supervisor<'t> {
             return Some(Action::Log(log));
         }
         while let Some(id) = self.noted.next_from(0) {
-            if let Some(log) = self.units.get_mut(id.index()).and_then(|unit| unit.next_log(id)) {
+            if let Some(log) = self.rooms.units.get_mut(id.index()).and_then(|unit| unit.next_log(id)) {
                 return Some(Action::Log(log));
             }
             if let Some(adoption) = self.due_adoption(id) {
@@ -361,7 +373,7 @@ impl<'t> Supervisor<'t> {
     #[must_use]
     pub fn next_wall_deadline(&self) -> Option<u64> {
         let waits = |unit: &&Record| matches!(unit.state, State::Waiting { .. }) && unit.timing.wall_at > 0;
-        self.units.iter().filter(waits).map(|unit| unit.timing.wall_at).min()
+        self.rooms.units.iter().filter(waits).map(|unit| unit.timing.wall_at).min()
     }
 
     /// How often something happened that cannot.
@@ -405,7 +417,7 @@ impl<'t> Supervisor<'t> {
 
     /// The record of `id`, to be changed: whatever is done to it, it will be looked at.
     fn at(&mut self, id: UnitId) -> &mut Record {
-        match self.units.get_mut(id.index()) {
+        match self.rooms.units.get_mut(id.index()) {
             Some(unit) => {
                 self.dirty.insert(id);
                 self.noted.insert(id);
@@ -418,17 +430,17 @@ impl<'t> Supervisor<'t> {
 
     #[inline(never)] // everybody looks
     fn peek(&self, id: UnitId) -> &Record {
-        self.units.get(id.index()).unwrap_or(&self.nowhere)
+        self.rooms.units.get(id.index()).unwrap_or(&self.nowhere)
     }
 
     #[inline(never)] // everybody asks
     fn head(&self, id: UnitId) -> Option<Head<'t>> {
-        self.table.as_ref()?.head(id)
+        self.table.head(id)
     }
 
     #[inline(never)]
     fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
-        self.table.as_ref()?.unit(id)
+        self.table.unit(id)
     }
 
     /// How the unit `id` is to be dealt with. A function of its own: a decoded record is a kilobyte of its caller's frame.
@@ -455,7 +467,7 @@ impl<'t> Supervisor<'t> {
     }
 
     fn ids(&self) -> impl Iterator<Item = UnitId> + use<> {
-        (0..u16::try_from(self.units.len()).unwrap_or(u16::MAX)).map(UnitId)
+        (0..u16::try_from(self.rooms.units.len()).unwrap_or(u16::MAX)).map(UnitId)
     }
 
     /// Says that something happened that cannot. It is contained where it is found.

@@ -2,9 +2,8 @@
 
 use super::{
     Supervisor,
-    job::{DEPENDENTS, IRREVERSIBLE, JobKind, UNORDERED},
+    job::{DEPENDENTS, IRREVERSIBLE, JobKind, STOPPED_ALONG, UNORDERED},
     set::UnitSet,
-    unit::Note,
 };
 use crate::{
     table::{JobMode, Lists, Relation, UnitId},
@@ -24,7 +23,7 @@ impl Supervisor<'_> {
         }
         let lists = if is_alone(mode) { Lists::NONE } else { Lists::REQUIRES };
         let mut down = UnitSet::EMPTY;
-        let up = self.for_reached(root, lists, &mut |_, _| {});
+        let up = self.reached(root, lists);
         if !is_alone(mode) {
             match self.transaction(root) {
                 Some(banned) => down = banned,
@@ -63,9 +62,8 @@ impl Supervisor<'_> {
         if matches!(mode, JobMode::Isolate | JobMode::RestartDependencies) {
             return Some(JobResult::Invalid);
         }
-        let along = DEPENDENTS.and(Lists::of(Relation::StoppedAlong));
-        let lists = if is_alone(mode) { Lists::NONE } else { along };
-        let down = self.for_reached(root, lists, &mut |_, _| {});
+        let lists = if is_alone(mode) { Lists::NONE } else { STOPPED_ALONG };
+        let down = self.reached(root, lists);
         if !self.make_way(root, mode, &UnitSet::EMPTY, &down) {
             return Some(JobResult::Canceled);
         }
@@ -74,7 +72,7 @@ impl Supervisor<'_> {
                 supervisor.enqueue_stop(trigger);
             });
         }
-        self.for_reached(root, lists, &mut |supervisor, id| supervisor.add_stop(id));
+        self.stop_reached(root, lists);
         self.marks = 0;
         None
     }
@@ -85,12 +83,11 @@ impl Supervisor<'_> {
         for id in self.ids() {
             let record = self.peek(id);
             let against = record.job.is_some_and(|job| {
-                if job.kind == JobKind::Stop { up.contains(id) } else { down.contains(id) }
+                let others = if job.kind == JobKind::Stop { up } else { down };
+                others.contains(id)
             });
             if against && (mode == JobMode::Fail || record.job_flags & IRREVERSIBLE != 0) {
-                let record = self.at(root);
-                record.blame = Some(id);
-                record.notes.add(Note::Contradiction);
+                self.contradicts(root, id);
                 return false;
             }
         }
@@ -99,7 +96,7 @@ impl Supervisor<'_> {
         if mode == JobMode::Flush {
             for id in self.ids() {
                 let other = self.peek(id).job.is_some() && !up.contains(id) && !down.contains(id);
-                if other && self.manners(id).is_some_and(|manners| !manners.ignore_on_isolate) {
+                if other && !self.ignores_isolation(id) {
                     self.replace_job(id, None);
                     self.restart_is_off(id);
                 }

@@ -75,7 +75,7 @@ impl Supervisor<'_> {
             record.errno = errno;
         }
         if let Some(status) = notice.status
-            && let Some(text) = self.texts.get_mut(id.index())
+            && let Some(text) = self.rooms.texts.get_mut(id.index())
         {
             keep(text, status);
         }

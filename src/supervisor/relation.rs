@@ -50,6 +50,11 @@ impl Supervisor<'_> {
         walk.seen
     }
 
+    /// `root` and every unit that those `lists` lead to.
+    pub(super) fn reached(&mut self, root: UnitId, lists: Lists) -> UnitSet {
+        self.for_reached(root, lists, &mut |_, _| {})
+    }
+
     /// Whether the unit is up.
     fn is_up(&self, id: UnitId) -> bool {
         self.peek(id).state.is_up()
@@ -66,10 +71,16 @@ impl Supervisor<'_> {
         });
         let meet = required.iter().find(|id| banned.contains(*id) || self.is_barred(*id));
         let Some(conflict) = meet else { return Some(banned) };
-        let record = self.at(root);
-        record.blame = Some(conflict);
-        record.notes.add(Note::Contradiction);
+        self.contradicts(root, conflict);
         None
+    }
+
+    /// What was asked of `id` is not to be, because of `other`.
+    #[inline(never)]
+    pub(super) fn contradicts(&mut self, id: UnitId, other: UnitId) {
+        let record = self.at(id);
+        record.blame = Some(other);
+        record.notes.add(Note::Contradiction);
     }
 
     /// Whether a job that gives way to nothing is in the way of a start of `id`: its stop, or one of a unit that it conflicts
@@ -243,14 +254,17 @@ impl Supervisor<'_> {
         needed
     }
 
+    #[inline(never)] // the manners are large
+    pub(super) fn ignores_isolation(&self, id: UnitId) -> bool {
+        self.manners(id).is_none_or(|manners| manners.ignore_on_isolate)
+    }
+
     /// Starts `root` and stops whatever it does not pull in.
     pub(super) fn isolate(&mut self, root: UnitId) {
         self.enqueue_start(root, true);
-        let pulled = self.for_reached(root, PULLED_IN, &mut |_, _| {});
+        let pulled = self.reached(root, PULLED_IN);
         for id in self.ids() {
-            let stays =
-                pulled.contains(id) || self.manners(id).is_none_or(|manners| manners.ignore_on_isolate);
-            if !stays {
+            if !pulled.contains(id) && !self.ignores_isolation(id) {
                 self.add_stop(id);
             }
         }

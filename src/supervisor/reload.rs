@@ -87,7 +87,7 @@ impl Supervisor<'_> {
                 supervisor.run_commands(id, service, CommandKind::Reload);
             }
         });
-        Due::Act(Action::Kill { unit: id, whom: Whom::Main, signal })
+        Due::Act(Action::Kill { unit: id, whom: Whom::Main, signal, wakes: true })
     }
 
     /// Sends the signal that somebody has asked for, or that ends what has taken too long beside a service that goes on.
@@ -95,7 +95,7 @@ impl Supervisor<'_> {
         let Some((whom, signal)) = self.peek(id).kill else { return Due::Nothing };
         let there = self.has(id, whom);
         self.at(id).kill = None;
-        if there { Due::Act(Action::Kill { unit: id, whom, signal }) } else { Due::Changed }
+        if there { Due::Act(Action::Kill { unit: id, whom, signal, wakes: false }) } else { Due::Changed }
     }
 
     /// Somebody asks for a signal to processes of `id`; whether there are any.

@@ -12,9 +12,11 @@ const SIGTERM: u8 = 15;
 
 /// How long a restart is put off at most because the machine was short of something.
 const SCARCE_PAUSE_MAX: Micros = Micros::from_secs(60);
-/// ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT: nothing of the service's own is wrong, and trying is of no use until somebody
+/// From what it grows where `RestartSec=` is none, so that trying does not keep PID 1 from everything else.
+const SCARCE_PAUSE_MIN: Micros = Micros(1000);
+/// EAGAIN, ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT: nothing of the service's own is wrong, and trying is of no use until somebody
 /// gives something back.
-const SCARCE: [u16; 5] = [12, 23, 24, 28, 122];
+const SCARCE: [u16; 6] = [11, 12, 23, 24, 28, 122];
 
 /// Which kind of process has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +88,8 @@ pub(super) fn is_scarce(errno: u16) -> bool {
 /// happened `scarce` times on end. Not systemd's: one that starts at once again and again fills the log with it.
 pub(super) fn pause(service: &Service<'_>, restarts: u32, scarce: u8) -> Micros {
     let delay = delay(service, restarts);
-    let longer = Micros(delay.0.saturating_mul(1 << scarce.min(31)));
+    let times = (1 << scarce.min(31)) & !1; // none, 2, 4 and so on
+    let longer = Micros(delay.max(SCARCE_PAUSE_MIN).0.saturating_mul(times));
     delay.max(longer.min(SCARCE_PAUSE_MAX))
 }
 

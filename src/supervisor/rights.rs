@@ -39,8 +39,10 @@ impl Supervisor<'_> {
         if peer.is_root() || verb == Verb::Status {
             return true;
         }
-        let Some(table) = self.table.filter(|_| verb != Verb::Rule) else { return false };
-        let by_id = if let Request::Posture { id } = request { table.name(UnitId(*id)) } else { None };
+        if verb == Verb::Rule {
+            return false;
+        }
+        let by_id = if let Request::Posture { id } = request { self.table.name(UnitId(*id)) } else { None };
         let by_id = by_id.unwrap_or_default();
         let name = request.name().unwrap_or(by_id);
         let covers = |rule: &Allow<'_>| {
@@ -48,7 +50,7 @@ impl Supervisor<'_> {
                 && is_for(rule, peer, &self.pool)
                 && (rule.units.is_empty() || rule.units.iter().any(|pattern| matches(pattern, name)))
         };
-        table.board().allow.iter().any(|rule| covers(&rule))
+        self.table.board().allow.iter().any(|rule| covers(&rule))
     }
 }
 

@@ -181,12 +181,11 @@ impl Supervisor<'_> {
             Some(Until::Elapsed(span)) => Report::At(self.now.after(span)),
         };
         self.watch_over_boot();
-        if let Some(target) = target.or(self.table.map(|table| table.board().default_target)) {
-            self.run.target = target;
-            self.enqueue_start(target, true);
-            if self.peek(target).job.is_none() {
-                self.boot_failed();
-            }
+        let target = target.unwrap_or(self.table.board().default_target);
+        self.run.target = target;
+        self.enqueue_start(target, true);
+        if self.peek(target).job.is_none() {
+            self.boot_failed();
         }
     }
 
@@ -270,7 +269,7 @@ impl Supervisor<'_> {
         if self.clients.wants_reexec() {
             return Some(Action::Reexec { switch: false });
         }
-        let down = self.units.iter().all(|unit| unit.state.is_down());
+        let down = self.rooms.units.iter().all(|unit| unit.state.is_down());
         let Exit::Stopping { power, late, .. } = self.run.exit else { return None };
         if !down && !late {
             return None;
@@ -286,7 +285,7 @@ impl Supervisor<'_> {
 
     /// Whether nothing moves any more, and nothing will by itself.
     fn is_idle(&self) -> bool {
-        self.units.iter().all(Record::is_settled) && !self.is_switching()
+        self.rooms.units.iter().all(Record::is_settled) && !self.is_switching()
     }
 
     /// The default target's start has ended: boot is over.
@@ -309,7 +308,7 @@ impl Supervisor<'_> {
     /// What boot was to start could not be: somebody has to look after it.
     fn boot_failed(&mut self) {
         self.run.boot_ended(self.now, false);
-        let rescue = self.table.and_then(|table| table.board().rescue);
+        let rescue = self.table.board().rescue;
         if let Some(rescue) = rescue.filter(|_| !self.run.is_shutting_down()) {
             self.enqueue_start(rescue, true);
         }

@@ -15,7 +15,7 @@ impl<'t> Supervisor<'t> {
     /// The answer for who asks: the name is taken, or all places are.
     #[inline(never)]
     pub(super) fn free_slot(&self, name: &str) -> Result<UnitId, Answer> {
-        let table = self.table.as_ref().ok_or(Answer::Busy)?;
+        let table = &self.table;
         let own = table.find(name);
         if own.is_some_and(|own| !table.slots().any(|slot| slot == own) || !self.is_down(own)) {
             return Err(Answer::Job(JobResult::Invalid));
@@ -37,9 +37,9 @@ impl<'t> Supervisor<'t> {
     /// Takes on `table`, in which the unit at `id` is another one now. `given`: the shell holds the streams of who asked for
     /// it, and closes them when it is told to clean up.
     pub fn remake(&mut self, id: UnitId, table: Table<'t>, given: bool) {
-        self.table = Some(table);
+        self.table = table;
         *self.at(id) = Record { given, ..Record::new() };
-        if let Some(text) = self.texts.get_mut(id.index()) {
+        if let Some(text) = self.rooms.texts.get_mut(id.index()) {
             *text = Text::blank();
         }
     }

@@ -48,7 +48,7 @@ impl Supervisor<'_> {
         (record.announced, record.adopt, record.refused) = (Announced::Nothing, None, None);
         (record.main_known, record.succession, record.runtime_at) = (false, None, None);
         record.errno = 0;
-        if let Some(text) = self.texts.get_mut(id.index()) {
+        if let Some(text) = self.rooms.texts.get_mut(id.index()) {
             text.clear();
         }
         self.run_commands(id, service, CommandKind::Condition);
@@ -159,7 +159,7 @@ impl Supervisor<'_> {
         let waits = |record: &Record| record.idle_until.is_some();
         let busy =
             |record: &Record| !waits(record) && record.job.is_some_and(|job| job.phase == Phase::Running);
-        if !self.units.iter().any(waits) || self.units.iter().any(busy) {
+        if !self.rooms.units.iter().any(waits) || self.rooms.units.iter().any(busy) {
             return false;
         }
         for id in self.ids() {

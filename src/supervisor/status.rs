@@ -10,7 +10,7 @@ impl<'t> Supervisor<'t> {
     /// The unit `id` as it is now; `None` if there is no such unit.
     pub fn status(&self, id: UnitId) -> Option<UnitStatus<'_>> {
         let unit = self.head(id)?;
-        let record = self.units.get(id.index())?;
+        let record = self.rooms.units.get(id.index())?;
         let unit_type = type_of(unit.name.as_str());
         let micros = |at: Option<super::Instant>| at.map_or(0, |at| at.0);
         Some(UnitStatus {
@@ -30,24 +30,28 @@ impl<'t> Supervisor<'t> {
             started_us: micros(record.started),
             ready_us: micros(record.ready),
             ended_us: micros(record.ended),
-            status: self.texts.get(id.index()).map_or("", |text| text.as_str()),
+            status: self.rooms.texts.get(id.index()).map_or("", |text| text.as_str()),
             errno: record.errno,
-            fingerprint: self.table.map_or(0, |table| table.fingerprint(id)),
+            fingerprint: self.table.fingerprint(id),
         })
     }
 
     /// The names of dynamic users and groups, and their numbers.
     pub fn names(&self) -> impl Iterator<Item = (&'t str, u32)> {
-        let identities = self.table.map(|table| table.board().identities).unwrap_or_default();
+        let (identities, made) = (self.table.board().identities, self.table.board().transient.identity.0);
         (0..)
             .zip(identities.iter())
-            .filter_map(|(id, one)| Some((one.name, self.pool.number(IdentityId(id))?)))
+            .filter(|(_, one)| one.own_number().is_none()) // which is no name
+            .filter_map(move |(id, one)| {
+                let number = self.pool.number(IdentityId(id))?;
+                Some((if id < made { one.name } else { self.table.identity_name(IdentityId(id))? }, number))
+            })
     }
 
     /// PID 1 as a whole.
     pub fn manager(&self) -> ManagerStatus<'t> {
-        let failed = self.units.iter().filter(|unit| unit.state == State::Failed).count();
-        let jobs = self.units.iter().filter(|unit| unit.job.is_some()).count();
+        let failed = self.rooms.units.iter().filter(|unit| unit.state == State::Failed).count();
+        let jobs = self.rooms.units.iter().filter(|unit| unit.job.is_some()).count();
         let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
         let state = if self.run.is_shutting_down() {
             "stopping"
@@ -59,16 +63,16 @@ impl<'t> Supervisor<'t> {
             "running"
         };
         ManagerStatus {
-            board: self.table.map_or("", |table| table.board().name),
-            arch: self.table.map_or("", |table| table.arch().as_str()),
+            board: self.table.board().name,
+            arch: self.table.arch().as_str(),
             state,
             boot_us: self.run.reached().map_or(0, |at| at.0),
             boot_cpu_us: self.boot_cpu.0,
-            units: count(self.units.len()),
+            units: count(self.rooms.units.len()),
             failed: count(failed),
             jobs: count(jobs),
             now_us: self.now.0,
-            inputs: self.table.map(|table| table.inputs()).unwrap_or_default(),
+            inputs: self.table.inputs(),
         }
     }
 }

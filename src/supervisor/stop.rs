@@ -176,9 +176,21 @@ impl Supervisor<'_> {
             record.state = State::Kill { stage, signals, deadline };
             return;
         }
-        match stage.next(&service.kill) {
-            Some(next) => self.enter_kill(id, service, next, ServiceResult::Success),
-            None => self.after_stage(id, service, stage, ServiceResult::Success),
+        self.go_on(id, service, stage.next(&service.kill), stage, ServiceResult::Success);
+    }
+
+    /// To the `next` stage, or to what comes after `stage` if there is none.
+    fn go_on(
+        &mut self,
+        id: UnitId,
+        service: &Service<'_>,
+        next: Option<KillStage>,
+        stage: KillStage,
+        result: ServiceResult,
+    ) {
+        match next {
+            Some(next) => self.enter_kill(id, service, next, result),
+            None => self.after_stage(id, service, stage, result),
         }
     }
 
@@ -227,16 +239,17 @@ impl Supervisor<'_> {
         let State::Kill { stage, ref mut signals, .. } = record.state else { return Due::Nothing };
         let first = stage.signal(&service.kill, again);
         while let Some(one) = signals.pop() {
-            let (there, whom, signal) = match one {
-                Signals::MAIN => (main, Whom::Main, first),
-                Signals::MAIN_HUP => (main, Whom::Main, SIGHUP),
-                Signals::CONTROL => (control, Whom::Control, first),
-                Signals::CONTROL_HUP => (control, Whom::Control, SIGHUP),
-                Signals::ALL_HUP => (populated, Whom::All, SIGHUP),
-                _ => (populated, Whom::All, first),
+            let (there, whom, wakes) = match one {
+                Signals::MAIN => (main, Whom::Main, true),
+                Signals::MAIN_HUP => (main, Whom::Main, false),
+                Signals::CONTROL => (control, Whom::Control, true),
+                Signals::CONTROL_HUP => (control, Whom::Control, false),
+                Signals::ALL_HUP => (populated, Whom::All, false),
+                _ => (populated, Whom::All, true),
             };
             if there {
-                return Due::Act(Action::Kill { unit: id, whom, signal });
+                let signal = if wakes { first } else { SIGHUP };
+                return Due::Act(Action::Kill { unit: id, whom, signal, wakes });
             }
         }
         Due::Nothing
@@ -310,13 +323,12 @@ impl Supervisor<'_> {
 
     /// The state of `id` has lasted too long.
     pub(super) fn timed_out(&mut self, id: UnitId, service: &Service<'_>) {
-        let timeout = ServiceResult::Timeout;
         let kill = service.kill;
         let again = self.peek(id).job.is_some_and(|job| job.kind == JobKind::Restart);
-        match self.peek(id).state {
+        let (next, stage) = match self.peek(id).state {
             State::Command { kind: CommandKind::Reload, .. } | State::Reloading { .. } => {
                 self.note_timeout(id, 0);
-                self.reload_timed_out(id, service);
+                return self.reload_timed_out(id, service);
             }
             State::Command { kind, .. } => {
                 let mode = match kind {
@@ -329,17 +341,13 @@ impl Supervisor<'_> {
                 };
                 let post = is_last(service, kind);
                 let next = KillStage::first(mode, post, &kill);
-                self.note_timeout(id, next.map_or(0, |next| next.signal(&kill, again)));
-                let given_up = if post { KillStage::FinalSigkill } else { KillStage::StopSigkill };
-                match next {
-                    Some(next) => self.enter_kill(id, service, next, timeout),
-                    None => self.after_stage(id, service, given_up, timeout),
-                }
+                (next, if post { KillStage::FinalSigkill } else { KillStage::StopSigkill })
             }
             // PID 1 itself was late: patience is with those who have been told.
             State::Kill { stage, signals, .. } if signals != Signals::NONE => {
                 let deadline = self.now.after(stage.timeout(service));
                 self.at(id).state = State::Kill { stage, signals, deadline };
+                return;
             }
             State::Kill { stage, .. } => {
                 let next = match (stage, service.stop_failure_mode) {
@@ -347,13 +355,9 @@ impl Supervisor<'_> {
                     (KillStage::FinalSigterm, FailureMode::Abort) => Some(KillStage::FinalWatchdog),
                     (stage, _) => stage.next(&kill),
                 };
-                self.note_timeout(id, next.map_or(0, |next| next.signal(&kill, again)));
-                match next {
-                    Some(next) => self.enter_kill(id, service, next, timeout),
-                    None => self.after_stage(id, service, stage, timeout),
-                }
+                (next, stage)
             }
-            State::AutoRestart { .. } => self.restart_due(id),
+            State::AutoRestart { .. } => return self.restart_due(id),
             State::Dead
             | State::Failed
             | State::Running
@@ -364,8 +368,10 @@ impl Supervisor<'_> {
             | State::Opening { .. }
             | State::Waiting { .. }
             | State::Triggered
-            | State::Elapsed => {}
-        }
+            | State::Elapsed => return,
+        };
+        self.note_timeout(id, next.map_or(0, |next| next.signal(&kill, again)));
+        self.go_on(id, service, next, stage, ServiceResult::Timeout);
     }
 
     fn note_timeout(&mut self, id: UnitId, signal: u8) {

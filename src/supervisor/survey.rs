@@ -88,9 +88,10 @@ impl Supervisor<'_> {
             // What a program that has mounted it left behind ends with it.
             return self.enter_kill(id, service, KillStage::FinalSigterm, ServiceResult::Success);
         }
-        record.started = Some(now);
         // What has failed to go was up all the time: who has to do with it does not hear of it again.
-        let news = record.job.is_none() && record.state == State::Dead;
+        let was_up = record.state == State::Failed && record.ready >= record.started;
+        let news = record.job.is_none() && !was_up;
+        record.started = Some(now);
         record.state = State::Exited;
         self.came_up(id);
         if news {

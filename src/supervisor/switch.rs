@@ -123,7 +123,8 @@ impl Supervisor<'_> {
     /// Takes the way to `next`; `None` is a table that cannot be opened. Unless somebody has asked for it, and said how long
     /// it may take, there is no way back.
     pub fn switch_to(&mut self, next: Option<&Table<'_>>) {
-        let Some((table, next)) = self.table.zip(next) else { return self.end_switch(JobResult::Invalid) };
+        let Some(next) = next else { return self.end_switch(JobResult::Invalid) };
+        let table = self.table;
         let shared = table.shares_pieces(next);
         if self.switch.wanted.is_empty() {
             self.switch.wanted =
@@ -179,10 +180,8 @@ impl Supervisor<'_> {
             let before = self.switch.before;
             before.iter().for_each(|id| _ = self.switch.units.insert(id));
         }
-        if let Some(target) = self.table.map(|table| table.board().default_target)
-            && (self.peek(target).state.is_up()
-                || self.peek(target).job.is_some_and(|job| !job.kind.is_stop()))
-        {
+        let target = self.table.board().default_target;
+        if self.peek(target).state.is_up() || self.peek(target).job.is_some_and(|job| !job.kind.is_stop()) {
             self.for_reached(target, PULLED_IN, &mut |supervisor, id| {
                 if supervisor.switch.marked.contains(id) {
                     supervisor.switch.units.insert(id);

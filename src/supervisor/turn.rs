@@ -165,12 +165,18 @@ impl Supervisor<'_> {
     pub(super) fn came_to_rest(&mut self, id: UnitId, rest: Rest) {
         let unit = self.unit(id);
         let service = unit.as_ref().and_then(Unit::service);
-        let restarts = self.peek(id).restarts;
+        let record = self.peek(id);
+        let restarts = record.restarts;
+        let failed = Rest::of(record.result) == Rest::Failed;
+        let mounts = unit.as_ref().is_some_and(|unit| is_mounted(unit.name.as_str()));
+        self.survey.arrived(failed && mounts);
         let now = self.now;
         let collected = unit.as_ref().is_some_and(|unit| unit.manners.collect_failed);
         let record = self.at(id);
         record.ended = Some(now);
-        let scarce = record.failure.is_some_and(|failure| restart::is_scarce(failure.errno));
+        // Without a process that failed there was no number for one.
+        let nothing = record.result == ServiceResult::Resources;
+        let scarce = record.failure.map_or(nothing, |failure| restart::is_scarce(failure.errno));
         record.scarce = if scarce { record.scarce.saturating_add(1) } else { 0 };
         let scarce = record.scarce;
         let restart_at = service.and_then(|service| now.after(restart::pause(service, restarts, scarce)));
@@ -179,30 +185,18 @@ impl Supervisor<'_> {
             Rest::Dead | Rest::Failed | Rest::Closed => State::Dead,
             Rest::Restart => State::AutoRestart { at: restart_at },
         };
-        let failed = Rest::of(record.result) == Rest::Failed;
-        let mounts = unit.as_ref().is_some_and(|unit| is_mounted(unit.name.as_str()));
-        self.survey.arrived(failed && mounts);
-        let record = self.at(id);
         if rest == Rest::Dead && record.forbid_restart {
             record.notes.add(Note::Stopped);
         } else if failed {
             record.notes.add(Note::Failed);
         }
-        match record.job {
-            Some(Job { kind: JobKind::Start, phase: Phase::Running }) => {
-                self.finish_job(id, if failed { JobResult::Failed } else { JobResult::Done });
-            }
-            Some(Job { kind: JobKind::Stop | JobKind::Restart, phase: Phase::Running }) => {
-                self.finish_job(id, JobResult::Done);
-            }
-            Some(Job { kind: JobKind::Reload, phase: Phase::Running }) => {
-                self.finish_job(id, JobResult::Failed);
-            }
-            Some(Job {
-                phase: Phase::Waiting | Phase::Doomed | Phase::Conditions | Phase::Examined | Phase::Met,
-                ..
-            })
-            | None => {}
+        if let Some(Job { kind, phase: Phase::Running }) = record.job {
+            let result = match kind {
+                JobKind::Reload => JobResult::Failed,
+                JobKind::Start if failed => JobResult::Failed,
+                JobKind::Start | JobKind::Stop | JobKind::Restart => JobResult::Done,
+            };
+            self.finish_job(id, result);
         }
         self.wake_triggers(id);
         self.consequences(id, rest, service.is_some_and(|service| service.restart_direct));

@@ -7,7 +7,10 @@ use heapless::{Deque, Vec};
 
 use crate::{
     record::{Keep, Keeper},
-    table::{Board, Identity, IdentityId, UidRange, limits::IDENTITIES_MAX},
+    table::{
+        Board, Identity, IdentityId, UidRange,
+        limits::{IDENTITIES_MAX, OWN_NUMBERS_MAX},
+    },
 };
 
 /// Numbers that one name tries in one start before there is none for it (systemd's limit).
@@ -25,6 +28,8 @@ const _: () = assert!(QUARANTINE_MAX >= IDENTITIES_MAX, "every name's number can
 pub(super) struct Pool {
     range: UidRange,
     holders: Vec<Holder, IDENTITIES_MAX>,
+    /// Numbers that are somebody's own: [`Identity::own_number`].
+    owned: Vec<u32, OWN_NUMBERS_MAX>,
     /// Released numbers, longest rested first.
     quarantine: Deque<u32, QUARANTINE_MAX>,
     /// Numbers that nobody gets any more.
@@ -75,6 +80,7 @@ impl Pool {
         Self {
             range: UidRange::DYNAMIC,
             holders: Vec::new(),
+            owned: Vec::new(),
             quarantine: Deque::new(),
             lost: Vec::new(),
             random: 0,
@@ -82,14 +88,16 @@ impl Pool {
         }
     }
 
-    /// Takes on a board's range and as many names as it has.
-    pub(super) fn load(&mut self, range: UidRange, identities: usize) {
+    /// Takes on a board's range and names, of which each may have a number of its own. Once.
+    pub(super) fn load(&mut self, range: UidRange, names: impl Iterator<Item = Option<u32>>) {
         self.range = range;
-        self.holders.clear();
-        self.changed = identities > 0;
-        for _ in 0..identities {
+        for own_number in names {
+            self.changed = true;
+            if let Some(number) = own_number {
+                let _ = self.owned.push(number); // `Table::open` refuses more than OWN_NUMBERS_MAX
+            }
             if self.holders.push(Holder::default()).is_err() {
-                break; // `Table::open` refuses more than IDENTITIES_MAX
+                break; // nor more than IDENTITIES_MAX
             }
         }
     }
@@ -236,7 +244,8 @@ impl Pool {
 
     /// Gives `id` the number `wanted` instead of the one it has; whether it could be.
     pub(super) fn exchange_for(&mut self, id: IdentityId, wanted: u32) -> bool {
-        if self.is_used(id) || !self.is_free(wanted) || !self.drop_number(id) {
+        let owner = self.number(id).is_some_and(|number| self.owned.contains(&number));
+        if owner || self.is_used(id) || !self.is_free(wanted) || !self.drop_number(id) {
             return false;
         }
         self.assign(id, wanted);
@@ -296,15 +305,20 @@ impl Pool {
         let _ = self.quarantine.push_back(number); // there is room now
     }
 
-    /// Whether `number` is in the range and nobody has it.
+    /// Whether `number` is in the range and nobody has it, nor owns it.
     fn is_free(&self, number: u32) -> bool {
-        self.range.contains(number)
-            && !self.lost.contains(&number)
-            && !self.holders.iter().any(|holder| holder.number == Some(number))
+        self.range.contains(number) && !self.owned.contains(&number) && self.is_unused(number)
+    }
+
+    fn is_unused(&self, number: u32) -> bool {
+        !self.lost.contains(&number) && !self.holders.iter().any(|holder| holder.number == Some(number))
     }
 
     /// The next candidate for `id`.
     fn choose(&mut self, id: IdentityId, identity: &Identity<'_>) -> Option<u32> {
+        if let Some(number) = identity.own_number() {
+            return Some(number).filter(|number| self.is_unused(*number));
+        }
         loop {
             let holder = self.holders.get_mut(id.index())?;
             let attempt = holder.tries;

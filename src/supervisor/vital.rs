@@ -63,16 +63,14 @@ impl Supervisor<'_> {
     /// Which units are vital.
     pub(super) fn load_vital(&mut self) {
         self.vital = UnitSet::EMPTY;
-        if let Some(table) = self.table {
-            for id in table.board().vital.units.iter() {
-                self.vital.insert(id);
-            }
+        for id in self.table.board().vital.units.iter() {
+            self.vital.insert(id);
         }
     }
 
     /// The machine boots: its vital units are down, and the watchdog is hungry.
     pub(super) fn watch_over_boot(&mut self) {
-        let Some(board) = self.table.map(|table| table.board()) else { return };
+        let board = self.table.board();
         let now = self.now;
         self.health.answered = now;
         if self.vital.next_from(0).is_some() {
@@ -84,7 +82,7 @@ impl Supervisor<'_> {
 
     /// The machine ends: the watchdog sees to it that this comes to an end.
     pub(super) fn watch_over_shutdown(&mut self) {
-        let Some(board) = self.table.map(|table| table.board()) else { return };
+        let board = self.table.board();
         self.health.counts_at = None;
         self.health.stop_by = self.now.after(board.watchdog.shutdown);
     }
@@ -123,7 +121,7 @@ impl Supervisor<'_> {
         if !(turned || judge || feed) {
             return None;
         }
-        let board = self.table?.board();
+        let board = self.table.board();
         if turned {
             let (span, counted) = match down {
                 true if self.health.verdict == Verdict::Regrouped => {

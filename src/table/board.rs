@@ -155,6 +155,14 @@ record! {
     }
 }
 
+impl Identity<'_> {
+    /// Of a name that is a number: this one and no other, which nobody else gets (`User=61500`; dynamic-user.c,
+    /// `dynamic_user_realize`).
+    pub fn own_number(&self) -> Option<u32> {
+        self.name.starts_with(|first: char| first.is_ascii_digit()).then_some(self.baked)
+    }
+}
+
 choice! {
     /// Where messages go.
     pub enum LogTarget {

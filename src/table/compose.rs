@@ -285,12 +285,17 @@ fn is_variable(name: &str) -> bool {
 
 /// A name that useradd(8) takes, or a number.
 fn is_user(value: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let number = value.parse::<u64>().is_ok_and(|number| number < u32::MAX.into() && number != 0xffff);
-    let name = value.bytes().all(word)
+    number || is_user_name(value)
+}
+
+/// A name that useradd(8) takes.
+#[inline(never)]
+pub(super) fn is_user_name(value: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    value.bytes().all(word)
         && value.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && value.len() <= USER_NAME_BYTES_MAX;
-    number || name
+        && value.len() <= USER_NAME_BYTES_MAX
 }
 
 fn is_path(value: &str) -> bool {

@@ -12,6 +12,8 @@ pub const SLOTS_MAX: usize = 8;
 pub const SLOT_BYTES_MAX: usize = 16 << 10;
 /// Names that may get a dynamic UID or GID.
 pub const IDENTITIES_MAX: usize = 256;
+/// Of them those that are numbers (`User=61500` of a dynamic user).
+pub const OWN_NUMBERS_MAX: usize = 32;
 /// Different filters of system calls and of devices.
 pub const FILTERS_MAX: usize = 2 * UNITS_MAX;
 /// One filter, of instructions of eight bytes: the kernel's BPF_MAXINSNS.

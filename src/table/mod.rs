@@ -44,7 +44,10 @@ mod tests;
 
 use core::fmt;
 
-use crate::record::{self, Read, Reader};
+use crate::{
+    record::{self, Read, Reader},
+    words,
+};
 use limits::{SLOTS_MAX, TABLE_BYTES_MAX, UNITS_MAX};
 
 pub use crate::record::JobMode;
@@ -69,11 +72,11 @@ pub use service::{
 pub use timer::{Span, Timer, TimerBase};
 pub use transient::{Change, Form, Merge, Part, Setting, Transient, Word};
 pub use trigger::{Listen, ListenKind, Path, Socket, SocketOption, Watch, WatchEvent};
-pub use unit::{Head, Kind, Lists, Manners, Related, Relation, StartLimit, Unit, UnitAction};
+pub use unit::{FileState, Head, Kind, Lists, Manners, Related, Relation, StartLimit, Unit, UnitAction};
 pub use values::{ExitSet, FilterId, IdentityId, Micros, Name, UidRange, UnitId};
 
 /// Number of the record layout. A change of any record's bytes needs a new one; the golden test sees to it.
-pub const SCHEMA: u16 = 35;
+pub const SCHEMA: u16 = 37;
 
 const MAGIC: [u8; 8] = *b"tomte\0\r\n";
 const LENGTH_AT: usize = 16;
@@ -322,7 +325,23 @@ impl<'t> Table<'t> {
         one.filters == two.filters && one.slices == two.slices && one.transient.parts == two.transient.parts
     }
 
-    /// The unit that was made at run time in `slot`, under the slot's own name if it has a dynamic user.
+    /// The name of identity `id`: of a slot in which a unit was made at run time that unit's without its suffix, if a user can
+    /// have it. Root is somebody, and so is everybody whom the table has a number for.
+    #[inline(never)]
+    pub fn identity_name(&self, id: IdentityId) -> Option<&'t str> {
+        let board = self.board();
+        let names = board.identities;
+        let own = names.iter().nth(id.index())?.name;
+        let slot = id.index().checked_sub(board.transient.identity.index());
+        let Some(record) = slot.and_then(|slot| self.made.get(slot)) else { return Some(own) };
+        let unit = <&str>::read(&mut Reader::new(record));
+        let name = words::split_last(unit, b'.').map_or("", |(name, _)| name);
+        let free = name != "root" && compose::is_user_name(name) && names.iter().all(|one| one.name != name);
+        Some(if free { name } else { own })
+    }
+
+    /// The unit that was made at run time in `slot`: a dynamic user is called as the unit is, as systemd has it, or as the slot
+    /// if nobody can be called that.
     fn made_at(&self, slot: UnitId) -> Option<Unit<'t>> {
         let mut reader = Reader::new(self.made.get(slot.index())?);
         let mut unit = Unit::read(&mut reader);
@@ -330,9 +349,8 @@ impl<'t> Table<'t> {
         if let Some(service) = &mut unit.service
             && service.exec.dynamic_user
         {
-            let board = self.board();
-            let id = board.transient.identity_of(slot);
-            let name = board.identities.iter().nth(id.index())?.name;
+            let id = self.board().transient.identity_of(slot);
+            let name = self.identity_name(id)?;
             if service.exec.group == service.exec.user {
                 (service.exec.group, service.exec.group_identity) = (name, Some(id));
             }

@@ -340,5 +340,7 @@ choice! {
         Check,
         /// The root that an initramfs leaves for.
         Root,
+        /// Addresses and routes of a network interface.
+        Network,
     }
 }

@@ -11,8 +11,8 @@ use super::{
         AFFINITY_BYTES_MAX, ALLOW_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX,
         ELAPSES_MAX, ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES,
         FILTERS_MAX, GROUPS_MAX, IDENTITIES_MAX, LATE_DEVICES_MAX, LISTEN_MAX, MOUNTS_MAX, OPTIONS_MAX,
-        PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, SETTINGS_MAX, SLICE_BYTES_MAX, SLICES_MAX, SYMLINKS_MAX,
-        UNITS_MAX, USER_NAME_BYTES_MAX, WATCHES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
+        OWN_NUMBERS_MAX, PATH_BYTES_MAX, POSTURE_MAX, RLIMITS_MAX, SETTINGS_MAX, SLICE_BYTES_MAX, SLICES_MAX,
+        SYMLINKS_MAX, UNITS_MAX, USER_NAME_BYTES_MAX, WATCHES_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
 };
 
@@ -32,6 +32,7 @@ impl Board<'_> {
         known(self.default_target)
             && self.uids.is_valid()
             && self.identities.are_all(IDENTITIES_MAX, one)
+            && self.identities.iter().filter_map(|one| one.own_number()).count() <= OWN_NUMBERS_MAX
             && self.filters.are_all(FILTERS_MAX, Filter::is_sound)
             && self.slices.are_all(SLICES_MAX, Slice::is_sound)
             && self.allow.are_all(ALLOW_MAX, |rule| holds(rule.units, UNITS_MAX))

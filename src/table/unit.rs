@@ -48,8 +48,38 @@ record! {
         pub related: List<'t, Related<'t>>,
         /// Who may do what, and what else follows.
         pub manners: Manners,
+        /// What `systemctl is-enabled` says of it.
+        pub file_state: FileState,
         /// `StartLimitIntervalSec=` and `StartLimitBurst=`.
         pub start_limit: StartLimit,
+    }
+}
+
+choice! {
+    /// What decides on whether boot starts a unit: the words and meanings of `systemctl is-enabled` (systemctl(1)).
+    pub enum FileState {
+        /// It has no [Install]: others pull it in, or nobody does.
+        Static,
+        /// Its [Install] counts, or `enable` in board.toml names it.
+        Enabled,
+        /// Its [Install] does not count on this board.
+        Disabled,
+        /// All that its [Install] has is `Also=`.
+        Indirect,
+        /// It was made at run time.
+        Transient,
+    }
+}
+
+impl FileState {
+    /// systemd's word.
+    pub fn as_str(self) -> &'static str {
+        crate::words::nth("static enabled disabled indirect transient", self as usize)
+    }
+
+    /// Whether `is-enabled` ends well.
+    pub const fn is_enabled(self) -> bool {
+        !matches!(self, Self::Disabled)
     }
 }
 

@@ -38,6 +38,7 @@ fn clean<'a>(change: impl FnOnce(&mut CleanPlan<'a>)) -> i32 {
         directories: &[],
         private_tmp: None,
         credentials: false,
+        pid_file: "",
     };
     change(&mut plan);
     end_of(&clean::spawn(&plan).expect("a janitor"))
@@ -48,6 +49,18 @@ pub(super) fn end_of(janitor: &Janitor) -> i32 {
     let status =
         waitid(WaitId::PidFd(janitor.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
     status.exit_status().expect("not killed")
+}
+
+#[test]
+fn a_stale_pid_file_goes_and_that_there_is_none_is_fine() {
+    if !enter_small_world() {
+        return;
+    }
+    fs::write("/run/test.pid", "4000").expect("a file");
+    for _ in 0..2 {
+        assert_eq!(clean(|plan| plan.pid_file = "/run/test.pid"), 0);
+        assert!(!fs::exists("/run/test.pid").expect("/run"));
+    }
 }
 
 #[test]

@@ -134,6 +134,7 @@ fn a_store_is_made_anew_or_kept_as_its_command_needs_and_goes_with_the_unit() {
         directories: &[],
         private_tmp: None,
         credentials: true,
+        pid_file: "",
     };
     for _ in 0..2 {
         let janitor = clean::spawn(&plan).expect("a janitor");

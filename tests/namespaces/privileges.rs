@@ -72,6 +72,22 @@ fn an_ambient_capability_outside_the_bounding_set_is_refused() {
     assert_ne!(outcome.code, Some(0), "{outcome:?}");
 }
 
+#[test]
+fn an_ambient_capability_that_pid_1_has_not_itself_is_passed_over() {
+    if !enter_small_world() {
+        return;
+    }
+    for as_user in [true, false] {
+        let outcome = run_script(STATUS, |plan| {
+            if as_user {
+                as_dynamic_user(plan);
+            }
+            plan.limits.ambient = NET_BIND_SERVICE | 1 << 62; // nobody has that one
+        });
+        assert_eq!(outcome.status("CapAmb"), BIND, "{outcome:?}");
+    }
+}
+
 /// getpriority, which no program here asks for.
 const SPARE: u32 = if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
     141

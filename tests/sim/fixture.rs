@@ -6,8 +6,8 @@ use std::{format, string::String, vec, vec::Vec}; // the tests of the library ha
 
 use tomte::table::{
     Allow, Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
-    DirectoryKind, Exec, ExitSet, FailureMode, Head, IdList, Identity, IdentityId, Keyring, Kill, KillMode,
-    Kind, Landlock, List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces,
+    DirectoryKind, Exec, ExitSet, FailureMode, FileState, Head, IdList, Identity, IdentityId, Keyring, Kill,
+    KillMode, Kind, Landlock, List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces,
     NotifyAccess, OomPolicy, PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related,
     Relation, Restart, Scheduling, Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps,
     StrList, Terminal, Timer, TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, Who,
@@ -456,6 +456,7 @@ impl Lists {
             before: ids(&self.before),
             related: List::new(&self.related),
             manners: plan.manners,
+            file_state: FileState::Static,
             conditions: List::new(&self.conditions),
             start_limit: plan.start_limit,
         };

@@ -48,8 +48,12 @@ struct Seen {
     reset: bool,
     /// It was not started because of another unit.
     dependency: bool,
-    /// A job of it took too long: what it had begun goes on, and nobody waits for that any more.
+    /// A job of it has taken too long at some time: it may stay as it is.
     untimely: bool,
+    /// One did while it was starting: that start goes on, and nobody waits for it.
+    late_start: bool,
+    /// One did while it was not down: it is so until it is down, and nobody waits for that.
+    late_stop: bool,
     /// A janitor is at work for it.
     janitor: bool,
     /// A child looks at its conditions.
@@ -87,11 +91,14 @@ impl Judge {
         let already: Vec<u16> =
             (0..).zip(&self.units).filter(|(_, seen)| seen.starting).map(|(n, _)| n).collect();
         for (n, seen) in (0..).zip(&mut self.units) {
-            let starting = supervisor.status(UnitId(n)).is_some_and(|status| is_starting(status.sub));
+            let Some(status) = supervisor.status(UnitId(n)) else { continue };
+            let starting = is_starting(status.sub);
             if starting && !seen.starting {
                 seen.beside.clone_from(&already);
             }
             seen.starting = starting;
+            seen.late_start &= starting;
+            seen.late_stop &= !is_down(status.active);
         }
     }
 
@@ -148,8 +155,8 @@ impl Judge {
             let Some(status) = supervisor.status(UnitId(*other)) else { continue };
             // Who had begun already when the other did need not wait for him.
             let had_begun = self.units[usize::from(*other)].beside.contains(&id.0);
-            let untimely = self.units[usize::from(*other)].untimely;
-            let starting = is_starting(status.sub) && !had_begun && !untimely;
+            let late = self.units[usize::from(*other)].late_start;
+            let starting = is_starting(status.sub) && !had_begun && !late;
             rule!(!starting, "{id:?} starts while {other}, which it comes after, is in {}", status.sub);
             let seen = &self.units[usize::from(*other)];
             let tried = status.started_us > 0 || seen.dependency || seen.passed_over || seen.untimely;
@@ -177,9 +184,7 @@ impl Judge {
                 .is_some_and(|status| status.result == ServiceResult::Success && status.main_pid > 0);
         for (n, _) in (0..).zip(plans).filter(|(_, plan)| asked && plan.after.contains(&id.0)) {
             let active = supervisor.status(UnitId(n)).map(|status| status.active);
-            let down = matches!(active, Some(ActiveState::Inactive | ActiveState::Failed));
-            let down = down || self.units[usize::from(n)].untimely;
-            rule!(down, "{id:?} stops while {n}, which comes after it, is {active:?}");
+            rule!(active.is_some_and(is_down), "{id:?} stops while {n}, which comes after it, is {active:?}");
         }
         Ok(())
     }
@@ -253,10 +258,7 @@ impl Judge {
                 && [Slot::Main, Slot::Control].iter().all(|slot| kernel.slot(id, *slot).is_none());
             // So has he whose janitor's answer was lost when PID 1 failed.
             let goes = supervisor.status(id).is_some_and(|status| status.sub == SubState::FinalSigkill);
-            waits
-                || goes
-                || matches!(active, Some(ActiveState::Inactive | ActiveState::Failed))
-                || self.units[id.index()].janitor
+            waits || goes || active.is_some_and(is_down) || self.units[id.index()].janitor
         };
         for number in numbers {
             let other = kernel.processes.iter().map(|(_, process)| process).find(|process| {
@@ -320,14 +322,23 @@ impl Judge {
     }
 
     /// A job of `unit` has ended before what it had begun.
-    pub(crate) fn job_timed_out(&mut self, unit: UnitId) {
-        self.units[unit.index()].untimely = true;
-        self.undisturbed = false;
+    pub(crate) fn job_timed_out(&mut self, unit: UnitId, supervisor: &Supervisor<'_>) {
+        let seen = &mut self.units[unit.index()];
+        seen.untimely = true;
+        if let Some(status) = supervisor.status(unit) {
+            seen.late_start = is_starting(status.sub);
+            seen.late_stop = !is_down(status.active);
+        }
     }
 
-    /// Whether any job has.
-    pub(crate) fn untimely(&self) -> bool {
-        self.units.iter().any(|unit| unit.untimely)
+    /// Whether a job of `unit` has ever.
+    pub(crate) fn was_untimely(&self, unit: UnitId) -> bool {
+        self.units[unit.index()].untimely
+    }
+
+    /// Whether nobody waits for `unit` to go down, which is so since a job of it has.
+    pub(crate) fn is_late(&self, unit: UnitId) -> bool {
+        self.units[unit.index()].late_stop
     }
 
     /// Whether `unit` was not started because of another.
@@ -352,8 +363,7 @@ impl Judge {
                 continue;
             }
             let Some(status) = supervisor.status(UnitId(n)) else { continue };
-            let down = matches!(status.active, ActiveState::Inactive | ActiveState::Failed)
-                || status.sub == SubState::AutoRestart;
+            let down = is_down(status.active) || status.sub == SubState::AutoRestart;
             let left = kernel.of(UnitId(n)).find(|process| !process.killed);
             rule!(!down || left.is_none(), "{n} is {} and {left:?} lives", status.sub);
         }
@@ -366,6 +376,10 @@ fn first_kind(plan: &UnitPlan) -> Option<CommandKind> {
     let service = plan.service.as_ref()?;
     let order = [CommandKind::Condition, CommandKind::StartPre, CommandKind::Start];
     order.into_iter().find(|kind| service.commands.iter().any(|(its, _)| its == kind))
+}
+
+const fn is_down(active: ActiveState) -> bool {
+    matches!(active, ActiveState::Inactive | ActiveState::Failed)
 }
 
 const fn is_starting(sub: SubState) -> bool {

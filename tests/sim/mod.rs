@@ -25,6 +25,7 @@ use std::{
 };
 
 use fastrand::Rng;
+use tomte::supervisor::Rooms;
 
 pub(crate) use plan::Faults;
 use plan::Plan;
@@ -170,6 +171,7 @@ fn world(seed: u64, change: &Change, log: Option<&mut Vec<String>>) -> Result<Ta
     let bytes =
         [&plan, &other].map(|plan| fixture::bake(&plan.units, plan.range, plan.identities, &plan.watched));
     let tables = [(&plan, &*bytes[0]), (&other, &*bytes[1])];
-    let ended = catch_unwind(AssertUnwindSafe(|| World::new(tables, rng, log).live()));
+    let mut rooms = Box::new([Rooms::new(), Rooms::new()]);
+    let ended = catch_unwind(AssertUnwindSafe(|| World::new(tables, rng, log, &mut rooms).live()));
     ended.unwrap_or_else(|_| Err("the supervisor panicked".into()))
 }

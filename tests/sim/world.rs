@@ -10,7 +10,8 @@ mod triggers;
 
 use tomte::{
     supervisor::{
-        Action, Event, Facts, Keeper, Log, Pid, SHUTDOWN_TIMEOUT, Slot, Spawn, Supervisor, Until, Which,
+        Action, Event, Facts, Keeper, Log, Pid, Rooms, SHUTDOWN_TIMEOUT, Slot, Spawn, Supervisor, Until,
+        Which,
     },
     table::{Arch, IdentityId, Micros, Table, UnitId},
     wire::{ActiveState, Power, UnitStatus},
@@ -39,6 +40,8 @@ pub(super) struct World<'w> {
     table: Table<'w>,
     other: (&'w Plan, Table<'w>),
     supervisor: Supervisor<'w>,
+    /// For the next one.
+    rooms: Option<&'w mut Rooms>,
     kernel: Kernel,
     judge: Judge,
     log: Option<&'w mut Vec<String>>,
@@ -69,6 +72,7 @@ impl<'w> World<'w> {
         tables: [(&'w Plan, &'w [u8]); 2],
         rng: fastrand::Rng,
         log: Option<&'w mut Vec<String>>,
+        [rooms, next_rooms]: &'w mut [Rooms; 2],
     ) -> Self {
         let open = |(plan, bytes)| {
             (plan, Table::open(bytes, Some(Arch::X86_64)).expect("the plan is a sound table"))
@@ -78,7 +82,8 @@ impl<'w> World<'w> {
             plan,
             table,
             other,
-            supervisor: Supervisor::new(table),
+            supervisor: Supervisor::new(table, rooms),
+            rooms: Some(next_rooms),
             kernel: Kernel::new(rng, plan),
             judge: Judge::new(plan.units.len(), !plan.related),
             log,
@@ -328,7 +333,9 @@ impl<'w> World<'w> {
             (self.plan, self.table) = before;
             self.kernel.change(self.plan);
         }
-        self.supervisor = Supervisor::new(self.table);
+        let rooms = self.rooms.take().expect("they come back below");
+        let before = core::mem::replace(&mut self.supervisor, Supervisor::new(self.table, rooms));
+        self.rooms = Some(before.into_rooms());
         self.supervisor.keep(&mut keeper);
         if keeper.left() != Some(0) {
             return Err("the state does not load".into());
@@ -375,7 +382,7 @@ impl<'w> World<'w> {
                 let pid = pid.filter(|pid| self.kernel.adopt(unit, *pid)).map(Pid);
                 return Ok(Some(Event::Adopted { unit, pid }));
             }
-            Action::Kill { unit, whom, signal } => {
+            Action::Kill { unit, whom, signal, wakes: _ } => {
                 self.judge.kill(unit, whom, signal, plans, &self.kernel, &self.supervisor)?;
                 if !self.reloads(unit, signal) {
                     self.kernel.kill(unit, whom, signal);
@@ -459,7 +466,7 @@ impl<'w> World<'w> {
                 self.judge.undisturbed = false;
                 self.plan.watched.vital.iter().for_each(|unit| self.judge.reset(UnitId(*unit)));
             }
-            Log::JobTimedOut(unit) => self.judge.job_timed_out(unit),
+            Log::JobTimedOut(unit) => self.judge.job_timed_out(unit, &self.supervisor),
             Log::NoUidLeft(unit) => self.numberless[unit.index()] |= self.calm,
             Log::Started(_)
             | Log::Stopped(_)

@@ -15,7 +15,7 @@ use tomte::table::{Arch, Micros, PanicAction, UidRange, limits::SLOTS_MAX};
 
 use crate::{
     allow,
-    boot::keys,
+    boot::{keys, network},
     diag::{Diagnostic, Diagnostics, closest},
     read::{Source, Text},
     users,
@@ -121,6 +121,9 @@ pub struct Config {
     /// Whose nodes in /dev are.
     #[serde(default)]
     pub device: Vec<keys::Device>,
+    /// Network interfaces with fixed addresses, by their names.
+    #[serde(default, deserialize_with = "network::interfaces")]
+    pub network: BTreeMap<String, network::Interface>,
     pub machine_id: Option<keys::MachineId>,
     pub random_seed: Option<keys::RandomSeed>,
     pub clock: Option<keys::Clock>,

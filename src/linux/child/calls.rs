@@ -17,6 +17,7 @@ use crate::linux::{
     boot::{is_mount_point, read_file},
     find, fsck,
     listen::make_parents,
+    network,
     passwd::parse_number,
     path::PathBuffer,
     plan::{Call, Command},
@@ -95,6 +96,10 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
         | Call::SaveSeed
         | Call::MachineId
         | Call::MakeSwap => early::carry_out(&command, path)?,
+        Call::Network => {
+            let wait_us = seconds(next())?;
+            network::set_up(command.path, wait_us, &mut next)?;
+        }
     }
     process::exit(0)
 }

@@ -4,10 +4,7 @@
 use core::{ffi::CStr, fmt::Write};
 
 use rustix::{
-    fs::{
-        AtFlags, CWD, Gid, Mode, OFlags, SeekFrom, Timespec, Timestamps, UTIME_NOW, Uid, chmod, chownat,
-        fsync, futimens, open, seek, stat,
-    },
+    fs::{Mode, OFlags, SeekFrom, Timespec, Timestamps, UTIME_NOW, fsync, futimens, open, seek, stat},
     io::{Errno, pwrite, read, write},
     mount::{UnmountFlags, mount_bind, unmount},
     param::page_size,
@@ -19,7 +16,8 @@ use super::{super::plan::Command, calls::number};
 use crate::linux::{
     AsFd,
     boot::UNINITIALIZED,
-    clock, glob,
+    clock,
+    devices::own,
     listen::make_parents,
     modules::{self, Modules},
     output::Output,
@@ -55,7 +53,7 @@ pub(super) fn carry_out(command: &Command<'_>, path: &CStr) -> Result<(), Errno>
             let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())?;
             write(&file, next().to_bytes()).map(drop)
         }
-        Call::Own => own(command.path, [next(), next(), next()]),
+        Call::Own => own(command.path, &[next(), next(), next()]),
         Call::ClockFloor => set_clock(path, u64::from(number(next())?)),
         Call::Touch => {
             let file = create(command.path, path, 0o644)?;
@@ -74,7 +72,8 @@ pub(super) fn carry_out(command: &Command<'_>, path: &CStr) -> Result<(), Errno>
         | Call::SwapOff
         | Call::Count
         | Call::Check
-        | Call::Root => Err(Errno::NOSYS), // `calls` has these
+        | Call::Root
+        | Call::Network => Err(Errno::NOSYS), // `calls` has these
     }
 }
 
@@ -82,22 +81,6 @@ fn create(name: &str, path: &CStr, mode: u16) -> Result<rustix::fd::OwnedFd, Err
     let _made = make_parents(name, DIRECTORY_MODE); // or the file cannot be made
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
     open(path, flags, Mode::from_raw_mode(mode.into()))
-}
-
-/// What is owned by nobody in particular is left as it is.
-fn own(pattern: &str, [user, group, mode]: [&CStr; 3]) -> Result<(), Errno> {
-    let some = |word: &CStr| if word.is_empty() { Ok(None) } else { number(word).map(Some) };
-    let (user, group, mode) = (some(user)?, some(group)?, some(mode)?);
-    let all = glob::each_match(pattern, &mut |path| {
-        if user.is_some() || group.is_some() {
-            chownat(CWD, path, user.map(Uid::from_raw), group.map(Gid::from_raw), AtFlags::empty())?;
-        }
-        if let Some(mode) = mode {
-            chmod(path, Mode::from_raw_mode(mode))?;
-        }
-        Ok(false)
-    });
-    all.map(drop)
 }
 
 /// A clock without a battery begins in 1970, and one with an empty battery anywhere.

@@ -107,7 +107,7 @@ pub(super) fn change_user(work: &mut Work<'_>) -> Result<(), Errno> {
     if work.plan.privilege != Privilege::Restricted {
         return Ok(());
     }
-    let ambient = CapabilitySet::from_bits_retain(work.plan.limits.ambient);
+    let ambient = ambient(work)?;
     let mut kept = ambient;
     // Without no_new_privs a filter can only be loaded with CAP_SYS_ADMIN, and it is loaded later.
     kept.set(CapabilitySet::SYS_ADMIN, needs_filter(work) && !work.plan.limits.no_new_privileges);
@@ -153,12 +153,23 @@ pub(super) fn raise_ambient(work: &mut Work<'_>) -> Result<(), Errno> {
     if work.plan.privilege != Privilege::Restricted {
         return Ok(());
     }
+    let ambient = ambient(work)?;
     for number in 0..u64::BITS {
-        if work.plan.limits.ambient & (1 << number) != 0 {
-            configure_capability_in_ambient_set(CapabilitySet::from_bits_retain(1 << number), true)?;
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if ambient.contains(capability) {
+            configure_capability_in_ambient_set(capability, true)?;
         }
     }
     Ok(())
+}
+
+/// `AmbientCapabilities=`, without what the machine took away from all of its processes: nobody can be given that, and a
+/// unit that runs elsewhere runs in a container, too (capability-util.c, `capability_ambient_set_apply`).
+fn ambient(work: &Work<'_>) -> Result<CapabilitySet, Errno> {
+    match CapabilitySet::from_bits_retain(work.plan.limits.ambient) {
+        none if none.is_empty() => Ok(none),
+        wanted => Ok(wanted & capabilities(None)?.permitted),
+    }
 }
 
 /// `NoNewPrivileges=`.
@@ -184,7 +195,7 @@ pub(super) fn load_filter(work: &mut Work<'_>) -> Result<(), Errno> {
     let left_root = work.plan.privilege == Privilege::Restricted && work.who.uid.is_some_and(|uid| uid != 0);
     // With no_new_privs nothing was kept, and the filter need not allow capset.
     if left_root && !work.plan.limits.no_new_privileges {
-        let ambient = CapabilitySet::from_bits_retain(work.plan.limits.ambient);
+        let ambient = ambient(work)?;
         hold(ambient, ambient)?;
     }
     Ok(())

@@ -16,8 +16,13 @@ const SIOCSIFFLAGS: usize = 0x8914;
 const UP: u16 = 0x41;
 /// struct ifreq is 32 bytes, or 40 where pointers have eight.
 const IFREQ_BYTES: usize = 40;
-/// Where its flags are: behind the name.
-const FLAGS_AT: usize = 16;
+/// One that sets `lo` up: the flags are behind the name.
+static REQUEST: [u8; IFREQ_BYTES] = {
+    let mut request = [0; IFREQ_BYTES];
+    [request[0], request[1]] = *b"lo";
+    [request[16], request[17]] = UP.to_ne_bytes();
+    request
+};
 
 /// Sets `lo` up; the kernel gives it its addresses.
 ///
@@ -26,15 +31,8 @@ const FLAGS_AT: usize = 16;
 pub fn set_loopback_up() -> Result<(), Errno> {
     // Any socket will do for a question about interfaces; this kind is in every kernel that has services.
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    let mut request = [0_u8; IFREQ_BYTES];
-    let [flags_low, flags_high] = UP.to_ne_bytes();
-    for &(at, byte) in &[(0, b'l'), (1, b'o'), (FLAGS_AT, flags_low), (FLAGS_AT + 1, flags_high)] {
-        if let Some(place) = request.get_mut(at) {
-            *place = byte;
-        }
-    }
-    let args = [socket.as_raw_fd() as usize, SIOCSIFFLAGS, (&raw const request).expose_provenance(), 0, 0, 0];
-    // SAFETY: the kernel reads one ifreq, which is no longer than `request`.
+    let args = [socket.as_raw_fd() as usize, SIOCSIFFLAGS, (&raw const REQUEST).expose_provenance(), 0, 0, 0];
+    // SAFETY: the kernel reads one ifreq, which is no longer than `REQUEST`.
     unsafe { syscall(__NR_ioctl, args) }?;
     Ok(())
 }

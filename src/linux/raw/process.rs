@@ -9,7 +9,7 @@ use core::{
 
 use linux_raw_sys::general::{
     __NR_clone3, __NR_close_range, __NR_execve, __NR_exit_group, __NR_kcmp, __NR_reboot, __NR_waitid,
-    CLONE_INTO_CGROUP, CLONE_NEWPID, CLONE_PIDFD, P_ALL, WEXITED, WNOHANG, clone_args,
+    CLONE_INTO_CGROUP, CLONE_NEWPID, CLONE_PIDFD, P_ALL, WEXITED, WNOHANG, WNOWAIT, clone_args,
 };
 use rustix::{
     fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
@@ -162,6 +162,13 @@ fn wait_any(options: u32) -> Result<Option<(u32, Ending)>, Errno> {
         CLD_DUMPED => Ok(Some((pid, Ending::Dumped(status)))),
         _ => Err(Errno::PROTO), // WEXITED asks for these three only
     }
+}
+
+/// Whether the process that `kind` and `id` tell waitid(2) of is a child of this one, ended or not: nobody is reaped.
+pub fn is_child(kind: u32, id: usize) -> bool {
+    // SAFETY: without a place for it, the kernel writes nothing.
+    unsafe { syscall(__NR_waitid, [kind as usize, id, 0, (WEXITED | WNOHANG | WNOWAIT) as usize, 0, 0]) }
+        .is_ok()
 }
 
 /// Marks every descriptor from `first` up close-on-exec. ENOSYS or EINVAL before Linux 5.11.

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "a system call that takes pointers")]
 
 use linux_raw_sys::general::{
-    __NR_bind, __NR_getsockopt, __NR_recvmsg, __NR_sendmsg, __NR_sendto, __NR_setsockopt,
+    __NR_bind, __NR_getpeername, __NR_getsockopt, __NR_recvmsg, __NR_sendmsg, __NR_sendto, __NR_setsockopt,
 };
 use rustix::{
     fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
@@ -180,6 +180,17 @@ pub fn bind(socket: BorrowedFd<'_>, address: &[u8]) -> Result<(), Errno> {
     let (fd, bytes) = (socket.as_raw_fd() as usize, address.as_ptr().expose_provenance());
     // SAFETY: the kernel reads the bytes of `address`, which outlives the call.
     unsafe { syscall(__NR_bind, [fd, bytes, address.len(), 0, 0, 0]) }.map(|_| ())
+}
+
+/// getpeername(2): a `struct sockaddr_in`, a `struct sockaddr_in6`, or as much as fits of another.
+pub fn peer_name(socket: BorrowedFd<'_>) -> Result<[u8; 28], Errno> {
+    let mut name = [0; 28];
+    let mut length = size_of_val(&name) as u32;
+    let (to, size) = (name.as_mut_ptr().expose_provenance(), (&raw mut length).expose_provenance());
+    // SAFETY: the kernel writes `length` bytes at most to `to`, which is that large, and a u32 to `size`; both outlive
+    // the call.
+    unsafe { syscall(__NR_getpeername, [socket.as_raw_fd() as usize, to, size, 0, 0, 0]) }?;
+    Ok(name)
 }
 
 /// Sends `bytes` to the address in these bytes.

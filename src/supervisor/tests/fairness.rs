@@ -1,13 +1,13 @@
 //! Nobody starves: who crashes without end takes no more than his turn.
 
-use std::vec::Vec;
+use std::{boxed::Box, vec::Vec};
 
 use super::{
     fixture::{Watched, bake, service, target},
     play::RANGE,
 };
 use crate::{
-    supervisor::{Action, ClientId, Event, Instant, Peer, Pid, Supervisor},
+    supervisor::{Action, ClientId, Event, Instant, Peer, Pid, Rooms, Supervisor},
     table::{Arch, Micros, Restart, StartLimit, Table, UnitId},
     wire::{ExitStatus, Request},
 };
@@ -26,7 +26,9 @@ fn who_crashes_without_end_holds_nobody_up() {
     units[1].start_limit = StartLimit { interval: Micros::ZERO, burst: 0 };
     units.extend((0..OTHERS).map(|n| service(&std::format!("u{n}.service"))));
     let bytes = bake(&units, RANGE, 1, &Watched::default());
-    let mut supervisor = Supervisor::new(Table::open(&bytes, Some(Arch::X86_64)).expect("a sound table"));
+    let mut rooms = Box::new(Rooms::new());
+    let table = Table::open(&bytes, Some(Arch::X86_64)).expect("a sound table");
+    let mut supervisor = Supervisor::new(table, &mut rooms);
     let now = Instant(1);
     supervisor.handle(
         now,

@@ -77,11 +77,28 @@ fn a_pid_file_that_nobody_will_write_breaks_the_protocol() {
     assert_eq!(t.state(A), "failed/failed/protocol");
     let mut t = forking(|s| s.pid_file = PID_FILE);
     t.leaves_children = false;
-    t.control(A, Exited(0)).expect("pid file a.service");
+    t.control(A, Exited(0)).expect("pid file a.service; clean a.service");
     assert_eq!(t.state(A), "failed/failed/protocol");
     let mut t = forking(|s| s.pid_file = PID_FILE);
     t.control(A, Exited(0)).at(10_000).empty(A);
     assert_eq!(t.state(A), "failed/failed/timeout");
+}
+
+/// systemd's `service_enter_dead`: some programs do not start where an old one is.
+#[test]
+fn the_pid_file_goes_with_its_service_before_a_restart_too() {
+    let mut t = forking(|s| (s.pid_file, s.restart) = (PID_FILE, Restart::OnFailure));
+    t.daemon = Some(50);
+    t.control(A, Exited(0)).expect("pid file a.service");
+    t.main(A, Exited(1))
+        .expect("pid file a.service; kill 15 a.service all")
+        .empty(A)
+        .expect("clean a.service");
+    assert_eq!(t.state(A), "activating/auto-restart/exit-code");
+    t.at(100).expect("start a.service");
+    t.ask(1, Request::Stop { name: A }).expect("kill 15 a.service all");
+    t.control(A, Killed(15)).empty(A).expect("clean a.service; reply 1 done");
+    t.ask(1, Request::Stop { name: A }).expect("reply 1 done");
 }
 
 #[test]

@@ -118,6 +118,13 @@ fn hangup_follows_term_and_not_kill() {
 }
 
 #[test]
+fn who_was_stopped_by_a_signal_wakes_up_to_end_and_not_for_a_hangup() {
+    let mut t = started(|s| s.kill.send_sighup = true);
+    t.ask(1, STOP).expect("kill 15 a.service all; kill 1 a.service all");
+    assert_eq!(t.woken(), [true, false]);
+}
+
+#[test]
 fn without_sigkill_the_wait_just_ends() {
     let mut t = started(|s| s.kill.send_sigkill = false);
     t.ask(1, STOP).at(5000).expect("kill 15 a.service all; kill 15 a.service all");

@@ -145,7 +145,7 @@ fn a_process_that_cannot_be_made_is_a_failure_of_resources() {
     assert_eq!(t.state(A), "activating/auto-restart/resources");
     assert_eq!(t.status(A).failure.map(|failure| failure.errno), Some(11));
     t.spawn_fails = false;
-    t.at(100).expect("start a.service");
+    t.at(199).expect("").at(200).expect("start a.service"); // EAGAIN: the machine was short of processes
     assert_eq!(t.state(A), "active/running/success");
 }
 
@@ -205,6 +205,22 @@ fn a_start_for_which_there_is_no_room_is_put_off_longer_until_there_is_some() {
     t.at(700).expect("start a.service");
     fails(&mut t, 28);
     t.at(899).expect("").at(900).expect("start a.service");
+}
+
+#[test]
+fn who_restarts_at_once_and_finds_no_room_does_not_keep_pid_1_busy() {
+    let mut unit = service(A).with(|s| (s.restart, s.restart_delay) = (Restart::Always, Micros::ZERO));
+    unit.start_limit.interval = Micros::ZERO;
+    let mut t = Play::new(&[unit]);
+    t.spawn_fails = true; // EAGAIN
+    t.boot();
+    // 2 ms, 4 ms and so on, and a minute from then on.
+    t.at(600_000);
+    assert!((20..30).contains(&t.spawns.len()), "{} tries", t.spawns.len());
+    t.expect(&["start a.service"; 100][..t.spawns.len()].join("; "));
+    t.spawn_fails = false;
+    t.at(660_000).expect("start a.service").main(A, Exited(1)).expect("kill 15 a.service all");
+    t.at(660_000).expect("start a.service");
 }
 
 /// As systemd 252 was seen to do with `EnvironmentFile=/no/such`, whatever the command's prefixes.

@@ -6,7 +6,7 @@ use super::{
     play::{Exited, Play},
 };
 use crate::{
-    table::{JobMode, Relation},
+    table::{JobMode, Relation, Verdict},
     wire::{Request, Verb},
 };
 
@@ -89,6 +89,39 @@ fn all_other_jobs_are_called_off_when_that_is_asked_for() {
     t.ask(1, Request::Start { name: B }).expect("examine a.service");
     t.ask(2, start(C, JobMode::Flush)).expect("reply 1 canceled; start c.service; reply 2 done");
     assert_eq!(t.state(B), "inactive/dead/success");
+}
+
+#[test]
+fn what_ignores_isolation_keeps_its_job_when_all_others_are_called_off() {
+    let mut t = three(|units| {
+        units[1] = conditional(units[1].clone());
+        units[1].manners.ignore_on_isolate = true;
+    });
+    t.ask(1, Request::Start { name: A }).expect("examine a.service");
+    t.ask(2, start(C, JobMode::Flush)).expect("start c.service; reply 2 done");
+    t.ask(2, start(C, JobMode::Flush)).expect("reply 2 done").verdict(A, Some(Verdict::Met));
+    t.expect("start a.service; reply 1 done");
+}
+
+#[test]
+fn those_that_require_a_unit_stay_down_with_its_start_if_they_are_down() {
+    let mut t = three(|_| {});
+    t.ask(1, start(A, JobMode::RestartDependencies)).expect("start a.service; reply 1 done");
+    assert_eq!(t.state(B), "inactive/dead/success");
+}
+
+#[test]
+fn a_request_has_no_mode_of_the_one_before_it() {
+    for last in [Verb::Start, Verb::Stop] {
+        let mut t = three(|units| units[1] = conditional(units[1].clone()));
+        t.ask(1, start(C, JobMode::ReplaceIrreversibly)).expect("start c.service; reply 1 done");
+        if last == Verb::Stop {
+            t.ask(1, stop(C, JobMode::ReplaceIrreversibly)).expect("kill 15 c.service all");
+            t.main(C, Exited(0)).expect("reply 1 done");
+        }
+        t.ask(1, Request::Restart { name: A }).expect("examine a.service");
+        t.ask(2, Request::Stop { name: A }).expect("reply 1 canceled; reply 2 done");
+    }
 }
 
 #[test]

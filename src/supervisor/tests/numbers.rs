@@ -123,27 +123,49 @@ fn a_hundred_unfit_numbers_are_enough() {
     assert!(t.spawns.len() <= 101, "{} tries", t.spawns.len());
 }
 
+/// `name` takes one number after the other and leaves all of them unclean, the last one as its own.
+fn spoil_all(t: &mut Play, name: &str) {
+    let unit = t.id(name);
+    for _ in 0..6 {
+        if t.pid(name, Slot::Main).is_none() {
+            break;
+        }
+        let uid = t.spawns.iter().rev().find(|spawn| spawn.unit == unit).and_then(|spawn| spawn.uid);
+        identified(t, name, uid.expect("a number"));
+        t.ask(1, Request::Stop { name }).main(name, Exited(0));
+        t.event(Event::Cleaned { unit, clean: false }).ask(1, Request::Start { name });
+        unfit(t, name, 0, None); // objects are left
+    }
+    t.event(Event::Cleaned { unit, clean: false });
+}
+
 #[test]
 fn without_a_free_number_there_is_no_service() {
     // Six numbers, of which one name takes one after the other and leaves all of them unclean.
     let mut t = all(vec![user("a.service", 0), user("b.service", 1)]);
     t.cleans = false;
-    for _ in 0..6 {
-        if t.pid("a.service", Slot::Main).is_none() {
-            break;
-        }
-        let uid =
-            t.spawns.iter().rev().find(|spawn| spawn.unit == t.id("a.service")).and_then(|spawn| spawn.uid);
-        identified(&mut t, "a.service", uid.expect("a number"));
-        t.ask(1, Request::Stop { name: "a.service" }).main("a.service", Exited(0));
-        let unit = t.id("a.service");
-        t.event(Event::Cleaned { unit, clean: false }).ask(1, Request::Start { name: "a.service" });
-        unfit(&mut t, "a.service", 0, None); // objects are left
-    }
-    let unit = t.id("a.service");
-    t.event(Event::Cleaned { unit, clean: false });
+    spoil_all(&mut t, "a.service");
     assert_eq!(t.state("a.service"), "failed/failed/resources");
     assert_eq!(t.state("b.service"), "active/running/success");
+}
+
+/// Seed 2049474: with `RestartSec=0` nothing else had its turn.
+#[test]
+fn who_finds_no_free_number_looks_for_one_ever_less_often() {
+    let mut units = vec![target("t.target"), user("a.service", 0), user("b.service", 1)];
+    units[2] = units[2].clone().with(|s| (s.restart, s.restart_delay) = (Restart::Always, Micros::ZERO));
+    units.iter_mut().for_each(|unit| unit.start_limit.interval = Micros::ZERO);
+    let mut t = Play::new(&units);
+    t.cleans = false;
+    t.boot().expect("");
+    t.ask(1, Request::Start { name: "a.service" });
+    spoil_all(&mut t, "a.service");
+    t.ask(2, Request::Start { name: "b.service" });
+    assert_eq!(t.state("b.service"), "activating/auto-restart/resources");
+    let before = t.status("b.service").restarts;
+    t.at(600_000);
+    let tries = t.status("b.service").restarts - before;
+    assert!((20..30).contains(&tries), "{tries} tries");
 }
 
 #[test]
@@ -215,7 +237,7 @@ fn released_numbers_rest_and_the_longest_rested_comes_first() {
     use crate::table::Identity;
     let identity = |baked| Identity { name: "x", baked, hashed: baked };
     let mut pool = Pool::empty();
-    pool.load(RANGE, 4);
+    pool.load(RANGE, [None; 4].into_iter());
     let give = |pool: &mut Pool, id: u16, baked: u32| match pool.take(IdentityId(id), &identity(baked)) {
         Taken::Number(number) => number,
         other @ (Taken::Wait | Taken::NoneLeft) => panic!("{other:?}"),
@@ -240,6 +262,26 @@ fn released_numbers_rest_and_the_longest_rested_comes_first() {
     never_used.sort_unstable();
     assert_eq!(never_used, [103, 104, 105]);
     assert_eq!(got[3..], [102, 100, 101]);
+}
+
+#[test]
+fn a_name_that_is_a_number_has_that_one_and_nobody_else_gets_it() {
+    use super::super::uid::{Pool, Taken};
+    use crate::table::{Identity, UidRange};
+    let named = Identity { name: "x", baked: 101, hashed: 101 };
+    let number = Identity { name: "101", baked: 101, hashed: 101 };
+    let mut pool = Pool::empty();
+    pool.load(UidRange { first: 100, last: 101 }, [None, None, number.own_number()].into_iter());
+    assert_eq!(pool.take(IdentityId(0), &named), Taken::Number(100));
+    assert_eq!(pool.take(IdentityId(1), &named), Taken::NoneLeft, "although 101 is free");
+    assert!(!pool.exchange_for(IdentityId(0), 101), "although its directories are 101's");
+    for _ in 0..3 {
+        assert_eq!(pool.take(IdentityId(2), &number), Taken::Number(101));
+        assert!(!pool.exchange(IdentityId(2), &number) && !pool.exchange_for(IdentityId(2), 100));
+        assert_eq!(pool.leave(IdentityId(2)), Some(101));
+        assert_eq!(pool.take(IdentityId(2), &number), Taken::Wait);
+        pool.left(IdentityId(2));
+    }
 }
 
 #[test]

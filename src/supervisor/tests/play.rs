@@ -5,7 +5,7 @@ use std::{boxed::Box, format, string::String, vec::Vec};
 use super::fixture::{UnitPlan, Watched, bake};
 use crate::{
     supervisor::{
-        Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Peer, Pid, Slot, Spawn,
+        Action, Answer, ClientId, Event, Facts, Found, Instant, Keeper, Log, Peer, Pid, Rooms, Slot, Spawn,
         Supervisor, Until, Which,
     },
     table::{Arch, Micros, Table, UidRange, UnitId, Verdict, list},
@@ -29,6 +29,8 @@ pub(super) struct Play {
     done: Vec<String>,
     logs: Vec<String>,
     pub(super) spawns: Vec<Spawn>,
+    /// Whether who gets a signal is woken up to see it, signal by signal.
+    woken: Vec<bool>,
     /// Units whose processes leave children behind: no `Empty` follows by itself.
     pub(super) leaves_children: bool,
     /// The daemon that was left behind, as `PIDFile=` or a guess finds it once.
@@ -66,6 +68,11 @@ fn opened_watched(plans: &[UnitPlan], watched: &Watched) -> Table<'static> {
     Table::open(bytes, Some(Arch::X86_64)).expect("a sound table")
 }
 
+/// Room for as long as the tests run.
+fn rooms() -> &'static mut Rooms {
+    Box::leak(Box::default())
+}
+
 impl Play {
     pub(super) fn new(plans: &[UnitPlan]) -> Self {
         Self::watched(plans, &Watched::default())
@@ -75,13 +82,14 @@ impl Play {
     pub(super) fn watched(plans: &[UnitPlan], watched: &Watched) -> Self {
         let table = opened_watched(plans, watched);
         Self {
-            supervisor: Supervisor::new(table),
+            supervisor: Supervisor::new(table, rooms()),
             table,
             now: 0,
             next_pid: 2,
             done: Vec::new(),
             logs: Vec::new(),
             spawns: Vec::new(),
+            woken: Vec::new(),
             leaves_children: false,
             daemon: None,
             adopts: true,
@@ -133,6 +141,11 @@ impl Play {
         self
     }
 
+    /// Of each signal since the last look, whether SIGCONT follows it.
+    pub(super) fn woken(&mut self) -> Vec<bool> {
+        std::mem::take(&mut self.woken)
+    }
+
     pub(super) fn event(&mut self, event: Event<'_>) -> &mut Self {
         self.supervisor.handle(Instant(self.now), event);
         for _ in 0..10_000 {
@@ -150,6 +163,9 @@ impl Play {
         }
         if action == Action::Names {
             return;
+        }
+        if let Action::Kill { wakes, .. } = action {
+            self.woken.push(wakes);
         }
         let text = self.words(&action);
         self.done.push(text);
@@ -250,7 +266,7 @@ impl Play {
         for (id, slot) in before.slots().zip(self.table.slots()) {
             let _empty = self.table.make(slot, before.made(id));
         }
-        self.supervisor = Supervisor::new(self.table);
+        self.supervisor = Supervisor::new(self.table, rooms());
         let mut with = Keeper::load(&room[..saved]);
         self.supervisor.keep(&mut with);
         assert_eq!(with.left(), Some(0), "all of the state makes sense");
@@ -399,7 +415,7 @@ impl Play {
                 let uid = spawn.uid.map_or_else(String::new, |uid| format!(" as {uid}"));
                 format!("{} {}{index}{uid}", kind.to_lowercase(), self.name(spawn.unit))
             }
-            Action::Kill { unit, whom, signal } => {
+            Action::Kill { unit, whom, signal, .. } => {
                 let whom = match whom {
                     Whom::Main => "main",
                     Whom::Control => "control",

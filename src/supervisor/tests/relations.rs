@@ -7,7 +7,9 @@ use super::{
     play::{Dumped, Exited, Killed, Play},
 };
 use crate::{
-    table::{CommandKind, JobMode, Micros, Relation, Restart, ServiceType, StartLimit, UnitAction},
+    table::{
+        CommandKind, JobMode, Micros, NotifyAccess, Relation, Restart, ServiceType, StartLimit, UnitAction,
+    },
     wire::{Request, ServiceResult},
 };
 
@@ -240,6 +242,21 @@ fn a_job_may_have_waited_too_long_for_its_turn() {
         .expect("")
         .at(5_000)
         .expect("reply 2 timeout; kill 15 a.service all; leave reboot for the job of b.service");
+}
+
+#[test]
+fn the_time_of_a_job_goes_on_when_it_has_its_turn() {
+    let mut t = units(|u| {
+        for service in u[1..3].iter_mut().filter_map(|unit| unit.service.as_mut()) {
+            (service.service_type, service.notify_access) = (ServiceType::Notify, NotifyAccess::Main);
+        }
+        (u[2].wants, u[2].after) = (vec![1], vec![1]);
+        u[2].manners.job_timeout = Micros::from_secs(5);
+    });
+    t.ask(2, Request::Start { name: B }).expect("start a.service");
+    t.at(3_000).executed(A).says(A, "READY=1").expect("start b.service");
+    t.at(4_999).expect("").at(5_000).expect("reply 2 timeout");
+    assert_eq!(t.state(B), "activating/start/success");
 }
 
 #[test]

@@ -103,6 +103,7 @@ fn a_stop_ends_a_reload() {
 fn a_signal_begins_a_reload_that_the_service_ends() {
     let mut t = with_signal();
     t.at(1_000).ask(1, RELOAD).expect("kill 1 a.service main");
+    assert_eq!(t.woken(), [true], "whoever was stopped sees the reload");
     assert_eq!(t.state(A), "reloading/reload-signal/success");
     t.at(1_100)
         .says(A, "RELOADING=1\nMONOTONIC_USEC=999999")

@@ -65,6 +65,7 @@ fn a_signal_goes_to_the_processes_that_there_are() {
     t.expect("reply 1 accepted; kill 1 a.service all");
     t.ask(1, Request::Kill { name: "a.service", whom: Whom::Main, signal: 9 });
     t.expect("reply 1 accepted; kill 9 a.service main");
+    assert_eq!(t.woken(), [false, false], "only what was asked for is sent");
     t.ask(1, Request::Kill { name: "a.service", whom: Whom::Control, signal: 9 }).expect("reply 1 invalid");
     t.ask(1, Request::Kill { name: "b.service", whom: Whom::All, signal: 9 }).expect("reply 1 nosuchunit");
 }

@@ -48,7 +48,8 @@ fn answer(t: &mut Play, millis: u64, there: bool) -> &mut Play {
 #[test]
 fn a_mount_that_is_taken_away_is_down_and_who_only_requires_it_stays() {
     let mut t = mounted(|units| units[2].requires = std::vec![1]);
-    seen(t.at(10), 60, false).expect("");
+    t.expect_log("started t.target; boot; started data.mount; started a.service");
+    seen(t.at(10), 60, false).expect("").expect_log("stopped data.mount");
     assert_eq!(t.state(M), "inactive/dead/success");
     assert_eq!(t.state(A), "active/running/success");
     // What is started next brings it back.
@@ -83,6 +84,43 @@ fn a_mount_that_is_made_by_hand_is_up_and_takes_along_what_need_not_come_first()
         .main(A, Exited(0))
         .expect("reply 1 done");
     seen(t.at(30), 80, true).expect("start a.service");
+    assert_eq!(t.state(M), "active/mounted/success");
+}
+
+#[test]
+fn a_mount_that_is_made_by_hand_does_not_bring_what_should_have_come_first() {
+    let mut units = [target("t.target"), mount(), service(A)];
+    (units[1].requires, units[1].after) = (std::vec![2], std::vec![2]);
+    let mut t = Play::new(&units);
+    t.boot().expect("");
+    seen(t.at(10), 60, true).expect("");
+    assert_eq!(t.state(M), "active/mounted/success");
+    assert_eq!(t.state(A), "inactive/dead/success");
+}
+
+/// systemd's `retroactively_start_dependencies` asks only whether the unit was up.
+#[test]
+fn a_mount_that_has_failed_and_is_made_by_hand_takes_along_what_one_that_could_not_go_does_not() {
+    let pulls = |units: &mut [UnitPlan; 3]| {
+        units[1].requires = std::vec![2];
+        units[2].after = std::vec![];
+    };
+    let stop_a = |t: &mut Play| {
+        t.ask(1, Request::Stop { name: A }).expect("kill 15 a.service all");
+        t.main(A, Exited(0)).expect("reply 1 done");
+    };
+    let mut t = mounted(pulls);
+    t.at(10).ask(1, Request::Stop { name: M }).expect("stop data.mount");
+    t.at(20).control(M, Exited(32)).expect("kill 15 data.mount all; reply 1 done; survey");
+    stop_a(&mut t);
+    answer(&mut t, 70, true).expect("");
+    assert_eq!(t.state(M), "active/mounted/success");
+
+    seen(t.at(80), 130, false).expect("");
+    t.at(140).ask(1, Request::Start { name: M }).expect("start data.mount; start a.service");
+    t.at(150).main(M, Exited(32)).expect("kill 15 data.mount all; reply 1 failed; survey");
+    stop_a(&mut t);
+    answer(&mut t, 200, true).expect("start a.service");
     assert_eq!(t.state(M), "active/mounted/success");
 }
 

@@ -191,6 +191,18 @@ fn every_connection_has_a_service_of_its_own_and_one_too_many_is_closed() {
     assert_eq!(t.state("s.socket"), "active/listening/success");
 }
 
+#[test]
+fn a_connections_service_that_starts_too_often_leaves_the_socket_open() {
+    let mut units = accepting_units();
+    for unit in &mut units {
+        unit.start_limit = StartLimit { interval: Micros::from_secs(10), burst: 1 };
+    }
+    let mut t = Play::new(&units);
+    t.boot().readable("s.socket", true).main("s@0.service", Exited(0)).readable("s.socket", true);
+    assert_eq!(t.state("s@0.service"), "failed/failed/start-limit-hit");
+    assert_eq!(t.state("s.socket"), "active/listening/success");
+}
+
 /// A socket that runs a command of each kind, and the service that it starts.
 fn commanded(change: impl FnOnce(&mut ServicePlan)) -> Play {
     let kinds = [CommandKind::StartPre, CommandKind::StartPost, CommandKind::Stop, CommandKind::StopPost];

@@ -109,6 +109,7 @@ impl Parts {
             conditions: List::default(),
             related: List::default(),
             manners: Manners::DEFAULT,
+            file_state: FileState::Static,
             start_limit: StartLimit { interval: Micros::from_secs(10), burst: 5 },
         };
         let app = Head {

@@ -47,7 +47,7 @@ impl World<'_> {
             [plan.manners.on_failure_mode, plan.manners.on_success_mode]
                 .contains(&JobMode::IgnoreRequirements)
         };
-        if self.judge.untimely() || self.plan.units.iter().any(heedless) {
+        if self.plan.units.iter().any(heedless) {
             return Ok(());
         }
         let up = |id: u16| {
@@ -57,8 +57,9 @@ impl World<'_> {
         // A mount that could not be taken away, or that somebody makes again and again, is there whoever fights it.
         let mount = |id: u16| self.plan.units[usize::from(id)].name.ends_with(".mount");
         for (id, plan) in (0..).zip(&self.plan.units).filter(|(id, _)| !mount(*id)) {
+            let late = |id: u16| self.judge.is_late(UnitId(id));
             let fights = |(relation, other): &&(Relation, u16)| {
-                *relation == Relation::Conflicts && up(*other) && !mount(*other)
+                *relation == Relation::Conflicts && up(*other) && !mount(*other) && !late(id) && !late(*other)
             };
             if let Some((_, other)) = plan.related.iter().find(fights).filter(|_| up(id)) {
                 return Err(format!("{id} and {other} conflict and are both up"));
@@ -149,6 +150,7 @@ impl World<'_> {
                     let may = self.judge.has_dependency_failed(id)
                         || self.judge.was_reset(id)
                         || self.judge.was_passed_over(id)
+                        || self.judge.was_untimely(id)
                         || status.result == ServiceResult::ExecCondition
                         || plan.service.as_ref().is_some_and(|service| {
                             let oneshot = service.service_type == ServiceType::Oneshot;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
+use tomte::table::limits::OWN_NUMBERS_MAX;
 
 use crate::{
     board::Board,
@@ -39,11 +40,6 @@ pub struct Identity {
     pub hashed: u32,
 }
 
-/// The name behind `User=` or `Group=` of a dynamic service that needs a number: none for no name and for numbers.
-pub(super) fn dynamic_name(value: &str) -> Option<&str> {
-    (!value.is_empty() && user::number(value).is_none()).then_some(value)
-}
-
 /// The dynamic names of all services, each once. Reports those that cannot be one.
 pub(super) fn names(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
@@ -55,10 +51,22 @@ pub(super) fn names(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics)
         for problem in problems(board, service) {
             diagnostics.push(problem);
         }
-        let both = [&service.exec.user.value, &service.exec.group.value];
-        names.extend(both.into_iter().filter_map(|name| dynamic_name(name)).map(str::to_owned));
+        for (setting, value) in [("User", &service.exec.user.value), ("Group", &service.exec.group.value)] {
+            if !value.is_empty() && !is_static(board, setting, value) {
+                names.insert(value.clone());
+            }
+        }
     }
     names
+}
+
+/// Whether the value of `User=` or `Group=` is the number of a `[[user]]` or `[[group]]` of the board's.
+fn is_static(board: &Board, setting: &str, value: &str) -> bool {
+    let (config, number) = (&board.config, user::number(value));
+    number.is_some_and(|number| match setting {
+        "User" => config.user.iter().any(|user| user.uid == number),
+        _ => config.group.iter().any(|group| group.gid == number),
+    })
 }
 
 fn problems(board: &Board, service: &Service) -> Vec<Diagnostic> {
@@ -71,28 +79,23 @@ fn problems(board: &Board, service: &Service) -> Vec<Diagnostic> {
         problems.push(Diagnostic::error(code, message).at(value.place.clone()));
     };
     for (setting, value) in [("User", &exec.user), ("Group", &exec.group)] {
-        match dynamic_name(&value.value) {
-            Some(name) if !user::is_strict(name) => {
-                report(
-                    Code::DynamicUserName,
-                    setting,
-                    value,
-                    format!("with DynamicUser=yes, {}", users::STRICT_NAME),
+        let written = value.value.as_str();
+        let (range, is_static) = (board.uids(), is_static(board, setting, written));
+        match user::number(written) {
+            Some(number) if is_static || range.contains(number) => {}
+            Some(_) => {
+                let problem = format!(
+                    "with DynamicUser=yes, a number has to be one of {} to {}, or stand in board.toml",
+                    range.first, range.last
                 );
+                report(Code::DynamicUserName, setting, value, problem);
             }
-            Some(_) | None => {}
+            None if written.is_empty() || user::is_strict(written) => {}
+            None => {
+                let problem = format!("with DynamicUser=yes, {}", users::STRICT_NAME);
+                report(Code::DynamicUserName, setting, value, problem);
+            }
         }
-    }
-    // systemd starts such a service once and refuses it the second time, when the number has an owner.
-    if let Some(number) = user::number(&exec.user.value)
-        && !board.config.user.iter().any(|user| user.uid == number)
-    {
-        report(
-            Code::DynamicUserName,
-            "User",
-            &exec.user,
-            "with DynamicUser=yes, a number has to be that of a [[user]] in board.toml".into(),
-        );
     }
     // The same refusal as at run time (status 217), but before there is an image.
     let (user, group) = (&exec.user.value, &exec.group.value);
@@ -132,10 +135,17 @@ pub(super) fn assign(
         .map_err(|(line, problem)| anyhow!("{}:{line}: {problem}", file.display()))?;
     let range = board.uids();
     let config = &board.config;
-    let taken: BTreeSet<u32> = (config.user.iter().flat_map(|user| [user.uid, user.gid]))
-        .chain(config.group.iter().map(|group| group.gid))
-        .collect();
-    let wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let taken = (config.user.iter().flat_map(|user| [user.uid, user.gid]))
+        .chain(config.group.iter().map(|group| group.gid));
+    // A number is its own, in every image.
+    let own: BTreeMap<u32, &str> =
+        names.iter().filter_map(|name| Some((user::number(name)?, name.as_str()))).collect();
+    if own.len() > OWN_NUMBERS_MAX {
+        bail!("{}: {} dynamic users are numbers, of at most {OWN_NUMBERS_MAX}", board.name, own.len());
+    }
+    let taken: BTreeSet<u32> = taken.chain(own.keys().copied()).collect();
+    let wanted: BTreeSet<&str> =
+        names.iter().map(String::as_str).filter(|name| user::number(name).is_none()).collect();
     let next = lock.assign(&wanted, range, &taken).map_err(|name| {
         anyhow!("{}: no number left for {name} in {}-{}", board.name, range.first, range.last)
     })?;
@@ -163,5 +173,10 @@ pub(super) fn assign(
         baked,
         hashed: uids::hashed(name, range),
     });
-    Ok((identities.collect(), next.text()))
+    let own = own.into_iter().map(|(number, name)| Identity {
+        name: name.to_owned(),
+        baked: number,
+        hashed: number,
+    });
+    Ok((identities.chain(own).collect(), next.text()))
 }

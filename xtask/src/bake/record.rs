@@ -13,10 +13,7 @@ use tomte::table::{
 };
 
 use super::{
-    cgroups, conditions, credentials,
-    filters::Filters,
-    identities::{Identity, dynamic_name},
-    posture, transient, trigger,
+    cgroups, conditions, credentials, filters::Filters, identities::Identity, posture, transient, trigger,
 };
 use crate::{
     allow::Known,
@@ -115,6 +112,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
         conditions: conditions::records(arena, &unit.conditions, shared.arch),
         related: related(arena, node)?,
         manners: unit.manners,
+        file_state: unit.file_state,
         start_limit: unit.start_limit,
     };
     Ok(Unit {
@@ -276,8 +274,8 @@ fn exec<'a>(
 ) -> Result<Exec<'a>> {
     let exec = &service.exec;
     let identity = |name: &str| {
-        let name = dynamic_name(name).filter(|_| exec.dynamic_user)?;
-        let place = shared.identities.iter().position(|identity| identity.name == name)?;
+        let place = shared.identities.iter().position(|identity| identity.name == name);
+        let place = place.filter(|_| exec.dynamic_user)?;
         u16::try_from(place).ok().map(IdentityId)
     };
     let (user, group) = (exec.user.value.as_str(), exec.group.value.as_str());

@@ -94,7 +94,8 @@ fn two_units_with_one_dynamic_name_share_one_identity() {
     ];
     let baked = baked(&board, units);
     let names: Vec<&str> = baked.identities.iter().map(|one| one.name.as_str()).collect();
-    assert_eq!(names, ["c", "other", "shared"]);
+    assert_eq!(names, ["c", "other", "shared", "61500"]);
+    assert_eq!((baked.identities[3].baked, baked.identities[3].hashed), (61500, 61500));
     let table = Table::open(&baked.table, Some(Arch::X86_64)).unwrap();
     let of = |unit: &str| {
         let service = table.unit(table.find(unit).unwrap()).unwrap().service.expect("a service");
@@ -104,7 +105,7 @@ fn two_units_with_one_dynamic_name_share_one_identity() {
     let some = |name: &str| Some(name.to_owned());
     assert_eq!(of("a.service"), (some("shared"), some("shared")));
     assert_eq!(of("b.service"), (some("shared"), some("other")));
-    assert_eq!(of("c.service"), (some("c"), None));
+    assert_eq!(of("c.service"), (some("c"), some("61500")));
 }
 
 #[test]
@@ -163,7 +164,11 @@ fn names_that_no_dynamic_user_can_have_are_refused_at_their_place() {
     let statics = "[[group]]\nname = \"adm\"\ngid = 4\n[[user]]\nname = \"web\"\nuid = 8\ngid = 4\n";
     let cases = [
         ("my.app", "", "User=my.app: with DynamicUser=yes, a name starts with"),
-        ("7777", "", "User=7777: with DynamicUser=yes, a number has to be that of a [[user]] in board.toml"),
+        (
+            "7777",
+            "",
+            "User=7777: with DynamicUser=yes, a number has to be one of 61184 to 65519, or stand in board",
+        ),
         ("adm", "", "User=adm: board.toml has a [[group]] of this name but no [[user]]"),
         ("x", "web", "Group=web: board.toml has a [[user]] of this name but no [[group]]"),
     ];

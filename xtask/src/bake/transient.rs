@@ -277,6 +277,7 @@ fn fields(board: &Board, section: &str, line: &str, shared: Shared<'_>) -> Resul
 /// The record of a unit that is made at run time.
 fn whole<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> Result<table::Unit<'a>> {
     let mut unit = record::unit(arena, node, shared)?;
+    unit.head.file_state = table::FileState::Transient;
     if let Some(service) = &mut unit.service {
         // Rules do not add up as mounts do. They would only hold where there are no mount namespaces anyhow: no setting
         // here takes away what Landlock forbids besides.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     board::Config,
-    model::{Command, Relation},
+    model::{Command, Kind, Relation, Unit},
 };
 
 /// Before this day there was no such tomte: 2026-11-01.
@@ -22,8 +22,7 @@ pub(super) fn units(config: &Config, maker: &mut Maker<'_>) {
     if let Some(modules) = &config.modules {
         load_modules(modules, maker);
     }
-    let coldplug = config.modules.as_ref().is_some_and(|modules| modules.coldplug);
-    devices(coldplug, config, maker);
+    devices(config, maker);
     if !config.sysctl.is_empty() {
         let write = |(key, value): (&String, &Sysctl)| {
             let value = match value {
@@ -33,14 +32,8 @@ pub(super) fn units(config: &Config, maker: &mut Maker<'_>) {
             attempt(Call::Write, &sysctl_file(key), &[&value])
         };
         let calls = config.sysctl.iter().map(write).collect();
-        early(
-            "systemd-sysctl.service",
-            "Kernel Settings",
-            "After=systemd-modules-load.service\n",
-            "",
-            calls,
-            maker,
-        );
+        let unit = early("systemd-sysctl.service", "Kernel Settings", "", "", calls, maker);
+        unit.relations.imply(Relation::After, "systemd-modules-load.service");
     }
     if let Some(seed) = &config.random_seed {
         random_seed(seed, maker);
@@ -71,14 +64,14 @@ pub(super) fn units(config: &Config, maker: &mut Maker<'_>) {
 }
 
 /// A oneshot that runs `calls` before sysinit.target.
-fn early(
+fn early<'m>(
     name: &str,
     description: &str,
     general: &str,
     own: &str,
     calls: Vec<Command>,
-    maker: &mut Maker<'_>,
-) {
+    maker: &'m mut Maker<'_>,
+) -> &'m mut Unit {
     let text = format!(
         "[Unit]\nDescription={description}\nDefaultDependencies=no\nBefore=sysinit.target\n\
          ConditionVirtualization=!container\n{general}\
@@ -86,7 +79,9 @@ fn early(
     );
     let calls = calls.into_iter().map(|call| (CommandKind::Start, call)).collect();
     // Whatever `enable` says: it is about the board's units.
-    maker.oneshot(name, &text, calls).relations.imply(Relation::WantedBy, "sysinit.target");
+    let unit = maker.oneshot(name, &text, calls);
+    unit.relations.imply(Relation::WantedBy, "sysinit.target");
+    unit
 }
 
 fn load_modules(modules: &Modules, maker: &mut Maker<'_>) {
@@ -100,37 +95,68 @@ fn load_modules(modules: &Modules, maker: &mut Maker<'_>) {
     }
 }
 
-fn devices(coldplug: bool, config: &Config, maker: &mut Maker<'_>) {
-    let number = |name: &Option<toml::Spanned<String>>, named: &dyn Fn(&str) -> Option<u32>| {
-        name.as_ref().map_or_else(String::new, |name| {
-            let name = name.get_ref();
-            named(name).map_or_else(|| name.clone(), |number| number.to_string())
-        })
-    };
-    let own = |device: &Device| {
-        let user = |name: &str| match name {
-            "root" => Some(0),
-            name => config.user.iter().find(|user| user.name == name).map(|user| user.uid),
-        };
-        let group = |name: &str| match name {
-            "root" => Some(0),
-            name => config.group.iter().find(|group| group.name == name).map(|group| group.gid),
-        };
-        let mode = device.mode.map_or_else(String::new, |mode| mode.to_string());
-        attempt(
-            Call::Own,
-            &device.path,
-            &[&number(&device.user, &user), &number(&device.group, &group), &mode],
-        )
-    };
-    let mut calls: Vec<Command> = config.device.iter().map(own).collect();
-    if coldplug {
+fn devices(config: &Config, maker: &mut Maker<'_>) {
+    let rules: Vec<[String; 4]> = config.device.iter().map(|device| rule(device, config)).collect();
+    let own = |[path, user, group, mode]: &[String; 4]| attempt(Call::Own, path, &[user, group, mode]);
+    let mut calls: Vec<Command> = rules.iter().map(own).collect();
+    let wants = |what: fn(&Modules) -> bool| config.modules.as_ref().is_some_and(what);
+    if wants(|modules| modules.coldplug) {
         calls.insert(0, attempt(Call::LoadForDevices, "/sys/devices", &[""]));
     }
     if !calls.is_empty() {
-        let after = "After=systemd-modules-load.service\n";
-        early("systemd-udev-trigger.service", "Devices", after, "", calls, maker);
+        let unit = early("systemd-udev-trigger.service", "Devices", "", "", calls, maker);
+        for before in ["systemd-modules-load.service", "systemd-udevd.service"] {
+            unit.relations.imply(Relation::After, before);
+        }
     }
+    if wants(|modules| modules.hotplug) {
+        let unit = maker.unit("systemd-udevd.service", HOTPLUG);
+        unit.relations.imply(Relation::WantedBy, "sysinit.target");
+        if let Kind::Service(service) = &mut unit.kind {
+            let words = rules.into_iter().flatten();
+            service.commands.iter_mut().take(1).for_each(|(_, command)| command.argv.extend(words.clone()));
+        }
+    }
+}
+
+/// Who hears of devices that come later. It is there before the others have their turn, so that none comes in between.
+const HOTPLUG: &str = "\
+[Unit]
+Description=Devices That Come Later
+DefaultDependencies=no
+Before=sysinit.target shutdown.target
+Conflicts=shutdown.target
+ConditionVirtualization=!container
+
+[Service]
+Type=notify
+ExecStart=:@/proc/self/exe tomte-devices
+Restart=always
+RestartSec=1
+TimeoutStopSec=5
+OOMScoreAdjust=-1000
+CapabilityBoundingSet=CAP_SYS_MODULE CAP_CHOWN CAP_FOWNER
+NoNewPrivileges=yes
+MemoryDenyWriteExecute=yes
+RestrictAddressFamilies=AF_NETLINK AF_UNIX
+SystemCallArchitectures=native
+SystemCallFilter=@system-service @module
+SystemCallFilter=~@resources @setuid @keyring @ipc
+";
+
+/// The words of `linux::devices::own`: a pattern, user and group by their numbers, and the mode.
+fn rule(device: &Device, config: &Config) -> [String; 4] {
+    let number = |name: &Option<toml::Spanned<String>>, named: &dyn Fn(&str) -> Option<u32>| {
+        name.as_ref().map_or_else(String::new, |name| {
+            let name = name.get_ref();
+            let number = if name == "root" { Some(0) } else { named(name) };
+            number.map_or_else(|| name.clone(), |number| number.to_string())
+        })
+    };
+    let user = |name: &str| config.user.iter().find(|user| user.name == name).map(|user| user.uid);
+    let group = |name: &str| config.group.iter().find(|group| group.name == name).map(|group| group.gid);
+    let mode = device.mode.map_or_else(String::new, |mode| mode.to_string());
+    [device.path.clone(), number(&device.user, &user), number(&device.group, &group), mode]
 }
 
 /// `net.ipv4.ip_forward` and `net/ipv4/conf/eth0.5/forwarding` as sysctl(8) has them: the first of the two marks decides.

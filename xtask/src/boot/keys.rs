@@ -87,6 +87,9 @@ pub struct Modules {
     /// Whether those are loaded that the devices ask for.
     #[serde(default)]
     pub coldplug: bool,
+    /// The same for devices that come later, whose nodes get their owners as well.
+    #[serde(default)]
+    pub hotplug: bool,
 }
 
 /// `[[device]]`: whose the nodes are that the pattern matches.

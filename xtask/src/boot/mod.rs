@@ -7,6 +7,7 @@ mod early;
 mod health;
 pub mod keys;
 mod made;
+pub mod network;
 mod rescue;
 mod verdict;
 
@@ -28,6 +29,7 @@ pub fn units(config: &Config, facts: &Facts, sink: &mut Diagnostics) -> Vec<Unit
         verdict::units(verdict, &mut maker);
     }
     early::units(config, &mut maker);
+    network::units(&config.network, &mut maker);
     disks::units(config, &mut maker);
     if let Some(console) = &config.console {
         console::units(console, &mut maker);

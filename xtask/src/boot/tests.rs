@@ -188,3 +188,48 @@ fn what_the_board_enables_is_no_word_about_what_boot_itself_needs() {
         );
     }
 }
+
+#[test]
+fn devices_that_come_later_are_waited_for_with_the_rules_of_the_board() {
+    let (units, said) = baked(
+        "[modules]\nhotplug = true\n[[group]]\nname = \"radio\"\ngid = 20\n[[device]]\npath = \"/dev/tty%$USB*\"\n\
+         group = \"radio\"\nmode = \"0660\"\n[[device]]\npath = \"/dev/rtc0\"\nuser = \"7\"\n",
+    );
+    assert!(!units.is_empty(), "{said}");
+    assert_eq!(
+        calls(&units, "systemd-udevd.service"),
+        [start(Call::Execute, "/proc/self/exe tomte-devices /dev/tty%$USB*  20 432 /dev/rtc0 7")]
+    );
+    assert_eq!(
+        calls(&units, "systemd-udev-trigger.service"),
+        [start(Call::Own, "/dev/tty%$USB*  20 432"), start(Call::Own, "/dev/rtc0 7")]
+    );
+    let unit = units.iter().find(|unit| unit.name == "systemd-udevd.service").expect("a listener");
+    let Kind::Service(service) = &unit.kind else { panic!("no service") };
+    assert!(service.commands.iter().all(|(_, command)| !command.expand), "a pattern is no variable");
+}
+
+#[test]
+fn an_interface_is_set_up_before_network_target_and_its_name_is_one_of_the_kernels() {
+    let (units, said) = baked("[network.eth0]\naddress = [\"10.0.2.15/24\"]\nwait = \"2s\"\n");
+    assert!(!units.is_empty(), "{said}");
+    let name = "tomte-network@eth0.service";
+    let messages = "set it up 2000000010000500000000000000000000000000*0100000001000000 give it 10.0.2.15/24 \
+                    3000000014000505000000000000000002180000*080002000a00020f080001000a00020f080004000a0002ff";
+    assert_eq!(calls(&units, name), [start(Call::Network, &format!("eth0 2 {messages}"))]);
+    let unit = units.iter().find(|unit| unit.name == name).expect("a unit");
+    let relations: Vec<_> =
+        unit.relations.iter().map(|(relation, other)| (relation, &*other.value)).collect();
+    assert!(relations.contains(&(Relation::Before, "network.target")), "{relations:?}");
+    for (wrong, why) in [
+        ("[network.\"a b\"]\naddress = [\"10.0.2.15/24\"]", "\"a b\" is no name of a network interface"),
+        ("[network.sixteen_letters1]\naddress = [\"10.0.2.15/24\"]", "is no name of a network interface"),
+        (
+            "[network.eth0]\naddress = [\"10.0.2.15/24\"]\ngateway = [\"10.1.0.1\"]",
+            "the network of no address",
+        ),
+    ] {
+        let (units, said) = baked(wrong);
+        assert!(units.is_empty() && said.contains(why), "{wrong}: {said}");
+    }
+}

@@ -182,17 +182,25 @@ fn directories(draft: &mut Draft) {
     }
 }
 
-/// A capability outside the bounding set cannot be raised: the kernel refuses it (capabilities(7), `capset`).
-fn capabilities(exec: &Exec, cx: &mut Cx) {
-    let outside = exec.ambient_capabilities & !exec.capability_bounding_set;
-    if outside != 0 {
-        let names = capability::names(outside).collect::<Vec<_>>().join(" ");
+/// Takes `lost` from the ambient set, which nobody can have who has lost it, and says so (capability-util.c,
+/// `capability_ambient_set_apply`, does the same in silence).
+fn lose(exec: &mut Exec, lost: u64, key: &str, (taker, help): (&str, &str), cx: &mut Cx) {
+    let given = exec.ambient_capabilities & lost;
+    exec.ambient_capabilities &= !lost;
+    if given != 0 {
+        let names = capability::names(given).collect::<Vec<_>>().join(" ");
         let message =
-            format!("{names} cannot be given to the service, as CapabilityBoundingSet= takes it away");
-        let help = "allow it in CapabilityBoundingSet= too";
-        let problem = refused(Code::AmbientCapability, "AmbientCapabilities", &message, help, cx);
-        cx.problems.push(beside(problem, "CapabilityBoundingSet", "taken away here", cx));
+            under("AmbientCapabilities", &format!("the service gets no {names}, as {taker} takes it away"));
+        let problem = Diagnostic::warning(Code::AmbientCapability, message);
+        let problem = blame(problem, "AmbientCapabilities", cx).help(help);
+        cx.problems.push(beside(problem, key, "taken away here", cx));
     }
+}
+
+fn capabilities(exec: &mut Exec, cx: &mut Cx) {
+    let outside = !exec.capability_bounding_set;
+    let words = ("CapabilityBoundingSet=", "allow it in CapabilityBoundingSet= too");
+    lose(exec, outside, "CapabilityBoundingSet", words, cx);
 }
 
 /// What `ProtectKernelModules=` and its kind take away for good. What is taken away cannot be given as well.
@@ -212,14 +220,8 @@ fn protect(exec: &mut Exec, cx: &mut Cx) {
     ];
     for (_, key, capabilities) in lost.into_iter().filter(|(wanted, ..)| *wanted) {
         exec.capability_bounding_set &= !capabilities;
-        let both = exec.ambient_capabilities & capabilities;
-        if both != 0 {
-            let names = capability::names(both).collect::<Vec<_>>().join(" ");
-            let message = format!("{names} cannot be given to the service, as {key}=yes takes it away");
-            let help = format!("remove it here, or {key}=yes");
-            let problem = refused(Code::AmbientCapability, "AmbientCapabilities", &message, &help, cx);
-            cx.problems.push(beside(problem, key, "taken away here", cx));
-        }
+        let words = (&*format!("{key}=yes"), &*format!("remove it here, or {key}=yes"));
+        lose(exec, capabilities, key, words, cx);
     }
 }
 
@@ -230,21 +232,14 @@ fn dynamic_user(exec: &mut Exec, name: &UnitName, cx: &mut Cx) {
     }
     for (key, located) in [("User", &exec.user), ("Group", &exec.group)] {
         let written = located.value.as_str();
-        let problem = if written.is_empty() || user::is_strict(written) {
-            continue;
-        } else if user::number(written).is_some() {
-            Diagnostic::error(
-                Code::DynamicUserName,
-                format!("{key}=: DynamicUser=yes needs a name, not the number {written}"),
-            )
-            .help("a number of your own choice goes without DynamicUser=")
-        } else {
-            Diagnostic::error(
-                Code::DynamicUserName,
-                format!("{key}={written:?} cannot be the name of a dynamic user"),
-            )
-            .help("letters, digits, _ and -, no digit or - first, at most 31 bytes")
-        };
+        if written.is_empty() || user::is_strict(written) || user::number(written).is_some() {
+            continue; // of which numbers there are, the board knows
+        }
+        let problem = Diagnostic::error(
+            Code::DynamicUserName,
+            format!("{key}={written:?} cannot be the name of a dynamic user"),
+        )
+        .help("letters, digits, _ and -, no digit or - first, at most 31 bytes");
         let problem = blame(problem, key, cx);
         cx.problems.push(problem);
     }

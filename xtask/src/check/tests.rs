@@ -107,10 +107,6 @@ fn settings_that_exclude_each_other_are_refused() {
         ("Type=oneshot\nRestart=always", "Restart=: not allowed for Type=oneshot"),
         ("Type=oneshot\nRestart=on-success", "Restart=: not allowed for Type=oneshot"),
         ("ExecStart=/bin/false", "ExecStart=: several commands"),
-        (
-            "AmbientCapabilities=CAP_KILL CAP_CHOWN\nCapabilityBoundingSet=CAP_CHOWN",
-            "AmbientCapabilities=: CAP_KILL cannot be given",
-        ),
         ("ExecStart=", "no ExecStart= and no ExecStop="),
         ("ExecStart=\nExecStop=/bin/true\nType=exec", "Type=: without ExecStart="),
         ("ExecStart=\nExecStop=/bin/true", "ExecStop=: without ExecStart="),
@@ -175,9 +171,28 @@ fn dynamic_user_brings_its_restrictions_along() {
 }
 
 #[test]
+fn an_ambient_capability_that_is_taken_away_is_left_out_and_that_is_said() {
+    for (taker, left) in [
+        ("CapabilityBoundingSet=CAP_CHOWN", 1),
+        ("ProtectClock=yes", 1 | 1 << 5),
+        ("PrivateDevices=yes", 1 | 1 << 5),
+    ] {
+        let lines = format!(
+            "ExecStart=/bin/true\nAmbientCapabilities=CAP_CHOWN CAP_KILL CAP_SYS_TIME CAP_MKNOD\n{taker}"
+        );
+        let (service, sink) = service_of(&lines);
+        let said = sink.iter().next().expect("a warning");
+        assert!(said.message.starts_with("AmbientCapabilities=: the service gets no CAP_"), "{said:?}");
+        let kept = service.exec.ambient_capabilities & service.exec.capability_bounding_set;
+        assert_eq!(service.exec.ambient_capabilities, kept, "{taker}");
+        assert_eq!(kept & (1 | 1 << 5), left, "{taker}");
+    }
+    assert_eq!(clean("DynamicUser=yes\nUser=61500").exec.user.value, "61500");
+}
+
+#[test]
 fn names_that_a_dynamic_user_cannot_have_are_refused() {
     for (value, message) in [
-        ("777", "Error User=: DynamicUser=yes needs a name, not the number 777"),
         ("a.b", "Error User=\"a.b\" cannot be the name of a dynamic user"),
         ("0day", "Error User=\"0day\" is no user or group"),
         ("0x0", "Error User=\"0x0\" is no user or group"),

@@ -69,9 +69,15 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("sysctl", "Settings of the kernel by sysctl(8)'s names, made early at boot."),
     (
         "modules",
-        "Kernel modules: load, a list, and coldplug, whether those are loaded that the devices ask for.",
+        "Kernel modules: load, a list; coldplug, whether those are loaded that the devices ask for; and hotplug, whether that \
+         is done, and [[device]] heeded, for devices that come later, too. Firmware the kernel loads by itself.",
     ),
     ("device", "[[device]]: whose the nodes in /dev are that a pattern matches: path, user, group, mode."),
+    (
+        "network",
+        "[network.INTERFACE]: an interface with fixed addresses: address, a list of such as 192.0.2.10/24; gateway, a list of \
+         those that lead to everywhere else; and wait, for how long the interface may not be there yet.",
+    ),
     (
         "machine-id",
         "Where machine-id(5) is kept (file), and the files with a serial number that it is made from (from); without one it \

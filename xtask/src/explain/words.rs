@@ -120,6 +120,7 @@ fn command(command: Command<'_>) -> String {
         Call::MakeSwap => "mkswap",
         Call::Check => "fsck",
         Call::Root => "mount the root",
+        Call::Network => "set up",
     };
     if !call.is_empty() {
         return format!("{call} {}: {}", command.path, words.join(" "));

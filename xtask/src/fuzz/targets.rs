@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, path::Path, sync::OnceLock};
 
 use serde::Serialize;
 use tomte::{
-    supervisor::{Event, Instant, Keeper, Supervisor},
+    supervisor::{Event, Instant, Keeper, Rooms, Supervisor},
     table::{self, Arch, Micros, Table},
     wire,
 };
@@ -282,7 +282,8 @@ fn boards() -> Vec<Vec<u8>> {
 fn state(bytes: &[u8]) {
     let blob = golden_table();
     let Ok(table) = Table::open(&blob, Some(Arch::X86_64)) else { return };
-    let mut supervisor = Supervisor::new(table);
+    let mut rooms = Box::new(Rooms::new());
+    let mut supervisor = Supervisor::new(table, &mut rooms);
     let mut with = Keeper::load(bytes);
     supervisor.keep(&mut with);
     let _deadline = supervisor.next_deadline();
@@ -295,7 +296,8 @@ fn state(bytes: &[u8]) {
 fn states() -> Vec<Vec<u8>> {
     let blob = golden_table();
     let Ok(table) = Table::open(&blob, Some(Arch::X86_64)) else { return Vec::new() };
-    let mut supervisor = Supervisor::new(table);
+    let mut rooms = Box::new(Rooms::new());
+    let mut supervisor = Supervisor::new(table, &mut rooms);
     let mut saved = || {
         let mut room = vec![0; 64 << 10];
         let mut with = Keeper::save(&mut room);

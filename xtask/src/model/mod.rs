@@ -16,7 +16,7 @@ mod view;
 
 use std::path::PathBuf;
 
-use tomte::table::{Manners, StartLimit};
+use tomte::table::{FileState, Manners, StartLimit};
 
 use crate::diag::Diagnostic;
 
@@ -74,6 +74,8 @@ pub struct Unit {
     pub conditions: Vec<Condition>,
     pub start_limit: StartLimit,
     pub manners: Manners,
+    /// What decides on whether boot starts it: `order` knows.
+    pub file_state: FileState,
     /// What the firmware is told when an action of this unit's starts the machine over, and one of its job's.
     pub reboot_argument: String,
     pub job_timeout_reboot_argument: String,
@@ -102,6 +104,7 @@ impl Unit {
             conditions: Vec::new(),
             start_limit,
             manners: Manners::DEFAULT,
+            file_state: FileState::Static,
             reboot_argument: String::new(),
             job_timeout_reboot_argument: String::new(),
             install: Install::default(),

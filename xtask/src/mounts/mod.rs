@@ -292,7 +292,11 @@ impl Plan {
     /// Whether something else stands above what the host has at `path`, or any of `flags` narrows it.
     fn is_covered(&self, path: &str, flags: u8) -> bool {
         let is_above = |mount: &&Mount| below(path, mount.path.trim_end_matches('/')).is_some();
-        let covers = |mount: &Mount| mount.content != Content::Itself || mount.set & flags != 0;
+        // What is bound to where it is shows the same, with other flags.
+        let shows_the_host = |mount: &Mount| {
+            mount.content == Content::Itself || mount.content == Content::Bind && mount.source == mount.path
+        };
+        let covers = |mount: &Mount| !shows_the_host(mount) || (mount.set | mount.only) & flags != 0;
         self.0.values().filter(is_above).any(covers)
     }
 

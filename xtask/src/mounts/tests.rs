@@ -126,6 +126,28 @@ fn a_dynamic_users_directory_is_where_its_variable_says_although_the_link_is_cov
 }
 
 #[test]
+fn what_is_bound_to_where_it_is_shows_the_link_to_a_dynamic_users_directory() {
+    let plan = plan(|exec| {
+        exec.dynamic_user = true;
+        exec.directories = vec![Directories {
+            kind: DirectoryKind::State,
+            mode: 0o755,
+            names: vec!["a".to_owned()],
+            links: vec![],
+        }];
+        exec.view.binds = vec![BindPath {
+            path: "/var".into(),
+            source: "/var".into(),
+            optional: false,
+            read_only: true,
+            recursive: true,
+        }];
+    });
+    assert!(plan.contains(&"/var/lib/private/a bind=/var/lib/private/a -r".to_owned()), "{plan:?}");
+    assert!(!plan.iter().any(|mount| mount.starts_with("/var/lib/a ")), "{plan:?}");
+}
+
+#[test]
 fn a_dynamic_users_plan_is_systemds() {
     let lines = plan(|exec| {
         exec.dynamic_user = true;

@@ -18,7 +18,7 @@ pub use set::{check_set, too_long, way};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tomte::table::{self, UnitId};
+use tomte::table::{self, FileState, UnitId};
 
 use crate::{
     check,
@@ -100,7 +100,10 @@ impl Graph {
         for mention in &mut mentions {
             mention.other = resolve(&mention.other);
         }
-        start_at_boot(&units, &enabled, wanted, default_target, &mut mentions);
+        let chosen = start_at_boot(&units, &enabled, wanted, default_target, &mut mentions);
+        for unit in units.values_mut() {
+            unit.file_state = file_state(unit, enabled.contains(&unit.name), chosen.contains(&unit.name));
+        }
         let asked_for =
             mentions.iter().map(|mention| mention.other.clone()).chain([default_target.to_owned()]);
         for target in bring_along(asked_for.collect(), &units) {
@@ -342,7 +345,7 @@ fn start_at_boot(
     wanted: &Wanted<'_>,
     default_target: &str,
     mentions: &mut Vec<Mention>,
-) {
+) -> BTreeSet<String> {
     let pulled_in: BTreeSet<&str> = mentions
         .iter()
         .filter(|mention| {
@@ -363,13 +366,30 @@ fn start_at_boot(
     let chosen =
         units.values().filter(|unit| unit.name != default_target && (by_name(unit) || is_orphan(unit)));
     let targets = enabled.iter().filter(|name| !units.contains_key(*name) && *name != default_target);
-    let names: Vec<&String> = chosen.map(|unit| &unit.name).chain(targets).collect();
-    mentions.extend(names.into_iter().map(|name| Mention {
+    let names: BTreeSet<String> = chosen.map(|unit| &unit.name).chain(targets).cloned().collect();
+    mentions.extend(names.iter().map(|name| Mention {
         unit: default_target.to_owned(),
         relation: Relation::Wants,
         other: name.clone(),
         origin: Origin::Written("enable".to_owned(), None),
     }));
+    names
+}
+
+/// What `is-enabled` says of `unit`; `enabled`: its `[Install]` counts; `chosen`: the board starts it without one.
+fn file_state(unit: &Unit, enabled: bool, chosen: bool) -> FileState {
+    let install = &unit.install;
+    if chosen {
+        FileState::Enabled
+    } else if !install.present {
+        FileState::Static
+    } else if install.relations.iter().next().is_none() && install.aliases.is_empty() {
+        FileState::Indirect
+    } else if enabled {
+        FileState::Enabled
+    } else {
+        FileState::Disabled
+    }
 }
 
 /// Adds what `unit` says of others, its default dependencies included.

@@ -79,14 +79,11 @@ pub fn lists(modules: &[(String, Vec<u8>)]) -> Result<(String, String)> {
     let mut needs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (file, bytes) in modules {
         let name = module_name(file).with_context(|| format!("{file} is no module"))?;
-        // All that it depends on stands there, not only the next ones: the last is to be loaded first.
         let mut all: Vec<String> = Vec::new();
         for one in self::dependencies(bytes).with_context(|| format!("module {name}"))? {
             let one = one.replace('-', "_");
-            let below = needs.get(&one).cloned().unwrap_or_default();
             let there = modules.iter().find(|(file, _)| module_name(file).as_ref() == Some(&one));
-            all.retain(|other| !below.contains(other) && there.is_none_or(|(file, _)| other != file));
-            all.splice(0..0, there.map(|(file, _)| file.clone()).into_iter().chain(below));
+            need(&mut all, there.map(|(file, _)| file), needs.get(&one));
         }
         dependencies
             .push_str(&format!("{file}:{}\n", all.iter().map(|file| format!(" {file}")).collect::<String>()));
@@ -96,6 +93,14 @@ pub fn lists(modules: &[(String, Vec<u8>)]) -> Result<(String, String)> {
         }
     }
     Ok((dependencies, aliases))
+}
+
+/// Adds the file `one` and what it needs itself to what a module needs. All of that stands there, not only the next ones, and
+/// the last is loaded first.
+fn need(all: &mut Vec<String>, one: Option<&String>, below: Option<&Vec<String>>) {
+    let more: Vec<String> = one.into_iter().chain(below.into_iter().flatten()).cloned().collect();
+    all.retain(|other| !more.contains(other));
+    all.extend(more);
 }
 
 /// The values of `key` in .modinfo.
@@ -160,6 +165,18 @@ mod tests {
     fn a_built_in_module_needs_no_loading_and_an_unknown_one_is_an_error() {
         assert_eq!(in_order(&Nothing, &["virtio_pci".into()]).unwrap(), []);
         assert!(in_order(&Nothing, &["zram".into()]).unwrap_err().to_string().contains("no module zram"));
+    }
+
+    #[test]
+    fn what_several_modules_need_is_loaded_before_all_of_them() {
+        let (core, host) = ("usbcore.ko".to_owned(), "xhci-hcd.ko".to_owned());
+        let (of_core, of_host) =
+            (vec!["usb-common.ko".to_owned()], vec![core.clone(), "usb-common.ko".into()]);
+        for order in [[(&core, &of_core), (&host, &of_host)], [(&host, &of_host), (&core, &of_core)]] {
+            let mut all = Vec::new();
+            order.into_iter().for_each(|(one, below)| need(&mut all, Some(one), Some(below)));
+            assert_eq!(all, ["xhci-hcd.ko", "usbcore.ko", "usb-common.ko"]);
+        }
     }
 
     #[test]

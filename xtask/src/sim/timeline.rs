@@ -5,7 +5,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, str::FromStr};
 
 use tomte::{
-    supervisor::{Action, Event, Found, Instant, Log, Pid, Slot, Spawn, Supervisor, Until},
+    supervisor::{Action, Event, Found, Instant, Log, Pid, Rooms, Slot, Spawn, Supervisor, Until},
     table::{CommandKind, Micros, Service, ServiceType, Table, Unit, UnitId, Verdict},
     wire::{ExitStatus, Notice, Ping, Whom},
 };
@@ -131,13 +131,14 @@ struct Film<'t> {
 ///
 /// # Errors
 /// The name in `what_if` that is no unit of the table's.
-pub fn play<'t>(table: Table<'t>, what_if: &'t WhatIf) -> Result<Vec<(u64, String)>, String> {
+pub fn play(table: Table<'_>, what_if: &WhatIf) -> Result<Vec<(u64, String)>, String> {
     if let Some(unknown) = what_if.names().find(|name| table.find(name).is_none()) {
         return Err(format!("no unit {unknown} in the table"));
     }
+    let mut rooms = Box::new(Rooms::new());
     let mut film = Film {
         table,
-        supervisor: Supervisor::new(table),
+        supervisor: Supervisor::new(table, &mut rooms),
         what_if,
         now: 1, // no unit has started at 0: that is never
         count: 0,
@@ -214,7 +215,7 @@ impl<'t> Film<'t> {
                 });
                 return Some(Event::Adopted { unit, pid });
             }
-            Action::Kill { unit, whom, signal } => self.kill(unit, whom, signal),
+            Action::Kill { unit, whom, signal, wakes: _ } => self.kill(unit, whom, signal),
             Action::Clean { unit, .. } | Action::Unwatch { unit } => {
                 self.soon(SOON_US, Later::Cleaned(unit.0));
             }

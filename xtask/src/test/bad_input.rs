@@ -100,6 +100,7 @@ fn poor() -> Result<()> {
     has_line(&finished, &["cannot mount /sys/fs/cgroup, going on without"])?;
     has_line(&finished, &["cannot open /dev/watchdog9 yet"])?;
     has_line(&finished, &["spawning no_such_module: No such file or directory"])?;
+    has_line(&finished, &["eth9: cannot find it: No such device"])?;
     has_line(&finished, &["the clock was never set"])?;
     has_line(&finished, &["spawning /data/clock: No space left on device"])?;
     // What was said by a wrong clock has the right date as soon as there is one.

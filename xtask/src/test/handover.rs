@@ -99,6 +99,7 @@ pub fn transient() -> Result<()> {
     let range = tomte::table::UidRange::DYNAMIC;
     ensure!(u32::try_from(uid).is_ok_and(|uid| range.contains(uid)), "not a number of the range: {nap}");
     ensure!(said(&finished, "OWNER ")? == uid.to_string(), "the process has another owner than {uid}");
+    ensure!(said(&finished, "USER ")? == "nap nap", "the unit's user is not called as it is");
     ensure!(nap == still, "{nap} has become {still}");
     let stopped = said(&finished, "STOPPED ")?;
     ensure!(stopped.contains("\"active\":\"inactive\""), "{stopped}");

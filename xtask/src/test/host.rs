@@ -279,6 +279,7 @@ pub fn run(tally: &mut Tally) {
     tally.case("a unit that has done its work ends the machine", super::supervision::last);
     tally.case("root gets systemctl's answers, a stranger none", super::manager::control);
     super::manager::client(tally);
+    super::rights::run(tally);
     super::names::run(tally);
     tally.case("PID 1 replaces its program and every service runs on", super::handover::reexec);
     tally.case("PID 1 goes on with another table, and back", super::handover::switch);

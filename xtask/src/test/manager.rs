@@ -12,11 +12,13 @@ use super::{
 
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 64] = [
+const CONSOLE: [&str; 66] = [
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",
     "IS-ENABLED 0",
+    "STATES static static enabled",
+    "MAIN-PID (sleep)",
     "ENABLE 0",
     "what boot starts is baked into the image",
     "DISABLE 1",

@@ -24,10 +24,12 @@ mod completions;
 mod corpus;
 mod disks;
 mod ends;
+mod halts;
 pub mod hammer;
 mod handover;
 mod host;
 mod hostile;
+mod hotplug;
 mod lives;
 mod logs;
 mod manager;
@@ -38,6 +40,7 @@ mod network;
 mod page;
 mod posture;
 mod program;
+mod rights;
 mod rootless;
 mod roots;
 pub mod servant;
@@ -110,6 +113,8 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
                 vm::cases(&mut tally, &mut cases);
                 network::cases(&mut tally, &mut cases);
                 bad_input::cases(&mut tally, &mut cases);
+                halts::cases(&mut tally, &mut cases);
+                hotplug::cases(&mut tally, &mut cases);
                 tally.side_by_side(cases);
             }
             Level::Size => {

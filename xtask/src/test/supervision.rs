@@ -12,7 +12,7 @@ use super::{
 use crate::{build, host::copy_folder, report::Report};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 20] = [
+const ENDS: [(&str, &str, &str, &str); 23] = [
     ("newline", "active", "running", "success"),
     ("mute", "failed", "failed", "protocol"),
     ("ready", "active", "running", "success"),
@@ -23,8 +23,11 @@ const ENDS: [(&str, &str, &str, &str); 20] = [
     ("silent", "failed", "failed", "watchdog"),
     ("reloader", "active", "running", "success"),
     ("forker", "active", "running", "success"),
+    ("cleared", "failed", "failed", "exit-code"),
+    ("gone", "inactive", "dead", "success"),
     ("liar", "failed", "failed", "timeout"),
     ("limited", "failed", "failed", "timeout"),
+    ("frozen", "failed", "failed", "timeout"),
     ("idler", "active", "running", "success"),
     ("named", "active", "running", "success"),
     ("failing", "failed", "failed", "exit-code"),
@@ -39,7 +42,7 @@ const ENDS: [(&str, &str, &str, &str); 20] = [
 const HURRIED: u32 = 30;
 
 /// Pieces of lines that have to be there.
-const LINES: [&[&str]; 23] = [
+const LINES: [&[&str]; 25] = [
     &["servant is rid of 1000 descriptors"],
     &["     Status: \"Serving\""],
     &["servant passed the barrier"],
@@ -57,9 +60,11 @@ const LINES: [&[&str]; 23] = [
     &["servant MONITOR_UNIT=failing.service"],
     &["servant MONITOR_SERVICE_RESULT=exit-code"],
     &["servant MONITOR_EXIT_STATUS=9"],
+    &["the PID file is gone"],
     &["Started loser.service"],
     &["Stopped guest.service"],
     &["limited.service: Service reached runtime time limit."],
+    &["thawed, and ends"],
     &["Reloaded reloader.service"],
     &["     Status: \"Reloaded\""],
     &["tomte: ready.service: the unit is not active, or cannot do that"],

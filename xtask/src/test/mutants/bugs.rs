@@ -17,7 +17,7 @@ const fn bug(what: &'static str, file: &'static str, right: &'static str, wrong:
 }
 
 /// All of them.
-pub const BUGS: [Bug; 41] = [
+pub const BUGS: [Bug; 67] = [
     bug(
         "Restart=on-abort takes no signal for an abort",
         "restart.rs",
@@ -253,5 +253,161 @@ pub const BUGS: [Bug; 41] = [
         "vital.rs",
         "let tried = matches!(self.health.verdict, Verdict::Regrouped | Verdict::Sick);",
         "let tried = false;",
+    ),
+    bug(
+        "a start that may fail gives way to no stop of what it would stop",
+        "mode.rs",
+        "if job.kind == JobKind::Stop { up } else { down }",
+        "if job.kind == JobKind::Stop { up } else { up }",
+    ),
+    bug(
+        "an irreversible job gives way to whoever comes",
+        "mode.rs",
+        "if against && (mode == JobMode::Fail || record.job_flags & IRREVERSIBLE != 0) {",
+        "if against && mode == JobMode::Fail {",
+    ),
+    bug(
+        "flush calls off what ignores isolation",
+        "mode.rs",
+        "if other && !self.ignores_isolation(id) {",
+        "if other {",
+    ),
+    bug(
+        "a start's mode is that of all jobs after it",
+        "mode.rs",
+        "        self.marks = 0;\n        None\n    }\n\n    /// The same of a stop.",
+        "        None\n    }\n\n    /// The same of a stop.",
+    ),
+    bug(
+        "a stop's mode is that of all jobs after it",
+        "mode.rs",
+        "        self.stop_reached(root, lists);\n        self.marks = 0;",
+        "        self.stop_reached(root, lists);",
+    ),
+    bug(
+        "whoever requires a unit is started with its start",
+        "mode.rs",
+        "if id != root && !supervisor.peek(id).state.is_down() {",
+        "if id != root {",
+    ),
+    bug(
+        "a job that is to wait for nobody waits",
+        "mode.rs",
+        "if mode == JobMode::IgnoreDependencies { UNORDERED } else { 0 }",
+        "if mode == JobMode::Isolate { UNORDERED } else { 0 }",
+    ),
+    bug(
+        "an old look is judged by",
+        "survey.rs",
+        "            return self.survey.ask();\n",
+        "            self.survey.ask();\n",
+    ),
+    bug(
+        "who was on his way is not looked at again",
+        "survey.rs",
+        "            self.survey.missed = true;\n",
+        "",
+    ),
+    bug(
+        "the answer to another program's look is heard",
+        "survey.rs",
+        "if !core::mem::take(&mut self.survey.asked) || self",
+        "let _asked = core::mem::take(&mut self.survey.asked);\n        if self",
+    ),
+    bug(
+        "a mount that goes by hand has failed to stay",
+        "survey.rs",
+        "            record.forbid_restart = true;\n",
+        "",
+    ),
+    bug(
+        "a mount by hand brings along what should have come first",
+        "survey.rs",
+        "if !unit.after.contains(other) && self",
+        "if self",
+    ),
+    bug(
+        "a mount that could not go brings everything along",
+        "survey.rs",
+        "let news = record.job.is_none() && !was_up;",
+        "let news = record.job.is_none();",
+    ),
+    bug(
+        "there are two looks at a time",
+        "survey.rs",
+        "if !survey.due || survey.asked || self",
+        "if !survey.due || self",
+    ),
+    bug(
+        "a socket that closes runs no ExecStopPre=",
+        "trigger.rs",
+        "            self.run_commands(id, service, CommandKind::Stop);\n",
+        "            self.run_commands(id, service, CommandKind::StopPost);\n",
+    ),
+    bug(
+        "a socket listens before its ExecStartPost= has ended",
+        "trigger.rs",
+        "Some(service) => return self.run_commands(id, service, CommandKind::StartPost),\n                None",
+        "Some(_) | None",
+    ),
+    bug(
+        "a socket does not open after ExecStartPre=",
+        "start.rs",
+        "            CommandKind::StartPre if service.of_socket => self.open_trigger(id),\n",
+        "",
+    ),
+    bug(
+        "a trigger limit is never hit",
+        "trigger.rs",
+        "if !record.triggers.admit(limit, now) {",
+        "if record.triggers.is_spent(limit, now) {",
+    ),
+    bug(
+        "a trigger limit that is hit closes nothing",
+        "trigger.rs",
+        "return self.close_trigger(id, ServiceResult::TriggerLimitHit);",
+        "return;",
+    ),
+    bug(
+        "a poll limit that is hit pauses for nothing",
+        "trigger.rs",
+        "let at = record.polls.end(socket.poll_limit);",
+        "let at = None;",
+    ),
+    bug(
+        "a socket of many connections fails with one service",
+        "trigger.rs",
+        "Some(Kind::Socket(socket)) if !socket.accept => ServiceResult",
+        "Some(Kind::Socket(_)) => ServiceResult",
+    ),
+    bug(
+        "a short turn adopts nobody",
+        "mod.rs",
+        "if let Some(adoption) = self.due_adoption(id) {",
+        "if let Some(adoption) = self.due_adoption(id).filter(|_| id.0 == u16::MAX) {",
+    ),
+    bug(
+        "what a short turn has to say is not noted",
+        "mod.rs",
+        "                self.noted.insert(id);\n",
+        "",
+    ),
+    bug(
+        "who restarts at once and finds no number does so at full speed",
+        "restart.rs",
+        "delay.max(SCARCE_PAUSE_MIN).0",
+        "delay.0",
+    ),
+    bug(
+        "a missing number is no shortage",
+        "turn.rs",
+        "let nothing = record.result == ServiceResult::Resources;",
+        "let nothing = record.restarts == u32::MAX;",
+    ),
+    bug(
+        "JobTimeoutSec= begins anew when the job has its turn",
+        "job.rs",
+        "if timed == 0 {",
+        "if timed == 0 || running {",
     ),
 ];
