@@ -164,3 +164,16 @@ fn renew(from: &Path, to: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_has_one_place_where_it_is_planted() {
+        for bug in &BUGS {
+            let text = fs::read_to_string(root_dir().join("src/supervisor").join(bug.file)).expect(bug.file);
+            assert_eq!(text.matches(bug.right).count(), 1, "{}: {}", bug.file, bug.what);
+        }
+    }
+}

@@ -147,8 +147,8 @@ pub const BUGS: [Bug; 67] = [
     bug(
         "a stop's job never ends",
         "turn.rs",
-        "JobKind::Stop | JobKind::Restart, phase: Phase::Running }) => {\n                self.finish_job(id, JobResult::Done);",
-        "JobKind::Stop | JobKind::Restart, phase: Phase::Running }) => {\n                self.wake_neighbours(id);",
+        "if let Some(Job { kind, phase: Phase::Running }) = record.job {",
+        "if let Some(Job { kind: kind @ (JobKind::Start | JobKind::Reload), phase: Phase::Running }) = record.job {",
     ),
     bug(
         "nobody is said to be left although a process was made since",
