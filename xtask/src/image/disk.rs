@@ -194,6 +194,26 @@ fn old_type(part: &Part) -> Result<u8> {
     }
 }
 
+/// Where the partition with this number, counted from 1, begins on the disk `image`, and how long it is, in bytes.
+///
+/// # Errors
+/// If there is no such table or partition.
+pub fn place(image: &Path, kind: TableKind, number: u32) -> Result<(u64, u64)> {
+    let (first, sectors) = match kind {
+        TableKind::Gpt => {
+            let disk = GptConfig::new().open(image)?;
+            let partition = disk.partitions().get(&number).context("no such partition")?;
+            (partition.first_lba, partition.sectors_len()?)
+        }
+        TableKind::Mbr => {
+            let table = MBR::read_from(&mut File::open(image)?, 512)?;
+            let partition = table.get(number as usize).context("no such partition")?;
+            (partition.starting_lba.into(), partition.sectors.into())
+        }
+    };
+    Ok((first * SECTOR_BYTES, sectors * SECTOR_BYTES))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

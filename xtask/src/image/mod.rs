@@ -4,11 +4,11 @@
 pub mod boot;
 mod cpio;
 mod demo;
-mod disk;
+pub mod disk;
 pub mod ext4;
 mod fat;
 pub mod install;
-mod source;
+pub mod source;
 mod squashfs;
 pub mod tree;
 

@@ -9,7 +9,6 @@ use std::{
 use backhand::FilesystemReader;
 
 use super::*;
-use crate::board::image::TableKind;
 
 /// A board that boots from a disk, with its boot files, in a folder of its own.
 struct Desk {
@@ -186,23 +185,6 @@ fn tomte_goes_into_a_root_that_somebody_else_makes_and_follows_its_links_there()
     assert_eq!(fs::read_to_string(root.join("etc/motd")).unwrap(), "hello\n");
 }
 
-/// Where partition `number` of `image` begins, and how long it is.
-fn place(image: &Path, kind: TableKind, number: u32) -> (u64, u64) {
-    let (first, sectors) = match kind {
-        TableKind::Gpt => {
-            let disk = gpt::GptConfig::new().open(image).unwrap();
-            let partition = &disk.partitions()[&number];
-            (partition.first_lba, partition.sectors_len().unwrap())
-        }
-        TableKind::Mbr => {
-            let table = mbrman::MBR::read_from(&mut File::open(image).unwrap(), 512).unwrap();
-            let partition = &table[number as usize];
-            (partition.starting_lba.into(), partition.sectors.into())
-        }
-    };
-    (first * 512, sectors * 512)
-}
-
 /// Makes the image of the repository's board `name` with files that stand in for the loader's and the kernel.
 fn with_stand_ins(name: &str, folder: &Path) -> (Board, PathBuf) {
     let board = Board::load(name).unwrap();
@@ -236,7 +218,8 @@ fn images_of_the_boards_on_the_desk_hold_what_their_loaders_read() {
         let (board, file) = with_stand_ins(name, folder.path());
         let image = board.config.image.as_ref().unwrap();
         let number = image.partition.iter().position(|partition| partition.holds == Holds::Boot).unwrap() + 1;
-        let (start, length) = place(&file, image.partition_table, u32::try_from(number).unwrap());
+        let (start, length) =
+            disk::place(&file, image.partition_table, u32::try_from(number).unwrap()).unwrap();
         let mut bytes = vec![0; usize::try_from(length).unwrap()];
         File::open(&file).unwrap().read_exact_at(&mut bytes, start).unwrap();
         let volume = fatfs::FileSystem::new(std::io::Cursor::new(bytes), fatfs::FsOptions::new()).unwrap();

@@ -18,6 +18,7 @@ use nix::sys::{
 use crate::{board::Board, build, progress, setup, size};
 
 mod bad_input;
+mod cards;
 mod cgroups;
 mod code;
 mod completions;
@@ -115,6 +116,7 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
                 bad_input::cases(&mut tally, &mut cases);
                 halts::cases(&mut tally, &mut cases);
                 hotplug::cases(&mut tally, &mut cases);
+                cards::cases(&mut tally, &mut cases);
                 tally.side_by_side(cases);
             }
             Level::Size => {
