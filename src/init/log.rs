@@ -8,9 +8,9 @@ use core::{
 use log::{Level, LevelFilter, Metadata, Record};
 
 use crate::{
-    linux::{self, Errno, OwnedFd, console, errno::Text, signals::Name as SignalName},
+    linux::{self, Errno, OwnedFd, console, errno::Text, signals::Name as SignalName, step::Step},
     supervisor::{Log, Pid},
-    table::{Subject, Table, UnitId},
+    table::{CommandKind, Subject, Table, Unit, UnitId},
     wire::{
         ExitStatus, Failure, Power,
         log::{ENTRY_BYTES_MAX, Entry, Origin},
@@ -285,9 +285,30 @@ const fn end_in_words(power: Power) -> &'static str {
     }
 }
 
-/// Says which step of a spawn failed and why.
-pub(super) fn step_failed(table: &Table<'_>, id: UnitId, failure: Failure, program: &str, about: &str) {
-    let step = linux::step::Step::from_index(failure.step).map_or("?", linux::step::Step::name);
+/// What is carried out in the place of a program, in the order of [`Call`](crate::table::Call): the name of the program that would do it.
+const CALLS: &str = "\
+    exec mount mount umount swapon swapoff count modprobe coldplug write chown clock touch random-seed random-seed \
+    machine-id mkswap fsck switch-root network";
+
+/// Says which step of a spawn failed and why: of `command`, by its place among those of its kind.
+pub(super) fn step_failed(
+    table: &Table<'_>,
+    id: UnitId,
+    failure: Failure,
+    command: Option<(CommandKind, u8)>,
+    about: &str,
+) {
+    let record = table.unit(id);
+    let command = record
+        .as_ref()
+        .and_then(Unit::service)
+        .zip(command)
+        .and_then(|(service, (kind, index))| service.commands.of(kind).iter().nth(usize::from(index)));
+    let program = command.map_or("a process", |command| command.path);
+    let step = match (Step::from_index(failure.step), command) {
+        (Some(Step::Call), Some(command)) => CALLS.split(' ').nth(command.call as usize).unwrap_or_default(),
+        (step, _) => step.map_or("?", Step::name),
+    };
     let cause = Text(Errno::from_raw_os_error(i32::from(failure.errno)));
     let colon = if about.is_empty() { "" } else { ": " };
     of(
@@ -347,5 +368,21 @@ impl fmt::Display for Exit {
                 write!(f, "code={}, status={}", self.0.code(), SignalName(signal))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Call;
+
+    #[test]
+    fn every_call_has_its_word() {
+        let words: std::vec::Vec<_> = CALLS.split(' ').collect();
+        assert_eq!(words.len(), Call::Network as usize + 1);
+        assert_eq!(
+            (words[Call::SwapOff as usize], words[Call::Check as usize], words[Call::Network as usize]),
+            ("swapoff", "fsck", "network")
+        );
     }
 }

@@ -156,7 +156,7 @@ impl Kernel {
             Err(failure) => {
                 let failure = wire_failure(failure);
                 let command = Some((spawn.kind, spawn.index));
-                log::step_failed(&self.table, unit, failure, program(&self.table, unit, command), "");
+                log::step_failed(&self.table, unit, failure, command, "");
                 Event::SpawnFailed { unit, slot, failure }
             }
         }
@@ -179,7 +179,7 @@ impl Kernel {
         }
         let connection = if service.per_connection { self.held.of(spawn.unit).next() } else { None };
         let mut parts = Parts::new(&service.exec, spawn, connection, self.started_us);
-        let no_room = |errno| linux::spawn::Failure { step: Step::Mount, errno };
+        let no_room = |errno| linux::spawn::Failure { step: Step::Call, errno };
         parts.find_way(&mut command, self.line).map_err(no_room)?;
         let extra = parts.extra(spawn, &self.table);
         self.share(spawn.unit, &record, &service.exec)
@@ -401,22 +401,11 @@ pub(super) fn reported(
             let failure = wire_failure(linux::spawn::Failure { step, errno });
             let mut buffer = [0; ABOUT_BYTES_MAX];
             let about = process.report.as_ref().map_or("", |pipe| read_about(pipe, &mut buffer));
-            log::step_failed(table, unit, failure, program(table, unit, process.command), about);
+            log::step_failed(table, unit, failure, process.command, about);
             let early = matches!(step, Step::EnvironmentFile);
             Some(Event::StepFailed { unit, pid, failure, early })
         }
     }
-}
-
-/// The program of a command line, for messages.
-fn program<'t>(table: &Table<'t>, unit: UnitId, command: Option<(CommandKind, u8)>) -> &'t str {
-    let record = table.unit(unit);
-    let found = record
-        .as_ref()
-        .and_then(Unit::service)
-        .zip(command)
-        .and_then(|(service, (kind, index))| service.commands.of(kind).iter().nth(usize::from(index)));
-    found.map_or("a process", |command| command.path)
 }
 
 fn wire_failure(failure: linux::spawn::Failure) -> Failure {

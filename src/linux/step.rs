@@ -91,7 +91,7 @@ pub enum Step {
     /// Signals come through again.
     SignalMask,
     /// mount(2) and its kind in the place of a program.
-    Mount,
+    Call,
     /// `SystemCallFilter=` and its kind. The last step before the program, so that they need not allow the others.
     Seccomp,
     /// `$` expansion, the search of the program, and execve.
@@ -104,7 +104,7 @@ const NAMES: &str = "\
     scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
     state-directory cache-directory logs-directory configuration-directory credentials environment environment-file \
     keyring network namespace landlock limits groups private-users bounding-set ids secure-bits \
-    ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask mount seccomp exec";
+    ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask call seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
@@ -152,7 +152,7 @@ impl Step {
         Self::NoNewPrivileges,
         Self::CloseDescriptors,
         Self::SignalMask,
-        Self::Mount,
+        Self::Call,
         Self::Seccomp,
         Self::Exec,
     ];
@@ -208,7 +208,7 @@ impl Step {
             Self::NoNewPrivileges => 227,
             Self::Seccomp => 228,
             Self::CloseDescriptors => 202,
-            Self::Mount => 32, // mount(8)'s "mount failure"
+            Self::Call => 32, // mount(8)'s "mount failure"
             Self::Exec => 203,
         }
     }
@@ -247,7 +247,7 @@ mod tests {
     fn every_step_has_a_name_of_its_own_and_a_code_of_systemds_range() {
         let names: HashSet<_> = Step::ALL.map(Step::name).into();
         assert_eq!(names.len(), Step::ALL.len());
-        let mut others = Step::ALL.into_iter().filter(|step| *step != Step::Mount);
+        let mut others = Step::ALL.into_iter().filter(|step| *step != Step::Call);
         assert!(others.all(|step| (200..=245).contains(&step.exit_code())));
     }
 }

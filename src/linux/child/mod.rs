@@ -120,7 +120,7 @@ pub const STEPS: [(Step, Act); 44] = [
     (Step::NoNewPrivileges, privileges::forbid_new_privileges),
     (Step::CloseDescriptors, session::close_descriptors),
     (Step::SignalMask, session::unblock_signals),
-    (Step::Mount, calls::carry_out),
+    (Step::Call, calls::carry_out),
     (Step::Seccomp, privileges::load_filter),
     (Step::Exec, exec::execute),
 ];

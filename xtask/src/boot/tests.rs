@@ -233,3 +233,12 @@ fn an_interface_is_set_up_before_network_target_and_its_name_is_one_of_the_kerne
         assert!(units.is_empty() && said.contains(why), "{wrong}: {said}");
     }
 }
+
+#[test]
+fn an_order_that_nobody_wrote_is_not_spoken_of() {
+    let (units, said) = baked(
+        "[modules]\ncoldplug = true\n[sysctl]\n\"kernel.panic\" = 1\n[network.eth0]\naddress = [\"10.0.2.15/24\"]\n",
+    );
+    assert!(units.iter().any(|unit| unit.name == "systemd-udev-trigger.service"));
+    assert!(!said.contains("T0402"), "{said}");
+}

@@ -86,7 +86,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
         Step::NoNewPrivileges => {
             exec.no_new_privileges.then(|| "forbids privileges through set-user-ID programs, for good".into())
         }
-        Step::Mount => None, // said with the commands
+        Step::Call => None, // said with the commands
         Step::Seccomp => exec
             .filter
             .is_some()

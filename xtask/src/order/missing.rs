@@ -24,6 +24,9 @@ impl Missing {
         let Origin::Written(assignment, place) = &mention.origin else {
             return; // a target tomte brings along orders itself after others if they are there
         };
+        if place.is_none() && matches!(mention.relation, Relation::After | Relation::Before) {
+            return; // and so does what was made of board.toml
+        }
         let fate = fate(&mention.other);
         let meant = if fate == Fate::Unknown { meant(&mention.other, known) } else { None };
         let Some(severity) = weight(mention.relation, fate, meant.is_some()) else { return };

@@ -34,7 +34,7 @@ const LIVES: [&str; 16] = [
     "LIFE 1 IN ORDER",
     "LIFE 1 WRITES TO overlay, ID OF 33 MOUNTED 0",
     // fsck asks for a reboot, and nothing is mounted before that: the next boot still finds the power cut.
-    "systemd-fsck@LABEL\\x3ddata.service: Failed at step mount spawning LABEL=data",
+    "systemd-fsck@LABEL\\x3ddata.service: Failed at step fsck spawning LABEL=data",
     "FSCK 3 OF /dev/vda2 WITH -a",
     "LIFE 2 AFTER A POWER CUT",
     "BEFORE ",
