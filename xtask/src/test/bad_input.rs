@@ -1,7 +1,12 @@
 //! Machines with everything wrong with them: each boots to something that a person can use, and says on the console what
-//! is the matter. And one whose vital unit is down, which its watchdog starts over.
+//! is the matter. And watchdogs: they start over a machine whose vital unit is down, and leave one that is well alone.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -46,6 +51,9 @@ pub fn cases(tally: &mut Tally, cases: &mut Cases) {
         if board.is_ok_and(|board| setup::lacking(&board).is_ok_and(|lacking| lacking.is_empty())) {
             let what = format!("{name} is started over by its watchdog when a vital unit is down");
             cases.add(what, move || sick(name));
+            cases.add(format!("{name} stays up for five times as long as its watchdog waits"), move || {
+                healthy(name)
+            });
         }
     }
 }
@@ -160,11 +168,32 @@ fn wrong_table() -> Result<()> {
 }
 
 /// The vital unit of the board called `name` fails, and once more when all of them are restarted.
-fn sick(name: &str) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let own = folder.path().join(name);
+/// The board `name` in `folder`, where something can be added to it.
+fn copied(name: &str, folder: &Path) -> Result<PathBuf> {
+    let own = folder.join(name);
     fs::create_dir(&own)?;
     copy_folder(&Board::load(name)?.dir, &own)?;
+    Ok(own)
+}
+
+/// With units that are well, a watchdog that waits for four seconds never bites in twenty.
+fn healthy(name: &str) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let own = copied(name, folder.path())?;
+    let mut toml = fs::OpenOptions::new().append(true).open(own.join("board.toml"))?;
+    toml.write_all(b"\n[watchdog]\ntimeout = \"4s\"\n")?;
+    let (finished, report) = boot(&own.to_string_lossy(), &["--until", "20s"])?;
+    ensure!(finished.status.success() && report.ended == Ended::Timeout, "ended: {}", report.ended);
+    has_line(&finished, &["/dev/watchdog0 waits for 4 s"])?;
+    is(&report, "httpd.service", "active")?;
+    let starved = finished.lines.iter().find(|line| line.contains("is not fed any more"));
+    ensure!(starved.is_none(), "{starved:?}");
+    Ok(())
+}
+
+fn sick(name: &str) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let own = copied(name, folder.path())?;
     fs::create_dir_all(own.join("units"))?;
     fs::copy(SICK, own.join("units/httpd.service"))?;
     let (finished, report) = boot(&own.to_string_lossy(), &["--until", "150s"])?;
