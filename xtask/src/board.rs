@@ -276,6 +276,10 @@ pub struct Qemu {
     /// Kernel modules the image carries, without those they depend on: these are found.
     #[serde(default)]
     pub modules: Vec<String>,
+    /// They stay compressed, as the package has them. The kernel unpacks them; busybox's insmod, by which an image with
+    /// partitions gets to its disk, does not.
+    #[serde(default)]
+    pub packed_modules: bool,
     /// TCP ports of the guest that can be reached on the host, each at a free port of 127.0.0.1.
     #[serde(default)]
     pub forward: Vec<u16>,

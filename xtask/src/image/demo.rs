@@ -71,6 +71,7 @@ pub fn add_modules(tree: &mut Tree, modules: &[impl AsRef<Path>]) -> Result<()> 
         tree.add(&format!("{MODULES}/{name}"), Entry::new(Kind::File(at(module.as_ref())), 0o644));
         order.push_str(&format!("{name}\n"));
         let bytes = fs::read(module).with_context(|| format!("cannot read {name}"))?;
+        let bytes = if name.ends_with(".ko") { bytes } else { crate::qemu::decompressed(&bytes)? };
         all.push((name.into_owned(), bytes));
     }
     tree.file(&format!("{MODULES}/order"), 0o644, order.into());

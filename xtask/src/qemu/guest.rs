@@ -31,7 +31,7 @@ pub struct Guest {
     pub kernel: PathBuf,
     /// The same as the package has it, for boot loaders and kexec.
     pub image: PathBuf,
-    /// Uncompressed modules in the order they have to be loaded.
+    /// Modules in the order they have to be loaded.
     pub modules: Vec<PathBuf>,
 }
 
@@ -59,6 +59,11 @@ pub fn prepare(board: &Board, qemu: &Qemu) -> Result<Guest> {
     let mut files = Vec::new();
     for module in modules::in_order(&Folder(&dir), &qemu.modules)? {
         let path = dir.join(format!("{}.ko", module.name));
+        let packed = path.with_extension("ko.xz");
+        if qemu.packed_modules && packed.exists() {
+            files.push(packed);
+            continue;
+        }
         if !path.exists() {
             let whole = path.with_extension("part");
             fs::write(&whole, module.bytes).with_context(|| format!("cannot write {}", whole.display()))?;

@@ -26,9 +26,9 @@ pub trait Kept {
 /// What a file of the package is called when it has been taken apart: modules by their names, whatever their files are
 /// called.
 pub fn file_name(path: &str) -> Option<String> {
-    match path.strip_suffix(".xz") {
-        Some(module) => Some(format!("{}.ko.xz", module_name(module)?)),
-        None => path.rsplit('/').next().map(str::to_owned),
+    match module_name(path) {
+        Some(name) if path.ends_with(".xz") => Some(format!("{name}.ko.xz")),
+        _ => path.rsplit('/').next().map(str::to_owned),
     }
 }
 
@@ -73,7 +73,7 @@ impl Search<'_> {
     }
 }
 
-/// What depmod(8) would write about `modules`, each a file's name and its bytes: modules.dep and modules.alias.
+/// What depmod(8) would write about `modules`, each a file's name and the module's bytes: modules.dep and modules.alias.
 pub fn lists(modules: &[(String, Vec<u8>)]) -> Result<(String, String)> {
     let (mut dependencies, mut aliases) = (String::new(), String::new());
     let mut needs: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -113,9 +113,10 @@ fn fields(module: &[u8], key: &str) -> Result<Vec<String>> {
     Ok(values.collect())
 }
 
-/// `kernel/drivers/net/virtio-net.ko` → `virtio_net`.
+/// `kernel/drivers/net/virtio-net.ko` → `virtio_net`, compressed or not.
 fn module_name(path: &str) -> Option<String> {
-    Some(path.rsplit('/').next()?.strip_suffix(".ko")?.replace('-', "_"))
+    let file = path.rsplit('/').next()?;
+    Some(file.strip_suffix(".xz").unwrap_or(file).strip_suffix(".ko")?.replace('-', "_"))
 }
 
 /// The names in `depends=` of a module.

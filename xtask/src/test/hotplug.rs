@@ -20,8 +20,9 @@ const ADAPTER: &str = "PLUGGED IN: /dev/vda={\"execute\":\"device_add\",\"argume
                        \"chardev\":\"line\",\"always-plugged\":true,\"bus\":\"usb.0\"}}";
 const END: &str = "PLUGGED IN: /dev/ttyUSB0={\"execute\":\"quit\"}";
 
-const LINES: [&str; 4] = [
+const LINES: [&str; 5] = [
     "Started systemd-udevd.service",
+    "SWAPS TO /dev/zram0 partition 32764 0 100 lz4 lz4hc [zstd]",
     "NOTHING PLUGGED IN, DRIVERS 0",
     "PLUGGED IN: /dev/vda OF 0:901 660, DRIVERS 1",
     "PLUGGED IN: /dev/ttyUSB0 OF 901:0 600, DRIVERS 2",
