@@ -22,6 +22,7 @@ use crate::{
     diag::Diagnostics,
     progress,
     toolchain::{self, Toolchain},
+    users,
 };
 
 /// What `build` should build, beyond what the board says.
@@ -33,6 +34,8 @@ pub struct Options {
     pub target: Option<String>,
     /// The image's root directories, if they are there: see [`bake::Options::roots`].
     pub roots: Vec<PathBuf>,
+    /// Users and groups that the image gets besides those in its files.
+    pub later: users::Accounts,
     /// A copy of the repository to build from.
     pub sources: Option<PathBuf>,
     /// Carry these bytes instead of baking: tests of tables that no baker would make.
@@ -157,6 +160,7 @@ pub fn table_of(board: &Board, options: &Options) -> Result<Vec<u8>> {
         units: options.units.clone(),
         target: options.target.clone(),
         roots: options.roots.clone(),
+        later: options.later.clone(),
         ..bake::Options::default()
     };
     let baked = bake::bake(board, &options, &mut diagnostics);

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{allow::Known, board::Config, diag::Code, values::user};
 
@@ -42,6 +42,44 @@ pub fn known(config: &Config, roots: &[PathBuf]) -> Known {
         }
     }
     known
+}
+
+/// Names and numbers of users, and of groups. `u32::MAX` is no number of anybody (chown(2)): one that is chosen later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    pub users: Vec<(String, u32)>,
+    pub groups: Vec<(String, u32)>,
+}
+
+/// What a users table of Buildroot's has whoever makes the image add to it (its manual, "Makeusers syntax documentation"):
+/// a line each of user, number, group, number, password, home, shell, further groups and comment. The user may be `-`, a
+/// number -1 or -2 for any.
+///
+/// # Errors
+/// A line with fewer than eight fields, or with a number that is none.
+pub fn table(text: &str) -> Result<Accounts> {
+    let mut accounts = Accounts::default();
+    let number = |field: &str| match field {
+        "-1" | "-2" => Ok(u32::MAX),
+        field => field.parse::<u32>().with_context(|| format!("`{field}` is no number")),
+    };
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    for (at, line) in lines {
+        let place = || format!("line {at}: {line:?}");
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [user, uid, group, gid, _password, _home, _shell, further, ..] = fields[..] else {
+            bail!("{}: a users table has eight fields and a comment", place());
+        };
+        if user != "-" {
+            accounts.users.push((user.to_owned(), number(uid).with_context(place)?));
+        }
+        // Without a group of its own, a user gets one of its name.
+        let group = if group == "-" { user } else { group };
+        accounts.groups.push((group.to_owned(), number(gid).with_context(place)?));
+        let further = further.split(',').filter(|name| *name != "-");
+        accounts.groups.extend(further.map(|name| (name.to_owned(), u32::MAX)));
+    }
+    Ok(accounts)
 }
 
 /// What is wrong with one of a board's entries.
@@ -197,6 +235,29 @@ mod tests {
 
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1::/:/bin/false";
     const GROUP: &str = "root:x:0:\ndaemon:x:1:\n# a comment\n+nis\n";
+
+    #[test]
+    fn a_users_table_names_users_and_groups_that_come_later() {
+        let text = "# mosquitto's\nmosquitto -1 mosquitto -1 * - - - Mosquitto user\n\n- -1 input 104 * - - -\n\
+                    www 33 www-data 33 * /var /bin/false video,audio Web\n";
+        let accounts = table(text).unwrap();
+        let named =
+            |list: &[(&str, u32)]| list.iter().map(|(name, id)| ((*name).into(), *id)).collect::<Vec<_>>();
+        assert_eq!(accounts.users, named(&[("mosquitto", u32::MAX), ("www", 33)]));
+        let groups = [
+            ("mosquitto", u32::MAX),
+            ("input", 104),
+            ("www-data", 33),
+            ("video", u32::MAX),
+            ("audio", u32::MAX),
+        ];
+        assert_eq!(accounts.groups, named(&groups));
+        for (wrong, said) in [("web -1 web -1 *\n", "eight fields"), ("web x web -1 * - - -\n", "no number")]
+        {
+            let error = format!("{:#}", table(wrong).unwrap_err());
+            assert!(error.contains(said) && error.contains("line 1"), "{error}");
+        }
+    }
 
     fn user(name: &str, uid: u32, gid: u32) -> String {
         format!("[[user]]\nname = \"{name}\"\nuid = {uid}\ngid = {gid}\n")

@@ -53,6 +53,8 @@ pub struct Options {
     pub target: Option<String>,
     /// The image's root directories, if they are there: programs, users and groups that they lack are errors then.
     pub roots: Vec<PathBuf>,
+    /// Users and groups that the image gets besides those in its files.
+    pub later: users::Accounts,
     /// What to do about `uids.lock`.
     pub lock: LockFile,
     /// The table is to be looked at, not to be run: what PID 1 cannot do yet is only noted.
@@ -87,6 +89,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     let image = Image {
         roots,
         lack,
+        later: options.later.clone(),
         users: board.config.user.iter().map(|user| (user.name.clone(), user.uid)).collect(),
         groups: board.config.group.iter().map(|group| (group.name.clone(), group.gid)).collect(),
         instances: board.config.enable.clone().unwrap_or_default(),

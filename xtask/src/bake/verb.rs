@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         target: args.target.clone(),
         roots: args.rootfs.clone(),
         lock,
-        only_to_look: false,
+        ..Options::default()
     };
     let mut diagnostics = Diagnostics::default();
     let baked = bake(&board, &options, &mut diagnostics);

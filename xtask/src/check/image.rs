@@ -12,7 +12,7 @@ use tomte::table::{Arch, Call, UidRange};
 use crate::{
     diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Command, Exec, Located, Place, Unit},
-    read,
+    read, users,
     values::{
         specifier::{Facts, os_release},
         user,
@@ -38,6 +38,8 @@ pub struct Image {
     pub users: Vec<(String, u32)>,
     /// Groups that it will have besides those in its /etc/group: name and number.
     pub groups: Vec<(String, u32)>,
+    /// Users and groups that are added when this has been checked.
+    pub later: users::Accounts,
     /// What it is that the image lacks something. A warning, where the image may still change before it runs.
     pub lack: Severity,
     /// Units that the board names: templates get these instances.
@@ -56,6 +58,7 @@ impl Default for Image {
             roots: Vec::new(),
             users: Vec::new(),
             groups: Vec::new(),
+            later: users::Accounts::default(),
             lack: Severity::default(),
             instances: Vec::new(),
             architecture: None,
@@ -97,8 +100,8 @@ impl Image {
         }
         let accounts = Accounts {
             lack: self.lack,
-            users: [self.users.clone(), self.accounts("/etc/passwd")].concat(),
-            groups: [self.groups.clone(), self.accounts("/etc/group")].concat(),
+            users: [&self.users[..], &self.accounts("/etc/passwd"), &self.later.users].concat(),
+            groups: [&self.groups[..], &self.accounts("/etc/group"), &self.later.groups].concat(),
         };
         self.collisions(sink);
         for unit in units {

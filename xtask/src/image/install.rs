@@ -22,6 +22,9 @@ pub struct Args {
     /// A folder of unit files besides the board's, which come after and win; may be repeated.
     #[arg(long, value_name = "DIR")]
     pub units: Vec<PathBuf>,
+    /// A users table of Buildroot's, of which the root file system has nothing yet.
+    #[arg(long, value_name = "FILE")]
+    pub users_table: Option<PathBuf>,
 }
 
 /// `cargo xtask install`.
@@ -31,7 +34,14 @@ pub fn run(args: &Args) -> Result<()> {
     ensure!(args.root.is_dir(), "{} is no folder", args.root.display());
     board.take_units(&args.units);
     let roots = [vec![args.root.clone()], board.rootfs()].concat();
-    let built = build::build(&board, &build::Options { roots, ..build::Options::default() })?;
+    let later = match &args.users_table {
+        Some(file) => fs::read_to_string(file)
+            .map_err(anyhow::Error::from)
+            .and_then(|text| users::table(&text))
+            .with_context(|| format!("the users table {}", file.display()))?,
+        None => users::Accounts::default(),
+    };
+    let built = build::build(&board, &build::Options { roots, later, ..build::Options::default() })?;
     put(&board, &built.binary, &args.root)
 }
 

@@ -11,10 +11,12 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::{program, tally::Cases};
+use super::{host::has_line, program, tally::Cases};
 use crate::{
     board::Board,
+    build::root_dir,
     debian::package::files_of,
+    host::copy_folder,
     report::{Ended, Report},
     setup,
 };
@@ -155,6 +157,48 @@ pub fn without_a_kernel() -> Result<()> {
     }
     ensure!(!root.join("var/lib/inside").exists(), "the run has changed the folder");
     Ok(())
+}
+
+/// Buildroot's last step but one, as it calls it: tomte becomes the init of the target folder, with the units of its packages,
+/// whose users it adds later. A unit with a user that nobody adds ends the build.
+pub fn after_buildroot() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let [root, build, board] = ["target", "build", "board"].map(|name| folder.path().join(name));
+    lay_out(&Board::load("host")?, &root)?;
+    let units = root.join("usr/lib/systemd/system");
+    fs::create_dir_all(&units)?;
+    let text =
+        "[Service]\nUser=mosquitto\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n";
+    fs::write(units.join("broker.service"), text)?;
+    let tree = root_dir().join("board-configs/buildroot/board/tomte");
+    fs::create_dir(&board)?;
+    copy_folder(&tree, &board)?;
+    let sources = build.join("tomte-0.1.0");
+    fs::create_dir_all(&sources)?;
+    symlink(root_dir().join("xtask"), sources.join("xtask"))?;
+    let config = folder.path().join("config");
+    let text =
+        format!("BR2_PACKAGE_TOMTE_BOARD=\"{}\"\nBR2_PACKAGE_TOMTE_PACKAGES_UNITS=y\n", board.display());
+    fs::write(&config, text)?;
+    let run = |users: &str| {
+        fs::write(sources.join("users-table.txt"), users)?;
+        let mut script = Command::new(tree.join("post-build.sh"));
+        program::run(script.arg(&root).env("BR2_CONFIG", &config).env("BUILD_DIR", &build))
+    };
+    let refused = run("")?;
+    ensure!(!refused.status.success(), "nobody missed the user");
+    has_line(&refused, &["User=: the image has no user \"mosquitto\""])?;
+    let finished = run("mosquitto -1 mosquitto -1 * - - - Mosquitto\n")?;
+    ensure!(finished.status.success(), "{}", finished.status);
+    let init = fs::read(root.join("sbin/init"))?;
+    ensure!(init.starts_with(b"\x7fELF") && has(&init, b"broker.service"), "it is not the init");
+    ensure!(!has(&fs::read(root.join("bin/busybox"))?, b"broker.service"), "busybox was written over");
+    Ok(())
+}
+
+/// Whether `piece` is in `bytes`.
+fn has(bytes: &[u8], piece: &[u8]) -> bool {
+    bytes.windows(piece.len()).any(|part| part == piece)
 }
 
 fn ends(board: &Board, word: &str, ended: Ended, said: &str) -> Result<()> {

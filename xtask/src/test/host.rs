@@ -268,6 +268,10 @@ pub fn run(tally: &mut Tally) {
     }
     tally.case("what a service needs and is not there is named", super::missing::run);
     tally.case("services run in the root that they are for", super::disks::without_a_kernel);
+    tally.case(
+        "Buildroot's post-build script bakes what is in the target folder",
+        super::disks::after_buildroot,
+    );
     tally.case("a later tenant of a number finds nothing of the one before", || super::tenants::run(&[]));
     tally.case("so it is without cgroup2", || super::tenants::run(&["--no-cgroup"]));
     tally.case("services cannot do what they must not be able to", super::hostile::run);

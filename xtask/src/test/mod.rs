@@ -38,6 +38,7 @@ mod missing;
 mod mutants;
 mod names;
 mod network;
+mod packaging;
 mod page;
 mod posture;
 mod program;

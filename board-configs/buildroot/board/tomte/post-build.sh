@@ -15,7 +15,7 @@ if [ "$(value BR2_PACKAGE_TOMTE_PACKAGES_UNITS)" = y ]; then
 		fi
 	done
 fi
-for xtask in "$BUILD_DIR"/tomte-*/xtask/target/release/xtask; do
-	"$xtask" install "$board" "$target" "$@"
+for sources in "$BUILD_DIR"/tomte-*; do
+	"$sources/xtask/target/release/xtask" install "$board" "$target" --users-table "$sources/users-table.txt" "$@"
 	exit
 done

@@ -17,4 +17,13 @@ define TOMTE_BUILD_CMDS
 	cargo build --release --locked --manifest-path $(@D)/xtask/Cargo.toml
 endef
 
+# Users of packages are added to the image after the last post-build script:
+# until then they stand here.
+define TOMTE_USERS_TABLE
+	$(call PRINTF,$(PACKAGES_USERS)) > $(TOMTE_DIR)/users-table.txt
+	cat $(call qstrip,$(BR2_ROOTFS_USERS_TABLES)) /dev/null \
+		>> $(TOMTE_DIR)/users-table.txt
+endef
+TOMTE_TARGET_FINALIZE_HOOKS += TOMTE_USERS_TABLE
+
 $(eval $(generic-package))

@@ -1,5 +1,5 @@
 SUMMARY = "PID 1 for small images, with systemd's unit files baked into it"
-DESCRIPTION = "What an image needs of tomte besides the binary, which the class tomte-image makes for each image from \
+DESCRIPTION = "What an image needs of tomte besides the binary, which the class tomte_image makes for each image from \
 the unit files that are in it."
 SECTION = "base"
 LICENSE = "MIT | Apache-2.0"
