@@ -304,6 +304,20 @@ choice! {
     }
 }
 
+choice! {
+    /// `NotifyAccess=`: whose messages are heard. A word of both a table's records and a service's messages, so it is here.
+    pub enum NotifyAccess {
+        /// Nobody's.
+        None,
+        /// The main process's.
+        Main,
+        /// Those of the processes that PID 1 made for the unit.
+        Exec,
+        /// Those of all the unit's processes.
+        All,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;

@@ -11,7 +11,7 @@ use crate::{
         apart::Place,
         listen, pipe,
         plan::{PASSED_MAX, Passed},
-        poll::Poll,
+        poll::{Interest, Poll},
         socket::Fds,
     },
     record::{Keep, Keeper},
@@ -29,7 +29,8 @@ pub(super) struct Descriptor {
     pub(super) fd: OwnedFd,
     /// Whose.
     pub(super) unit: UnitId,
-    /// Whether something has come when it is readable; if not, somebody has to look.
+    /// Whether something has come when it is readable; if not, somebody has to look. Of one in a store: whether it is
+    /// dropped when its other end is gone.
     pub(super) tells: bool,
     /// Of one in a store: its name's place in [`Held::names`] and one; [`GIVEN`] and its number of a stream that is given;
     /// [`READY`]; else 0.
@@ -44,6 +45,29 @@ const GIVEN: u8 = 0xf0;
 /// The name of what a service says that it is ready with.
 pub(super) const READY: u8 = u8::MAX;
 const _: () = assert!(NAMES_MAX < GIVEN as usize, "names and streams are told apart");
+
+impl Descriptor {
+    /// Whether it is in its unit's store.
+    pub(super) fn is_stored(&self) -> bool {
+        (1..GIVEN).contains(&self.name)
+    }
+
+    /// Has epoll tell when it is readable, once; of one in a store, that its other end is gone.
+    fn listen(&self, at: usize, poll: &Poll) {
+        let (fd, token) = (self.fd.as_fd(), Token::Held(at as u16).into()); // HELD_MAX fits
+        let heard = match self.name {
+            0 | READY => poll.arm(fd, token),
+            1..GIVEN if self.tells => match poll.add(fd, token, Interest::End) {
+                Err(Errno::PERM | Errno::EXIST) => Ok(()), // of a file there is no other end; it is listened to
+                heard => heard,
+            },
+            _ => Ok(()),
+        };
+        if let Err(errno) = heard {
+            log::warn_of(errno, format_args!("cannot wait for a descriptor"));
+        }
+    }
+}
 
 /// All of them, a unit's in their order.
 pub(super) struct Held {
@@ -78,13 +102,10 @@ impl Held {
             name.keep(with);
             keep_fd(&mut fd, with, real);
             let Some(fd) = fd.filter(|_| unit.0 != u16::MAX) else { continue };
-            if with.loads()
-                && matches!(name, 0 | READY)
-                && let Err(errno) = poll.arm(fd.as_fd(), Token::Held(at as u16).into())
-            {
-                log::warn_of(errno, format_args!("cannot wait for a descriptor"));
+            let one = place.insert(Descriptor { fd, unit, tells, name });
+            if with.loads() {
+                one.listen(at, poll);
             }
-            *place = Some(Descriptor { fd, unit, tells, name });
         }
     }
 
@@ -105,13 +126,13 @@ impl Held {
         }
     }
 
-    /// Puts `fds` into `unit`'s store as `name`, but for those that are there; without any, takes out what has that name.
-    /// Whether there was room for all, `most` being the unit's.
+    /// Puts `fds` into `unit`'s store as `name`, but for those that are there, until the other end `tells` that it is gone;
+    /// without any, takes out what has that name. Whether there was room for all, `most` being the unit's.
     #[inline(never)]
     pub(super) fn store(
         &mut self,
         unit: UnitId,
-        name: &str,
+        (name, tells): (&str, bool),
         fds: &mut Fds,
         most: usize,
         poll: &Poll,
@@ -130,16 +151,17 @@ impl Held {
         }
         let mut room = true;
         while let Some(fd) = fds.pop() {
-            let stored = |one: &&Descriptor| one.unit == unit && (1..GIVEN).contains(&one.name);
+            let stored = |one: &&Descriptor| one.unit == unit && one.is_stored();
             let own = self.places.iter().flatten().filter(stored);
             if own.clone().any(|one| listen::is_same(one.fd.as_fd(), fd.as_fd())) {
                 continue;
             }
-            room = own.count() < most && self.hold(Descriptor { fd, unit, tells: false, name: number });
+            room = own.count() < most && self.hold(Descriptor { fd, unit, tells, name: number });
             if !room {
                 break;
             }
         }
+        self.arm(unit, poll);
         room
     }
 
@@ -172,13 +194,11 @@ impl Held {
         self.places.iter().flatten().filter(listened).map(|one| one.fd.as_fd())
     }
 
-    /// Tells once for each of `unit`'s descriptors when it is readable.
+    /// Tells once for each of `unit`'s descriptors when it is readable, and when what is in its store is of no use any more.
     pub(super) fn arm(&self, unit: UnitId, poll: &Poll) {
         for (at, one) in self.places.iter().enumerate() {
-            let waits = |one: &&Descriptor| one.unit == unit && matches!(one.name, 0 | READY);
-            let Some(one) = one.as_ref().filter(waits) else { continue };
-            if let Err(errno) = poll.arm(one.fd.as_fd(), Token::Held(at as u16).into()) {
-                log::warn_of(errno, format_args!("cannot wait for a descriptor"));
+            if let Some(one) = one.as_ref().filter(|one| one.unit == unit) {
+                one.listen(at, poll);
             }
         }
     }
@@ -234,7 +254,7 @@ impl Held {
             }
         });
         for one in self.places.iter().flatten() {
-            if one.unit == id && (1..GIVEN).contains(&one.name) && kind == CommandKind::Start {
+            if one.unit == id && one.is_stored() && kind == CommandKind::Start {
                 let name = self.names.get(usize::from(one.name) - 1).map_or("", String::as_str);
                 all = all.and(
                     passed.push(Passed { fd: one.fd.as_fd(), name, non_blocking }).map_err(|_| Errno::MFILE),
@@ -252,6 +272,11 @@ impl Held {
     /// Closes those of `unit`.
     pub(super) fn close(&mut self, unit: UnitId, poll: &Poll) {
         self.close_if(&|one| one.unit == unit, poll);
+    }
+
+    /// Closes those in stores whose other end is gone. All are asked: who was told of may have been taken out since.
+    pub(super) fn drop_ended(&mut self, poll: &Poll) {
+        self.close_if(&|one| one.is_stored() && one.tells && pipe::has_ended(one.fd.as_fd()), poll);
     }
 
     fn close_if(&mut self, which: &dyn Fn(&Descriptor) -> bool, poll: &Poll) {

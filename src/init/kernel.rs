@@ -238,10 +238,10 @@ impl Kernel {
         } else if fds.is_empty() {
             return None;
         }
-        let name = notice.fd_name.unwrap_or(STORED);
+        let how = (notice.fd_name.unwrap_or(STORED), !notice.unpolled);
         let record = self.table.unit(unit);
         let most = record.as_ref().and_then(Unit::service).map_or(0, |service| service.store_max);
-        if !self.held.store(unit, name, fds, most as usize, &self.poll) {
+        if !self.held.store(unit, how, fds, most as usize, &self.poll) {
             let unit = self.table.name(unit)?;
             self.notify.complain(format_args!("no room for more descriptors of {unit}"));
         }

@@ -145,12 +145,7 @@ fn look(table: &Table<'static>) -> Findings {
             }
         });
         match read {
-            // A word for a device that is somewhere has no place of its own.
-            Ok(()) => {
-                for (id, _) in places.iter().filter(|(_, place)| place.starts_with('/')) {
-                    finds(*id, GONE);
-                }
-            }
+            Ok(()) => places.iter().for_each(|(id, _)| finds(*id, GONE)),
             Err(errno) => log::warn_of(
                 errno,
                 format_args!("cannot read {}", source.path().to_str().unwrap_or_default()),

@@ -61,11 +61,11 @@ pub fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>, most: usize) -> Result<usi
     tee(from, to, most, SpliceFlags::NONBLOCK)
 }
 
-/// Whether nobody is left who could write to the pipe.
-pub fn has_ended(read_end: BorrowedFd<'_>) -> bool {
-    let mut polled = [PollFd::from_borrowed_fd(read_end, PollFlags::IN)];
+/// Whether nobody is left at the other end of a pipe or socket.
+pub fn has_ended(own_end: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(own_end, PollFlags::IN)];
     let _ = poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-    polled.iter().any(|one| one.revents().contains(PollFlags::HUP))
+    polled.iter().any(|one| one.revents().intersects(PollFlags::HUP.union(PollFlags::ERR)))
 }
 
 /// Fills as much of `buffer` as there is.

@@ -28,6 +28,8 @@ pub enum Interest {
     Changed,
     /// Whatever is written from now on: told once for each write, and once for what is there.
     Written,
+    /// That the other end is gone, or that there is an error: what epoll tells of unasked.
+    End,
 }
 
 /// An epoll and a timer that wakes it.
@@ -64,6 +66,7 @@ impl Poll {
             // whose process is not reaped yet is not looked at.
             Interest::Changed => epoll::EventFlags::PRI | epoll::EventFlags::ET,
             Interest::Written => WRITTEN,
+            Interest::End => epoll::EventFlags::empty(),
         };
         epoll::add(self.epoll.as_fd(), fd, epoll::EventData::new_u64(token), flags)
     }

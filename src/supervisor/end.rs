@@ -99,7 +99,7 @@ impl Supervisor<'_> {
                 ServiceType::Notify | ServiceType::NotifyReload
                     if result == ServiceResult::Success
                         && service.remain_after_exit
-                        && service.notify_access != NotifyAccess::Main => {}
+                        && record.access != NotifyAccess::Main => {}
                 ServiceType::Notify | ServiceType::NotifyReload => {
                     let result =
                         if result == ServiceResult::Success { ServiceResult::Protocol } else { result };

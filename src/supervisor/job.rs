@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     table::{Lists, Micros, Relation, UnitAction, UnitId},
-    wire::JobResult,
+    wire::{ActiveState, JobResult},
 };
 
 kept! {
@@ -89,7 +89,7 @@ pub(super) const IRREVERSIBLE: u8 = 1;
 pub(super) const UNORDERED: u8 = 1 << 1;
 
 /// Who goes down with a unit when a job says so.
-pub(super) const DEPENDENTS: Lists = Lists::REQUIRED_BY.and(Lists::of(Relation::Parts));
+const DEPENDENTS: Lists = Lists::REQUIRED_BY.and(Lists::of(Relation::Parts));
 /// The same, and those that a stop takes along.
 pub(super) const STOPPED_ALONG: Lists = DEPENDENTS.and(Lists::of(Relation::StoppedAlong));
 
@@ -173,15 +173,24 @@ impl Supervisor<'_> {
         if self.transaction(root).is_none() {
             return self.refuse_start(root);
         }
+        self.add_restart(root);
+        self.stop_conflicting(root);
+        self.restart_dependents(root);
+        if self.peek(root).job.is_some_and(|job| matches!(job.kind, JobKind::Start | JobKind::Restart)) {
+            self.enqueue_start(root, true);
+        }
+    }
+
+    /// Restarts whoever requires `root` and is up or on its way. Not who is on the way down, perhaps for somebody's sake
+    /// (job.c, `job_type_collapse` of a try-restart).
+    pub(super) fn restart_dependents(&mut self, root: UnitId) {
         self.for_reached(root, DEPENDENTS, &mut |supervisor, id| {
-            if id == root || !supervisor.peek(id).state.is_down() {
+            let state = supervisor.peek(id).state;
+            if id != root && !state.is_down() && state.active() != ActiveState::Deactivating {
                 supervisor.add_restart(id);
                 supervisor.stop_conflicting(id);
             }
         });
-        if self.peek(root).job.is_some_and(|job| matches!(job.kind, JobKind::Start | JobKind::Restart)) {
-            self.enqueue_start(root, true);
-        }
     }
 
     /// Gives `id` a stop job unless it is down.

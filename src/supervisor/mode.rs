@@ -2,7 +2,7 @@
 
 use super::{
     Supervisor,
-    job::{DEPENDENTS, IRREVERSIBLE, JobKind, STOPPED_ALONG, UNORDERED},
+    job::{IRREVERSIBLE, JobKind, STOPPED_ALONG, UNORDERED},
     set::UnitSet,
 };
 use crate::{
@@ -47,11 +47,7 @@ impl Supervisor<'_> {
             | JobMode::RestartDependencies => self.enqueue_start(root, true),
         }
         if mode == JobMode::RestartDependencies {
-            self.for_reached(root, DEPENDENTS, &mut |supervisor, id| {
-                if id != root && !supervisor.peek(id).state.is_down() {
-                    supervisor.add_restart(id);
-                }
-            });
+            self.restart_dependents(root);
         }
         self.marks = 0;
         None

@@ -29,9 +29,9 @@ pub(super) const fn says_ready(service_type: ServiceType) -> bool {
 }
 
 /// Whether `pid` may speak for the unit.
-fn is_heard(record: &Record, access: NotifyAccess, pid: Pid) -> bool {
+fn is_heard(record: &Record, pid: Pid) -> bool {
     let main = record.main.pid() == Some(pid);
-    match access {
+    match record.access {
         NotifyAccess::None => false,
         NotifyAccess::Main => main,
         NotifyAccess::Exec => main || record.control.pid() == Some(pid),
@@ -60,7 +60,7 @@ impl Supervisor<'_> {
         notice: &Notice<'_>,
     ) {
         let record = self.at(id);
-        if !is_heard(record, service.notify_access, pid) {
+        if !is_heard(record, pid) {
             if record.refused.replace(pid).is_none() {
                 record.notes.add(Note::NoticeRefused);
             }
@@ -71,9 +71,8 @@ impl Supervisor<'_> {
         {
             record.adopt = Some(Which::Named { pid: main, trusted: uid == 0 });
         }
-        if let Some(errno) = notice.errno {
-            record.errno = errno;
-        }
+        record.errno = notice.errno.unwrap_or(record.errno);
+        record.access = notice.access.unwrap_or(record.access);
         if let Some(status) = notice.status
             && let Some(text) = self.rooms.texts.get_mut(id.index())
         {

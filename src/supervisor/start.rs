@@ -47,7 +47,7 @@ impl Supervisor<'_> {
         (record.watchdog, record.watchdog_at) = (service.watchdog, None);
         (record.announced, record.adopt, record.refused) = (Announced::Nothing, None, None);
         (record.main_known, record.succession, record.runtime_at) = (false, None, None);
-        record.errno = 0;
+        (record.errno, record.access) = (0, service.notify_access);
         if let Some(text) = self.rooms.texts.get_mut(id.index()) {
             text.clear();
         }
@@ -218,7 +218,7 @@ impl Supervisor<'_> {
         let outcome = stopping.then_some(Outcome { result: record.result, exit: record.main_exit });
         let (monitor, trigger) = (record.monitor, record.trigger);
         let main_pid = if slot == Slot::Control { record.main.pid() } else { None };
-        let suggest = record.suggest;
+        let (suggest, access) = (record.suggest, record.access);
         let trigger = trigger.map(|(unit, watch)| {
             // It does not elapse again before this unit is down.
             let timing = self.peek(unit).timing;
@@ -234,7 +234,7 @@ impl Supervisor<'_> {
             suggest,
             fresh,
             main_pid,
-            heard: may_be_heard(service.notify_access, slot),
+            heard: may_be_heard(access, slot),
             watchdog: watchdog_of(service, slot),
             monitor,
             trigger,

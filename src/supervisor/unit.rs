@@ -8,7 +8,7 @@ use super::{
     timer::Timing,
 };
 use crate::{
-    table::{Micros, UnitId},
+    table::{Micros, NotifyAccess, UnitId},
     wire::{ExitStatus, Failure, ServiceResult, Whom},
 };
 
@@ -81,6 +81,8 @@ pub(super) struct Record {
     pub(super) main_exit: Option<ExitStatus>,
     /// The main process has ended so; whether another one has taken its place is being asked.
     pub(super) succession: Option<ExitStatus>,
+    /// `NotifyAccess=`, or what the service has put in its place.
+    pub(super) access: NotifyAccess,
     /// `ERRNO=`, 0 for none.
     pub(super) errno: u16,
     /// The unit whose failure is this unit's: the start is off.
@@ -175,6 +177,7 @@ impl Record {
             runtime_at: None,
             kill: None,
             refused: None,
+            access: NotifyAccess::None,
             errno: 0,
             result: ServiceResult::Success,
             main_exit: None,

@@ -50,7 +50,7 @@ use crate::{
 };
 use limits::{SLOTS_MAX, TABLE_BYTES_MAX, UNITS_MAX};
 
-pub use crate::record::JobMode;
+pub use crate::record::{JobMode, NotifyAccess};
 pub use allow::{Allow, Who, matches};
 pub use board::{Board, Filter, Identity, LogTarget, PanicAction, Vital, Watchdog};
 pub use calendar::{Calendar, Steps, YEARS, month_length};
@@ -66,8 +66,8 @@ pub use exec::{
 };
 pub use list::{IdList, List, StrList};
 pub use service::{
-    Call, Command, CommandKind, Commands, FailureMode, Kill, KillMode, NotifyAccess, OomPolicy, Privilege,
-    Restart, Service, ServiceType,
+    Call, Command, CommandKind, Commands, FailureMode, Kill, KillMode, OomPolicy, Privilege, Restart,
+    Service, ServiceType,
 };
 pub use timer::{Span, Timer, TimerBase};
 pub use transient::{Change, Form, Merge, Part, Setting, Transient, Word};

@@ -2,7 +2,7 @@
 //!
 //! Sources: systemd.service(5), systemd.kill(5).
 
-use super::{Exec, ExitSet, List, Micros, Preserve, StrList};
+use super::{Exec, ExitSet, List, Micros, NotifyAccess, Preserve, StrList};
 
 record! {
     /// A service.
@@ -110,20 +110,6 @@ choice! {
         Abort,
         /// `FinalKillSignal=`.
         Kill,
-    }
-}
-
-choice! {
-    /// `NotifyAccess=`: whose messages are heard.
-    pub enum NotifyAccess {
-        /// Nobody's.
-        None,
-        /// The main process's.
-        Main,
-        /// Those of the processes that PID 1 made for the unit.
-        Exec,
-        /// Those of all the unit's processes.
-        All,
     }
 }
 

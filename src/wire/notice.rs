@@ -2,6 +2,8 @@
 
 use core::ffi::CStr;
 
+use crate::{record::NotifyAccess, words};
+
 /// Largest message, as systemd has it. A longer one is passed over as a whole.
 pub const NOTICE_BYTES_MAX: usize = 4096;
 /// Where PID 1 listens for such messages: `$NOTIFY_SOCKET`.
@@ -14,9 +16,12 @@ pub const NOTIFY_PATH: &str = match NOTIFY.to_str() {
 
 /// The keys, in the order of [`Notice::take`]. One string: patterns of bytes are compared by code, a hundred bytes each.
 const KEYS: &str = "READY RELOADING STOPPING STATUS WATCHDOG WATCHDOG_USEC MAINPID ERRNO EXTEND_TIMEOUT_USEC MONOTONIC_USEC \
-     FDSTORE FDSTOREREMOVE FDNAME";
+     FDSTORE FDSTOREREMOVE FDNAME FDPOLL NOTIFYACCESS";
+/// The words of `NOTIFYACCESS=`.
+const ACCESS: &str = "none main exec all";
 
-/// One message: of each key the first assignment. Keys that nobody knows are none of PID 1's business.
+/// One message: of each key the first assignment. Keys that nobody knows are none of PID 1's business, and those that are
+/// for people alone, `BUSERROR=`, `VARLINKERROR=` and `EXIT_STATUS=`, are not kept: `ERRNO=` and `STATUS=` say it shorter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Notice<'a> {
     /// `READY=1`: started, or reloaded.
@@ -43,6 +48,10 @@ pub struct Notice<'a> {
     pub store: Option<bool>,
     /// `FDNAME=`; [`STORED`] without, or if it cannot be one.
     pub fd_name: Option<&'a str>,
+    /// `FDPOLL=0`: they are kept even when their other end is gone.
+    pub unpolled: bool,
+    /// `NOTIFYACCESS=`: another `NotifyAccess=`.
+    pub access: Option<NotifyAccess>,
 }
 
 /// What descriptors in the store are called if the service does not say.
@@ -78,7 +87,7 @@ impl<'a> Notice<'a> {
     }
 
     fn take(&mut self, key: &[u8], value: &'a [u8]) {
-        let Some(place) = crate::words::place(KEYS, key) else { return };
+        let Some(place) = words::place(KEYS, key) else { return };
         let text = core::str::from_utf8(value).unwrap_or_default();
         let yes = text == "1";
         let number: Option<u64> = text.parse().ok();
@@ -97,6 +106,11 @@ impl<'a> Notice<'a> {
             10 if yes => self.store = Some(true),
             11 if yes => self.store = Some(false),
             12 => self.fd_name = Some(text).filter(|name| is_fd_name(name)),
+            13 => self.unpolled |= text == "0",
+            14 => {
+                let all = [NotifyAccess::None, NotifyAccess::Main, NotifyAccess::Exec, NotifyAccess::All];
+                self.access = words::place(ACCESS, value).and_then(|place| all.get(place).copied());
+            }
             _ => {}
         }
     }
@@ -125,9 +139,19 @@ mod tests {
         let of = |text| parse(text).fd_name;
         assert_eq!(parse("FDSTORE=1\nFDNAME=state").store, Some(true));
         assert_eq!(parse("FDSTOREREMOVE=1").store, Some(false));
+        assert!(parse("FDSTORE=1\nFDPOLL=0").unpolled && !parse("FDSTORE=1\nFDPOLL=1").unpolled);
         assert_eq!((of("FDNAME=state"), of("FDNAME="), of("FDNAME=a:b")), (Some("state"), None, None));
         let (longest, longer) = (format!("FDNAME={}", "x".repeat(31)), format!("FDNAME={}", "x".repeat(32)));
         assert_eq!((of(&longest), of(&longer)), (Some(&longest[7..]), None));
+    }
+
+    #[test]
+    fn a_service_says_who_is_heard_from_here_on() {
+        let all = [NotifyAccess::None, NotifyAccess::Main, NotifyAccess::Exec, NotifyAccess::All];
+        for (word, access) in ACCESS.split(' ').zip(all) {
+            assert_eq!(parse(&format!("NOTIFYACCESS={word}")).access, Some(access));
+        }
+        assert_eq!(parse("NOTIFYACCESS=any").access, None);
     }
 
     #[test]

@@ -203,6 +203,10 @@ impl Kernel {
             }
             Token::Held(place) => match self.held.get(place) {
                 Some(one) if one.name == READY => self.hear_ready(place),
+                Some(one) if one.is_stored() => {
+                    self.held.drop_ended(&self.poll);
+                    Step::Again
+                }
                 Some(one) => {
                     let there = one.tells.then(|| self.held.telling_before(one.unit, place));
                     Step::Event(Event::Readable { unit: one.unit, there })

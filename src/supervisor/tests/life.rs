@@ -93,6 +93,18 @@ fn a_condition_that_says_no_is_no_failure() {
 }
 
 #[test]
+fn a_start_beyond_the_limit_does_not_ask_its_condition() {
+    let mut unit =
+        service(A).with(|s| s.commands = vec![(CommandKind::Condition, false), (CommandKind::Start, false)]);
+    unit.start_limit = StartLimit { interval: Micros::from_secs(10), burst: 1 };
+    let mut t = Play::new(&[unit]);
+    t.boot().control(A, Exited(0)).main(A, Exited(0));
+    t.expect("condition a.service; start a.service; kill 15 a.service all");
+    t.ask(1, Request::Start { name: A }).expect("reply 1 failed");
+    assert_eq!(t.state(A), "failed/failed/start-limit-hit");
+}
+
+#[test]
 fn a_oneshot_runs_all_its_commands_and_is_down_or_stays_up() {
     for (remain, state) in [(false, "inactive/dead/success"), (true, "active/exited/success")] {
         let mut t = one(|s| {
@@ -124,6 +136,16 @@ fn counts_the_restart_that_the_limit_refuses() {
     t.ask(1, Request::Start { name: A }).expect("reply 1 failed");
     t.ask(1, Request::ResetFailed { name: A }).ask(2, Request::Start { name: A });
     t.expect("reply 1 accepted; start a.service; reply 2 done");
+    assert_eq!(t.status(A).restarts, 0);
+}
+
+#[test]
+fn restarts_are_counted_from_the_start_that_somebody_asked_for() {
+    let mut t = one(|s| s.restart = Restart::Always);
+    t.boot().main(A, Exited(0)).at(100).expect("start a.service; kill 15 a.service all; start a.service");
+    assert_eq!(t.status(A).restarts, 1);
+    t.ask(1, Request::Stop { name: A }).main(A, Exited(0)).expect("kill 15 a.service all; reply 1 done");
+    t.ask(1, Request::Start { name: A }).expect("start a.service; reply 1 done");
     assert_eq!(t.status(A).restarts, 0);
 }
 

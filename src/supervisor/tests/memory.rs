@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     supervisor::Event,
-    table::{CommandKind, Micros, OomPolicy, Restart},
+    table::{CommandKind, KillMode, Micros, OomPolicy, Restart},
     wire::Request,
 };
 
@@ -56,6 +56,15 @@ fn a_service_stops_politely_when_a_child_of_it_is_killed() {
     t.main(A, Exited(0));
     assert_eq!(t.state(A), "activating/auto-restart/oom-kill");
     t.at(1000).expect("start a.service");
+}
+
+#[test]
+fn who_is_killed_while_the_rest_is_killed_has_failed_for_that_reason() {
+    let mut t = started(OomPolicy::Stop, |s| s.kill.mode = KillMode::Mixed);
+    t.leaves_children = true;
+    t.main(A, Exited(0)).expect("kill 9 a.service all");
+    oom(&mut t);
+    assert_eq!(t.state(A), "deactivating/stop-sigkill/oom-kill");
 }
 
 #[test]

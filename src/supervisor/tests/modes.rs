@@ -133,6 +133,19 @@ fn those_that_require_a_unit_are_restarted_with_its_start() {
 }
 
 #[test]
+fn a_start_that_restarts_others_calls_no_stop_off() {
+    let mut t = three(|units| {
+        units[3].related = std::vec![(Relation::Conflicts, 2)];
+        units[3].after = std::vec![2];
+    });
+    t.ask(1, Request::Start { name: B }).expect("start a.service; start b.service; reply 1 done");
+    t.ask(1, Request::Start { name: C }).expect("kill 15 b.service all");
+    t.ask(2, start(A, JobMode::RestartDependencies)).expect("reply 2 done");
+    t.main(B, Exited(0)).expect("start c.service; reply 1 done");
+    assert_eq!(t.state(B), "inactive/dead/success");
+}
+
+#[test]
 fn those_that_would_start_a_unit_again_are_stopped_with_it() {
     let mut units = [target("t.target"), service(A), socket("a.socket", 1)];
     units[0].wants = std::vec![2];

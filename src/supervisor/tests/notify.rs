@@ -152,6 +152,9 @@ fn a_service_that_says_it_stops_gets_its_time_and_no_signal() {
     let mut t = ready(|_| {});
     t.says(A, "STOPPING=1").main(A, Exited(0));
     assert_eq!(t.state(A), "inactive/dead/success");
+    let mut t = ready(|_| {});
+    t.says(A, "RELOADING=1").says(A, "STOPPING=1").expect("");
+    assert_eq!(t.state(A), "deactivating/stop-sigterm/success");
     // Before it is up, the word is kept.
     let mut t = notify(|s| s.commands.push((CommandKind::StartPost, false)));
     t.says(A, "READY=1").says(A, "STOPPING=1").expect("start a.service; startpost a.service");
@@ -178,6 +181,10 @@ fn a_silent_service_is_aborted() {
     t.says(A, "WATCHDOG_USEC=9000000").at(8_999).expect("").at(9_000).expect("kill 6 a.service all");
     let mut t = ready(watched);
     t.says(A, "EXTEND_TIMEOUT_USEC=4000000").at(3_999).expect("").at(4_000).expect("kill 6 a.service all");
+    let mut t = ready(watched);
+    t.says(A, "EXTEND_TIMEOUT_USEC=1000000").at(1_999).expect("").at(2_000).expect("kill 6 a.service all");
+    let mut t = ready(watched);
+    t.says(A, "WATCHDOG_USEC=18446744073709551615").at(60_000).expect("");
     // On its way down nobody counts any more.
     let mut t = ready(watched);
     t.ask(1, Request::Stop { name: A }).expect("kill 15 a.service all").at(4_999).expect("");
@@ -212,6 +219,26 @@ fn a_store_outlasts_restarts_unless_the_unit_says_otherwise() {
         t.expect("reply 1 done").ask(1, Request::Stop { name: A }).main(A, Exited(0));
         t.expect(&format!("kill 15 a.service all{at_stop}; reply 1 done"));
     }
+}
+
+#[test]
+fn a_service_says_who_is_heard_until_it_starts_again() {
+    let mut t = ready(|s| {
+        s.restart = Restart::Always;
+        s.commands.push((CommandKind::Reload, false));
+    });
+    t.hears(A, 4000, "NOTIFYACCESS=all\nSTATUS=a stranger's");
+    t.says(A, "NOTIFYACCESS=all").hears(A, 4000, "STATUS=a child's");
+    assert_eq!(t.status(A).status, "a child's");
+    // Who may speak is told where.
+    t.ask(1, Request::Reload { name: A }).expect("reload a.service");
+    assert!(t.spawns.last().is_some_and(|spawn| spawn.heard));
+    t.says(A, "NOTIFYACCESS=none").says(A, "STATUS=nobody's");
+    assert_eq!(t.status(A).status, "a child's");
+    t.control(A, Exited(0)).expect("reply 1 done").main(A, Exited(0)).expect("kill 15 a.service all");
+    t.at(100).expect("start a.service").executed(A).says(A, "READY=1").hears(A, 4001, "STATUS=a child's");
+    assert_eq!(t.state(A), "active/running/success");
+    assert_eq!(t.status(A).status, "");
 }
 
 /// A service that says with a descriptor that it is ready.

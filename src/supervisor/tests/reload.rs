@@ -130,3 +130,25 @@ fn a_reload_without_an_end_is_given_up() {
         "timeout a.service 0; reload failed a.service; timeout a.service 0; reload failed a.service",
     );
 }
+
+#[test]
+fn a_service_without_a_process_is_sent_no_signal() {
+    let mut t = up(|s| {
+        (s.service_type, s.notify_access) = (ServiceType::NotifyReload, NotifyAccess::Main);
+        s.remain_after_exit = true;
+    });
+    t.main(A, Exited(0)).ask(1, RELOAD).expect("reply 1 done");
+    assert_eq!(t.state(A), "active/exited/success");
+}
+
+#[test]
+fn what_is_to_stop_reloads_no_more() {
+    let reloads = service(A).with(|s| s.commands.push((CommandKind::Reload, false)));
+    let mut units = [reloads, service("b.service")];
+    (units[1].requires, units[1].after) = (std::vec![0], std::vec![0]);
+    let mut t = Play::new(&units);
+    t.boot().ask(1, Request::Start { name: "b.service" });
+    t.expect("start a.service; start b.service; reply 1 done");
+    t.ask(1, Request::Stop { name: A }).expect("kill 15 b.service all");
+    t.ask(2, RELOAD).expect("reply 2 invalid");
+}

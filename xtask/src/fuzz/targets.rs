@@ -73,7 +73,7 @@ pub const TARGETS: &[Target] = &[
             vec![
                 b"READY=1\nSTATUS=Waiting\nMAINPID=42\nWATCHDOG_USEC=500000\n".to_vec(),
                 b"RELOADING=1\nMONOTONIC_USEC=7\nERRNO=2\nEXTEND_TIMEOUT_USEC=1\nWATCHDOG=trigger\0".to_vec(),
-                b"FDSTORE=1\nFDNAME=state\nSTOPPING=1".to_vec(),
+                b"FDSTORE=1\nFDNAME=state\nFDPOLL=0\nNOTIFYACCESS=all\nSTOPPING=1".to_vec(),
             ]
         },
     },
@@ -238,6 +238,7 @@ fn notice(bytes: &[u8]) {
         (notice.stopping, "STOPPING=1"),
         (notice.store == Some(true), "FDSTORE=1"),
         (notice.store == Some(false), "FDSTOREREMOVE=1"),
+        (notice.unpolled, "FDPOLL=0"),
         (notice.watchdog == Some(wire::Ping::Alive), "WATCHDOG=1"),
     ] {
         assert!(!is_understood || says(line), "{line}");

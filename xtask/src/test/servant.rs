@@ -13,7 +13,8 @@
 //! | `reload` | waits for SIGHUP, says `RELOADING=1`, then `READY=1` |
 //! | `ping:MS` | says `WATCHDOG=1` that long, ten times a second |
 //! | `barrier` | says `BARRIER=1` and waits until PID 1 has handled all that was said |
-//! | `store:NAME` | puts one end of a pipe into its store |
+//! | `store:NAME` | puts one end of a pipe into its store, the other one being gone |
+//! | `lose:NAME` | the same, of use only while there is another end |
 //! | `say:TEXT` | prints `servant TEXT` |
 //! | `touch:PATH`, `remove:PATH` | makes a file with the directories that it needs, or writes to it; removes it, and says so |
 //! | `gone:PATH` | waits until nothing is there |
@@ -99,9 +100,10 @@ pub fn run() -> Result<()> {
                 }
             }
             "barrier" => barrier()?,
-            "store" => {
+            "store" | "lose" => {
                 let (reader, _) = std::io::pipe()?;
-                send_with(&format!("FDSTORE=1\nFDNAME={value}"), reader.as_fd())?;
+                let polled = if verb == "store" { "\nFDPOLL=0" } else { "" };
+                send_with(&format!("FDSTORE=1\nFDNAME={value}{polled}"), reader.as_fd())?;
             }
             "flood" => {
                 for _ in 0..number()? {
