@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use crate::{
     linux::output::Output,
     table::{Arch, CommandKind, IdList, Lists, Table, Unit, UnitId, limits::UNITS_MAX},
-    wire::{ActiveState, Quoted, Reply, Request},
+    wire::{ActiveState, Object, Quoted, Reply, Request, UnitStatus},
 };
 
 use super::{
@@ -20,10 +20,14 @@ pub(super) struct Life {
     pub(super) active: ActiveState,
     pub(super) started_us: u64,
     pub(super) ready_us: u64,
+    /// Of a timer by the wall clock.
+    pub(super) next_us: u64,
+    pub(super) last_us: u64,
 }
 
 impl Life {
-    const NONE: Self = Self { active: ActiveState::Inactive, started_us: 0, ready_us: 0 };
+    const NONE: Self =
+        Self { active: ActiveState::Inactive, started_us: 0, ready_us: 0, next_us: 0, last_us: 0 };
 
     /// How long it took to come up; 0 if it did not.
     const fn took(&self) -> u64 {
@@ -55,14 +59,15 @@ impl System {
         }
         connection.each_unit(&mut |unit| {
             if let Some(life) = system.lives.get_mut(usize::from(unit.id)) {
-                *life = Life { active: unit.active, started_us: unit.started_us, ready_us: unit.ready_us };
+                let UnitStatus { active, started_us, ready_us, next_us, last_us, .. } = *unit;
+                *life = Life { active, started_us, ready_us, next_us, last_us };
             }
             Ok(())
         })?;
         Ok(system)
     }
 
-    fn life(&self, id: UnitId) -> Life {
+    pub(super) fn life(&self, id: UnitId) -> Life {
         self.lives.get(id.index()).copied().unwrap_or(Life::NONE)
     }
 
@@ -74,10 +79,13 @@ impl System {
     #[inline(never)] // for a small frame
     fn element(&self, out: &mut Output, first: bool, id: UnitId, key: &str, number: u64) -> fmt::Result {
         let life = self.life(id);
-        write!(out, "{}{{\"name\":\"", if first { '[' } else { ',' })?;
-        self.name(id, out)?;
-        let (active, ready) = (life.active, life.ready_us);
-        write!(out, "\",\"active\":\"{active}\",\"ready_us\":{ready},\"{key}\":{number}}}")
+        out.write_char(if first { '[' } else { ',' })?;
+        let mut object = Object::open(out);
+        object.text("name", self.table.name(id).unwrap_or_default());
+        object.text("active", life.active.as_str());
+        object.number("ready_us", life.ready_us);
+        object.number(key, number);
+        object.close()
     }
 
     /// Of `ids` the one with the highest `key`, unless that is 0.

@@ -2,6 +2,8 @@
 
 mod baked;
 mod faces;
+mod grid;
+mod list;
 mod logs;
 mod options;
 mod print;

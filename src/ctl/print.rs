@@ -8,81 +8,35 @@ use crate::{
         output::Output,
         passwd::{PASSWD, UserLine, each_line},
     },
-    wire::{ActiveState, ExitStatus, Failure, ManagerStatus, NAMES_PASSWD, Setting, UnitStatus, log::Date},
+    wire::{ActiveState, ExitStatus, Failure, ManagerStatus, NAMES_PASSWD, UnitStatus, log::Date},
 };
 
 use super::{
+    grid::Grid,
     talk::{Connection, File, TalkError},
-    words::Words,
 };
 
-/// Columns of a terminal that says nothing else.
-const WIDTH: usize = 80;
 /// The name of a process and its line's end: proc_pid_comm(5).
 const COMM_BYTES: usize = 17;
-/// What a row of `list-units` takes before the description, besides the name and the sub-state.
-const ROW: usize = 22;
-
-/// `list-units`, row by row.
-pub(super) struct List<'o> {
-    out: &'o mut Output,
-    words: &'o Words<'o>,
-    /// Columns of a row.
-    width: usize,
-    units: usize,
-}
-
-impl<'o> List<'o> {
-    #[inline(never)] // for a small frame
-    pub(super) fn begin(out: &'o mut Output, words: &'o Words<'o>) -> Result<Self, fmt::Error> {
-        if words.json() {
-            out.write_char('[')?;
-        } else if !words.no_legend() {
-            writeln!(out, "  {:<28} {:<6} {:<10} {:<8} DESCRIPTION", "UNIT", "LOAD", "ACTIVE", "SUB")?;
-        }
-        let width = if words.full() || !out.is_terminal() { usize::MAX } else { WIDTH };
-        Ok(Self { out, words, width, units: 0 })
+/// One row of `list-units`, if that is wanted.
+#[inline(never)] // for a small frame
+pub(super) fn list_unit(grid: &mut Grid<'_>, unit: &UnitStatus<'_>) -> fmt::Result {
+    let (active, sub) = (unit.active.as_str(), unit.sub.as_str());
+    if !chosen(grid.words.types, &[unit.unit_type.as_str()])
+        || !chosen(grid.words.states, &[active, sub, "loaded"])
+    {
+        return Ok(());
     }
-
-    #[inline(never)] // for a small frame
-    pub(super) fn unit(&mut self, unit: &UnitStatus<'_>) -> fmt::Result {
-        let (active, sub) = (unit.active.as_str(), unit.sub.as_str());
-        let kind = [unit.unit_type.as_str()];
-        if !chosen(self.words.types, &kind) || !chosen(self.words.states, &[active, sub, "loaded"]) {
-            return Ok(());
-        }
-        self.units += 1;
-        if self.words.json() {
-            if self.units > 1 {
-                self.out.write_char(',')?;
-            }
-            return unit.write_json(self.out, None);
-        }
-        if !self.words.plain() {
-            colored(self.out, unit.active, if unit.active == ActiveState::Failed { "* " } else { "  " })?;
-        }
-        // What is longer than its column takes from the last one.
-        let room = self.width.saturating_sub(ROW + unit.name.len().max(28) + sub.len().max(8));
-        let mut description = unit.description;
-        while description.len() > room {
-            let end = description.char_indices().last().map_or(0, |(end, _)| end);
-            description = description.get(..end).unwrap_or_default();
-        }
-        writeln!(self.out, "{:<28} loaded {active:<10} {sub:<8} {description}", unit.name)
+    if grid.words.json() {
+        grid.comma()?;
+        return unit.write_json(grid.out, None);
     }
-
-    pub(super) fn end(self) -> fmt::Result {
-        match self.units {
-            _ if self.words.json() => self.out.write_str("]\n"),
-            _ if self.words.no_legend() => Ok(()),
-            units => writeln!(self.out, "{units} units."),
-        }
-    }
+    grid.texts(unit.active, &[unit.name, "loaded", active, sub, unit.description])
 }
 
 /// Whether one of `words` is in `list`, which has commas between, or is empty and has them all.
 #[inline(never)] // for a small frame
-fn chosen(list: &str, words: &[&str]) -> bool {
+pub(super) fn chosen(list: &str, words: &[&str]) -> bool {
     list.is_empty() || list.split(',').any(|one| words.contains(&one))
 }
 
@@ -201,7 +155,7 @@ pub(super) fn unit(out: &mut Output, unit: &UnitStatus<'_>, now_us: u64, json: b
         out.write_str(" since ")?;
         Date::new(linux::clock::wall_us().saturating_sub(before_us)).write_full(out)?;
         out.write_str("; ")?;
-        ago(out, before_us)?;
+        span(out, before_us, "ago")?;
     }
     out.write_char('\n')?;
     if unit.main_pid != 0 {
@@ -267,16 +221,6 @@ pub(super) fn is_active(unit: &UnitStatus<'_>) -> bool {
     matches!(unit.active, ActiveState::Active | ActiveState::Reloading)
 }
 
-/// One row of `posture`; `json` with the character before it.
-#[inline(never)] // for a small frame
-pub(super) fn setting(out: &mut Output, setting: &Setting<'_>, json: Option<char>) -> fmt::Result {
-    if let Some(before) = json {
-        return setting.write_json(out, before);
-    }
-    let colon = if setting.why.is_empty() { "" } else { ": " };
-    writeln!(out, "{:<24} {:<32} {}{colon}{}", setting.unit, setting.setting, setting.state, setting.why)
-}
-
 /// An exit code as a number, a signal by its name.
 struct Status(ExitStatus);
 
@@ -299,9 +243,9 @@ impl fmt::Display for Tame<'_> {
     }
 }
 
-/// How long ago: the two largest units of it.
+/// How long: the two largest units of it, and `word`.
 #[inline(never)] // for a small frame
-fn ago(out: &mut Output, us: u64) -> fmt::Result {
+pub(super) fn span(out: &mut dyn Write, us: u64, word: &str) -> fmt::Result {
     const UNITS: [(u64, &str); 4] = [(86_400, "d "), (3_600, "h "), (60, "min "), (1, "s ")];
     let (mut rest, mut shown) = (us / 1_000_000, 0);
     for &(seconds, unit) in &UNITS {
@@ -312,7 +256,7 @@ fn ago(out: &mut Output, us: u64) -> fmt::Result {
             shown += 1;
         }
     }
-    out.write_str("ago")
+    out.write_str(word)
 }
 
 /// A span of microseconds, in seconds.

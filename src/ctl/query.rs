@@ -11,7 +11,7 @@ use crate::{
 use super::{
     Command, FAILED, NO_SUCH_UNIT, NOT_ACTIVE, TalkError,
     baked::System,
-    complain, no_such_unit, print, show,
+    complain, grid, no_such_unit, print, show,
     talk::{Connection, Name, full_name, refused},
     verb::Verb,
 };
@@ -42,17 +42,21 @@ impl Command<'_> {
     fn query(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
         match self.verb {
             Verb::ListUnits => {
-                let mut list = print::List::begin(out, self.words)?;
-                let patterns = self.names;
-                connection.each_unit(&mut |unit| {
-                    let shown =
-                        patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, unit.name));
-                    if shown { list.unit(unit) } else { Ok(()) }
-                })?;
-                list.end()?;
+                grid::show(
+                    out,
+                    self.words,
+                    "unit load active sub description",
+                    "loaded units",
+                    &mut |grid| {
+                        connection.each_unit(&mut |unit| {
+                            if self.lists(unit.name) { print::list_unit(grid, unit) } else { Ok(()) }
+                        })
+                    },
+                )?;
             }
             Verb::Users => print::users(connection, out, self.words.json())?,
             Verb::Posture => return self.posture(connection, out),
+            verb if verb.is_list_of_table() => return self.of_table(connection, out),
             Verb::Timeline => {
                 let reply = connection.ask(&Request::Manager)?;
                 print::timeline(out, manager(&reply)?)?;
@@ -98,6 +102,9 @@ impl Command<'_> {
         if self.verb == Verb::Blame {
             system.blame(out)?;
             return Ok(0);
+        }
+        if self.verb.is_list_of_table() {
+            return self.list(&system, out);
         }
         if self.names.is_empty() {
             let id = system.table.board().default_target;
@@ -145,6 +152,12 @@ impl Command<'_> {
             code = code.max(Self { verb, ..*self }.jobs()?);
         }
         Ok(code)
+    }
+
+    /// Whether a list with these patterns has the unit called `name`.
+    #[inline(never)] // for a small frame
+    pub(super) fn lists(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|pattern| matches(pattern, name))
     }
 
     /// One word, unless nobody wants to read it.
@@ -204,7 +217,6 @@ impl Command<'_> {
     /// Of one unit, or of all.
     #[inline(never)] // for a small frame
     fn posture(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
-        let json = self.words.json();
         let (mut id, mut all) = (0, true);
         if let Some(name) = self.names.first() {
             let room = &mut Name::new();
@@ -212,22 +224,17 @@ impl Command<'_> {
             let Some(unit) = connection.unit(full)? else { return Ok(no_such_unit(full)) };
             (id, all) = (unit.id, false);
         }
-        let mut before = '[';
-        loop {
-            let next = connection.each_setting(id, &mut |setting| {
-                let comma = core::mem::replace(&mut before, ',');
-                print::setting(out, setting, json.then_some(comma))
-            })?;
-            match next {
-                Some(more) if all && more > id => id = more,
-                Some(_) | None => break,
+        grid::show(out, self.words, "unit setting state why", "settings", &mut |grid| {
+            let mut id = id;
+            loop {
+                let next = connection.each_setting(id, &mut |one| {
+                    grid.texts(ActiveState::Inactive, &[one.unit, one.setting, one.state, one.why])
+                })?;
+                match next {
+                    Some(more) if all && more > id => id = more,
+                    Some(_) | None => return Ok(()),
+                }
             }
-        }
-        out.write_str(match before {
-            '[' if json => "[]\n",
-            _ if json => "]\n",
-            '[' => "nothing narrows it\n",
-            _ => "",
         })?;
         Ok(0)
     }

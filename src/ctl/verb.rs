@@ -29,7 +29,7 @@ macro_rules! verbs {
 }
 
 verbs! {
-    ListUnits Status Show IsActive IsFailed IsEnabled IsSystemRunning
+    ListUnits ListUnitFiles ListTimers ListSockets Status Show IsActive IsFailed IsEnabled IsSystemRunning
     Start Stop Restart TryRestart Reload ReloadOrRestart TryReloadOrRestart Isolate Kill ResetFailed
     Cat ListDependencies Posture Users Blame CriticalChain Timeline
     Logs Run SwitchTable Enable Disable Mask DaemonReload Reexec PowerOff Reboot Halt Kexec Help
@@ -57,6 +57,11 @@ impl Verb {
                     | Self::Disable
                     | Self::Mask
             )
+    }
+
+    /// Whether it lists units of the table.
+    pub(super) fn is_list_of_table(self) -> bool {
+        (Self::ListUnitFiles..=Self::ListSockets).contains(&self)
     }
 
     /// Whether it has PID 1 change something about units.

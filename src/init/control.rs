@@ -214,8 +214,11 @@ impl Control {
                 let told = lacking.each(table, supervisor, id, &mut |setting| {
                     if self.send(client, &Reply::Setting(*setting)) { Ok(()) } else { Err(core::fmt::Error) }
                 });
-                let next = id.0 + 1;
-                let next = (usize::from(next) < table.unit_count()).then_some(next);
+                // Rooms of units made at run time may be empty.
+                let next = table
+                    .ids()
+                    .map(|id| id.0)
+                    .find(|next| *next > id.0 && supervisor.status(UnitId(*next)).is_some());
                 told.is_ok() && self.send(client, &Reply::End { next })
             }
             Answer::Job(result) => self.send(client, &Reply::Job(result)),

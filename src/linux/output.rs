@@ -8,13 +8,14 @@ use core::fmt;
 
 use rustix::{
     fd::{BorrowedFd, OwnedFd},
-    fs::{FileType, fstat},
     io::{Errno, write},
 };
 
-use super::{AsFd, arguments::Arguments};
+use super::{AsFd, arguments::Arguments, raw::terminal};
 
 const BUFFER_BYTES: usize = 1024;
+/// Columns of a terminal that says nothing else: a serial line.
+const COLUMNS: usize = 80;
 
 enum Where {
     Stdout,
@@ -33,7 +34,8 @@ pub struct Output {
     place: Where,
     buffer: heapless::Vec<u8, BUFFER_BYTES>,
     failed: Option<Errno>,
-    terminal: bool,
+    /// 0 if it is no terminal.
+    columns: usize,
 }
 
 impl Output {
@@ -53,23 +55,29 @@ impl Output {
     }
 
     const fn new(place: Where) -> Self {
-        Self { place, buffer: heapless::Vec::new(), failed: None, terminal: false }
+        Self { place, buffer: heapless::Vec::new(), failed: None, columns: 0 }
     }
 
-    /// Standard output, where somebody may sit in front of it: a character device, and `TERM` says that it can do more than
-    /// print.
+    /// Standard output, where somebody may sit in front of it: a terminal, and `TERM` says that it can do more than print.
     pub fn screen(arguments: Arguments) -> Self {
         let mut out = Self::stdout();
-        let device = fstat(out.fd())
-            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice);
         let term = arguments.environment().find_map(|variable| variable.to_bytes().strip_prefix(b"TERM="));
-        out.terminal = device && term.is_some_and(|term| !matches!(term, b"" | b"dumb"));
+        if let Ok([_, columns, ..]) = terminal::size(out.fd())
+            && term.is_some_and(|term| !matches!(term, b"" | b"dumb"))
+        {
+            out.columns = if columns == 0 { COLUMNS } else { columns.into() };
+        }
         out
     }
 
     /// Whether it is such a one.
     pub const fn is_terminal(&self) -> bool {
-        self.terminal
+        self.columns != 0
+    }
+
+    /// How many columns of it may be used, by who does not want lines `full`.
+    pub const fn columns(&self, full: bool) -> usize {
+        if full || self.columns == 0 { usize::MAX } else { self.columns }
     }
 
     fn fd(&self) -> BorrowedFd<'_> {

@@ -13,6 +13,7 @@ impl<'t> Supervisor<'t> {
         let record = self.rooms.units.get(id.index())?;
         let unit_type = type_of(unit.name.as_str());
         let micros = |at: Option<super::Instant>| at.map_or(0, |at| at.0);
+        let (next_us, last_us) = if unit_type == UnitType::Timer { self.elapses(id) } else { (0, 0) };
         Some(UnitStatus {
             id: id.0,
             name: unit.name.as_str(),
@@ -33,6 +34,8 @@ impl<'t> Supervisor<'t> {
             status: self.rooms.texts.get(id.index()).map_or("", |text| text.as_str()),
             errno: record.errno,
             fingerprint: self.table.fingerprint(id),
+            next_us,
+            last_us,
         })
     }
 

@@ -132,6 +132,22 @@ impl Supervisor<'_> {
         }
     }
 
+    /// When the timer `id` elapses next, as soon as it may, and when it last did: by the wall clock, 0 for never.
+    pub(super) fn elapses(&self, id: UnitId) -> (u64, u64) {
+        let record = self.peek(id);
+        let Timing { wall_at, last_wall, .. } = record.timing;
+        let mut next = 0;
+        if let State::Waiting { at, .. } = record.state
+            && let Some(unit) = self.unit(id)
+            && let Kind::Timer(timer) = &unit.kind
+        {
+            let by_span = at.map_or(u64::MAX, |at| self.wall(at));
+            let latest = if wall_at == 0 { by_span } else { by_span.min(wall_at) };
+            next = if latest == u64::MAX { 0 } else { latest.saturating_sub(timer.accuracy.0) };
+        }
+        (next, last_wall)
+    }
+
     fn elapse(&mut self, id: UnitId, timer: &Timer<'_>) {
         if self.stop_is_pending(id) || self.run.is_shutting_down() || self.switch.is_moving() {
             // Unless the stop is called off it is down before that.

@@ -62,6 +62,8 @@ record! {
         pub size: u32,
         /// `MessageQueueMaxMessages=`.
         pub messages: u32,
+        /// How systemctl(1) shows it in a list; empty if that is the path.
+        pub shown: &'t str,
         /// What setsockopt(2) sets.
         pub options: List<'t, SocketOption<'t>>,
     }

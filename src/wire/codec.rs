@@ -101,6 +101,8 @@ mod tests {
             status: "Serving",
             errno: 5,
             fingerprint: u32::MAX,
+            next_us: u64::MAX,
+            last_us: 0,
         };
         let manager = ManagerStatus {
             board: "b",
@@ -142,9 +144,9 @@ mod tests {
     fn the_documented_bytes_are_those_of_the_protocol() {
         let mut buffer = [0; 64];
         let start = encode(&Request::Start { name: "a.service" }, &mut buffer);
-        assert_eq!(start, Some(&b"\x05\x03\x09a.service"[..]));
-        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[5, 3, 0][..]));
-        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[5, 2, 1, 0xac, 2][..]));
+        assert_eq!(start, Some(&b"\x06\x03\x09a.service"[..]));
+        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[6, 3, 0][..]));
+        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[6, 2, 1, 0xac, 2][..]));
     }
 
     #[test]

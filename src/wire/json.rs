@@ -5,14 +5,15 @@ use core::fmt::{self, Write};
 use super::{Ended, ExitStatus, ManagerStatus, Setting, UnitStatus};
 
 /// Writes one JSON object, field by field. What goes wrong shows once, at the end.
-struct Object<'w> {
+pub struct Object<'w> {
     out: &'w mut dyn Write,
     before: &'static str,
     result: fmt::Result,
 }
 
 impl<'w> Object<'w> {
-    fn open(out: &'w mut dyn Write) -> Self {
+    /// Begins it.
+    pub fn open(out: &'w mut dyn Write) -> Self {
         Self { out, before: "{", result: Ok(()) }
     }
 
@@ -28,14 +29,16 @@ impl<'w> Object<'w> {
         self.put(&|out| write!(out, "{before}\"{key}\":"));
     }
 
+    /// A field with a text.
     #[inline(never)]
-    fn text(&mut self, key: &str, value: &str) {
+    pub fn text(&mut self, key: &str, value: &str) {
         self.key(key);
         self.put(&|out| string(out, value));
     }
 
+    /// A field with a number.
     #[inline(never)]
-    fn number(&mut self, key: &str, value: u64) {
+    pub fn number(&mut self, key: &str, value: u64) {
         self.key(key);
         self.put(&|out| write!(out, "{value}"));
     }
@@ -48,14 +51,19 @@ impl<'w> Object<'w> {
         }
     }
 
+    /// A field with nothing.
     #[inline(never)]
-    fn null(&mut self, key: &str) {
+    pub fn null(&mut self, key: &str) {
         self.key(key);
         self.put(&|out| out.write_str("null"));
     }
 
+    /// Ends it.
+    ///
+    /// # Errors
+    /// The first one of `out`.
     #[inline(never)]
-    fn close(mut self) -> fmt::Result {
+    pub fn close(&mut self) -> fmt::Result {
         self.put(&|out| out.write_char('}'));
         self.result
     }

@@ -19,9 +19,9 @@
 //! | a record in a record: [`UnitStatus`], [`Failure`] | its fields, in their order |
 //! | `[u8; 16]` | sixteen |
 //!
-//! `start a.service` is `05 03 09 61 2e 73 65 72 76 69 63 65`: version 5, variant 3, nine bytes of name. When the job has
-//! ended, the answer is `05 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
-//! is `05 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these, and
+//! `start a.service` is `06 03 09 61 2e 73 65 72 76 69 63 65`: version 6, variant 3, nine bytes of name. When the job has
+//! ended, the answer is `06 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
+//! is `06 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these, and
 //! tests/host/client/rootfs/opt/client.py is a client in Python that was written from this page.)
 //!
 //! One request at a time on a connection; `Units` and `Posture` are answered by several packets, the last one of which is
@@ -50,14 +50,14 @@ use crate::record::{Read, Reader};
 
 pub use crate::record::JobMode;
 pub use codec::{DecodeError, decode, encode};
-pub use json::{Quoted, See};
+pub use json::{Object, Quoted, See};
 pub use notice::{FD_NAME_BYTES_MAX, NOTICE_BYTES_MAX, NOTIFY, NOTIFY_PATH, Notice, Ping, STORED};
 pub use state::{
     ActiveState, Ended, ExitStatus, Failure, JobResult, Power, ServiceResult, SubState, UnitType, Verb, Whom,
 };
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
-pub const VERSION: u8 = 5;
+pub const VERSION: u8 = 6;
 /// Largest packet in either direction.
 pub const PACKET_BYTES_MAX: usize = 4096;
 /// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.
@@ -361,6 +361,10 @@ record! {
         pub errno: u16,
         /// The table's sum of all that makes its processes what they are; 0 for a unit that was made at run time.
         pub fingerprint: u32,
+        /// When a timer elapses next, microseconds since 1970 by the wall clock as it is set; 0 if it does not.
+        pub next_us: u64,
+        /// When it last did, likewise; that may have been in an earlier boot.
+        pub last_us: u64,
     }
 }
 

@@ -73,13 +73,21 @@ pub fn hang_up(tty: BorrowedFd<'_>) -> Result<(), Errno> {
     call(tty, TIOCVHANGUP, 0)
 }
 
+/// How many rows and columns the screen has; a serial line says 0.
+///
+/// # Errors
+/// ENOTTY for what is no terminal.
+pub fn size(tty: BorrowedFd<'_>) -> Result<[u16; 4], Errno> {
+    let mut size = [0_u16; 4]; // struct winsize: rows, columns, and the same in pixels
+    call(tty, TIOCGWINSZ, address(&mut size)).map(|()| size)
+}
+
 /// Says how large the screen is; 0 leaves it as it is.
 ///
 /// # Errors
 /// ENOTTY for what is no terminal.
 pub fn resize(tty: BorrowedFd<'_>, rows: u16, columns: u16) -> Result<(), Errno> {
-    let mut size = [0_u16; 4]; // struct winsize: rows, columns, and the same in pixels
-    call(tty, TIOCGWINSZ, address(&mut size))?;
+    let mut size = size(tty)?;
     for (to, wanted) in size.iter_mut().zip([rows, columns]) {
         if wanted != 0 {
             *to = wanted;

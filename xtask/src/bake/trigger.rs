@@ -76,11 +76,21 @@ fn listen<'a>(arena: &'a Bump, socket: &'a Socket, listen: &'a Listen) -> table:
         address: arena.alloc_slice_copy(&address),
         interface,
         path,
+        shown: if path.is_empty() { arena.alloc_str(&shown(listen)) } else { "" },
         backlog: listen.accepts().then_some(socket.backlog),
         size,
         messages: socket.message_queue_max_messages.unwrap_or_default(),
         options: list(arena, &options),
     }
+}
+
+/// As systemctl lists it: a port alone is one of every address (socket-util.c, `sockaddr_pretty`).
+fn shown(listen: &Listen) -> String {
+    if let Listen::Stream(Address::Port(port)) | Listen::Datagram(Address::Port(port)) = listen {
+        return format!("[::]:{port}");
+    }
+    let line = listen.to_string();
+    line.split_once('=').map_or(line.clone(), |(_, shown)| shown.to_owned())
 }
 
 fn socket_type(listen: &Listen) -> libc::c_int {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    model::{BindIpv6Only, Listen, Located, Socket, Timestamping},
+    model::{BindIpv6Only, Listen, Located, NETLINK, Socket, Timestamping},
     read::{Assignment, Text},
     values::{
         address::{self, Address},
@@ -79,25 +79,6 @@ fn message_queue(text: &Text) -> Result<String, Diagnostic> {
         false => Ok(name),
     }
 }
-
-/// Families of netlink(7) (netlink-util.c, `netlink_family_table`).
-const NETLINK: [(&str, libc::c_int); 15] = [
-    ("route", libc::NETLINK_ROUTE),
-    ("firewall", libc::NETLINK_FIREWALL),
-    ("inet-diag", libc::NETLINK_INET_DIAG),
-    ("nflog", libc::NETLINK_NFLOG),
-    ("xfrm", libc::NETLINK_XFRM),
-    ("selinux", libc::NETLINK_SELINUX),
-    ("iscsi", libc::NETLINK_ISCSI),
-    ("audit", libc::NETLINK_AUDIT),
-    ("fib-lookup", libc::NETLINK_FIB_LOOKUP),
-    ("connector", libc::NETLINK_CONNECTOR),
-    ("netfilter", libc::NETLINK_NETFILTER),
-    ("kobject-uevent", libc::NETLINK_KOBJECT_UEVENT),
-    ("generic", libc::NETLINK_GENERIC),
-    ("scsitransport", libc::NETLINK_SCSITRANSPORT),
-    ("rdma", libc::NETLINK_RDMA),
-];
 
 /// `FAMILY [GROUPS]`.
 fn netlink(text: &Text) -> Result<Listen, Diagnostic> {

@@ -26,7 +26,7 @@ pub use kinds::{Kind, Service};
 pub use mount::{Mount, Swap};
 pub use relations::{Relation, Relations};
 pub use resource::{Controller, CpuWeight, Delegate, DevicePolicy, Interfaces, PressureWatch, Resources};
-pub use socket::{BindIpv6Only, Listen, Socket, Timestamping};
+pub use socket::{BindIpv6Only, Listen, NETLINK, Socket, Timestamping};
 pub use trigger::{Elapse, Path, PathEvent, Timer, TimerBase};
 pub use view::{
     Access, AccessPath, BindPath, CredentialsView, Protect, ProtectHome, ProtectSystem, TemporaryFileSystem,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use nix::libc;
 use serde::Serialize;
 use tomte::table::{Micros, StartLimit};
 
@@ -26,6 +27,25 @@ pub enum Listen {
     /// A POSIX message queue.
     MessageQueue(String),
 }
+
+/// Families of netlink(7) (netlink-util.c, `netlink_family_table`).
+pub const NETLINK: [(&str, libc::c_int); 15] = [
+    ("route", libc::NETLINK_ROUTE),
+    ("firewall", libc::NETLINK_FIREWALL),
+    ("inet-diag", libc::NETLINK_INET_DIAG),
+    ("nflog", libc::NETLINK_NFLOG),
+    ("xfrm", libc::NETLINK_XFRM),
+    ("selinux", libc::NETLINK_SELINUX),
+    ("iscsi", libc::NETLINK_ISCSI),
+    ("audit", libc::NETLINK_AUDIT),
+    ("fib-lookup", libc::NETLINK_FIB_LOOKUP),
+    ("connector", libc::NETLINK_CONNECTOR),
+    ("netfilter", libc::NETLINK_NETFILTER),
+    ("kobject-uevent", libc::NETLINK_KOBJECT_UEVENT),
+    ("generic", libc::NETLINK_GENERIC),
+    ("scsitransport", libc::NETLINK_SCSITRANSPORT),
+    ("rdma", libc::NETLINK_RDMA),
+];
 
 impl Socket {
     /// The services that are started for connections: the instances 0, 1 and so on of the template; none without
@@ -74,7 +94,11 @@ impl fmt::Display for Listen {
             Self::SequentialPacket(address) => write!(f, "ListenSequentialPacket={address}"),
             Self::Fifo(path) => write!(f, "ListenFIFO={path}"),
             Self::Special(path) => write!(f, "ListenSpecial={path}"),
-            Self::Netlink { family, groups } => write!(f, "ListenNetlink={family} {groups}"),
+            Self::Netlink { family, groups } => {
+                let known = NETLINK.iter().find(|(_, number)| *number == i32::from(*family));
+                let name = known.map_or_else(|| family.to_string(), |(name, _)| (*name).to_owned());
+                write!(f, "ListenNetlink={name} {groups}")
+            }
             Self::MessageQueue(name) => write!(f, "ListenMessageQueue={name}"),
         }
     }

@@ -12,7 +12,7 @@ use super::{
 
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 66] = [
+const CONSOLE: [&str; 72] = [
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",
@@ -54,7 +54,7 @@ const CONSOLE: [&str; 66] = [
     "FAILED-ROWS brief.service loaded failed failed Fails after a moment",
     "TYPE-ROWS 2",
     "FORGIVEN   UNIT",
-    "]: 0 units.",
+    "]: 0 loaded units listed.",
     "PATTERN tomte-logd.sockettomte-userd.socket",
     "not understood: no unit (see tomte help)",
     "NO-UNIT 2",
@@ -68,7 +68,14 @@ const CONSOLE: [&str; 66] = [
     "not understood: --dryrun",
     "NO-SWITCH 2",
     "tomte: /nosuch: No such file or directory",
-    "]: nothing narrows it",
+    "]: 0 settings listed.",
+    // Lists of what the table has; everything for programs is JSON, and nothing on a screen is wider than that.
+    "TIMER 9h 59min left - - idle.timer idle.service",
+    "]: 0 timers listed.",
+    "LISTENS LISTEN UNIT ACTIVATES /run/nscd/socket tomte-userd.socket tomte-userd.service 1 sockets listed.",
+    "FILES  bystander.service enabled later.service enabled later.target static",
+    "JSON 15",
+    "SCREENS whole 0",
     // journalctl's words.
     "]: Started brief.service - Fails after a moment.",
     "]: detail",

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 
-VERSION = 5
+VERSION = 6
 MANAGER, UNITS, UNIT, START, STOP, RESTART = range(6)
 POSTURE, KILL = 14, 16
 (R_MANAGER, R_UNIT, R_END, R_JOB, R_ACCEPTED, R_NO_SUCH_UNIT, R_DENIED, R_BUSY, R_MALFORMED, R_VERSION,
@@ -82,6 +82,8 @@ def unit_of(packet):
     unit["status"] = packet.text()
     unit["errno"] = packet.number()
     unit["fingerprint"] = packet.number()
+    unit["next_us"] = packet.number()
+    unit["last_us"] = packet.number()
     assert not packet.data, "a packet has more than the document says"
     return unit
 
