@@ -17,7 +17,7 @@ const fn bug(what: &'static str, file: &'static str, right: &'static str, wrong:
 }
 
 /// All of them.
-pub const BUGS: [Bug; 67] = [
+pub const BUGS: [Bug; 68] = [
     bug(
         "Restart=on-abort takes no signal for an abort",
         "restart.rs",
@@ -286,9 +286,15 @@ pub const BUGS: [Bug; 67] = [
     ),
     bug(
         "whoever requires a unit is started with its start",
-        "mode.rs",
-        "if id != root && !supervisor.peek(id).state.is_down() {",
-        "if id != root {",
+        "job.rs",
+        "if id != root && !state.is_down() && state.active() != ActiveState::Deactivating {",
+        "if id != root && state.active() != ActiveState::Deactivating {",
+    ),
+    bug(
+        "a stop is called off by a restart for another one's sake",
+        "job.rs",
+        "if id != root && !state.is_down() && state.active() != ActiveState::Deactivating {",
+        "if id != root && !state.is_down() {",
     ),
     bug(
         "a job that is to wait for nobody waits",
