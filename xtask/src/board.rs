@@ -128,6 +128,7 @@ pub struct Config {
     pub random_seed: Option<keys::RandomSeed>,
     pub clock: Option<keys::Clock>,
     pub zram: Option<keys::Zram>,
+    pub demo: Option<Demo>,
     /// What becomes of the machine when somebody presses its power key.
     #[serde(default)]
     pub power_key: keys::PowerKey,
@@ -227,6 +228,14 @@ impl TryFrom<String> for Delay {
         let source = Arc::new(Source::new("board.toml", text));
         time::span(&Text::of(&source, 0..length)).map(Self).map_err(|problem| problem.message)
     }
+}
+
+/// What the root file system has that is made where nobody gives one, besides busybox.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demo {
+    /// Debian's packages, whose programs and libraries are taken. What these depend on is to be named, too.
+    pub packages: Vec<String>,
 }
 
 /// A line of fstab(5): it becomes a unit (`check/fstab.rs`).

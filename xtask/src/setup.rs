@@ -131,12 +131,21 @@ fn guest(board: &Board, qemu: &Qemu) -> Need {
 
 /// Debian's busybox for `board`, which is fetched if it is not here yet: the path of the package.
 pub fn busybox(board: &Board) -> Result<PathBuf> {
-    let need = Need::Guest { architecture: board.debian_arch().into(), packages: vec![BUSYBOX.into()] };
+    packages(board, &[BUSYBOX.into()])?.pop().context("no package")
+}
+
+/// Packages of Debian's for `board`, which are fetched if they are not here yet: their paths.
+pub fn packages(board: &Board, names: &[String]) -> Result<Vec<PathBuf>> {
+    let architecture = board.debian_arch();
+    let need = Need::Guest { architecture: architecture.into(), packages: names.to_vec() };
     if need.missing()?.is_some() {
         need.get()?;
     }
-    let kept = Store::guest(board.debian_arch()).kept(BUSYBOX)?;
-    Ok(kept.with_context(|| format!("{BUSYBOX} for {} is missing", board.debian_arch()))?.1)
+    let path = |name: &String| {
+        let kept = Store::guest(architecture).kept(name)?;
+        Ok(kept.with_context(|| format!("{name} for {architecture} is missing"))?.1)
+    };
+    names.iter().map(path).collect()
 }
 
 impl Need {

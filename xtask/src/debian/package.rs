@@ -24,11 +24,14 @@ pub fn files_of(deb: &Path, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<St
     Ok(files)
 }
 
-/// Writes the files and symbolic links of a package whose path (beginning with `./`) is `wanted` below `to`.
+/// Writes the files and links of a package whose path (beginning with `./`) is `wanted` below `to`; of a hard link, the other
+/// name has to be wanted, too.
 pub fn unpack(deb: &Path, wanted: impl Fn(&str) -> bool, to: &Path) -> Result<()> {
     for_each(deb, |path, entry| {
         let kind = entry.header().entry_type();
-        if (kind.is_file() || kind.is_symlink()) && wanted(path) {
+        let other = entry.link_name()?.map(|name| name.to_string_lossy().into_owned());
+        let linked = kind.is_hard_link() && other.is_some_and(|other| wanted(&other));
+        if (kind.is_file() || kind.is_symlink() || linked) && wanted(path) {
             entry.unpack_in(to)?; // creates no file outside of `to`
         }
         Ok(())

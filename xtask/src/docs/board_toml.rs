@@ -108,6 +108,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
          options, wait, and modules to load before. root= and its kind on the kernel's command line go before.",
     ),
     ("image", "What the image of the board is made of."),
+    (
+        "demo",
+        "What the root file system has, besides busybox, that is made where nobody gives one: packages, a list of Debian's.",
+    ),
     ("flash", "How the image gets onto the board."),
     ("serial", "The board's serial console, for the host."),
     ("qemu", "How QEMU runs it; only for boards that are virtual machines."),

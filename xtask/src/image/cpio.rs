@@ -23,9 +23,13 @@ struct Header {
     device: (u32, u32),
 }
 
+/// The root directory's mode. The kernel makes it before it reads the archive, and as a tmpfs everybody may write there.
+const ROOT_MODE: u32 = 0o755;
+
 /// `tree` as an archive.
 pub fn archive(tree: &Tree) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    write_entry(&mut bytes, ".", &Header { mode: DIRECTORY | ROOT_MODE, ..Header::default() }, &[]);
     for (index, (path, entry)) in tree.iter().enumerate() {
         let (kind, device, content) = match &entry.kind {
             Kind::Directory => (DIRECTORY, (0, 0), Vec::new()),
@@ -100,6 +104,8 @@ mod tests {
         let mut tree = Tree::default();
         tree.file("a", 0o644, b"xyz".to_vec());
         let bytes = archive(&tree).unwrap();
+        let (root, bytes) = bytes.split_at(112);
+        assert!(root.starts_with(b"07070100000000000041ed") && root.ends_with(b".\0"));
         let header = b"070701000000010000\
             81a400000000000000000000000100000000000000030000000000000000000000000000000000000002\
             00000000a\0";

@@ -1,12 +1,19 @@
 //! The root file system that a board has when nobody gives one: busybox, the static users, the kernel's modules. And what
 //! every root file system gets: tomte, the board's users, the board's own files.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
-use super::tree::{Content, Entry, Kind, Tree, at};
-use crate::{board::Board, users};
+use super::{
+    source,
+    tree::{Content, Entry, Kind, Tree, at},
+};
+use crate::{board::Board, debian::package::unpack, users};
 
 /// Where modules are, beside `order` with their file names in loading order.
 pub const MODULES: &str = "lib/modules";
@@ -79,6 +86,43 @@ pub fn add_modules(tree: &mut Tree, modules: &[impl AsRef<Path>]) -> Result<()> 
     tree.file(&format!("{MODULES}/modules.dep"), 0o644, dependencies.into());
     tree.file(&format!("{MODULES}/modules.alias"), 0o644, aliases.into());
     Ok(())
+}
+
+/// Puts the programs and libraries of Debian's packages there, and the loader of shared libraries where programs look for it.
+pub fn add_packages(tree: &mut Tree, packages: &[PathBuf]) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for package in packages {
+        unpack(package, |path| is_of_use(path), folder.path())?;
+    }
+    for (path, entry) in source::read(folder.path())?.iter() {
+        let kind = match &entry.kind {
+            Kind::File(content) => Kind::File(Content::Bytes(content.read()?)),
+            Kind::Link(to) => Kind::Link(to.clone()),
+            _ => continue, // folders come with what is in them
+        };
+        tree.add(path, Entry::new(kind, entry.mode));
+        if let Some(loader) = path.strip_prefix("usr/").filter(|path| is_loader(path)) {
+            tree.link(loader, &format!("/{path}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file of a package is a program or a library.
+fn is_of_use(path: &str) -> bool {
+    let Some(path) = path.strip_prefix("./usr/") else { return false };
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts[..] {
+        ["bin" | "sbin", _] => true,
+        ["lib", _, name] => name.contains(".so"),
+        _ => is_loader(path),
+    }
+}
+
+/// Whether this is a path, below / or /usr, that programs name as their interpreter: `lib64/ld-linux-x86-64.so.2`.
+fn is_loader(path: &str) -> bool {
+    path.split_once('/')
+        .is_some_and(|(folder, name)| folder.starts_with("lib") && name.starts_with("ld-linux"))
 }
 
 /// Puts `binary` at `init` and where people look for it, and the board's files and users into `tree`.
@@ -181,3 +225,31 @@ b umount /proc
 b mount --move /dev /sysroot/dev
 exec /bin/busybox switch_root /sysroot /sbin/init "$@"
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_and_libraries_of_a_package_are_of_use_and_its_documentation_is_not() {
+        for path in [
+            "./usr/sbin/dropbear",
+            "./usr/lib/x86_64-linux-gnu/libz.so.1.3.1",
+            "./usr/lib64/ld-linux-x86-64.so.2",
+        ] {
+            assert!(is_of_use(path), "{path}");
+        }
+        for path in [
+            "./usr/share/doc/zlib1g/copyright",
+            "./usr/lib/x86_64-linux-gnu/gconv/UTF-16.so",
+            "./etc/init.d/dropbear",
+        ] {
+            assert!(!is_of_use(path), "{path}");
+        }
+        assert!(
+            is_loader("lib/ld-linux-aarch64.so.1")
+                && !is_loader("lib/libc.so.6")
+                && !is_loader("bin/ld-linux")
+        );
+    }
+}

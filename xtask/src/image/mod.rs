@@ -131,7 +131,7 @@ pub fn make(board: &Board, built: &Built, args: &Args) -> Result<Made> {
     let mut root = match &args.rootfs {
         Some(path) => source::read(path)?,
         // The first stage has loaded what a disk's kernel needs.
-        None => demo::tree(busybox(board)?, if on_disk { &[] } else { modules })?,
+        None => demo_of(board, if on_disk { &[] } else { modules })?,
     };
     demo::complete(&mut root, board, &built.binary, if on_disk { "sbin/init" } else { "init" })?;
     let loaded = |tree: &Tree| -> Result<Option<Loaded>> {
@@ -160,10 +160,18 @@ pub fn make(board: &Board, built: &Built, args: &Args) -> Result<Made> {
 pub fn initramfs(board: &Board, built: &Built, args: &Args) -> Result<Vec<u8>> {
     let mut root = match &args.rootfs {
         Some(path) => source::read(path)?,
-        None => demo::tree(busybox(board)?, &[] as &[&Path])?,
+        None => demo_of(board, &[])?,
     };
     demo::complete(&mut root, board, &built.binary, "init")?;
     cpio::archive(&root)
+}
+
+/// The root file system that `board` has if nobody gives one, with the kernel's `modules`.
+fn demo_of(board: &Board, modules: &[PathBuf]) -> Result<Tree> {
+    let mut tree = demo::tree(busybox(board)?, modules)?;
+    let names = board.config.demo.as_ref().map_or(&[][..], |demo| &demo.packages);
+    demo::add_packages(&mut tree, &setup::packages(board, names)?)?;
+    Ok(tree)
 }
 
 /// Debian's busybox for `board`.

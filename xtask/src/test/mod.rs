@@ -23,6 +23,7 @@ mod cgroups;
 mod code;
 mod completions;
 mod corpus;
+mod desk;
 mod disks;
 mod ends;
 mod halts;
@@ -117,6 +118,7 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
                 bad_input::cases(&mut tally, &mut cases);
                 halts::cases(&mut tally, &mut cases);
                 hotplug::cases(&mut tally, &mut cases);
+                desk::cases(&mut tally, &mut cases);
                 cards::cases(&mut tally, &mut cases);
                 tally.side_by_side(cases);
             }
