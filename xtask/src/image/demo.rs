@@ -92,7 +92,7 @@ pub fn add_modules(tree: &mut Tree, modules: &[impl AsRef<Path>]) -> Result<()> 
 pub fn add_packages(tree: &mut Tree, packages: &[PathBuf]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     for package in packages {
-        unpack(package, |path| is_of_use(path), folder.path())?;
+        unpack(package, is_of_use, folder.path())?;
     }
     for (path, entry) in source::read(folder.path())?.iter() {
         let kind = match &entry.kind {

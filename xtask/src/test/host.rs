@@ -98,7 +98,8 @@ const CASES: [Case; 17] = [
     Case {
         name: "a full /run fails only services that need room there",
         units: "directories",
-        words: &["--run-inodes", "20"],
+        // The log daemon has no room either and starts over again and again: nobody can say when it is idle.
+        words: &["--run-inodes", "20", "--until", "4s"],
         line: &["roomy.service", "directory", "No space left"],
         states: &[("roomy.service", "failed", "exit-code"), BYSTANDER],
         well: false,
@@ -333,7 +334,8 @@ pub fn seed_units_run(finished: &Finished, report: Option<Report>) -> Result<()>
 }
 
 fn bad_input(case: &Case) -> Result<()> {
-    let words = [&["--until", "idle"], case.words].concat();
+    let until: &[&str] = if case.words.contains(&"--until") { &[] } else { &["--until", "idle"] };
+    let words = [until, case.words].concat();
     let (finished, report) = run_units(&format!("tests/host/{}", case.units), &words)?;
     has_line(&finished, case.line)?;
     ensure!(finished.status.success() == case.well, "cargo xtask run: {}", finished.status);
