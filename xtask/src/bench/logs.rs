@@ -57,6 +57,7 @@ pub const ALL: [Bench; 3] = [
                 input: format!("{RATE_MB:.0} MB"),
                 round: Box::new(rate),
                 floor: Box::new(through_a_pipe),
+                grouped: None,
             })
         },
     },
@@ -89,6 +90,7 @@ fn against_silence(word: &'static str, others: usize) -> Result<Prepared> {
         input: format!("{count} services"),
         round: Box::new(round),
         floor: Box::new(move || work(&mut silent)),
+        grouped: None,
     })
 }
 

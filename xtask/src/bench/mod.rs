@@ -1,6 +1,10 @@
 //! `bench`: what things take, beside a floor that is measured in the same run: what has to be done in any case, such as
 //! reading the same bytes. Shows medians; judges nothing but its own targets.
 //!
+//! Where processes are started there is a second floor beside the first, which judges nothing: it makes the mounts that a
+//! PID 1 must make, and has every process in a cgroup of its own. What lies between the two is the kernel's price for that;
+//! what lies above both is tomte's.
+//!
 //! `units.rs`, `starts.rs` and `logs.rs` say what is measured; `material.rs` makes unit files, `machine.rs` runs tomte and the floor,
 //! which is the program in `floor/`.
 
@@ -17,6 +21,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
 use crate::diag::closest;
+
+/// What the second floor is, wherever there is one.
+const GROUPED: &str = "the floor with PID 1's mounts and with a cgroup for each process";
 
 /// Rounds of each measurement, unless told otherwise.
 const ROUNDS: usize = 15;
@@ -67,6 +74,8 @@ pub struct Prepared {
     pub round: Box<dyn FnMut() -> Result<f64>>,
     /// One round of the floor.
     pub floor: Box<dyn FnMut() -> Result<f64>>,
+    /// One round of the second floor: [`GROUPED`].
+    pub grouped: Option<Box<dyn FnMut() -> Result<f64>>>,
 }
 
 /// A round that takes as long as `work` does.
@@ -140,24 +149,28 @@ struct Measured {
     input: String,
     values: Vec<f64>,
     floors: Vec<f64>,
+    grouped: Vec<f64>,
 }
 
-/// Takes bench and floor in turns, so that whatever else the machine does falls on both; the first round of each only
+/// Takes bench and floors in turns, so that whatever else the machine does falls on both; the first round of each only
 /// warms up, unless there is but one.
 fn measure(mut prepared: Prepared, rounds: usize) -> Result<Measured> {
-    let (mut values, mut floors) = (Vec::new(), Vec::new());
+    let (mut values, mut floors, mut grouped) = (Vec::new(), Vec::new(), Vec::new());
     let warm_up = usize::from(rounds > 1);
     for round in 0..rounds + warm_up {
-        for (list, work) in [(&mut floors, &mut prepared.floor), (&mut values, &mut prepared.round)] {
+        let second = prepared.grouped.as_mut().map(|work| (&mut grouped, work));
+        let both = [(&mut floors, &mut prepared.floor), (&mut values, &mut prepared.round)];
+        for (list, work) in both.into_iter().chain(second) {
             let value = work()?;
             if round >= warm_up {
                 list.push(value);
             }
         }
     }
-    values.sort_by(f64::total_cmp);
-    floors.sort_by(f64::total_cmp);
-    Ok(Measured { input: prepared.input, values, floors })
+    for list in [&mut values, &mut floors, &mut grouped] {
+        list.sort_by(f64::total_cmp);
+    }
+    Ok(Measured { input: prepared.input, values, floors, grouped })
 }
 
 impl Measured {
@@ -171,6 +184,12 @@ impl Measured {
 
     fn ratio(&self) -> f64 {
         self.median() / self.floor().max(f64::MIN_POSITIVE)
+    }
+
+    /// The second floor's median, and how many times it the bench takes.
+    fn grouped(&self) -> Option<(f64, f64)> {
+        let grouped = median(&self.grouped);
+        (grouped > 0.0).then(|| (grouped, self.median() / grouped))
     }
 
     fn keeps(&self, target: Target) -> bool {
@@ -210,10 +229,12 @@ impl Unit {
 fn to_text(results: &[(&Bench, Measured)]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["BENCH", "MEDIAN", "BEST", "WORST", "FLOOR", "RATIO", "TARGET", ""]);
+    table
+        .set_header(["BENCH", "MEDIAN", "BEST", "WORST", "FLOOR", "RATIO", "GROUPED", "RATIO", "TARGET", ""]);
     for (bench, measured) in results {
         let shown = |value: f64| bench.unit.show(value);
         let at = |place: Option<&f64>| place.copied().map_or_else(String::new, shown);
+        let grouped = measured.grouped();
         table.add_row([
             bench.name.to_owned(),
             shown(measured.median()),
@@ -221,6 +242,8 @@ fn to_text(results: &[(&Bench, Measured)]) -> String {
             at(measured.values.last()),
             shown(measured.floor()),
             if measured.floor() > 0.0 { format!("{:.2}", measured.ratio()) } else { "-".to_owned() },
+            grouped.map_or_else(String::new, |(grouped, _)| shown(grouped)),
+            grouped.map_or_else(String::new, |(_, ratio)| format!("{ratio:.2}")),
             match bench.target {
                 Target::AtMost(most) => shown(most),
                 Target::AtLeast(least) => format!("{} at least", shown(least)),
@@ -229,7 +252,7 @@ fn to_text(results: &[(&Bench, Measured)]) -> String {
             if measured.keeps(bench.target) { "kept" } else { "MISSED" }.to_owned(),
         ]);
     }
-    for column in table.column_iter_mut().skip(1).take(5) {
+    for column in table.column_iter_mut().skip(1).take(7) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut text: String = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
@@ -237,6 +260,9 @@ fn to_text(results: &[(&Bench, Measured)]) -> String {
     for (bench, measured) in results {
         let Bench { name, about, floor, .. } = bench;
         text.push_str(&format!("{name}: {about}: {}. Floor: {floor}.\n", measured.input));
+    }
+    if results.iter().any(|(_, measured)| measured.grouped().is_some()) {
+        text.push_str(&format!("GROUPED: {GROUPED}; targets are against the floor without.\n"));
     }
     text
 }
@@ -258,6 +284,8 @@ fn to_json(results: &[(&Bench, Measured)]) -> serde_json::Value {
             "floor_about": bench.floor,
             "floor": measured.floor(),
             "ratio": (measured.floor() > 0.0).then(|| measured.ratio()),
+            "grouped": measured.grouped().map(|(grouped, _)| grouped),
+            "grouped_ratio": measured.grouped().map(|(_, ratio)| ratio),
             "target": { kind: most },
             "kept": measured.keeps(bench.target),
         })
@@ -270,7 +298,12 @@ mod tests {
     use super::*;
 
     fn measured(values: &[f64], floors: &[f64]) -> Measured {
-        Measured { input: "nothing".into(), values: values.into(), floors: floors.into() }
+        Measured {
+            input: "nothing".into(),
+            values: values.into(),
+            floors: floors.into(),
+            grouped: Vec::new(),
+        }
     }
 
     #[test]
@@ -300,11 +333,16 @@ mod tests {
 
     #[test]
     fn results_are_shown_to_people_and_to_programs() {
-        let results = [(&HERE[0], measured(&[1_000.0], &[500.0]))];
+        let mut results = [(&HERE[0], measured(&[1_000.0], &[500.0]))];
         let text = to_text(&results);
         assert!(text.contains("1000.00 ms") && text.contains("2.00") && text.contains("kept"), "{text}");
+        assert!(!text.contains(GROUPED), "{text}");
+        results[0].1.grouped = vec![800.0];
+        let text = to_text(&results);
+        assert!(text.contains("2.00") && text.contains("1.25") && text.contains(GROUPED), "{text}");
         let json = to_json(&results);
         assert_eq!(json["benches"][0]["ratio"], 2.0);
+        assert_eq!(json["benches"][0]["grouped_ratio"], 1.25);
         assert_eq!(json["benches"][0]["kept"], true);
     }
 

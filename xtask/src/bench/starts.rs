@@ -43,8 +43,9 @@ pub const ALL: [Bench; 11] = [
         target: Target::Ratio(2.0),
         prepare: || {
             let (tomte, floor) = (Setup::of_tomte(&plain(200))?, Setup::of_floor(&["200"])?);
+            let grouped = Setup::of_floor(&["200", "grouped"])?;
             let stop = |setup: Setup| move || Ok(milliseconds(setup.start(200)?.stop()?));
-            prepared("200 services", stop(tomte), stop(floor))
+            Ok(beside(prepared("200 services", stop(tomte), stop(floor))?, stop(grouped)))
         },
     },
     Bench {
@@ -95,8 +96,12 @@ const fn start<const COUNT: usize>(name: &'static str) -> Bench {
         rounds: None,
         target: Target::Ratio(1.3),
         prepare: || {
-            let (tomte, floor) = (Setup::of_tomte(&plain(COUNT))?, Setup::of_floor(&[&COUNT.to_string()])?);
-            prepared(&format!("{COUNT} services"), boot::<COUNT>(tomte), boot::<COUNT>(floor))
+            let count = COUNT.to_string();
+            let (tomte, floor) = (Setup::of_tomte(&plain(COUNT))?, Setup::of_floor(&[&count])?);
+            let grouped = Setup::of_floor(&[&count, "grouped"])?;
+            let prepared =
+                prepared(&format!("{count} services"), boot::<COUNT>(tomte), boot::<COUNT>(floor))?;
+            Ok(beside(prepared, boot::<COUNT>(grouped)))
         },
     }
 }
@@ -189,7 +194,13 @@ fn prepared(
     round: impl FnMut() -> Result<f64> + 'static,
     floor: impl FnMut() -> Result<f64> + 'static,
 ) -> Result<Prepared> {
-    Ok(Prepared { input: input.to_owned(), round: Box::new(round), floor: Box::new(floor) })
+    Ok(Prepared { input: input.to_owned(), round: Box::new(round), floor: Box::new(floor), grouped: None })
+}
+
+/// The same beside the second floor, too.
+fn beside(mut prepared: Prepared, grouped: impl FnMut() -> Result<f64> + 'static) -> Prepared {
+    prepared.grouped = Some(Box::new(grouped));
+    prepared
 }
 
 /// A service without any setting.

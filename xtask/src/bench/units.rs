@@ -35,6 +35,7 @@ pub const CHECK: Bench = Bench {
             input: units.about.clone(),
             round: timed(move || check_all(&units)),
             floor: timed(move || hash_all(&floor.files)),
+            grouped: None,
         })
     },
 };
@@ -54,6 +55,7 @@ pub const BAKE: Bench = Bench {
             input: units.about.clone(),
             round: timed(move || bake_all(&units).map(drop)),
             floor: timed(move || hash_all(&floor.files)),
+            grouped: None,
         })
     },
 };
@@ -79,6 +81,7 @@ pub const OPEN: Bench = Bench {
                 Ok(())
             }),
             floor: timed(move || hashed(&floor)),
+            grouped: None,
         })
     },
 };

@@ -2,7 +2,8 @@
 //! and does nothing else. Built by `bench::program` for the machine that measures; no part of the target binary.
 //!
 //! As PID 1 it is the floor: it makes `argv[1]` processes one after the other, starts each again that dies, and ends
-//! them on SIGINT. Where the bench has left a filter for them, they are sandboxed (`sandbox.rs`). As anybody else it is the
+//! them on SIGINT. With `grouped` for `argv[2]` it makes PID 1's mounts first and has each process in a cgroup (`groups.rs`).
+//! Where the bench has left a filter for them, they are sandboxed (`sandbox.rs`). As anybody else it is the
 //! service that both the floor and tomte start: it says when it is in `main` and waits for ever; or does what `argv[1]` says,
 //! each time it gets a USR1, and says how long that took.
 
@@ -32,8 +33,10 @@ use tomte::linux::{
 };
 use tomte::wire::{JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, decode, encode};
 
+use groups::{Group, Groups};
 use sandbox::Sandbox;
 
+mod groups;
 #[path = "../../../../src/linux/mem.rs"]
 mod mem;
 mod sandbox;
@@ -71,7 +74,7 @@ const fn lines() -> [u8; 80 * LINE_BYTES] {
 fn main(arguments: Arguments) -> ! {
     if process::id() == 1 {
         let count = arguments.words().nth(1).and_then(|word| word.to_str().ok()?.parse().ok());
-        be_the_floor(count.unwrap_or(1))
+        be_the_floor(count.unwrap_or(1), arguments.words().nth(2) == Some(c"grouped"))
     }
     stamp(monotonic_us());
     match arguments.words().nth(1) {
@@ -200,15 +203,26 @@ fn stamp(number: u64) {
     let _ = rustix::io::write(stamps, &bytes);
 }
 
-fn be_the_floor(count: usize) -> ! {
+/// A service that runs.
+struct Service {
+    pid: u32,
+    _pidfd: OwnedFd,
+    group: Option<Group>,
+}
+
+fn be_the_floor(count: usize, grouped: bool) -> ! {
     let (Ok(poll), Ok(signals)) = (Poll::new(0), Signals::new()) else { exit(1) };
     if poll.add(signals.as_fd(), 1, Interest::Readable).is_err() {
         exit(1)
     }
-    let mut sandbox = Sandbox::prepare();
+    let sandbox = Sandbox::prepare();
+    let mut groups = if grouped || sandbox.is_some() { Groups::mount() } else { None };
+    if sandbox.is_some() {
+        Sandbox::make_covers();
+    }
     let mut services = [const { None }; SERVICES_MAX];
     for service in services.iter_mut().take(count) {
-        *service = start_service(sandbox.as_mut());
+        *service = start_service(sandbox.as_ref(), groups.as_mut());
     }
     loop {
         let _ = poll.wait(&mut [0; READY_MAX], true);
@@ -216,35 +230,43 @@ fn be_the_floor(count: usize) -> ! {
             Some(CHLD) => {
                 while let Ok(Some((pid, _))) = reap_any() {
                     let mut all = services.iter_mut();
-                    if let Some(place) = all.find(|one| one.as_ref().is_some_and(|(its, _)| *its == pid)) {
-                        *place = start_service(sandbox.as_mut());
+                    if let Some(place) = all.find(|one| one.as_ref().is_some_and(|its| its.pid == pid)) {
+                        remove_group(groups.as_ref(), place);
+                        *place = start_service(sandbox.as_ref(), groups.as_mut());
                     }
                 }
             }
-            Some(_) => end(),
+            Some(_) => end(&services, groups.as_ref()),
             None => {}
         }
     }
 }
 
 /// Ends all services, and with them the namespace.
-fn end() -> ! {
+fn end(services: &[Option<Service>], groups: Option<&Groups>) -> ! {
     let _ = process::signal_everybody(TERM);
     while wait_for_any().is_ok() {}
+    services.iter().for_each(|service| remove_group(groups, service));
     exit(0)
 }
 
-fn start_service(sandbox: Option<&mut Sandbox>) -> Option<(u32, OwnedFd)> {
-    let mut within = None;
-    if let Some(sandbox) = sandbox {
-        let Ok((group, user)) = sandbox.next() else { exit(1) };
-        within = Some((&*sandbox, group, user));
+/// Removes what was made for a service that has ended.
+fn remove_group(groups: Option<&Groups>, service: &Option<Service>) {
+    let group = service.as_ref().and_then(|service| service.group.as_ref());
+    if let Some((groups, group)) = groups.zip(group)
+        && groups.remove(group).is_err()
+    {
+        exit(1)
     }
-    match fork_into(within.as_ref().map(|(_, group, _)| group.as_fd()), false) {
-        Ok(Forked::Parent { pid, pidfd }) => Some((pid, pidfd)),
+}
+
+fn start_service(sandbox: Option<&Sandbox>, groups: Option<&mut Groups>) -> Option<Service> {
+    let Ok(group) = groups.map(Groups::next).transpose() else { exit(1) };
+    match fork_into(group.as_ref().map(Group::directory), false) {
+        Ok(Forked::Parent { pid, pidfd }) => Some(Service { pid, _pidfd: pidfd, group }),
         Ok(Forked::Child) => {
-            match within {
-                Some((sandbox, group, user)) if sandbox.enter(group.as_fd(), user).is_err() => exit(1),
+            match sandbox.zip(group.as_ref()) {
+                Some((sandbox, group)) if sandbox.enter(group).is_err() => exit(1),
                 Some(_) => {}
                 None => {
                     let _ = signal::set_mask(0);

@@ -16,8 +16,8 @@ use rustix::{
     },
 };
 use tomte::linux::{
-    AsFd, BorrowedFd, Errno, OwnedFd,
-    boot::{API_MOUNTS, mount_api, read_file},
+    AsFd, Errno, OwnedFd,
+    boot::read_file,
     raw::{
         bpf, keyring, landlock,
         mount::{NODEV, NOEXEC, NOSUID, RDONLY, set_attributes_recursive},
@@ -26,11 +26,11 @@ use tomte::linux::{
     },
 };
 
+use super::groups::Group;
+
 /// The filter, as the bench has written it: the one that tomte's units have.
 const FILTER: &CStr = c"/bench/filter";
 const FILTER_BYTES_MAX: usize = 32 << 10;
-/// Where the services' groups are.
-const CGROUPS: &CStr = c"/sys/fs/cgroup";
 /// The first service's user.
 const FIRST_USER: u32 = 61184;
 /// Letting every device be used: `r0 = 1; exit`.
@@ -75,42 +75,28 @@ const WRITABLE: [&CStr; 5] = [c"/dev/pts", c"/dev/shm", c"/proc", c"/tmp", c"/va
 pub(super) struct Sandbox {
     filter: [u8; FILTER_BYTES_MAX],
     filter_bytes: usize,
-    cgroups: OwnedFd,
-    made: u32,
 }
 
 impl Sandbox {
-    /// Mounts what the kernel offers, as tomte does first; `None` where no filter was left for the services.
+    /// Reads the filter; `None` where no filter was left for the services.
     pub(super) fn prepare() -> Option<Self> {
         let mut filter = [0; FILTER_BYTES_MAX];
         let filter_bytes = read_file(FILTER, &mut filter).ok()?.len();
-        for api in &API_MOUNTS {
-            mount_api(api).ok()?;
-        }
+        Some(Self { filter, filter_bytes })
+    }
+
+    /// Makes what covers what nobody sees. After the mounts.
+    pub(super) fn make_covers() {
         let _made = mkdirat(CWD, c"/run/closed", Mode::empty());
         let _made = mknodat(CWD, c"/run/closed-file", FileType::RegularFile, Mode::empty(), 0);
-        let cgroups = openat(CWD, CGROUPS, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-        Some(Self { filter, filter_bytes, cgroups, made: 0 })
     }
 
-    /// A group for the next service, and the number of its user.
-    pub(super) fn next(&mut self) -> Result<(OwnedFd, u32), Errno> {
-        let number = self.made;
-        self.made += 1;
-        let digit = |place: u32| b'0' + (number / place % 10) as u8;
-        let name = [b's', digit(1000), digit(100), digit(10), digit(1), 0];
-        let name = CStr::from_bytes_with_nul(&name).map_err(|_| Errno::INVAL)?;
-        mkdirat(&self.cgroups, name, Mode::from_raw_mode(0o755))?;
-        let group = openat(&self.cgroups, name, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok((group, FIRST_USER + number))
-    }
-
-    /// Everything that a service's process does between its birth and its execve, as user `user`.
-    pub(super) fn enter(&self, group: BorrowedFd<'_>, user: u32) -> Result<(), Errno> {
+    /// Everything that a service's process does between its birth in `group` and its execve, as a user of its own.
+    pub(super) fn enter(&self, group: &Group) -> Result<(), Errno> {
         signal::ignore(signal::SIGPIPE)?;
         setsid()?;
         let program = bpf::load_for_devices(&ANY_DEVICE)?;
-        bpf::attach_for_devices(group, &program)?;
+        bpf::attach_for_devices(group.directory(), &program)?;
         let null = openat(CWD, c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         rustix::stdio::dup2_stdin(&null)?;
         rustix::stdio::dup2_stdout(&null)?;
@@ -118,7 +104,7 @@ impl Sandbox {
         keyring::join_new_session()?;
         change_view()?;
         wall_off()?;
-        drop_privileges(user)?;
+        drop_privileges(FIRST_USER + group.number())?;
         chdir(c"/")?;
         set_no_new_privs(true)?;
         close_on_exec_from(3)?;
