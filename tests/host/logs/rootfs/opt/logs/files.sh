@@ -21,7 +21,12 @@ sleep 0.2
 echo "IN THE RING $(tomte logs -u files --json | grep -c 'the partition is full')"
 echo "AGAIN $(cat messages* | grep -c 'there is room again')"
 tomte logs -u tomte-logd.service | grep -m 1 "No space left"
-echo "BEFORE $(tomte logs -b -1 | tail -n 7 | wc -l)"
+for try in $(seq 50); do
+    before=$(tomte logs -b -1 | tail -n 7 | wc -l)
+    [ "$before" = 7 ] && break
+    sleep 0.1
+done
+echo "BEFORE $before"
 tomte logs -b -1 -u files 2> /dev/null
 echo "PICKY $?"
 echo "SINCE $(tomte logs -S '2020-01-01 12:00' -u files | grep -c 'there is room again')"
