@@ -18,6 +18,7 @@ use super::{
 
 /// The name of a process and its line's end: proc_pid_comm(5).
 const COMM_BYTES: usize = 17;
+
 /// One row of `list-units`, if that is wanted.
 #[inline(never)] // for a small frame
 pub(super) fn list_unit(grid: &mut Grid<'_>, unit: &UnitStatus<'_>) -> fmt::Result {

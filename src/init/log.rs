@@ -15,6 +15,7 @@ use crate::{
         ExitStatus, Failure, Power,
         log::{ENTRY_BYTES_MAX, Entry, Origin},
     },
+    words,
 };
 
 /// A longer line is cut: the kernel's own limit for a kmsg record is 1024 bytes with its prefix.
@@ -285,7 +286,8 @@ const fn end_in_words(power: Power) -> &'static str {
     }
 }
 
-/// What is carried out in the place of a program, in the order of [`Call`](crate::table::Call): the name of the program that would do it.
+/// What is carried out in the place of a program, in the order of [`Call`](crate::table::Call): the name of the program that
+/// would do it.
 const CALLS: &str = "\
     exec mount mount umount swapon swapoff count modprobe coldplug write chown clock touch random-seed random-seed \
     machine-id mkswap fsck switch-root network";
@@ -306,7 +308,7 @@ pub(super) fn step_failed(
         .and_then(|(service, (kind, index))| service.commands.of(kind).iter().nth(usize::from(index)));
     let program = command.map_or("a process", |command| command.path);
     let step = match (Step::from_index(failure.step), command) {
-        (Some(Step::Call), Some(command)) => CALLS.split(' ').nth(command.call as usize).unwrap_or_default(),
+        (Some(Step::Call), Some(command)) => words::nth(CALLS, command.call as usize),
         (step, _) => step.map_or("?", Step::name),
     };
     let cause = Text(Errno::from_raw_os_error(i32::from(failure.errno)));

@@ -8,7 +8,7 @@ use crate::{
         plan::{self, Input, Output, Stdio},
         process::signal_by_pidfd,
         report::{ABOUT_BYTES_MAX, Report, read_about},
-        signals::{CONT, KILL},
+        signals::CONT,
         step::Step,
     },
     supervisor::{Action, Answer, ClientId, Event, Log, Pid, Slot, Spawn, Supervisor, Which},
@@ -40,7 +40,7 @@ impl Kernel {
             Action::Adopt { unit, which } => self.adopt(unit, which),
             Action::Kill { unit, whom, signal, wakes } => {
                 self.kill(unit, whom, signal);
-                if wakes && signal != KILL {
+                if wakes {
                     self.kill(unit, whom, CONT);
                 }
                 None

@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_process_is_in_the_first_group_below_slices_whatever_it_calls_its_own() {
-        let of = |text: &'static str| first_below_slices(text);
+        let of = first_below_slices;
         assert_eq!(of("0::/system.slice/a.service\n"), Some("a.service"));
         assert_eq!(of("5:cpu:/x\n0::/system.slice/a.service/sub/deeper\n"), Some("a.service"));
         assert_eq!(of("0::/system.slice/a.service/system.slice/b.service\n"), Some("a.service"));

@@ -53,8 +53,17 @@ pub fn listen(rules: Arguments) -> Result<(), Errno> {
     let uevents = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, protocol)?;
     set_socket_passcred(&uevents, true)?;
     raw::socket::bind(uevents.as_fd(), &FROM_THE_KERNEL)?;
-    // A kernel that has all it needs has none.
     let modules = Modules::find();
+    match &modules {
+        Ok(_) | Err(Errno::NOENT) => {} // a kernel that has all it needs has none
+        Err(errno) => {
+            let _ = writeln!(
+                Output::stderr(),
+                "cannot read the list of modules, going on without: {}",
+                Text(*errno)
+            );
+        }
+    }
     stream::say(rules, b"READY=1");
     let mut message = [0; MESSAGE_BYTES_MAX];
     loop {

@@ -105,8 +105,8 @@ pub enum Action {
         whom: Whom,
         /// Which.
         signal: u8,
-        /// SIGCONT follows, so that who is stopped can act on it (process-util.c, `kill_and_sigcont`): not when somebody
-        /// has asked for just this signal.
+        /// SIGCONT follows, so that who is stopped can act on it (process-util.c, `kill_and_sigcont`): not after SIGKILL, and
+        /// not when somebody has asked for just this signal.
         wakes: bool,
     },
     /// Remove what the unit's processes left, in a janitor child. Answered by `Event::Cleaned`, always.

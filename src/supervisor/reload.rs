@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// SIGKILL.
-const SIGKILL: u8 = 9;
+pub(super) const SIGKILL: u8 = 9;
 
 /// Whether the service can be told to reload at all.
 pub(super) fn is_reloadable(service: &Service<'_>) -> bool {
@@ -87,7 +87,7 @@ impl Supervisor<'_> {
                 supervisor.run_commands(id, service, CommandKind::Reload);
             }
         });
-        Due::Act(Action::Kill { unit: id, whom: Whom::Main, signal, wakes: true })
+        Due::Act(Action::Kill { unit: id, whom: Whom::Main, signal, wakes: signal != SIGKILL })
     }
 
     /// Sends the signal that somebody has asked for, or that ends what has taken too long beside a service that goes on.

@@ -14,8 +14,8 @@ const SIGTERM: u8 = 15;
 const SCARCE_PAUSE_MAX: Micros = Micros::from_secs(60);
 /// From what it grows where `RestartSec=` is none, so that trying does not keep PID 1 from everything else.
 const SCARCE_PAUSE_MIN: Micros = Micros(1000);
-/// EAGAIN, ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT: nothing of the service's own is wrong, and trying is of no use until somebody
-/// gives something back.
+/// EAGAIN, ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT: nothing of the service's own is wrong, and trying is of no use until
+/// somebody gives something back.
 const SCARCE: [u16; 6] = [11, 12, 23, 24, 28, 122];
 
 /// Which kind of process has ended.

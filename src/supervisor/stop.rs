@@ -6,6 +6,7 @@ use super::{
     Action, Due, Instant, State, Supervisor,
     end::is_last,
     job::JobKind,
+    reload::SIGKILL,
     restart,
     state::{KillStage, Process, Rest, Signals},
     unit::{Note, Record},
@@ -249,7 +250,7 @@ impl Supervisor<'_> {
             };
             if there {
                 let signal = if wakes { first } else { SIGHUP };
-                return Due::Act(Action::Kill { unit: id, whom, signal, wakes });
+                return Due::Act(Action::Kill { unit: id, whom, signal, wakes: wakes && signal != SIGKILL });
             }
         }
         Due::Nothing

@@ -17,12 +17,12 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::{
+    allow::Known,
     bake,
     board::Board,
     diag::Diagnostics,
     progress,
     toolchain::{self, Toolchain},
-    users,
 };
 
 /// What `build` should build, beyond what the board says.
@@ -35,7 +35,7 @@ pub struct Options {
     /// The image's root directories, if they are there: see [`bake::Options::roots`].
     pub roots: Vec<PathBuf>,
     /// Users and groups that the image gets besides those in its files.
-    pub later: users::Accounts,
+    pub later: Known,
     /// A copy of the repository to build from.
     pub sources: Option<PathBuf>,
     /// Carry these bytes instead of baking: tests of tables that no baker would make.

@@ -44,21 +44,14 @@ pub fn known(config: &Config, roots: &[PathBuf]) -> Known {
     known
 }
 
-/// Names and numbers of users, and of groups. `u32::MAX` is no number of anybody (chown(2)): one that is chosen later.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Accounts {
-    pub users: Vec<(String, u32)>,
-    pub groups: Vec<(String, u32)>,
-}
-
 /// What a users table of Buildroot's has whoever makes the image add to it (its manual, "Makeusers syntax documentation"):
-/// a line each of user, number, group, number, password, home, shell, further groups and comment. The user may be `-`, a
-/// number -1 or -2 for any.
+/// a line each of user, number, group, number, password, home, shell, further groups and comment. The user may be `-`. A number
+/// that is chosen later, -1 or -2, is `u32::MAX` here, which is nobody's (chown(2)).
 ///
 /// # Errors
 /// A line with fewer than eight fields, or with a number that is none.
-pub fn table(text: &str) -> Result<Accounts> {
-    let mut accounts = Accounts::default();
+pub fn table(text: &str) -> Result<Known> {
+    let mut accounts = Known::default();
     let number = |field: &str| match field {
         "-1" | "-2" => Ok(u32::MAX),
         field => field.parse::<u32>().with_context(|| format!("`{field}` is no number")),

@@ -182,9 +182,12 @@ pub fn bind(socket: BorrowedFd<'_>, address: &[u8]) -> Result<(), Errno> {
     unsafe { syscall(__NR_bind, [fd, bytes, address.len(), 0, 0, 0]) }.map(|_| ())
 }
 
+/// `struct sockaddr_in6`, the larger one of those that have an address and a port.
+const INTERNET_NAME_BYTES: usize = 28;
+
 /// getpeername(2): a `struct sockaddr_in`, a `struct sockaddr_in6`, or as much as fits of another.
-pub fn peer_name(socket: BorrowedFd<'_>) -> Result<[u8; 28], Errno> {
-    let mut name = [0; 28];
+pub fn peer_name(socket: BorrowedFd<'_>) -> Result<[u8; INTERNET_NAME_BYTES], Errno> {
+    let mut name = [0; INTERNET_NAME_BYTES];
     let mut length = size_of_val(&name) as u32;
     let (to, size) = (name.as_mut_ptr().expose_provenance(), (&raw mut length).expose_provenance());
     // SAFETY: the kernel writes `length` bytes at most to `to`, which is that large, and a u32 to `size`; both outlive

@@ -54,7 +54,7 @@ pub struct Options {
     /// The image's root directories, if they are there: programs, users and groups that they lack are errors then.
     pub roots: Vec<PathBuf>,
     /// Users and groups that the image gets besides those in its files.
-    pub later: users::Accounts,
+    pub later: allow::Known,
     /// What to do about `uids.lock`.
     pub lock: LockFile,
     /// The table is to be looked at, not to be run: what PID 1 cannot do yet is only noted.

@@ -10,9 +10,10 @@ use std::{
 use tomte::table::{Arch, Call, UidRange};
 
 use crate::{
+    allow::Known,
     diag::{Code, Diagnostic, Diagnostics, Severity},
     model::{Command, Exec, Located, Place, Unit},
-    read, users,
+    read,
     values::{
         specifier::{Facts, os_release},
         user,
@@ -39,7 +40,7 @@ pub struct Image {
     /// Groups that it will have besides those in its /etc/group: name and number.
     pub groups: Vec<(String, u32)>,
     /// Users and groups that are added when this has been checked.
-    pub later: users::Accounts,
+    pub later: Known,
     /// What it is that the image lacks something. A warning, where the image may still change before it runs.
     pub lack: Severity,
     /// Units that the board names: templates get these instances.
@@ -58,7 +59,7 @@ impl Default for Image {
             roots: Vec::new(),
             users: Vec::new(),
             groups: Vec::new(),
-            later: users::Accounts::default(),
+            later: Known::default(),
             lack: Severity::default(),
             instances: Vec::new(),
             architecture: None,

@@ -42,74 +42,11 @@ const DIRECTORIES: [(&str, u32); 16] = [
     (MODULES, 0o755),
 ];
 /// busybox's programs that units may use, all in /bin.
-const APPLETS: [&str; 66] = [
-    "ash",
-    "awk",
-    "basename",
-    "cat",
-    "chmod",
-    "chown",
-    "clear",
-    "cp",
-    "cut",
-    "date",
-    "dd",
-    "df",
-    "dirname",
-    "dmesg",
-    "echo",
-    "env",
-    "expr",
-    "false",
-    "find",
-    "free",
-    "grep",
-    "head",
-    "hostname",
-    "httpd",
-    "id",
-    "ifconfig",
-    "insmod",
-    "ip",
-    "kill",
-    "less",
-    "ln",
-    "logger",
-    "ls",
-    "lsmod",
-    "mkdir",
-    "mount",
-    "mv",
-    "nc",
-    "pidof",
-    "ping",
-    "ps",
-    "pwd",
-    "readlink",
-    "rm",
-    "sed",
-    "sh",
-    "sha256sum",
-    "sleep",
-    "sort",
-    "stat",
-    "sync",
-    "tail",
-    "test",
-    "top",
-    "touch",
-    "tr",
-    "true",
-    "umount",
-    "uname",
-    "uniq",
-    "vi",
-    "wc",
-    "wget",
-    "which",
-    "whoami",
-    "xargs",
-];
+const APPLETS: &str = "\
+    ash awk basename cat chmod chown clear cp cut date dd df dirname dmesg echo env expr false find free \
+    grep head hostname httpd id ifconfig insmod ip kill less ln logger ls lsmod mkdir mount mv nc pidof \
+    ping ps pwd readlink rm sed sh sha256sum sleep sort stat sync tail test top touch tr true umount \
+    uname uniq vi wc wget which whoami xargs";
 /// Names that tomte goes by, besides its own.
 pub const NAMES: [&str; 4] = ["halt", "poweroff", "reboot", "shutdown"];
 
@@ -121,7 +58,7 @@ pub fn tree(busybox: Content, modules: &[impl AsRef<Path>]) -> Result<Tree> {
     }
     tree.character_device("dev/console", 0o600, 5, 1);
     tree.add("bin/busybox", Entry::new(Kind::File(busybox), 0o755));
-    for applet in APPLETS {
+    for applet in APPLETS.split(' ') {
         tree.link(&format!("bin/{applet}"), "busybox");
     }
     add_modules(&mut tree, modules)?;

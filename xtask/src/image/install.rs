@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{demo::NAMES, source, tree::Tree};
-use crate::{board::Board, build, users};
+use crate::{allow::Known, board::Board, build, users};
 
 /// `cargo xtask install`.
 #[derive(clap::Args, Clone, Debug)]
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
             .map_err(anyhow::Error::from)
             .and_then(|text| users::table(&text))
             .with_context(|| format!("the users table {}", file.display()))?,
-        None => users::Accounts::default(),
+        None => Known::default(),
     };
     let built = build::build(&board, &build::Options { roots, later, ..build::Options::default() })?;
     put(&board, &built.binary, &args.root)

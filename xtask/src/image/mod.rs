@@ -144,6 +144,12 @@ pub fn make(board: &Board, built: &Built, args: &Args) -> Result<Made> {
     let Some(image) = &board.config.image else {
         return loaded(&root)?.map(Made::Loaded).context("neither [image] nor [qemu]");
     };
+    ensure!(
+        !board.config.qemu.as_ref().is_some_and(|qemu| qemu.packed_modules)
+            || board.config.initramfs.is_some(),
+        "board {}: [qemu] packed-modules: without [initramfs], busybox loads the modules, which unpacks none",
+        board.name
+    );
     let mut first_stage = demo::first_stage(busybox(board)?, modules)?;
     if board.config.initramfs.is_some() {
         demo::make_first_stage_of_tomte(&mut first_stage, &built.binary);

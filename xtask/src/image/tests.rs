@@ -9,6 +9,7 @@ use std::{
 use backhand::FilesystemReader;
 
 use super::*;
+use crate::{board::image::TableKind, test::cards::stand_ins};
 
 /// A board that boots from a disk, with its boot files, in a folder of its own.
 struct Desk {
@@ -93,11 +94,10 @@ size = "16M"
 "#;
 
 /// The content of partition `number` of `image`.
-fn partition(image: &Path, number: u32) -> Vec<u8> {
-    let disk = gpt::GptConfig::new().open(image).unwrap();
-    let partition = &disk.partitions()[&number];
-    let mut bytes = vec![0; usize::try_from(partition.sectors_len().unwrap() * 512).unwrap()];
-    File::open(image).unwrap().read_exact_at(&mut bytes, partition.first_lba * 512).unwrap();
+fn partition(image: &Path, kind: TableKind, number: u32) -> Vec<u8> {
+    let (start, length) = disk::place(image, kind, number).unwrap();
+    let mut bytes = vec![0; usize::try_from(length).unwrap()];
+    File::open(image).unwrap().read_exact_at(&mut bytes, start).unwrap();
     bytes
 }
 
@@ -106,10 +106,13 @@ fn a_disk_holds_loader_boot_files_root_and_data_and_two_are_alike() {
     let desk = Desk::new(IMAGE);
     let image = desk.image("one").unwrap();
     assert!(fs::read(&image).unwrap() == fs::read(desk.image("two").unwrap()).unwrap(), "two are alike");
-    assert!(partition(&image, 1).starts_with(b"loader\0"));
+    assert!(partition(&image, TableKind::Gpt, 1).starts_with(b"loader\0"));
 
-    let volume =
-        fatfs::FileSystem::new(std::io::Cursor::new(partition(&image, 2)), fatfs::FsOptions::new()).unwrap();
+    let volume = fatfs::FileSystem::new(
+        std::io::Cursor::new(partition(&image, TableKind::Gpt, 2)),
+        fatfs::FsOptions::new(),
+    )
+    .unwrap();
     let read = |path: &str| {
         let mut text = String::new();
         volume.root_dir().open_file(path).map(|mut file| file.read_to_string(&mut text).unwrap()).ok()?;
@@ -121,8 +124,12 @@ fn a_disk_holds_loader_boot_files_root_and_data_and_two_are_alike() {
     let guid = gpt::GptConfig::new().open(&image).unwrap().partitions()[&3].part_guid;
     assert_eq!(read("cmdline.txt"), Some(format!("console=ttyS0 root=PARTUUID={guid} ro\n")));
 
-    let root =
-        FilesystemReader::from_reader(BufReader::new(std::io::Cursor::new(partition(&image, 3)))).unwrap();
+    let root = FilesystemReader::from_reader(BufReader::new(std::io::Cursor::new(partition(
+        &image,
+        TableKind::Gpt,
+        3,
+    ))))
+    .unwrap();
     let paths: Vec<String> = root.files().map(|node| node.fullpath.display().to_string()).collect();
     for path in ["/sbin/init", "/bin/tomte", "/sbin/poweroff", "/etc/motd", "/bin/busybox", "/var"] {
         assert!(paths.iter().any(|found| found == path), "{path} is not among {paths:?}");
@@ -130,7 +137,7 @@ fn a_disk_holds_loader_boot_files_root_and_data_and_two_are_alike() {
     assert!(!paths.iter().any(|path| path.starts_with("/var/")), "that is on a partition of its own");
 
     let data = desk.folder.path().join("data");
-    fs::write(&data, partition(&image, 4)).unwrap();
+    fs::write(&data, partition(&image, TableKind::Gpt, 4)).unwrap();
     let said = std::process::Command::new(ext4::program("debugfs").unwrap())
         .args(["-R", "cat /lib/state"])
         .arg(&data)
@@ -188,22 +195,14 @@ fn tomte_goes_into_a_root_that_somebody_else_makes_and_follows_its_links_there()
 /// Makes the image of the repository's board `name` with files that stand in for the loader's and the kernel.
 fn with_stand_ins(name: &str, folder: &Path) -> (Board, PathBuf) {
     let board = Board::load(name).unwrap();
-    let image = board.config.image.as_ref().unwrap();
-    let (boot, root) = (folder.join("boot"), folder.join("root"));
-    for needed in &image.needs {
-        let path = boot.join(&needed.file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, &needed.file).unwrap();
-    }
+    let root = folder.join("root");
     fs::create_dir_all(root.join("var/lib")).unwrap();
-    fs::write(folder.join("kernel"), "the kernel").unwrap();
     fs::write(folder.join("tomte"), "tomte").unwrap();
-    let kernel = image.kernel_name.is_some().then(|| folder.join("kernel"));
     let args = Args {
         board: name.to_owned(),
         rootfs: Some(root),
         out: Some(folder.join("out")),
-        given: Given { kernel, boot: vec![boot] },
+        given: stand_ins(&board, folder).unwrap(),
         words: vec!["tomte.log=console".into()],
     };
     let built = Built::ready(&folder.join("tomte")).unwrap();
@@ -218,10 +217,7 @@ fn images_of_the_boards_on_the_desk_hold_what_their_loaders_read() {
         let (board, file) = with_stand_ins(name, folder.path());
         let image = board.config.image.as_ref().unwrap();
         let number = image.partition.iter().position(|partition| partition.holds == Holds::Boot).unwrap() + 1;
-        let (start, length) =
-            disk::place(&file, image.partition_table, u32::try_from(number).unwrap()).unwrap();
-        let mut bytes = vec![0; usize::try_from(length).unwrap()];
-        File::open(&file).unwrap().read_exact_at(&mut bytes, start).unwrap();
+        let bytes = partition(&file, image.partition_table, u32::try_from(number).unwrap());
         let volume = fatfs::FileSystem::new(std::io::Cursor::new(bytes), fatfs::FsOptions::new()).unwrap();
         let read = |path: &str| {
             let mut text = String::new();

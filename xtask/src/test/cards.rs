@@ -93,8 +93,8 @@ fn written(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Files that stand in for the loader's and the kernel: each holds its own name.
-fn stand_ins(board: &Board, folder: &Path) -> Result<Given> {
+/// Files that stand in for the loader's, each of which holds its own name, and for the kernel.
+pub fn stand_ins(board: &Board, folder: &Path) -> Result<Given> {
     let image = board.config.image.as_ref().context("it has no image")?;
     let boot = folder.join("boot");
     for needed in &image.needs {

@@ -22,6 +22,7 @@ use super::{
     lives::in_order,
     program,
     tally::{Cases, Outcome, Tally},
+    vm::forwarded,
 };
 use crate::{board::Board, host::on_path, progress, setup};
 
@@ -81,9 +82,8 @@ fn over_ssh() -> Result<()> {
     let mut run = Command::new(std::env::current_exe()?);
     run.args(["run", "--until", "300s", "--guard", "360s", "--board"]).arg(at("board"));
     let running = program::start_watched(&mut run, move |line| {
-        if let Some(number) = line.strip_prefix("port 22 of the guest is 127.0.0.1:") {
-            let digits = number.split(' ').next().and_then(|digits| digits.parse().ok());
-            port_seen.store(digits.unwrap_or_default(), Ordering::Relaxed);
+        if let Some(port) = forwarded(line, 22) {
+            port_seen.store(port, Ordering::Relaxed);
         }
         seen.fetch_or(line.contains("DROPBEAR HAS WRITTEN TO SYSLOG"), Ordering::Relaxed);
     })?;

@@ -18,7 +18,7 @@ use nix::sys::{
 use crate::{board::Board, build, progress, setup, size};
 
 mod bad_input;
-mod cards;
+pub mod cards;
 mod cgroups;
 mod code;
 mod completions;

@@ -130,9 +130,8 @@ fn boot(board: &Board) -> Result<()> {
     let (port, restarts) = (Arc::new(AtomicU16::new(0)), Arc::new(AtomicUsize::new(0)));
     let (seen_port, seen_restarts) = (port.clone(), restarts.clone());
     let mut running = program::start_watched(&mut xtask(board, &file)?, move |line| {
-        if let Some(number) = line.strip_prefix("port 80 of the guest is 127.0.0.1:") {
-            let digits = number.split(' ').next().and_then(|digits| digits.parse().ok());
-            seen_port.store(digits.unwrap_or_default(), Ordering::Relaxed);
+        if let Some(port) = forwarded(line, 80) {
+            seen_port.store(port, Ordering::Relaxed);
         }
         if line.contains("crasher.service: Scheduled restart job") {
             seen_restarts.fetch_add(1, Ordering::Relaxed);
@@ -148,6 +147,12 @@ fn boot(board: &Board) -> Result<()> {
     let owner = served?;
     ensure!(finished.status.success(), "cargo xtask run: {}", finished.status);
     check(&read(&file)?, owner)
+}
+
+/// Where port `guest` of the machine is on this one, if `line` says so.
+pub fn forwarded(line: &str, guest: u16) -> Option<u16> {
+    let rest = line.strip_prefix(&format!("port {guest} of the guest is 127.0.0.1:"))?;
+    rest.split(' ').next()?.parse().ok()
 }
 
 /// Waits until the page is there and the crasher has crashed; the answer is the user who serves.
