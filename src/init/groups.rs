@@ -80,7 +80,7 @@ impl Groups {
                 } else if id != u16::MAX {
                     self.enter(UnitId(id), slice, name, poll);
                 } else if let Some(Ok(group)) = self.tree.as_ref().map(|tree| tree.create(slice, name)) {
-                    let _gone = group.kill(linux::signals::KILL);
+                    let _gone = group.kill(linux::signals::KILL, false);
                 }
             } else if kind == 2 {
                 sessions.keep(with);
@@ -207,10 +207,10 @@ impl Groups {
     }
 
     /// Sends `signal` to all of `unit`'s processes. Answers false if nothing is known of them but their own slots.
-    pub(super) fn kill(&self, unit: UnitId, signal: u8) -> bool {
+    pub(super) fn kill(&self, unit: UnitId, signal: u8, wakes: bool) -> bool {
         match self.units.get(unit.index()) {
             None | Some(Members::Nobody) => false,
-            Some(Members::Cgroup(group)) => match group.kill(signal) {
+            Some(Members::Cgroup(group)) => match group.kill(signal, wakes) {
                 Ok(()) => true,
                 Err(errno) => {
                     log::warn_of(
@@ -224,6 +224,9 @@ impl Groups {
                 for Pid(pid) in sessions.iter().flatten() {
                     // ESRCH: nobody is left in it.
                     let _ = linux::process::signal_group(*pid, signal);
+                    if wakes {
+                        let _ = linux::process::signal_group(*pid, linux::signals::CONT);
+                    }
                 }
                 true
             }

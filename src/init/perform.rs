@@ -39,10 +39,7 @@ impl Kernel {
             Action::Spawn(spawn) => Some(self.spawn(&spawn)),
             Action::Adopt { unit, which } => self.adopt(unit, which),
             Action::Kill { unit, whom, signal, wakes } => {
-                self.kill(unit, whom, signal);
-                if wakes {
-                    self.kill(unit, whom, CONT);
-                }
+                self.kill(unit, whom, signal, wakes);
                 None
             }
             Action::Clean { unit, runtime_directories, descriptors, uid, gid } => {
@@ -313,18 +310,21 @@ impl Kernel {
         Ok(pid)
     }
 
-    fn kill(&self, unit: UnitId, whom: Whom, signal: u8) {
+    fn kill(&self, unit: UnitId, whom: Whom, signal: u8, wakes: bool) {
         let one = |slot: Slot| {
             if let Some(process) = self.processes.of(unit, slot) {
                 // ESRCH: it has ended and waits to be reaped.
                 let _ = signal_by_pidfd(&process.pidfd, signal);
+                if wakes {
+                    let _ = signal_by_pidfd(&process.pidfd, CONT);
+                }
             }
         };
         match whom {
             Whom::Main => one(Slot::Main),
             Whom::Control => one(Slot::Control),
             Whom::All => {
-                if !self.groups.kill(unit, signal) {
+                if !self.groups.kill(unit, signal, wakes) {
                     one(Slot::Main);
                     one(Slot::Control);
                 }

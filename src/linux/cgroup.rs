@@ -77,14 +77,16 @@ impl Tree {
         }
         let mut buffer = PathBuffer::empty();
         let path = buffer.join(&[slice, if slice.is_empty() { "" } else { "/" }, name])?;
-        let directory = match make_at(self.root.as_fd(), path) {
-            Err(Errno::NOENT) => make(self.slice(slice)?.as_fd(), name),
-            answer => answer,
-        }?;
+        let (directory, is_new) = match make_at(self.root.as_fd(), path) {
+            Err(Errno::NOENT) => (make(self.slice(slice)?.as_fd(), name)?, false),
+            answer => answer?,
+        };
         let events = read_only(&directory, c"cgroup.events")?;
         let memory_events = read_only(&directory, c"memory.events").ok();
         let mut group = Group { directory, events, memory_events, oom_kills: 0 };
-        group.has_new_oom_kills(); // those before are nobody's: the group may be older than this process
+        if !is_new {
+            group.has_new_oom_kills(); // those before are nobody's: the group may be older than this process
+        }
         Ok(group)
     }
 
@@ -162,22 +164,22 @@ impl Group {
         only.filter(|_| several == Ok(false))
     }
 
-    /// Sends `signal` to every process in the group and in those that root's services made below it. With SIGKILL nobody
-    /// gets away by forking.
+    /// Sends `signal` to every process in the group and in those that root's services made below it, and SIGCONT after it if
+    /// that `wakes` them. With SIGKILL nobody gets away by forking.
     ///
     /// cgroup.kill, which does that at once, comes last, because it spoils the group: on Linux 6.18 everything that
     /// clone3 lets be born into it afterwards, such as `ExecStopPost=`, was seen to die of SIGKILL at once.
     ///
     /// # Errors
     /// EINVAL for what is no signal; open(2)'s and read(2)'s on cgroup.procs. A process that is gone is no error.
-    pub fn kill(&self, signal: u8) -> Result<(), Errno> {
-        let mut highest = self.signal_each(signal, 0)?;
+    pub fn kill(&self, signal: u8, wakes: bool) -> Result<(), Errno> {
+        let mut highest = self.signal_each(signal, wakes, 0)?;
         if signal != SIGKILL {
             return Ok(());
         }
         // Who was forked while the list was read has a higher pid, is in the next list, and forks no more after it.
         for _ in 0..ROUNDS_MAX {
-            let higher = self.signal_each(signal, highest)?;
+            let higher = self.signal_each(signal, wakes, highest)?;
             if higher == highest {
                 return Ok(());
             }
@@ -213,9 +215,9 @@ impl Group {
         }
     }
 
-    fn signal_each(&self, signal: u8, highest: i32) -> Result<i32, Errno> {
+    fn signal_each(&self, signal: u8, wakes: bool, highest: i32) -> Result<i32, Errno> {
         let signal = Signal::from_named_raw(signal.into()).ok_or(Errno::INVAL)?;
-        signal_tree(self.directory.as_fd(), signal, highest, DEPTH_MAX)
+        signal_tree(self.directory.as_fd(), signal, wakes, highest, DEPTH_MAX)
     }
 }
 
@@ -232,6 +234,7 @@ fn value(file: &OwnedFd, key: &[u8]) -> Result<u32, Errno> {
 fn signal_tree(
     directory: BorrowedFd<'_>,
     signal: Signal,
+    wakes: bool,
     mut highest: i32,
     depth: u32,
 ) -> Result<i32, Errno> {
@@ -241,13 +244,17 @@ fn signal_tree(
         let number = file_number(line).and_then(|number| i32::try_from(number).ok());
         let Some(pid) = number.and_then(Pid::from_raw) else { return Ok(false) };
         highest = highest.max(pid.as_raw_nonzero().get());
-        match kill_process(pid, signal) {
+        let sent = kill_process(pid, signal).and_then(|()| match wakes {
+            true => kill_process(pid, Signal::CONT),
+            false => Ok(()),
+        });
+        match sent {
             Ok(()) | Err(Errno::SRCH) => Ok(false),
             Err(errno) => Err(errno),
         }
     })?;
     each_group_below(directory, depth, &mut |group, _, depth| {
-        highest = signal_tree(group, signal, highest, depth)?;
+        highest = signal_tree(group, signal, wakes, highest, depth)?;
         Ok(())
     })?;
     Ok(highest)
@@ -309,15 +316,17 @@ fn first_below_slices(text: &str) -> Option<&str> {
 /// Opens directory `path` below `parent`, made if it is missing.
 pub(super) fn make(parent: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
     let mut buffer = PathBuffer::empty();
-    make_at(parent, buffer.join(&[path])?)
+    make_at(parent, buffer.join(&[path])?).map(|(directory, _)| directory)
 }
 
-fn make_at(parent: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
-    match mkdirat(parent, path, Mode::from_raw_mode(0o755)) {
-        Ok(()) | Err(Errno::EXIST) => {}
+/// The same; and whether it was missing.
+fn make_at(parent: BorrowedFd<'_>, path: &CStr) -> Result<(OwnedFd, bool), Errno> {
+    let is_new = match mkdirat(parent, path, Mode::from_raw_mode(0o755)) {
+        Ok(()) => true,
+        Err(Errno::EXIST) => false,
         Err(errno) => return Err(errno),
-    }
-    tree::open_directory(parent, path)
+    };
+    Ok((tree::open_directory(parent, path)?, is_new))
 }
 
 /// Memory in bytes and the number of tasks of the cgroup that `pid` is in, if this process can see them.

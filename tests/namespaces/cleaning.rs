@@ -239,7 +239,7 @@ fn a_fork_bomb_does_not_survive_its_cgroup() {
     waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait");
     assert_eq!(group.is_populated(), Ok(true), "its descendants go on");
     while group.is_populated() == Ok(true) {
-        group.kill(9).expect("kill");
+        group.kill(9, false).expect("kill");
         std::thread::yield_now();
     }
     assert_eq!(group.remove(), Ok(()));
@@ -281,7 +281,7 @@ fn a_child_is_born_in_its_cgroup_and_dies_with_it() {
         {
             std::thread::yield_now();
         }
-        group.kill(signal).expect("kill");
+        group.kill(signal, false).expect("kill");
         let status =
             waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
         assert_eq!(status.terminating_signal(), Some(i32::from(signal)));
