@@ -102,8 +102,8 @@ pub(super) struct Kernel {
     pub(super) rehearsed: bool,
     /// What was last said about a `PIDFile=`.
     pub(super) pid_file_trouble: Option<(UnitId, Errno)>,
-    /// Where the kernel tells of mounts and swaps.
-    pub(super) mounts: heapless::Vec<OwnedFd, 2>,
+    /// Where the kernel tells of mounts, swaps and devices. Whoever looks says of which devices.
+    pub(super) mounts: [Option<OwnedFd>; 3],
     /// /run/initctl.
     pub(super) initctl: Option<OwnedFd>,
     /// The hardware watchdog, once it is there.
@@ -179,7 +179,7 @@ impl Kernel {
             rescued_us: 0,
             rehearsed: false,
             pid_file_trouble: None,
-            mounts: heapless::Vec::new(),
+            mounts: [const { None }; 3],
             initctl: None,
             watchdog: None,
             pending: Deque::new(),

@@ -350,7 +350,7 @@ fn trigger_path<'a>(table: &Table<'a>, spawn: &Spawn) -> &'a str {
     let Some((unit, watch)) = found else { return "" };
     match table.unit(unit).map(|unit| unit.kind) {
         Some(Kind::Path(path)) => path.watches.iter().nth(watch.into()).map_or("", |watch| watch.path),
-        Some(Kind::Target | Kind::Service | Kind::Socket(_) | Kind::Timer(_)) | None => "",
+        Some(Kind::Target | Kind::Service | Kind::Socket(_) | Kind::Timer(_) | Kind::Device(_)) | None => "",
     }
 }
 

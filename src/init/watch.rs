@@ -174,7 +174,7 @@ fn open(unit: &Unit<'_>, first: bool) -> Option<Opened> {
     match &unit.kind {
         Kind::Socket(socket) => open_socket(name, socket, &mut opened)?,
         Kind::Path(path) => open_path(name, path, first, &mut opened)?,
-        Kind::Timer(_) | Kind::Target | Kind::Service => {}
+        Kind::Timer(_) | Kind::Target | Kind::Service | Kind::Device(_) => {}
     }
     Some(opened)
 }

@@ -35,6 +35,8 @@ pub fn give_up_in_time() {
 pub enum Question {
     /// Whether something is there.
     Exists,
+    /// Whether it is the node of a device.
+    Device,
     /// Whether it is a directory.
     Directory,
     /// Whether it is a directory with something in it.
@@ -67,6 +69,7 @@ fn answer(question: Question, path: &CStr) -> Result<bool, Errno> {
     let kind = FileType::from_raw_mode(found.st_mode);
     match question {
         Question::Exists => Ok(true),
+        Question::Device => Ok(kind.is_char_device() || kind.is_block_device()),
         Question::Directory => Ok(kind.is_dir()),
         Question::DirectoryNotEmpty => Ok(kind.is_dir() && has_entries(path)?),
         Question::FileNotEmpty => Ok(kind.is_file() && found.st_size > 0),

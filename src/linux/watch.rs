@@ -4,10 +4,13 @@
 use rustix::{
     fd::OwnedFd,
     fs::inotify::{CreateFlags, WatchFlags, add_watch, init},
-    io::Errno,
+    io::{Errno, read},
 };
 
 use super::path::PathBuffer;
+
+/// Room for what inotify tells at a time: the kernel wants room for one event at least, with a name of 255 bytes.
+const TOLD_BYTES: usize = 1024;
 
 /// What is watched of a directory on the way.
 const ON_THE_WAY: WatchFlags = WatchFlags::MOVE_SELF
@@ -15,6 +18,13 @@ const ON_THE_WAY: WatchFlags = WatchFlags::MOVE_SELF
     .union(WatchFlags::ATTRIB)
     .union(WatchFlags::CREATE)
     .union(WatchFlags::MOVED_TO);
+
+/// What is watched of a directory that something may be made in and removed from.
+const COMES_AND_GOES: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVE)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF);
 
 /// Descriptors that are readable when something has happened.
 #[derive(Debug)]
@@ -56,6 +66,33 @@ pub fn watch(path: &str, mask: u32, apart: bool) -> Result<Watched, Errno> {
         let _ = add(&way, before, WatchFlags::MOVE_SELF);
     }
     Ok(Watched { way, itself: itself.filter(|_| there) })
+}
+
+/// Something that is readable when one of several nodes comes or goes. It watches nothing yet.
+///
+/// # Errors
+/// inotify_init1(2)'s.
+pub fn nodes() -> Result<OwnedFd, Errno> {
+    init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
+}
+
+/// Watches the directories that lead to the nodes `paths`, all of which begin with /dev. What was told of nodes before is
+/// forgotten: whoever calls this looks next.
+///
+/// # Errors
+/// See [`watch`].
+pub fn watch_nodes(nodes: &OwnedFd, paths: &mut dyn Iterator<Item = &str>) -> Result<(), Errno> {
+    let mut told = [0; TOLD_BYTES];
+    while read(nodes, &mut told).is_ok() {}
+    for path in paths {
+        for (at, _) in path.bytes().enumerate().filter(|(at, byte)| *byte == b'/' && *at > 0) {
+            let (directory, _) = path.split_at_checked(at).unwrap_or_default();
+            if !add(nodes, directory, COMES_AND_GOES)? {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Watches `path`, and what it leads to if it is a link. Whether it is there.

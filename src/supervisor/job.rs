@@ -2,8 +2,9 @@
 //! Here they come to be, with those of all whom a start or a stop takes along; `turn` runs them.
 
 use super::{
-    Instant, Supervisor,
+    Instant, State, Supervisor,
     set::{UnitSet, Walk},
+    status::is_device,
     unit::Note,
 };
 use crate::{
@@ -164,7 +165,9 @@ impl Supervisor<'_> {
 
     /// Stops `root` and all that `lists` lead to.
     pub(super) fn stop_reached(&mut self, root: UnitId, lists: Lists) {
-        self.for_reached(root, lists, &mut |supervisor, id| supervisor.add_stop(id));
+        if !self.stays_plugged(root) {
+            self.for_reached(root, lists, &mut |supervisor, id| supervisor.add_stop(id));
+        }
     }
 
     /// Restarts `root` and whoever requires it and is up. What is down and was not named stays down, but for what a start of
@@ -210,10 +213,19 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Whether `id` is a device that is there: nobody can stop one, unless it goes along with the table (device.c has no stop,
+    /// and unit.c, `unit_job_is_applicable`).
+    pub(super) fn stays_plugged(&self, id: UnitId) -> bool {
+        self.peek(id).state == State::Active
+            && !self.run.is_shutting_down()
+            && !self.switch.is_moving()
+            && self.head(id).is_some_and(|unit| is_device(unit.name.as_str()))
+    }
+
     pub(super) fn add_restart(&mut self, id: UnitId) {
         let down = self.peek(id).state.is_down();
         match self.peek(id).job.map(|job| job.kind) {
-            _ if self.switch.bans(id) => {}
+            _ if self.switch.bans(id) || self.stays_plugged(id) => {}
             Some(JobKind::Restart) => {}
             Some(JobKind::Start) if down => {}
             // Whoever waits for the start waits for the restart.

@@ -16,7 +16,7 @@
 //! | `trigger` | sockets and paths: what they start, and what follows when that goes up, down or fails |
 //! | `relation` | what follows for other units; contradictions |
 //! | `emergency` | what ends the machine |
-//! | `survey` | mounts and swaps that come and go by hand |
+//! | `survey` | mounts and swaps that come and go by hand; devices |
 //! | `uid`, `hold` | the pool of numbers; which unit holds which |
 //! | `rights` | who may ask what |
 //! | `control`, `shutdown`, `status` | who waits for an answer; the way out; what is shown |

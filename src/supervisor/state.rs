@@ -362,6 +362,9 @@ impl State {
 impl State {
     /// systemd's SubState of a unit of type `unit_type`. How far the ending of processes is has no word for mounts.
     pub(super) const fn sub_of(self, unit_type: UnitType) -> SubState {
+        if matches!((unit_type, self), (UnitType::Device, Self::Active)) {
+            return SubState::Plugged;
+        }
         let mount = matches!(unit_type, UnitType::Mount);
         if !mount && !matches!(unit_type, UnitType::Swap) {
             return self.sub(matches!(unit_type, UnitType::Socket));

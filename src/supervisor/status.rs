@@ -85,6 +85,11 @@ pub(super) fn is_mounted(name: &str) -> bool {
     matches!(type_of(name), UnitType::Mount | UnitType::Swap)
 }
 
+/// Whether the unit called `name` is a device.
+pub(super) fn is_device(name: &str) -> bool {
+    type_of(name) == UnitType::Device
+}
+
 /// The type of the unit called `name`: the suffix says it.
 fn type_of(name: &str) -> UnitType {
     let is = |one: &&UnitType| name.ends_with(one.as_str());

@@ -1,9 +1,14 @@
-//! Mounts and swaps that come and go by hand: somebody looks what there is whenever the kernel says that it has changed
-//! (systemd's mount.c, `mount_process_proc_self_mountinfo`, and swap.c).
+//! Mounts and swaps that come and go by hand, and devices: somebody looks what there is whenever the kernel says that it has
+//! changed (systemd's mount.c, `mount_process_proc_self_mountinfo`, swap.c and device.c).
 //!
 //! What was seen is late: a unit that has changed since the look began is looked at again, never judged by it.
 
-use super::{Action, Instant, State, Supervisor, set::UnitSet, state::KillStage};
+use super::{
+    Action, Instant, State, Supervisor,
+    set::UnitSet,
+    state::{KillStage, Rest},
+    status::is_device,
+};
 use crate::{
     table::{Lists, Service, UnitId},
     wire::ServiceResult,
@@ -29,6 +34,11 @@ impl Survey {
     /// Something has changed.
     pub(super) const fn ask(&mut self) {
         self.due = true;
+    }
+
+    /// What was seen of a unit does not count yet, or nobody has seen it go: one more look when somebody has got where he goes.
+    pub(super) const fn doubt(&mut self) {
+        self.missed = true;
     }
 
     /// A unit has come to where it stays. With `doubt`: what has failed to go is there still, perhaps, and no word of that
@@ -59,26 +69,25 @@ impl Supervisor<'_> {
         for id in self.ids() {
             let up = there.contains(id);
             if up || gone.contains(id) {
-                self.for_service(id, &mut |s, service| s.seen(id, service, up));
+                if self.head(id).is_some_and(|unit| is_device(unit.name.as_str())) {
+                    self.plugged(id, up);
+                } else {
+                    self.for_service(id, &mut |s, service| s.seen(id, service, up));
+                }
             }
         }
     }
 
     fn seen(&mut self, id: UnitId, service: &Service<'_>, there: bool) {
-        let began = self.survey.began;
         let record = self.peek(id);
         let down = record.state.is_down();
         // Running: what a command of its left behind lives on.
         let up = matches!(record.state, State::Running | State::Exited);
         if !down && !up {
-            self.survey.missed = true;
-            return;
+            return self.survey.doubt();
         }
-        if up == there {
+        if up == there || self.has_moved(id) {
             return;
-        }
-        if record.ready.max(record.ended).is_some_and(|at| at > began) {
-            return self.survey.ask();
         }
         let now = self.now;
         let record = self.at(id);
@@ -93,6 +102,40 @@ impl Supervisor<'_> {
         let news = record.job.is_none() && !was_up;
         record.started = Some(now);
         record.state = State::Exited;
+        self.came_up(id);
+        if news {
+            self.take_along(id);
+        }
+    }
+
+    /// Whether `id` has changed since the look began: there is one more then.
+    fn has_moved(&mut self, id: UnitId) -> bool {
+        let record = self.peek(id);
+        let moved = record.ready.max(record.ended).is_some_and(|at| at > self.survey.began);
+        if moved {
+            self.survey.ask();
+        }
+        moved
+    }
+
+    /// The node of a device is `there` or not. A start waits for that, no stop can keep it away for long, and whoever wants
+    /// the device when nobody has asked for it comes along with it (device.c, `device_update_found_one`).
+    fn plugged(&mut self, id: UnitId, there: bool) {
+        let record = self.peek(id);
+        if record.state.is_up() == there || self.has_moved(id) {
+            return;
+        }
+        if !there {
+            self.at(id).forbid_restart = true;
+            return self.came_to_rest(id, Rest::Dead);
+        }
+        if self.switch.bans(id) {
+            return self.survey.doubt(); // the table that comes has another one, if it comes
+        }
+        let now = self.now;
+        let record = self.at(id);
+        let news = record.job.is_none();
+        (record.started, record.state) = (Some(now), State::Active);
         self.came_up(id);
         if news {
             self.take_along(id);

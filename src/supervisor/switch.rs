@@ -211,6 +211,7 @@ impl Supervisor<'_> {
 
     fn end_switch(&mut self, result: JobResult) {
         self.switch = Switch::NONE;
+        self.survey.arrived(false);
         self.clients.switched(Answer::Job(result));
     }
 

@@ -153,7 +153,7 @@ impl Supervisor<'_> {
             Some(Kind::Path(_)) if there.is_none() => {
                 record.state = State::Opening { asked: false, first: false }
             }
-            Some(Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) | Kind::Target | Kind::Service) | None => {
+            Some(_) | None => {
                 let watch = nth_bit(record.seen.unwrap_or(0), there.unwrap_or(0));
                 self.trigger(id, watch);
             }
@@ -180,7 +180,7 @@ impl Supervisor<'_> {
             Kind::Socket(socket) => socket.trigger_limit,
             Kind::Path(path) => path.trigger_limit,
             Kind::Timer(_) => StartLimit { interval: Micros::ZERO, burst: 0 },
-            Kind::Target | Kind::Service => return,
+            Kind::Target | Kind::Service | Kind::Device(_) => return,
         };
         let now = self.now;
         let record = self.at(id);
@@ -202,7 +202,7 @@ impl Supervisor<'_> {
             // A socket says nothing of itself: systemd's `activation_details` are of timers and paths.
             self.at(other).trigger = match &unit.kind {
                 Kind::Path(_) | Kind::Timer(_) => Some((id, watch)),
-                Kind::Socket(_) | Kind::Target | Kind::Service => None,
+                Kind::Socket(_) | Kind::Target | Kind::Service | Kind::Device(_) => None,
             };
             self.enqueue_start(other, true);
         }
@@ -256,7 +256,7 @@ impl Supervisor<'_> {
             let result = match supervisor.unit(trigger).map(|unit| unit.kind) {
                 Some(Kind::Socket(socket)) if !socket.accept => ServiceResult::ServiceStartLimitHit,
                 Some(Kind::Path(_)) => ServiceResult::UnitStartLimitHit,
-                Some(Kind::Socket(_) | Kind::Timer(_) | Kind::Target | Kind::Service) | None => return,
+                Some(_) | None => return,
             };
             if matches!(supervisor.peek(trigger).state, State::Waiting { .. } | State::Triggered) {
                 supervisor.close_trigger(trigger, result);
@@ -284,7 +284,7 @@ impl Supervisor<'_> {
             Kind::Path(_) => {
                 self.started_by(&unit, |other| other.job.is_none() && !other.state.is_down()).is_some()
             }
-            Kind::Timer(_) | Kind::Target | Kind::Service => false,
+            Kind::Timer(_) | Kind::Target | Kind::Service | Kind::Device(_) => false,
         })
     }
 
@@ -298,7 +298,7 @@ impl Supervisor<'_> {
             Kind::Path(_) | Kind::Timer(_) => {
                 self.started_by(&unit, |other| other.job.is_some() || !other.state.is_down()).is_none()
             }
-            Kind::Target | Kind::Service => false,
+            Kind::Target | Kind::Service | Kind::Device(_) => false,
         })
     }
 }

@@ -117,9 +117,10 @@ impl Supervisor<'_> {
     pub(super) fn begin_start(&mut self, id: UnitId) {
         let Some(unit) = self.unit(id) else { return self.finish_job(id, JobResult::Failed) };
         match &unit.kind {
-            Kind::Service => {
-                self.for_service(id, &mut |s, service| s.begin_service(id, service, unit.start_limit))
-            }
+            Kind::Service => match unit.service() {
+                Some(service) => self.begin_service(id, service, unit.start_limit),
+                None => self.finish_job(id, JobResult::Failed), // the table would not be sound
+            },
             Kind::Target => {
                 let now = self.now;
                 let record = self.at(id);
@@ -127,6 +128,7 @@ impl Supervisor<'_> {
                 record.state = State::Active;
                 self.came_up(id);
             }
+            Kind::Device(_) => self.survey.ask(), // it is up as soon as somebody sees its node
             Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => self.begin_trigger(id, &unit),
         }
     }
@@ -138,9 +140,14 @@ impl Supervisor<'_> {
             return self.stop_service(id, service, state);
         }
         match &unit.kind {
-            Kind::Target | Kind::Service => {
+            // It was to go along with the table, which stays.
+            Kind::Device(_) if self.stays_plugged(id) => self.finish_job(id, JobResult::Canceled),
+            Kind::Target | Kind::Service | Kind::Device(_) => {
                 self.at(id).forbid_restart = true;
                 self.came_to_rest(id, Rest::Dead);
+                if let Kind::Device(_) = unit.kind {
+                    self.survey.doubt();
+                }
             }
             Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => self.stop_trigger(id, state),
         }

@@ -70,7 +70,8 @@ fn fingerprint(board: &Board<'_>, units: &[Unit<'_>], unit: &Unit<'_>) -> u32 {
             Lists::of(Relation::TriggeredBy),
             &mut |id| match units.get(id.index()).map(|one| one.kind) {
                 Some(socket @ Kind::Socket(_)) => beside.extend(bytes_of(&socket)),
-                Some(Kind::Target | Kind::Service | Kind::Path(_) | Kind::Timer(_)) | None => {}
+                Some(Kind::Target | Kind::Service | Kind::Path(_) | Kind::Timer(_) | Kind::Device(_))
+                | None => {}
             },
         );
     }

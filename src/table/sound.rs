@@ -75,6 +75,7 @@ impl Unit<'_> {
                 Kind::Service => self.service.is_some(),
                 Kind::Socket(socket) => socket.is_sound(),
                 Kind::Path(path) => path.watches.are_all(WATCHES_MAX, |watch| is_path(watch.path)),
+                Kind::Device(node) => is_path(node) && self.service.is_none(),
                 Kind::Timer(timer) => {
                     timer.spans.are_all(ELAPSES_MAX, |_| true)
                         && timer.calendars.are_all(ELAPSES_MAX, Calendar::is_sound)

@@ -294,6 +294,8 @@ pub enum Kind<'t> {
     Path(Path<'t>),
     /// Moments that a unit is started at.
     Timer(Timer<'t>),
+    /// A device: its node, which it is up with. Only children ever follow the path.
+    Device(&'t str),
 }
 
 impl<'t> Read<'t> for Kind<'t> {
@@ -303,11 +305,12 @@ impl<'t> Read<'t> for Kind<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(5) {
+        match from.place(6) {
             1 => Self::Service,
             2 => Self::Socket(Socket::read(from)),
             3 => Self::Path(Path::read(from)),
             4 => Self::Timer(Timer::read(from)),
+            5 => Self::Device(Read::read(from)),
             _ => Self::Target,
         }
     }

@@ -60,6 +60,7 @@ words! {
         Path = "path",
         Mount = "mount",
         Swap = "swap",
+        Device = "device",
     }
 }
 
@@ -118,6 +119,8 @@ words! {
         StopPre = "stop-pre",
         StopPreSigterm = "stop-pre-sigterm",
         StopPreSigkill = "stop-pre-sigkill",
+        /// Devices.
+        Plugged = "plugged",
     }
 }
 

@@ -151,7 +151,7 @@ pub(crate) fn accepting(name: &str, starts: &[u16]) -> UnitPlan {
     let related = starts.iter().map(|id| (Relation::Triggers, *id)).collect();
     let trigger = plan.trigger.map(|kind| match kind {
         Kind::Socket(socket) => Kind::Socket(Socket { accept: true, ..socket }),
-        other @ (Kind::Target | Kind::Service | Kind::Path(_) | Kind::Timer(_)) => other,
+        other @ (Kind::Target | Kind::Service | Kind::Path(_) | Kind::Timer(_) | Kind::Device(_)) => other,
     });
     UnitPlan { related, trigger, ..plan }
 }

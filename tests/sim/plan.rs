@@ -265,7 +265,7 @@ impl Plan {
             // Who starts nobody cannot be what starts others.
             unit.related.retain(|(_, other)| *other != id);
             let starts = unit.related.iter().any(|(relation, _)| *relation == Relation::Triggers);
-            if unit.trigger.is_some() && !starts {
+            if unit.trigger.is_some_and(|kind| !matches!(kind, Kind::Device(_))) && !starts {
                 (unit.trigger, unit.service) = (None, None);
             }
         }
@@ -337,7 +337,7 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation])
     let plan =
         UnitPlan { wants, requires, after, conditions, related, manners, ..target(&format!("u{id}.target")) };
     if id == 0 || rng.u8(..6) == 0 {
-        return plan;
+        return if id != 0 && rng.bool() { device(plan, id) } else { plan };
     }
     let mount = rng.u8(..6) == 0;
     let name = format!("u{id}.{}", if mount { "mount" } else { "service" });
@@ -349,6 +349,19 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation])
     });
     let service = service.service;
     UnitPlan { name, start_limit, service, ..plan }
+}
+
+/// What the bake makes of a device that units name: nobody waits for it for ever, and nobody can stop it.
+fn device(plan: UnitPlan, id: u16) -> UnitPlan {
+    let manners = Manners {
+        refuse_manual_stop: true,
+        ignore_on_isolate: true,
+        stop_when_unneeded: false,
+        job_running_timeout: Micros::from_secs(90),
+        ..plan.manners
+    };
+    let name = format!("u{id}.device");
+    UnitPlan { name, manners, conditions: vec![], trigger: Some(Kind::Device("/dev/some")), ..plan }
 }
 
 /// Some services get a socket, path or timer that starts them, before which they do not start; whether there is any.

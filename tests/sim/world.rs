@@ -107,6 +107,7 @@ impl<'w> World<'w> {
     pub(super) fn live(mut self) -> Result<Tally, String> {
         let until = self.plan.until_idle.then_some(Until::Idle);
         let random = self.kernel.rng.u64(..);
+        self.plug(false);
         self.handle(Event::Clock { wall: self.kernel.wall(), set: false })?;
         self.handle(Event::Boot { random, until, kernel_age: Micros::ZERO, machine: 0, target: None })?;
         if self.kernel.faults.requests > 0 {
@@ -132,6 +133,7 @@ impl<'w> World<'w> {
         self.kernel.faults = Faults::default();
         self.kernel.tame();
         self.calm = true;
+        self.plug(true);
         self.run_until(
             |world| world.left_at.is_some() || world.is_at_rest(),
             "no rest although all is well",

@@ -51,7 +51,7 @@ const BUDGET: u64 = 200 << 10;
 /// that time out, their modes and what tells a unit by whom it was started; 15 with the way from an initramfs to the root,
 /// devices by what is on them, an overlay, fsck and the power key; 9 with mounts that come and go by hand, commands of
 /// sockets and jobs in all modes. It goes when it meets the budget.
-const CEILING: u64 = 392 << 10;
+const CEILING: u64 = 394 << 10;
 /// The rooms of src/.
 const ROOMS: [&str; 7] = ["table", "wire", "supervisor", "linux", "init", "ctl", "applets"];
 /// What only a binary with a heap has.

@@ -5,6 +5,7 @@ mod fixture;
 mod play;
 
 mod conditions;
+mod device;
 mod fairness;
 mod fork;
 mod golden;

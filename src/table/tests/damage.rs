@@ -100,7 +100,7 @@ fn walk(bytes: &[u8]) -> bool {
             assert!(list.iter().all(|other| table.unit(other).is_some()));
         }
         match unit.kind {
-            Kind::Target | Kind::Service | Kind::Socket(_) | Kind::Path(_) => {}
+            Kind::Target | Kind::Service | Kind::Socket(_) | Kind::Path(_) | Kind::Device(_) => {}
             Kind::Timer(timer) => {
                 for calendar in timer.calendars.iter() {
                     let _ = calendar.next(0);

@@ -1,4 +1,4 @@
-//! What is mounted, by commands and by hand, and who looks.
+//! What is mounted, by commands and by hand, which devices are there, and who looks.
 
 use tomte::{
     supervisor::{Event, Spawn, UnitSet},
@@ -15,10 +15,15 @@ use super::World;
 /// How long the child waits before it looks, in microseconds.
 const SETTLE: u64 = 50_000;
 
-/// The machine's mounts.
+/// Whether the unit called `name` is up or down whoever has done it.
+pub(super) fn is_seen(name: &str) -> bool {
+    name.ends_with(".mount") || name.ends_with(".device")
+}
+
+/// The machine's mounts and devices.
 #[derive(Default)]
 pub(super) struct Mounts {
-    /// Units that are mounted.
+    /// Units that are mounted, or plugged.
     there: Vec<UnitId>,
     /// What the commands that run are for, by pid.
     commands: Vec<(u32, CommandKind)>,
@@ -33,10 +38,21 @@ pub(super) struct Mounts {
 impl World<'_> {
     fn mounts(&self) -> impl Iterator<Item = UnitId> + use<> {
         let units = self.plan.units.iter().enumerate();
-        let mounts: Vec<_> = units.filter(|(_, plan)| plan.name.ends_with(".mount")).collect();
+        let mounts: Vec<_> = units.filter(|(_, plan)| is_seen(&plan.name)).collect();
         let ids: Vec<_> =
             mounts.into_iter().map(|(at, _)| UnitId(u16::try_from(at).expect("few units"))).collect();
         ids.into_iter()
+    }
+
+    /// Some devices are there from the beginning, and all of them when all is well.
+    pub(super) fn plug(&mut self, all: bool) {
+        for unit in self.mounts() {
+            let device = self.plan.units[usize::from(unit.0)].name.ends_with(".device");
+            if device && (all || self.kernel.rng.bool()) {
+                self.set_there(unit, true);
+            }
+        }
+        self.mounts_change();
     }
 
     /// Something has changed, or the next program of PID 1 is to see what there is.
@@ -67,19 +83,19 @@ impl World<'_> {
         let mounts: Vec<UnitId> = self.mounts().collect();
         if let Some(unit) = self.kernel.rng.choice(mounts) {
             let there = self.mounts.there.contains(&unit);
-            self.set_mounted(unit, !there);
+            self.set_there(unit, !there);
         }
         let span = self.kernel.rng.u64(1..60_000_000 / u64::from(self.kernel.faults.hands));
         self.kernel.schedule(span, Later::Hand);
         Ok(())
     }
 
-    fn set_mounted(&mut self, unit: UnitId, there: bool) {
+    fn set_there(&mut self, unit: UnitId, there: bool) {
         let before = self.mounts.there.contains(&unit);
         self.mounts.there.retain(|one| *one != unit);
         self.mounts.there.extend(there.then_some(unit));
         if before != there {
-            self.tell(|| format!("-- {unit:?} is {}mounted", if there { "" } else { "un" }));
+            self.tell(|| format!("-- {unit:?} is {}", if there { "there" } else { "gone" }));
             self.mounts_change();
         }
     }
@@ -95,8 +111,8 @@ impl World<'_> {
         let Some((_, kind)) = at.map(|at| self.mounts.commands.swap_remove(at)) else { return };
         if status == ExitStatus::Exited(0) && self.mounts().any(|unit| unit == process.unit) {
             match kind {
-                CommandKind::Start => self.set_mounted(process.unit, true),
-                CommandKind::Stop | CommandKind::StopPost => self.set_mounted(process.unit, false),
+                CommandKind::Start => self.set_there(process.unit, true),
+                CommandKind::Stop | CommandKind::StopPost => self.set_there(process.unit, false),
                 CommandKind::Condition
                 | CommandKind::StartPre
                 | CommandKind::StartPost
@@ -152,7 +168,7 @@ impl World<'_> {
                 ActiveState::Activating | ActiveState::Deactivating | ActiveState::Reloading => true,
             };
             if !agrees {
-                return Err(format!("{unit:?} is {sub}, and mounted: {there}"));
+                return Err(format!("{unit:?} is {sub}, and there: {there}"));
             }
         }
         Ok(())

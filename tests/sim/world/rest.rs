@@ -7,7 +7,7 @@ use tomte::{
 };
 
 use super::super::{fixture::UnitPlan, judge::Verdict};
-use super::World;
+use super::{World, mounts::is_seen};
 
 impl World<'_> {
     /// Nothing moves, but for units that try again and again to find a number when there is none.
@@ -55,7 +55,7 @@ impl World<'_> {
             active == Some(ActiveState::Active)
         };
         // A mount that could not be taken away, or that somebody makes again and again, is there whoever fights it.
-        let mount = |id: u16| self.plan.units[usize::from(id)].name.ends_with(".mount");
+        let mount = |id: u16| is_seen(&self.plan.units[usize::from(id)].name);
         for (id, plan) in (0..).zip(&self.plan.units).filter(|(id, _)| !mount(*id)) {
             let late = |id: u16| self.judge.is_late(UnitId(id));
             let fights = |(relation, other): &&(Relation, u16)| {

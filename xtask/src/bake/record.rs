@@ -123,6 +123,7 @@ pub(super) fn unit<'a>(arena: &'a Bump, node: &'a Node, shared: Shared<'_>) -> R
             model::Kind::Timer(one) => Kind::Timer(timer(arena, &unit.name, one)),
             model::Kind::Socket(one) => Kind::Socket(trigger::socket(arena, one)?),
             model::Kind::Path(one) => Kind::Path(trigger::path(arena, one)),
+            model::Kind::Device(node) => Kind::Device(node),
             model::Kind::Slice(_) => bail!("{}: the table has no {} units", unit.name, unit.kind.suffix()),
         },
         reboot_argument: &unit.reboot_argument,

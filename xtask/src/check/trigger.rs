@@ -62,7 +62,8 @@ pub fn unit(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
         | Kind::Socket(_)
         | Kind::Mount(_)
         | Kind::Swap(_)
-        | Kind::Slice(_) => unreachable!("a directive of [Timer] and [Path]"),
+        | Kind::Slice(_)
+        | Kind::Device(_) => unreachable!("a directive of [Timer] and [Path]"),
     };
     if a.value.is_empty() {
         return Err(wrong(&a.value, Code::Trigger, "no unit"));
@@ -131,7 +132,8 @@ pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
         | Kind::Socket(_)
         | Kind::Mount(_)
         | Kind::Swap(_)
-        | Kind::Slice(_) => return,
+        | Kind::Slice(_)
+        | Kind::Device(_) => return,
     };
     if !cx.failed {
         let problem = on_header(Diagnostic::error(Code::NothingToWaitFor, message), d, cx);

@@ -39,7 +39,8 @@ pub fn template_of(unit: &Unit) -> Option<&str> {
         | Kind::Path(_)
         | Kind::Mount(_)
         | Kind::Swap(_)
-        | Kind::Slice(_) => None,
+        | Kind::Slice(_)
+        | Kind::Device(_) => None,
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) fn of_kind(kind: &Kind) -> (&'static str, Vec<Row>) {
         Kind::Mount(mount) => ("Mount", rows(mount)),
         Kind::Swap(swap) => ("Swap", rows(swap)),
         Kind::Slice(resources) => ("Slice", rows(resources)),
+        Kind::Device(node) => ("Device", vec![("Node".to_owned(), vec![node.clone()])]),
         Kind::Target | Kind::Service(_) => ("Unit", Vec::new()),
     }
 }

@@ -17,6 +17,8 @@ pub enum Kind {
     Mount(Box<Mount>),
     Swap(Box<Swap>),
     Slice(Box<Resources>),
+    /// Its node. Nobody writes such units: they come of being named.
+    Device(String),
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
             Self::Mount(_) => "mount",
             Self::Swap(_) => "swap",
             Self::Slice(_) => "slice",
+            Self::Device(_) => "device",
         }
     }
 
@@ -47,7 +50,7 @@ impl Kind {
             Self::Mount(mount) => Some(&mount.service),
             Self::Swap(swap) => Some(&swap.service),
             Self::Socket(socket) => Some(&socket.process).filter(|process| !process.commands.is_empty()),
-            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) | Self::Device(_) => None,
         }
     }
 
@@ -58,7 +61,7 @@ impl Kind {
             Self::Socket(unit) => Some(&mut unit.process.exec),
             Self::Mount(unit) => Some(&mut unit.service.exec),
             Self::Swap(unit) => Some(&mut unit.service.exec),
-            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) | Self::Device(_) => None,
         }
     }
 
@@ -69,7 +72,7 @@ impl Kind {
             Self::Socket(unit) => Some(&unit.process.exec),
             Self::Mount(unit) => Some(&unit.service.exec),
             Self::Swap(unit) => Some(&unit.service.exec),
-            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) | Self::Device(_) => None,
         }
     }
 
@@ -81,7 +84,7 @@ impl Kind {
             Self::Mount(unit) => Some(&unit.service.resources),
             Self::Swap(unit) => Some(&unit.service.resources),
             Self::Slice(resources) => Some(resources),
-            Self::Target | Self::Timer(_) | Self::Path(_) => None,
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Device(_) => None,
         }
     }
 
@@ -93,7 +96,7 @@ impl Kind {
             Self::Mount(unit) => Some(&mut unit.service.resources),
             Self::Swap(unit) => Some(&mut unit.service.resources),
             Self::Slice(resources) => Some(resources),
-            Self::Target | Self::Timer(_) | Self::Path(_) => None,
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Device(_) => None,
         }
     }
 
@@ -103,7 +106,12 @@ impl Kind {
             Self::Socket(unit) => Some(&unit.service),
             Self::Timer(unit) => Some(&unit.unit),
             Self::Path(unit) => Some(&unit.unit),
-            Self::Target | Self::Service(_) | Self::Mount(_) | Self::Swap(_) | Self::Slice(_) => None,
+            Self::Target
+            | Self::Service(_)
+            | Self::Mount(_)
+            | Self::Swap(_)
+            | Self::Slice(_)
+            | Self::Device(_) => None,
         }
     }
 
@@ -114,7 +122,7 @@ impl Kind {
             Self::Socket(unit) => Some(&mut unit.process.kill),
             Self::Mount(unit) => Some(&mut unit.service.kill),
             Self::Swap(unit) => Some(&mut unit.service.kill),
-            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) => None,
+            Self::Target | Self::Timer(_) | Self::Path(_) | Self::Slice(_) | Self::Device(_) => None,
         }
     }
 }

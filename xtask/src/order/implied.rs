@@ -67,7 +67,7 @@ fn defaults(kind: &Kind) -> Vec<(Relation, &'static str)> {
         Kind::Service(_) | Kind::Socket(_) | Kind::Timer(_) | Kind::Path(_) => {
             vec![(Requires, "sysinit.target"), (After, "sysinit.target")]
         }
-        Kind::Target | Kind::Mount(_) | Kind::Swap(_) | Kind::Slice(_) => Vec::new(),
+        Kind::Target | Kind::Mount(_) | Kind::Swap(_) | Kind::Slice(_) | Kind::Device(_) => Vec::new(),
     };
     match kind {
         Kind::Service(_) => defaults.push((After, "basic.target")),
@@ -100,7 +100,7 @@ fn defaults(kind: &Kind) -> Vec<(Relation, &'static str)> {
             }
         }
         Kind::Swap(_) => defaults.push((Before, "swap.target")),
-        Kind::Target | Kind::Slice(_) => {}
+        Kind::Target | Kind::Slice(_) | Kind::Device(_) => {}
     }
     defaults
 }
@@ -123,7 +123,7 @@ fn paths(kind: &Kind) -> Vec<(Relation, String)> {
         }
         Kind::Swap(swap) => vec![required(&swap.what.value)],
         Kind::Service(service) => of_processes(&service.exec),
-        Kind::Target | Kind::Timer(_) | Kind::Slice(_) => Vec::new(),
+        Kind::Target | Kind::Timer(_) | Kind::Slice(_) | Kind::Device(_) => Vec::new(),
     }
 }
 

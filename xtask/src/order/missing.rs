@@ -34,8 +34,11 @@ impl Missing {
             Fate::Shutdown => "tomte shuts down without units, so this starts nothing".to_owned(),
             Fate::Done(why) => format!("not needed, {why}"),
             Fate::Foreign(_) => "tomte has no such unit".to_owned(),
+            Fate::Device if matches!(mention.relation, Relation::After | Relation::Before) => {
+                "no unit asks for this device, so nobody waits for it".to_owned()
+            }
             Fate::Device => {
-                "devices are not waited for: the unit starts whether it is there or not".to_owned()
+                "only devices with a node in /dev are waited for: the unit starts whether this one is there or not".to_owned()
             }
             Fate::Kind(kind) => format!("tomte has no {kind} units"),
             Fate::Unknown => "no such unit in this image".to_owned(),

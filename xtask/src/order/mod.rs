@@ -5,6 +5,7 @@
 
 pub mod bound;
 mod cycle;
+mod device;
 mod implied;
 mod known_units;
 mod missing;
@@ -110,6 +111,11 @@ impl Graph {
             let unit = own_unit(target);
             mentioned(&unit, &units, false, default_target, &mut mentions);
             units.insert(unit.name.clone(), unit);
+        }
+        for mention in &mentions {
+            if let Some(device) = device::of(mention) {
+                units.entry(device.name.clone()).or_insert(device);
+            }
         }
 
         let ids: BTreeMap<String, UnitId> =

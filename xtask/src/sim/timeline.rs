@@ -5,8 +5,8 @@
 use std::{cmp::Reverse, collections::BinaryHeap, str::FromStr};
 
 use tomte::{
-    supervisor::{Action, Event, Found, Instant, Log, Pid, Rooms, Slot, Spawn, Supervisor, Until},
-    table::{CommandKind, Micros, Service, ServiceType, Table, Unit, UnitId, Verdict},
+    supervisor::{Action, Event, Found, Instant, Log, Pid, Rooms, Slot, Spawn, Supervisor, UnitSet, Until},
+    table::{CommandKind, Kind, Micros, Service, ServiceType, Table, Unit, UnitId, Verdict},
     wire::{ExitStatus, Notice, Ping, Whom},
 };
 
@@ -99,6 +99,7 @@ enum Later {
     Cleaned(u16),
     Examined(u16),
     Watched(u16),
+    Surveyed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,6 +222,7 @@ impl<'t> Film<'t> {
             }
             Action::Examine { unit } => self.soon(SOON_US, Later::Examined(unit.0)),
             Action::Watch { unit, .. } => self.soon(SOON_US, Later::Watched(unit.0)),
+            Action::Survey => self.soon(SOON_US, Later::Surveyed),
             Action::Log(log) => self.say(log),
             Action::Names => {}
             Action::Report { .. } => return Some(Event::Reported),
@@ -319,6 +321,17 @@ impl<'t> Film<'t> {
                     unit: UnitId(unit),
                     found: Some(Found { there: None, seen: 0 }),
                 });
+            }
+            Later::Surveyed => {
+                // Every device is there, unless it is said to hang.
+                let (mut there, mut gone) = (UnitSet::EMPTY, UnitSet::EMPTY);
+                for id in self.table.ids() {
+                    if self.table.unit(id).is_some_and(|unit| matches!(unit.kind, Kind::Device(_))) {
+                        let hangs = self.what_if.hang.contains(&self.name(id));
+                        if hangs { &mut gone } else { &mut there }.insert(id);
+                    }
+                }
+                self.handle(Event::Surveyed { there, gone });
             }
             // Whose process is gone.
             Later::Executed(..)

@@ -34,7 +34,7 @@ struct Case {
 
 const BYSTANDER: (&str, &str, &str) = ("bystander.service", "active", "success");
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     Case {
         name: "an unknown user fails its service alone",
         units: "unknown-user",
@@ -174,6 +174,20 @@ const CASES: [Case; 17] = [
             BYSTANDER,
         ],
         well: false,
+    },
+    Case {
+        name: "units wait for devices, go with them and come back with them",
+        units: "devices",
+        words: &[],
+        line: &["Started dev-sub-folder-y.device"],
+        states: &[
+            ("bound.service", "active", "success"),
+            ("needing.service", "active", "success"),
+            ("plug.service", "inactive", "success"),
+            (r"dev-tomte\x2dx.device", "active", "success"),
+            BYSTANDER,
+        ],
+        well: true,
     },
     Case {
         name: "timers start their units at their times, and what they have seen is kept",

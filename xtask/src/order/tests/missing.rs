@@ -54,17 +54,22 @@ const CASES: &[(&str, &str, &[&str])] = &[
                nothing; dropped",
         ],
     ),
+    ("WantedBy", "dev-x.device", &[]),
+    ("BindsTo", "dev-x.device", &[]),
     (
-        "WantedBy",
+        "After",
         "dev-x.device",
-        &["units/a.service:2: Note: WantedBy=dev-x.device: devices are not waited for: the unit starts \
-               whether it is there or not; dropped"],
+        &[
+            "units/a.service:2: Note: After=dev-x.device: no unit asks for this device, so nobody waits for it; dropped",
+        ],
     ),
     (
         "BindsTo",
-        "dev-x.device",
-        &["units/a.service:2: Warning: BindsTo=dev-x.device: devices are not waited for: the unit starts \
-               whether it is there or not; dropped"],
+        "sys-x.device",
+        &[
+            "units/a.service:2: Warning: BindsTo=sys-x.device: only devices with a node in /dev are waited for: the \
+               unit starts whether this one is there or not; dropped",
+        ],
     ),
     ("After", "systemd-remount-fs.service", &[]),
     (

@@ -17,7 +17,7 @@ const fn bug(what: &'static str, file: &'static str, right: &'static str, wrong:
 }
 
 /// All of them.
-pub const BUGS: [Bug; 68] = [
+pub const BUGS: [Bug; 70] = [
     bug(
         "Restart=on-abort takes no signal for an abort",
         "restart.rs",
@@ -305,14 +305,26 @@ pub const BUGS: [Bug; 68] = [
     bug(
         "an old look is judged by",
         "survey.rs",
-        "            return self.survey.ask();\n",
-        "            self.survey.ask();\n",
+        "        moved\n",
+        "        moved && false\n",
     ),
     bug(
         "who was on his way is not looked at again",
         "survey.rs",
-        "            self.survey.missed = true;\n",
-        "",
+        "            return self.survey.doubt();\n",
+        "            return;\n",
+    ),
+    bug(
+        "a device is stopped by whoever conflicts with it",
+        "job.rs",
+        "if !self.stays_plugged(root) {",
+        "if true {",
+    ),
+    bug(
+        "nobody comes along with a device that is plugged in",
+        "survey.rs",
+        "        (record.started, record.state) = (Some(now), State::Active);\n        self.came_up(id);\n        if news {",
+        "        (record.started, record.state) = (Some(now), State::Active);\n        self.came_up(id);\n        if false && news {",
     ),
     bug(
         "the answer to another program's look is heard",
