@@ -31,7 +31,12 @@ enum Need {
     Namespaces,
     /// The programs that make an ext4.
     Ext4,
+    /// What `test` tries things with that few machines have.
+    Tests,
 }
+
+/// Of [`Need::Tests`]: programs, and the packages of Debian's that they are in.
+const TESTS: [(&str, &str); 3] = [("fish", "fish"), ("zsh", "zsh"), ("newuidmap", "uidmap")];
 
 /// `cargo xtask setup`: for one board, or for all. The answer is whether nothing is missing in the end.
 pub fn run(board: Option<&str>, dry_run: bool) -> Result<bool> {
@@ -40,7 +45,7 @@ pub fn run(board: Option<&str>, dry_run: bool) -> Result<bool> {
         None => all_boards()?,
     };
     let mut ready = true;
-    for need in needs(&boards) {
+    for need in needs(&boards).into_iter().chain(board.is_none().then_some(Need::Tests)) {
         let missing = need.missing()?;
         let Some(why) = missing else {
             println!("ok       {}", need.name());
@@ -158,6 +163,7 @@ impl Need {
             }
             Self::Namespaces => "namespaces for the host board".into(),
             Self::Ext4 => ext4::PROGRAMS.join(" and "),
+            Self::Tests => TESTS.map(|(program, _)| program).join(", "),
         }
     }
 
@@ -183,6 +189,10 @@ impl Need {
                 let lacking = ext4::PROGRAMS.iter().find(|name| ext4::program(name).is_none());
                 lacking.map(|name| format!("no {name}"))
             }
+            Self::Tests => {
+                let lacking = TESTS.iter().find(|(program, _)| !host::on_path(program));
+                lacking.map(|(program, _)| format!("no {program}; its tests would be skipped"))
+            }
         })
     }
 
@@ -198,6 +208,9 @@ impl Need {
             }
             Self::Namespaces => "nothing: run it as root, or use a QEMU board".into(),
             Self::Ext4 => format!("install {} with apt-get", ext4::PACKAGE),
+            Self::Tests => {
+                format!("install {} with apt-get", TESTS.map(|(_, package)| package).join(", "))
+            }
         }
     }
 
@@ -211,6 +224,7 @@ impl Need {
             }
             Self::Namespaces => bail!("{}", self.remedy()),
             Self::Ext4 => debian::install(&[ext4::PACKAGE], false),
+            Self::Tests => debian::install(&TESTS.map(|(_, package)| package), false),
         }
     }
 }

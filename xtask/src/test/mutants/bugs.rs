@@ -302,12 +302,7 @@ pub const BUGS: [Bug; 70] = [
         "if mode == JobMode::IgnoreDependencies { UNORDERED } else { 0 }",
         "if mode == JobMode::Isolate { UNORDERED } else { 0 }",
     ),
-    bug(
-        "an old look is judged by",
-        "survey.rs",
-        "        moved\n",
-        "        moved && false\n",
-    ),
+    bug("an old look is judged by", "survey.rs", "        moved\n", "        moved && false\n"),
     bug(
         "who was on his way is not looked at again",
         "survey.rs",
