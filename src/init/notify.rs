@@ -2,7 +2,8 @@
 
 use crate::{
     linux::{
-        AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, socket, socket::Fds, socket::Sender,
+        AsFd, Errno, OwnedFd, errno::Text, poll::Interest, poll::Poll, process, socket, socket::Fds,
+        socket::Sender,
     },
     record::Keeper,
     table::{NotifyAccess, Table, Unit},
@@ -21,6 +22,8 @@ pub(super) struct Notify {
     message_bytes: usize,
     /// Came with it. Closed when it has been handled, which is what a sender waits for (`BARRIER=1`).
     fds: Fds,
+    /// Whom it names as the main process.
+    main_pid: Option<u32>,
     complaints_left: u8,
 }
 
@@ -32,6 +35,7 @@ impl Notify {
             message: [0; NOTICE_BYTES_MAX],
             message_bytes: 0,
             fds: Fds::new(),
+            main_pid: None,
             complaints_left: COMPLAINTS_MAX,
         }
     }
@@ -58,7 +62,9 @@ impl Notify {
             match socket::receive_from(socket.as_fd(), &mut self.message) {
                 Ok((bytes, sender, fds)) => {
                     (self.message_bytes, self.fds) = (bytes, fds);
-                    if self.notice().is_some() {
+                    if let Some(notice) = self.notice() {
+                        let Notice { main_pid, main_pidfd, main_pidfd_id, .. } = notice;
+                        self.find_main(main_pid, main_pidfd, main_pidfd_id);
                         return Some(sender);
                     }
                     self.complain(format_args!("a message of process {} is none", u64::from(sender.pid)));
@@ -72,9 +78,27 @@ impl Notify {
         }
     }
 
+    /// Finds whom the message means: the process of a descriptor that came along comes before a number (systemd's
+    /// `service_notify_message_parse_new_pid`).
+    fn find_main(&mut self, pid: Option<u32>, by_pidfd: bool, id: Option<u64>) {
+        self.main_pid = match (by_pidfd, self.fds.as_slice()) {
+            (true, [pidfd]) => process::of_pidfd(pidfd),
+            (true, _) => None,
+            (false, _) => pid.filter(|pid| id.is_none_or(|id| process::pidfd_id(*pid) == Ok(id))),
+        };
+        if self.main_pid.is_none() && (by_pidfd || pid.is_some()) {
+            self.complain(format_args!("there is no such main process"));
+        }
+    }
+
     /// What [`Notify::receive`] has just read.
     pub(super) fn notice(&self) -> Option<Notice<'_>> {
         Notice::parse(self.message.get(..self.message_bytes)?)
+    }
+
+    /// The same, with the main process found.
+    pub(super) fn found(&self) -> Option<Notice<'_>> {
+        self.notice().map(|notice| Notice { main_pid: self.main_pid, ..notice })
     }
 
     /// The same, with what came along.

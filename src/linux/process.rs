@@ -3,7 +3,7 @@
 use linux_raw_sys::general::{P_PID, P_PIDFD};
 use rustix::{
     fd::{AsRawFd, OwnedFd},
-    fs::{Mode, OFlags, open as open_file},
+    fs::{Mode, OFlags, fstat, open as open_file},
     io::Errno,
     path::DecInt,
     process::{
@@ -13,6 +13,9 @@ use rustix::{
 };
 
 use super::{AsFd, boot, path::PathBuffer, raw, tree::each_entry};
+
+/// Room for what /proc tells of a pidfd: six short lines.
+const FDINFO_BYTES_MAX: usize = 512;
 
 /// This process's id.
 pub fn id() -> u32 {
@@ -94,6 +97,24 @@ pub fn signal_by_pidfd(pidfd: impl AsFd, signal: u8) -> Result<(), Errno> {
 /// pidfd_open(2)'s: ESRCH if there is none, EINVAL for a thread that leads none.
 pub fn open(number: u32) -> Result<OwnedFd, Errno> {
     pidfd_open(pid(number)?, PidfdFlags::empty())
+}
+
+/// The process that `pidfd` refers to, as /proc here numbers it; `None` if it is gone, not to be seen, or that is no pidfd.
+pub fn of_pidfd(pidfd: impl AsFd) -> Option<u32> {
+    let mut buffer = [0; FDINFO_BYTES_MAX];
+    let mut path = PathBuffer::empty();
+    let path = path.join(&["/proc/self/fdinfo/", DecInt::from_fd(pidfd.as_fd()).as_str()]).ok()?;
+    let text = core::str::from_utf8(boot::read_file(path, &mut buffer).ok()?).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Pid:\t"))?.parse().ok().filter(|pid| *pid > 0)
+}
+
+/// The number that the kernel has given to every pidfd of process `pid`, and to those of no other one: pidfd_open(2), since
+/// Linux 6.9.
+///
+/// # Errors
+/// pidfd_open(2)'s.
+pub fn pidfd_id(pid: u32) -> Result<u64, Errno> {
+    Ok(fstat(open(pid)?)?.st_ino)
 }
 
 /// Whether the process that `pidfd` refers to is a child of this one, ended or not.

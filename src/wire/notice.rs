@@ -16,7 +16,7 @@ pub const NOTIFY_PATH: &str = match NOTIFY.to_str() {
 
 /// The keys, in the order of [`Notice::take`]. One string: patterns of bytes are compared by code, a hundred bytes each.
 const KEYS: &str = "READY RELOADING STOPPING STATUS WATCHDOG WATCHDOG_USEC MAINPID ERRNO EXTEND_TIMEOUT_USEC MONOTONIC_USEC \
-     FDSTORE FDSTOREREMOVE FDNAME FDPOLL NOTIFYACCESS";
+     FDSTORE FDSTOREREMOVE FDNAME FDPOLL NOTIFYACCESS MAINPIDFD MAINPIDFDID";
 /// The words of `NOTIFYACCESS=`.
 const ACCESS: &str = "none main exec all";
 
@@ -36,6 +36,10 @@ pub struct Notice<'a> {
     pub status: Option<&'a str>,
     /// `MAINPID=`.
     pub main_pid: Option<u32>,
+    /// `MAINPIDFD=1`: it is the process of the pidfd that comes along.
+    pub main_pidfd: bool,
+    /// `MAINPIDFDID=`: the number that the kernel has given to the pidfds of `main_pid`, which nobody has again.
+    pub main_pidfd_id: Option<u64>,
     /// `ERRNO=`: why the service fails.
     pub errno: Option<u16>,
     /// `EXTEND_TIMEOUT_USEC=`: microseconds from now.
@@ -111,6 +115,8 @@ impl<'a> Notice<'a> {
                 let all = [NotifyAccess::None, NotifyAccess::Main, NotifyAccess::Exec, NotifyAccess::All];
                 self.access = words::place(ACCESS, value).and_then(|place| all.get(place).copied());
             }
+            15 => self.main_pidfd |= yes,
+            16 => self.main_pidfd_id = number,
             _ => {}
         }
     }
@@ -174,6 +180,8 @@ mod tests {
 
     #[test]
     fn the_first_assignment_of_a_key_stands() {
+        let pinned = parse("MAINPID=2\nMAINPIDFDID=77\nMAINPIDFD=1");
+        assert_eq!((pinned.main_pid, pinned.main_pidfd_id, pinned.main_pidfd), (Some(2), Some(77), true));
         assert_eq!(parse("MAINPID=2\nMAINPID=3\nSTATUS=a=b\nSTATUS=c").main_pid, Some(2));
         assert_eq!(parse("STATUS=a=b\nSTATUS=c").status, Some("a=b"));
     }

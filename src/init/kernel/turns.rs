@@ -72,7 +72,7 @@ impl Kernel {
                 }
                 request.map(|(peer, request)| Event::Request { client, peer, request })
             }
-            Step::Notice { unit, pid, uid } => self.notify.notice().map(|notice| {
+            Step::Notice { unit, pid, uid } => self.notify.found().map(|notice| {
                 let monotonic_us = notice.monotonic_us.map(|at| at.saturating_sub(self.started_us));
                 Event::Notified { unit, pid, uid, notice: Notice { monotonic_us, ..notice } }
             }),

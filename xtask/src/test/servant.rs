@@ -15,6 +15,7 @@
 //! | `barrier` | says `BARRIER=1` and waits until PID 1 has handled all that was said |
 //! | `store:NAME` | puts one end of a pipe into its store, the other one being gone |
 //! | `lose:NAME` | the same, of use only while there is another end |
+//! | `pinned:PID` | says that this process is the main one, by its pidfd |
 //! | `say:TEXT` | prints `servant TEXT` |
 //! | `touch:PATH`, `remove:PATH` | makes a file with the directories that it needs, or writes to it; removes it, and says so |
 //! | `gone:PATH` | waits until nothing is there |
@@ -45,7 +46,7 @@ use anyhow::{Context, Result, bail};
 use rustix::{
     fs::{OFlags, fcntl_getfl},
     net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
-    process::{Pid, Signal, kill_process},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
     time::{ClockId, clock_gettime},
 };
 use signal_hook::{consts::SIGHUP, iterator::Signals};
@@ -104,6 +105,10 @@ pub fn run() -> Result<()> {
                 let (reader, _) = std::io::pipe()?;
                 let polled = if verb == "store" { "\nFDPOLL=0" } else { "" };
                 send_with(&format!("FDSTORE=1\nFDNAME={value}{polled}"), reader.as_fd())?;
+            }
+            "pinned" => {
+                let pid = Pid::from_raw(value.parse()?).context("a pid")?;
+                send_with("READY=1\nMAINPIDFD=1", pidfd_open(pid, PidfdFlags::empty())?.as_fd())?;
             }
             "flood" => {
                 for _ in 0..number()? {
@@ -203,7 +208,6 @@ fn say(text: &str) -> Result<()> {
     socket()?.send(text.as_bytes()).map(drop).context("say")
 }
 
-/// Says `text` to PID 1 and hands it `fd`.
 /// Descriptors that go along with one message.
 const TOGETHER: usize = 250;
 
@@ -221,6 +225,7 @@ fn load(count: usize) -> Result<()> {
     Ok(())
 }
 
+/// Says `text` to PID 1 and hands it `fd`.
 fn send_with(text: &str, fd: BorrowedFd<'_>) -> Result<()> {
     send_all(text, &[fd])
 }

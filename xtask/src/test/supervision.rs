@@ -12,7 +12,7 @@ use super::{
 use crate::{build, host::copy_folder, report::Report};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 23] = [
+const ENDS: [(&str, &str, &str, &str); 24] = [
     ("newline", "active", "running", "success"),
     ("mute", "failed", "failed", "protocol"),
     ("ready", "active", "running", "success"),
@@ -20,6 +20,7 @@ const ENDS: [(&str, &str, &str, &str); 23] = [
     ("forged", "failed", "failed", "timeout"),
     ("helper", "active", "running", "success"),
     ("handover", "failed", "failed", "exit-code"),
+    ("pinned", "failed", "failed", "exit-code"),
     ("silent", "failed", "failed", "watchdog"),
     ("reloader", "active", "running", "success"),
     ("forker", "active", "running", "success"),
@@ -42,7 +43,7 @@ const ENDS: [(&str, &str, &str, &str); 23] = [
 const HURRIED: u32 = 30;
 
 /// Pieces of lines that have to be there.
-const LINES: [&[&str]; 25] = [
+const LINES: [&[&str]; 27] = [
     &["servant is rid of 1000 descriptors"],
     &["     Status: \"Serving\""],
     &["servant passed the barrier"],
@@ -52,6 +53,8 @@ const LINES: [&[&str]; 25] = [
     &["no room for more descriptors of keeper.service"],
     &["forged.service: Process ", "may not speak for it"],
     &["handover.service: Main process exited, code=exited, status=7"],
+    &["there is no such main process"],
+    &["pinned.service: Main process exited, code=exited, status=8"],
     &["servant WATCHDOG_USEC=500000"],
     &["silent.service: Watchdog timeout! Killing with ABRT."],
     &["servant SERVICE_RESULT=watchdog"],
