@@ -1,5 +1,5 @@
 //! A folder of somebody's tests: each program in it runs as a oneshot unit, one after the other, and says how it went by
-//! its exit status or in TAP. What they say comes back on the console, between two lines.
+//! its exit status or in TAP. What they say comes back on the console, each line with the test's name before it.
 
 use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -13,7 +13,7 @@ const FOLDER: &str = "opt/tomte-tests";
 /// What runs one of them: `$1` is its name.
 const RUNNER: &str = "\
 #!/bin/sh
-# Runs one test of cargo xtask run --tests, and writes what it says to the console between two lines.
+# Runs one test of cargo xtask run --tests, and writes what it says to the console, line by line between two more: others write there, too.
 mkdir -p /run/tomte-tests
 out=/run/tomte-tests/$1
 \"/opt/tomte-tests/$1\" > \"$out\" 2>&1 < /dev/null
@@ -21,8 +21,7 @@ code=$?
 {
     echo
     echo \"-----BEGIN TOMTE TEST $1 $code-----\"
-    cat \"$out\"
-    echo
+    while IFS= read -r line || [ -n \"$line\" ]; do printf '|%s| %s\\n' \"$1\" \"$line\"; done < \"$out\"
     echo \"-----END TOMTE TEST $1-----\"
 } > /dev/console
 rm -f \"$out\"
@@ -133,7 +132,9 @@ fn results_of(name: &str, console: &[String], report: &Report) -> Vec<Trial> {
     let code = console[first].split(&begin).nth(1).unwrap_or_default().trim_end().trim_end_matches('-');
     let rest = &console[first + 1..];
     let length = rest.iter().position(|line| line.contains(&end)).unwrap_or(rest.len());
-    let lines = &rest[..length];
+    let own = format!("|{name}| ");
+    let lines: Vec<&str> =
+        rest[..length].iter().filter_map(|line| Some(line.split_once(&own)?.1.trim_end_matches('\r'))).collect();
     let output = lines.join("\n");
     let mut trials: Vec<Trial> = lines.iter().filter_map(|line| tap(name, line)).collect();
     let planned =
@@ -245,8 +246,10 @@ mod tests {
     #[test]
     fn exit_codes_and_tap_both_count() {
         let (_folder, made) = trials(&[("code", 0o755), ("lost", 0o755), ("tap", 0o755), ("well", 0o755)]);
-        let console = "[ 1.0] x\n-----BEGIN TOMTE TEST code 3-----\nbad luck\n-----END TOMTE TEST code-----\n\
-             -----BEGIN TOMTE TEST tap 0-----\n1..4\nok 1 - one\nnot ok 2 - two\nokay\nok 3 # SKIP no network\n\
+        let console = "[ 1.0] x\n-----BEGIN TOMTE TEST code 3-----\n|code| bad luck\ntomte: Started other.service.\n\
+             half a line|code| | and more\n-----END TOMTE TEST code-----\n\
+             -----BEGIN TOMTE TEST tap 0-----\n|tap| 1..4\n|tap| ok 1 - one\nok 9 - of somebody else\n\
+             |tap| not ok 2 - two\n|tap| okay\n|tap| ok 3 # SKIP no network\n\
              -----END TOMTE TEST tap-----\n-----BEGIN TOMTE TEST well 0-----\n-----END TOMTE TEST well-----\n";
         let console: Vec<String> = console.lines().map(str::to_owned).collect();
         let report = Report::undelivered("b", "arm", Ended::Idle);
@@ -269,9 +272,9 @@ mod tests {
                 ("well", "-", false),
             ]
         );
-        assert_eq!(results[0].output, "bad luck");
+        assert_eq!(results[0].output, "bad luck\n| and more");
         let xml = junit("b<", &results);
         assert!(xml.contains("<testsuite name=\"b&lt;\" tests=\"7\" failures=\"4\" skipped=\"1\">"), "{xml}");
-        assert!(xml.contains("<failure message=\"exit status 3\">bad luck</failure>"), "{xml}");
+        assert!(xml.contains("<failure message=\"exit status 3\">bad luck\n| and more</failure>"), "{xml}");
     }
 }
