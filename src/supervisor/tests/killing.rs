@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     supervisor::{Event, Slot},
-    table::{CommandKind, KillMode, Micros, Restart, ServiceType},
+    table::{CommandKind, FailureMode, KillMode, Micros, Restart, ServiceType},
     wire::{Request, ServiceResult},
 };
 
@@ -190,4 +190,18 @@ fn a_oneshot_that_takes_too_long_is_ended() {
     t.at(1999).expect("").at(2000).expect("kill 15 a.service all");
     t.main("a.service", Killed(15));
     assert_eq!(t.state("a.service"), "failed/failed/timeout");
+}
+
+#[test]
+fn what_a_stop_post_leaves_is_aborted_where_the_unit_says_so() {
+    let mut t = started(|s| {
+        s.commands.push((CommandKind::StopPost, false));
+        s.stop_failure_mode = FailureMode::Abort;
+    });
+    t.ask(1, STOP).main("a.service", Exited(0)).expect("kill 15 a.service all; stoppost a.service");
+    t.leaves_children = true;
+    t.control("a.service", Exited(0)).expect("kill 15 a.service all");
+    t.at(5000).expect("kill 6 a.service all");
+    assert_eq!(t.state("a.service"), "deactivating/final-watchdog/timeout");
+    t.empty("a.service").expect("reply 1 done");
 }

@@ -65,6 +65,16 @@ fn an_irreversible_job_gives_way_to_nothing_but_the_machines_end() {
 }
 
 #[test]
+fn nothing_starts_a_unit_that_requires_what_may_not_be_started() {
+    let mut t = three(|units| units[3].related = std::vec![(Relation::OnFailure, 2)]);
+    t.ask(1, Request::Start { name: A }).expect("start a.service; reply 1 done");
+    t.ask(1, Request::Start { name: C }).expect("start c.service; reply 1 done");
+    t.ask(1, stop(A, JobMode::ReplaceIrreversibly)).expect("kill 15 a.service all");
+    t.main(C, Exited(1)).expect("kill 15 c.service all");
+    t.main(A, Exited(0)).expect("reply 1 done");
+}
+
+#[test]
 fn a_unit_is_started_without_what_it_requires() {
     let mut t = three(|_| {});
     t.ask(1, start(B, JobMode::IgnoreRequirements)).expect("start b.service; reply 1 done");

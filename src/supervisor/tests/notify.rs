@@ -125,6 +125,8 @@ fn only_those_are_heard_whom_notify_access_names() {
     let mut t = notify(|_| {});
     t.hears(A, 4000, "READY=1").hears(A, 4001, "READY=1").expect_log("refused a.service 4000");
     assert_eq!(t.state(A), "activating/start/success");
+    t.ask(1, Request::Restart { name: A }).main(A, Exited(0)).hears(A, 4001, "READY=1");
+    t.expect_log("stopped a.service; refused a.service 4001"); // each run is told of once
 }
 
 #[test]

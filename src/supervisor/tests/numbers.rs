@@ -123,6 +123,26 @@ fn a_hundred_unfit_numbers_are_enough() {
     assert!(t.spawns.len() <= 101, "{} tries", t.spawns.len());
 }
 
+#[test]
+fn who_asks_for_another_number_again_and_again_is_given_up() {
+    let mut t = all(vec![user("a.service", 0)]);
+    let mut tries = |count: usize| {
+        for _ in 0..count {
+            if t.pid("a.service", Slot::Main).is_some() {
+                unfit(&mut t, "a.service", 0, Some(104));
+            }
+        }
+        let (state, suggest) = (t.state("a.service"), t.spawns.last().expect("a spawn").suggest);
+        t.ask(1, Request::Restart { name: "a.service" });
+        t.main("a.service", Exited(0));
+        (state, suggest, t.spawns.last().expect("a spawn").suggest)
+    };
+    let running = std::string::String::from("active/running/success");
+    assert_eq!(tries(60), (running.clone(), false, true), "a start asks once, and the next one again");
+    assert_eq!(tries(60), (running, false, true), "every start has its own tries");
+    assert_eq!(tries(200).0, "failed/failed/resources");
+}
+
 /// `name` takes one number after the other and leaves all of them unclean, the last one as its own.
 fn spoil_all(t: &mut Play, name: &str) {
     let unit = t.id(name);

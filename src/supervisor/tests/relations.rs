@@ -295,6 +295,19 @@ fn what_is_upheld_is_started_again_and_again() {
 }
 
 #[test]
+fn nobody_is_upheld_by_a_unit_that_is_about_to_be_stopped() {
+    let mut t = units(|u| {
+        u[1].related = vec![(Relation::Upholds, 2)];
+        (u[3].after, u[3].requires) = (vec![1], vec![1]);
+    });
+    start(&mut t, &[B]);
+    t.ask(1, Request::Start { name: C }).expect("start a.service; start c.service; reply 1 done");
+    t.ask(2, Request::Stop { name: A }).expect("kill 15 c.service all");
+    t.main(B, Exited(0)).expect("kill 15 b.service all").at(60_000).expect("");
+    assert_eq!((t.state(A), t.state(B)), ("active/running/success".into(), "inactive/dead/success".into()));
+}
+
+#[test]
 fn what_nobody_needs_any_more_is_stopped() {
     let mut t = units(|u| {
         u[1].wants = vec![3];

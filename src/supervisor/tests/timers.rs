@@ -123,6 +123,22 @@ fn a_clock_set_back_brings_the_time_again() {
 }
 
 #[test]
+fn a_time_that_comes_again_counts_however_it_comes() {
+    let mut t = by_the_clock(|t| t.calendars = daily(3));
+    t.at(3 * HOUR).expect("start a.service").main(A, Exited(0)).expect("kill 15 a.service all");
+    t.at(4 * HOUR).clock(MARCH - 2 * 3_600, true).expect(""); // 02:00 again
+    t.clock(MARCH, true).expect("start a.service"); // and at once 04:00
+}
+
+#[test]
+fn what_was_due_when_somebody_set_the_clock_back_is_done() {
+    let mut t = by_the_clock(|t| t.calendars = daily(3));
+    let one = (MARCH + 3_600) * 1_000_000;
+    t.only_hears(3 * HOUR, Event::Clock { wall: one, set: true });
+    t.event(Event::Deadline).expect("start a.service");
+}
+
+#[test]
 fn a_clock_set_back_beyond_the_timers_own_start_does_not_make_it_wait_for_that_day() {
     let mut t = by_the_clock(|t| t.calendars = daily(3));
     t.at(HOUR).clock(MARCH - 16 * 86_400, true).expect(""); // 01:00, sixteen days before
@@ -180,12 +196,32 @@ fn what_was_missed_while_the_machine_was_off_is_made_up_for() {
 
 #[test]
 fn what_was_not_missed_is_not_made_up_for() {
-    for stamp in [MARCH - 3_600, MARCH + 3_600, 0] {
+    for stamp in [MARCH - 3_600, MARCH + 3_600, MARCH + 10 * 86_400, 0] {
         let mut t = play(|t| (t.calendars, t.persistent) = (daily(3), true));
         t.stamp = stamp * 1_000_000;
         t.clock(MARCH, false).boot().expect("stamp? a.timer").at(3 * HOUR - 1).expect("");
         t.at(3 * HOUR).expect("start a.service; stamp a.timer");
     }
+}
+
+#[test]
+fn what_was_missed_is_made_up_for_with_its_delay() {
+    let mut t = play(|t| {
+        (t.calendars, t.persistent) = (daily(3), true);
+        (t.randomized_delay, t.fixed_delay) = (seconds(3_600), 7);
+    });
+    t.stamp = (MARCH - 40 * 3_600) * 1_000_000;
+    t.clock(MARCH, false).boot().expect("stamp? a.timer").at(0).expect("");
+    t.at(HOUR).expect("start a.service; stamp a.timer");
+}
+
+#[test]
+fn a_clock_that_shows_1970_for_a_while_does_not_bring_the_past_again() {
+    let mut t = play(|t| (t.calendars, t.persistent) = (daily(3), true));
+    t.stamp = (MARCH - 3_600) * 1_000_000;
+    t.clock(MARCH, false).boot().expect("stamp? a.timer");
+    t.at(HOUR).clock(0, true).expect("").clock(MARCH, true).expect("").at(3 * HOUR - 1).expect("");
+    t.at(3 * HOUR).expect("start a.service; stamp a.timer");
 }
 
 #[test]

@@ -133,8 +133,10 @@ fn results_of(name: &str, console: &[String], report: &Report) -> Vec<Trial> {
     let rest = &console[first + 1..];
     let length = rest.iter().position(|line| line.contains(&end)).unwrap_or(rest.len());
     let own = format!("|{name}| ");
-    let lines: Vec<&str> =
-        rest[..length].iter().filter_map(|line| Some(line.split_once(&own)?.1.trim_end_matches('\r'))).collect();
+    let lines: Vec<&str> = rest[..length]
+        .iter()
+        .filter_map(|line| Some(line.split_once(&own)?.1.trim_end_matches('\r')))
+        .collect();
     let output = lines.join("\n");
     let mut trials: Vec<Trial> = lines.iter().filter_map(|line| tap(name, line)).collect();
     let planned =

@@ -17,7 +17,7 @@ const fn bug(what: &'static str, file: &'static str, right: &'static str, wrong:
 }
 
 /// All of them.
-pub const BUGS: [Bug; 70] = [
+pub const BUGS: [Bug; 78] = [
     bug(
         "Restart=on-abort takes no signal for an abort",
         "restart.rs",
@@ -422,5 +422,48 @@ pub const BUGS: [Bug; 70] = [
         "job.rs",
         "if timed == 0 {",
         "if timed == 0 || running {",
+    ),
+    bug(
+        "what was due when somebody set the clock back is forgotten",
+        "timer.rs",
+        "        self.elapse_timers(); // by the clock as it was\n",
+        "",
+    ),
+    bug(
+        "a time that comes again after the clock was set back does not count",
+        "timer.rs",
+        "timing.last_wall = timing.last_wall.min(wall); //",
+        "//",
+    ),
+    bug(
+        "a clock that nobody has set brings the past again",
+        "timer.rs",
+        "if wall >= CLOCK_SET {\n",
+        "if wall > 0 {\n",
+    ),
+    bug(
+        "what was missed before the boot has no delay",
+        "timer.rs",
+        "if base < self.wall_offset {",
+        "if base == u64::MAX {",
+    ),
+    bug(
+        "TimeoutStopFailureMode=abort ends with the stop commands",
+        "stop.rs",
+        "(KillStage::FinalSigterm, FailureMode::Abort) => Some(KillStage::FinalWatchdog),",
+        "",
+    ),
+    bug(
+        "a unit that is about to be stopped upholds others",
+        "relation.rs",
+        "supervisor.is_up(by) && !supervisor.stop_is_pending(by)",
+        "supervisor.is_up(by)",
+    ),
+    bug("a number is declined for all starts to come", "start.rs", "        record.suggest = true;\n", ""),
+    bug(
+        "another number is asked for without an end",
+        "hold.rs",
+        "_ if spent || !held => false,",
+        "_ if !held => false,",
     ),
 ];
