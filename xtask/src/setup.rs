@@ -76,9 +76,15 @@ pub fn ensure(board: &Board) -> Result<()> {
     Ok(())
 }
 
-/// What `board` still lacks, each with the reason; empty when it can run.
+/// What `board` with its demo still lacks, each with the reason; empty when it can run. What the demo is made of is
+/// fetched first.
 pub fn lacking(board: &Board) -> Result<Vec<String>> {
     let mut lacking = Vec::new();
+    if !board.is_host()
+        && let Err(error) = demo(board)
+    {
+        lacking.push(format!("{error:#}"));
+    }
     for need in needs(std::slice::from_ref(board)) {
         if let Some(why) = need.missing()? {
             lacking.push(format!("{}: {why}", need.name()));
@@ -137,6 +143,12 @@ fn guest(board: &Board, qemu: &Qemu) -> Need {
 /// Debian's busybox for `board`, which is fetched if it is not here yet: the path of the package.
 pub fn busybox(board: &Board) -> Result<PathBuf> {
     packages(board, &[BUSYBOX.into()])?.pop().context("no package")
+}
+
+/// Fetches what `board`'s demo is made of: the paths of the packages that it has besides busybox.
+pub fn demo(board: &Board) -> Result<Vec<PathBuf>> {
+    busybox(board)?;
+    packages(board, board.config.demo.as_ref().map_or(&[][..], |demo| &demo.packages))
 }
 
 /// Packages of Debian's for `board`, which are fetched if they are not here yet: their paths.

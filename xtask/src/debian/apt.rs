@@ -2,9 +2,11 @@
 //! machine already uses. apt verifies signatures and sums.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -42,11 +44,20 @@ impl Index {
     }
 }
 
-/// One private apt: suites and an index of them.
+/// How long a mirror between two states is left alone before it is asked again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Debian's other names of its releases. A mirror may have a release whole under one name while it, or a proxy before it,
+/// has lists of two states under the other.
+const ALIASES: [&str; 3] = ["stable", "oldstable", "oldoldstable"];
+
+/// One private apt: suites and an index of them. As long as it lives, another of the same folder is waited for.
 pub struct Apt {
     dir: PathBuf,
+    suites: Vec<String>,
     index: Index,
     options: Vec<String>,
+    _alone: File,
 }
 
 impl Apt {
@@ -59,6 +70,8 @@ impl Apt {
             fs::create_dir_all(dir.join(below))
                 .with_context(|| format!("cannot create {}", dir.display()))?;
         }
+        let alone = File::create(dir.join("lock")).and_then(|file| file.lock().map(|()| file));
+        let alone = alone.with_context(|| format!("cannot lock {}", dir.display()))?;
         fs::write(
             dir.join("sources.list"),
             sources(&mirrors::of_this_machine(), &own, suites, index.kind())?,
@@ -82,7 +95,8 @@ impl Apt {
         if !own_status {
             options.push(format!("Dir::State::status={}", path("empty-status")));
         }
-        Ok(Self { dir, index, options })
+        let suites = suites.iter().map(|suite| (*suite).to_owned()).collect();
+        Ok(Self { dir, suites, index, options, _alone: alone })
     }
 
     /// `program` of apt with this state.
@@ -94,20 +108,54 @@ impl Apt {
         command
     }
 
-    /// Fetches the package lists. Mirrors are now and then between two states: a list that cannot be had is told and
-    /// done without, as apt itself does; what it would have named is missed when it is asked for.
+    /// Fetches the package lists. Mirrors are now and then between two states: they are asked again, and then for the
+    /// suite's other names. A list that still cannot be had is told and done without, as apt itself does; what it would
+    /// have named is missed when it is asked for.
     pub fn update(&self) {
         let step = progress::step(format!("fetching Debian's package lists ({})", self.dir.display()));
-        let fetched = progress::capture(self.command("apt-get").arg("update"));
+        let mut failed = self.update_once();
+        if failed.as_deref().is_some_and(between_states) {
+            thread::sleep(PAUSE);
+            failed = self.update_once();
+        }
+        if failed.as_deref().is_some_and(between_states) && self.update_by_alias() {
+            failed = None;
+        }
         drop(step);
-        if let Err(error) = fetched {
-            let text = format!("{error:#}");
-            let said: Vec<&str> = text.lines().filter(|line| line.starts_with("E:")).collect();
-            let said = if said.is_empty() { text.as_str() } else { &said.join("\n") };
+        if let Some(said) = failed {
             eprintln!(
                 "not all of Debian's package lists could be fetched, going on with what there is: {said}"
             );
         }
+    }
+
+    /// What apt-get says is wrong with the lists. Proxies are to ask the mirror.
+    fn update_once(&self) -> Option<String> {
+        let fetched =
+            progress::capture(self.command("apt-get").args(["-o", "Acquire::http::No-Cache=true", "update"]));
+        fetched.err().map(|error| errors_in(&format!("{error:#}")))
+    }
+
+    /// Fetches the lists under another name of the suite, if it has one; otherwise all is as it was.
+    fn update_by_alias(&self) -> bool {
+        let [suite] = &self.suites[..] else { return false };
+        let list = self.dir.join("sources.list");
+        let Ok(own) = fs::read_to_string(&list) else { return false };
+        for alias in ALIASES {
+            let found = fs::write(&list, renamed(&own, suite, alias)).is_ok()
+                && self.update_once().is_none()
+                && self.releases().is_some_and(|policy| only_of(&policy, suite));
+            if found {
+                return true;
+            }
+        }
+        fs::write(list, own).is_err()
+    }
+
+    /// What apt-cache says of the releases that its lists are of.
+    fn releases(&self) -> Option<String> {
+        let output = progress::capture(self.command("apt-cache").arg("policy")).ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// The fields of `package`'s newest version.
@@ -169,6 +217,33 @@ impl Apt {
         let megabytes = bytes.parse::<u64>().unwrap_or_default().div_ceil(1_000_000);
         progress::step(format!("downloading {what} ({}, {megabytes} MB)", self.index.name()))
     }
+}
+
+/// What apt-get says is wrong, or all that it says.
+fn errors_in(text: &str) -> String {
+    let said: Vec<&str> = text.lines().filter(|line| line.starts_with("E:")).collect();
+    if said.is_empty() { text.to_owned() } else { said.join("\n") }
+}
+
+/// Whether what apt-get says will be mended by the mirror itself.
+fn between_states(said: &str) -> bool {
+    said.contains("Mirror sync in progress?") || said.contains("Hash Sum mismatch")
+}
+
+/// The sources.list `own` with `suite` and its security updates by the name `alias`.
+fn renamed(own: &str, suite: &str, alias: &str) -> String {
+    let (from, to) = (format!(" {suite} "), format!(" {alias} "));
+    own.replace(&from, &to).replace(&format!(" {suite}-security "), &format!(" {alias}-security "))
+}
+
+/// Whether every release in what `apt-cache policy` prints is `suite`, or its security updates.
+fn only_of(policy: &str, suite: &str) -> bool {
+    let names: Vec<&str> = policy
+        .split([',', ' ', '\n'])
+        .filter_map(|word| word.strip_prefix("n="))
+        .map(|name| name.trim_end_matches("-security"))
+        .collect();
+    !names.is_empty() && names.iter().all(|name| *name == suite)
 }
 
 /// A line of `apt-get --print-uris`.
@@ -235,6 +310,33 @@ mod tests {
         );
         assert_eq!(text, expected);
         assert!(sources(&mirrors, "forky", &["trixie"], "deb").is_err());
+    }
+
+    #[test]
+    fn a_mirror_between_two_states_is_asked_again_and_one_that_is_away_is_not() {
+        let uneven = errors_in(
+            "apt-get update: exit status: 100\nGet:1 http://mirror/debian trixie InRelease\n\
+             E: Failed to fetch http://mirror/debian/Packages.xz  File has unexpected size (92 != 96). \
+             Mirror sync in progress?\nE: Some index files failed to download.",
+        );
+        assert!(uneven.starts_with("E: Failed") && uneven.lines().count() == 2);
+        assert!(between_states(&uneven));
+        assert!(!between_states("E: Failed to fetch http://mirror/debian  Could not connect"));
+        assert_eq!(errors_in("apt-get: not found"), "apt-get: not found");
+    }
+
+    #[test]
+    fn another_name_of_a_suite_is_taken_only_if_it_is_the_same_release() {
+        let own = "deb http://m/ trixie main\ndeb http://s/ trixie-security main\n";
+        let other = "deb http://m/ stable main\ndeb http://s/ stable-security main\n";
+        assert_eq!(renamed(own, "trixie", "stable"), other);
+        let policy = "Package files:\n 500 http://m stable/main armhf Packages\n     \
+                      release v=13.5,o=Debian,a=stable,n=trixie,l=Debian,c=main,b=armhf\n 500 http://s\n     \
+                      release v=13,o=Debian,a=stable-security,n=trixie-security,l=Debian-Security,c=main,b=armhf\n";
+        assert!(only_of(policy, "trixie"));
+        assert!(!only_of(policy, "forky"));
+        assert!(!only_of("Package files:\n", "trixie"));
+        assert!(!only_of(&format!("{policy} release n=forky,c=main"), "trixie"));
     }
 
     #[test]

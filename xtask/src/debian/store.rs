@@ -78,16 +78,14 @@ impl Store {
     /// # Errors
     /// If one of them cannot be had; the others have been tried.
     pub fn fetch(&self, names: &[&str]) -> Result<()> {
-        let mut wanted = Vec::new();
-        for name in names {
-            if self.kept(name)?.is_none() {
-                wanted.push(*name);
-            }
-        }
-        if wanted.is_empty() {
+        if self.lacking(names)?.is_empty() {
             return Ok(());
         }
         let apt = Apt::new(&[self.suite], self.index.clone(), false)?;
+        let wanted = self.lacking(names)?; // others may have fetched some while this waited for the apt
+        if wanted.is_empty() {
+            return Ok(());
+        }
         apt.update();
         fs::create_dir_all(&self.folder)?;
         let troubles: Vec<String> = wanted
@@ -95,6 +93,16 @@ impl Store {
             .filter_map(|name| Some(format!("{name}: {:#}", self.fetch_one(&apt, name).err()?)))
             .collect();
         if troubles.is_empty() { Ok(()) } else { bail!("{}", troubles.join("\n")) }
+    }
+
+    fn lacking<'n>(&self, names: &[&'n str]) -> Result<Vec<&'n str>> {
+        let mut lacking = Vec::new();
+        for name in names {
+            if self.kept(name)?.is_none() {
+                lacking.push(*name);
+            }
+        }
+        Ok(lacking)
     }
 
     fn fetch_one(&self, apt: &Apt, name: &str) -> Result<()> {

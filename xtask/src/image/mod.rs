@@ -150,16 +150,21 @@ pub fn make(board: &Board, built: &Built, args: &Args) -> Result<Made> {
         "board {}: [qemu] packed-modules: without [initramfs], busybox loads the modules, which unpacks none",
         board.name
     );
-    let mut first_stage = demo::first_stage(busybox(board)?, modules)?;
-    if board.config.initramfs.is_some() {
-        demo::make_first_stage_of_tomte(&mut first_stage, &built.binary);
-    }
-    let qemu = loaded(&first_stage)?;
+    let qemu = if guest.is_some() { loaded(&first_stage(board, built, modules)?)? } else { None };
     let file = dir.join(format!("{}.img", board.name));
     let _step = progress::step(format!("making {}", file.display()));
     let parts = parts(board, image, args, root)?;
     disk::write(&file, &board.name, image.partition_table, &parts.list)?;
     Ok(Made::Disk { image: file, qemu })
+}
+
+/// What QEMU loads beside a disk: it finds the root there.
+fn first_stage(board: &Board, built: &Built, modules: &[PathBuf]) -> Result<Tree> {
+    let mut tree = demo::first_stage(busybox(board)?, modules)?;
+    if board.config.initramfs.is_some() {
+        demo::make_first_stage_of_tomte(&mut tree, &built.binary);
+    }
+    Ok(tree)
 }
 
 /// The board's root file system as an initramfs.
@@ -175,8 +180,7 @@ pub fn initramfs(board: &Board, built: &Built, args: &Args) -> Result<Vec<u8>> {
 /// The root file system that `board` has if nobody gives one, with the kernel's `modules`.
 fn demo_of(board: &Board, modules: &[PathBuf]) -> Result<Tree> {
     let mut tree = demo::tree(busybox(board)?, modules)?;
-    let names = board.config.demo.as_ref().map_or(&[][..], |demo| &demo.packages);
-    demo::add_packages(&mut tree, &setup::packages(board, names)?)?;
+    demo::add_packages(&mut tree, &setup::demo(board)?)?;
     Ok(tree)
 }
 
