@@ -61,6 +61,7 @@ pub fn tree(busybox: Content, modules: &[impl AsRef<Path>]) -> Result<Tree> {
     for applet in APPLETS.split(' ') {
         tree.link(&format!("bin/{applet}"), "busybox");
     }
+    tree.link("var/run", "../run"); // where C libraries look for nscd
     add_modules(&mut tree, modules)?;
     tree.file("etc/machine-id", 0o444, Vec::new());
     tree.file("etc/passwd", 0o644, PASSWD.into());

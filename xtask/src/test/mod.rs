@@ -119,6 +119,7 @@ pub fn run(levels: &[Level], only: &str) -> Result<ExitCode> {
                 halts::cases(&mut tally, &mut cases);
                 hotplug::cases(&mut tally, &mut cases);
                 desk::cases(&mut tally, &mut cases);
+                names::cases(&mut tally, &mut cases);
                 cards::cases(&mut tally, &mut cases);
                 tally.side_by_side(cases);
             }

@@ -1,5 +1,5 @@
 //! Names of dynamic users as musl knows them, and a dynamic user that `[[allow]]` lets do something: the board is
-//! `tests/host/names`. (glibc is asked in `tests/host/control`.)
+//! `tests/host/names`. (glibc is asked in `tests/host/control`.) Both once more in a virtual machine, `tests/vm/names`.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,13 +7,15 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     host::{has_line, run_board},
-    tally::{Outcome, Tally},
+    program,
+    tally::{Cases, Outcome, Tally},
 };
 use crate::{
+    board::Board,
     build,
     debian::{cache_dir, package::unpack, store::Store},
     host::copy_folder,
-    progress,
+    progress, setup,
 };
 
 /// Debian's package of musl to link with.
@@ -34,16 +36,60 @@ const LINES: [&str; 11] = [
     "owner:x:",
 ];
 
+/// Those of the machine.
+const MACHINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/names");
+const MACHINE_LINES: [&str; 6] = [
+    "MUSL myapp-dynamic is myapp-dynamic, in myapp-dynamic and 0 more",
+    "MUSL asker is asker, in asker and 0 more",
+    "MUSL nosuch is nobody, errno 0",
+    "GLIBC myapp-dynamic is myapp-dynamic, in myapp-dynamic and 0 more",
+    "GLIBC asker is asker, in asker and 0 more",
+    "GLIBC nosuch is nobody, errno 0",
+];
+
 /// Runs the board, where musl can be had.
 pub fn run(tally: &mut Tally) {
     let name = "musl knows dynamic users, and one may do what the board allows";
-    if !cfg!(target_arch = "x86_64") {
-        return tally.add(name, Outcome::Skipped("the board is for x86_64".into()));
+    if has_musl(tally, name) {
+        tally.case(name, board);
     }
-    if let Err(error) = Store::guest("amd64").fetch(&[MUSL]) {
-        return tally.add(name, Outcome::Skipped(format!("{MUSL} cannot be had: {error:#}")));
+}
+
+/// Runs the virtual machine, where it and musl can be had.
+pub fn cases(tally: &mut Tally, cases: &mut Cases) {
+    let name = "musl and glibc in a machine know its dynamic users";
+    if tally.has_all(name, Board::load(MACHINE).and_then(|board| setup::lacking(&board)))
+        && has_musl(tally, name)
+    {
+        cases.add(name, machine);
     }
-    tally.case(name, board);
+}
+
+fn has_musl(tally: &mut Tally, name: &str) -> bool {
+    let why = if cfg!(target_arch = "x86_64") {
+        Store::guest("amd64").fetch(&[MUSL]).err().map(|error| format!("{MUSL} cannot be had: {error:#}"))
+    } else {
+        Some("the board is for x86_64".to_owned())
+    };
+    let has = why.is_none();
+    why.into_iter().for_each(|why| tally.add(name, Outcome::Skipped(why)));
+    has
+}
+
+fn machine() -> Result<()> {
+    let board = tempfile::tempdir()?;
+    let opt = board.path().join("rootfs/opt");
+    fs::create_dir_all(&opt)?;
+    fs::write(board.path().join("board.toml"), format!("inherit = \"{MACHINE}\"\n"))?;
+    let source = build::root_dir().join("tests/host/names/names.c");
+    compile(&source, &opt.join("names-musl"))?;
+    progress::capture(Command::new("cc").arg("-o").arg(opt.join("names-glibc")).arg(&source))?;
+    let mut run = Command::new(std::env::current_exe()?);
+    run.args(["run", "--until", "idle", "--guard", "120s", "--board"]).arg(board.path());
+    let finished = program::run(&mut run)?;
+    MACHINE_LINES.iter().try_for_each(|line| has_line(&finished, &[line]))?;
+    ensure!(finished.status.success(), "cargo xtask run: {}", finished.status);
+    Ok(())
 }
 
 fn board() -> Result<()> {
