@@ -18,9 +18,9 @@ use crate::{
     },
     supervisor::{Instant, Outcome, Pid, Spawn, root},
     table::{
-        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Keyring, Kind,
-        LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation, Rlimit,
-        StrList, Table, Unit, UnitId,
+        self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Hook, Keyring,
+        Kind, LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation,
+        Rlimit, StrList, Table, Unit, UnitId,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -316,7 +316,14 @@ fn group<'a>(
         late: words(late.as_bytes()),
         needed,
     };
+    let mut network = here.network;
+    for Hook { traffic, program } in wanted.network.iter() {
+        if let (Some(place), Some(filter)) = (network.get_mut(traffic as usize), board.filter(program)) {
+            *place = filter.program;
+        }
+    }
     Cgroup {
+        network,
         settings: words(wanted.settings.as_bytes()),
         delegate: wanted.delegate,
         subgroup: subgroup(wanted, kind),

@@ -20,9 +20,9 @@ const WHY_BYTES_MAX: usize = 80;
 /// What the units' processes go without.
 pub(super) struct Lacking {
     /// By unit: bits of [`Feature`].
-    pub(super) units: [u16; UNITS_MAX],
+    pub(super) units: [u32; UNITS_MAX],
     /// What has been said already.
-    said: u16,
+    said: u32,
 }
 
 impl Lacking {

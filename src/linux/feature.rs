@@ -35,6 +35,8 @@ pub enum Feature {
     CgroupPids,
     /// `DevicePolicy=`, `DeviceAllow=`: programs of the kernel's BPF at a cgroup.
     CgroupDevices,
+    /// `IPAddressDeny=`, `SocketBindDeny=` and their kind: the same.
+    CgroupNetwork,
     /// Landlock where the mount namespace holds as well. It has no name of its own: it is what `landlock` means there,
     /// and a board goes without unless it says `refuse`.
     SecondWall,
@@ -43,11 +45,12 @@ pub enum Feature {
 /// The words for them, in their order: one string is smaller than a table of strings.
 const NAMES: &str = "\
     seccomp landlock mount-namespaces ipc-namespaces uts-namespaces pid-namespaces network-namespaces \
-    user-namespaces cgroup cgroup-cpu cgroup-cpuset cgroup-memory cgroup-io cgroup-pids cgroup-devices landlock";
+    user-namespaces cgroup cgroup-cpu cgroup-cpuset cgroup-memory cgroup-io cgroup-pids cgroup-devices cgroup-network \
+    landlock";
 
 impl Feature {
     /// All of them, in order: a feature's number is its place here.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Seccomp,
         Self::Landlock,
         Self::MountNamespaces,
@@ -63,11 +66,12 @@ impl Feature {
         Self::CgroupIo,
         Self::CgroupPids,
         Self::CgroupDevices,
+        Self::CgroupNetwork,
         Self::SecondWall,
     ];
 
     /// Its bit in a set of features.
-    pub const fn bit(self) -> u16 {
+    pub const fn bit(self) -> u32 {
         1 << self as u8
     }
 

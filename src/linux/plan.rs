@@ -97,7 +97,7 @@ pub struct Plan<'a> {
     /// Its group of processes.
     pub cgroup: Cgroup<'a>,
     /// What the kernel may lack without the start failing: bits of [`super::feature::Feature`].
-    pub may_lack: u16,
+    pub may_lack: u32,
     /// For tests: this step fails with this errno instead of being done. `None` everywhere else.
     pub fail_at: Option<(Step, Errno)>,
 }
@@ -124,6 +124,9 @@ pub struct Cgroup<'a> {
     pub delegate: bool,
     /// Which devices may be used in it; `None` is all.
     pub devices: Option<Devices<'a>>,
+    /// Programs that decide about what goes over the network, by the places of [`super::raw::bpf::NETWORK`]; empty ones
+    /// decide nothing.
+    pub network: [&'a [u8]; crate::linux::raw::bpf::NETWORK.len()],
 }
 
 /// A program that decides about devices.

@@ -22,6 +22,8 @@ pub enum Step {
     Cgroup,
     /// `DevicePolicy=`.
     DevicePolicy,
+    /// `IPAddressDeny=`, `SocketBindDeny=` and their kind.
+    NetworkPolicy,
     /// `StandardInput=`.
     Stdin,
     /// `StandardOutput=`.
@@ -100,15 +102,15 @@ pub enum Step {
 
 /// The words for them, in their order: one string is smaller than a table of strings.
 const NAMES: &str = "\
-    pipe clone signals session user group identity cgroup device-policy stdin stdout stderr oom-score core-dumps \
-    scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
+    pipe clone signals session user group identity cgroup device-policy network-policy stdin stdout stderr oom-score \
+    core-dumps scheduling-policy nice cpu-affinity io-priority timer-slack personality runtime-directory \
     state-directory cache-directory logs-directory configuration-directory credentials environment environment-file \
     keyring network namespace landlock limits groups private-users bounding-set ids secure-bits \
     ambient-capabilities working-directory no-new-privileges close-descriptors signal-mask call seccomp exec";
 
 impl Step {
     /// All of them, in order: a step's index is its place here.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::Pipe,
         Self::Clone,
         Self::Signals,
@@ -118,6 +120,7 @@ impl Step {
         Self::Identity,
         Self::Cgroup,
         Self::DevicePolicy,
+        Self::NetworkPolicy,
         Self::Stdin,
         Self::Stdout,
         Self::Stderr,
@@ -181,7 +184,7 @@ impl Step {
             Self::Session => 220,
             Self::User | Self::Identity | Self::PrivateUsers | Self::Ids => 217,
             Self::Group | Self::Groups => 216,
-            Self::Cgroup | Self::DevicePolicy => 219,
+            Self::Cgroup | Self::DevicePolicy | Self::NetworkPolicy => 219,
             Self::Stdin => 208,
             Self::Stdout => 209,
             Self::Stderr => 222,
@@ -226,7 +229,7 @@ mod tests {
             assert_eq!(usize::from(step.index()), place);
             assert_eq!(Step::from_index(step.index()), Some(step));
         }
-        assert_eq!(Step::from_index(46), None);
+        assert_eq!(Step::from_index(47), None);
     }
 
     #[test]

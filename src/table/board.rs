@@ -13,7 +13,7 @@ record! {
         pub uids: UidRange,
         /// Names that may get one of them.
         pub identities: List<'t, Identity<'t>>,
-        /// Filters of system calls and of devices; units with the same settings share one.
+        /// Filters of system calls, of devices and of the network; units with the same settings share one.
         pub filters: List<'t, Filter<'t>>,
         /// The slices that units are in, the root among them; each after the one that it is in.
         pub slices: List<'t, Slice<'t>>,
@@ -28,7 +28,7 @@ record! {
         /// How long to wait before it, for the message to be read.
         pub panic_delay: Micros,
         /// `missing-kernel-feature`: what the kernel may lack, bits of `linux::feature::Feature`.
-        pub may_lack: u16,
+        pub may_lack: u32,
         /// Units that are made at run time.
         pub transient: Transient<'t>,
         /// Who may ask for what, besides root.
@@ -134,7 +134,7 @@ impl<'t> Board<'t> {
 }
 
 record! {
-    /// A filter of system calls or of devices.
+    /// A filter of system calls, of devices or of what goes over the network.
     #[derive(Eq)]
     pub struct Filter<'t> {
         /// The kernel's program: struct sock_filter of linux/filter.h, or bpf_insn of linux/bpf.h, one after the other.

@@ -1,6 +1,6 @@
 //! Cgroups: systemd.resource-control(5), worked out by the baker down to the files and what is written there.
 
-use super::{FilterId, StrList};
+use super::{FilterId, List, StrList};
 
 record! {
     /// The cgroup of a unit.
@@ -17,13 +17,21 @@ record! {
         pub subgroup: &'t str,
         /// `DevicePolicy=` and `DeviceAllow=`.
         pub devices: Option<Devices<'t>>,
+        /// `IPAddressAllow=`, `SocketBindAllow=` and their kind: at most one for each [`Traffic`].
+        pub network: List<'t, Hook>,
     }
 }
 
 impl Cgroup<'_> {
     /// Below the root, with nothing set.
-    pub const PLAIN: Self =
-        Self { slice: "", settings: StrList::EMPTY, delegate: false, subgroup: "", devices: None };
+    pub const PLAIN: Self = Self {
+        slice: "",
+        settings: StrList::EMPTY,
+        delegate: false,
+        subgroup: "",
+        devices: None,
+        network: List::new(&[]),
+    };
 }
 
 record! {
@@ -47,6 +55,36 @@ impl Devices<'_> {
     /// Instructions of a rule. The operand of the third is the kind of device, 1 for block and 2 for character devices;
     /// of the fourth the major, of the fifth the minor number.
     pub const RULE: usize = 7;
+}
+
+record! {
+    /// A program that is asked about each packet or socket of a unit's processes.
+    #[derive(Eq)]
+    pub struct Hook {
+        /// What it is asked about.
+        pub traffic: Traffic,
+        /// The program: struct bpf_insn of linux/bpf.h, one after the other.
+        pub program: FilterId,
+    }
+}
+
+choice! {
+    /// What the kernel asks a cgroup's programs about: linux/bpf.h, `enum bpf_attach_type`.
+    pub enum Traffic {
+        /// Packets that come: BPF_CGROUP_INET_INGRESS.
+        Ingress,
+        /// Packets that go: BPF_CGROUP_INET_EGRESS.
+        Egress,
+        /// bind(2) of IPv4 sockets: BPF_CGROUP_INET4_BIND.
+        Bind4,
+        /// The same of IPv6 sockets: BPF_CGROUP_INET6_BIND.
+        Bind6,
+    }
+}
+
+impl Traffic {
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [Self::Ingress, Self::Egress, Self::Bind4, Self::Bind6];
 }
 
 record! {

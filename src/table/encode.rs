@@ -5,8 +5,8 @@ use alloc::{vec, vec::Vec};
 use serde::Serialize;
 
 use super::{
-    Arch, Board, CHECKSUM_AT, FilterId, HEADER_BYTES, IdentityId, Kind, LENGTH_AT, Lists, MAGIC, OpenError,
-    Relation, SCHEMA, Unit, UnitId, checksum,
+    Arch, Board, CHECKSUM_AT, FilterId, HEADER_BYTES, IdentityId, Kind, LENGTH_AT, List, Lists, MAGIC,
+    OpenError, Relation, SCHEMA, Unit, UnitId, checksum,
     limits::{TABLE_BYTES_MAX, UNITS_MAX},
 };
 use crate::record;
@@ -65,6 +65,10 @@ fn fingerprint(board: &Board<'_>, units: &[Unit<'_>], unit: &Unit<'_>) -> u32 {
             beside.extend(bytes_of(&board.filter(*filter)));
             *filter = FilterId(0);
         }
+        for hook in exec.cgroup.network.iter() {
+            beside.extend(bytes_of(&(hook.traffic, board.filter(hook.program))));
+        }
+        exec.cgroup.network = List::default();
         // It has their descriptors.
         unit.each(
             Lists::of(Relation::TriggeredBy),

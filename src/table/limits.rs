@@ -14,7 +14,7 @@ pub const SLOT_BYTES_MAX: usize = 16 << 10;
 pub const IDENTITIES_MAX: usize = 256;
 /// Of them those that are numbers (`User=61500` of a dynamic user).
 pub const OWN_NUMBERS_MAX: usize = 32;
-/// Different filters of system calls and of devices.
+/// Different filters of system calls, of devices and of the network.
 pub const FILTERS_MAX: usize = 2 * UNITS_MAX;
 /// One filter, of instructions of eight bytes: the kernel's BPF_MAXINSNS.
 pub const FILTER_BYTES_MAX: usize = 4096 * FILTER_INSTRUCTION_BYTES;

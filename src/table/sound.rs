@@ -5,8 +5,8 @@
 
 use super::{
     Board, Calendar, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId,
-    IdList, Identity, IdentityId, Kill, Kind, Landlock, Micros, Mount, Service, Slice, Socket, StrList, Unit,
-    UnitId, View,
+    IdList, Identity, IdentityId, Kill, Kind, Landlock, Micros, Mount, Service, Slice, Socket, StrList,
+    Traffic, Unit, UnitId, View,
     limits::{
         AFFINITY_BYTES_MAX, ALLOW_MAX, COMMANDS_MAX, CONDITIONS_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX,
         ELAPSES_MAX, ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, FILTER_BYTES_MAX, FILTER_INSTRUCTION_BYTES,
@@ -173,6 +173,7 @@ impl Cgroup<'_> {
             && (self.subgroup.is_empty() || is_inside(self.subgroup))
             && !self.subgroup.contains('/')
             && self.devices.is_none_or(sound)
+            && self.network.are_all(Traffic::ALL.len(), |hook| usize::from(hook.program.0) < filters)
     }
 }
 

@@ -121,7 +121,7 @@ fn without_mount_namespaces_the_rules_confine_alone_and_completely() {
     take_away_call(__NR_unshare);
     let script = "echo new >/var/open/file || echo kept; echo x >/home/svc/f && echo open; echo x >/dev/null && echo null";
     let mounts = leak(strict());
-    let alone = |may_lack: u16| {
+    let alone = |may_lack: u32| {
         run_script(script, |plan| {
             confine(plan);
             plan.view.mounts = mounts;
@@ -155,7 +155,7 @@ fn another_root_needs_a_mount_namespace_whatever_the_board_says() {
     }
     take_away_call(__NR_unshare);
     let outcome = run_script("true", |plan| {
-        (plan.view.own, plan.view.root, plan.may_lack) = (true, "/var/lib", u16::MAX);
+        (plan.view.own, plan.view.root, plan.may_lack) = (true, "/var/lib", u32::MAX);
     });
     assert_eq!(
         outcome.reports.last(),
@@ -234,4 +234,26 @@ fn memory_is_not_made_executable_once_the_kernel_forbids_it() {
     }
     assert_eq!(outcome.lines(), ["forbidden"], "{outcome:?}");
     assert_eq!(run_script(&script, |_| ()).output, "");
+}
+
+#[test]
+fn what_restricts_the_network_holds_or_the_program_does_not_run() {
+    if !enter_small_world() {
+        return;
+    }
+    // There is no cgroup that a program could be put at, and then no program of this kind either.
+    let walled = |may_lack: u32| {
+        run_script("echo ran", |plan| {
+            plan.cgroup.network[1] = b"12345678";
+            plan.may_lack = may_lack;
+        })
+    };
+    let refused = walled(!Feature::CgroupNetwork.bit());
+    assert_eq!((refused.code, refused.output.as_str()), (Some(219), ""), "{refused:?}");
+    let step = Step::NetworkPolicy;
+    assert_eq!(refused.reports.last(), Some(&Report::Failed { step, errno: Errno::OPNOTSUPP }));
+    let open = walled(Feature::CgroupNetwork.bit());
+    assert_eq!(open.lines(), ["ran"], "{open:?}");
+    let lacks = Report::Lacking { feature: Feature::CgroupNetwork, errno: Errno::OPNOTSUPP };
+    assert!(open.reports.contains(&lacks), "{open:?}");
 }

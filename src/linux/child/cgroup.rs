@@ -112,12 +112,26 @@ pub(super) fn restrict_devices(work: &mut Work<'_>) -> Result<(), Errno> {
     }
 }
 
+/// `IPAddressDeny=`, `SocketBindDeny=` and their kind: likewise.
+pub(super) fn restrict_network(work: &mut Work<'_>) -> Result<(), Errno> {
+    let wanted = &work.plan.cgroup;
+    let restrict = |hook, program: &[u8]| {
+        let group = wanted.directory.ok_or(Errno::OPNOTSUPP)?;
+        if bpf::has(group, hook)? { Ok(()) } else { bpf::put(group, hook, program) }
+    };
+    for (&hook, program) in bpf::NETWORK.iter().zip(wanted.network) {
+        if !program.is_empty()
+            && let Err(errno) = restrict(hook, program)
+        {
+            return work.go_without(Feature::CgroupNetwork, errno);
+        }
+    }
+    Ok(())
+}
+
 #[inline(never)] // four pages of stack, which would be touched for units without a rule, too
 fn restrict(group: BorrowedFd<'_>, devices: &Devices<'_>) -> Result<(), Errno> {
-    if bpf::count_for_devices(group)? > 0 {
-        return Ok(());
-    }
-    bpf::attach_for_devices(group, &bpf::load_for_devices(&program(devices)?)?)
+    if bpf::has(group, bpf::DEVICES)? { Ok(()) } else { bpf::put(group, bpf::DEVICES, &program(devices)?) }
 }
 
 /// The program with a rule for each device that is here.

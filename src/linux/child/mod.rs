@@ -51,7 +51,7 @@ pub struct Work<'a> {
     /// There is no mount namespace: Landlock is the only wall.
     alone: bool,
     /// What PID 1 has been told that there is not.
-    lacking: u16,
+    lacking: u32,
     /// What the step works on right now: a path, a name. It is told if the step fails.
     about: Cell<&'a [u8]>,
 }
@@ -78,7 +78,7 @@ impl Work<'_> {
 type Act = fn(&mut Work<'_>) -> Result<(), Errno>;
 
 /// What a child does, in this order.
-pub const STEPS: [(Step, Act); 44] = [
+pub const STEPS: [(Step, Act); 45] = [
     (Step::Signals, session::reset_signals),
     (Step::Session, session::start),
     (Step::User, identity::find_user),
@@ -86,6 +86,7 @@ pub const STEPS: [(Step, Act); 44] = [
     (Step::Identity, identity::settle),
     (Step::Cgroup, cgroup::configure),
     (Step::DevicePolicy, cgroup::restrict_devices),
+    (Step::NetworkPolicy, cgroup::restrict_network),
     (Step::Stdin, stdio::connect_input),
     (Step::Stdout, stdio::connect_output),
     (Step::Stderr, stdio::connect_error),

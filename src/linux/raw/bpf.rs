@@ -1,4 +1,4 @@
-//! Programs that decide about devices: bpf(2).
+//! Programs that decide what the processes of a cgroup may do: bpf(2).
 
 #![expect(unsafe_code, reason = "a system call that takes pointers and gives descriptors")]
 
@@ -14,14 +14,30 @@ use super::syscall;
 const PROG_LOAD: usize = 5;
 const PROG_ATTACH: usize = 8;
 const PROG_QUERY: usize = 16;
-/// enum bpf_prog_type.
-const CGROUP_DEVICE: u32 = 15;
-/// enum bpf_attach_type.
-const ATTACH_DEVICE: u32 = 6;
 /// Groups below may have programs besides; all have to allow.
 const ALLOW_MULTI: u32 = 2;
 /// struct bpf_insn.
 const INSTRUCTION_BYTES: usize = 8;
+
+/// What a cgroup's program is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Hook {
+    /// enum bpf_prog_type.
+    kind: u32,
+    /// enum bpf_attach_type.
+    place: u32,
+}
+
+/// Which devices are used: BPF_PROG_TYPE_CGROUP_DEVICE at BPF_CGROUP_DEVICE.
+pub const DEVICES: Hook = Hook { kind: 15, place: 6 };
+/// What goes over the network: BPF_PROG_TYPE_CGROUP_SKB at BPF_CGROUP_INET_INGRESS and _EGRESS, and
+/// BPF_PROG_TYPE_CGROUP_SOCK_ADDR at BPF_CGROUP_INET4_BIND and INET6_BIND, as `table::Traffic` has them.
+pub const NETWORK: [Hook; 4] = [
+    Hook { kind: 8, place: 0 },
+    Hook { kind: 8, place: 1 },
+    Hook { kind: 18, place: 8 },
+    Hook { kind: 18, place: 9 },
+];
 
 /// The beginning of union bpf_attr for PROG_LOAD: what follows is zero.
 #[repr(C)]
@@ -32,6 +48,9 @@ struct Load {
     license: u64,
     log: [u32; 4],
     version_and_flags: [u32; 2],
+    name: [u32; 4],
+    interface: u32,
+    place: u32,
 }
 
 /// The same for PROG_ATTACH and PROG_QUERY.
@@ -47,16 +66,29 @@ struct Attach {
     zero: u32,
 }
 
-/// Hands over a program that decides who may use which device. EPERM without CAP_SYS_ADMIN or CAP_BPF and
-/// CAP_NET_ADMIN in the first user namespace; EINVAL if the kernel has no such programs; ENOSYS if it has none at all.
-pub fn load_for_devices(program: &[u8]) -> Result<OwnedFd, Errno> {
+/// Lets `program` decide at `hook` for the cgroup `group` and all below it, besides those that do so already. EPERM without CAP_SYS_ADMIN or CAP_BPF and CAP_NET_ADMIN in the first user
+/// namespace; EINVAL if the kernel has no such programs; ENOSYS if it has none at all.
+pub fn put(group: BorrowedFd<'_>, hook: Hook, program: &[u8]) -> Result<(), Errno> {
+    let program = load(hook, program)?;
+    attachment(PROG_ATTACH, group, program.as_raw_fd().unsigned_abs(), hook.place, ALLOW_MULTI).map(drop)
+}
+
+/// Whether the cgroup has a program of its own at `hook`.
+pub fn has(group: BorrowedFd<'_>, hook: Hook) -> Result<bool, Errno> {
+    Ok(attachment(PROG_QUERY, group, hook.place, 0, 0)? > 0)
+}
+
+fn load(hook: Hook, program: &[u8]) -> Result<OwnedFd, Errno> {
     let load = Load {
-        kind: CGROUP_DEVICE,
+        kind: hook.kind,
         count: (program.len() / INSTRUCTION_BYTES) as u32, // a program is far below 4 GiB
         instructions: program.as_ptr().expose_provenance() as u64,
         license: c"".as_ptr().expose_provenance() as u64,
         log: [0; 4],
         version_and_flags: [0; 2],
+        name: [0; 4],
+        interface: 0,
+        place: hook.place,
     };
     // SAFETY: the kernel copies `count` instructions of eight bytes, which the slice holds, and a string that ends in NUL.
     let fd = unsafe {
@@ -64,16 +96,6 @@ pub fn load_for_devices(program: &[u8]) -> Result<OwnedFd, Errno> {
     }?;
     // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns. Descriptors are small.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
-}
-
-/// Lets `program` decide for the cgroup `group` and all below it, besides the programs that do so already.
-pub fn attach_for_devices(group: BorrowedFd<'_>, program: &OwnedFd) -> Result<(), Errno> {
-    attachment(PROG_ATTACH, group, program.as_raw_fd().unsigned_abs(), ATTACH_DEVICE, ALLOW_MULTI).map(drop)
-}
-
-/// How many programs of the cgroup's own decide about devices.
-pub fn count_for_devices(group: BorrowedFd<'_>) -> Result<u32, Errno> {
-    attachment(PROG_QUERY, group, ATTACH_DEVICE, 0, 0)
 }
 
 fn attachment(

@@ -317,6 +317,7 @@ fn cgroup() -> Cgroup<'static> {
             late: StrList::new(b"char-rtc\0").unwrap(),
             needed: true,
         }),
+        network: List::new(kept(list(&[Hook { traffic: Traffic::Egress, program: FilterId(0) }]))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use bumpalo::Bump;
-use tomte::table::{Cgroup, Devices, FilterId, List, Slice, StrList};
+use tomte::table::{Cgroup, Devices, FilterId, Hook, List, Slice, StrList};
 
 use super::record::{Shared, list, strings};
 use crate::{
@@ -31,19 +31,23 @@ fn names_to_enable(names: &std::collections::BTreeSet<&'static str>) -> Vec<Stri
 /// The cgroup of `unit`.
 pub(super) fn of<'a>(arena: &'a Bump, unit: &Unit, shared: Shared<'_>) -> Result<Cgroup<'a>> {
     let group = shared.cgroups.of(unit)?.context("a unit without processes")?;
+    // Programs stand behind the filters of system calls.
+    let id_of = |place: usize| u16::try_from(shared.filters.programs.len() + place).map(FilterId);
     let devices = group.devices.as_ref().map(|(filter, place)| {
-        // Programs stand behind the filters of system calls.
-        let id = u16::try_from(shared.filters.programs.len() + place)?;
+        let program = id_of(*place)?;
         let late = strings(arena, &filter.late)?;
         let fixed = u16::try_from(filter.fixed)?;
-        anyhow::Ok(Devices { program: FilterId(id), fixed, late, needed: filter.needed })
+        anyhow::Ok(Devices { program, fixed, late, needed: filter.needed })
     });
+    let hook = |(traffic, place): &(_, usize)| Ok(Hook { traffic: *traffic, program: id_of(*place)? });
+    let network: Vec<Hook> = group.network.iter().map(hook).collect::<Result<_>>()?;
     Ok(Cgroup {
         slice: arena.alloc_str(&group.slice),
         settings: settings(arena, &group.settings)?,
         delegate: group.delegate,
         subgroup: arena.alloc_str(&group.subgroup),
         devices: devices.transpose()?,
+        network: list(arena, &network),
     })
 }
 

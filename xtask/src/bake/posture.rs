@@ -28,6 +28,7 @@ const PROCESSES: Means =
     (&[Feature::PidNamespaces, Feature::MountNamespaces], &[Step::Clone, Step::Namespace]);
 const USERS: Means = (&[Feature::UserNamespaces], &[Step::PrivateUsers]);
 
+const NETWORK: Means = (&[Feature::Cgroup, Feature::CgroupNetwork], &[Step::NetworkPolicy]);
 const DEVICES: Means = (&[Feature::Cgroup, Feature::CgroupDevices], &[Step::DevicePolicy]);
 
 /// What takes a controller of cgroups.
@@ -84,6 +85,7 @@ pub(super) fn of(exec: &Exec, resources: &Resources, landlock: &Landlock) -> Vec
     held.extend(second_wall(landlock));
     held.extend(limits(resources));
     held.extend(devices(resources, protect.devices));
+    held.extend(network(resources));
     held
 }
 
@@ -122,6 +124,15 @@ fn devices(resources: &Resources, private: bool) -> impl Iterator<Item = String>
     };
     let named = [policy, allows.then_some("DeviceAllow=")];
     named.into_iter().flatten().map(|name| one(name.to_owned(), DEVICES))
+}
+
+/// Packets and sockets. What slices deny is theirs.
+fn network(resources: &Resources) -> impl Iterator<Item = String> {
+    let settings = [
+        (!resources.ip_address_deny.is_empty(), "IPAddressDeny="),
+        (!resources.socket_bind_deny.is_empty(), "SocketBindDeny="),
+    ];
+    settings.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| one(name.to_owned(), NETWORK))
 }
 
 /// Landlock, where it holds beside the mounts, and what of their work it cannot do.

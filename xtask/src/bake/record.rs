@@ -52,13 +52,13 @@ pub(super) fn board<'a>(
         .map(|one| IdentityRecord { name: &one.name, baked: one.baked, hashed: one.hashed })
         .collect();
     let filter = |program: &Program| Filter { program: arena.alloc_slice_copy(&program.bytes()) };
-    let device_filter = |program: &Vec<u8>| Filter { program: arena.alloc_slice_copy(program) };
+    let cgroup_filter = |program: &Vec<u8>| Filter { program: arena.alloc_slice_copy(program) };
     let filters: Vec<Filter<'_>> = shared
         .filters
         .programs
         .iter()
         .map(filter)
-        .chain(shared.cgroups.programs.iter().map(device_filter))
+        .chain(shared.cgroups.programs.iter().map(cgroup_filter))
         .collect();
     let names: Vec<&str> = shared.identities.iter().map(|one| one.name.as_str()).collect();
     let allow = config

@@ -44,7 +44,7 @@ fn name_of(feature: Feature) -> &'static str {
 
 impl MissingFeatures {
     /// The features that the kernel may lack, as `tomte::table::Board` has them.
-    pub fn may_lack(&self) -> u16 {
+    pub fn may_lack(&self) -> u32 {
         let may = |feature: Feature| match self.0.get(&FeatureName(name_of(feature))) {
             Some(said) => *said == Lack::Degrade,
             None => match feature {
@@ -64,7 +64,8 @@ impl MissingFeatures {
                 | Feature::PidNamespaces
                 | Feature::NetworkNamespaces
                 | Feature::UserNamespaces
-                | Feature::CgroupDevices => false,
+                | Feature::CgroupDevices
+                | Feature::CgroupNetwork => false,
             },
         };
         Feature::ALL.into_iter().filter(|feature| may(*feature)).fold(0, |all, feature| all | feature.bit())

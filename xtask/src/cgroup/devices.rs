@@ -4,11 +4,14 @@
 //! What no rule allows is refused. The rules for devices whose numbers are known are one tree of comparisons, because the
 //! kernel takes a microsecond for each instruction whenever a unit starts; each of the others is a block of
 //! [`Devices::RULE`] instructions that the target fills in: before that, it fits no device.
+//!
+//! The registers here: 0 the answer, 1 the question, 2 its first word, 3 the major, 4 the minor number.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tomte::table::Devices;
 
+use super::instruction::{AND, COPY, GO, IF, Instruction, LOAD, UNLESS, UNLESS_REGISTER, answer, jump};
 use crate::{
     model::{DevicePolicy, Protect, Resources},
     values::device::{Access, Devices as Named, Rule},
@@ -151,52 +154,6 @@ fn known(devices: &Named) -> Option<(u32, Place)> {
     }
 }
 
-/// struct bpf_insn. The registers here: 0 the answer, 1 the question, 2 its first word, 3 the major, 4 the minor number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instruction {
-    pub code: u8,
-    /// The one that is written to.
-    pub target: u8,
-    pub source: u8,
-    /// Instructions that are passed over, or bytes.
-    pub offset: i16,
-    pub operand: u32,
-}
-
-/// BPF_LDX | BPF_MEM | BPF_W
-pub const LOAD: u8 = 0x61;
-/// BPF_ALU64 | BPF_MOV | BPF_X
-pub const COPY: u8 = 0xbf;
-/// BPF_ALU64 | BPF_MOV | BPF_K
-pub const PUT: u8 = 0xb7;
-/// BPF_ALU | BPF_AND | BPF_K
-pub const AND: u8 = 0x54;
-/// BPF_JMP | BPF_JA
-pub const GO: u8 = 0x05;
-/// BPF_JMP | BPF_JEQ | BPF_K
-pub const IF: u8 = 0x15;
-/// BPF_JMP | BPF_JNE | BPF_K
-pub const UNLESS: u8 = 0x55;
-/// BPF_JMP | BPF_JNE | BPF_X
-pub const UNLESS_REGISTER: u8 = 0x5d;
-/// BPF_JMP | BPF_EXIT
-pub const EXIT: u8 = 0x95;
-
-impl Instruction {
-    pub const BYTES: usize = 8;
-
-    const fn new(code: u8, target: u8, source: u8, offset: i16, operand: u32) -> Self {
-        Self { code, target, source, offset, operand }
-    }
-
-    /// As the kernel reads it from memory.
-    pub fn bytes(self) -> [u8; Self::BYTES] {
-        let [offset_low, offset_high] = self.offset.to_le_bytes();
-        let [a, b, c, d] = self.operand.to_le_bytes();
-        [self.code, self.source << 4 | self.target, offset_low, offset_high, a, b, c, d]
-    }
-}
-
 /// Takes the question apart: struct bpf_cgroup_dev_ctx.
 const fn begin() -> [Instruction; 3] {
     [
@@ -204,10 +161,6 @@ const fn begin() -> [Instruction; 3] {
         Instruction::new(LOAD, 3, 1, 4, 0),
         Instruction::new(LOAD, 4, 1, 8, 0),
     ]
-}
-
-const fn answer(answer: u32) -> [Instruction; 2] {
-    [Instruction::new(PUT, 0, 0, 0, answer), Instruction::new(EXIT, 0, 0, 0, 0)]
 }
 
 /// The bits of `access` in the question's first word.
@@ -270,11 +223,6 @@ fn compare_numbers(places: &BTreeSet<Place>) -> Vec<Instruction> {
         program.extend(minors.into_iter().map(|minor| Instruction::new(IF, 4, 0, YES, minor)));
     }
     program
-}
-
-/// The way over so many instructions. The table takes no program in which that does not fit.
-fn jump(count: usize) -> i16 {
-    i16::try_from(count).unwrap_or(i16::MAX)
 }
 
 /// One rule for what the target fills in. A number that does not matter is compared with itself.

@@ -6,10 +6,14 @@
 //! | --- | --- |
 //! | `settings` | what one unit's settings come to, and the controllers that they need |
 //! | `devices` | programs that decide which devices may be used |
+//! | `network` | programs that decide about packets and about what sockets are bound to |
+//! | `instruction` | what such programs are made of |
 //!
 //! Slices are no units on the target: those that units are in are made at boot, and stay.
 
 pub mod devices;
+mod instruction;
+pub mod network;
 pub mod settings;
 
 #[cfg(test)]
@@ -18,7 +22,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use tomte::table::OomPolicy;
+use tomte::table::{OomPolicy, Traffic};
 
 use crate::{
     model::{Delegate, Resources, Unit},
@@ -43,7 +47,7 @@ const TASKS_MAX: Amount = Amount::Share(Permyriad(1500));
 pub struct Cgroups {
     /// By path: each comes after the one that it is in.
     pub slices: BTreeMap<String, Slice>,
-    /// Programs that decide about devices. Units with the same policy share one.
+    /// Programs that decide about devices and the network. Units with the same policy share one.
     pub programs: Vec<Vec<u8>>,
     /// Slice units.
     files: Vec<Unit>,
@@ -67,6 +71,8 @@ pub struct Group {
     pub subgroup: String,
     /// The filter, and the place of its program.
     pub devices: Option<(Filter, usize)>,
+    /// What is decided about the network, and the places of the programs.
+    pub network: Vec<(Traffic, usize)>,
 }
 
 impl Cgroups {
@@ -80,11 +86,14 @@ impl Cgroups {
         }
         for unit in graph.nodes.iter().map(|node| &node.unit) {
             let (Some(resources), Some(exec)) = (unit.kind.resources(), unit.kind.exec()) else { continue };
-            cgroups.need(&chain(&slice_of(&unit.name, resources)), settings::controllers(resources));
-            if let Some(filter) = devices::filter(resources, exec.protect)
-                && !cgroups.programs.contains(&filter.program)
-            {
-                cgroups.programs.push(filter.program);
+            let chain = chain(&slice_of(&unit.name, resources));
+            cgroups.need(&chain, settings::controllers(resources));
+            let devices = devices::filter(resources, exec.protect).map(|filter| filter.program);
+            let network = network::programs(resources, &above(&chain, slices));
+            for program in devices.into_iter().chain(network.into_iter().map(|(_, program)| program)) {
+                if !cgroups.programs.contains(&program) {
+                    cgroups.programs.push(program);
+                }
             }
         }
         cgroups
@@ -101,16 +110,23 @@ impl Cgroups {
         let chain = chain(&slice_of(&unit.name, resources));
         let oom_group = unit.kind.service().is_some_and(|service| service.oom_policy == OomPolicy::Kill);
         let unsaid = Unsaid { tasks_max: Some(TASKS_MAX), oom_group, ..inherited(&chain, &self.files) };
+        let place_of = |wanted: &Vec<u8>| {
+            let place = self.programs.iter().position(|program| program == wanted);
+            place.context("it needs a filter of its own")
+        };
         let devices = devices::filter(resources, exec.protect).map(|filter| {
-            let place = self.programs.iter().position(|program| *program == filter.program);
-            place.map(|place| (filter, place)).context("it needs a filter of devices of its own")
+            let place = place_of(&filter.program)?;
+            anyhow::Ok((filter, place))
         });
+        let network = network::programs(resources, &above(&chain, &self.files));
+        let network = network.iter().map(|(traffic, program)| Ok((*traffic, place_of(program)?)));
         Ok(Some(Group {
             slice: path_of(&chain),
             settings: settings::of(resources, &unsaid),
             delegate: resources.delegate != Delegate::No,
             subgroup: resources.delegate_subgroup.clone(),
             devices: devices.transpose()?,
+            network: network.collect::<Result<_>>()?,
         }))
     }
 
@@ -173,10 +189,15 @@ fn resources_of<'u>(name: &str, slices: &'u [Unit]) -> Option<&'u Resources> {
 
 /// `DefaultMemoryMin=` and `DefaultMemoryLow=` of the nearest of `chain` that has them.
 fn inherited(chain: &[String], slices: &[Unit]) -> Unsaid {
-    let above = || chain.iter().rev().filter_map(|name| resources_of(name, slices));
+    let above = above(chain, slices);
     Unsaid {
-        memory_min: above().find_map(|slice| slice.default_memory_min),
-        memory_low: above().find_map(|slice| slice.default_memory_low.always),
+        memory_min: above.iter().find_map(|slice| slice.default_memory_min),
+        memory_low: above.iter().find_map(|slice| slice.default_memory_low.always),
         ..Unsaid::default()
     }
+}
+
+/// What the files of the slices of `chain` say, from the last up to the root.
+fn above<'u>(chain: &[String], slices: &'u [Unit]) -> Vec<&'u Resources> {
+    chain.iter().rev().filter_map(|name| resources_of(name, slices)).collect()
 }

@@ -5,6 +5,7 @@ use super::{
     draft::{Cx, Draft},
     finish::{on_header, refuse},
     mounting,
+    resource::not_enforced,
 };
 use crate::{
     diag::{Code, Diagnostic},
@@ -162,22 +163,9 @@ fn no_template(d: &Draft, cx: &mut Cx) {
     cx.problems.push(problem.help("it stands for one path, and its name is that path"));
 }
 
-/// What narrows for all units of a slice is not enforced: each unit can have it for itself.
-fn devices_of_slice(cx: &mut Cx) {
-    for key in ["DevicePolicy", "DeviceAllow"] {
-        let Some(a) = cx.written.get(key).filter(|a| !matches!(a.value.as_str(), "" | "auto")).cloned()
-        else {
-            continue;
-        };
-        let message = format!("{key}= is not enforced for slices by this tomte");
-        let problem = Diagnostic::error(Code::ProtectionNotYet, message).on(&a.key, 0..a.key.len());
-        cx.later(&a, Some(problem.help("write it in the units of the slice")));
-    }
-}
-
 /// A slice's name is its place among the slices: each dash leads to a child (slice-util.c, `slice_name_is_valid`).
 pub fn finish_slice(d: &Draft, name: &UnitName, cx: &mut Cx) {
-    devices_of_slice(cx);
+    not_enforced(cx, &["DevicePolicy", "DeviceAllow"], "slices", "write it in the units of the slice");
     let stem = name.stem();
     let broken = stem != "-" && stem.split('-').any(str::is_empty);
     if broken || name.instance.is_some() {

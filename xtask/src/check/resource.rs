@@ -197,6 +197,19 @@ pub fn device_allow(d: &mut Draft, a: &Assignment, cx: &mut Cx) -> Done {
     Ok(())
 }
 
+/// What of `keys` is written narrows other units, and not here: `instead` says where it does.
+pub fn not_enforced(cx: &mut Cx, keys: &[&str], here: &str, instead: &str) {
+    for key in keys {
+        let Some(a) = cx.written.get(*key).filter(|a| !matches!(a.value.as_str(), "" | "auto")).cloned()
+        else {
+            continue;
+        };
+        let message = format!("{key}= is not enforced for {here} by this tomte");
+        let problem = Diagnostic::error(Code::ProtectionNotYet, message).on(&a.key, 0..a.key.len());
+        cx.later(&a, Some(problem.help(instead)));
+    }
+}
+
 /// `IPAddressAllow=` and `IPAddressDeny=`.
 pub fn ip_address(d: &mut Draft, a: &Assignment, _: &mut Cx) -> Done {
     let resources = d.resources();

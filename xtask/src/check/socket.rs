@@ -8,6 +8,7 @@ use super::{
     blame, directives,
     draft::{Cx, Draft},
     finish::refuse,
+    resource::not_enforced,
     under,
 };
 use crate::{
@@ -293,6 +294,8 @@ const CONNECTIONS_MAX: u32 = 64;
 /// Fills in what depends on other settings, and refuses what systemd refuses to load.
 pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
     own_network(d, cx);
+    let instead = "PID 1 makes the socket, and packets are judged by who made it: write it in the service";
+    not_enforced(cx, &["IPAddressDeny", "SocketBindDeny"], "sockets", instead);
     let socket = d.socket();
     let written = |key: &str| cx.written.contains_key(key);
     if socket.accept {

@@ -267,7 +267,7 @@ fn prefixes_say_how_a_command_runs() {
 #[test]
 fn what_would_narrow_and_does_not_is_an_error() {
     for (lines, message) in [
-        ("IPAddressDeny=any", "Error IPAddressDeny= is not enforced"),
+        ("RestrictNetworkInterfaces=lo", "Error RestrictNetworkInterfaces= is not enforced"),
         ("NoNewPrivilege=yes", "Error unknown key NoNewPrivilege= in [Service]"),
         ("nonewprivileges=yes", "Error unknown key nonewprivileges= in [Service]"),
         ("PrivateDevice=yes", "Error unknown key PrivateDevice= in [Service]"),

@@ -2,7 +2,7 @@
 //! A command with the prefix `+` or `!` leaves out what narrows its privilege; [Commands] says which have one.
 //! Only those that have something to do for the service are said.
 
-use tomte::table::{Cgroup, DirectoryKind, Exec, Keyring, PrivateUsers, Scheduling};
+use tomte::table::{Cgroup, DirectoryKind, Exec, Keyring, PrivateUsers, Scheduling, Traffic};
 
 use super::{
     Row,
@@ -40,10 +40,7 @@ fn deed(step: Step, exec: &Exec<'_>) -> Option<String> {
             exec.dynamic_user.then(|| "checks that nobody else has or had the number, and reports it".into())
         }
         Step::Cgroup => cgroup(&exec.cgroup),
-        Step::DevicePolicy => exec.cgroup.devices.map(|devices| {
-            let otherwise = if devices.needed { "" } else { ", where the kernel can do that" };
-            format!("lets all in the cgroup use no other devices than those that are allowed{otherwise}")
-        }),
+        Step::DevicePolicy | Step::NetworkPolicy => filters(step, &exec.cgroup),
         Step::Stdin | Step::Stdout | Step::Stderr => opened(step, exec),
         Step::OomScore
         | Step::CoreDumps
@@ -109,6 +106,26 @@ fn cgroup(cgroup: &Cgroup<'_>) -> Option<String> {
         parts.push("gives it to the user".to_owned());
     }
     (!parts.is_empty()).then(|| parts.join(" and "))
+}
+
+/// The programs that are asked what all in the cgroup may do.
+fn filters(step: Step, cgroup: &Cgroup<'_>) -> Option<String> {
+    if step == Step::DevicePolicy {
+        let otherwise = if cgroup.devices?.needed { "" } else { ", where the kernel can do that" };
+        return Some(format!(
+            "lets all in the cgroup use no other devices than those that are allowed{otherwise}"
+        ));
+    }
+    let decides = |traffic: [Traffic; 2]| cgroup.network.iter().any(|hook| traffic.contains(&hook.traffic));
+    let mut parts = Vec::new();
+    if decides([Traffic::Ingress, Traffic::Egress]) {
+        parts.push("speak with no other addresses");
+    }
+    if decides([Traffic::Bind4, Traffic::Bind6]) {
+        parts.push("bind no other ports");
+    }
+    let parts = parts.join(" and ");
+    (!parts.is_empty()).then(|| format!("lets all in the cgroup {parts} than those that are allowed"))
 }
 
 const fn users(exec: &Exec<'_>) -> Option<&'static str> {

@@ -117,7 +117,7 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
          LogsDirectory=a\nConfigurationDirectory=a\nCapabilityBoundingSet=CAP_NET_RAW\n\
          AmbientCapabilities=CAP_NET_RAW\nEnvironmentFile=/e\nPrivateNetwork=yes\nPrivateUsers=yes\nSecureBits=noroot\n\
          OOMScoreAdjust=5\nCoredumpFilter=all\nCPUSchedulingPolicy=batch\nNice=5\nCPUAffinity=0\nIOSchedulingClass=idle\n\
-         TimerSlackNSec=1us\nPersonality=x86-64\nSetCredential=a:b\nDevicePolicy=closed\n",
+         TimerSlackNSec=1us\nPersonality=x86-64\nSetCredential=a:b\nDevicePolicy=closed\nIPAddressDeny=any\n",
     );
     let of_services = Step::ALL.into_iter().filter(|step| *step != Step::Call);
     assert!(all.iter().eq(of_services.map(Step::name)), "{all:?}");
@@ -126,9 +126,15 @@ fn steps_stand_in_their_order_and_only_where_they_have_something_to_do() {
 #[test]
 fn a_step_says_what_it_does_and_how_its_failure_looks() {
     let file = "[Service]\nExecStart=/bin/true\nUser=daemon\nPrivateTmp=yes\nProtectHome=read-only\nLimitNOFILE=9\n\
-        UMask=0077\nWorkingDirectory=-~\nStateDirectory=x y\nStateDirectoryMode=0700\n";
+        UMask=0077\nWorkingDirectory=-~\nStateDirectory=x y\nStateDirectoryMode=0700\n\
+        IPAddressDeny=10.0.0.0/8\nSocketBindDeny=80\n";
     let explanation = explained("app", file).unwrap();
     for (step, expected) in [
+        (
+            "network-policy",
+            "lets all in the cgroup speak with no other addresses and bind no other ports than those that are \
+             allowed   # exit 219 if it fails",
+        ),
         ("cgroup", "sets pids.max of its cgroup   # exit 219 if it fails"),
         ("user", "looks up daemon in the image's /etc/passwd   # exit 217 if it fails"),
         ("group", "looks up the user's groups in the image's /etc/group   # exit 216 if it fails"),

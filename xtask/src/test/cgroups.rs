@@ -18,9 +18,10 @@ use crate::{
 };
 
 /// Units, and their ActiveState and Result in the end.
-const STATES: [(&str, &str, &str); 13] = [
+const STATES: [(&str, &str, &str); 15] = [
     ("anew.service", "inactive", "success"),
     ("bomb.service", "failed", "exit-code"),
+    ("bound.service", "inactive", "success"),
     ("bystander.service", "active", "success"),
     ("closed.service", "inactive", "success"),
     ("delegated.service", "inactive", "success"),
@@ -32,16 +33,19 @@ const STATES: [(&str, &str, &str); 13] = [
     ("starved.service", "failed", "oom-kill"),
     ("strict.service", "inactive", "success"),
     ("together.service", "failed", "oom-kill"),
+    ("walled.service", "inactive", "success"),
 ];
 
 /// A kernel with everything applies everything.
-const ROWS: [Row; 6] = [
+const ROWS: [Row; 8] = [
     ("inside.service", "CPUQuota=", "inactive", ""),
     ("bystander.service", "CPUQuota=", "applied", ""),
     ("bystander.service", "MemoryMax=", "applied", ""),
     ("bystander.service", "TasksMax=", "applied", ""),
     ("bystander.service", "AllowedCPUs=", "applied", ""),
     ("bystander.service", "DevicePolicy=closed", "applied", ""),
+    ("bystander.service", "IPAddressDeny=", "applied", ""),
+    ("bystander.service", "SocketBindDeny=", "applied", ""),
 ];
 
 /// Boots `board` with the units of tests/vm/cgroups.

@@ -18,6 +18,18 @@ pub struct Prefix {
     pub length: u8,
 }
 
+impl Prefix {
+    /// The addresses that begin with the first `length` bits of `address`.
+    pub fn new(address: IpAddr, length: u8) -> Self {
+        Self { address: masked(address, length), length }
+    }
+
+    /// Whether `address` begins with these bits.
+    pub fn contains(self, address: IpAddr) -> bool {
+        address.is_ipv4() == self.address.is_ipv4() && masked(address, self.length) == self.address
+    }
+}
+
 impl std::fmt::Display for Prefix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.address, self.length)
@@ -82,7 +94,7 @@ fn prefix(text: &Text) -> Result<Prefix, Diagnostic> {
             format!("{:?}: expected a prefix length from 0 to {highest}", part.as_str()),
         ));
     };
-    Ok(Prefix { address: masked(address, length), length })
+    Ok(Prefix::new(address, length))
 }
 
 fn masked(address: IpAddr, length: u8) -> IpAddr {
