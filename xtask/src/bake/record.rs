@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bumpalo::Bump;
 use serde::Serialize;
 use siphasher::sip::SipHasher24;
@@ -10,6 +10,7 @@ use tomte::table::{
     self, Allow, Arch, Board as BoardRecord, Cgroup, Command, CommandKind, Commands, Directories, Exec,
     Filter, Head, IdList, Identity as IdentityRecord, IdentityId, Kind, Landlock, List, Micros, Mount, Name,
     Namespaces, Privilege, Related, Scheduling, Service, Span, StrList, Timer, Unit, UnitId, View,
+    limits::FILTERS_MAX,
 };
 
 use super::{
@@ -60,6 +61,11 @@ pub(super) fn board<'a>(
         .map(filter)
         .chain(shared.cgroups.programs.iter().map(cgroup_filter))
         .collect();
+    ensure!(
+        filters.len() <= FILTERS_MAX,
+        "{} different filters of system calls, devices and the network; FILTERS_MAX is {FILTERS_MAX}",
+        filters.len()
+    );
     let names: Vec<&str> = shared.identities.iter().map(|one| one.name.as_str()).collect();
     let allow = config
         .allow

@@ -28,6 +28,8 @@ pub const IF: u8 = 0x15;
 pub const UNLESS: u8 = 0x55;
 /// BPF_JMP | BPF_JNE | BPF_X
 pub const UNLESS_REGISTER: u8 = 0x5d;
+/// BPF_JMP | BPF_JEQ | BPF_X
+pub const IF_REGISTER: u8 = 0x1d;
 /// BPF_JMP | BPF_JGT | BPF_K
 pub const IF_MORE: u8 = 0x25;
 /// BPF_JMP | BPF_JLT | BPF_K

@@ -21,8 +21,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
-use tomte::table::{OomPolicy, Traffic};
+use anyhow::{Context, Result, ensure};
+use tomte::table::{OomPolicy, Traffic, limits::FILTER_BYTES_MAX};
 
 use crate::{
     model::{Delegate, Resources, Unit},
@@ -33,6 +33,7 @@ use crate::{
     },
 };
 use devices::Filter;
+use instruction::Instruction;
 use settings::{Controllers, Setting, Unsaid};
 
 /// Where services without `Slice=` are.
@@ -111,6 +112,11 @@ impl Cgroups {
         let oom_group = unit.kind.service().is_some_and(|service| service.oom_policy == OomPolicy::Kill);
         let unsaid = Unsaid { tasks_max: Some(TASKS_MAX), oom_group, ..inherited(&chain, &self.files) };
         let place_of = |wanted: &Vec<u8>| {
+            let (count, most) = (wanted.len() / Instruction::BYTES, FILTER_BYTES_MAX / Instruction::BYTES);
+            ensure!(
+                count <= most,
+                "its rules for devices, addresses or ports are a program of {count} instructions; the kernel takes {most}"
+            );
             let place = self.programs.iter().position(|program| program == wanted);
             place.context("it needs a filter of its own")
         };

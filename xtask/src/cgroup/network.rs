@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use tomte::table::Traffic;
 
 use super::instruction::{
-    ADD, CALL, COPY, COPY_LOW, GO, IF, IF_LESS, IF_MORE, Instruction, LOAD, PUT, PUT_LOW, SHIFT, SWAP,
-    UNLESS, UNLESS_REGISTER, answer, jump,
+    ADD, CALL, COPY, COPY_LOW, GO, IF, IF_LESS, IF_MORE, IF_REGISTER, Instruction, LOAD, PUT, PUT_LOW, SHIFT,
+    SWAP, UNLESS, UNLESS_REGISTER, answer, jump,
 };
 use crate::{
     model::Resources,
@@ -190,8 +190,12 @@ fn compare_one(prefix: &Prefix, answer: i16) -> Vec<Instruction> {
         }
         left = left.saturating_sub(32);
     }
-    program.push(Instruction::new(GO, 0, 0, answer, 0));
     skip(&mut program);
+    // Who gets as far as the last question and is what it asks for has been found.
+    if let Some(last) = program.last_mut() {
+        last.code = if last.code == UNLESS { IF } else { IF_REGISTER };
+        last.offset = answer;
+    }
     program
 }
 

@@ -1,8 +1,8 @@
 //! Runs a program as the kernel does, and holds it to the kernel's rules.
 
 use crate::cgroup::instruction::{
-    ADD, AND, CALL, COPY, COPY_LOW, EXIT, GO, IF, IF_LESS, IF_MORE, LOAD, PUT, PUT_LOW, SHIFT, SWAP, UNLESS,
-    UNLESS_REGISTER,
+    ADD, AND, CALL, COPY, COPY_LOW, EXIT, GO, IF, IF_LESS, IF_MORE, IF_REGISTER, LOAD, PUT, PUT_LOW, SHIFT,
+    SWAP, UNLESS, UNLESS_REGISTER,
 };
 
 /// What a program is asked.
@@ -68,10 +68,11 @@ pub fn run(program: &[u8], question: &Question<'_>) -> bool {
             UNLESS if read(target) != signed => jump = offset,
             UNLESS_REGISTER if read(target) != read(source) => jump = offset,
             IF if read(target) == signed => jump = offset,
+            IF_REGISTER if read(target) == read(source) => jump = offset,
             IF_LESS if read(target) < signed => jump = offset,
             IF_MORE if read(target) > signed => jump = offset,
             GO => jump = offset,
-            IF | IF_LESS | IF_MORE | UNLESS | UNLESS_REGISTER => {}
+            IF | IF_REGISTER | IF_LESS | IF_MORE | UNLESS | UNLESS_REGISTER => {}
             EXIT => return read(0) == 1,
             _ => panic!("an instruction that no program here has: {code:#x}"),
         }
@@ -93,7 +94,7 @@ fn reach_all(program: &[u8]) {
     for at in 0..reached.len() {
         assert!(reached[at], "instruction {at} is out of reach");
         let (code, _, _, offset, _) = instruction(program, at);
-        let jumps = [IF, IF_LESS, IF_MORE, UNLESS, UNLESS_REGISTER, GO].contains(&code);
+        let jumps = [IF, IF_REGISTER, IF_LESS, IF_MORE, UNLESS, UNLESS_REGISTER, GO].contains(&code);
         if jumps {
             reached[at + 1 + usize::try_from(offset).expect("jumps go forward")] = true;
         }
