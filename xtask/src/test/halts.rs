@@ -1,5 +1,5 @@
-//! Ends of a machine that no report tells of: a halt, after which nothing runs and nothing starts over, and a shutdown that
-//! takes longer than it may, which the watchdog ends.
+//! Ends of a machine that no report tells of: a halt, after which nothing runs and nothing starts over, a reboot that says
+//! what is to be booted, and a shutdown that takes longer than it may, which the watchdog ends.
 
 use std::process::Command;
 
@@ -13,19 +13,22 @@ use super::{
 };
 use crate::{board::Board, setup};
 
-const HALTED: &str = "qemu-aarch64";
+/// The machine that is halted, and the one that is started over.
+const BOARD: &str = "qemu-aarch64";
 const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/halts/units");
 /// How long the machine is watched, boot included: a halt ends nothing.
 const WATCHED: &str = "60s";
 /// What the kernel says last.
 const LAST: &str = "reboot: System halted";
+const REBOOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/reboots/units");
 const SLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm/slow-end");
 
-/// Both, where they can be run.
+/// All of them, where they can be run.
 pub fn cases(tally: &mut Tally, cases: &mut Cases) {
     let name = "a machine that is halted stays as it is, and nothing runs on";
-    if tally.has_all(name, Board::load(HALTED).and_then(|board| setup::lacking(&board))) {
+    if tally.has_all(name, Board::load(BOARD).and_then(|board| setup::lacking(&board))) {
         cases.add(name, halted);
+        cases.add("RebootArgument= is what the kernel hands to the firmware", started_over);
     }
     let name = "a shutdown that takes longer than it may is ended by the watchdog";
     if tally.has_all(name, Board::load(SLOW).and_then(|board| setup::lacking(&board))) {
@@ -35,7 +38,7 @@ pub fn cases(tally: &mut Tally, cases: &mut Cases) {
 
 fn halted() -> Result<()> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["run", "--board", HALTED, "--units", UNITS, "--until", "600s", "--guard", WATCHED]);
+    command.args(["run", "--board", BOARD, "--units", UNITS, "--until", "600s", "--guard", WATCHED]);
     let finished = program::run(&mut command)?;
     has_line(&finished, &["tomte: Halting."])?;
     has_line(&finished, &["error: it hung"])?; // as QEMU has not ended
@@ -47,6 +50,15 @@ fn halted() -> Result<()> {
     let late = lines.find(|line| line.contains("STILL RUNNING"));
     ensure!(late.is_none(), "{late:?} after the halt");
     Ok(())
+}
+
+fn started_over() -> Result<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["run", "--board", BOARD, "--units", REBOOTS, "--until", "60s"]);
+    let finished = program::run(&mut command)?;
+    ensure!(!finished.status.success(), "the run ended well");
+    has_line(&finished, &["tomte: Rebooting."])?;
+    has_line(&finished, &["reboot: Restarting system with command 'recovery'"])
 }
 
 fn slow() -> Result<()> {
