@@ -176,7 +176,7 @@ fn bake_units(
     let arch = board.arch();
     let mut filters = Filters::new(&graph, arch)?;
     transient::add_filters(board, &mut filters)?;
-    let cgroups = Cgroups::new(&graph, slices, board.config.transient_units > 0);
+    let cgroups = Cgroups::new(&graph, slices, board.config.transient_units > 0)?;
     let known = users::known(&board.config, &image_roots(board, options).0);
     let shared =
         record::Shared { arch, identities: &identities, filters: &filters, cgroups: &cgroups, known: &known };

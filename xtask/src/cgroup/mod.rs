@@ -25,7 +25,7 @@ use anyhow::{Context, Result, ensure};
 use tomte::table::{OomPolicy, Traffic, limits::FILTER_BYTES_MAX};
 
 use crate::{
-    model::{Delegate, Resources, Unit},
+    model::{Delegate, Kind, Resources, Unit},
     order::Graph,
     values::{
         size::{Amount, Permyriad},
@@ -79,7 +79,10 @@ pub struct Group {
 impl Cgroups {
     /// Those of the units of `graph`. `slices` are the slice units that there are files of; `at_run_time`: other units come
     /// when the machine runs.
-    pub fn new(graph: &Graph, slices: &[Unit], at_run_time: bool) -> Self {
+    ///
+    /// # Errors
+    /// If something that narrows cannot be enforced.
+    pub fn new(graph: &Graph, slices: &[Unit], at_run_time: bool) -> Result<Self> {
         let mut cgroups = Self { files: slices.to_vec(), ..Self::default() };
         cgroups.slices.insert(String::new(), Slice::default());
         if at_run_time {
@@ -91,13 +94,19 @@ impl Cgroups {
             cgroups.need(&chain, settings::controllers(resources));
             let devices = devices::filter(resources, exec.protect).map(|filter| filter.program);
             let network = network::programs(resources, &above(&chain, slices));
+            // PID 1 makes sockets, and packets are judged by who made theirs.
+            ensure!(
+                network.is_empty() || !listens(unit),
+                "{}: what its slice denies is not enforced for sockets by this tomte: give it another Slice=",
+                unit.name
+            );
             for program in devices.into_iter().chain(network.into_iter().map(|(_, program)| program)) {
                 if !cgroups.programs.contains(&program) {
                     cgroups.programs.push(program);
                 }
             }
         }
-        cgroups
+        Ok(cgroups)
     }
 
     /// The group of `unit`. `None` for one without processes.
@@ -157,6 +166,11 @@ impl Cgroups {
             }
         }
     }
+}
+
+/// Whether `unit` is a socket that packets of IP come to.
+fn listens(unit: &Unit) -> bool {
+    matches!(&unit.kind, Kind::Socket(socket) if socket.listen.iter().any(|one| one.value.is_ip()))
 }
 
 /// The slice that a unit is in (unit.c, `unit_set_default_slice`): instances of a template share one of their own.

@@ -42,7 +42,7 @@ fn cgroups(services: &[(&str, &str)], slices: &[(&str, &str)]) -> Found {
     let wanted = Wanted { default_target: "multi-user.target", enable: None, orphans: true };
     let mut sink = Diagnostics::default();
     let graph = Graph::new(services.iter().map(service).collect(), &wanted, &mut sink).expect("a graph");
-    let cgroups = Cgroups::new(&graph, &slices.iter().map(slice).collect::<Vec<_>>(), false);
+    let cgroups = Cgroups::new(&graph, &slices.iter().map(slice).collect::<Vec<_>>(), false).expect("groups");
     let of = |node: &crate::order::Node| {
         cgroups.of(&node.unit).expect("a group").map(|group| (node.unit.name.clone(), group))
     };

@@ -294,7 +294,7 @@ const CONNECTIONS_MAX: u32 = 64;
 /// Fills in what depends on other settings, and refuses what systemd refuses to load.
 pub fn finish(d: &mut Draft, name: &UnitName, cx: &mut Cx) {
     own_network(d, cx);
-    let instead = "PID 1 makes the socket, and packets are judged by who made it: write it in the service";
+    let instead = "PID 1 makes the socket, and packets are judged by who made theirs: write it in a service that opens its own";
     not_enforced(cx, &["IPAddressDeny", "SocketBindDeny"], "sockets", instead);
     let socket = d.socket();
     let written = |key: &str| cx.written.contains_key(key);

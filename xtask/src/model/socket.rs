@@ -28,6 +28,18 @@ pub enum Listen {
     MessageQueue(String),
 }
 
+impl Listen {
+    /// Whether packets of IP come to it.
+    pub const fn is_ip(&self) -> bool {
+        match self {
+            Self::Stream(address) | Self::Datagram(address) | Self::SequentialPacket(address) => {
+                matches!(address, Address::Port(_) | Address::Inet { .. })
+            }
+            Self::Fifo(_) | Self::Special(_) | Self::Netlink { .. } | Self::MessageQueue(_) => false,
+        }
+    }
+}
+
 /// Families of netlink(7) (netlink-util.c, `netlink_family_table`).
 pub const NETLINK: [(&str, libc::c_int); 15] = [
     ("route", libc::NETLINK_ROUTE),

@@ -98,6 +98,19 @@ fn slices_whose_services_may_bind_nothing_have_short_programs() {
     assert!(!binds(&programs, Traffic::Bind4, 6, 53) && !binds(&programs, Traffic::Bind4, 6, 99));
 }
 
+#[test]
+fn a_socket_of_ip_is_in_no_slice_that_denies_addresses() {
+    let wanted = Wanted { default_target: "multi-user.target", enable: None, orphans: true };
+    let slice = unit("walled.slice", "[Slice]\nIPAddressDeny=any\n");
+    for (listen, fits) in [("80", false), ("[::1]:80", false), ("/run/a", true)] {
+        let socket = format!("[Socket]\nSlice=walled.slice\nListenStream={listen}\n");
+        let units = vec![unit("a.socket", &socket), unit("a.service", "[Service]\nExecStart=/bin/a\n")];
+        let graph = Graph::new(units, &wanted, &mut Diagnostics::default()).expect("a graph");
+        let made = Cgroups::new(&graph, std::slice::from_ref(&slice), false);
+        assert_eq!(made.is_ok(), fits, "{listen}: {:?}", made.err());
+    }
+}
+
 /// Addresses and prefixes that are near each other.
 fn near() -> impl Strategy<Value = IpAddr> {
     let bits = prop::sample::select(vec![0_u8, 1, 0x7f, 0x80, 0xff]);
