@@ -1,4 +1,4 @@
-//! Whether the units that sockets, timers and paths start are there. Looks at whole folders only: a file that is checked
+//! Whether the units that sockets, timers and paths start are there, and hold what comes to them to their settings. Looks at whole folders only: a file that is checked
 //! by itself may well have its other half elsewhere.
 
 use super::files::Files;
@@ -7,12 +7,13 @@ use crate::{
     model::{Kind, Unit},
 };
 
-/// Warns of units that would start nothing.
+/// Warns of units that would start nothing, and of what a service's settings do not reach.
 pub fn check(units: &[Unit], files: &Files, sink: &mut Diagnostics) {
     let templates = files.templates.iter().map(|template| template.name.full.as_str());
     let aliases = units.iter().flat_map(|unit| unit.install.aliases.iter().map(|alias| alias.value.as_str()));
     let known: Vec<&str> =
         units.iter().map(|unit| unit.name.as_str()).chain(templates).chain(aliases).collect();
+    units.iter().for_each(|unit| unwalled(unit, units, sink));
     for unit in units {
         let Some(other) = unit.kind.triggers().filter(|other| !other.value.is_empty()) else { continue };
         if known.contains(&other.value.as_str()) {
@@ -25,6 +26,24 @@ pub fn check(units: &[Unit], files: &Files, sink: &mut Diagnostics) {
             Some(near) => problem.help(format!("did you mean \"{near}\"?")),
             None => problem,
         });
+    }
+}
+
+/// Packets are judged by who made their socket: what comes over one of PID 1's is not by the service that it is passed to.
+/// (systemd has the same rule, but lets the socket have settings of its own.)
+fn unwalled(unit: &Unit, units: &[Unit], sink: &mut Diagnostics) {
+    let Kind::Socket(socket) = &unit.kind else { return };
+    let name = &socket.service.value;
+    let Some(listen) = socket.listen.iter().find(|one| one.value.is_ip()) else { return };
+    let passed_to = units.iter().find(|other| other.name == *name);
+    let resources = passed_to.and_then(|service| service.kind.resources());
+    if resources.is_some_and(|resources| !resources.ip_address_deny.is_empty()) {
+        let message = format!(
+            "{}: IPAddressDeny= of {name} does not judge what comes to this socket, for PID 1 makes it",
+            unit.name
+        );
+        let problem = Diagnostic::warning(Code::WithoutEffect, message).at(listen.place.clone());
+        sink.push(problem.help("a service that opens its own socket is held to it"));
     }
 }
 
@@ -77,6 +96,17 @@ mod tests {
             ),
         ] {
             assert_eq!(said(&[(unit, text)]), [missing]);
+        }
+    }
+
+    #[test]
+    fn what_comes_to_pid_1s_socket_is_judged_by_no_service() {
+        let service = "[Service]\nExecStart=/bin/true\nIPAddressDeny=any\n";
+        for (listen, warned) in [("80", true), ("127.0.0.1:80", true), ("/run/a", false)] {
+            let socket = format!("[Socket]\nListenStream={listen}\n");
+            let said = said(&[("a.socket", &socket), ("a.service", service)]);
+            let expected = "a.socket: IPAddressDeny= of a.service does not judge what comes to this socket, for PID 1 makes it";
+            assert_eq!(said, [expected][..usize::from(warned)], "{listen}");
         }
     }
 
