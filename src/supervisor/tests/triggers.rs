@@ -292,3 +292,13 @@ fn a_socket_that_cannot_be_opened_has_its_commands_of_the_end_run() {
     t.control(S, Exited(0)).expect("kill 15 a.socket all");
     assert_eq!(t.state(S), "failed/failed/resources");
 }
+
+#[test]
+fn what_a_sockets_commands_leave_is_removed_although_none_runs_after_its_end() {
+    let mut t = commanded(|plan| {
+        plan.commands = std::vec![(CommandKind::StartPre, false)];
+        plan.runtime_directory = true;
+    });
+    t.control(S, Exited(0)).expect("watch a.socket; arm a.socket");
+    t.ask(1, Request::Stop { name: S }).expect("unwatch a.socket; clean a.socket dirs; reply 1 done");
+}
