@@ -21,7 +21,8 @@ pub fn fmt(tally: &mut Tally) {
     tally.case("rustfmt: xtask", || well(cargo(&["fmt", "--check"]).args(XTASK)));
 }
 
-/// clippy has nothing to say: the pure parts with their tests, the target binary for every board's target, xtask.
+/// clippy has nothing to say: the pure parts with their tests, the target binary and the floor of the bench for every
+/// board's target, xtask.
 pub fn clippy(tally: &mut Tally) {
     let deny = ["--", "-D", "warnings"];
     tally.case("clippy: the pure parts and their tests", || {
@@ -33,13 +34,14 @@ pub fn clippy(tally: &mut Tally) {
         well(cargo(&["clippy", "--quiet", "--lib", "--tests", "--features", "encode"]).args(deny))
     });
     for target in targets() {
-        let name = format!("clippy: the target binary for {target}");
+        let name = format!("clippy: the target binary and the bench's floor for {target}");
         match Toolchain::get(&target) {
             Ok(Toolchain::Debian) => {
                 tally.add(&name, Outcome::Skipped("Debian's compiler has no clippy".into()))
             }
             Ok(toolchain) => tally.case(&name, || {
-                let words = ["--quiet", "--lib", "--bin", "tomte", "--features", "binary"];
+                let words =
+                    ["--quiet", "--lib", "--bin", "tomte", "--bin", "floor", "--features", "binary,floor"];
                 well(toolchain.cargo("clippy", &target)?.args(words).args(deny))
             }),
             Err(error) => tally.add(&name, Outcome::Skipped(format!("{error:#}"))),

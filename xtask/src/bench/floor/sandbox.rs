@@ -95,8 +95,7 @@ impl Sandbox {
     pub(super) fn enter(&self, group: &Group) -> Result<(), Errno> {
         signal::ignore(signal::SIGPIPE)?;
         setsid()?;
-        let program = bpf::load_for_devices(&ANY_DEVICE)?;
-        bpf::attach_for_devices(group.directory(), &program)?;
+        bpf::put(group.directory(), bpf::DEVICES, &ANY_DEVICE)?;
         let null = openat(CWD, c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         rustix::stdio::dup2_stdin(&null)?;
         rustix::stdio::dup2_stdout(&null)?;
