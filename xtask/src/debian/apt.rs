@@ -129,10 +129,10 @@ impl Apt {
         }
     }
 
-    /// What apt-get says is wrong with the lists. Proxies are to ask the mirror.
+    /// What apt-get says is wrong with the lists. Proxies are to ask the mirror; lists of the suite's other names stay.
     fn update_once(&self) -> Option<String> {
-        let fetched =
-            progress::capture(self.command("apt-get").args(["-o", "Acquire::http::No-Cache=true", "update"]));
+        let options = ["-o", "Acquire::http::No-Cache=true", "--no-list-cleanup"];
+        let fetched = progress::capture(self.command("apt-get").args(options).arg("update"));
         fetched.err().map(|error| errors_in(&format!("{error:#}")))
     }
 
@@ -149,7 +149,10 @@ impl Apt {
                 return true;
             }
         }
-        fs::write(list, own).is_err()
+        if let Err(error) = fs::write(&list, own) {
+            eprintln!("{} names another suite now: {error}", list.display());
+        }
+        false
     }
 
     /// What apt-cache says of the releases that its lists are of.
