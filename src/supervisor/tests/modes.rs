@@ -75,6 +75,16 @@ fn nothing_starts_a_unit_that_requires_what_may_not_be_started() {
 }
 
 #[test]
+fn a_restart_is_refused_while_what_the_unit_requires_may_not_be_started() {
+    let mut t = three(|_| {});
+    t.ask(1, Request::Start { name: A }).expect("start a.service; reply 1 done");
+    t.ask(1, stop(A, JobMode::ReplaceIrreversibly)).expect("kill 15 a.service all");
+    t.ask(2, Request::Restart { name: B }).expect("reply 2 dependency");
+    assert_eq!(t.state(B), "inactive/dead/success");
+    t.main(A, Exited(0)).expect("reply 1 done");
+}
+
+#[test]
 fn a_unit_is_started_without_what_it_requires() {
     let mut t = three(|_| {});
     t.ask(1, start(B, JobMode::IgnoreRequirements)).expect("start b.service; reply 1 done");
