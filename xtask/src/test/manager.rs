@@ -12,7 +12,7 @@ use super::{
 
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 72] = [
+const CONSOLE: [&str; 73] = [
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",
@@ -69,13 +69,15 @@ const CONSOLE: [&str; 72] = [
     "NO-SWITCH 2",
     "tomte: /nosuch: No such file or directory",
     "]: 0 settings listed.",
-    // Lists of what the table has; everything for programs is JSON, and nothing on a screen is wider than that.
+    // Lists of what the table has; everything for programs is JSON, and nothing on a screen is wider than that; what
+    // is read through a pipe has no colours.
     "TIMER 9h 59min left - - idle.timer idle.service",
     "]: 0 timers listed.",
     "LISTENS LISTEN UNIT ACTIVATES /run/nscd/socket tomte-userd.socket tomte-userd.service 1 sockets listed.",
     "FILES  bystander.service enabled later.service enabled later.target static",
     "JSON 15",
     "SCREENS whole 0",
+    "ESCAPES 0",
     // journalctl's words.
     "]: Started brief.service - Fails after a moment.",
     "]: detail",
