@@ -20,7 +20,7 @@ use crate::{
     table::{
         self, Board, Call, Command, CommandKind, Content, Directories, DirectoryKind, Exec, Hook, Keyring,
         Kind, LoginEnvironment, Micros, Mount, Namespaces, Preserve, PrivateUsers, Privilege, Propagation,
-        Rlimit, StrList, Table, Unit, UnitId,
+        Rlimit, StrList, Table, Traffic, Unit, UnitId,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -310,17 +310,23 @@ fn group<'a>(
     kind: CommandKind,
     here: Cgroup<'a>,
 ) -> Cgroup<'a> {
+    // The kernel refuses an empty program: nothing is executed without one that the table does not have.
+    let bytes_of = |program| board.filter(program).map_or(&[][..], |filter| filter.program);
     let devices = |table::Devices { program, fixed, late, needed }: table::Devices<'a>| Devices {
-        program: board.filter(program).map_or(&[], |filter| filter.program),
+        program: bytes_of(program),
         fixed,
         late: words(late.as_bytes()),
         needed,
     };
     let mut network = here.network;
     for Hook { traffic, program } in wanted.network.iter() {
-        if let (Some(place), Some(filter)) = (network.get_mut(traffic as usize), board.filter(program)) {
-            *place = filter.program;
-        }
+        let place = match traffic {
+            Traffic::Ingress => &mut network.ingress,
+            Traffic::Egress => &mut network.egress,
+            Traffic::Bind4 => &mut network.bind4,
+            Traffic::Bind6 => &mut network.bind6,
+        };
+        *place = Some(bytes_of(program));
     }
     Cgroup {
         network,

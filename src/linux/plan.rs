@@ -124,9 +124,21 @@ pub struct Cgroup<'a> {
     pub delegate: bool,
     /// Which devices may be used in it; `None` is all.
     pub devices: Option<Devices<'a>>,
-    /// Programs that decide about what goes over the network, by the places of [`super::raw::bpf::NETWORK`]; empty ones
-    /// decide nothing.
-    pub network: [&'a [u8]; crate::linux::raw::bpf::NETWORK.len()],
+    /// What may go over the network in it.
+    pub network: Network<'a>,
+}
+
+/// Programs that decide about what goes over the network; where there is none, everything may.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Network<'a> {
+    /// About packets that come,
+    pub ingress: Option<&'a [u8]>,
+    /// packets that go,
+    pub egress: Option<&'a [u8]>,
+    /// and about bind(2) of IPv4
+    pub bind4: Option<&'a [u8]>,
+    /// and of IPv6 sockets.
+    pub bind6: Option<&'a [u8]>,
 }
 
 /// A program that decides about devices.

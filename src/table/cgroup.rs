@@ -17,7 +17,7 @@ record! {
         pub subgroup: &'t str,
         /// `DevicePolicy=` and `DeviceAllow=`.
         pub devices: Option<Devices<'t>>,
-        /// `IPAddressAllow=`, `SocketBindAllow=` and their kind: at most one for each [`Traffic`].
+        /// `IPAddressAllow=`, `SocketBindAllow=` and their kind: at most one for each [`Traffic`], in its order.
         pub network: List<'t, Hook>,
     }
 }

@@ -4,7 +4,7 @@
 //! whole and within its limit, and no text that becomes a C string has a NUL in it.
 
 use super::{
-    Board, Calendar, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId,
+    Board, Calendar, Cgroup, CommandKind, Devices, Directories, DirectoryKind, Exec, Filter, FilterId, Hook,
     IdList, Identity, IdentityId, Kill, Kind, Landlock, Micros, Mount, Service, Slice, Socket, StrList,
     Traffic, Unit, UnitId, View,
     limits::{
@@ -168,12 +168,17 @@ impl Cgroup<'_> {
         let sound = |Devices { program: FilterId(id), late, .. }: Devices<'_>| {
             usize::from(id) < filters && holds(late, LATE_DEVICES_MAX)
         };
+        let mut last = None;
+        let programs = |hook: &Hook| {
+            let once = last.replace(hook.traffic as u8) < Some(hook.traffic as u8);
+            once && usize::from(hook.program.0) < filters
+        };
         is_slice(self.slice)
             && are_settings(self.settings)
             && (self.subgroup.is_empty() || is_inside(self.subgroup))
             && !self.subgroup.contains('/')
             && self.devices.is_none_or(sound)
-            && self.network.are_all(Traffic::ALL.len(), |hook| usize::from(hook.program.0) < filters)
+            && self.network.are_all(Traffic::ALL.len(), programs)
     }
 }
 

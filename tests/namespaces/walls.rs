@@ -244,7 +244,7 @@ fn what_restricts_the_network_holds_or_the_program_does_not_run() {
     // There is no cgroup that a program could be put at, and then no program of this kind either.
     let walled = |may_lack: u32| {
         run_script("echo ran", |plan| {
-            plan.cgroup.network[1] = b"12345678";
+            plan.cgroup.network.egress = Some(b"12345678");
             plan.may_lack = may_lack;
         })
     };

@@ -16,7 +16,7 @@ use crate::linux::{
     feature::Feature,
     glob::matches,
     passwd::{columns, file_number, open_lines, search},
-    plan::Devices,
+    plan::{Devices, Network},
     raw::bpf,
 };
 
@@ -115,12 +115,14 @@ pub(super) fn restrict_devices(work: &mut Work<'_>) -> Result<(), Errno> {
 /// `IPAddressDeny=`, `SocketBindDeny=` and their kind: likewise.
 pub(super) fn restrict_network(work: &mut Work<'_>) -> Result<(), Errno> {
     let wanted = &work.plan.cgroup;
-    let restrict = |hook, program: &[u8]| {
+    let Network { ingress, egress, bind4, bind6 } = wanted.network;
+    let programs = [(bpf::INGRESS, ingress), (bpf::EGRESS, egress), (bpf::BIND4, bind4), (bpf::BIND6, bind6)];
+    let restrict = |hook, program| {
         let group = wanted.directory.ok_or(Errno::OPNOTSUPP)?;
         if bpf::has(group, hook)? { Ok(()) } else { bpf::put(group, hook, program) }
     };
-    for (&hook, program) in bpf::NETWORK.iter().zip(wanted.network) {
-        if !program.is_empty()
+    for (hook, program) in programs {
+        if let Some(program) = program
             && let Err(errno) = restrict(hook, program)
         {
             return work.go_without(Feature::CgroupNetwork, errno);
@@ -129,22 +131,31 @@ pub(super) fn restrict_network(work: &mut Work<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-#[inline(never)] // four pages of stack, which would be touched for units without a rule, too
 fn restrict(group: BorrowedFd<'_>, devices: &Devices<'_>) -> Result<(), Errno> {
-    if bpf::has(group, bpf::DEVICES)? { Ok(()) } else { bpf::put(group, bpf::DEVICES, &program(devices)?) }
+    match bpf::has(group, bpf::DEVICES)? {
+        true => Ok(()),
+        false if devices.late.is_empty() => bpf::put(group, bpf::DEVICES, devices.program),
+        false => restrict_late(group, devices),
+    }
 }
 
-/// The program with a rule for each device that is here.
-fn program(devices: &Devices<'_>) -> Result<Program, Errno> {
+#[inline(never)] // some pages of stack, which would be touched for units without such a rule, too
+fn restrict_late(group: BorrowedFd<'_>, devices: &Devices<'_>) -> Result<(), Errno> {
+    let mut program = Program::new();
+    complete(devices, &mut program)?;
+    bpf::put(group, bpf::DEVICES, &program)
+}
+
+/// Makes the program with a rule for each device that is here.
+fn complete(devices: &Devices<'_>, program: &mut Program) -> Result<(), Errno> {
     let (fixed, rest) = devices.program.split_at_checked(devices.fixed.into()).ok_or(Errno::INVAL)?;
     let rules = rest.chunks_exact(RULE_BYTES);
     let end = rules.remainder();
-    let mut program = Program::new();
-    add(&mut program, fixed)?;
+    add(program, fixed)?;
     for (name, rule) in devices.late.iter().zip(rules) {
         each_device(name, &mut |kind, major, minor| {
             let begin = program.len();
-            add(&mut program, rule)?;
+            add(program, rule)?;
             for &(instruction, operand) in &[(KIND_AT, kind), (MAJOR_AT, major), (MINOR_AT, minor)] {
                 let at = begin.saturating_add(instruction * INSTRUCTION_BYTES + OPERAND_AT);
                 let operand = operand.to_le_bytes();
@@ -158,8 +169,7 @@ fn program(devices: &Devices<'_>) -> Result<Program, Errno> {
             Ok(())
         })?;
     }
-    add(&mut program, end)?;
-    Ok(program)
+    add(program, end)
 }
 
 fn add(program: &mut Program, bytes: &[u8]) -> Result<(), Errno> {

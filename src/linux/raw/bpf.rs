@@ -19,25 +19,29 @@ const ALLOW_MULTI: u32 = 2;
 /// struct bpf_insn.
 const INSTRUCTION_BYTES: usize = 8;
 
+/// linux/bpf.h, enum bpf_prog_type.
+const CGROUP_SKB: u32 = 8;
+const CGROUP_DEVICE: u32 = 15;
+const CGROUP_SOCK_ADDR: u32 = 18;
+
 /// What a cgroup's program is asked about.
 #[derive(Clone, Copy, Debug)]
 pub struct Hook {
-    /// enum bpf_prog_type.
     kind: u32,
-    /// enum bpf_attach_type.
+    /// linux/bpf.h, enum bpf_attach_type.
     place: u32,
 }
 
-/// Which devices are used: BPF_PROG_TYPE_CGROUP_DEVICE at BPF_CGROUP_DEVICE.
-pub const DEVICES: Hook = Hook { kind: 15, place: 6 };
-/// What goes over the network: BPF_PROG_TYPE_CGROUP_SKB at BPF_CGROUP_INET_INGRESS and _EGRESS, and
-/// BPF_PROG_TYPE_CGROUP_SOCK_ADDR at BPF_CGROUP_INET4_BIND and INET6_BIND, as `table::Traffic` has them.
-pub const NETWORK: [Hook; 4] = [
-    Hook { kind: 8, place: 0 },
-    Hook { kind: 8, place: 1 },
-    Hook { kind: 18, place: 8 },
-    Hook { kind: 18, place: 9 },
-];
+/// Packets that come: BPF_CGROUP_INET_INGRESS.
+pub const INGRESS: Hook = Hook { kind: CGROUP_SKB, place: 0 };
+/// Packets that go: BPF_CGROUP_INET_EGRESS.
+pub const EGRESS: Hook = Hook { kind: CGROUP_SKB, place: 1 };
+/// Which devices are used: BPF_CGROUP_DEVICE.
+pub const DEVICES: Hook = Hook { kind: CGROUP_DEVICE, place: 6 };
+/// bind(2) of IPv4 sockets: BPF_CGROUP_INET4_BIND.
+pub const BIND4: Hook = Hook { kind: CGROUP_SOCK_ADDR, place: 8 };
+/// The same of IPv6 sockets: BPF_CGROUP_INET6_BIND.
+pub const BIND6: Hook = Hook { kind: CGROUP_SOCK_ADDR, place: 9 };
 
 /// The beginning of union bpf_attr for PROG_LOAD: what follows is zero.
 #[repr(C)]
@@ -66,8 +70,9 @@ struct Attach {
     zero: u32,
 }
 
-/// Lets `program` decide at `hook` for the cgroup `group` and all below it, besides those that do so already. EPERM without CAP_SYS_ADMIN or CAP_BPF and CAP_NET_ADMIN in the first user
-/// namespace; EINVAL if the kernel has no such programs; ENOSYS if it has none at all.
+/// Lets `program` decide at `hook` for the cgroup `group` and all below it, besides those that do so already. EPERM
+/// without CAP_SYS_ADMIN or CAP_BPF and CAP_NET_ADMIN in the first user namespace; EINVAL if the kernel has no such
+/// programs; ENOSYS if it has none at all.
 pub fn put(group: BorrowedFd<'_>, hook: Hook, program: &[u8]) -> Result<(), Errno> {
     let program = load(hook, program)?;
     attachment(PROG_ATTACH, group, program.as_raw_fd().unsigned_abs(), hook.place, ALLOW_MULTI).map(drop)

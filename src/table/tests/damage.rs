@@ -134,4 +134,7 @@ fn walk_service(board: &Board<'_>, service: &Service<'_>) {
         assert!(directories.names.iter().all(|name| !name.starts_with('/') && !name.contains('\0')));
     }
     assert_eq!(Some(exec.rlimits.iter().count()), exec.rlimits.count());
+    let network: Vec<_> = service.exec.cgroup.network.iter().collect();
+    assert!(network.iter().all(|hook| board.filter(hook.program).is_some()));
+    assert!(network.is_sorted_by(|one, next| (one.traffic as u8) < next.traffic as u8), "once for each");
 }

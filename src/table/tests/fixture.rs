@@ -317,7 +317,10 @@ fn cgroup() -> Cgroup<'static> {
             late: StrList::new(b"char-rtc\0").unwrap(),
             needed: true,
         }),
-        network: List::new(kept(list(&[Hook { traffic: Traffic::Egress, program: FilterId(0) }]))),
+        network: List::new(kept(list(&[
+            Hook { traffic: Traffic::Egress, program: FilterId(0) },
+            Hook { traffic: Traffic::Bind6, program: FilterId(0) },
+        ]))),
     }
 }
 
