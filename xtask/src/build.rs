@@ -91,9 +91,15 @@ pub fn root_dir() -> &'static Path {
     xtask.parent().unwrap_or(xtask)
 }
 
-/// A folder below `target/boards/` that nobody else uses while the file is open: the board's own, or one beside it.
-fn claim(board: &Board) -> Result<(PathBuf, File)> {
+/// A folder below `target/boards/` that nobody else uses meanwhile: the board's own, or one beside it. A board in a hidden
+/// folder, as temporary ones are, leaves none behind.
+fn claim(board: &Board) -> Result<(PathBuf, Held)> {
     let boards = root_dir().join("target/boards");
+    if board.name.starts_with('.') {
+        fs::create_dir_all(&boards).with_context(|| format!("cannot create {}", boards.display()))?;
+        let folder = tempfile::tempdir_in(&boards).context("cannot make a folder for the build")?;
+        return Ok((folder.path().to_owned(), Held::Temporary(folder)));
+    }
     let mut number = 1;
     loop {
         let beside = if number == 1 { String::new() } else { format!(".{number}") };
@@ -101,7 +107,7 @@ fn claim(board: &Board) -> Result<(PathBuf, File)> {
         fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let lock = lock_file(&dir)?;
         match lock.try_lock() {
-            Ok(()) => return Ok((dir, lock)),
+            Ok(()) => return Ok((dir, Held::Lock(lock))),
             Err(TryLockError::WouldBlock) => number += 1,
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("cannot lock {}", dir.display()));
@@ -122,11 +128,11 @@ pub fn build(board: &Board, options: &Options) -> Result<Built> {
         None => table_of(board, options)?,
     };
     let program = compile(board, options.sources.as_deref(), "tomte", Symbols::Stripped)?;
-    let (dir, lock) = claim(board)?;
+    let (dir, held) = claim(board)?;
     let (table, binary) = (dir.join(format!("{}.table", board.name)), dir.join("tomte"));
     fs::write(&table, &baked).with_context(|| format!("cannot write {}", table.display()))?;
     place(&binary, &carry::carry(program, &baked)?)?;
-    Ok(Built { binary, table, dir, _held: Held::Lock(lock) })
+    Ok(Built { binary, table, dir, _held: held })
 }
 
 /// Builds the program with its symbols, for `size`: not the one that ships, and without a table.
