@@ -39,7 +39,7 @@ const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(Moun
 const TMP: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Mounted in this order. Flags as systemd's mount-setup.c has them.
-pub const API_MOUNTS: [ApiMount; 9] = [
+pub const API_MOUNTS: [ApiMount; 10] = [
     ApiMount { target: c"/proc", kind: c"proc", flags: PLAIN, data: c"", need: Need::Vital },
     ApiMount { target: c"/sys", kind: c"sysfs", flags: PLAIN, data: c"", need: Need::Expected },
     ApiMount {
@@ -57,6 +57,8 @@ pub const API_MOUNTS: [ApiMount; 9] = [
         need: Need::Expected,
     },
     ApiMount { target: c"/dev/shm", kind: c"tmpfs", flags: TMP, data: c"mode=1777", need: Need::Expected },
+    // systemd's dev-mqueue.mount.
+    ApiMount { target: c"/dev/mqueue", kind: c"mqueue", flags: PLAIN, data: c"", need: Need::IfAny },
     ApiMount { target: c"/run", kind: c"tmpfs", flags: TMP, data: c"mode=0755", need: Need::Vital },
     ApiMount { target: c"/tmp", kind: c"tmpfs", flags: TMP, data: c"mode=1777", need: Need::Expected },
     ApiMount { target: c"/sys/fs/cgroup", kind: c"cgroup2", flags: PLAIN, data: c"", need: Need::Expected },

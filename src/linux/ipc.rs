@@ -6,7 +6,7 @@ use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
     fd::OwnedFd,
-    fs::{Access, AtFlags, CWD, Mode, access, fstatfs, mkdirat, statat},
+    fs::{AtFlags, CWD, Mode, fstatfs, mkdirat, statat},
     io::Errno,
     mount::{
         FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, UnmountFlags, fsconfig_create, fsmount,
@@ -17,7 +17,7 @@ use rustix::{
 use super::{
     AsFd,
     passwd::{columns, file_number, open_lines, search},
-    raw::ipc::{SysV, remove, unlink_queue},
+    raw::ipc::{SysV, is_used, remove, unlink_queue},
     tree::{self, Owner},
 };
 
@@ -86,18 +86,18 @@ fn remove_objects(kind: SysV, owner: Owner) -> Result<(), Errno> {
 
 /// The first objects of a kind that belong to `owner`.
 fn list_objects(kind: SysV, owner: Owner) -> Result<Vec<u32, BATCH>, Errno> {
+    let mut ids = Vec::new();
+    match is_used(kind) {
+        Ok(true) => {}
+        Ok(false) | Err(Errno::NOSYS) => return Ok(ids), // NOSYS: a kernel without System V IPC
+        Err(errno) => return Err(errno),
+    }
     let (list, owner_column) = match kind {
         SysV::SharedMemory => (c"/proc/sysvipc/shm", 7),
         SysV::Semaphores => (c"/proc/sysvipc/sem", 4),
         SysV::MessageQueue => (c"/proc/sysvipc/msg", 7),
     };
-    let mut ids = Vec::new();
-    let file = match open_lines(list) {
-        // A kernel without System V IPC; but without /proc nothing is known.
-        Err(Errno::NOENT) => return access(c"/proc/self/status", Access::EXISTS).map(|()| ids),
-        answer => answer?,
-    };
-    search(&file, &mut |line| {
+    search(&open_lines(list)?, &mut |line| {
         let full = object_of(line, owner_column, owner).is_some_and(|id| ids.push(id).is_err());
         Ok(full)
     })?;

@@ -18,8 +18,9 @@ const NAMES: [&CStr; 13] = [
 ];
 
 /// Fills the empty file system `tree`, which is not mounted yet, from the host's /dev. Where nodes cannot be made, there
-/// is an empty file for [`bind`].
-pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
+/// is an empty file for [`bind`]: answers whether that is so of any.
+pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<bool, Errno> {
+    let mut refused = false;
     for &name in &NAMES {
         let found = match statat(host.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => continue,
@@ -33,12 +34,15 @@ pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<(), Errno> {
         } else if kind.is_char_device() {
             let mode = Mode::from_raw_mode(found.st_mode);
             match mknodat(tree, name, kind, mode, found.st_rdev) {
-                Err(Errno::PERM) => mknodat(tree, name, FileType::RegularFile, Mode::empty(), 0)?,
+                Err(Errno::PERM) => {
+                    refused = true;
+                    mknodat(tree, name, FileType::RegularFile, Mode::empty(), 0)?;
+                }
                 answer => answer?,
             }
         }
     }
-    Ok(())
+    Ok(refused)
 }
 
 /// Puts the host's nodes where none could be made. `tree` is mounted now.

@@ -18,7 +18,7 @@ use rustix::{
 
 use super::{
     Work, devices,
-    place::{Missing, find, open_plain, path_of},
+    place::{self, Missing, find, open_plain, path_of},
     remount::{self, is_at_or_below},
     trees::Trees,
 };
@@ -35,8 +35,9 @@ use crate::linux::{
 /// Mounts of one view. More fail with E2BIG.
 pub const MOUNTS_MAX: usize = 128;
 
-/// The nodes that nobody can open stand here, made when they are first needed: a directory and a file.
-const NOWHERE: &CStr = c"/run/tomte/inaccessible";
+/// The nodes that nobody can open.
+const NO_DIRECTORY: &CStr = c"/run/tomte/inaccessible/directory";
+const NO_FILE: &CStr = c"/run/tomte/inaccessible/file";
 /// What stands where a private directory could not be made.
 const EMPTY: &str = "tmpfs:mode=0755,size=4k";
 
@@ -237,13 +238,13 @@ fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(
         Err(Errno::NOENT | Errno::NOTDIR) if mount.optional => return Ok(()),
         answer => answer?,
     };
-    let mut clear = 0;
+    let (mut clear, mut nodes_refused) = (0, false);
     let tree = match (place.tree.take(), mount.content) {
         (Some(tree), _) => tree,
         (None, Content::New) => root.trees.new_file_system(mount.source)?,
         (None, Content::Devices) => {
             let tree = root.trees.new_file_system(mount.source)?;
-            devices::make(&target, &tree)?;
+            nodes_refused = devices::make(&target, &tree)?;
             tree
         }
         (None, Content::Inaccessible) => {
@@ -260,10 +261,11 @@ fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(
         }
     };
     if !matches!(mount.content, Content::Itself | Content::Inaccessible) {
-        make_places(&tree, path, later)?;
+        let empty = matches!(mount.content, Content::New | Content::Devices);
+        make_places(&tree, empty, path, later)?;
     }
     attach_with(root, &tree, &target, path, (flags.into(), clear.into()), mount.content == Content::New)?;
-    if mount.content == Content::Devices {
+    if nodes_refused {
         devices::bind(&mut root.trees, &target, &tree)?;
     }
     if path == "/" {
@@ -272,8 +274,9 @@ fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(
     Ok(())
 }
 
-/// Makes what the mounts below one that shows something else than the host are put on, where it is missing.
-fn make_places(tree: &OwnedFd, path: &str, later: &[Place<'_>]) -> Result<(), Errno> {
+/// Makes what the mounts below one that shows something else than the host are put on, where it is missing. `empty`: but for
+/// devices, nothing is there.
+fn make_places(tree: &OwnedFd, empty: bool, path: &str, later: &[Place<'_>]) -> Result<(), Errno> {
     for place in later {
         let below = if path == "/" { Some(place.path) } else { place.path.strip_prefix(path) };
         let Some(below) = below.filter(|below| below.starts_with('/')) else { continue };
@@ -282,7 +285,11 @@ fn make_places(tree: &OwnedFd, path: &str, later: &[Place<'_>]) -> Result<(), Er
             Content::Bind | Content::BindOne => what_it_takes(place.tree.as_ref())?,
             Content::New | Content::Devices | Content::PrivateTmp => Missing::BecomesDirectory,
         };
-        find(tree.as_fd(), below, missing)?;
+        let name = below.get(1..).filter(|name| empty && !name.contains('/'));
+        match name.map_or(Err(Errno::EXIST), |name| place::make(tree.as_fd(), name, missing)) {
+            Err(Errno::EXIST) => find(tree.as_fd(), below, missing).map(drop)?,
+            made => made?,
+        }
     }
     Ok(())
 }
@@ -296,13 +303,12 @@ fn attach_with(
     (set, clear): (u32, u32),
     fresh: bool,
 ) -> Result<(), Errno> {
-    let set_before = set_attributes_recursive(tree.as_fd(), set, clear);
+    let set_before =
+        if set | clear == 0 { Ok(()) } else { set_attributes_recursive(tree.as_fd(), set, clear) };
     root.trees.attach(tree, target)?;
     match set_before {
         // What lies on top of PID 1's own root has no path. A new file system is one mount, whose descriptor will do.
-        Err(Errno::NOSYS) if path == "/" && root.path.is_empty() && (fresh || set | clear == 0) => {
-            root.trees.set_flags(tree, set)
-        }
+        Err(Errno::NOSYS) if path == "/" && root.path.is_empty() && fresh => root.trees.set_flags(tree, set),
         Err(Errno::NOSYS) if path == "/" && root.path.is_empty() => Err(Errno::NOSYS),
         Err(Errno::NOSYS) => remount::walk(PathBuffer::empty().join(&[root.path, path])?, set, clear),
         answer => answer,
@@ -317,19 +323,21 @@ fn set_flags(root: &Root<'_>, held: BorrowedFd<'_>, path: &str, set: u32) -> Res
     }
 }
 
-/// Nodes that nobody without all privileges can use: a directory and a file. What may have to be hidden before it is
-/// used is made, too.
+/// Nodes that nobody without all privileges can use. They are made when they are first needed, and with them what may have
+/// to be hidden before it is used.
 fn open_nothing() -> Result<[OwnedFd; 2], Errno> {
-    for &path in &[c"/run/tomte", NOWHERE, c"/run/credentials"] {
+    let open = |path| openat(CWD, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+    let both = || Ok([open(NO_DIRECTORY)?, open(NO_FILE)?]);
+    match both() {
+        Err(Errno::NOENT) => {}
+        answer => return answer,
+    }
+    for &path in &[c"/run/tomte", c"/run/tomte/inaccessible", c"/run/credentials"] {
         let _there = mkdirat(CWD, path, Mode::from_raw_mode(0o755));
     }
-    let nowhere = tree::open_if_there(NOWHERE)?.ok_or(Errno::NOENT)?;
-    let _there = mkdirat(nowhere.as_fd(), c"directory", Mode::empty());
-    let _there = mknodat(nowhere.as_fd(), c"file", FileType::RegularFile, Mode::empty(), 0);
-    let open = |name: &CStr| {
-        openat(nowhere.as_fd(), name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-    };
-    Ok([open(c"directory")?, open(c"file")?])
+    let _there = mkdirat(CWD, NO_DIRECTORY, Mode::empty());
+    let _there = mknodat(CWD, NO_FILE, FileType::RegularFile, Mode::empty(), 0);
+    both()
 }
 
 /// The unit's directory below the host's `path`. None where it cannot be made (a read-only or full file system): it is

@@ -67,11 +67,8 @@ fn walk(root: BorrowedFd<'_>, path: &str, missing: Missing) -> Result<(OwnedFd, 
         let open = || openat(at.as_fd(), name, HOLD | OFlags::NOFOLLOW, Mode::empty());
         let mut next = match open() {
             Err(Errno::NOENT) if missing != Missing::Fails => {
-                if missing == Missing::BecomesFile && done == path.len() {
-                    mknodat(at.as_fd(), name, FileType::RegularFile, Mode::empty(), 0)?;
-                } else {
-                    mkdirat(at.as_fd(), name, PARENT_MODE)?;
-                }
+                let last = done == path.len();
+                make(at.as_fd(), component, if last { missing } else { Missing::BecomesDirectory })?;
                 open()?
             }
             answer => answer?,
@@ -87,6 +84,17 @@ fn walk(root: BorrowedFd<'_>, path: &str, missing: Missing) -> Result<(OwnedFd, 
         at = next;
     }
     Ok((at, linked))
+}
+
+/// Makes what `missing` says at `name` in `holder`. EEXIST if something is there.
+pub(super) fn make(holder: BorrowedFd<'_>, name: &str, missing: Missing) -> Result<(), Errno> {
+    let mut buffer = PathBuffer::empty();
+    let name = one_component(name, &mut buffer)?;
+    match missing {
+        Missing::Fails => Err(Errno::NOENT),
+        Missing::BecomesDirectory => mkdirat(holder, name, PARENT_MODE),
+        Missing::BecomesFile => mknodat(holder, name, FileType::RegularFile, Mode::empty(), 0),
+    }
 }
 
 /// Whether nobody but root can have made `link`, which stands in `holder`.

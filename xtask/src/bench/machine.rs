@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     fd::OwnedFd,
@@ -17,6 +17,7 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 use tempfile::TempDir;
+use tomte::table::Table;
 
 use crate::{
     bake,
@@ -83,7 +84,14 @@ impl Setup {
         let baked = bake::bake(&setup.board, &bake::Options::default(), &mut diagnostics)?;
         let filters = baked.filters.programs.iter().map(Program::bytes);
         let filter = filters.max_by_key(Vec::len).context("the unit has no filter")?;
-        fs::write(setup.board.dir.join("rootfs/bench/filter"), filter)?;
+        let programs = setup.board.dir.join("rootfs/bench");
+        fs::write(programs.join("filter"), filter)?;
+        let table = Table::open(&baked.table, Some(baked.arch)).map_err(|error| anyhow!("{error}"))?;
+        let devices = table.ids().filter_map(|id| {
+            let program = table.unit(id)?.service()?.exec.cgroup.devices?.program;
+            Some(table.board().filter(program)?.program.to_vec())
+        });
+        fs::write(programs.join("devices"), devices.max_by_key(Vec::len).context("no devices")?)?;
         Ok(setup)
     }
 

@@ -32,8 +32,11 @@ const LEFT: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/selinux"];
 const MODULES: [&str; 2] = ["/lib/modules", "/usr/lib/modules"];
 /// Hidden by `ProtectKernelLogs=`.
 const LOGS: [&str; 2] = ["/dev/kmsg", "/proc/kmsg"];
+/// The message queues of the namespace of IPC that they were mounted in, whoever looks.
+const QUEUES: &str = "/dev/mqueue";
 /// Of the host's /dev in that of `PrivateDevices=`, besides the devices.
-const DEVICE_DIRECTORIES: [&str; 4] = ["/dev/hugepages", "/dev/mqueue", "/dev/pts", "/dev/shm"];
+const DEVICE_DIRECTORIES: [&str; 4] = ["/dev/hugepages", QUEUES, "/dev/pts", "/dev/shm"];
+
 /// Adds them all.
 pub(super) fn protect(plan: &mut Plan, exec: &Exec) {
     let protect = exec.protect;
@@ -48,11 +51,13 @@ pub(super) fn protect(plan: &mut Plan, exec: &Exec) {
     add(protect.kernel_modules, &MODULES, &Mount::inaccessible);
     add(protect.kernel_logs, &LOGS, &Mount::inaccessible);
     add(protect.control_groups, &["/sys/fs/cgroup"], &read_only);
-    add(exec.namespaces.ipc, &["/dev/mqueue"], &|path| {
+    let own_queues = exec.namespaces.ipc || !exec.namespaces.ipc_path.is_empty();
+    add(own_queues, &[QUEUES], &|path| {
         Mount::new(path, Content::New, "mqueue:").only(NODEV | NOSUID | NOEXEC)
     });
     if protect.devices {
         plan.add(Mount::new("/dev", Content::Devices, DEVICES).only(RDONLY | NOSUID | NOEXEC));
-        DEVICE_DIRECTORIES.iter().for_each(|path| plan.add(Mount::kept(path).optional()));
+        let kept = DEVICE_DIRECTORIES.iter().filter(|path| !own_queues || **path != QUEUES);
+        kept.for_each(|path| plan.add(Mount::kept(path).optional()));
     }
 }

@@ -270,3 +270,18 @@ fn the_kernels_files_are_narrowed_and_the_rest_of_them_left() {
     assert_eq!(lines[0], "/dev devices !rsx -r");
     assert_eq!(lines[4], "/dev/shm bind=/dev/shm -r ?");
 }
+
+#[test]
+fn message_queues_are_the_machines_or_those_of_the_units_own_ipc() {
+    let queues = |change: fn(&mut Exec)| {
+        let lines = plan(|exec| {
+            exec.protect.devices = true;
+            change(exec);
+        });
+        lines.into_iter().find(|line| line.starts_with("/dev/mqueue ")).expect("it is in every /dev")
+    };
+    assert_eq!(queues(|_| ()), "/dev/mqueue bind=/dev/mqueue -r ?");
+    // As systemd 252 mounts it, with PrivateDevices= and without.
+    assert_eq!(queues(|exec| exec.namespaces.ipc = true), "/dev/mqueue new !sdx -r ?");
+    assert_eq!(queues(|exec| exec.namespaces.ipc_path = "/run/ipc".into()), "/dev/mqueue new !sdx -r ?");
+}

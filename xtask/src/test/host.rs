@@ -236,6 +236,7 @@ const CASES: [Case; 18] = [
             ("environment.service", "inactive", "success"),
             ("scheduling.service", "inactive", "success"),
             ("groups.service", "inactive", "success"),
+            ("queues.service", "inactive", "success"),
             BYSTANDER,
         ],
         well: false,

@@ -33,8 +33,8 @@ const FILTER: &CStr = c"/bench/filter";
 const FILTER_BYTES_MAX: usize = 32 << 10;
 /// The first service's user.
 const FIRST_USER: u32 = 61184;
-/// Letting every device be used: `r0 = 1; exit`.
-const ANY_DEVICE: [u8; 16] = [0xb7, 0, 0, 0, 1, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+/// The program that decides about devices, likewise.
+const DEVICE_FILTER: &CStr = c"/bench/devices";
 
 /// What is made of /dev: name, major and minor.
 const DEVICES: [(&CStr, u32, u32); 6] = [
@@ -73,16 +73,32 @@ const WRITABLE: [&CStr; 5] = [c"/dev/pts", c"/dev/shm", c"/proc", c"/tmp", c"/va
 
 /// What all services have in common.
 pub(super) struct Sandbox {
-    filter: [u8; FILTER_BYTES_MAX],
-    filter_bytes: usize,
+    filter: Program,
+    devices: Program,
+}
+
+/// A program of the kernel's.
+struct Program {
+    bytes: [u8; FILTER_BYTES_MAX],
+    length: usize,
+}
+
+impl Program {
+    fn read(path: &CStr) -> Option<Self> {
+        let mut bytes = [0; FILTER_BYTES_MAX];
+        let length = read_file(path, &mut bytes).ok()?.len();
+        Some(Self { bytes, length })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
 }
 
 impl Sandbox {
-    /// Reads the filter; `None` where no filter was left for the services.
+    /// Reads the programs; `None` where none were left for the services.
     pub(super) fn prepare() -> Option<Self> {
-        let mut filter = [0; FILTER_BYTES_MAX];
-        let filter_bytes = read_file(FILTER, &mut filter).ok()?.len();
-        Some(Self { filter, filter_bytes })
+        Some(Self { filter: Program::read(FILTER)?, devices: Program::read(DEVICE_FILTER)? })
     }
 
     /// Makes what covers what nobody sees. After the mounts.
@@ -95,7 +111,7 @@ impl Sandbox {
     pub(super) fn enter(&self, group: &Group) -> Result<(), Errno> {
         signal::ignore(signal::SIGPIPE)?;
         setsid()?;
-        bpf::put(group.directory(), bpf::DEVICES, &ANY_DEVICE)?;
+        bpf::put(group.directory(), bpf::DEVICES, self.devices.bytes())?;
         let null = openat(CWD, c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         rustix::stdio::dup2_stdin(&null)?;
         rustix::stdio::dup2_stdout(&null)?;
@@ -109,7 +125,7 @@ impl Sandbox {
         close_on_exec_from(3)?;
         signal::set_mask(0)?;
         seccomp::forbid_write_execute()?;
-        seccomp::load(self.filter.get(..self.filter_bytes).unwrap_or_default())
+        seccomp::load(self.filter.bytes())
     }
 }
 
@@ -125,6 +141,7 @@ fn change_view() -> Result<(), Errno> {
     set_attributes_recursive(root.as_fd(), RDONLY, 0)?;
     let dev = make_dev()?;
     put(&root, c"/dev", dev, RDONLY | NOSUID | NOEXEC)?;
+    put(&root, c"/dev/mqueue", file_system(c"mqueue", &[])?, NOSUID | NODEV | NOEXEC)?;
     for (tree, (path, flags)) in kept.iter_mut().zip(KEPT).take(2) {
         put_if_there(&root, path, tree.take(), flags)?;
     }
@@ -165,7 +182,7 @@ fn make_dev() -> Result<OwnedFd, Errno> {
     for (name, target) in DEVICE_LINKS {
         symlinkat(target, &dev, name)?;
     }
-    for name in [c"pts", c"shm"] {
+    for name in [c"mqueue", c"pts", c"shm"] {
         mkdirat(&dev, name, Mode::from_raw_mode(0o755))?;
     }
     Ok(dev)
