@@ -1,4 +1,4 @@
-//! Counting and removing System V IPC objects, and removing POSIX message queues. Finding them is `linux::ipc`'s work.
+//! Whether there are System V IPC objects; removing them and POSIX message queues. Finding them is `linux::ipc`'s work.
 
 #![expect(unsafe_code, reason = "system calls that remove shared objects")]
 

@@ -12,7 +12,7 @@ use super::{
 
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 73] = [
+const CONSOLE: [&str; 74] = [
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",
@@ -77,6 +77,7 @@ const CONSOLE: [&str; 73] = [
     "FILES  bystander.service enabled later.service enabled later.target static",
     "JSON 15",
     "SCREENS whole 0",
+    "COLORS some",
     "ESCAPES 0",
     // journalctl's words.
     "]: Started brief.service - Fails after a moment.",
