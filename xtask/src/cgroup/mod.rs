@@ -19,10 +19,10 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, ensure};
-use tomte::table::{OomPolicy, Traffic, limits::FILTER_BYTES_MAX};
+use tomte::table::{OomPolicy, Privilege, Traffic, limits::FILTER_BYTES_MAX};
 
 use crate::{
     model::{Delegate, Kind, Resources, Unit},
@@ -89,10 +89,10 @@ impl Cgroups {
             cgroups.need(&chain(SYSTEM), Controllers::default());
         }
         for unit in graph.nodes.iter().map(|node| &node.unit) {
-            let (Some(resources), Some(exec)) = (unit.kind.resources(), unit.kind.exec()) else { continue };
+            let Some(resources) = unit.kind.resources() else { continue };
             let chain = chain(&slice_of(&unit.name, resources));
             cgroups.need(&chain, settings::controllers(resources));
-            let devices = devices::filter(resources, exec.protect).map(|filter| filter.program);
+            let devices = device_filter(unit).map(|filter| filter.program);
             let network = network::programs(resources, &above(&chain, slices));
             // PID 1 makes sockets, and packets are judged by who made theirs.
             ensure!(
@@ -114,9 +114,7 @@ impl Cgroups {
     /// # Errors
     /// If it needs a program that no unit of the table has.
     pub fn of(&self, unit: &Unit) -> Result<Option<Group>> {
-        let (Some(resources), Some(exec)) = (unit.kind.resources(), unit.kind.exec()) else {
-            return Ok(None);
-        };
+        let Some(resources) = unit.kind.resources() else { return Ok(None) };
         let chain = chain(&slice_of(&unit.name, resources));
         let oom_group = unit.kind.service().is_some_and(|service| service.oom_policy == OomPolicy::Kill);
         let unsaid = Unsaid { tasks_max: Some(TASKS_MAX), oom_group, ..inherited(&chain, &self.files) };
@@ -129,7 +127,7 @@ impl Cgroups {
             let place = self.programs.iter().position(|program| program == wanted);
             place.context("it needs a filter of its own")
         };
-        let devices = devices::filter(resources, exec.protect).map(|filter| {
+        let devices = device_filter(unit).map(|filter| {
             let place = place_of(&filter.program)?;
             anyhow::Ok((filter, place))
         });
@@ -166,6 +164,26 @@ impl Cgroups {
             }
         }
     }
+}
+
+/// What `unit` may do with devices. `ProtectClock=` lets clocks be read, whose number every start would have to look for among
+/// the thousand of /proc/devices; that is left out where no process of the unit has a node of one: /dev is the unit's own,
+/// nothing of the host's is bound into it, and no command runs outside of the sandbox.
+fn device_filter(unit: &Unit) -> Option<Filter> {
+    let (resources, exec) = (unit.kind.resources()?, unit.kind.exec()?);
+    let mut protect = exec.protect;
+    if protect.devices
+        && exec
+            .view
+            .binds
+            .iter()
+            .all(|bind| !Path::new(&bind.source).starts_with("/dev") && bind.source != "/")
+        && let Some(service) = unit.kind.service()
+        && service.commands.iter().all(|(_, command)| command.privilege != Privilege::Full)
+    {
+        protect.clock = false;
+    }
+    devices::filter(resources, protect)
 }
 
 /// Whether `unit` is a socket that packets of IP come to.

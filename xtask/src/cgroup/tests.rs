@@ -183,6 +183,16 @@ fn a_unit_that_says_nothing_of_devices_may_use_all() {
     assert!(filter("PrivateDevices=yes").is_some_and(|(filter, _)| !filter.needed));
     let (clock, _) = filter("ProtectClock=yes").expect("a filter");
     assert_eq!(clock.late, ["char-rtc"]);
+    let late = |lines: &str| {
+        let lines = format!("PrivateDevices=yes\nProtectClock=yes\n{lines}");
+        filter(&lines).expect("a filter").0.late
+    };
+    assert!(late("").is_empty(), "it has no node of a clock");
+    for lines in ["BindPaths=/dev/rtc0", "BindReadOnlyPaths=/:/host", "ExecStartPre=+/bin/true"] {
+        assert_eq!(late(lines), ["char-rtc"], "{lines}");
+    }
+    assert!(late("BindPaths=/srv").is_empty());
+    assert_eq!(late("DeviceAllow=char-rtc rw"), ["char-rtc"]);
     let shared = cgroups(&[("a.service", "PrivateDevices=yes"), ("b.service", "DevicePolicy=closed")], &[]);
     assert_eq!(shared.programs.len(), 1);
 }
