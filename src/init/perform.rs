@@ -106,10 +106,11 @@ impl Kernel {
 
     #[inline(never)]
     fn watch(&mut self, unit: UnitId, first: bool) -> Option<Event<'static>> {
-        let errno = watch::start(self, unit, first).err()?;
-        let name = self.table.name(unit)?;
-        log::error_of(errno, format_args!("cannot open what {name} waits for"));
-        Some(Event::Watched { unit, found: None })
+        watch::start(self, unit, first).unwrap_or_else(|errno| {
+            let name = self.table.name(unit)?;
+            log::error_of(errno, format_args!("cannot open what {name} waits for"));
+            Some(Event::Watched { unit, found: None })
+        })
     }
 
     fn arm(&mut self, unit: UnitId, flush: bool) -> Option<Event<'static>> {
@@ -175,7 +176,8 @@ impl Kernel {
             board.may_lack &= !Feature::MountNamespaces.bit();
         }
         let connection = if service.per_connection { self.held.of(spawn.unit).next() } else { None };
-        let mut parts = Parts::new(&service.exec, spawn, connection, self.started_us);
+        let mut parts = Parts::new();
+        parts.fill(&service.exec, spawn, connection, self.started_us);
         let no_room = |errno| linux::spawn::Failure { step: Step::Call, errno };
         parts.find_way(&mut command, self.line).map_err(no_room)?;
         let extra = parts.extra(spawn, &self.table);

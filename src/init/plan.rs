@@ -63,14 +63,8 @@ pub(super) struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
-    #[inline(never)] // a frame of its own
-    pub(super) fn new(
-        exec: &Exec<'t>,
-        spawn: &Spawn,
-        connection: Option<BorrowedFd<'_>>,
-        started_us: u64,
-    ) -> Self {
-        let mut parts = Self {
+    pub(super) const fn new() -> Self {
+        Self {
             directories: Vec::new(),
             rlimits: Vec::new(),
             mounts: Vec::new(),
@@ -82,35 +76,45 @@ impl<'t> Parts<'t> {
             remote_address: String::new(),
             remote_port: String::new(),
             root: String::new(),
-        };
+        }
+    }
+
+    /// Fills all of it in where it is: seven kilobytes are not handed on.
+    #[inline(never)] // a frame of its own
+    pub(super) fn fill(
+        &mut self,
+        exec: &Exec<'t>,
+        spawn: &Spawn,
+        connection: Option<BorrowedFd<'_>>,
+        started_us: u64,
+    ) {
         if let Some((Source::Address(address), port)) = connection.map(listen::source) {
-            let _ = write_address(&mut parts.remote_address, address);
-            let _ = write!(parts.remote_port, "{}", u64::from(port));
+            let _ = write_address(&mut self.remote_address, address);
+            let _ = write!(self.remote_port, "{}", u64::from(port));
         }
         // `Table::open` has checked the counts against the capacities.
         for setting in exec.directories.iter() {
-            let _ = parts.directories.push(directory(setting));
+            let _ = self.directories.push(directory(setting));
         }
         for Rlimit { resource, soft, hard } in exec.rlimits.iter() {
-            let _ = parts.rlimits.push(linux_plan::Rlimit { resource, soft, hard });
+            let _ = self.rlimits.push(linux_plan::Rlimit { resource, soft, hard });
         }
         for setting in view(exec, spawn.kind).mounts.iter() {
-            let _ = parts.mounts.push(mount(setting));
+            let _ = self.mounts.push(mount(setting));
         }
         if let Some(Pid(pid)) = spawn.main_pid {
-            let _ = write!(parts.main_pid.as_mut_view(), "{}", u64::from(pid));
+            let _ = write!(self.main_pid.as_mut_view(), "{}", u64::from(pid));
         }
         if let Some(Micros(span)) = spawn.watchdog {
-            let _ = write!(parts.watchdog.as_mut_view(), "{span}");
+            let _ = write!(self.watchdog.as_mut_view(), "{span}");
         }
-        parts.exit_status = status_of(spawn.outcome);
-        parts.monitored_status = status_of(spawn.monitor.map(|(_, outcome)| outcome));
+        self.exit_status = status_of(spawn.outcome);
+        self.monitored_status = status_of(spawn.monitor.map(|(_, outcome)| outcome));
         if let Some((Instant(at), wall)) = spawn.trigger.and_then(|trigger| trigger.elapsed) {
-            for (text, at) in parts.elapsed.iter_mut().zip([wall, started_us.saturating_add(at)]) {
+            for (text, at) in self.elapsed.iter_mut().zip([wall, started_us.saturating_add(at)]) {
                 let _ = write!(text.as_mut_view(), "{at}");
             }
         }
-        parts
     }
 
     /// Variables about this start.

@@ -1,4 +1,5 @@
-//! Opening what sockets listen on and looking at paths: a child does, and hands the descriptors to PID 1.
+//! Opening what sockets listen on and looking at paths: a child does, and hands the descriptors to PID 1. What cannot keep
+//! anybody waiting PID 1 opens itself: a fork is several times as dear as the socket.
 
 use core::fmt::Write;
 
@@ -56,19 +57,27 @@ impl Opened {
     }
 }
 
-/// Starts the child. `first`: directories are made that a path unit wants made.
+/// Opens what `unit` is about, or starts a child that does. `first`: directories are made that a path unit wants made.
 ///
 /// # Errors
 /// clone3(2)'s and socketpair(2)'s, or EAGAIN when the process table is full.
-pub(super) fn start(kernel: &mut Kernel, unit: UnitId, first: bool) -> Result<(), Errno> {
+pub(super) fn start(kernel: &mut Kernel, unit: UnitId, first: bool) -> Result<Option<Event<'static>>, Errno> {
+    let record = kernel.table.unit(unit);
+    let open = |record: &Option<Unit<'_>>| record.as_ref().and_then(|record| open(record, first));
+    if let Some(Unit { kind: Kind::Socket(socket), .. }) = &record
+        && is_quick(socket)
+    {
+        let found = open(&record).and_then(|Opened { fds, there, seen, tells }| {
+            kernel.hold(unit, &mut fds.into_iter(), tells).then_some(Found { there, seen })
+        });
+        return Ok(Some(Event::Watched { unit, found }));
+    }
     let place = kernel.processes.free_place().ok_or(Errno::AGAIN)?;
     let (ours, theirs) = listen::channel()?;
     match process::fork()? {
         process::Forked::Child => {
             look::give_up_in_time();
-            let record = kernel.table.unit(unit);
-            let opened = record.as_ref().and_then(|record| open(record, first));
-            let sent = opened.is_some_and(|opened| {
+            let sent = open(&record).is_some_and(|opened| {
                 let sent = listen::send(theirs.as_fd(), &opened.message(), &opened.fds);
                 sent.is_ok()
             });
@@ -77,9 +86,22 @@ pub(super) fn start(kernel: &mut Kernel, unit: UnitId, first: bool) -> Result<()
         process::Forked::Parent { pid, pidfd } => {
             let child = Process::helper(pid, pidfd, Role::Watcher { unit });
             kernel.processes.put(place, Process { report: Some(ours), ..child });
-            Ok(())
+            Ok(None)
         }
     }
+}
+
+/// Whether all of `socket` can be opened without waiting: its nodes are in /run itself, where root alone puts anything, or in
+/// a directory that was not there before this made it. No link leads away from there, and nothing else is mounted on it.
+#[inline(never)]
+fn is_quick(socket: &Socket<'_>) -> bool {
+    socket.quick
+        && socket.listen.iter().all(|Listen { path, .. }| match path.bytes().rposition(|byte| byte == b'/') {
+            Some(at @ 5..) => {
+                listen::make_new(path.split_at_checked(at).unwrap_or_default().0, socket.directory_mode)
+            }
+            Some(_) | None => true,
+        })
 }
 
 impl Kernel {
@@ -94,17 +116,22 @@ impl Kernel {
         if whole.is_none() && sent.is_some() {
             log::error(format_args!("{}: PID 1 cannot have so many descriptors", self.name(unit)));
         }
+        let tells = u32::from_le_bytes([a, b, c, d]);
+        let found = Found { there: there.checked_sub(1), seen: u16::from_le_bytes([low, high]) };
+        let is_whole = whole.is_some();
+        let is_held = self.hold(unit, &mut whole.unwrap_or_default().into_iter(), tells);
+        Event::Watched { unit, found: (is_whole && is_held).then_some(found) }
+    }
+
+    /// Holds `fds` for `unit`, in the place of what was held before; whether there is room for them.
+    fn hold(&mut self, unit: UnitId, fds: &mut dyn Iterator<Item = OwnedFd>, mut tells: u32) -> bool {
         self.held.close(unit, &self.poll);
-        let mut tells = u32::from_le_bytes([a, b, c, d]);
-        let found = whole.and_then(|fds| {
-            let mut held = true;
-            for fd in fds {
-                held &= self.held.hold(Descriptor { fd, unit, tells: tells & 1 == 1, name: 0 });
-                tells >>= 1;
-            }
-            held.then_some(Found { there: there.checked_sub(1), seen: u16::from_le_bytes([low, high]) })
-        });
-        Event::Watched { unit, found }
+        let mut held = true;
+        for fd in fds {
+            held &= self.held.hold(Descriptor { fd, unit, tells: tells & 1 == 1, name: 0 });
+            tells >>= 1;
+        }
+        held
     }
 
     /// Closes what is held for `unit`. A child that is still at it ends, and what it has opened with it.

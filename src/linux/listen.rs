@@ -271,6 +271,12 @@ pub(super) fn make_parents(path: &str, mode: u16) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Makes the directory `path`; whether it was not there before.
+pub fn make_new(path: &str, mode: u16) -> bool {
+    let mut buffer = PathBuffer::empty();
+    buffer.join(&[path]).is_ok_and(|path| mkdirat(CWD, path, Mode::from_raw_mode(mode.into())).is_ok())
+}
+
 fn make_one(path: &str, mode: u16) -> Result<(), Errno> {
     match mkdirat(CWD, PathBuffer::empty().join(&[path])?, Mode::from_raw_mode(mode.into())) {
         Err(Errno::EXIST | Errno::ROFS) => Ok(()), // what comes next says if it is missing

@@ -30,6 +30,9 @@ record! {
         pub directory_mode: u16,
         /// `Symlinks=`: paths that lead to the only node there is.
         pub symlinks: StrList<'t>,
+        /// Whether opening it cannot take its time: there are Unix sockets only, without a node, or with one in /run or in a
+        /// directory of /run; no links, and no user who would have to be looked up.
+        pub quick: bool,
         /// What is opened, in the order of the descriptors.
         pub listen: List<'t, Listen<'t>>,
         /// `TriggerLimitIntervalSec=` and `TriggerLimitBurst=`: starts of the service before the socket fails.

@@ -137,6 +137,7 @@ pub(crate) fn socket(name: &str, starts: u16) -> UnitPlan {
         mode: 0o666,
         directory_mode: 0o755,
         symlinks: StrList::default(),
+        quick: false,
         listen: List::default(),
         trigger_limit: limit(20),
         poll_limit: limit(15),

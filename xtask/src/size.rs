@@ -50,9 +50,9 @@ const BUDGET: u64 = 200 << 10;
 /// more with shared namespaces, `run --pipe`, JSON of every query, and conditions, against 12 that were saved; 4 with jobs
 /// that time out, their modes and what tells a unit by whom it was started; 15 with the way from an initramfs to the root,
 /// devices by what is on them, an overlay, fsck and the power key; 9 with mounts that come and go by hand, commands of
-/// sockets and jobs in all modes; 1 with programs that decide about the network; 1 with /dev/mqueue and a cheaper sandbox. It
-/// goes when it meets the budget.
-const CEILING: u64 = 396 << 10;
+/// sockets and jobs in all modes; 1 with programs that decide about the network; 1 with /dev/mqueue and a cheaper sandbox;
+/// 1 with sockets that PID 1 opens itself. It goes when it meets the budget.
+const CEILING: u64 = 397 << 10;
 /// What CI lets it have of memory that it may write, without its stack: all that it can know of units, processes and clients.
 /// It is all zeros at first, and takes up what is written to.
 const STATE: u64 = 494 << 10;

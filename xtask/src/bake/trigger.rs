@@ -31,10 +31,24 @@ pub(super) fn socket<'a>(arena: &'a Bump, socket: &'a Socket) -> Result<table::S
         mode: socket.socket_mode,
         directory_mode: socket.directory_mode,
         symlinks: strings(arena, &socket.symlinks)?,
+        quick: is_quick(socket, &records),
         listen: list(arena, &records),
         trigger_limit: socket.trigger_limit,
         poll_limit: socket.poll_limit,
     })
+}
+
+/// Whether PID 1 may open all of it by itself: see [`table::Socket`].
+fn is_quick(socket: &Socket, records: &[table::Listen<'_>]) -> bool {
+    let in_memory = |path: &str| match path.strip_prefix("/run/") {
+        Some(below) => below.matches('/').count() < 2,
+        None => path.is_empty(),
+    };
+    let named = !socket.socket_user.value.is_empty() || !socket.socket_group.value.is_empty();
+    let is_quick = |one: &table::Listen<'_>| {
+        one.kind == ListenKind::Socket && i32::from(one.family) == libc::AF_UNIX && in_memory(one.path)
+    };
+    !named && socket.symlinks.is_empty() && records.iter().all(is_quick)
 }
 
 fn listen<'a>(arena: &'a Bump, socket: &'a Socket, listen: &'a Listen) -> table::Listen<'a> {
@@ -303,4 +317,45 @@ fn watch(event: PathEvent, place: &crate::model::Located<String>) -> table::Watc
         }
     };
     table::Watch { event, mask, path: &place.value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check,
+        diag::Diagnostics,
+        model::Kind,
+        values::{specifier::Facts, unit_name::UnitName},
+    };
+
+    #[test]
+    fn pid_1_opens_by_itself_what_is_in_memory_and_asks_for_nobody() {
+        let is_quick = |lines: &str| {
+            let text = format!("[Socket]\n{}\n", lines.replace("; ", "\n"));
+            let name = UnitName::new("a.socket").expect("a name");
+            let unit = check::unit_of(name, text.into(), Facts::default(), &mut Diagnostics::default());
+            let Kind::Socket(read) = &unit.kind else { panic!("no socket") };
+            socket(&Bump::new(), read).expect("a record").quick
+        };
+        for lines in [
+            "ListenStream=/run/a",
+            "ListenDatagram=/run/a/b; ListenSequentialPacket=/run/c",
+            "ListenStream=@a; SocketMode=0600",
+        ] {
+            assert!(is_quick(lines), "{lines}");
+        }
+        for lines in [
+            "ListenStream=/run/a; ListenStream=/srv/a",
+            "ListenStream=/run/a/b/c",
+            "ListenStream=/run/a; SocketUser=daemon",
+            "ListenStream=/run/a; SocketGroup=daemon",
+            "ListenStream=/run/a; Symlinks=/srv/a",
+            "ListenFIFO=/run/a",
+            "ListenStream=80",
+            "ListenNetlink=route 1",
+        ] {
+            assert!(!is_quick(lines), "{lines}");
+        }
+    }
 }
