@@ -124,7 +124,10 @@ pub fn write_stderr(line: &[u8]) -> bool {
         match rustix::io::write(fd, rest) {
             Ok(0) => return false,
             Ok(written) => {
-                STALLED.store(false, Ordering::Relaxed);
+                // Not written to for nothing: the page may be shared with a child on its way.
+                if STALLED.load(Ordering::Relaxed) {
+                    STALLED.store(false, Ordering::Relaxed);
+                }
                 rest = rest.get(written..).unwrap_or_default();
             }
             Err(Errno::INTR) => {}

@@ -16,13 +16,17 @@ use rustix::io::Errno;
 /// Room for expanded words and made-up variables. Larger ones fail the exec step with E2BIG.
 const ARENA_BYTES: usize = 128 << 10;
 
-struct Bytes(UnsafeCell<[u8; ARENA_BYTES]>);
+/// The flag is on the page that is written to anyway.
+#[repr(C)]
+struct Room {
+    taken: AtomicBool,
+    bytes: UnsafeCell<[u8; ARENA_BYTES]>,
+}
 
 // SAFETY: `Arena::take` hands the bytes out once in the life of a process; nobody else touches them.
-unsafe impl Sync for Bytes {}
+unsafe impl Sync for Room {}
 
-static BYTES: Bytes = Bytes(UnsafeCell::new([0; ARENA_BYTES]));
-static TAKEN: AtomicBool = AtomicBool::new(false);
+static ROOM: Room = Room { taken: AtomicBool::new(false), bytes: UnsafeCell::new([0; ARENA_BYTES]) };
 
 /// Gives out C strings that live as long as its bytes. One string is written at a time.
 pub(crate) struct Arena<'a> {
@@ -34,11 +38,11 @@ pub(crate) struct Arena<'a> {
 impl Arena<'static> {
     /// The process's arena. ENOMEM if it is taken already.
     pub(super) fn take() -> Result<Self, Errno> {
-        if TAKEN.swap(true, Ordering::Relaxed) {
+        if ROOM.taken.swap(true, Ordering::Relaxed) {
             return Err(Errno::NOMEM);
         }
-        // SAFETY: `TAKEN` lets one caller through, so this is the only reference there will ever be.
-        Ok(Self::over(unsafe { &mut *BYTES.0.get() }))
+        // SAFETY: `taken` lets one caller through, so this is the only reference there will ever be.
+        Ok(Self::over(unsafe { &mut *ROOM.bytes.get() }))
     }
 }
 
