@@ -4,7 +4,8 @@ use core::fmt;
 
 use crate::{
     linux::output::Output,
-    table::{Kind, Lists, Relation, UnitId},
+    table::{FileState, Kind, Lists, Relation, UnitId},
+    wire::ActiveState,
     words::split_last,
 };
 
@@ -43,7 +44,7 @@ impl Command<'_> {
                     }
                 }
                 if first == u64::MAX {
-                    return Ok(());
+                    return self.other_names(grid, system);
                 }
                 self.rows(grid, system, UnitId(first as u16))?; // cut to the place
                 from = first + 1;
@@ -52,13 +53,35 @@ impl Command<'_> {
         Ok(0)
     }
 
+    /// Whether it has the unit called `name`.
+    #[inline(never)] // for a small frame
+    fn lists_kind(&self, name: &str) -> bool {
+        let (_, kind) = split_last(name, b'.').unwrap_or_default();
+        self.lists(name) && chosen(self.words.types, &[kind])
+    }
+
+    /// The rows of names that no unit has for its own, below all of those.
+    #[inline(never)] // for a small frame
+    fn other_names(&self, grid: &mut Grid<'_>, system: &System) -> Result<(), TalkError> {
+        let mut names = system.table.board().aliases.iter();
+        while let (Some(name), Some(unit)) = (names.next(), names.next()) {
+            let state = if unit.is_empty() { FileState::Masked } else { FileState::Alias }.as_str();
+            if self.verb == Verb::ListUnitFiles
+                && self.lists_kind(name)
+                && chosen(self.words.states, &[state])
+            {
+                grid.texts(ActiveState::Inactive, &[name, state])?;
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of unit `id`.
     #[inline(never)] // for a small frame
     fn rows(&self, grid: &mut Grid<'_>, system: &System, id: UnitId) -> fmt::Result {
         let Some(unit) = system.table.unit(id) else { return Ok(()) };
         let (name, state, life) = (unit.name.as_str(), unit.file_state.as_str(), system.life(id));
-        let (_, kind) = split_last(name, b'.').unwrap_or_default();
-        if !self.lists(name) || !chosen(self.words.types, &[kind]) {
+        if !self.lists_kind(name) {
             return Ok(());
         }
         // The first one, if it has one for each connection.

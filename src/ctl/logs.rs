@@ -7,12 +7,12 @@ use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd, arguments::Arguments, errno::Text, glob::each_match, output::Output, pipe,
     },
-    wire::log::{BLOCK_BYTES, Date, Entry, Head, RING_PATH, Shown, entry_json},
+    wire::log::{BLOCK_BYTES, BLOCK_ENTRIES_MAX, Date, Entry, Head, RING_PATH, Shown, entry_json},
 };
 
 use super::{
-    complain, usage_error,
-    wanted::{CAT, ISO, JSON, Wanted},
+    boots, complain, usage_error,
+    wanted::{CAT, FOLLOW, ISO, JSON, LIST_BOOTS, MONOTONIC, REVERSE, Wanted},
 };
 
 /// Where the last words of the boot before are: what was written to /dev/pmsg0, as the kernel shows it; else logd's file,
@@ -24,12 +24,14 @@ const PANICS: &str = "/sys/fs/pstore/dmesg-*";
 
 /// `tomte logs`; answers the exit code. So many of the words are the verb.
 pub(super) fn run(arguments: Arguments, verbs: usize) -> u8 {
-    let mut wanted = Wanted { alone: true, ..Wanted::ALL };
+    let mut wanted = Wanted::all();
+    wanted.alone = true;
     if let Err(word) = wanted.read(arguments, verbs) {
         return usage_error(word);
     }
-    let out = &mut Output::stdout();
+    let out = &mut Output::screen(arguments);
     let (path, shown) = match wanted.previous_boot {
+        _ if wanted.has(LIST_BOOTS) => (RING_PATH, boots::list(out, wanted.format == JSON)),
         true => last_words(out),
         false => (RING_PATH, show(out, &wanted)),
     };
@@ -42,32 +44,41 @@ pub(super) fn run(arguments: Arguments, verbs: usize) -> u8 {
 /// The last `lines` of `unit`, for its status, below a line of nothing.
 pub(super) fn last(out: &mut Output, unit: &str, lines: u64) {
     let _broken = out.write_char('\n');
-    let mut wanted = Wanted { lines: Some(lines), ..Wanted::ALL };
+    let mut wanted = Wanted::all();
+    wanted.lines = Some(lines);
     let _fits = wanted.units.push(unit);
     let _no_log = show(out, &wanted);
 }
 
 /// What was said before the machine started anew, and where that stands; besides that what the kernel said when it panicked.
 fn last_words(out: &mut Output) -> (&'static str, Result<(), Errno>) {
-    let mut result = ("", Err(Errno::NOENT));
-    for path in LAST_WORDS_PATHS {
-        if result.1 == Err(Errno::NOENT) {
-            result = (path, text_of(out, path));
-        }
-    }
+    let (path, file) = last_file();
+    let mut result = file.and_then(|file| text_of(out, &file));
     let _none = each_match(PANICS, &mut |path| {
-        if text_of(out, path.to_str().unwrap_or_default()).is_ok() {
-            result.1 = Ok(());
+        let file = pipe::open_file(path.to_str().unwrap_or_default(), false);
+        if file.and_then(|file| text_of(out, &file)).is_ok() {
+            result = Ok(());
         }
         Ok(false)
     });
-    result
+    (path, result)
 }
 
-/// All of the file at `path`.
+/// The first of the files with last words that is there.
+#[inline(never)] // two callers
+pub(super) fn last_file() -> (&'static str, Result<OwnedFd, Errno>) {
+    let mut found = ("", Err(Errno::NOENT));
+    for &path in &LAST_WORDS_PATHS {
+        if matches!(found.1, Err(Errno::NOENT)) {
+            found = (path, pipe::open_file(path, false));
+        }
+    }
+    found
+}
+
+/// All of `file`.
 #[inline(never)] // for a small frame
-fn text_of(out: &mut Output, path: &str) -> Result<(), Errno> {
-    let file = pipe::open_file(path, false)?;
+fn text_of(out: &mut Output, file: &OwnedFd) -> Result<(), Errno> {
     let mut buffer = [0; 4096];
     loop {
         let count = pipe::read(file.as_fd(), &mut buffer)?;
@@ -84,39 +95,41 @@ fn text_of(out: &mut Output, path: &str) -> Result<(), Errno> {
 }
 
 fn show(out: &mut Output, wanted: &Wanted<'_>) -> Result<(), Errno> {
-    let mut ring = Ring::open()?;
-    let watch = if wanted.follow { Some(pipe::watch_writes(RING_PATH)?) } else { None };
-    let mut skipped = 0;
+    let (mut ring, back) = (Ring::open()?, wanted.has(REVERSE));
+    let watch = if wanted.has(FOLLOW) { Some(pipe::watch_writes(RING_PATH)?) } else { None };
+    let (mut skipped, mut left) = (0, wanted.lines.filter(|_| back).unwrap_or(u64::MAX));
     let mut place = Place::default();
-    if let Some(lines) = wanted.lines {
+    if let Some(lines) = wanted.lines.filter(|_| !back) {
         let (mut count, now_us) = (0_u64, linux::clock::boot_us());
-        ring.walk(&mut place, &mut |met| {
+        ring.walk(&mut place, false, &mut |met| {
             count += u64::from(matches!(met, Met::Entry(entry) if wanted.takes(&entry, now_us)));
         });
         (skipped, place) = (count.saturating_sub(lines), Place::default());
     }
     let host = linux::boot::hostname();
-    let mut silent = wanted.alone && !wanted.follow && wanted.format != JSON;
+    let mut silent = wanted.alone && !wanted.has(FOLLOW) && wanted.format != JSON;
     loop {
         let (now_us, wall_us) = (linux::clock::boot_us(), linux::clock::wall_us());
-        ring.walk(&mut place, &mut |met| {
+        let mut see = |met: Met<'_>| {
             let _broken = match met {
                 Met::Lost(count) => {
                     writeln!(out, "-- {count} lines were overwritten before they could be read --")
                 }
                 Met::Entry(entry) if !wanted.takes(&entry, now_us) => Ok(()),
-                Met::Entry(_) if skipped > 0 => {
-                    skipped -= 1;
+                Met::Entry(_) if skipped > 0 || left == 0 => {
+                    skipped = skipped.saturating_sub(1);
                     Ok(())
                 }
                 // The clock may have been set since: what it says now tells when the line was said.
                 Met::Entry(entry) => {
                     silent = false;
+                    left -= 1;
                     let said_us = wall_us.saturating_sub(now_us.saturating_sub(entry.time_us));
                     one(out, &entry, said_us, &host, wanted.format)
                 }
             };
-        });
+        };
+        ring.walk(&mut place, back, &mut see);
         if silent {
             let _broken = out.write_str("-- No entries --\n");
         }
@@ -134,6 +147,9 @@ fn one(out: &mut Output, entry: &Entry<'_>, wall_us: u64, host: &str, format: us
             return out.write_char('\n');
         }
         ISO => Date::new(wall_us).write_full(out)?,
+        MONOTONIC => {
+            write!(out, "[{:>5}.{:06}]", entry.time_us / 1_000_000, entry.time_us % 1_000_000)?;
+        }
         _ => Date::new(wall_us).write(out)?,
     }
     write!(out, " {host} ")?;
@@ -143,7 +159,7 @@ fn one(out: &mut Output, entry: &Entry<'_>, wall_us: u64, host: &str, format: us
 
 /// How far somebody has read.
 #[derive(Default)]
-struct Place {
+pub(super) struct Place {
     /// The block.
     number: u64,
     /// Bytes of it.
@@ -153,20 +169,20 @@ struct Place {
 }
 
 /// What is met in the ring.
-enum Met<'e> {
+pub(super) enum Met<'e> {
     Entry(Entry<'e>),
     /// So many were there and are not any more.
     Lost(u64),
 }
 
-struct Ring {
+pub(super) struct Ring {
     file: OwnedFd,
     blocks: u64,
     block: [u8; BLOCK_BYTES],
 }
 
 impl Ring {
-    fn open() -> Result<Self, Errno> {
+    pub(super) fn open() -> Result<Self, Errno> {
         let file = pipe::open_file(RING_PATH, false)?;
         let blocks = pipe::size(file.as_fd()) / BLOCK_BYTES as u64;
         Ok(Self { file, blocks: blocks.max(1), block: [0; BLOCK_BYTES] })
@@ -178,6 +194,7 @@ impl Ring {
     }
 
     /// The head of the block at `place`.
+    #[inline(never)] // for a small frame
     fn head(&self, place: u64) -> Option<Head> {
         let mut bytes = [0; Head::BYTES];
         let count = pipe::read_at(self.file.as_fd(), &mut bytes, place * BLOCK_BYTES as u64).ok()?;
@@ -185,6 +202,7 @@ impl Ring {
     }
 
     /// Reads block `number`, unless it is there no more.
+    #[inline(never)] // for a small frame
     fn load(&mut self, number: u64) -> Option<Head> {
         let place = number.checked_rem(self.blocks)?;
         pipe::read_at(self.file.as_fd(), &mut self.block, place * BLOCK_BYTES as u64).ok()?;
@@ -192,36 +210,39 @@ impl Ring {
         self.head(place).filter(|now| now.number == number).map(|_| head)
     }
 
-    /// Shows `see` all from `place` on.
-    fn walk(&mut self, place: &mut Place, see: &mut dyn FnMut(Met<'_>)) {
+    /// Shows `see` all from `place` on; or all that is there `back` from the end, where what is overwritten meanwhile is the
+    /// oldest.
+    #[inline(never)] // for a small frame
+    pub(super) fn walk(&mut self, place: &mut Place, back: bool, see: &mut dyn FnMut(Met<'_>)) {
         let newest = self.newest();
-        place.number = place.number.max(1);
-        while place.number <= newest {
-            let oldest = newest.saturating_sub(self.blocks - 1);
-            if place.number < oldest {
-                (place.number, place.bytes) = (oldest, 0);
-            }
-            let Some(head) = self.load(place.number) else {
-                (place.number, place.bytes) = (place.number + 1, 0); // overwritten just now
-                continue;
-            };
-            if place.bytes == 0 {
-                if place.next > 0 && head.first > place.next {
-                    see(Met::Lost(head.first - place.next));
+        let oldest = newest.saturating_sub(self.blocks - 1).max(1);
+        let mut number = if back { newest } else { place.number.max(oldest) };
+        while (oldest..=newest).contains(&number) {
+            let mut from = if number == place.number { place.bytes } else { 0 };
+            // Nothing where it was overwritten just now.
+            if let Some(head) = self.load(number) {
+                if from == 0 {
+                    if place.next > 0 && head.first > place.next {
+                        see(Met::Lost(head.first - place.next));
+                    }
+                    (from, place.next) = (Head::BYTES, head.first);
                 }
-                (place.bytes, place.next) = (Head::BYTES, head.first);
+                let mut rest = self.block.get(from..head.used as usize).unwrap_or_default();
+                let mut entries = heapless::Vec::<&[u8], BLOCK_ENTRIES_MAX>::new();
+                while let Some((_, following)) = Entry::read(rest) {
+                    let _fits = entries.push(rest);
+                    rest = following;
+                }
+                place.next += entries.len() as u64;
+                for n in 0..entries.len() {
+                    let n = if back { entries.len() - 1 - n } else { n };
+                    if let Some((entry, _)) = entries.get(n).copied().and_then(Entry::read) {
+                        see(Met::Entry(entry));
+                    }
+                }
+                (place.number, place.bytes) = (number, head.used as usize);
             }
-            let mut rest = self.block.get(place.bytes..head.used as usize).unwrap_or_default();
-            while let Some((entry, following)) = Entry::read(rest) {
-                see(Met::Entry(entry));
-                place.next += 1;
-                rest = following;
-            }
-            place.bytes = head.used as usize;
-            if place.number == newest {
-                return;
-            }
-            (place.number, place.bytes) = (place.number + 1, 0);
+            number = if back { number - 1 } else { number + 1 };
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The command line: verbs and columns, as systemctl has them. Speaks `wire` to PID 1 and decides nothing.
 
 mod baked;
+mod boots;
 mod faces;
 mod grid;
 mod list;
 mod logs;
 mod options;
+mod pattern;
 mod print;
 mod query;
 mod run;
@@ -20,7 +22,7 @@ use core::fmt::Write;
 
 use crate::{
     linux::{AsFd, arguments::Arguments, output::Output, signals, socket::own_program},
-    table::matches,
+    table::{Arch, Table, matches},
     wire::{self, ActiveState, JobMode, JobResult, Power, Reply, Request, Whom},
 };
 
@@ -60,9 +62,10 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     // Verbs with options of their own.
     let first = raw.iter().position(|word| !word.starts_with('-'));
     let meant = first.and_then(|first| Verb::find(raw.get(first)?));
+    let asks_about = raw.iter().take(2).any(|word| matches!(*word, "--help" | "-h" | "--version"));
     match (face, meant) {
+        _ if asks_about => {}
         (Face::Verb("logs"), _) => return logs::run(arguments, 0),
-        (Face::VerbFirst(_), Some(_)) if matches!(raw.get(1), Some(&("--help" | "-h"))) => {}
         (Face::VerbFirst(_), Some(Verb::Run)) => return run::run(linked, arguments),
         (Face::VerbFirst(_), Some(Verb::SwitchTable)) => return switch::run(arguments),
         (Face::VerbFirst(_), Some(Verb::Logs)) => return logs::run(arguments, 1),
@@ -111,11 +114,6 @@ fn usage_error(word: &str) -> u8 {
     USAGE_ERROR
 }
 
-fn no_such_unit(name: &str) -> u8 {
-    complain(format_args!("Unit {name} could not be found."));
-    NO_SUCH_UNIT
-}
-
 impl Command<'_> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "it is about a few of the verbs")]
     #[inline(never)] // for a small frame
@@ -152,6 +150,21 @@ impl Command<'_> {
             _ => return self.look(out),
         }
         Ok(0)
+    }
+
+    /// Whether there is to be no unit called `name`, as the table in this program has it: of PID 1's it is not there.
+    #[inline(never)] // for a small frame
+    fn is_masked(&self, name: &str) -> bool {
+        Table::open(self.linked, Arch::NATIVE).is_ok_and(|table| table.alias(name) == Some(""))
+    }
+
+    /// Says that there is no unit called `name`, and answers 4, or 1 if there is to be none.
+    #[inline(never)] // for a small frame
+    fn no_such_unit(&self, name: &str) -> u8 {
+        let masked = self.is_masked(name);
+        let (what, code) = if masked { ("is masked", FAILED) } else { ("could not be found", NO_SUCH_UNIT) };
+        complain(format_args!("Unit {name} {what}."));
+        code
     }
 
     /// What the verb asks of PID 1 about the unit `name`.
@@ -228,8 +241,9 @@ impl Command<'_> {
     fn job(&self, connection: &mut Connection, name: &str) -> Result<u8, TalkError> {
         let Ok(request) = self.request(name) else { return Ok(USAGE_ERROR) };
         let Some(unit) = connection.unit(name)? else {
-            no_such_unit(name);
-            return Ok(if matches!(self.verb, Verb::Kill | Verb::ResetFailed) { FAILED } else { NOT_LOADED });
+            let fails =
+                self.no_such_unit(name) == FAILED || matches!(self.verb, Verb::Kill | Verb::ResetFailed);
+            return Ok(if fails { FAILED } else { NOT_LOADED });
         };
         if matches!(self.verb, Verb::TryRestart | Verb::TryReloadOrRestart) && !print::is_active(&unit) {
             return Ok(0);

@@ -19,7 +19,7 @@ pub(super) struct Known {
     pub(super) letters: &'static str,
     /// How many have a value.
     pub(super) valued: usize,
-    /// The place of the one of them that may be without: a word of its own is its value only if it is a number.
+    /// The place of the first of them that may be without: a word of its own is its value only if it is a number, or `all`.
     pub(super) optional: usize,
 }
 
@@ -83,7 +83,7 @@ impl Options {
             Some(_) if !has_value => return Err(self.word()),
             Some(value) => value,
             None if !has_value => "",
-            None if place == self.known.optional && self.letters.is_empty() && !self.is_number_next() => "",
+            None if place >= self.known.optional && self.letters.is_empty() && !self.is_number_next() => "",
             None => self.value()?,
         };
         Ok(Some((place, value)))
@@ -103,7 +103,7 @@ impl Options {
 
     fn is_number_next(&self) -> bool {
         let next = self.words.clone().next().map_or(&b""[..], CStr::to_bytes);
-        next.iter().all(|byte| b"-0123456789".contains(byte)) && !next.is_empty()
+        next == b"all" || next.iter().all(|byte| b"-0123456789".contains(byte)) && !next.is_empty()
     }
 
     /// The word that was taken last.

@@ -11,7 +11,7 @@ use crate::{
 use super::{
     Command, FAILED, NO_SUCH_UNIT, NOT_ACTIVE, TalkError,
     baked::System,
-    complain, grid, no_such_unit, print, show,
+    complain, grid, print, show,
     talk::{Connection, Name, full_name, refused},
     verb::Verb,
 };
@@ -116,12 +116,16 @@ impl Command<'_> {
         }
         let mut code = if self.verb == Verb::IsEnabled { FAILED } else { 0 };
         self.each_name(&mut |name| {
-            let made = self.verb == Verb::IsEnabled && connection.unit(name)?.is_some();
-            let (id, state) = match system.table.find(name).and_then(|id| Some((id, system.table.head(id)?))) {
-                Some((id, head)) => (id, head.file_state),
-                None if made => (UnitId(0), FileState::Transient),
-                None => {
-                    code = no_such_unit(name);
+            let says = self.verb == Verb::IsEnabled;
+            let head = system.table.resolve(name).and_then(|id| Some((id, system.table.head(id)?)));
+            let (id, state) = match (system.table.alias(name), head) {
+                (Some(_), Some((id, _))) if says => (id, FileState::Alias),
+                (_, Some((id, head))) => (id, head.file_state),
+                // What is to be masked is content.
+                (Some(_), None) if says || self.verb == Verb::Mask => (UnitId(0), FileState::Masked),
+                (None, None) if says && connection.unit(name)?.is_some() => (UnitId(0), FileState::Transient),
+                (_, None) => {
+                    code = self.no_such_unit(name);
                     return Ok(());
                 }
             };
@@ -132,7 +136,7 @@ impl Command<'_> {
                 // Settled when the image is built. Who wants what is so already is content.
                 Verb::Enable | Verb::Disable | Verb::Mask => {
                     let other = if self.verb == Verb::Enable { FileState::Disabled } else { FileState::Enabled };
-                    if state == other || self.verb == Verb::Mask {
+                    if state == other || self.verb == Verb::Mask && state != FileState::Masked {
                         code = complain(format_args!(
                             "{name}: what boot starts is baked into the image: `enable` in board.toml and [Install] say it"
                         ));
@@ -184,13 +188,18 @@ impl Command<'_> {
                 out.write_str(core::mem::replace(&mut gap, "\n"))?;
             }
             match (&unit, self.verb) {
-                (unit, Verb::Show) => show::unit(out, self.words, name, unit.as_ref())?,
-                (None, Verb::Status) => code = no_such_unit(name),
+                (unit, Verb::Show) => {
+                    let none = if self.is_masked(name) { "masked" } else { "not-found" };
+                    show::unit(out, self.words, [name, none], unit.as_ref())?;
+                }
+                (None, Verb::Status) => {
+                    code = if self.no_such_unit(name) == FAILED { NOT_ACTIVE } else { NO_SUCH_UNIT };
+                }
                 (Some(unit), Verb::Status) => {
                     print::unit(out, unit, now_us, self.words.json())?;
                     let lines = self.words.lines.unwrap_or(STATUS_LINES);
                     if !self.words.json() && lines > 0 {
-                        super::logs::last(out, name, lines);
+                        super::logs::last(out, unit.name, lines);
                     }
                     code = code.max(if print::is_active(unit) { 0 } else { NOT_ACTIVE });
                 }
@@ -221,7 +230,7 @@ impl Command<'_> {
         if let Some(name) = self.names.first() {
             let room = &mut Name::new();
             let full = full_name(name, room)?;
-            let Some(unit) = connection.unit(full)? else { return Ok(no_such_unit(full)) };
+            let Some(unit) = connection.unit(full)? else { return Ok(self.no_such_unit(full)) };
             (id, all) = (unit.id, false);
         }
         grid::show(out, self.words, "unit setting state why", "settings", &mut |grid| {

@@ -14,12 +14,12 @@ const NAMES: &str = "Id Names Description LoadState ActiveState SubState Result 
                      NRestarts UID GID StatusText StatusErrno ActiveEnterTimestampMonotonic \
                      ExecMainStartTimestampMonotonic InactiveEnterTimestampMonotonic";
 
-/// Those of `unit` that are asked for, or all. Of a unit that does not exist `None` says so.
+/// Those of `unit` that are asked for, or all. The names are what it was asked for by, and why there is none if there is none.
 #[inline(never)] // for a small frame
 pub(super) fn unit(
     out: &mut Output,
     words: &Words<'_>,
-    name: &str,
+    names: [&str; 2],
     unit: Option<&UnitStatus<'_>>,
 ) -> fmt::Result {
     let mut before = '{';
@@ -29,25 +29,30 @@ pub(super) fn unit(
         }
         if words.json() {
             write!(out, "{}\"{property}\":\"", core::mem::replace(&mut before, ','))?;
-            write_value(&mut Quoted(out), place, name, unit)?;
+            write_value(&mut Quoted(out), place, names, unit)?;
             out.write_char('"')?;
             continue;
         }
         if !words.value() {
             write!(out, "{property}=")?;
         }
-        write_value(out, place, name, unit)?;
+        write_value(out, place, names, unit)?;
         out.write_char('\n')?;
     }
     if words.json() { out.write_str(if before == '{' { "{}\n" } else { "}\n" }) } else { Ok(()) }
 }
 
 #[inline(never)] // for a small frame
-fn write_value(out: &mut dyn Write, place: usize, name: &str, unit: Option<&UnitStatus<'_>>) -> fmt::Result {
+fn write_value(
+    out: &mut dyn Write,
+    place: usize,
+    [name, none]: [&str; 2],
+    unit: Option<&UnitStatus<'_>>,
+) -> fmt::Result {
     let Some(unit) = unit else {
         return out.write_str(match place {
             0..3 => name,
-            3 => "not-found",
+            3 => none,
             4 => "inactive",
             5 => "dead",
             _ => "",
@@ -55,7 +60,7 @@ fn write_value(out: &mut dyn Write, place: usize, name: &str, unit: Option<&Unit
     };
     let none = u64::from(u32::MAX); // systemd's word for no user
     let number = match place {
-        0 | 1 => return out.write_str(name),
+        0 | 1 => return out.write_str(unit.name), // other names are in the table
         2 => return out.write_str(unit.description),
         3 => return out.write_str("loaded"),
         4 => return out.write_str(unit.active.as_str()),

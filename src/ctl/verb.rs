@@ -12,9 +12,12 @@ const ALIASES: &str = "condrestart try-restart force-reload reload-or-restart da
 
 /// What else is to be known of `logs`.
 const ABOUT_LOGS: &str = "\
--f follows, -k is the kernel, -e the last 1000; -t IDENTIFIER, -U TIME
--o short, cat, short-iso or json; TIME is a span back (90s, 2h), today,
-yesterday, or in UTC (2026-11-22, 2026-11-22 13:00, 13:00)
+-f follows, -k is the kernel, -e the last 1000, -r the newest first;
+-t IDENTIFIER, -U TIME; --events are of PID 1, --list-boots the boots
+-o short, short-iso, short-monotonic, cat or json
+PATTERN knows . * ^ $ and \\; without capitals, small letters are both
+TIME is a span back (90s, 2h), today, yesterday, or in UTC
+(2026-11-22, 2026-11-22 13:00, 13:00)
 of the boot before this one (-b -1) there is but text, all of it
 ";
 
@@ -76,14 +79,15 @@ pub(super) fn help(out: &mut Output, verb: Option<Verb>) -> fmt::Result {
         let mut columns = line.split('\t');
         let mut column = || columns.next().unwrap_or_default();
         let (name, operands, about) = (column(), column(), column());
+        // Operands that leave no room for the rest have a line for themselves.
+        let width = name.len() + operands.len();
+        let gap = if width > 28 { "\n   " } else { "" };
         if verb == Some(*one) {
-            writeln!(out, "usage: tomte {name} [OPTION...] {operands}\n{about}")?;
+            writeln!(out, "usage: tomte {name} [OPTION...]{gap} {operands}\n{about}")?;
             return out.write_str(if *one == Verb::Logs { ABOUT_LOGS } else { "" });
         }
         if verb.is_none() {
-            // Operands that leave no room for the rest have a line for themselves.
-            let width = name.len() + operands.len();
-            write!(out, "  {name} {operands}{}", if width > 28 { "\n   " } else { "" })?;
+            write!(out, "  {name} {operands}{gap}")?;
             for _ in if width > 28 { 0 } else { width }..29 {
                 out.write_char(' ')?;
             }

@@ -10,34 +10,52 @@ use crate::{
 };
 
 use super::{
+    complain,
     options::{Known, OPERAND, Options},
+    pattern,
     words::number,
 };
 
 /// What has a value comes first.
 static OPTIONS: Known = Known {
-    names: "unit priority since until identifier lines boot output grep \
-            dmesg events follow pager-end json reverse list-boots \
+    names: "unit priority since until identifier output grep lines boot \
+            dmesg events follow pager-end reverse json list-boots \
             catalog no-pager quiet all full merge utc",
-    letters: "upSUtnbogk.fe.r.x.qalm",
+    letters: "upSUtognbk.fer..x.qalm",
     valued: 9,
-    optional: BOOT,
+    optional: LINES,
 };
-const BOOT: usize = 6;
-const JSON_SWITCH: usize = 13;
-/// What is said to those who ask for what other programs do.
-const ELSEWHERE: &str = "that here: grep, tac and tail do it; boots are 0 and, whole, -1";
+const OUTPUT: usize = 5;
+const GREP: usize = 6;
+const LINES: usize = 7;
+const BOOT: usize = 8;
+const DMESG: usize = 9;
+const EVENTS: usize = 10;
+pub(super) const FOLLOW: usize = 11;
+const END: usize = 12;
+/// The newest first.
+pub(super) const REVERSE: usize = 13;
+const JSON_SWITCH: usize = 14;
+/// The boots themselves.
+pub(super) const LIST_BOOTS: usize = 15;
+/// All that choose entries, or how they are shown.
+const CHOICES: u32 = (1 << JSON_SWITCH) - 1 - (1 << BOOT);
+/// What is said to those who choose from what is text.
+const ELSEWHERE: &str = "that with -b -1: grep, tac and tail do it";
+/// What is said to those who want the last line first and wait for another one.
+const BOTH_WAYS: &str = "--reverse with --follow";
 /// `-o` and, in this order, its words.
-const FORMATS: &str = "short cat short-iso json";
+const FORMATS: &str = "short cat short-iso json short-monotonic";
 pub(super) const CAT: usize = 1;
 pub(super) const ISO: usize = 2;
 pub(super) const JSON: usize = 3;
+pub(super) const MONOTONIC: usize = 4;
 /// Units, and identifiers, of one command.
 const NAMES_MAX: usize = 16;
 
 /// [`PRIORITIES`] by number.
 const NUMBERS: &str = "0 1 2 3 4 5 6 7";
-/// Lines that `-f` begins with, and that `-e` shows.
+/// Lines that `-f` begins with and that a bare `-n` shows, and those of `-e`.
 const FOLLOWED_LINES: u64 = 10;
 const END_LINES: u64 = 1000;
 const DAY_US: u64 = 86_400_000_000;
@@ -53,40 +71,43 @@ pub(super) struct Wanted<'a> {
     /// From so many microseconds back to so many.
     pub(super) since_us: u64,
     pub(super) until_us: u64,
+    /// What the text has.
+    pub(super) pattern: &'a str,
     /// A place in [`FORMATS`].
     pub(super) format: usize,
-    pub(super) follow: bool,
-    pub(super) events: bool,
-    pub(super) kernel: bool,
     pub(super) previous_boot: bool,
+    /// A bit for each place in [`OPTIONS`] of what was given.
+    pub(super) seen: u32,
     /// For whom it is said if there is nothing.
     pub(super) alone: bool,
 }
 
 impl<'a> Wanted<'a> {
-    /// Everything.
-    pub(super) const ALL: Self = Self {
-        units: Vec::new(),
-        identifiers: Vec::new(),
-        lines: None,
-        priorities: (0, 7),
-        since_us: u64::MAX,
-        until_us: 0,
-        format: 0,
-        follow: false,
-        events: false,
-        kernel: false,
-        previous_boot: false,
-        alone: false,
-    };
+    /// Everything. No constant: that would be there twice, once as what it is copied from.
+    #[inline(never)] // for a small frame
+    pub(super) fn all() -> Self {
+        Self {
+            units: Vec::new(),
+            identifiers: Vec::new(),
+            lines: None,
+            priorities: (0, 7),
+            since_us: u64::MAX,
+            until_us: 0,
+            pattern: "",
+            format: 0,
+            previous_boot: false,
+            seen: 0,
+            alone: false,
+        }
+    }
 
     /// Takes the words behind argv\[0\], of which so many are the verb; or answers what is not understood.
     #[inline(never)] // for a small frame
     pub(super) fn read(&mut self, arguments: Arguments, mut verbs: usize) -> Result<(), &'static str> {
         let mut options = Options::new(arguments, &OPTIONS);
-        let mut chooses = false;
+        let mut seen: u32 = 0;
         while let Some((place, value)) = options.next()? {
-            chooses |= place < JSON_SWITCH && place != BOOT;
+            seen |= 1_u32.wrapping_shl(place as u32); // nobody looks at the bit of an operand
             let understood = match place {
                 OPERAND => {
                     verbs = verbs.wrapping_sub(1);
@@ -101,56 +122,74 @@ impl<'a> Wanted<'a> {
                     let limit = if place == 2 { &mut self.since_us } else { &mut self.until_us };
                     back(value).map(|us| *limit = us).is_some()
                 }
-                5 => {
-                    self.lines = number(value);
+                OUTPUT => {
+                    words::place(FORMATS, value.as_bytes()).map(|format| self.format = format).is_some()
+                }
+                GREP => {
+                    self.pattern = value;
+                    match pattern::unknown(value) {
+                        "" => true,
+                        unknown => {
+                            complain(format_args!(
+                                "--grep knows . * ^ $ and \\ of regular expressions, no more"
+                            ));
+                            return Err(unknown);
+                        }
+                    }
+                }
+                LINES => {
+                    self.lines = if value.is_empty() { Some(FOLLOWED_LINES) } else { number(value) };
                     self.lines.is_some()
                 }
-                BOOT if value == "-1" => {
-                    self.previous_boot = true;
-                    true
+                BOOT => {
+                    self.previous_boot = value == "-1";
+                    self.previous_boot || value.is_empty() || value == "0"
                 }
-                BOOT => value.is_empty() || value == "0",
-                7 => words::place(FORMATS, value.as_bytes()).map(|format| self.format = format).is_some(),
-                12 => {
-                    self.lines = self.lines.or(Some(END_LINES));
-                    true
-                }
-                8 | 14 | 15 => return Err(ELSEWHERE),
-                _ => {
-                    self.kernel |= place == 9;
-                    self.events |= place == 10;
-                    self.follow |= place == 11;
-                    if place == JSON_SWITCH {
-                        self.format = JSON;
-                    }
-                    true
-                }
+                _ => true,
             };
             if !understood {
                 return Err(value);
             }
         }
-        if self.previous_boot && chooses {
+        self.seen = seen;
+        if self.has(JSON_SWITCH) {
+            self.format = JSON;
+        }
+        if self.previous_boot && seen & CHOICES != 0 {
             return Err(ELSEWHERE);
         }
-        if self.follow {
+        if self.has(FOLLOW) {
             self.lines = self.lines.or(Some(FOLLOWED_LINES));
+            return if self.has(REVERSE) { Err(BOTH_WAYS) } else { Ok(()) };
+        }
+        if self.has(END) {
+            self.lines = self.lines.or(Some(END_LINES));
+        }
+        // As journalctl: what is found is the last, and the very last comes first.
+        if self.lines.is_some() && !self.pattern.is_empty() {
+            self.seen |= 1 << REVERSE;
         }
         Ok(())
+    }
+
+    /// Whether the switch at `place` was given.
+    pub(super) const fn has(&self, place: usize) -> bool {
+        self.seen >> place & 1 != 0
     }
 
     /// Whether `entry` is asked for, `now_us` after boot.
     pub(super) fn takes(&self, entry: &Entry<'_>, now_us: u64) -> bool {
         let back_us = now_us.saturating_sub(entry.time_us);
         (self.priorities.0..=self.priorities.1).contains(&entry.priority)
-            && self.events == (entry.origin == Origin::Event)
-            && (!self.kernel || entry.origin == Origin::Kernel)
+            && self.has(EVENTS) == (entry.origin == Origin::Event)
+            && (!self.has(DMESG) || entry.origin == Origin::Kernel)
             && (self.until_us..=self.since_us).contains(&back_us)
             && (self.identifiers.is_empty()
                 || self.identifiers.iter().any(|one| one.as_bytes() == entry.identifier))
             && (self.units.is_empty()
                 || self.is_of_units(entry.unit)
                 || entry.origin == Origin::Manager && self.names_units(entry.text))
+            && pattern::is_in(self.pattern, entry.text)
     }
 
     /// Whether `unit` is asked for.
@@ -216,7 +255,7 @@ mod tests {
     use super::*;
 
     fn read(words: &[&'static core::ffi::CStr]) -> Result<Wanted<'static>, &'static str> {
-        let mut wanted = Wanted::ALL;
+        let mut wanted = Wanted::all();
         wanted.read(Arguments::of(words), 1).map(|()| wanted)
     }
 
@@ -237,13 +276,37 @@ mod tests {
             read(&[c"tomte", c"logs", c"-xeu", c"web", c"--no-pager", c"-n", c"all"]).expect("words");
         assert_eq!((wanted.units.as_slice(), wanted.lines), (&["web"][..], Some(u64::MAX)));
         let wanted = read(&[c"tomte", c"--json", c"logs", c"-b", c"-fn3", c"-b0"]).expect("words");
-        assert!(wanted.follow && wanted.format == JSON && wanted.lines == Some(3) && !wanted.previous_boot);
+        assert!(
+            wanted.has(FOLLOW) && wanted.format == JSON && wanted.lines == Some(3) && !wanted.previous_boot
+        );
         assert!(
             read(&[c"tomte", c"logs", c"-b", c"-1", c"--no-pager"]).is_ok_and(|wanted| wanted.previous_boot)
         );
         assert!(read(&[c"tomte", c"logs", c"-b-1"]).is_ok_and(|wanted| wanted.previous_boot));
         assert!(read(&[c"tomte", c"logs", c"-ocat"]).is_ok_and(|wanted| wanted.format == CAT));
         assert!(read(&[c"tomte", c"logs", c"--output=short-iso"]).is_ok_and(|wanted| wanted.format == ISO));
+        assert!(read(&[c"tomte", c"logs", c"-ojson"]).is_ok_and(|wanted| wanted.format == JSON));
+        assert!(
+            read(&[c"tomte", c"logs", c"-oshort-monotonic"]).is_ok_and(|wanted| wanted.format == MONOTONIC)
+        );
+        assert!(
+            read(&[c"tomte", c"logs", c"--list-boots", c"--json"]).is_ok_and(|wanted| wanted.has(LIST_BOOTS))
+        );
+        for (words, lines, reverse) in [
+            (&[c"tomte", c"logs"][..], None, false),
+            (&[c"tomte", c"logs", c"-n"], Some(10), false),
+            (&[c"tomte", c"logs", c"-n", c"-r"], Some(10), true),
+            (&[c"tomte", c"logs", c"-rn5"], Some(5), true),
+            (&[c"tomte", c"logs", c"-e"], Some(1000), false),
+            (&[c"tomte", c"logs", c"-ef"], Some(10), false),
+            // As journalctl has it: the last ones that are found, the very last first.
+            (&[c"tomte", c"logs", c"-g", c"x"], None, false),
+            (&[c"tomte", c"logs", c"-n5", c"-gx"], Some(5), true),
+            (&[c"tomte", c"logs", c"-fgx"], Some(10), false),
+        ] {
+            let wanted = read(words).expect("words");
+            assert_eq!((wanted.lines, wanted.has(REVERSE)), (lines, reverse), "{words:?}");
+        }
         for (words, word) in [
             (&[c"tomte", c"logs", c"web"][..], "web"),
             (&[c"tomte", c"logs", c"-n", c"few"], "few"),
@@ -251,9 +314,11 @@ mod tests {
             (&[c"tomte", c"logs", c"-o", c"verbose"], "verbose"),
             (&[c"tomte", c"logs", c"--since", c"then"], "then"),
             (&[c"tomte", c"logs", c"--vacuum-size=1M"], "--vacuum-size=1M"),
-            (&[c"tomte", c"logs", c"-g", c"x"], ELSEWHERE),
-            (&[c"tomte", c"logs", c"-rn", c"5"], ELSEWHERE),
-            (&[c"tomte", c"logs", c"--list-boots"], ELSEWHERE),
+            (&[c"tomte", c"logs", c"-g", c"a[bc]"], "[bc]"),
+            (&[c"tomte", c"logs", c"-rf"], BOTH_WAYS),
+            (&[c"tomte", c"logs", c"-n", c"+5"], "+5"),
+            (&[c"tomte", c"logs", c"-n", c"5", c"5"], "5"),
+            (&[c"tomte", c"logs", c"-b-1", c"-r"], ELSEWHERE),
             (&[c"tomte", c"logs", c"-b", c"-2"], "-2"),
             (&[c"tomte", c"logs", c"-b", c"-1", c"-u", c"web"], ELSEWHERE),
             (&[c"tomte", c"logs", c"-h"], "-h"),
@@ -281,6 +346,7 @@ mod tests {
         assert!(takes(&[c"-k"], &kernel) && !takes(&[c"-k"], &ENTRY) && takes(&[], &kernel));
         assert!(takes(&[c"-S", c"-11s"], &ENTRY) && !takes(&[c"-S", c"9s"], &ENTRY));
         assert!(takes(&[c"-U", c"9s ago"], &ENTRY) && !takes(&[c"--until=-11s"], &ENTRY));
+        assert!(takes(&[c"-g", c"^hel*o$"], &ENTRY) && !takes(&[c"-g", c"hel$"], &ENTRY));
         assert!(!takes(&[c"--events"], &ENTRY));
     }
 

@@ -77,6 +77,11 @@ impl Words<'_> {
         Ok(())
     }
 
+    /// Those of a list without marks, for programs or for people.
+    pub(super) fn rows(json: bool) -> Self {
+        Self { switches: u32::from(json) | 1 << 10, ..Self::default() }
+    }
+
     const fn has(&self, switch: u32) -> bool {
         self.switches >> switch & 1 != 0
     }
@@ -142,10 +147,10 @@ impl Words<'_> {
     }
 }
 
-/// A number of lines.
+/// A number of lines. journalctl's `+5` are the first ones, which nobody here looks for.
 #[inline(never)] // for a small frame
 pub(super) fn number(word: &str) -> Option<u64> {
-    if word == "all" { Some(u64::MAX) } else { word.parse().ok() }
+    if word == "all" { Some(u64::MAX) } else { word.parse().ok().filter(|_| !word.starts_with('+')) }
 }
 
 /// What `pairs`, such as "one meaning-of-one two meaning-of-two", have for `word`.

@@ -59,7 +59,7 @@ impl Boot {
         let Some(name) = self.words.target.as_ref() else {
             return self.table.board().initramfs.filter(|_| self.words.initramfs);
         };
-        let target = self.table.find(name);
+        let target = self.table.resolve(name);
         if target.is_none() {
             log::error(format_args!("this board has no {name}, starting its default target"));
         }

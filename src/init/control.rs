@@ -203,13 +203,11 @@ impl Control {
         lacking: &Lacking,
         poll: &Poll,
     ) -> bool {
-        let sent = match answer {
-            Answer::Manager => self.send(client, &Reply::Manager(supervisor.manager())),
+        // One reply for all of them: as constants, those without a value are 136 bytes each.
+        let reply = match answer {
+            Answer::Manager => Some(Reply::Manager(supervisor.manager())),
             Answer::Units { from } => self.send_units(client, from, table, supervisor),
-            Answer::Unit(id) => match supervisor.status(id) {
-                Some(status) => self.send(client, &Reply::Unit(status)),
-                None => self.send(client, &Reply::NoSuchUnit),
-            },
+            Answer::Unit(id) => Some(supervisor.status(id).map_or(Reply::NoSuchUnit, Reply::Unit)),
             Answer::Posture(id) => {
                 let told = lacking.each(table, supervisor, id, &mut |setting| {
                     if self.send(client, &Reply::Setting(*setting)) { Ok(()) } else { Err(core::fmt::Error) }
@@ -219,14 +217,15 @@ impl Control {
                     .ids()
                     .map(|id| id.0)
                     .find(|next| *next > id.0 && supervisor.status(UnitId(*next)).is_some());
-                told.is_ok() && self.send(client, &Reply::End { next })
+                told.is_ok().then_some(Reply::End { next })
             }
-            Answer::Job(result) => self.send(client, &Reply::Job(result)),
-            Answer::Accepted => self.send(client, &Reply::Accepted),
-            Answer::NoSuchUnit => self.send(client, &Reply::NoSuchUnit),
-            Answer::Denied => self.send(client, &Reply::Denied),
-            Answer::Busy => self.send(client, &Reply::Busy),
+            Answer::Job(result) => Some(Reply::Job(result)),
+            Answer::Accepted => Some(Reply::Accepted),
+            Answer::NoSuchUnit => Some(Reply::NoSuchUnit),
+            Answer::Denied => Some(Reply::Denied),
+            Answer::Busy => Some(Reply::Busy),
         };
+        let sent = reply.is_some_and(|reply| self.send(client, &reply));
         !sent && self.close(client, poll) == Received::Gone
     }
 
@@ -236,7 +235,7 @@ impl Control {
         from: u16,
         table: &Table<'_>,
         supervisor: &Supervisor<'_>,
-    ) -> bool {
+    ) -> Option<Reply<'static>> {
         let mut next = from;
         let mut sent = true;
         for id in table.ids().filter(|UnitId(id)| *id >= from).take(UNITS_PER_ANSWER) {
@@ -246,7 +245,7 @@ impl Control {
             next = id.0 + 1;
         }
         let more = usize::from(next) < table.unit_count();
-        sent && self.send(client, &Reply::End { next: more.then_some(next) })
+        sent.then_some(Reply::End { next: more.then_some(next) })
     }
 
     fn send(&self, client: ClientId, reply: &Reply<'_>) -> bool {

@@ -78,7 +78,7 @@ impl Kernel {
     pub(super) fn survey(&mut self) -> Option<Event<'static>> {
         let errno = self.start_surveyor().err()?;
         log::warn_of(errno, format_args!("cannot look what is mounted and plugged"));
-        Some(surveyed(&[UNKNOWN; UNITS_MAX]))
+        Some(surveyed(&[]))
     }
 
     fn start_surveyor(&mut self) -> Result<(), Errno> {
@@ -112,7 +112,7 @@ pub(super) fn answer(child: &Process, status: ExitStatus) -> Event<'static> {
     surveyed(&findings)
 }
 
-fn surveyed(findings: &Findings) -> Event<'static> {
+fn surveyed(findings: &[u8]) -> Event<'static> {
     let (mut there, mut gone) = (UnitSet::EMPTY, UnitSet::EMPTY);
     for (id, finding) in (0..).map(UnitId).zip(findings) {
         match *finding {

@@ -247,7 +247,10 @@ pub fn each_line(path: &CStr, pick: Pick<'_>) -> Result<bool, Errno> {
 pub type Pick<'p> = &'p mut dyn FnMut(&[u8]) -> Result<bool, Errno>;
 
 /// Shows the file's lines to `pick` until it takes one. Answers whether it did.
-pub(super) fn search(file: &OwnedFd, pick: Pick<'_>) -> Result<bool, Errno> {
+///
+/// # Errors
+/// read(2)'s; EFBIG and EMSGSIZE beyond the limits; those of `pick`.
+pub fn search(file: &OwnedFd, pick: Pick<'_>) -> Result<bool, Errno> {
     search_lines(&mut |buffer| io::retry_on_intr(|| io::read(file.as_fd(), &mut *buffer)), pick)
 }
 

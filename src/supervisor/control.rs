@@ -268,9 +268,9 @@ impl Supervisor<'_> {
         self.find(name).and_then(|id| self.manners(id)).is_some_and(|manners| says(&manners))
     }
 
-    /// The unit called `name`.
+    /// The unit called `name`, or meant by it.
     pub(super) fn find(&self, name: &str) -> Option<UnitId> {
-        self.table.find(name)
+        self.table.resolve(name)
     }
 
     pub(super) fn ask_start(&mut self, client: ClientId, name: &str, mode: JobMode) {

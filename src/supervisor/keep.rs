@@ -135,7 +135,7 @@ impl Supervisor<'_> {
             if with.loads() {
                 // Most tables differ by few units: the next one is it.
                 let same = Some(next).filter(|next| name_of(*next) == Some(name));
-                let id = same.or_else(|| self.find(name)).unwrap_or(UnitId(u16::MAX));
+                let id = same.or_else(|| self.table.find(name)).unwrap_or(UnitId(u16::MAX));
                 with.takes_place(id.0);
                 next = UnitId(id.0.wrapping_add(1));
             }

@@ -42,9 +42,11 @@ impl Supervisor<'_> {
         if verb == Verb::Rule {
             return false;
         }
-        let by_id = if let Request::Posture { id } = request { self.table.name(UnitId(*id)) } else { None };
-        let by_id = by_id.unwrap_or_default();
-        let name = request.name().unwrap_or(by_id);
+        // A rule is about units, whatever they are called by who asks.
+        let id = if let Request::Posture { id } = request { Some(UnitId(*id)) } else { None };
+        let id = request.name().map_or(id, |name| self.find(name));
+        let own = id.and_then(|id| self.table.name(id));
+        let name = own.or(request.name()).unwrap_or_default();
         let covers = |rule: &Allow<'_>| {
             rule.verbs >> verb as u32 & 1 != 0
                 && is_for(rule, peer, &self.pool)

@@ -17,7 +17,9 @@ impl<'t> Supervisor<'t> {
     pub(super) fn free_slot(&self, name: &str) -> Result<UnitId, Answer> {
         let table = &self.table;
         let own = table.find(name);
-        if own.is_some_and(|own| !table.slots().any(|slot| slot == own) || !self.is_down(own)) {
+        if table.alias(name).is_some()
+            || own.is_some_and(|own| !table.slots().any(|slot| slot == own) || !self.is_down(own))
+        {
             return Err(Answer::Job(JobResult::Invalid));
         }
         let rank = |slot: &UnitId| match (table.made(*slot), self.peek(*slot).state) {

@@ -43,6 +43,8 @@ record! {
         pub volatile: StrList<'t>,
         /// What an initramfs starts: it mounts the root and leaves for that.
         pub initramfs: Option<UnitId>,
+        /// Names that no unit has for its own, each with that of the unit which it means, or with nothing if it is masked.
+        pub aliases: StrList<'t>,
     }
 }
 

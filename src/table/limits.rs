@@ -22,6 +22,8 @@ pub const FILTER_BYTES_MAX: usize = 4096 * FILTER_INSTRUCTION_BYTES;
 pub const FILTER_INSTRUCTION_BYTES: usize = 8;
 /// `[[allow]]` rules of one image.
 pub const ALLOW_MAX: usize = 64;
+/// Names of units besides their own, and of masked ones, of one image. Two strings each.
+pub const ALIASES_MAX: usize = 128;
 /// Slices of one image.
 pub const SLICES_MAX: usize = 128;
 /// A slice's path below the root: a process's cgroup has to be read whole.

@@ -68,18 +68,22 @@ choice! {
         Indirect,
         /// It was made at run time.
         Transient,
+        /// It is another unit's name.
+        Alias,
+        /// There is to be no such unit.
+        Masked,
     }
 }
 
 impl FileState {
     /// systemd's word.
     pub fn as_str(self) -> &'static str {
-        crate::words::nth("static enabled disabled indirect transient", self as usize)
+        crate::words::nth("static enabled disabled indirect transient alias masked", self as usize)
     }
 
     /// Whether `is-enabled` ends well.
     pub const fn is_enabled(self) -> bool {
-        !matches!(self, Self::Disabled)
+        !matches!(self, Self::Disabled | Self::Masked)
     }
 }
 

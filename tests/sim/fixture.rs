@@ -36,6 +36,9 @@ pub(crate) fn allow() -> [Allow<'static>; 4] {
     ]
 }
 
+/// Other names of units, and one that is masked.
+const ALIASES: &str = "x.service\0a.service\0a-alias.service\0b.service\0masked.service\0\0";
+
 /// PID 1's own.
 const VIEW: View<'_> =
     View { own: false, root: "", propagation: Propagation::Shared, mounts: List::new(&[]) };
@@ -325,6 +328,7 @@ pub(crate) fn bake(plans: &[UnitPlan], range: UidRange, identities: u16, watched
         rescue: watched.rescue.map(UnitId),
         volatile: StrList::default(),
         initramfs: None,
+        aliases: StrList::new(ALIASES.as_bytes()).expect("a list"),
         vital: Vital {
             units: IdList::new(&vital).expect("whole ids"),
             patience: Watched::PATIENCE,

@@ -15,6 +15,8 @@
 //! * A large function with one caller becomes part of it, and of its frame: `inline(never)` on seventy of them, 2,200.
 //!   Small ones, or all of a kind, are no gain. A decoded unit is a kilobyte of such a frame: who wants its name asks for that.
 //! * `repr(C)` with the fields of most uses first, for what is larger than 128 bytes (a unit's state, the kernel): 2,600.
+//! * A constant that is borrowed, or that a value begins as, stands in .rodata with all its zeros: `&[0; 512]`, four
+//!   `&Reply::NoSuchUnit` and their like of 136 bytes, a struct with two empty heapless lists: 1,800.
 //! * An array that is walked by value is copied first: `for &x in &[…]`. Forty loops, 1,000 bytes.
 //! * Every length of a heapless text has functions and a table of its own behind `write!`: `as_mut_view()`, 600.
 //!   Every type that is parsed or shown likewise: u64, and narrow it.
@@ -50,9 +52,10 @@ const BUDGET: u64 = 200 << 10;
 /// more with shared namespaces, `run --pipe`, JSON of every query, and conditions, against 12 that were saved; 4 with jobs
 /// that time out, their modes and what tells a unit by whom it was started; 15 with the way from an initramfs to the root,
 /// devices by what is on them, an overlay, fsck and the power key; 9 with mounts that come and go by hand, commands of
-/// sockets and jobs in all modes; 1 with programs that decide about the network; 1 with /dev/mqueue and a cheaper sandbox;
-/// 1 with sockets that PID 1 opens itself. It goes when it meets the budget.
-const CEILING: u64 = 397 << 10;
+/// sockets and jobs in all modes; 1 with programs that decide about the network; 1 with /dev/mqueue and a cheaper sandbox; 2
+/// with the rest of journalctl's usual options and other names of units, against 1 that was saved; 1 with sockets that PID 1
+/// opens itself. It goes when it meets the budget.
+const CEILING: u64 = 399 << 10;
 /// What CI lets it have of memory that it may write, without its stack: all that it can know of units, processes and clients.
 /// It is all zeros at first, and takes up what is written to.
 const STATE: u64 = 494 << 10;

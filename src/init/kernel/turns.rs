@@ -60,7 +60,7 @@ impl Kernel {
                 let mut files = self.control.take_files();
                 let request = self.control.request(client);
                 if let Some((peer, request)) = &request {
-                    self.audit.asked(client, peer.uid, request, &|name| self.table.find(name));
+                    self.audit.asked(client, peer.uid, request, &|name| self.table.resolve(name));
                 }
                 match request {
                     // Nobody else's is looked at, whatever becomes of the request.

@@ -61,7 +61,7 @@ pub(super) fn carry_out(command: &Command<'_>, path: &CStr) -> Result<(), Errno>
             futimens(&file, &Timestamps { last_access: now, last_modification: now })
         }
         Call::LoadSeed => load_seed(command.path, path, next() == c"credit"),
-        Call::SaveSeed => save_seed(command.path, path, &[0; SEED_BYTES]),
+        Call::SaveSeed => save_seed(command.path, path, &[]),
         Call::MachineId => set_machine_id(command, path),
         Call::MakeSwap => make_swap(path),
         Call::Execute
@@ -116,7 +116,7 @@ fn load_seed(name: &str, path: &CStr, credit: bool) -> Result<(), Errno> {
 }
 
 /// The next seed is as secret as the one `before`, even where the kernel has no good random numbers yet.
-fn save_seed(name: &str, path: &CStr, before: &[u8; SEED_BYTES]) -> Result<(), Errno> {
+fn save_seed(name: &str, path: &CStr, before: &[u8]) -> Result<(), Errno> {
     let mut seed = [0; SEED_BYTES];
     let filled = getrandom(&mut seed, GetRandomFlags::INSECURE)
         .or_else(|_| getrandom(&mut seed, GetRandomFlags::NONBLOCK))?;

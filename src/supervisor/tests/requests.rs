@@ -30,6 +30,20 @@ fn questions_are_answered_at_once() {
 }
 
 #[test]
+fn a_unit_is_known_by_its_other_names_too() {
+    let mut t = one();
+    t.ask(1, Request::Unit { name: "x.service" }).expect("reply 1 unit a.service");
+    t.ask(1, Request::Stop { name: "x.service" }).ask(2, Request::Wait { name: "x.service" });
+    t.expect("kill 15 a.service all")
+        .main("a.service", Exited(0))
+        .expect("reply 1 done; reply 2 unit a.service");
+    t.ask(1, Request::Start { name: "x.service" }).expect("start a.service; reply 1 done");
+    t.ask(1, Request::Start { name: "masked.service" }).expect("reply 1 nosuchunit");
+    // What it means is not there, on this board.
+    t.ask(1, Request::Unit { name: "a-alias.service" }).expect("reply 1 nosuchunit");
+}
+
+#[test]
 fn a_flood_is_turned_away_and_the_patient_are_answered() {
     let mut t = one();
     for _ in 0..WAITING_MAX {
@@ -134,8 +148,14 @@ fn a_peer_may_what_a_rule_says_and_nothing_else() {
         ("root's group", Peer { gid: 0, groups: &[0], ..NOBODY }),
     ];
     for (who, peer) in peers {
-        for (id, unit) in [(0, "a.service"), (1, "b.service")] {
-            for (verb, request) in verbs(unit, id) {
+        // A rule is about units, whichever of their names they are asked for by.
+        for (id, unit, name) in [
+            (0, "a.service", "a.service"),
+            (0, "a.service", "x.service"),
+            (1, "b.service", "b.service"),
+            (1, "b.service", "a-alias.service"),
+        ] {
+            for (verb, request) in verbs(name, id) {
                 let expected = match (who, verb) {
                     ("root", _) | (_, Verb::Status) => true,
                     ("user", Verb::Start | Verb::Stop) => unit == "a.service",
@@ -143,7 +163,7 @@ fn a_peer_may_what_a_rule_says_and_nothing_else() {
                     ("dynamic user", Verb::Reload) => unit == "b.service",
                     _ => false,
                 };
-                assert_eq!(t.supervisor.may(&peer, &request), expected, "{who} {verb} {unit}");
+                assert_eq!(t.supervisor.may(&peer, &request), expected, "{who} {verb} {name}");
             }
         }
     }

@@ -33,7 +33,9 @@ fn a_unit_that_is_made_runs_and_goes_like_any_other() {
 fn a_record_that_is_none_or_whose_name_is_taken_is_refused() {
     let mut t = boot();
     t.ask(1, Request::Run { name: NAP }).expect("make 1 for 1; reply 1 invalid");
-    t.run(1, service("a.service")).expect("reply 1 invalid");
+    for taken in ["a.service", "x.service", "masked.service"] {
+        t.run(1, service(taken)).expect("reply 1 invalid");
+    }
     t.run(1, target("t.target")).expect("make 1 for 1; reply 1 invalid");
     assert!(t.supervisor.status(UnitId(1)).is_none(), "nothing was made");
 }

@@ -75,6 +75,7 @@ impl Parts {
             rescue: Some(UnitId(3)),
             volatile: StrList::new(b"overlay\0/dev/vda3\0ext4\0").unwrap(),
             initramfs: Some(UnitId(0)),
+            aliases: StrList::new(b"www.service\0web.service\0old.service\0\0").unwrap(),
             vital: Vital {
                 units: IdList::new(kept(ids([UnitId(0), UnitId(1)]))).unwrap(),
                 patience: Micros::from_secs(60),

@@ -31,6 +31,27 @@ fn what_is_written_reads_back() {
 }
 
 #[test]
+fn a_name_that_is_no_unit_s_own_means_one_or_none() {
+    let parts = Parts::default();
+    let other = |aliases: &'static [u8]| {
+        let board = Board { aliases: StrList::new(aliases).unwrap(), ..parts.board() };
+        encode(ARCH, INPUTS, &board, &parts.units()).unwrap()
+    };
+    let bytes = other(b"www.service\0app.service\0loop.service\0www.service\0old.service\0\0odd.service\0");
+    let table = Table::open(&bytes, Some(ARCH)).unwrap();
+    let app = table.find("app.service");
+    assert_eq!((table.resolve("app.service"), table.resolve("www.service")), (app, app));
+    assert_eq!((table.find("www.service"), table.alias("app.service")), (None, None));
+    assert_eq!((table.alias("old.service"), table.resolve("old.service")), (Some(""), None));
+    assert_eq!(table.resolve("loop.service"), None, "it is looked up once");
+    assert_eq!((table.alias("odd.service"), table.alias("")), (None, None), "a name without another is none");
+    let many = std::vec::Vec::leak(b"a\0b\0".repeat(limits::ALIASES_MAX));
+    assert!(Table::open(&other(many), Some(ARCH)).is_ok());
+    let more = std::vec::Vec::leak(b"a\0b\0".repeat(limits::ALIASES_MAX + 1));
+    assert_eq!(Table::open(&other(more), Some(ARCH)).err(), Some(OpenError::Record(0)));
+}
+
+#[test]
 fn lists_inside_records_read_back_in_order() {
     let bytes = blob();
     let table = Table::open(&bytes, Some(ARCH)).unwrap();

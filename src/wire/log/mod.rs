@@ -16,6 +16,8 @@ pub const BLOCK_BYTES: usize = 16 << 10;
 pub const LINE_BYTES_MAX: usize = 2048;
 /// An entry that fits whatever its names are.
 pub const ENTRY_BYTES_MAX: usize = ENTRY_HEAD_BYTES + 2 * u8::MAX as usize + LINE_BYTES_MAX;
+/// Entries of a block.
+pub const BLOCK_ENTRIES_MAX: usize = (BLOCK_BYTES - Head::BYTES) / ENTRY_HEAD_BYTES;
 /// Where logd keeps the ring.
 pub const RING_PATH: &str = "/run/tomte-logd/ring";
 /// The unit that runs logd.
@@ -98,6 +100,7 @@ impl<'e> Entry<'e> {
     }
 
     /// Reads the one at the beginning of `bytes`, and what follows it; `None` if there is none.
+    #[inline(never)] // six callers
     pub fn read(bytes: &'e [u8]) -> Option<(Self, &'e [u8])> {
         let (length, _) = bytes.split_first_chunk()?;
         let (entry, following) = bytes.split_at_checked(u16::from_le_bytes(*length).into())?;

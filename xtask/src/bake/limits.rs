@@ -3,7 +3,7 @@
 use tomte::table::{
     CommandKind, Name,
     limits::{
-        COMMANDS_MAX, CREDENTIALS_BYTES_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
+        ALIASES_MAX, COMMANDS_MAX, CREDENTIALS_BYTES_MAX, CREDENTIALS_MAX, DIRECTORIES_MAX, ELAPSES_MAX,
         ENVIRONMENT_FILES_MAX, ENVIRONMENT_MAX, GROUPS_MAX, MOUNTS_MAX, PATH_BYTES_MAX, RLIMITS_MAX,
         STDIN_BYTES_MAX, UNIT_NAME_BYTES_MAX, UNITS_MAX, WORDS_BYTES_MAX, WORDS_MAX,
     },
@@ -26,6 +26,8 @@ pub(super) fn check(board: &Board, graph: &Graph, diagnostics: &mut Diagnostics)
     for (name, value) in &board.config.environment {
         limits.text("environment", &format!("{name}={value}"), None);
     }
+    let aliases: Vec<String> = graph.aliases.iter().flat_map(|(one, of)| [one.clone(), of.clone()]).collect();
+    limits.words("names of aliases and masked units", &aliases, ("twice ALIASES_MAX", 2 * ALIASES_MAX), None);
     for node in &graph.nodes {
         limits.unit = &node.unit.name;
         limits.unit(&node.unit);

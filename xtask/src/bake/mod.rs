@@ -110,8 +110,8 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     let unstarted: Vec<Unit> = units.extract_if(.., |unit| !unit.kind.is_started()).collect();
     stop_at_errors(board, diagnostics)?;
     let inputs = inputs::hash(board, &paths)?;
-    let baked =
-        bake_units(board, units, &unstarted, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
+    let beside = Beside { slices: &unstarted, masked: check::masked(&paths) };
+    let baked = bake_units(board, units, beside, &Options { lock, ..options.clone() }, inputs, diagnostics)?;
     Ok(Baked { unstarted, ..baked })
 }
 
@@ -132,14 +132,22 @@ fn image_roots(board: &Board, options: &Options) -> (Vec<PathBuf>, Severity) {
 /// As [`bake`].
 pub fn bake_loose(board: &Board, units: Vec<Unit>, diagnostics: &mut Diagnostics) -> Result<Baked> {
     let options = Options { lock: LockFile::Leave, ..Options::default() };
-    bake_units(board, units, &[], &options, inputs::Inputs::default(), diagnostics)
+    bake_units(board, units, Beside::default(), &options, inputs::Inputs::default(), diagnostics)
 }
 
-/// Bakes `units`, which were made from files with the hash `inputs`, in `slices` among others.
+/// What files say besides units that can be started.
+#[derive(Default)]
+struct Beside<'u> {
+    slices: &'u [Unit],
+    /// Names of which there is to be no unit.
+    masked: Vec<String>,
+}
+
+/// Bakes `units`, which were made from files with the hash `inputs`.
 fn bake_units(
     board: &Board,
     mut units: Vec<Unit>,
-    slices: &[Unit],
+    beside: Beside<'_>,
     options: &Options,
     inputs: inputs::Inputs,
     diagnostics: &mut Diagnostics,
@@ -154,7 +162,8 @@ fn bake_units(
     let wanted = Wanted { default_target, enable, orphans: !own };
     let graph = Graph::new(units, &wanted, diagnostics);
     stop_at_errors(board, diagnostics)?;
-    let graph = graph.context("a graph without errors is whole")?;
+    let mut graph = graph.context("a graph without errors is whole")?;
+    graph.mask(beside.masked);
     limits::check(board, &graph, diagnostics);
     if own {
         boot::check(board, &graph, diagnostics);
@@ -176,7 +185,7 @@ fn bake_units(
     let arch = board.arch();
     let mut filters = Filters::new(&graph, arch)?;
     transient::add_filters(board, &mut filters)?;
-    let cgroups = Cgroups::new(&graph, slices, board.config.transient_units > 0)?;
+    let cgroups = Cgroups::new(&graph, beside.slices, board.config.transient_units > 0)?;
     let known = users::known(&board.config, &image_roots(board, options).0);
     let shared =
         record::Shared { arch, identities: &identities, filters: &filters, cgroups: &cgroups, known: &known };

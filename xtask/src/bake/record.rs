@@ -100,6 +100,7 @@ pub(super) fn board<'a>(
         watchdog: health.watchdog,
         volatile: strings(arena, boot::volatile(config))?,
         initramfs: boot::initramfs(graph),
+        aliases: strings(arena, graph.aliases.iter().flat_map(|(alias, unit)| [alias, unit]).cloned())?,
     })
 }
 

@@ -30,7 +30,7 @@ fn dynamic(name: &str, user: &str, group: &str) -> Unit {
 fn bake_all(board: &Board, units: Vec<Unit>, options: &Options) -> (Result<Baked>, Vec<String>) {
     let mut diagnostics = Diagnostics::default();
     let inputs = inputs::hash(board, &[]).unwrap();
-    let baked = bake_units(board, units, &[], options, inputs, &mut diagnostics);
+    let baked = bake_units(board, units, Beside::default(), options, inputs, &mut diagnostics);
     (baked, diagnostics.iter().map(|problem| problem.message.clone()).collect())
 }
 
@@ -182,7 +182,8 @@ fn names_that_no_dynamic_user_can_have_are_refused_at_their_place() {
         }
         let mut diagnostics = Diagnostics::default();
         let inputs = inputs::hash(&board, &[]).unwrap();
-        let result = bake_units(&board, vec![unit], &[], &Options::default(), inputs, &mut diagnostics);
+        let result =
+            bake_units(&board, vec![unit], Beside::default(), &Options::default(), inputs, &mut diagnostics);
         assert!(result.is_err(), "{expected}");
         let problems: Vec<_> = diagnostics.iter().collect();
         assert_eq!(problems.len(), 1, "{problems:?}");

@@ -59,6 +59,8 @@ pub struct Files {
     pub templates: Vec<Found>,
     /// Other name and name, from symbolic links.
     pub aliases: Vec<(String, String)>,
+    /// What there is to be no unit of.
+    pub masked: Vec<String>,
     /// What `.wants` and `.requires` directories hold.
     pub links: Vec<Link>,
     /// The drop-ins in each `.d` directory, by its name.
@@ -276,10 +278,15 @@ impl Search<'_> {
         }
         self.files.aliases = aliases;
         for (name, entry) in std::mem::take(&mut self.entries).into_values() {
-            if let Entry::Unit(file) = entry {
-                let drop_ins = self.files.drop_ins(&name);
-                let list = if name.is_template() { &mut self.files.templates } else { &mut self.files.units };
-                list.push(Found { name, file, drop_ins });
+            match entry {
+                Entry::Unit(file) => {
+                    let drop_ins = self.files.drop_ins(&name);
+                    let list =
+                        if name.is_template() { &mut self.files.templates } else { &mut self.files.units };
+                    list.push(Found { name, file, drop_ins });
+                }
+                Entry::Masked => self.files.masked.push(name.full),
+                Entry::Alias(_) => {}
             }
         }
         self.files

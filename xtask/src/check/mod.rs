@@ -83,6 +83,11 @@ pub fn load_for(paths: &[PathBuf], image: &Image, sink: &mut Diagnostics) -> Vec
     units
 }
 
+/// The names of which there is to be no unit: `paths` mask them. What else there is to say of the files [`load_for`] says.
+pub fn masked(paths: &[PathBuf]) -> Vec<String> {
+    files::collect(paths, &mut Diagnostics::default()).masked
+}
+
 /// Says what the units ask for and this tomte's PID 1 cannot do yet, as `bake` sees it.
 pub fn beyond(units: &[Unit], sink: &mut Diagnostics) {
     beyond_as(None, units, sink);

@@ -46,6 +46,28 @@ const VALUED: [(char, &str, &str, &str); 4] = [
     ('n', "lines", "LINES", "so many lines of the log below a status"),
 ];
 
+/// What only `logs` has of its own: letter, name, what stands for its value or nothing, what it does. Those whose letters
+/// mean something else to other verbs (-u, -n, -p, -t) are in its usage.
+const OF_LOGS: [(Option<char>, &str, &str, &str); 12] = [
+    (Some('f'), "follow", "", "go on with what is said from now on"),
+    (Some('k'), "dmesg", "", "what the kernel said"),
+    (Some('e'), "pager-end", "", "the last 1000 lines"),
+    (Some('r'), "reverse", "", "the newest first"),
+    (Some('b'), "boot", "BOOT", "0 is this boot, -1 the one before, of which there is but text"),
+    (Some('S'), "since", "TIME", "not before; a span back (90s, 2h), today, yesterday, or a moment of UTC"),
+    (Some('U'), "until", "TIME", "not after"),
+    (
+        Some('g'),
+        "grep",
+        "PATTERN",
+        "what has this in its text; . * ^ $ and \\ of regular expressions are known",
+    ),
+    (Some('o'), "output", "FORMAT", "how a line is shown: short, short-iso, short-monotonic, cat, json"),
+    (None, "identifier", "IDENTIFIER", "of programs that are called so"),
+    (None, "events", "", "what PID 1 did, and was asked for"),
+    (None, "list-boots", "", "the boots of which there is something"),
+];
+
 /// The command line as clap knows it: nothing is parsed with it.
 fn command() -> Command {
     let switch = |(letter, name, about): (Option<char>, &'static str, &'static str)| {
@@ -65,7 +87,14 @@ fn command() -> Command {
         }
         let hint = if takes_units(operands) { UNITS } else { ValueHint::Other };
         let operand = Arg::new("operands").value_name(operands).num_args(0..).value_hint(hint);
-        verb.override_usage(format!("tomte {name} [OPTION...] {operands}")).arg(operand)
+        let own = OF_LOGS.into_iter().filter(|_| name == "logs").map(|(letter, name, value, about)| {
+            let arg = Arg::new(name).long(name).help(about);
+            let arg = if value.is_empty() { arg.action(ArgAction::SetTrue) } else { arg.value_name(value) };
+            let words = ["short", "short-iso", "short-monotonic", "cat", "json"];
+            let arg = if name == "output" { arg.value_parser(words) } else { arg };
+            letter.map_or(arg.clone(), |letter| arg.short(letter))
+        });
+        verb.override_usage(format!("tomte {name} [OPTION...] {operands}")).args(own).arg(operand)
     });
     Command::new("tomte")
         .version(env!("CARGO_PKG_VERSION"))
@@ -184,7 +213,7 @@ mod tests {
             let script = format!(
                 "source {}; tomte() {{ printf '%s\\n' '  UNIT LOAD' '  web.service loaded' '* wiki.target loaded' '2 units.'; }}
                  COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-                 _tomte_or_units tomte \"${{COMP_WORDS[COMP_CWORD]}}\" x; echo \"${{COMPREPLY[*]}}\"",
+                 _tomte_or_units tomte \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; echo \"${{COMPREPLY[*]}}\"",
                 bash.display()
             );
             let said = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
@@ -195,6 +224,8 @@ mod tests {
         assert_eq!(complete("tomte resta"), "restart");
         assert_eq!(complete("tomte logs -u we"), "web.service");
         assert_eq!(complete("tomte poweroff w"), "");
+        assert_eq!(complete("tomte logs --list-b"), "--list-boots");
+        assert_eq!(complete("tomte logs -o short-m"), "short-monotonic");
         let zsh = fs::read_to_string(folder.path().join("completions/_tomte")).unwrap();
         assert!(zsh.contains(":_tomte_units'") && !zsh.contains("_hosts"), "{zsh}");
     }

@@ -32,6 +32,16 @@ pub(super) fn tomte(command: &Command) -> Result<Vec<u8>> {
         let operands = operands.and_then(|arg| arg.get_value_names()).map(|names| names.join(" "));
         roff.text([bold(verb.get_name()), roman(" "), roman(operands.unwrap_or_default())]);
         roff.text([roman(verb.get_about().map(ToString::to_string).unwrap_or_default())]);
+        roff.control("RS", []);
+        for option in verb.get_arguments().filter(|arg| arg.get_id() != "operands") {
+            roff.control("TP", []);
+            let letter = option.get_short().map_or_else(String::new, |letter| format!("-{letter}, "));
+            let value = option.get_value_names().map(|names| format!(" {}", names.join(" ")));
+            let name = option.get_long().unwrap_or_default();
+            roff.text([bold(format!("{letter}--{name}")), roman(value.unwrap_or_default())]);
+            roff.text([roman(option.get_help().map(ToString::to_string).unwrap_or_default())]);
+        }
+        roff.control("RE", []);
     }
     roff.control("SH", ["EXIT STATUS"]);
     for (status, meaning) in EXIT_STATUS {

@@ -46,6 +46,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// What boot starts.
     pub default_target: UnitId,
+    /// Names that none of them has for its own, and the name of the unit that each means; nothing if it is masked.
+    pub aliases: BTreeMap<String, String>,
 }
 
 /// A unit and its place in the graph. Each relation has its inverse.
@@ -120,8 +122,11 @@ impl Graph {
 
         let ids: BTreeMap<String, UnitId> =
             (0..).map(UnitId).zip(units.keys()).map(|(id, name)| (name.clone(), id)).collect();
-        let mut graph =
-            Self { nodes: units.into_values().map(Node::new).collect(), default_target: UnitId(0) };
+        let mut graph = Self {
+            nodes: units.into_values().map(Node::new).collect(),
+            default_target: UnitId(0),
+            aliases: BTreeMap::new(),
+        };
         let errors_before = diagnostics.count(Severity::Error);
         graph.connect(&mentions, &ids, diagnostics);
         needs::check(&mentions, &ids, diagnostics);
@@ -136,8 +141,21 @@ impl Graph {
                 missing::of_board("default-target", default_target, &known_names(&ids), diagnostics);
             }
         }
+        graph.aliases = aliases;
+        if wanted.default_target != "default.target" && !ids.contains_key("default.target") {
+            graph.aliases.insert("default.target".to_owned(), default_target.to_owned());
+        }
         cycle::order(&mut graph, diagnostics);
         (diagnostics.count(Severity::Error) == errors_before).then_some(graph)
+    }
+
+    /// Takes note of `names` of which there is to be no unit; whatever there is of that name all the same stays.
+    pub fn mask(&mut self, names: Vec<String>) {
+        for name in names {
+            if !self.nodes.iter().any(|node| node.unit.name == name) {
+                self.aliases.insert(name, String::new());
+            }
+        }
     }
 
     /// The node of `id`, which comes from this graph.

@@ -282,6 +282,20 @@ fn also_enables_along_and_an_alias_is_the_unit_itself() {
 }
 
 #[test]
+fn names_besides_their_own_are_kept_and_what_is_masked() {
+    let mut one = service("one.service");
+    one.install.aliases = ["first.service", "two.service", "one.service"]
+        .map(|alias| Located { value: alias.into(), place: None })
+        .into();
+    let mut diagnostics = Diagnostics::default();
+    let mut graph = Graph::new(vec![one, service("two.service")], &MULTI_USER, &mut diagnostics).unwrap();
+    graph.mask(vec!["gone.service".into(), "two.service".into(), "first.service".into()]);
+    let aliases: Vec<_> = graph.aliases.iter().map(|(one, of)| format!("{one}={of}")).collect();
+    // A unit that is there all the same has its name; a name that is masked is nobody's.
+    assert_eq!(aliases, ["default.target=multi-user.target", "first.service=", "gone.service="]);
+}
+
+#[test]
 fn a_cycle_is_refused_with_its_path_and_every_line_that_makes_it() {
     let units = vec![
         service("a.service").with(2, "After", &["b.service"]),

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Pieces of lines that the reader reads.
-const LINES: [&[&str]; 21] = [
+const LINES: [&[&str]; 25] = [
     &["read[", " tomte talk[", "]: broken"],
     &["read[", "]: plain"],
     &["read[", "]: err"],
@@ -28,6 +28,12 @@ const LINES: [&[&str]; 21] = [
     &["]: AGAIN 1"],
     &["tomte-logd: cannot write /var/log/tomte/messages, going on without: No space left on device"],
     &["]: BEFORE 7"],
+    &["]: BACK AS FORTH"],
+    &["]: BOOTS 1"],
+    &["]: BOOT - 2020-01-01T00:00:00Z 2020-01-01T00:00:09Z"],
+    &[
+        "]: BOOT [{\"idx\":\"-1\",\"boot_id\":\"-\",\"first_entry\":1577836800000000,\"last_entry\":1577836809000000}",
+    ],
     &["]: PICKY 2"],
     &["]: SINCE 1"],
     &["]: PRI27 1 ", "Z tomte talk ", " - - broken"],

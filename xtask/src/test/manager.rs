@@ -12,7 +12,7 @@ use super::{
 
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 74] = [
+const CONSOLE: [&str; 94] = [
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",
@@ -69,13 +69,26 @@ const CONSOLE: [&str; 74] = [
     "NO-SWITCH 2",
     "tomte: /nosuch: No such file or directory",
     "]: 0 settings listed.",
+    // Other names of units, and what there is to be none of.
+    "ALIASED 0",
+    "* bystander.service - Runs on, whatever happens to the others",
+    "ALIASES alias alias bystander.service active",
+    "]: tomte: Unit gone.service is masked.",
+    "MASKED 1",
+    "MASKED-STATUS 3",
+    "]: masked",
+    "MASKED-IS 1",
+    "MASKED-MASK 0",
+    "MASKED-ENABLE 1",
+    "MASKED-RUN 1",
+    "OTHERS  default.target alias gone.service masked onlooker.service alias watcher.service alias",
     // Lists of what the table has; everything for programs is JSON, and nothing on a screen is wider than that; what
     // is read through a pipe has no colours.
     "TIMER 9h 59min left - - idle.timer idle.service",
     "]: 0 timers listed.",
     "LISTENS LISTEN UNIT ACTIVATES /run/nscd/socket tomte-userd.socket tomte-userd.service 1 sockets listed.",
     "FILES  bystander.service enabled later.service enabled later.target static",
-    "JSON 15",
+    "JSON 16",
     "SCREENS whole 0",
     "COLORS some",
     "ESCAPES 0",
@@ -83,8 +96,16 @@ const CONSOLE: [&str; 74] = [
     "]: Started brief.service - Fails after a moment.",
     "]: detail",
     "]: -- No entries --",
-    "not understood: that here: grep, tac and tail do it",
+    "--grep knows . * ^ $ and \\ of regular expressions, no more",
+    "not understood: [b] (see tomte help)",
     "GREP 2",
+    "FOUND -- No entries --a warning",
+    "REVERSE detail a warning",
+    "MONOTONIC 2",
+    "BOOTS IDX BOOT ID FIRST ENTRY LAST ENTRY 0 ID FIRST LAST 1 boots listed.",
+    "not understood: --reverse with --follow",
+    "BOTH-WAYS 2",
+    "]: usage: tomte logs [OPTION...]",
     "LOGS-WHAT 2",
     "TWO-UNITS 20",
     "tomte[1]: brief.service: ACTIVE_STATE=failed SUB_STATE=failed RESULT=exit-code",

@@ -150,6 +150,22 @@ fn links_are_aliases_masks_and_installations() {
 }
 
 #[test]
+fn what_is_masked_is_known_by_its_name() {
+    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+    let paths = folders.each_ref().map(|folder| folder.path().to_owned());
+    let write = |at: usize, name: &str| std::fs::write(paths[at].join(name), RUN).expect("writable");
+    let mask = |at: usize, name: &str| {
+        std::os::unix::fs::symlink("/dev/null", paths[at].join(name)).expect("writable");
+    };
+    write(0, "a.service");
+    mask(1, "a.service");
+    mask(0, "b.service");
+    write(1, "b.service");
+    mask(1, "t@.service");
+    assert_eq!(masked(&paths), ["a.service", "t@.service"], "a later folder wins");
+}
+
+#[test]
 fn every_problem_of_every_file_is_found_in_one_run() {
     let bad = "[Service]\nExecStart=/bin/true\nRestart=x\nKillMode=y\n";
     let (units, sink) = load_folder(&[("a.service", bad), ("b.service", bad)], &Image::default());

@@ -27,6 +27,15 @@ for try in $(seq 50); do
     sleep 0.1
 done
 echo "BEFORE $before"
+tomte logs -r -o short-monotonic | tac > /tmp/back
+tomte logs -o short-monotonic | head -n $(wc -l < /tmp/back) | cmp - /tmp/back && [ $(wc -l < /tmp/back) -gt 50000 ] && echo "BACK AS FORTH"
+# The files are of this boot; then one is of another.
+echo "BOOTS $(tomte logs --list-boots --json | tr , '\n' | grep -c idx)"
+mv messages.1 /tmp/of-this-boot
+printf '%s\n' 'ut off' '2020-01-01T00:00:00Z a: b' '2020-01-01T00:00:09Z c: d' > messages.1
+tomte logs --list-boots | tr -s ' ' | sed -n 's/^-1/BOOT/p'
+echo "BOOT $(tomte logs --list-boots --json | cut -d , -f 1-4)"
+mv /tmp/of-this-boot messages.1
 tomte logs -b -1 -u files 2> /dev/null
 echo "PICKY $?"
 echo "SINCE $(tomte logs -S '2020-01-01 12:00' -u files | grep -c 'there is room again')"
