@@ -45,9 +45,9 @@ fn a_name_that_is_no_unit_s_own_means_one_or_none() {
     assert_eq!((table.alias("old.service"), table.resolve("old.service")), (Some(""), None));
     assert_eq!(table.resolve("loop.service"), None, "it is looked up once");
     assert_eq!((table.alias("odd.service"), table.alias("")), (None, None), "a name without another is none");
-    let many = std::vec::Vec::leak(b"a\0b\0".repeat(limits::ALIASES_MAX));
+    let many = Vec::leak(b"a\0b\0".repeat(limits::ALIASES_MAX));
     assert!(Table::open(&other(many), Some(ARCH)).is_ok());
-    let more = std::vec::Vec::leak(b"a\0b\0".repeat(limits::ALIASES_MAX + 1));
+    let more = Vec::leak(b"a\0b\0".repeat(limits::ALIASES_MAX + 1));
     assert_eq!(Table::open(&other(more), Some(ARCH)).err(), Some(OpenError::Record(0)));
 }
 

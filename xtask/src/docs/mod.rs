@@ -225,7 +225,6 @@ mod tests {
         assert_eq!(complete("tomte logs -u we"), "web.service");
         assert_eq!(complete("tomte poweroff w"), "");
         assert_eq!(complete("tomte logs --list-b"), "--list-boots");
-        assert_eq!(complete("tomte logs -o short-m"), "short-monotonic");
         let zsh = fs::read_to_string(folder.path().join("completions/_tomte")).unwrap();
         assert!(zsh.contains(":_tomte_units'") && !zsh.contains("_hosts"), "{zsh}");
     }
