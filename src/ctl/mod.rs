@@ -239,26 +239,31 @@ impl Command<'_> {
 
     #[inline(never)] // for a small frame
     fn job(&self, connection: &mut Connection, name: &str) -> Result<u8, TalkError> {
-        let Ok(request) = self.request(name) else { return Ok(USAGE_ERROR) };
+        let Ok(mut request) = self.request(name) else { return Ok(USAGE_ERROR) };
         let Some(unit) = connection.unit(name)? else {
             let fails =
                 self.no_such_unit(name) == FAILED || matches!(self.verb, Verb::Kill | Verb::ResetFailed);
             return Ok(if fails { FAILED } else { NOT_LOADED });
         };
-        if matches!(self.verb, Verb::TryRestart | Verb::TryReloadOrRestart) && !print::is_active(&unit) {
+        // What is on its way up counts, too (job.c, `job_type_collapse`).
+        let up = print::is_active(&unit) || unit.active == ActiveState::Activating;
+        if matches!(self.verb, Verb::TryRestart | Verb::TryReloadOrRestart) && !up {
             return Ok(0);
+        }
+        let either = matches!(self.verb, Verb::ReloadOrRestart | Verb::TryReloadOrRestart);
+        if either {
+            let reply = connection.ask(&request)?;
+            if !matches!(reply, Reply::Job(JobResult::Invalid)) {
+                return answered(&reply);
+            }
+            request = Request::Restart { name };
         }
         if self.words.no_block() {
             // On a connection of its own: the answer, whenever it comes, is nobody's.
             Connection::open()?.tell(&request)?;
             return Ok(0);
         }
-        let mut reply = connection.ask(&request)?;
-        if matches!(reply, Reply::Job(JobResult::Invalid))
-            && matches!(self.verb, Verb::ReloadOrRestart | Verb::TryReloadOrRestart)
-        {
-            reply = connection.ask(&Request::Restart { name })?;
-        }
+        let reply = connection.ask(&request)?;
         let code = answered(&reply)?;
         if self.words.wait() && self.verb <= Verb::Restart {
             let reply = connection.ask(&Request::Wait { name })?;

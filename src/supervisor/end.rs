@@ -128,7 +128,16 @@ impl Supervisor<'_> {
     fn control_exited(&mut self, id: UnitId, service: &Service<'_>, status: ExitStatus) {
         let state = self.peek(id).state;
         let State::Command { kind, index, .. } = state else { return self.check_stage(id, service) };
-        let role = if kind == CommandKind::Condition { Role::Condition } else { Role::Command };
+        let role = match kind {
+            CommandKind::Condition => Role::Condition,
+            // Of a service that forks it is the service itself (service.c, `service_sigchld_event`).
+            CommandKind::Start => Role::Main,
+            CommandKind::StartPre
+            | CommandKind::StartPost
+            | CommandKind::Reload
+            | CommandKind::Stop
+            | CommandKind::StopPost => Role::Command,
+        };
         let result = restart::judge(status, role, service);
         let well = result == ServiceResult::Success || is_ignored(service, kind, index);
         if well && kind == CommandKind::Start {

@@ -113,6 +113,9 @@ impl Supervisor<'_> {
             if banned.contains(id) || self.is_barred(id) || !self.add_start(id, forced) {
                 continue; // what is only wanted gives way to what is required
             }
+            if id != root && self.peek(id).job.is_none() {
+                continue; // it is up: what it asks for was there when it came up
+            }
             let Some(unit) = self.head(id) else { continue };
             self.stop_conflicting(id);
             let mut only_wanted = Lists::WANTS.and(Lists::of(Relation::Upholds));
@@ -163,10 +166,15 @@ impl Supervisor<'_> {
         self.stop_reached(root, STOPPED_ALONG);
     }
 
-    /// Stops `root` and all that `lists` lead to.
+    /// Stops `root` and all that `lists` lead to by way of units that are there (transaction.c, `transaction_drop_redundant` and
+    /// `transaction_collect_garbage`: what only a job without effect asks for does not happen).
     pub(super) fn stop_reached(&mut self, root: UnitId, lists: Lists) {
         if !self.stays_plugged(root) {
-            self.for_reached(root, lists, &mut |supervisor, id| supervisor.add_stop(id));
+            self.for_reached(root, lists, &mut |supervisor, id| {
+                let there = id == root || !supervisor.peek(id).is_down();
+                supervisor.add_stop(id);
+                there
+            });
         }
     }
 
@@ -189,10 +197,12 @@ impl Supervisor<'_> {
     pub(super) fn restart_dependents(&mut self, root: UnitId) {
         self.for_reached(root, DEPENDENTS, &mut |supervisor, id| {
             let state = supervisor.peek(id).state;
-            if id != root && !state.is_down() && state.active() != ActiveState::Deactivating {
+            let there = !state.is_down() && state.active() != ActiveState::Deactivating;
+            if id != root && there {
                 supervisor.add_restart(id);
                 supervisor.stop_conflicting(id);
             }
+            there || id == root
         });
     }
 

@@ -33,17 +33,19 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Calls `act` with `root` and with every unit that those `lists` lead to.
+    /// Calls `act` with `root` and with every unit that those `lists` lead to. Those for which it answers that nothing is to be
+    /// done lead nowhere.
     pub(super) fn for_reached(
         &mut self,
         root: UnitId,
         lists: Lists,
-        act: &mut dyn FnMut(&mut Self, UnitId),
+        act: &mut dyn FnMut(&mut Self, UnitId) -> bool,
     ) -> UnitSet {
         let mut walk = Walk::from(root);
         while let Some(id) = walk.next() {
-            act(self, id);
-            if let Some(unit) = self.head(id) {
+            if act(self, id)
+                && let Some(unit) = self.head(id)
+            {
                 unit.each(lists, &mut |other| walk.add(other));
             }
         }
@@ -52,7 +54,7 @@ impl Supervisor<'_> {
 
     /// `root` and every unit that those `lists` lead to.
     pub(super) fn reached(&mut self, root: UnitId, lists: Lists) -> UnitSet {
-        self.for_reached(root, lists, &mut |_, _| {})
+        self.for_reached(root, lists, &mut |_, _| true)
     }
 
     /// Whether the unit is up.
@@ -68,6 +70,7 @@ impl Supervisor<'_> {
             supervisor.for_related(id, Relation::Conflicts, &mut |_, other| {
                 banned.insert(other);
             });
+            true
         });
         let meet = required.iter().find(|id| banned.contains(*id) || self.is_barred(*id));
         let Some(conflict) = meet else { return Some(banned) };
@@ -216,7 +219,7 @@ impl Supervisor<'_> {
         });
     }
 
-    /// Something went down or was not started: perhaps it was the last that needed another one.
+    /// Something came up, went down or was not started: perhaps nobody needs it, or it was the last that needed another one.
     pub(super) const fn look_for_unneeded(&mut self) {
         self.unneeded_due = true;
     }

@@ -13,6 +13,8 @@ use crate::{
 
 /// SIGKILL.
 pub(super) const SIGKILL: u8 = 9;
+/// Instead of the place of a command: it has taken too long, and no other follows it.
+const KILLED: u8 = u8::MAX;
 
 /// Whether the service can be told to reload at all.
 pub(super) fn is_reloadable(service: &Service<'_>) -> bool {
@@ -98,9 +100,10 @@ impl Supervisor<'_> {
         if there { Due::Act(Action::Kill { unit: id, whom, signal, wakes: false }) } else { Due::Changed }
     }
 
-    /// Somebody asks for a signal to processes of `id`; whether there are any.
+    /// Somebody asks for a signal to processes of `id`; whether that can be. If it is for all and there are none, all have it.
     pub(super) fn kills(&mut self, id: UnitId, whom: Whom, signal: u8) -> bool {
-        let can = self.has(id, whom);
+        let all = whom == Whom::All && self.unit(id).as_ref().and_then(Unit::service).is_some();
+        let can = all || self.has(id, whom);
         if can {
             self.at(id).kill = Some((whom, signal));
         }
@@ -116,13 +119,21 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The reload has taken too long.
+    /// The reload has taken too long. Its command is killed and the service goes on as soon as that is gone, so that a stop asked
+    /// for by then has a slot for its own; or in time, if nothing kills it.
     pub(super) fn reload_timed_out(&mut self, id: UnitId, service: &Service<'_>) {
+        let patience = self.now.after(service.timeout_stop);
         let record = self.at(id);
         if record.control == Process::Wanted {
             record.control = Process::None; // it waited for a number
-        } else {
+        }
+        if let State::Command { kind, index, .. } = record.state
+            && index != KILLED
+            && record.control.is_taken()
+        {
+            record.state = State::Command { kind, index: KILLED, deadline: patience };
             record.kill = Some((Whom::Control, SIGKILL));
+            return;
         }
         self.reload_done(id, service, false);
     }
@@ -135,9 +146,10 @@ impl Supervisor<'_> {
             record.announced = Announced::Nothing;
         }
         record.notes.add(if well { Note::Reloaded } else { Note::ReloadFailed });
-        if record.job.is_some_and(|job| job.is_running(JobKind::Reload)) {
+        self.enter_running(id, service, ServiceResult::Success);
+        let record = self.peek(id);
+        if record.state.is_up() && record.job.is_some_and(|job| job.is_running(JobKind::Reload)) {
             self.finish_job(id, if well { JobResult::Done } else { JobResult::Failed });
         }
-        self.enter_running(id, service, ServiceResult::Success);
     }
 }

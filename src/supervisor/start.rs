@@ -3,7 +3,7 @@
 use super::{
     Action, Due, Instant, Outcome, Pid, Slot, Spawn, State, Supervisor, Trigger,
     hold::Numbers,
-    job::Phase,
+    job::{Job, JobKind, Phase},
     state::{KillStage, Process, Rest},
     unit::{Announced, Note, Record},
 };
@@ -46,7 +46,7 @@ impl Supervisor<'_> {
         record.started = Some(now);
         (record.watchdog, record.watchdog_at) = (service.watchdog, None);
         (record.announced, record.adopt, record.refused) = (Announced::Nothing, None, None);
-        (record.main_known, record.succession, record.runtime_at) = (false, None, None);
+        record.main_known = false;
         (record.errno, record.access) = (0, service.notify_access);
         if let Some(text) = self.rooms.texts.get_mut(id.index()) {
             text.clear();
@@ -64,10 +64,12 @@ impl Supervisor<'_> {
     }
 
     fn run_command(&mut self, id: UnitId, service: &Service<'_>, kind: CommandKind, index: u8) {
-        let deadline = self.now.after(timeout_of(service, kind));
-        let idle_until = self.now.after(IDLE_MAX);
-        let record = self.at(id);
         let slot = slot_of(kind, service);
+        let waits = slot == Slot::Main && service.service_type == ServiceType::Idle;
+        let idle_until = self.now.after(IDLE_MAX).filter(|_| waits);
+        // Who lets others go first has all its time after that.
+        let deadline = idle_until.unwrap_or(self.now).after(timeout_of(service, kind));
+        let record = self.at(id);
         if slot == Slot::Control && record.control.is_taken() {
             // A command before it can be ended by nothing. Its slot stays taken, so this one cannot run.
             return self.command_failed(id, service, kind, ServiceResult::Resources);
@@ -77,9 +79,7 @@ impl Supervisor<'_> {
             Slot::Main => {
                 record.main = Process::Wanted;
                 record.main_index = index;
-                if service.service_type == ServiceType::Idle {
-                    record.idle_until = idle_until;
-                }
+                record.idle_until = idle_until;
             }
             Slot::Control => record.control = Process::Wanted,
         }
@@ -214,9 +214,11 @@ impl Supervisor<'_> {
             }
             Slot::Control => record.control = Process::Asked,
         }
-        let stopping = matches!(kind, CommandKind::Stop | CommandKind::StopPost);
+        let stopping = matches!(kind, CommandKind::Stop | CommandKind::StopPost) && !service.of_socket;
         let outcome = stopping.then_some(Outcome { result: record.result, exit: record.main_exit });
-        let (monitor, trigger) = (record.monitor, record.trigger);
+        // Of whose end it was started for, only what starts it hears (systemd.exec(5), `$MONITOR_UNIT`).
+        let monitor = record.monitor.filter(|_| matches!(kind, CommandKind::StartPre | CommandKind::Start));
+        let trigger = record.trigger;
         let main_pid = if slot == Slot::Control { record.main.pid() } else { None };
         let (suggest, access) = (record.suggest, record.access);
         let trigger = trigger.map(|(unit, watch)| {
@@ -342,15 +344,18 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The wait for a restart is over: it is a start like any other, with all that it pulls in.
+    /// The wait for a restart is over: it is a start like any other, with all that it pulls in, and whoever requires the unit
+    /// restarts along (service.c, `service_enter_restart`).
     pub(super) fn restart_due(&mut self, id: UnitId) {
         let record = self.at(id);
         record.state = State::RestartDue;
         record.restarts = record.restarts.saturating_add(1);
         record.notes.add(Note::RestartScheduled);
         self.enqueue_start(id, false);
-        if self.peek(id).job.is_none() {
-            self.restart_is_off(id); // the way to another table leaves no room for it
+        match self.peek(id).job {
+            None => self.restart_is_off(id), // the way to another table leaves no room for it
+            Some(job) if job == Job::waiting(JobKind::Start) => self.restart_dependents(id),
+            Some(_) => {} // it is to be down, or cannot start
         }
     }
 

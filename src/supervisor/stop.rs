@@ -27,6 +27,11 @@ impl KillStage {
         }
     }
 
+    /// Whether it comes after `ExecStopPost=`.
+    const fn is_last(self) -> bool {
+        matches!(self, Self::FinalWatchdog | Self::FinalSigterm | Self::FinalSigkill)
+    }
+
     const fn is_sigterm(self) -> bool {
         matches!(self, Self::StopSigterm | Self::FinalSigterm)
     }
@@ -154,8 +159,7 @@ impl Supervisor<'_> {
         let deadline = self.now.after(stage.timeout(service));
         let record = self.at(id);
         record.note_result(result);
-        (record.watchdog_at, record.runtime_at) = (None, None);
-        (record.pid_file_at, record.idle_until) = (None, None);
+        (record.watchdog_at, record.pid_file_at, record.idle_until) = (None, None, None);
         for process in [&mut record.main, &mut record.control] {
             if *process == Process::Wanted {
                 *process = Process::None;
@@ -216,11 +220,12 @@ impl Supervisor<'_> {
     /// Ends the kill stage if nobody is left whom it is after.
     pub(super) fn check_stage(&mut self, id: UnitId, service: &Service<'_>) {
         let record = self.peek(id);
-        if let State::Kill { stage, .. } = record.state
-            && !is_left(record, prey(service.kill.mode, stage))
-        {
-            let last = matches!(stage, KillStage::FinalSigterm | KillStage::FinalWatchdog);
-            if last && service.kill.send_sigkill {
+        let State::Kill { stage, .. } = record.state else { return };
+        // `ExecStopPost=` waits for the two slots only: what else there is has the stages after it.
+        let slots = !stage.is_last() && !service.commands.of(CommandKind::StopPost).is_empty();
+        let prey = if slots { Prey::Slots } else { prey(service.kill.mode, stage) };
+        if !is_left(record, prey) {
+            if stage.is_last() && stage != KillStage::FinalSigkill && service.kill.send_sigkill {
                 // With KillMode=mixed there may still be those whom SIGTERM is not for. (systemd leaves them when
                 // ExecStopPost= timed out; here, down means nobody is left.)
                 return self.enter_kill(id, service, KillStage::FinalSigkill, ServiceResult::Success);
@@ -313,9 +318,8 @@ impl Supervisor<'_> {
         if over(self.peek(id).idle_until) {
             self.at(id).idle_until = None;
         }
-        if over(self.peek(id).runtime_at) {
+        if over(self.peek(id).runtime_end()) {
             let record = self.at(id);
-            record.runtime_at = None;
             record.notes.add(Note::RuntimeOver);
             record.note_result(ServiceResult::Timeout);
             self.run_commands(id, service, CommandKind::Stop);

@@ -127,8 +127,7 @@ impl Supervisor<'_> {
         let table = self.table;
         let shared = table.shares_pieces(next);
         if self.switch.wanted.is_empty() {
-            self.switch.wanted =
-                self.for_reached(table.board().default_target, PULLED_IN, &mut |_supervisor, _id| {});
+            self.switch.wanted = self.for_reached(table.board().default_target, PULLED_IN, &mut |_, _| true);
         }
         let mut leaving = UnitSet::EMPTY;
         for id in self.ids() {
@@ -186,6 +185,7 @@ impl Supervisor<'_> {
                 if supervisor.switch.marked.contains(id) {
                     supervisor.switch.units.insert(id);
                 }
+                true
             });
         }
         self.switch.phase = Phase::Starting;

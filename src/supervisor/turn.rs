@@ -199,9 +199,8 @@ impl Supervisor<'_> {
         }
         if let Some(Job { kind, phase: Phase::Running }) = record.job {
             let result = match kind {
-                JobKind::Reload => JobResult::Failed,
-                JobKind::Start if failed => JobResult::Failed,
-                JobKind::Start | JobKind::Stop | JobKind::Restart => JobResult::Done,
+                JobKind::Start | JobKind::Reload if failed => JobResult::Failed,
+                JobKind::Start | JobKind::Reload | JobKind::Stop | JobKind::Restart => JobResult::Done,
             };
             self.finish_job(id, result);
         }
@@ -231,12 +230,17 @@ impl Supervisor<'_> {
             return;
         }
         record.job_flags = 0;
+        self.look_for_unneeded();
         self.clients.job_ended(id, result);
         if job.kind == JobKind::Start {
             self.boot_job_ended(id, result);
+            if result == JobResult::Done && !self.peek(id).state.is_up() {
+                // A condition kept it from coming up, or it is over already: that will do for all but those bound to it
+                // (unit.c, `unit_verify_deps`).
+                self.fail_dependents(id, Lists::of(Relation::BoundBy));
+            }
             if result != JobResult::Done {
-                self.fail_dependents(id);
-                self.look_for_unneeded();
+                self.fail_dependents(id, Lists::REQUIRED_BY);
                 // What the unit itself has had to do with, it has seen to.
                 if matches!(result, JobResult::Timeout | JobResult::Dependency) {
                     self.start_following(id, Relation::OnFailure, None);
@@ -246,10 +250,10 @@ impl Supervisor<'_> {
         self.wake_neighbours(id);
     }
 
-    /// Whoever requires `id`, comes after it and still waits for it need not try.
-    fn fail_dependents(&mut self, id: UnitId) {
+    /// Who is in those `lists` of `id`, comes after it and still waits for it need not try.
+    fn fail_dependents(&mut self, id: UnitId, lists: Lists) {
         let Some(unit) = self.head(id) else { return };
-        for dependent in unit.required_by.iter() {
+        unit.each(lists, &mut |dependent| {
             let waits =
                 |job: Job| job.kind == JobKind::Start && matches!(job.phase, Phase::Waiting | Phase::Met);
             if self.peek(dependent).job.is_some_and(waits) && unit.before.contains(dependent) {
@@ -257,8 +261,7 @@ impl Supervisor<'_> {
                 record.job = Some(Job { kind: JobKind::Start, phase: Phase::Doomed });
                 record.blame = Some(id);
             }
-        }
-        self.wake_triggers(id);
+        });
     }
 
     /// Those whose jobs may have waited for this one are looked at again.

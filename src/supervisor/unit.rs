@@ -212,8 +212,14 @@ impl Record {
 
     /// The first time of those that only a service has, besides its state's.
     pub(super) fn service_deadline(&self) -> Option<Instant> {
-        let times = [self.watchdog_at, self.runtime_at, self.pid_file_at, self.idle_until];
+        let times = [self.watchdog_at, self.runtime_end(), self.pid_file_at, self.idle_until];
         times.into_iter().fold(None, Instant::earlier)
+    }
+
+    /// When it has been up for too long. A reload may still end, and a stop has a time of its own (service.c,
+    /// `service_enter_reload` and `service_enter_stop` arm the same timer).
+    pub(super) fn runtime_end(&self) -> Option<Instant> {
+        self.runtime_at.filter(|_| self.state == State::Running)
     }
 
     /// Whether the unit stays as it is unless something happens to it.

@@ -76,7 +76,8 @@ fn conditions_are_looked_at_again_before_a_restart_and_can_end_it() {
     t.boot().main("a.service", Exited(1));
     t.expect("examine a.service; start a.service; start b.service; kill 15 a.service all");
     t.examines = UNMET;
-    t.at(200).expect("examine a.service");
+    t.at(200).expect("kill 15 b.service all");
+    t.main("b.service", Exited(0)).expect("examine a.service; start b.service");
     assert_eq!(t.state("a.service"), "failed/failed/exit-code");
 }
 

@@ -49,6 +49,13 @@ fn a_service_whose_main_process_nobody_knows_is_up_until_its_last_one_ends() {
 }
 
 #[test]
+fn a_program_that_forks_may_end_by_a_polite_signal_as_any_daemon() {
+    let mut t = forking(|s| s.remain_after_exit = true);
+    t.control(A, Killed(15)).expect("guess a.service").empty(A);
+    assert_eq!(t.state(A), "active/exited/success");
+}
+
+#[test]
 fn a_program_that_fails_leaves_no_daemon() {
     let mut t = forking(|s| s.restart = Restart::OnFailure);
     t.control(A, Exited(1)).expect("kill 15 a.service all").empty(A);

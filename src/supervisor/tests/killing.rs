@@ -172,6 +172,18 @@ fn a_stop_during_the_start_goes_straight_to_the_signals() {
 }
 
 #[test]
+fn a_stop_post_waits_for_the_main_process_and_not_for_its_children() {
+    let mut t = started(|s| s.commands.push((CommandKind::StopPost, false)));
+    t.leaves_children = true;
+    t.ask(1, STOP).main("a.service", Exited(0)).expect("kill 15 a.service all; stoppost a.service");
+    let outcome = t.spawns.last().and_then(|spawn| spawn.outcome).expect("an outcome");
+    assert_eq!(outcome.result, ServiceResult::Success);
+    t.control("a.service", Exited(0)).expect("kill 15 a.service all");
+    t.at(5000).expect("kill 9 a.service all").empty("a.service").expect("reply 1 done");
+    assert_eq!(t.state("a.service"), "failed/failed/timeout");
+}
+
+#[test]
 fn the_final_stages_follow_a_stop_post_that_leaves_something() {
     let mut t = started(|s| s.commands.push((CommandKind::StopPost, false)));
     t.ask(1, STOP).main("a.service", Exited(0)).expect("kill 15 a.service all; stoppost a.service");

@@ -4,6 +4,7 @@
 mod fixture;
 mod play;
 
+mod chains;
 mod conditions;
 mod device;
 mod fairness;

@@ -49,14 +49,37 @@ fn a_reload_that_fails_leaves_the_service_as_it_is() {
     let mut t = with_command();
     t.ask(1, RELOAD).control(A, Exited(1)).expect("reload a.service; reply 1 failed");
     assert_eq!(t.state(A), "active/running/success");
-    t.ask(2, RELOAD)
-        .at(9_999)
-        .expect("reload a.service")
-        .at(10_000)
-        .expect("reply 2 failed; kill 9 a.service control");
+    t.ask(2, RELOAD).at(9_999).expect("reload a.service").at(10_000).expect("kill 9 a.service control");
+    t.control(A, Killed(9)).expect("reply 2 failed");
     assert_eq!(t.state(A), "active/running/success");
-    t.control(A, Killed(9)).ask(3, RELOAD).expect("reload a.service");
+    t.ask(3, RELOAD).expect("reload a.service");
     t.control(A, Exited(0)).expect("reply 3 done");
+}
+
+#[test]
+fn a_stop_right_after_a_reload_that_took_too_long_has_its_command() {
+    let mut t = up(|s| {
+        s.commands.extend([(CommandKind::Reload, false), (CommandKind::Stop, false)]);
+        s.timeout_stop = Micros::from_secs(5);
+    });
+    t.ask(1, RELOAD).at(10_000).expect("reload a.service; kill 9 a.service control");
+    t.control(A, Killed(9))
+        .expect("reply 1 failed")
+        .ask(2, Request::Stop { name: A })
+        .expect("stop a.service");
+    t.control(A, Exited(0)).main(A, Killed(15)).expect("kill 15 a.service all; reply 2 done");
+    assert_eq!(t.state(A), "inactive/dead/success");
+}
+
+#[test]
+fn a_reload_that_nothing_ends_is_left_in_time() {
+    let mut t = up(|s| {
+        s.commands.push((CommandKind::Reload, false));
+        s.timeout_stop = Micros::from_secs(5);
+    });
+    t.ask(1, RELOAD).at(14_999).expect("reload a.service; kill 9 a.service control");
+    t.at(15_000).expect("reply 1 failed");
+    assert_eq!(t.state(A), "active/running/success");
 }
 
 #[test]
@@ -83,12 +106,10 @@ fn a_reload_asked_for_during_another_runs_after_it() {
 fn a_service_that_ends_during_a_reload_goes_down() {
     let mut t = with_command();
     t.ask(1, RELOAD).main(A, Exited(1)).expect("reload a.service").control(A, Exited(0));
-    t.expect("reply 1 done; kill 15 a.service all");
+    t.expect("kill 15 a.service all; reply 1 failed");
     assert_eq!(t.state(A), "failed/failed/exit-code");
     let mut t = with_signal();
-    t.ask(1, RELOAD)
-        .main(A, Killed(1))
-        .expect("kill 1 a.service main; reply 1 failed; kill 15 a.service all");
+    t.ask(1, RELOAD).main(A, Killed(1)).expect("kill 1 a.service main; kill 15 a.service all; reply 1 done");
     assert_eq!(t.state(A), "inactive/dead/success");
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     fixture::service,
-    play::{Exited, Play},
+    play::{Exited, Killed, Play},
 };
 use crate::{
     supervisor::{ClientId, Event, Peer, Slot, WAITING_MAX},
@@ -82,6 +82,9 @@ fn a_signal_goes_to_the_processes_that_there_are() {
     assert_eq!(t.woken(), [false, false], "only what was asked for is sent");
     t.ask(1, Request::Kill { name: "a.service", whom: Whom::Control, signal: 9 }).expect("reply 1 invalid");
     t.ask(1, Request::Kill { name: "b.service", whom: Whom::All, signal: 9 }).expect("reply 1 nosuchunit");
+    t.ask(1, Request::Stop { name: "a.service" }).main("a.service", Killed(15));
+    t.expect("kill 15 a.service all; reply 1 done");
+    t.ask(1, Request::Kill { name: "a.service", whom: Whom::All, signal: 9 }).expect("reply 1 accepted");
 }
 
 #[test]

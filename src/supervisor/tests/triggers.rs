@@ -291,6 +291,7 @@ fn a_socket_that_cannot_be_opened_has_its_commands_of_the_end_run() {
     t.control(S, Exited(0)).expect("kill 15 a.socket all; unwatch a.socket; stoppost a.socket");
     t.control(S, Exited(0)).expect("kill 15 a.socket all");
     assert_eq!(t.state(S), "failed/failed/resources");
+    assert!(t.spawns.iter().all(|spawn| spawn.outcome.is_none()), "$SERVICE_RESULT is of services");
 }
 
 #[test]

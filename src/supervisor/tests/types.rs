@@ -51,6 +51,21 @@ fn idle_waits_five_seconds_at_most() {
 }
 
 #[test]
+fn the_time_to_start_begins_after_the_others_are_done() {
+    let idle = service(A).with(|s| {
+        (s.service_type, s.timeout_start) = (ServiceType::Idle, Micros::from_secs(1));
+        s.environment_files = "/etc/a\0"; // so that it is up only once its program runs
+    });
+    let slow = service("b.service").with(|s| {
+        (s.service_type, s.timeout_start) = (ServiceType::Oneshot, Micros::FOREVER);
+    });
+    let mut boot = target("multi-user.target");
+    (boot.wants, boot.after) = (vec![1, 2], vec![1, 2]);
+    let mut t = Play::new(&[boot, idle, slow]);
+    t.boot().at(5_999).expect("start b.service; start a.service").at(6_000).expect("kill 15 a.service all");
+}
+
+#[test]
 fn dbus_is_ready_when_its_program_runs() {
     let mut t = one(|s| s.service_type = ServiceType::Dbus);
     t.boot();
@@ -79,6 +94,22 @@ fn a_service_is_up_for_as_long_as_it_may() {
     t.boot().at(59_999).expect("start a.service").at(60_000).expect("stop a.service");
     t.control(A, Exited(0)).expect("kill 15 a.service all").main(A, Killed(15));
     assert_eq!(t.state(A), "failed/failed/timeout");
+    // A stop that has begun has a time of its own.
+    let mut t = one(limited);
+    t.boot().at(59_000).ask(1, Request::Stop { name: A }).expect("start a.service; stop a.service");
+    t.at(61_000)
+        .expect("")
+        .control(A, Exited(0))
+        .main(A, Killed(15))
+        .expect("kill 15 a.service all; reply 1 done");
+    assert_eq!(t.state(A), "inactive/dead/success");
+    // So has a reload.
+    let mut t = one(|s| {
+        limited(s);
+        s.commands.push((CommandKind::Reload, false));
+    });
+    t.boot().at(59_000).ask(1, Request::Reload { name: A }).expect("start a.service; reload a.service");
+    t.at(60_500).expect("").control(A, Exited(0)).expect("reply 1 done").at(60_500).expect("stop a.service");
     let mut t = one(|s| {
         limited(s);
         s.runtime_extra = Micros::from_secs(1000);

@@ -17,7 +17,7 @@ const fn bug(what: &'static str, file: &'static str, right: &'static str, wrong:
 }
 
 /// All of them.
-pub const BUGS: [Bug; 80] = [
+pub const BUGS: [Bug; 92] = [
     bug(
         "Restart=on-abort takes no signal for an abort",
         "restart.rs",
@@ -287,14 +287,14 @@ pub const BUGS: [Bug; 80] = [
     bug(
         "whoever requires a unit is started with its start",
         "job.rs",
-        "if id != root && !state.is_down() && state.active() != ActiveState::Deactivating {",
-        "if id != root && state.active() != ActiveState::Deactivating {",
+        "let there = !state.is_down() && state.active() != ActiveState::Deactivating;",
+        "let there = state.active() != ActiveState::Deactivating;",
     ),
     bug(
         "a stop is called off by a restart for another one's sake",
         "job.rs",
-        "if id != root && !state.is_down() && state.active() != ActiveState::Deactivating {",
-        "if id != root && !state.is_down() {",
+        "let there = !state.is_down() && state.active() != ActiveState::Deactivating;",
+        "let there = !state.is_down();",
     ),
     bug(
         "a job that is to wait for nobody waits",
@@ -477,5 +477,72 @@ pub const BUGS: [Bug; 80] = [
         "relation.rs",
         "banned.contains(*id) || self.is_barred(*id));",
         "banned.contains(*id));",
+    ),
+    bug(
+        "of whose end a unit was started for is told at its next start, too",
+        "relation.rs",
+        "(record.monitor, record.trigger) = (None, None);",
+        "record.trigger = None;",
+    ),
+    bug(
+        "of whose end a unit was started for is forgotten when it restarts by itself",
+        "relation.rs",
+        "if rest != Rest::Restart {",
+        "if self.at(id).monitor.take().is_some() || rest != Rest::Restart {",
+    ),
+    bug(
+        "every command is told of whose end its unit was started for",
+        "start.rs",
+        ".filter(|_| matches!(kind, CommandKind::StartPre | CommandKind::Start))",
+        "",
+    ),
+    bug(
+        "what is up pulls in others once more",
+        "job.rs",
+        "if id != root && self.peek(id).job.is_none() {",
+        "if false {",
+    ),
+    bug(
+        "a stop passes through what is down",
+        "job.rs",
+        "let there = id == root || !supervisor.peek(id).is_down();",
+        "let there = true;",
+    ),
+    bug(
+        "nobody restarts along with a unit that restarts by itself",
+        "start.rs",
+        "=> self.restart_dependents(id),",
+        "=> {}",
+    ),
+    bug(
+        "what is bound starts although a condition kept the other one from it",
+        "turn.rs",
+        "self.fail_dependents(id, Lists::of(Relation::BoundBy));",
+        "",
+    ),
+    bug("what nobody needs stays up until something goes down", "turn.rs", "self.look_for_unneeded();", ""),
+    bug(
+        "RuntimeMaxSec= ends a stop and a reload",
+        "unit.rs",
+        "self.runtime_at.filter(|_| self.state == State::Running)",
+        "self.runtime_at",
+    ),
+    bug(
+        "ExecStopPost= waits for what the main process leaves",
+        "stop.rs",
+        "let slots = !stage.is_last() && ",
+        "let slots = false && !stage.is_last() && ",
+    ),
+    bug(
+        "a program that forks may not end by a polite signal",
+        "end.rs",
+        "CommandKind::Start => Role::Main,",
+        "CommandKind::Start => Role::Command,",
+    ),
+    bug(
+        "a reload that took too long leaves its command behind",
+        "reload.rs",
+        "&& index != KILLED",
+        "&& false && index != KILLED",
     ),
 ];
