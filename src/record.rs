@@ -78,6 +78,11 @@ impl<'t> Reader<'t> {
 
     /// A number of up to `max`: seven bits a byte, lowest first, the top bit set in all but the last.
     fn number(&mut self, max: u64) -> u64 {
+        // Nine of ten are that small, and a start reads hundreds; none of a record's types has a `max` below.
+        if let Some((&byte @ ..0x80, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            return byte.into();
+        }
         let mut value = 0;
         let mut shift = 0;
         while shift < u64::BITS {
