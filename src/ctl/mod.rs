@@ -241,6 +241,11 @@ impl Command<'_> {
     fn job(&self, connection: &mut Connection, name: &str) -> Result<u8, TalkError> {
         let Ok(mut request) = self.request(name) else { return Ok(USAGE_ERROR) };
         let Some(unit) = connection.unit(name)? else {
+            let for_what_is_up =
+                matches!(self.verb, Verb::Stop | Verb::TryRestart | Verb::TryReloadOrRestart);
+            if for_what_is_up && self.is_masked(name) {
+                return Ok(0);
+            }
             let fails =
                 self.no_such_unit(name) == FAILED || matches!(self.verb, Verb::Kill | Verb::ResetFailed);
             return Ok(if fails { FAILED } else { NOT_LOADED });

@@ -12,7 +12,7 @@ use super::{
 
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 94] = [
+const CONSOLE: [&str; 95] = [
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",
@@ -81,6 +81,7 @@ const CONSOLE: [&str; 94] = [
     "MASKED-MASK 0",
     "MASKED-ENABLE 1",
     "MASKED-RUN 1",
+    "MASKED-STOP 0",
     "OTHERS  default.target alias gone.service masked onlooker.service alias watcher.service alias",
     // Lists of what the table has; everything for programs is JSON, and nothing on a screen is wider than that; what
     // is read through a pipe has no colours.
