@@ -31,11 +31,13 @@ use talk::{Connection, File, Name, TalkError};
 use verb::Verb;
 use words::Words;
 
-/// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active, 4 or, for jobs, 5 there is no such unit.
+/// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active, 4 there is no such unit or, for jobs, they are not
+/// allowed, 5 for jobs there is no such unit.
 const FAILED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
 const NOT_ACTIVE: u8 = 3;
 const NO_SUCH_UNIT: u8 = 4;
+const NO_PERMISSION: u8 = 4;
 const NOT_LOADED: u8 = 5;
 
 /// Words of a tool of another init that are looked at.
@@ -231,7 +233,10 @@ impl Command<'_> {
         let mut worst = 0;
         self.each_name(&mut |name| {
             let code = self.job(connection, name);
-            worst = worst.max(code.unwrap_or_else(|error| complain(format_args!("{name}: {error}"))));
+            worst = worst.max(code.unwrap_or_else(|error| {
+                let failed = complain(format_args!("{name}: {error}"));
+                if matches!(error, TalkError::Denied | TalkError::Refused) { NO_PERMISSION } else { failed }
+            }));
             Ok(())
         })?;
         Ok(worst)

@@ -27,6 +27,8 @@ pub(super) enum TalkError {
     Malformed,
     /// The peer may not ask this.
     Denied,
+    /// Nobody but other units may ask this of the unit.
+    Refused,
     /// PID 1 has too much to do.
     Busy,
     /// There is no such unit.
@@ -70,6 +72,9 @@ impl fmt::Display for TalkError {
             Self::Connect(Errno::ACCESS | Errno::PERM) | Self::Denied => {
                 f.write_str("access denied: that is for root, or for whom [[allow]] in board.toml names")
             }
+            Self::Refused => f.write_str(
+                "operation refused: it may be requested by dependency only (RefuseManualStart=, RefuseManualStop=)",
+            ),
             Self::Busy => f.write_str("PID 1 has too many requests waiting, try again"),
             Self::NoSuchUnit => f.write_str("no such unit"),
             Self::NotUnderstood => f.write_str("PID 1 did not understand the request"),
@@ -111,6 +116,7 @@ const fn broken(errno: Errno) -> TalkError {
 pub(super) const fn refused(reply: &Reply<'_>) -> TalkError {
     match reply {
         Reply::Denied => TalkError::Denied,
+        Reply::Refused => TalkError::Refused,
         Reply::Busy => TalkError::Busy,
         Reply::NoSuchUnit => TalkError::NoSuchUnit,
         Reply::Malformed => TalkError::NotUnderstood,

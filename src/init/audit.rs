@@ -86,6 +86,7 @@ impl Audit {
             Answer::Accepted => "accepted",
             Answer::NoSuchUnit => "no-such-unit",
             Answer::Denied => "denied",
+            Answer::Refused => "refused",
             Answer::Busy => "busy",
             Answer::Manager | Answer::Units { .. } | Answer::Unit(_) | Answer::Posture(_) => "answered",
         };

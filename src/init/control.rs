@@ -223,6 +223,7 @@ impl Control {
             Answer::Accepted => Some(Reply::Accepted),
             Answer::NoSuchUnit => Some(Reply::NoSuchUnit),
             Answer::Denied => Some(Reply::Denied),
+            Answer::Refused => Some(Reply::Refused),
             Answer::Busy => Some(Reply::Busy),
         };
         let sent = reply.is_some_and(|reply| self.send(client, &reply));

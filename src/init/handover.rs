@@ -38,7 +38,7 @@ use super::{
 };
 
 /// Begins every state; the last byte is the number of its layout. A change of what is kept needs a new one.
-const MARK: [u8; 8] = *b"tomte\0s\x0f";
+const MARK: [u8; 8] = *b"tomte\0s\x10";
 const CHECKSUM_AT: usize = MARK.len();
 const CHECKSUM_BYTES: usize = size_of::<u64>();
 const TABLE_AT: usize = CHECKSUM_AT + CHECKSUM_BYTES;

@@ -41,10 +41,12 @@ const _: () =
 
 /// Digits of a pid or of microseconds, or a signal's name.
 const NUMBER_BYTES: usize = 20;
+/// Digits of the id of a start.
+const INVOCATION_BYTES: usize = 32;
 /// All that is said of a root.
 const ROOT_BYTES_MAX: usize = 1024;
 /// The variables of [`Parts::extra`].
-const EXTRA_MAX: usize = 16;
+const EXTRA_MAX: usize = 18;
 
 /// The parts of a plan that are not in the table as they stand, kept where the plan can borrow them.
 pub(super) struct Parts<'t> {
@@ -55,6 +57,8 @@ pub(super) struct Parts<'t> {
     watchdog: String<NUMBER_BYTES>,
     exit_status: String<NUMBER_BYTES>,
     monitored_status: String<NUMBER_BYTES>,
+    invocation: String<INVOCATION_BYTES>,
+    monitored_invocation: String<INVOCATION_BYTES>,
     /// When a timer elapsed: on the wall clock, and since the kernel began.
     elapsed: [String<NUMBER_BYTES>; 2],
     remote_address: String<ADDRESS_BYTES>,
@@ -73,6 +77,8 @@ impl<'t> Parts<'t> {
             watchdog: String::new(),
             exit_status: String::new(),
             monitored_status: String::new(),
+            invocation: String::new(),
+            monitored_invocation: String::new(),
             elapsed: [String::new(), String::new()],
             remote_address: String::new(),
             remote_port: String::new(),
@@ -110,7 +116,11 @@ impl<'t> Parts<'t> {
             let _ = write!(self.watchdog.as_mut_view(), "{span}");
         }
         self.exit_status = status_of(spawn.outcome);
-        self.monitored_status = status_of(spawn.monitor.map(|(_, outcome)| outcome));
+        write_invocation(&mut self.invocation, spawn.invocation);
+        if let Some((_, outcome, invocation)) = spawn.monitor {
+            self.monitored_status = status_of(Some(outcome));
+            write_invocation(&mut self.monitored_invocation, invocation);
+        }
         if let Some((Instant(at), wall)) = spawn.trigger.and_then(|trigger| trigger.elapsed) {
             for (text, at) in self.elapsed.iter_mut().zip([wall, started_us.saturating_add(at)]) {
                 let _ = write!(text.as_mut_view(), "{at}");
@@ -127,11 +137,12 @@ impl<'t> Parts<'t> {
         let result = |outcome: Option<Outcome>| outcome.map_or("", |outcome| outcome.result.as_str());
         let code =
             |outcome: Option<Outcome>| outcome.and_then(|outcome| outcome.exit).map_or("", ExitStatus::code);
-        let monitored = spawn.monitor.map(|(_, outcome)| outcome);
+        let monitored = spawn.monitor.map(|(_, outcome, _)| outcome);
         let name = |unit: Option<UnitId>| unit.and_then(|unit| table.name(unit)).unwrap_or_default();
         let trigger = spawn.trigger.map(|trigger| trigger.unit);
         let [realtime, monotonic] = &self.elapsed;
         let all: [(&'static str, &'a str); EXTRA_MAX] = [
+            ("INVOCATION_ID", &self.invocation),
             ("MAINPID", &self.main_pid),
             ("NOTIFY_SOCKET", if spawn.heard { NOTIFY_PATH } else { "" }),
             ("WATCHDOG_USEC", &self.watchdog),
@@ -141,7 +152,8 @@ impl<'t> Parts<'t> {
             ("MONITOR_SERVICE_RESULT", result(monitored)),
             ("MONITOR_EXIT_CODE", code(monitored)),
             ("MONITOR_EXIT_STATUS", &self.monitored_status),
-            ("MONITOR_UNIT", name(spawn.monitor.map(|(unit, _)| unit))),
+            ("MONITOR_UNIT", name(spawn.monitor.map(|(unit, ..)| unit))),
+            ("MONITOR_INVOCATION_ID", &self.monitored_invocation),
             ("TRIGGER_UNIT", name(trigger)),
             ("TRIGGER_PATH", trigger_path(table, spawn)),
             ("TRIGGER_TIMER_REALTIME_USEC", realtime),
@@ -383,6 +395,14 @@ fn status_of(outcome: Option<Outcome>) -> String<NUMBER_BYTES> {
         None => Ok(()),
     };
     text
+}
+
+/// The id of a start as sd_id128_randomize(3) makes them: a version 4 UUID without hyphens. `start` tells it from others.
+#[inline(never)]
+fn write_invocation(text: &mut String<INVOCATION_BYTES>, start: u64) {
+    let first = start & !0xf000 | 0x4000;
+    let second = start.wrapping_mul(0x9e37_79b9_7f4a_7c15) & !(3 << 62) | 2 << 62;
+    let _ = write!(text.as_mut_view(), "{first:016x}{second:016x}");
 }
 
 /// What only this start knows.

@@ -33,8 +33,11 @@ pub struct Spawn {
     pub heard: bool,
     /// How long it may be silent, if that counts: `$WATCHDOG_USEC`.
     pub watchdog: Option<Micros>,
-    /// The unit for whose end this one was started: `$MONITOR_UNIT`, `$MONITOR_SERVICE_RESULT` and so on.
-    pub monitor: Option<(UnitId, Outcome)>,
+    /// Which of all starts it belongs to: `$INVOCATION_ID` follows from it.
+    pub invocation: u64,
+    /// The unit for whose end this one was started, and which start of that it was: `$MONITOR_UNIT`,
+    /// `$MONITOR_SERVICE_RESULT` and so on.
+    pub monitor: Option<(UnitId, Outcome, u64)>,
     /// What this unit was started by: `$TRIGGER_UNIT` and so on.
     pub trigger: Option<Trigger>,
     /// `$SERVICE_RESULT`, `$EXIT_CODE`, `$EXIT_STATUS` for `ExecStop=` and `ExecStopPost=`.
@@ -249,6 +252,8 @@ pub enum Answer {
     NoSuchUnit,
     /// Not for this peer.
     Denied,
+    /// The unit takes that from other units only.
+    Refused,
     /// Too much at once.
     Busy,
 }

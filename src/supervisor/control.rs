@@ -212,14 +212,14 @@ impl Supervisor<'_> {
             | Request::Job { verb: Verb::Start, name, .. }
                 if self.refuses(name, |manners| manners.refuse_manual_start) =>
             {
-                Answer::Denied
+                Answer::Refused
             }
             Request::Stop { name }
             | Request::Restart { name }
             | Request::Job { verb: Verb::Stop, name, .. }
                 if self.refuses(name, |manners| manners.refuse_manual_stop) =>
             {
-                Answer::Denied
+                Answer::Refused
             }
             Request::Isolate { name } => return self.ask_start(client, name, JobMode::Isolate),
             Request::Start { name } => return self.ask_start(client, name, JobMode::Replace),

@@ -126,13 +126,15 @@ impl Supervisor<'_> {
     }
 
     fn control_exited(&mut self, id: UnitId, service: &Service<'_>, status: ExitStatus) {
-        let state = self.peek(id).state;
-        let State::Command { kind, index, .. } = state else { return self.check_stage(id, service) };
+        let record = self.peek(id);
+        let (state, last) = (record.state, record.control_command);
+        let (kind, index) = if let State::Command { kind, index, .. } = state { (kind, index) } else { last };
         let role = match kind {
-            CommandKind::Condition => Role::Condition,
+            CommandKind::Condition if state.is_command(kind) => Role::Condition,
             // Of a service that forks it is the service itself (service.c, `service_sigchld_event`).
             CommandKind::Start => Role::Main,
-            CommandKind::StartPre
+            CommandKind::Condition
+            | CommandKind::StartPre
             | CommandKind::StartPost
             | CommandKind::Reload
             | CommandKind::Stop
@@ -140,7 +142,11 @@ impl Supervisor<'_> {
         };
         let result = restart::judge(status, role, service);
         let well = result == ServiceResult::Success || is_ignored(service, kind, index);
-        if well && kind == CommandKind::Start {
+        if !state.is_command(kind) {
+            // Called off, and that it ended so is the unit's failure all the same.
+            self.at(id).note_result(if well { ServiceResult::Success } else { result });
+            self.check_stage(id, service);
+        } else if well && kind == CommandKind::Start {
             self.forked(id, service);
         } else if well {
             self.command_done(id, service, kind, index);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     table::{CommandKind, Micros, NotifyAccess, Service, ServiceType, StartLimit, Unit, UnitAction, UnitId},
-    wire::{Failure, ServiceResult},
+    wire::{Failure, JobResult, ServiceResult},
 };
 
 /// How long `Type=idle` waits for other units' jobs.
@@ -56,6 +56,9 @@ impl Supervisor<'_> {
 
     /// Runs the commands of one kind, or goes on behind them if there are none.
     pub(super) fn run_commands(&mut self, id: UnitId, service: &Service<'_>, kind: CommandKind) {
+        if kind == CommandKind::Stop {
+            self.at(id).forgo_main();
+        }
         if service.commands.of(kind).is_empty() {
             self.commands_done(id, service, kind);
         } else {
@@ -81,7 +84,11 @@ impl Supervisor<'_> {
                 record.main_index = index;
                 record.idle_until = idle_until;
             }
-            Slot::Control => record.control = Process::Wanted,
+            Slot::Control => (record.control, record.control_command) = (Process::Wanted, (kind, index)),
+        }
+        if waits && is_up_at_once(service) {
+            // Only its process lets others go first (service.c, `service_enter_start`: the child waits).
+            self.main_started(id, service);
         }
     }
 
@@ -218,10 +225,10 @@ impl Supervisor<'_> {
         let outcome = stopping.then_some(Outcome { result: record.result, exit: record.main_exit });
         // Of whose end it was started for, only what starts it hears (systemd.exec(5), `$MONITOR_UNIT`).
         let monitor = record.monitor.filter(|_| matches!(kind, CommandKind::StartPre | CommandKind::Start));
-        let trigger = record.trigger;
         let main_pid = if slot == Slot::Control { record.main.pid() } else { None };
         let (suggest, access) = (record.suggest, record.access);
-        let trigger = trigger.map(|(unit, watch)| {
+        let monitor = monitor.map(|(unit, outcome)| (unit, outcome, self.invocation(unit)));
+        let trigger = self.peek(id).trigger.map(|(unit, watch)| {
             // It does not elapse again before this unit is down.
             let timing = self.peek(unit).timing;
             Trigger { unit, watch, elapsed: timing.last.map(|at| (at, timing.last_wall)) }
@@ -238,10 +245,18 @@ impl Supervisor<'_> {
             main_pid,
             heard: may_be_heard(access, slot),
             watchdog: watchdog_of(service, slot),
+            invocation: self.invocation(id),
             monitor,
             trigger,
             outcome,
         }
+    }
+
+    /// What tells the last start of `id` from all others.
+    #[inline(never)] // asked for in two places
+    fn invocation(&self, id: UnitId) -> u64 {
+        let started = self.peek(id).started.map_or(0, |Instant(at)| at);
+        self.pool.invocation(self.table.name(id).unwrap_or_default(), started)
     }
 
     /// The process exists.
@@ -359,10 +374,14 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A start that did not begin: down at once, a job under way has failed.
+    /// A start that did not begin: its job has failed, and the unit is down at once, for the reason it was before if
+    /// there was one (service.c, `service_can_start`).
     fn enter_down(&mut self, id: UnitId, service: &Service<'_>, result: ServiceResult) {
-        self.at(id).note_result(result);
-        self.settle(id, service, Rest::Failed);
+        let record = self.at(id);
+        record.note_result(result);
+        let rest = Rest::of(record.result);
+        self.finish_job(id, JobResult::Failed);
+        self.settle(id, service, rest);
     }
 }
 

@@ -159,11 +159,10 @@ impl Supervisor<'_> {
         let deadline = self.now.after(stage.timeout(service));
         let record = self.at(id);
         record.note_result(result);
-        (record.watchdog_at, record.pid_file_at, record.idle_until) = (None, None, None);
-        for process in [&mut record.main, &mut record.control] {
-            if *process == Process::Wanted {
-                *process = Process::None;
-            }
+        (record.watchdog_at, record.pid_file_at) = (None, None);
+        record.forgo_main();
+        if record.control == Process::Wanted {
+            record.control = Process::None;
         }
         let prey = prey(service.kill.mode, stage);
         if is_left(record, prey) {

@@ -6,7 +6,7 @@
 use heapless::{Deque, Vec};
 
 use crate::{
-    record::{Keep, Keeper},
+    record::{Keep, Keeper, checksum},
     table::{
         Board, Identity, IdentityId, UidRange,
         limits::{IDENTITIES_MAX, OWN_NUMBERS_MAX},
@@ -35,6 +35,8 @@ pub(super) struct Pool {
     /// Numbers that nobody gets any more.
     lost: Vec<u32, LOST_MAX>,
     random: u64,
+    /// What tells this boot from others.
+    boot: u64,
     /// A name has got or lost a number, and nobody has been told.
     changed: bool,
 }
@@ -84,6 +86,7 @@ impl Pool {
             quarantine: Deque::new(),
             lost: Vec::new(),
             random: 0,
+            boot: 0,
             changed: false,
         }
     }
@@ -105,6 +108,7 @@ impl Pool {
     /// Saves everything, or loads what was saved into a pool that is fresh from [`Self::load`].
     pub(super) fn keep(&mut self, with: &mut Keeper<'_>, board: &Board<'_>) {
         self.random.keep(with);
+        self.boot.keep(with);
         self.lost.keep(with);
         for at in 0..with.place(self.quarantine.len(), QUARANTINE_MAX.saturating_add(1)) {
             let mut number = self.quarantine.iter().nth(at).copied().unwrap_or_default();
@@ -139,9 +143,10 @@ impl Pool {
         self.changed
     }
 
-    /// Seeds the random candidates.
+    /// Seeds the random candidates, and what follows from chance besides.
     pub(super) const fn seed(&mut self, seed: u64) {
         self.random = seed;
+        self.boot = self.chance();
     }
 
     /// One more unit holds the number of `id`, which is chosen if there is none yet.
@@ -347,10 +352,13 @@ impl Pool {
     pub(super) const fn chance(&mut self) -> u64 {
         // SplitMix64 (Steele, Lea, Flood 2014): good enough to spread, and small.
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        mix(self.random)
+    }
+
+    /// What tells the start of the unit called `name` that began `at` so many microseconds from all others. It follows from
+    /// what stays the same in another table and in another PID 1.
+    pub(super) fn invocation(&self, name: &str, at: u64) -> u64 {
+        mix(checksum([name.as_bytes(), &at.to_le_bytes()]) ^ self.boot)
     }
 
     /// Any free number that is not resting, if chance finds one.
@@ -365,4 +373,12 @@ impl Pool {
     fn longest_rested(&self) -> Option<u32> {
         self.quarantine.iter().copied().find(|number| self.is_free(*number))
     }
+}
+
+/// Spreads a number over all 64 bits, and no two to the same.
+const fn mix(number: u64) -> u64 {
+    let mut mixed = number;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }

@@ -8,7 +8,7 @@ use super::{
     timer::Timing,
 };
 use crate::{
-    table::{Micros, NotifyAccess, UnitId},
+    table::{CommandKind, Micros, NotifyAccess, UnitId},
     wire::{ExitStatus, Failure, ServiceResult, Whom},
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Record {
     pub(super) result: ServiceResult,
     /// Which `ExecStart=` the main process is.
     pub(super) main_index: u8,
+    /// Which command the control process is: it outlasts the state that it was made in.
+    pub(super) control_command: (CommandKind, u8),
     /// Whether processes may be left: set by every spawn, cleared when the shell says that none is.
     pub(super) populated: bool,
     /// Whether a process has run since the last removal of what it may have left.
@@ -146,6 +148,7 @@ impl Record {
             main: Process::None,
             control: Process::None,
             main_index: 0,
+            control_command: (CommandKind::Condition, 0),
             populated: false,
             touched: false,
             given: false,
@@ -235,6 +238,14 @@ impl Record {
     /// Whether nothing is going on with the unit, and nothing is left of it.
     pub(super) const fn is_down(&self) -> bool {
         self.state.is_down() && self.job.is_none()
+    }
+
+    /// A main process that is still to be made will not be.
+    pub(super) fn forgo_main(&mut self) {
+        self.idle_until = None;
+        if self.main == Process::Wanted {
+            self.main = Process::None;
+        }
     }
 
     /// Keeps the first failure: later ones are its consequences.

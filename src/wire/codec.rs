@@ -129,6 +129,7 @@ mod tests {
             Reply::Malformed,
             Reply::Version(9),
             Reply::Setting(Setting { unit: "a.service", setting: "User=", state: "applied", why: "" }),
+            Reply::Refused,
         ] {
             let packet = encode(&reply, &mut buffer).expect("fits");
             assert_eq!(decode::<Reply<'_>>(packet), Ok(reply));
@@ -144,9 +145,9 @@ mod tests {
     fn the_documented_bytes_are_those_of_the_protocol() {
         let mut buffer = [0; 64];
         let start = encode(&Request::Start { name: "a.service" }, &mut buffer);
-        assert_eq!(start, Some(&b"\x06\x03\x09a.service"[..]));
-        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[6, 3, 0][..]));
-        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[6, 2, 1, 0xac, 2][..]));
+        assert_eq!(start, Some(&b"\x07\x03\x09a.service"[..]));
+        assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[7, 3, 0][..]));
+        assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[7, 2, 1, 0xac, 2][..]));
     }
 
     #[test]

@@ -19,9 +19,9 @@
 //! | a record in a record: [`UnitStatus`], [`Failure`] | its fields, in their order |
 //! | `[u8; 16]` | sixteen |
 //!
-//! `start a.service` is `06 03 09 61 2e 73 65 72 76 69 63 65`: version 6, variant 3, nine bytes of name. When the job has
-//! ended, the answer is `06 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
-//! is `06 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these, and
+//! `start a.service` is `07 03 09 61 2e 73 65 72 76 69 63 65`: version 7, variant 3, nine bytes of name. When the job has
+//! ended, the answer is `07 03 00`: variant 3 of `Reply`, a [`JobResult`], its first word, `done`. `End { next: Some(300) }`
+//! is `07 02 01 ac 02`. (The test `the_documented_bytes_are_those_of_the_protocol` holds these, and
 //! tests/host/client/rootfs/opt/client.py is a client in Python that was written from this page.)
 //!
 //! One request at a time on a connection; `Units` and `Posture` are answered by several packets, the last one of which is
@@ -57,7 +57,7 @@ pub use state::{
 };
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
-pub const VERSION: u8 = 6;
+pub const VERSION: u8 = 7;
 /// Largest packet in either direction.
 pub const PACKET_BYTES_MAX: usize = 4096;
 /// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.
@@ -267,6 +267,8 @@ pub enum Reply<'a> {
     Version(u8),
     /// To `Posture`, once for each setting.
     Setting(Setting<'a>),
+    /// Only other units may ask this of the unit (`RefuseManualStart=`, `RefuseManualStop=`).
+    Refused,
 }
 
 impl<'t> Read<'t> for Reply<'t> {
@@ -276,7 +278,7 @@ impl<'t> Read<'t> for Reply<'t> {
     }
 
     fn read(from: &mut Reader<'t>) -> Self {
-        match from.place(11) {
+        match from.place(12) {
             0 => Self::Manager(Read::read(from)),
             1 => Self::Unit(Read::read(from)),
             2 => Self::End { next: Read::read(from) },
@@ -287,7 +289,8 @@ impl<'t> Read<'t> for Reply<'t> {
             7 => Self::Busy,
             8 => Self::Malformed,
             9 => Self::Version(Read::read(from)),
-            _ => Self::Setting(Read::read(from)),
+            10 => Self::Setting(Read::read(from)),
+            _ => Self::Refused,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tomte::{
     supervisor::{ClientId, Slot, Spawn, Supervisor},
-    table::{CommandKind, KillMode, UnitId},
+    table::{CommandKind, KillMode, ServiceType, UnitId},
     wire::{ActiveState, ServiceResult, SubState, Whom},
 };
 
@@ -248,13 +248,18 @@ impl Judge {
         &mut self,
         unit: UnitId,
         numbers: &[u32],
-        kernel: &Kernel,
+        (plans, kernel): (&[UnitPlan], &Kernel),
         supervisor: &Supervisor<'_>,
     ) -> Verdict {
+        let idle = |id: UnitId| {
+            let service = plans[id.index()].service.as_ref();
+            service.is_some_and(|service| service.service_type == ServiceType::Idle)
+                && supervisor.status(id).is_some_and(|status| status.sub == SubState::Running)
+        };
         let down = |id: UnitId| {
             let active = supervisor.status(id).map(|status| status.active);
-            // Who is to start again and waits for the number has nothing but what he left behind.
-            let waits = active == Some(ActiveState::Activating)
+            // Who is to start again and waits, for the number or for others, has nothing but what he left behind.
+            let waits = (active == Some(ActiveState::Activating) || idle(id))
                 && [Slot::Main, Slot::Control].iter().all(|slot| kernel.slot(id, *slot).is_none());
             // So has he whose janitor's answer was lost when PID 1 failed.
             let goes = supervisor.status(id).is_some_and(|status| status.sub == SubState::FinalSigkill);

@@ -392,7 +392,7 @@ impl<'w> World<'w> {
             }
             Action::Clean { unit, uid, gid, .. } => {
                 let numbers: Vec<u32> = uid.into_iter().chain(gid).collect();
-                self.judge.clean(unit, &numbers, &self.kernel, &self.supervisor)?;
+                self.judge.clean(unit, &numbers, (plans, &self.kernel), &self.supervisor)?;
                 numbers.iter().for_each(|number| self.kernel.kill_number(*number));
                 let clean = !self.kernel.strikes(self.kernel.faults.unclean);
                 let span = self.kernel.rng.u64(1..2_000_000);

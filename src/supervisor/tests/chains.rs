@@ -7,7 +7,7 @@ use super::{
     play::{Exited, Killed, Play},
 };
 use crate::{
-    table::{CommandKind, Relation, Restart, ServiceType},
+    table::{CommandKind, Micros, Relation, Restart, ServiceType, StartLimit},
     wire::Request,
 };
 
@@ -152,4 +152,87 @@ fn of_whose_end_it_was_started_for_hears_what_starts_it_and_after_a_restart_of_i
     t.ask(1, Request::Restart { name: B }).expect("kill 15 b.service all");
     t.control(B, Killed(15)).control(B, Exited(0)).control(B, Exited(0));
     assert!(!told(&t), "nobody's end is the reason for this one");
+}
+
+/// service.c, `service_sigchld_event`: the end of a control process counts on the way down, too.
+#[test]
+fn a_start_that_is_called_off_has_failed_by_what_its_command_ended_with() {
+    let cases = [
+        (CommandKind::Condition, false, Killed(15), "failed/failed/signal"),
+        (CommandKind::Condition, false, Exited(1), "failed/failed/exit-code"),
+        (CommandKind::StartPre, false, Killed(15), "failed/failed/signal"),
+        (CommandKind::StartPre, false, Exited(0), "inactive/dead/success"),
+        (CommandKind::StartPre, true, Killed(15), "inactive/dead/success"),
+        (CommandKind::StartPost, false, Killed(15), "failed/failed/signal"),
+    ];
+    for (kind, ignored, end, state) in cases {
+        let mut t = units(|u| u[1].service.as_mut().expect("a service").commands.push((kind, ignored)));
+        t.ask(1, Request::Start { name: A }).ask(2, Request::Stop { name: A });
+        t.control(A, end);
+        if kind == CommandKind::StartPost {
+            t.main(A, Killed(15));
+        }
+        assert_eq!(t.state(A), state, "{kind:?} that ended with {end:?}");
+    }
+}
+
+#[test]
+fn a_daemon_on_its_way_up_may_end_by_the_signal_that_a_stop_sends() {
+    let mut t = units(|u| u[1].service.as_mut().expect("a service").service_type = ServiceType::Forking);
+    t.ask(1, Request::Start { name: A }).ask(2, Request::Stop { name: A }).control(A, Killed(15));
+    assert_eq!(t.state(A), "inactive/dead/success");
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_reload_ends_as_its_command_did() {
+    let mut t = units(|u| {
+        u[1].service.as_mut().expect("a service").commands.push((CommandKind::Reload, false));
+    });
+    up(&mut t, A);
+    t.ask(1, Request::Reload { name: A }).ask(2, Request::Stop { name: A });
+    t.control(A, Killed(15)).main(A, Killed(15));
+    assert_eq!(t.state(A), "failed/failed/signal");
+}
+
+#[test]
+fn one_that_was_skipped_until_its_limit_is_down_for_that_reason_and_its_start_has_failed() {
+    let mut t = units(|u| {
+        u[1].start_limit = StartLimit { interval: Micros::FOREVER, burst: 1 };
+        u[1].service.as_mut().expect("a service").commands.push((CommandKind::Condition, false));
+    });
+    t.ask(1, Request::Start { name: A }).control(A, Exited(1));
+    t.expect("condition a.service; kill 15 a.service all; reply 1 done");
+    t.ask(1, Request::Start { name: A }).expect("reply 1 failed");
+    assert_eq!(t.state(A), "inactive/dead/exec-condition");
+}
+
+#[test]
+fn all_processes_of_a_start_have_its_id_and_no_other_start_has() {
+    let mut plans = [target("boot.target"), service(A), service(B)];
+    for unit in &mut plans[1..] {
+        unit.service.as_mut().expect("a service").commands.extend([
+            (CommandKind::StartPre, false),
+            (CommandKind::StartPost, false),
+            (CommandKind::Stop, false),
+        ]);
+    }
+    let mut t = Play::new(&plans);
+    t.boot();
+    let mut seen = vec![];
+    for name in [A, B, A] {
+        t.spawns.clear();
+        t.ask(1, Request::Start { name }).control(name, Exited(0)).control(name, Exited(0));
+        // PID 1 and its table may be others in the meantime.
+        plans[1..].reverse();
+        t.replaced(&plans);
+        t.ask(2, Request::Stop { name }).control(name, Exited(0)).main(name, Killed(15));
+        let ids: vec::Vec<u64> = t.spawns.iter().map(|spawn| spawn.invocation).collect();
+        assert_eq!(ids.len(), 4);
+        assert!(ids.iter().all(|id| *id == ids[0]));
+        seen.push(ids[0]);
+        t.at(1_000 * seen.len() as u64);
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 3);
 }

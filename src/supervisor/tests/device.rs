@@ -85,7 +85,7 @@ fn nobody_stops_a_device_but_the_end_of_the_machine() {
     let mut t = Play::new(&units);
     t.boot().expect("start a.service; survey");
     found(t.at(10), true).expect("");
-    t.ask(1, Request::Stop { name: D }).expect("reply 1 denied");
+    t.ask(1, Request::Stop { name: D }).expect("reply 1 refused");
     // Who conflicts with a device takes nothing from those that need it.
     t.ask(2, Request::Start { name: B }).expect("start b.service; reply 2 done");
     assert_eq!((t.state(D), t.state(A)), ("active/plugged/success".into(), "active/running/success".into()));

@@ -455,6 +455,7 @@ impl Play {
                     | Answer::Accepted
                     | Answer::NoSuchUnit
                     | Answer::Denied
+                    | Answer::Refused
                     | Answer::Busy) => format!("{other:?}").to_lowercase(),
                 };
                 format!("reply {} {answer}", client.0)

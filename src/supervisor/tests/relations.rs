@@ -160,8 +160,11 @@ fn a_failure_and_a_success_start_others_who_are_told() {
     let mut t = units(|u| u[1].related = vec![(Relation::OnFailure, 2), (Relation::OnSuccess, 3)]);
     start(&mut t, &[A]);
     t.main(A, Dumped(11)).expect("kill 15 a.service all; start b.service");
-    let (unit, outcome) = t.spawns.last().and_then(|spawn| spawn.monitor).expect("a unit that has failed");
+    let (unit, outcome, of) =
+        t.spawns.last().and_then(|spawn| spawn.monitor).expect("a unit that has failed");
     assert_eq!((unit, outcome.result, outcome.exit), (t.id(A), ServiceResult::CoreDump, Some(Dumped(11))));
+    let a = t.spawns.iter().rfind(|spawn| spawn.unit == t.id(A)).expect("it ran");
+    assert_eq!(of, a.invocation);
     start(&mut t, &[A]);
     t.main(A, Exited(0)).expect("kill 15 a.service all; start c.service");
     t.main(B, Exited(0)).ask(1, Request::Start { name: B });
@@ -332,7 +335,7 @@ fn a_unit_may_refuse_requests() {
     t.ask(1, Request::Start { name: A })
         .ask(2, Request::Stop { name: B })
         .ask(3, Request::Restart { name: B });
-    t.expect("reply 1 denied; reply 2 denied; reply 3 denied");
+    t.expect("reply 1 refused; reply 2 refused; reply 3 refused");
     t.ask(1, Request::Start { name: C }).expect("start c.service; reply 1 done; start a.service");
 }
 

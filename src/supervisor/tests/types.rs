@@ -35,9 +35,10 @@ fn with_idle(slow: ServiceType) -> Play {
 fn idle_waits_until_nobody_else_is_busy() {
     let mut t = with_idle(ServiceType::Oneshot);
     t.boot().at(4_000).expect("start b.service");
-    assert_eq!(t.state(A), "activating/start/success");
+    // It is up: only its process waits.
+    assert_eq!(t.state(A), "active/running/success");
     t.main("b.service", Exited(0)).expect("kill 15 b.service all; start a.service");
-    t.expect_log("started b.service; started a.service; started multi-user.target; boot");
+    t.expect_log("started a.service; started b.service; started multi-user.target; boot");
     let mut t = with_idle(ServiceType::Simple);
     t.boot().expect("start b.service; start a.service");
 }
@@ -48,6 +49,38 @@ fn idle_waits_five_seconds_at_most() {
     t.boot_until(Until::Idle).at(4_999).expect("start b.service").at(5_000).expect("start a.service");
     let mut t = with_idle(ServiceType::Oneshot);
     t.boot().ask(1, Request::Stop { name: A }).at(60_000).expect("start b.service; reply 1 done");
+}
+
+#[test]
+fn who_comes_after_idle_does_not_wait_for_its_process() {
+    let mut boot = target("multi-user.target");
+    (boot.wants, boot.after) = (vec![1, 2, 3], vec![1, 2, 3]);
+    let idle = service(A).with(|s| s.service_type = ServiceType::Idle);
+    let slow = service("b.service").with(|s| {
+        (s.service_type, s.timeout_start) = (ServiceType::Oneshot, Micros::FOREVER);
+    });
+    let mut later = service("c.service");
+    later.after = vec![1];
+    let mut t = Play::new(&[boot, idle, slow, later]);
+    t.boot().expect("start b.service; start c.service");
+    t.main("b.service", Exited(0)).expect("kill 15 b.service all; start a.service");
+}
+
+#[test]
+fn idle_that_is_stopped_before_it_runs_never_runs() {
+    let stops = |s: &mut super::ServicePlan| {
+        s.service_type = ServiceType::Idle;
+        s.commands.push((CommandKind::Stop, false));
+    };
+    let mut boot = target("multi-user.target");
+    (boot.wants, boot.after) = (vec![1, 2], vec![1, 2]);
+    let slow = service("b.service").with(|s| {
+        (s.service_type, s.timeout_start) = (ServiceType::Oneshot, Micros::FOREVER);
+    });
+    let mut t = Play::new(&[boot, service(A).with(stops), slow]);
+    t.boot().ask(1, Request::Stop { name: A }).expect("start b.service; stop a.service");
+    t.at(6_000).control(A, Exited(0)).expect("kill 15 a.service all; reply 1 done");
+    assert_eq!(t.state(A), "inactive/dead/success");
 }
 
 #[test]

@@ -12,7 +12,9 @@ use super::{
 
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 95] = [
+const CONSOLE: [&str; 97] = [
+    "tomte: shy.service: operation refused: it may be requested by dependency only",
+    "SHY 4",
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",

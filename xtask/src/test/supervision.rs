@@ -100,6 +100,14 @@ pub fn run(words: &[&str]) -> Result<()> {
     for pieces in LINES {
         has_line(&finished, pieces)?;
     }
+    // Another one's start is told by its id, which is a UUID of chance without hyphens.
+    let value = |name: &str| {
+        let start = format!("servant {name}=");
+        finished.lines.iter().find_map(|line| Some(line.split_once(&start)?.1.trim().to_owned()))
+    };
+    let id = value("INVOCATION_ID").context("failing.service has no id")?;
+    ensure!(id.len() == 32 && id.as_bytes()[12] == b'4' && u128::from_str_radix(&id, 16).is_ok(), "{id}");
+    ensure!(value("MONITOR_INVOCATION_ID") == Some(id), "told.service was told of another start");
     let main = report.unit("forker.service").and_then(|unit| unit.main_pid);
     ensure!(main.is_some_and(|pid| pid != 0), "forker's daemon is not known");
     let guessed = report.unit("guessed.service").context("no guessed.service in the report")?;

@@ -17,7 +17,7 @@ const fn bug(what: &'static str, file: &'static str, right: &'static str, wrong:
 }
 
 /// All of them.
-pub const BUGS: [Bug; 92] = [
+pub const BUGS: [Bug; 97] = [
     bug(
         "Restart=on-abort takes no signal for an abort",
         "restart.rs",
@@ -544,5 +544,35 @@ pub const BUGS: [Bug; 92] = [
         "reload.rs",
         "&& index != KILLED",
         "&& false && index != KILLED",
+    ),
+    bug(
+        "a command that is called off fails nothing",
+        "end.rs",
+        "self.at(id).note_result(if well { ServiceResult::Success } else { result });",
+        "self.at(id).note_result(if !well { ServiceResult::Success } else { result });",
+    ),
+    bug(
+        "what ends while it is called off is judged without its prefix -",
+        "end.rs",
+        "{ (kind, index) } else { last };",
+        "{ (kind, index) } else { (last.0, u8::MAX) };",
+    ),
+    bug(
+        "a start limit makes a failure of what was skipped",
+        "start.rs",
+        "let rest = Rest::of(record.result);",
+        "let rest = Rest::Failed;",
+    ),
+    bug(
+        "Type=idle is stopped, and runs after that",
+        "start.rs",
+        "if kind == CommandKind::Stop {",
+        "if kind == CommandKind::StopPost {",
+    ),
+    bug(
+        "Type=idle comes up with its process only",
+        "start.rs",
+        "if waits && is_up_at_once(service) {",
+        "if waits && !is_up_at_once(service) {",
     ),
 ];

@@ -5,11 +5,11 @@ import socket
 import subprocess
 import sys
 
-VERSION = 6
+VERSION = 7
 MANAGER, UNITS, UNIT, START, STOP, RESTART = range(6)
 POSTURE, KILL = 14, 16
 (R_MANAGER, R_UNIT, R_END, R_JOB, R_ACCEPTED, R_NO_SUCH_UNIT, R_DENIED, R_BUSY, R_MALFORMED, R_VERSION,
- R_SETTING) = range(11)
+ R_SETTING, R_REFUSED) = range(12)
 
 UNIT_TYPES = "service target socket timer path mount swap".split()
 ACTIVE = "inactive activating active reloading deactivating failed".split()
