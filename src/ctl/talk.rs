@@ -27,7 +27,7 @@ pub(super) enum TalkError {
     Malformed,
     /// The peer may not ask this.
     Denied,
-    /// Nobody but other units may ask this of the unit.
+    /// The unit does not let itself be asked this.
     Refused,
     /// PID 1 has too much to do.
     Busy,
@@ -73,7 +73,7 @@ impl fmt::Display for TalkError {
                 f.write_str("access denied: that is for root, or for whom [[allow]] in board.toml names")
             }
             Self::Refused => f.write_str(
-                "operation refused: it may be requested by dependency only (RefuseManualStart=, RefuseManualStop=)",
+                "operation refused by the unit (RefuseManualStart=, RefuseManualStop= or AllowIsolate=no)",
             ),
             Self::Busy => f.write_str("PID 1 has too many requests waiting, try again"),
             Self::NoSuchUnit => f.write_str("no such unit"),

@@ -5,7 +5,7 @@ use heapless::Vec;
 use super::{Answer, ClientId, Peer, Supervisor, limit::Window, state::State};
 use crate::{
     record::{Keep, Keeper},
-    table::{JobMode, Manners, UnitId},
+    table::{JobMode, UnitId},
     wire::{JobResult, Request, ServiceResult, Verb},
 };
 
@@ -206,21 +206,7 @@ impl Supervisor<'_> {
                 Some(_) => Answer::Posture(UnitId(id)),
                 None => Answer::NoSuchUnit,
             },
-            Request::Start { name }
-            | Request::Restart { name }
-            | Request::Isolate { name }
-            | Request::Job { verb: Verb::Start, name, .. }
-                if self.refuses(name, |manners| manners.refuse_manual_start) =>
-            {
-                Answer::Refused
-            }
-            Request::Stop { name }
-            | Request::Restart { name }
-            | Request::Job { verb: Verb::Stop, name, .. }
-                if self.refuses(name, |manners| manners.refuse_manual_stop) =>
-            {
-                Answer::Refused
-            }
+            _ if self.refuses(&request) => Answer::Refused,
             Request::Isolate { name } => return self.ask_start(client, name, JobMode::Isolate),
             Request::Start { name } => return self.ask_start(client, name, JobMode::Replace),
             Request::Job { verb: Verb::Start, mode, name } => return self.ask_start(client, name, mode),
@@ -263,9 +249,18 @@ impl Supervisor<'_> {
         self.clients.add(client, For::Turn(answer));
     }
 
-    /// Whether the unit says that only other units may do so.
-    fn refuses(&self, name: &str, says: fn(&Manners) -> bool) -> bool {
-        self.find(name).and_then(|id| self.manners(id)).is_some_and(|manners| says(&manners))
+    /// Whether the unit that `request` is about does not let itself be asked that.
+    fn refuses(&self, request: &Request<'_>) -> bool {
+        let verb = request.verb();
+        let isolates = verb == Verb::Isolate && !matches!(request, Request::Job { mode: JobMode::Flush, .. });
+        let starts = matches!(verb, Verb::Start | Verb::Restart | Verb::Isolate);
+        let stops = matches!(verb, Verb::Stop | Verb::Restart);
+        let manners = request.name().and_then(|name| self.find(name)).and_then(|id| self.manners(id));
+        manners.is_some_and(|manners| {
+            (starts && manners.refuse_manual_start)
+                || (stops && manners.refuse_manual_stop)
+                || (isolates && !manners.allow_isolate)
+        })
     }
 
     /// The unit called `name`, or meant by it.

@@ -9,7 +9,7 @@ use super::{
     unit::Note,
 };
 use crate::{
-    table::{Lists, Manners, Micros, Relation, UnitId},
+    table::{JobMode, Lists, Manners, Micros, Relation, UnitId},
     wire::ServiceResult,
 };
 
@@ -173,8 +173,12 @@ impl Supervisor<'_> {
         let failed = relation == Relation::OnFailure;
         let mode = if failed { manners.on_failure_mode } else { manners.on_success_mode };
         self.for_related(id, relation, &mut |supervisor, other| {
-            supervisor.at(other).monitor = monitor;
-            let _in_the_way = supervisor.start_as(other, mode);
+            let refused = mode == JobMode::Isolate
+                && supervisor.manners(other).is_none_or(|manners| !manners.allow_isolate);
+            if !refused {
+                supervisor.at(other).monitor = monitor;
+                let _in_the_way = supervisor.start_as(other, mode);
+            }
         });
     }
 

@@ -114,7 +114,7 @@ impl Supervisor<'_> {
 
     /// The child has opened or looked.
     pub(super) fn watched(&mut self, id: UnitId, found: Option<Found>) {
-        if let State::Kill { .. } = self.peek(id).state {
+        if let State::Kill { .. } | State::Clean { asked: false, .. } = self.peek(id).state {
             return; // it is on its way down, and what was opened is closed in time
         }
         let State::Opening { asked: true, first } = self.peek(id).state else {

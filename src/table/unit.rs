@@ -216,6 +216,8 @@ record! {
         pub refuse_manual_stop: bool,
         /// `StopWhenUnneeded=`.
         pub stop_when_unneeded: bool,
+        /// `AllowIsolate=`.
+        pub allow_isolate: bool,
         /// `IgnoreOnIsolate=`.
         pub ignore_on_isolate: bool,
         /// `CollectMode=inactive-or-failed`: a failure is over when the unit is down.
@@ -249,6 +251,7 @@ impl Manners {
         refuse_manual_start: false,
         refuse_manual_stop: false,
         stop_when_unneeded: false,
+        allow_isolate: false,
         ignore_on_isolate: false,
         collect_failed: false,
         on_failure_mode: JobMode::Replace,

@@ -172,6 +172,8 @@ impl<'a> Request<'a> {
     pub const fn verb(&self) -> Verb {
         match self {
             Self::Manager | Self::Units { .. } | Self::Unit { .. } | Self::Wait { .. } => Verb::Status,
+            // Whoever is in the way goes, or has its job called off: that is more than a start.
+            Self::Job { verb: Verb::Start, mode: JobMode::Isolate | JobMode::Flush, .. } => Verb::Isolate,
             Self::Job { verb, .. } => *verb,
             Self::Start { .. } => Verb::Start,
             Self::Stop { .. } => Verb::Stop,
@@ -267,7 +269,7 @@ pub enum Reply<'a> {
     Version(u8),
     /// To `Posture`, once for each setting.
     Setting(Setting<'a>),
-    /// Only other units may ask this of the unit (`RefuseManualStart=`, `RefuseManualStop=`).
+    /// The unit does not let itself be asked this: `RefuseManualStart=`, `RefuseManualStop=`, `AllowIsolate=no`.
     Refused,
 }
 

@@ -391,6 +391,11 @@ impl Kernel {
             (process.took, process.declined) = (parent.took, parent.declined);
             process.executed = true;
         }
+        let forks = |service: &ServicePlan| service.service_type == ServiceType::Forking;
+        let service = self.services[parent.unit.index()].as_ref();
+        if service.is_some_and(|service| forks(service) && service.watchdog.0 > 0) {
+            self.schedule(0, Later::Say { pid: child, birth: child_birth, what: Saying::Alive });
+        }
         if bomb {
             for (pid, birth) in [(pid, birth), (child, child_birth)] {
                 let span = self.rng.u64(0..1_000_000);

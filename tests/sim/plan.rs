@@ -327,6 +327,7 @@ fn unit(rng: &mut Rng, id: u16, count: u16, identities: u16, kinds: &[Relation])
     let related = related(rng, id, count, kinds);
     let manners = Manners {
         stop_when_unneeded: id != 0 && !kinds.is_empty() && rng.u8(..8) == 0,
+        allow_isolate: rng.u8(..4) != 0,
         refuse_manual_stop: rng.u8(..8) == 0,
         on_failure_mode: job_mode(rng),
         on_success_mode: job_mode(rng),

@@ -17,6 +17,8 @@ pub struct Target {
     pub after: &'static [&'static str],
     /// `DefaultDependencies=`: whether it starts after what it wants without being told so.
     pub default_dependencies: bool,
+    /// `AllowIsolate=`.
+    pub allow_isolate: bool,
     /// Under systemd udev starts it when such a device appears; here a unit or the board has to.
     pub hardware: bool,
 }
@@ -30,6 +32,7 @@ impl Target {
             wants: &[],
             after: &[],
             default_dependencies: true,
+            allow_isolate: false,
             hardware: false,
         }
     }
@@ -50,6 +53,10 @@ impl Target {
         Self { default_dependencies: false, ..self }
     }
 
+    const fn allow_isolate(self) -> Self {
+        Self { allow_isolate: true, ..self }
+    }
+
     const fn hardware(self) -> Self {
         Self { hardware: true, ..self }
     }
@@ -67,7 +74,7 @@ pub const TARGETS: &[Target] = &[
         .after(&["sysinit.target"]),
     Target::new("cryptsetup.target", "Local Encrypted Volumes").after(&["cryptsetup-pre.target"]),
     Target::new("cryptsetup-pre.target", "Local Encrypted Volumes (Pre)"),
-    Target::new("emergency.target", "Emergency Mode").after(&["sysinit.target"]),
+    Target::new("emergency.target", "Emergency Mode").after(&["sysinit.target"]).allow_isolate(),
     Target::new("factory-reset.target", "Factory Reset"),
     Target::new("first-boot-complete.target", "First Boot Complete"),
     Target::new("getty.target", "Login Prompts").after(&["getty-pre.target"]),
@@ -75,7 +82,8 @@ pub const TARGETS: &[Target] = &[
     Target::new("graphical.target", "Graphical Interface")
         .requires(&["multi-user.target"])
         .wants(&["display-manager.service"])
-        .after(&["multi-user.target", "rescue.target", "display-manager.service"]),
+        .after(&["multi-user.target", "rescue.target", "display-manager.service"])
+        .allow_isolate(),
     Target::new("integritysetup.target", "Local Integrity Protected Volumes")
         .after(&["integritysetup-pre.target"]),
     Target::new("integritysetup-pre.target", "Local Integrity Protected Volumes (Pre)"),
@@ -87,7 +95,8 @@ pub const TARGETS: &[Target] = &[
     Target::new("multi-user.target", "Multi-User System")
         .requires(&["basic.target"])
         .wants(&["getty.target", "machines.target", "remote-fs.target"])
-        .after(&["basic.target", "rescue.target", "machines.target"]),
+        .after(&["basic.target", "rescue.target", "machines.target"])
+        .allow_isolate(),
     Target::new("network.target", "Network").after(&["network-pre.target"]),
     Target::new("network-online.target", "Network is Online").after(&["network.target"]),
     Target::new("network-pre.target", "Preparation for Network"),
@@ -105,7 +114,10 @@ pub const TARGETS: &[Target] = &[
     Target::new("remote-veritysetup.target", "Remote Verity Protected Volumes")
         .after(&["remote-fs-pre.target", "veritysetup-pre.target"])
         .without_default_dependencies(),
-    Target::new("rescue.target", "Rescue Mode").requires(&["sysinit.target"]).after(&["sysinit.target"]),
+    Target::new("rescue.target", "Rescue Mode")
+        .requires(&["sysinit.target"])
+        .after(&["sysinit.target"])
+        .allow_isolate(),
     Target::new("rpcbind.target", "RPC Port Mapper"),
     Target::new("slices.target", "Slice Units"),
     Target::new("smartcard.target", "Smart Card").hardware(),
@@ -175,6 +187,14 @@ mod tests {
             }
             assert!(target.requires.iter().all(|name| find(name).is_some()), "{}", target.name);
         }
+    }
+
+    /// systemd 257's unit files.
+    #[test]
+    fn these_may_be_isolated() {
+        let allowed: Vec<&str> =
+            TARGETS.iter().filter(|target| target.allow_isolate).map(|target| target.name).collect();
+        assert_eq!(allowed, ["emergency.target", "graphical.target", "multi-user.target", "rescue.target"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     table::{
         CommandKind, JobMode, Micros, NotifyAccess, Relation, Restart, ServiceType, StartLimit, UnitAction,
     },
-    wire::{Request, ServiceResult},
+    wire::{Request, ServiceResult, Verb},
 };
 
 const A: &str = "a.service";
@@ -211,9 +211,17 @@ fn a_failure_may_leave_nothing_up_but_what_it_starts() {
     let mut t = units(|u| {
         u[1].related = vec![(Relation::OnFailure, 2)];
         u[1].manners.on_failure_mode = JobMode::Isolate;
+        u[2].manners.allow_isolate = true;
     });
     start(&mut t, &[A, C]);
     t.main(A, Exited(1)).expect("kill 15 a.service all; start b.service; kill 15 c.service all");
+    // Who may not be isolated is not started for it either (manager.c, `manager_add_job`).
+    let mut t = units(|u| {
+        u[1].related = vec![(Relation::OnFailure, 2)];
+        u[1].manners.on_failure_mode = JobMode::Isolate;
+    });
+    start(&mut t, &[A, C]);
+    t.main(A, Exited(1)).expect("kill 15 a.service all");
 }
 
 /// job.c, `job_finish_and_invalidate`: whoever requires it fails, the unit goes on, and its `OnFailure=` is started.
@@ -344,8 +352,12 @@ fn isolation_stops_what_is_not_pulled_in() {
     let mut t = units(|u| {
         u[1].wants = vec![2];
         u[3].manners.ignore_on_isolate = true;
+        u[0].manners.allow_isolate = true;
+        u[1].manners.allow_isolate = true;
     });
     start(&mut t, &[B, C]);
+    let isolate = Request::Job { verb: Verb::Start, mode: JobMode::Isolate, name: C };
+    t.ask(1, Request::Isolate { name: B }).ask(2, isolate).expect("reply 1 refused; reply 2 refused");
     t.ask(1, Request::Isolate { name: A }).expect("start a.service; reply 1 done");
     t.ask(1, Request::Isolate { name: "boot.target" });
     t.expect("kill 15 b.service all; reply 1 done; kill 15 a.service all");

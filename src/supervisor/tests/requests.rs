@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     supervisor::{ClientId, Event, Peer, Slot, WAITING_MAX},
+    table::JobMode,
     wire::{Power, Request, Verb, Whom},
 };
 
@@ -116,7 +117,8 @@ fn dynamic() -> (Play, [u32; 2]) {
 }
 
 /// Every verb, about `name`, which is unit `id`.
-fn verbs(name: &str, id: u16) -> [(Verb, Request<'_>); 14] {
+fn verbs(name: &str, id: u16) -> [(Verb, Request<'_>); 18] {
+    let start = |mode| Request::Job { verb: Verb::Start, mode, name };
     [
         (Verb::Status, Request::Manager),
         (Verb::Status, Request::Units { from: 0 }),
@@ -126,6 +128,11 @@ fn verbs(name: &str, id: u16) -> [(Verb, Request<'_>); 14] {
         (Verb::Restart, Request::Restart { name }),
         (Verb::Reload, Request::Reload { name }),
         (Verb::Isolate, Request::Isolate { name }),
+        (Verb::Start, start(JobMode::Fail)),
+        // What takes others down, or calls them off, is more than a start.
+        (Verb::Isolate, start(JobMode::Isolate)),
+        (Verb::Isolate, start(JobMode::Flush)),
+        (Verb::Stop, Request::Job { verb: Verb::Stop, mode: JobMode::Fail, name }),
         (Verb::ResetFailed, Request::ResetFailed { name }),
         (Verb::Kill, Request::Kill { name, whom: Whom::All, signal: 1 }),
         (Verb::Posture, Request::Posture { id }),

@@ -5,7 +5,7 @@ use super::{
     play::{Exited, Killed, Play},
 };
 use crate::{
-    supervisor::{Found, Trigger},
+    supervisor::{Event, Found, Trigger},
     table::{CommandKind, Kind, Micros, Restart, StartLimit},
     wire::Request,
 };
@@ -302,4 +302,16 @@ fn what_a_sockets_commands_leave_is_removed_although_none_runs_after_its_end() {
     });
     t.control(S, Exited(0)).expect("watch a.socket; arm a.socket");
     t.ask(1, Request::Stop { name: S }).expect("unwatch a.socket; clean a.socket dirs; reply 1 done");
+}
+
+#[test]
+fn a_socket_that_is_opened_too_late_is_on_its_way_down_already() {
+    let mut t = commanded(|s| s.kill.send_sigkill = false);
+    (t.opens, t.leaves_children) = (None, true);
+    t.control(S, Exited(0)).expect("watch a.socket");
+    t.ask(1, Request::Stop { name: S }).expect("kill 15 a.socket all");
+    let opened = Event::Watched { unit: t.id(S), found: Some(Found { there: None, seen: 0 }) };
+    t.only_hears(10_000, Event::Deadline).only_hears(10_000, opened);
+    t.event(Event::Deadline).expect("unwatch a.socket; stoppost a.socket");
+    t.expect_log("timeout a.socket 0");
 }

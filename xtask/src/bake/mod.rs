@@ -101,6 +101,7 @@ pub fn bake(board: &Board, options: &Options, diagnostics: &mut Diagnostics) -> 
     if options.units.is_empty() {
         units.extend(check::fstab::units(&board.config.mount, &board.layers, &image.facts(), diagnostics));
         units.extend(boot::units(&board.config, &image.facts(), diagnostics));
+        boot::allow_safe_target(&board.config, &mut units);
     }
     own::add(board, &image.facts(), &mut units, diagnostics);
     match options.only_to_look {

@@ -19,6 +19,13 @@ use crate::{board::Config, diag::Diagnostics, model::Unit, values::specifier::Fa
 pub use disks::{fsck_unit, initramfs, volatile};
 pub use health::{check, record};
 
+/// Lets the board's safe target be isolated, whatever its file says of `AllowIsolate=`.
+pub fn allow_safe_target(config: &Config, units: &mut [Unit]) {
+    let safe = config.boot_verdict.as_ref().and_then(|verdict| verdict.safe_target.as_ref());
+    let named = |unit: &&mut Unit| safe.is_some_and(|safe| unit.name == *safe.get_ref());
+    units.iter_mut().filter(named).for_each(|unit| unit.manners.allow_isolate = true);
+}
+
 /// The units that `config` asks for.
 pub fn units(config: &Config, facts: &Facts, sink: &mut Diagnostics) -> Vec<Unit> {
     let mut maker = made::Maker { facts, sink, units: Vec::new() };

@@ -21,6 +21,7 @@ impl Rows {
             ("RefuseManualStart", manners.refuse_manual_start),
             ("RefuseManualStop", manners.refuse_manual_stop),
             ("StopWhenUnneeded", manners.stop_when_unneeded),
+            ("AllowIsolate", manners.allow_isolate),
             ("IgnoreOnIsolate", manners.ignore_on_isolate),
         ] {
             self.unless("no", setting, yes(on));

@@ -460,6 +460,7 @@ fn own_unit(target: &Target) -> Unit {
     let mut unit = Unit::new(target.name, Kind::Target, check::START_LIMIT);
     unit.description = target.description.to_owned();
     unit.default_dependencies = target.default_dependencies;
+    unit.manners.allow_isolate = target.allow_isolate;
     let lists = [
         (Relation::Wants, target.wants),
         (Relation::Requires, target.requires),

@@ -12,9 +12,11 @@ use super::{
 
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 97] = [
-    "tomte: shy.service: operation refused: it may be requested by dependency only",
+const CONSOLE: [&str; 99] = [
+    "tomte: shy.service: operation refused by the unit",
     "SHY 4",
+    "tomte: bystander.service: operation refused by the unit",
+    "ISOLATE 4",
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",

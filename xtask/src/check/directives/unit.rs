@@ -31,7 +31,7 @@ const fn when(key: &'static str) -> Directive {
 
 const UNIT_DIRECTIVES: &[Directive] = &[
     supported("After", related),
-    inert("AllowIsolate", "root may isolate any target"),
+    supported("AllowIsolate", |d, a, _| put(&mut d.unit.manners.allow_isolate, scalar::boolean(&a.value))),
     when("AssertACPower"),
     when("AssertArchitecture"),
     when("AssertCPUFeature"),

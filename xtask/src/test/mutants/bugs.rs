@@ -17,7 +17,7 @@ const fn bug(what: &'static str, file: &'static str, right: &'static str, wrong:
 }
 
 /// All of them.
-pub const BUGS: [Bug; 97] = [
+pub const BUGS: [Bug; 99] = [
     bug(
         "Restart=on-abort takes no signal for an abort",
         "restart.rs",
@@ -574,5 +574,17 @@ pub const BUGS: [Bug; 97] = [
         "start.rs",
         "if waits && is_up_at_once(service) {",
         "if waits && !is_up_at_once(service) {",
+    ),
+    bug(
+        "any unit may be isolated",
+        "control.rs",
+        "(isolates && !manners.allow_isolate)",
+        "(isolates && !manners.allow_isolate && manners.refuse_manual_start)",
+    ),
+    bug(
+        "a failure isolates any unit",
+        "relation.rs",
+        "if !refused {",
+        "if !refused || mode == JobMode::Isolate {",
     ),
 ];
