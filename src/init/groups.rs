@@ -5,7 +5,7 @@ use heapless::Deque;
 
 use crate::{
     linux::{
-        self, AsFd, Errno,
+        self, AsFd, BorrowedFd, Errno,
         cgroup::{Group, Tree},
         plan::Cgroup,
         poll::{Interest, Poll},
@@ -102,12 +102,10 @@ impl Groups {
         if let (Some(tree), Members::Nobody) = (&self.tree, &*members) {
             match tree.create(slice, name) {
                 Ok(group) => {
-                    let watch = |fd, token: Token| poll.add(fd, token.into(), Interest::Changed);
-                    let watched = watch(group.events(), Token::Group(unit.0)).and_then(|()| {
-                        group.memory_events().map_or(Ok(()), |fd| watch(fd, Token::Memory(unit.0)))
-                    });
-                    if let Err(errno) = watched {
-                        log::warn_of(errno, format_args!("cannot watch the cgroup of {name}"));
+                    if let Some(fd) = group.memory_events()
+                        && let Err(errno) = poll.add(fd, Token::Memory(unit.0).into(), Interest::Changed)
+                    {
+                        cannot("watch", unit, errno);
                     }
                     *members = Members::Cgroup(group);
                 }
@@ -183,15 +181,25 @@ impl Groups {
         !matches!(self.units.get(unit.index()), None | Some(Members::Nobody))
     }
 
-    /// Whether `unit` had processes and has none any more. Counts only what the kernel still has, reaped or not.
-    pub(super) fn is_empty(&self, unit: UnitId, processes: &Processes) -> bool {
-        match self.units.get(unit.index()) {
+    /// Whether `unit` had processes and has none any more. Counts only what the kernel still has, reaped or not. If it has
+    /// none of PID 1's own, whose ends are told anyway, `poll` tells from now on when to ask again.
+    pub(super) fn is_empty(&mut self, unit: UnitId, processes: &Processes, poll: &Poll) -> bool {
+        if processes.any_of(unit) {
+            return false;
+        }
+        match self.units.get_mut(unit.index()) {
             None | Some(Members::Nobody) => false,
             Some(Members::Cgroup(group)) => {
-                !processes.any_of(unit) && group.is_populated().is_ok_and(|some| !some)
+                let watch =
+                    &mut |fd: BorrowedFd<'_>| poll.add(fd, Token::Group(unit.0).into(), Interest::Changed);
+                let populated = group.is_populated(watch);
+                if let Err(errno) = populated {
+                    cannot("watch", unit, errno);
+                }
+                populated == Ok(false)
             }
             Some(Members::Sessions(sessions)) => {
-                !processes.any_of(unit) && sessions.iter().flatten().all(|session| session_is_gone(*session))
+                sessions.iter().flatten().all(|session| session_is_gone(*session))
             }
         }
     }
@@ -202,7 +210,7 @@ impl Groups {
         if let Members::Cgroup(group) = core::mem::replace(members, Members::Nobody)
             && let Err(errno) = group.remove()
         {
-            log::warn_of(errno, format_args!("cannot remove the cgroup of unit {}", u64::from(unit.0)));
+            cannot("remove", unit, errno);
         }
     }
 
@@ -213,10 +221,7 @@ impl Groups {
             Some(Members::Cgroup(group)) => match group.kill(signal, wakes) {
                 Ok(()) => true,
                 Err(errno) => {
-                    log::warn_of(
-                        errno,
-                        format_args!("cannot signal the cgroup of unit {}", u64::from(unit.0)),
-                    );
+                    cannot("signal", unit, errno);
                     false
                 }
             },
@@ -240,14 +245,14 @@ impl Groups {
         pending: &mut Deque<Event<'static>, N>,
     ) {
         if self.tree.is_some() {
-            return; // cgroup.events tells
+            return; // cgroup.events tells, once the unit has none of PID 1's own any more
         }
         for index in 0..UNITS_MAX {
             let unit = UnitId(index as u16); // UNITS_MAX fits: see limits
             if pending.is_full() {
                 return; // the next orphan asks again
             }
-            if self.is_empty(unit, processes) {
+            if self.is_empty(unit, processes, poll) {
                 self.remove(unit);
                 let _ = pending.push_back(Event::Empty { unit });
             }
@@ -265,6 +270,7 @@ fn open_tree(table: &Table<'_>, tasks: u64) -> Result<Tree, Errno> {
     Ok(tree)
 }
 
+        poll: &Poll,
 /// Makes one slice, with the controllers for what is in it. What the kernel lacks of them is said if a unit file asks for it.
 #[inline(never)]
 fn make_slice(tree: &Tree, slice: &Slice<'_>, tasks: u64) -> Result<(), Errno> {
@@ -299,4 +305,8 @@ fn make_slice(tree: &Tree, slice: &Slice<'_>, tasks: u64) -> Result<(), Errno> {
 
 fn session_is_gone(Pid(leader): Pid) -> bool {
     !linux::process::group_exists(leader)
+}
+#[inline(never)] // the words once
+fn cannot(what: &str, UnitId(unit): UnitId, errno: Errno) {
+    log::warn_of(errno, format_args!("cannot {what} the cgroup of unit {}", u64::from(unit)));
 }

@@ -155,6 +155,7 @@ impl Kernel {
                 let failure = wire_failure(failure);
                 let command = Some((spawn.kind, spawn.index));
                 log::step_failed(&self.table, unit, failure, command, "");
+                self.look_whether_empty(unit); // there may be a group, and nobody whose end would be told
                 Event::SpawnFailed { unit, slot, failure }
             }
         }
