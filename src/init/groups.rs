@@ -1,18 +1,19 @@
 //! Which processes belong to which unit: a cgroup each where there is cgroup2; else the unit's session, as far as its
 //! processes stay in it.
 
-use heapless::Deque;
+use heapless::{Deque, Vec};
 
 use crate::{
     linux::{
-        self, AsFd, BorrowedFd, Errno,
+        self, AsFd, BorrowedFd, Errno, OwnedFd,
         cgroup::{Group, Tree},
         plan::Cgroup,
         poll::{Interest, Poll},
+        raw::bpf,
     },
     record::{Keep, Keeper},
     supervisor::{Event, Pid},
-    table::{Slice, Table, Unit, UnitId, limits::UNITS_MAX},
+    table::{Board, FilterId, Slice, Table, Unit, UnitId, limits::UNITS_MAX},
 };
 
 use super::{kernel::Token, log, plan::words, processes::Processes};
@@ -35,8 +36,14 @@ pub(super) struct Groups {
     tree: Option<Tree>,
     /// How many tasks the machine can have.
     tasks: u64,
+    /// Programs about devices that the kernel has. It takes as long to check one as for half a fork, and many units have the
+    /// same.
+    programs: Vec<(FilterId, OwnedFd), PROGRAMS_MAX>,
     units: [Members; UNITS_MAX],
 }
+
+/// Beyond these, every process brings its own.
+const PROGRAMS_MAX: usize = 4;
 
 impl Groups {
     /// Finds cgroup2 and makes the slices of `table`, or goes on without.
@@ -55,7 +62,7 @@ impl Groups {
                 None
             }
         };
-        Self { tree, tasks, units: [const { Members::Nobody }; UNITS_MAX] }
+        Self { tree, tasks, programs: Vec::new(), units: [const { Members::Nobody }; UNITS_MAX] }
     }
 
     /// Saves or loads whom each of `units` units has. A cgroup is found again by its name; nobody may go on running whose
@@ -78,7 +85,7 @@ impl Groups {
                 let (name, slice) = (with.text(name), with.text(slice));
                 if !with.loads() {
                 } else if id != u16::MAX {
-                    self.enter(UnitId(id), slice, name, poll);
+                    self.enter(UnitId(id), (slice, name), None, poll);
                 } else if let Some(Ok(group)) = self.tree.as_ref().map(|tree| tree.create(slice, name)) {
                     let _gone = group.kill(linux::signals::KILL, false);
                 }
@@ -95,8 +102,28 @@ impl Groups {
         }
     }
 
-    /// The cgroup that `unit`'s next process is to be born in, made in `slice` if it is missing.
-    pub(super) fn enter(&mut self, unit: UnitId, slice: &str, name: &str, poll: &Poll) -> Cgroup<'_> {
+    /// Gives the kernel a program of `board` about devices, unless it has it, and answers which that is. What the kernel has
+    /// against it whoever needs it says.
+    #[inline(never)] // for a small frame
+    pub(super) fn load(&mut self, program: FilterId, board: &Board<'_>) -> Option<usize> {
+        let known = self.programs.iter().position(|(known, _)| *known == program);
+        if known.is_some() || self.programs.is_full() {
+            return known;
+        }
+        let loaded = bpf::load(bpf::DEVICES, board.filter(program)?.program).ok()?;
+        self.programs.push((program, loaded)).ok()?;
+        Some(self.programs.len() - 1)
+    }
+
+    /// The cgroup that `unit`'s next process is to be born in, made in `slice` if it is missing; with one of the programs that
+    /// are loaded.
+    pub(super) fn enter(
+        &mut self,
+        unit: UnitId,
+        (slice, name): (&str, &str),
+        program: Option<usize>,
+        poll: &Poll,
+    ) -> Cgroup<'_> {
         let tasks = self.tasks;
         let Some(members) = self.units.get_mut(unit.index()) else { return Cgroup::default() };
         if let (Some(tree), Members::Nobody) = (&self.tree, &*members) {
@@ -118,7 +145,8 @@ impl Groups {
             Members::Cgroup(group) => Some(group.directory()),
             Members::Nobody | Members::Sessions(_) => None,
         };
-        Cgroup { directory, tasks, ..Cgroup::default() }
+        let device_program = program.and_then(|place| self.programs.get(place)).map(|(_, own)| own.as_fd());
+        Cgroup { directory, tasks, device_program, ..Cgroup::default() }
     }
 
     /// Whether the kernel has killed a process of `unit` for want of memory since this was asked.
@@ -242,6 +270,7 @@ impl Groups {
     pub(super) fn orphan_ended<const N: usize>(
         &mut self,
         processes: &Processes,
+        poll: &Poll,
         pending: &mut Deque<Event<'static>, N>,
     ) {
         if self.tree.is_some() {
@@ -270,7 +299,6 @@ fn open_tree(table: &Table<'_>, tasks: u64) -> Result<Tree, Errno> {
     Ok(tree)
 }
 
-        poll: &Poll,
 /// Makes one slice, with the controllers for what is in it. What the kernel lacks of them is said if a unit file asks for it.
 #[inline(never)]
 fn make_slice(tree: &Tree, slice: &Slice<'_>, tasks: u64) -> Result<(), Errno> {
@@ -303,10 +331,11 @@ fn make_slice(tree: &Tree, slice: &Slice<'_>, tasks: u64) -> Result<(), Errno> {
     Ok(())
 }
 
-fn session_is_gone(Pid(leader): Pid) -> bool {
-    !linux::process::group_exists(leader)
-}
 #[inline(never)] // the words once
 fn cannot(what: &str, UnitId(unit): UnitId, errno: Errno) {
     log::warn_of(errno, format_args!("cannot {what} the cgroup of unit {}", u64::from(unit)));
+}
+
+fn session_is_gone(Pid(leader): Pid) -> bool {
+    !linux::process::group_exists(leader)
 }

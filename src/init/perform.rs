@@ -191,8 +191,11 @@ impl Kernel {
         if misses_stream(&service.exec, descriptors) {
             return Err(linux::spawn::Failure { step: Step::Stdin, errno: Errno::INVAL });
         }
-        let cgroup =
-            self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
+        // One that depends on what devices there are is the child's to make.
+        let devices = service.exec.cgroup.devices.filter(|devices| devices.late.is_empty());
+        let program = devices.and_then(|devices| self.groups.load(devices.program, &board));
+        let path = (service.exec.cgroup.slice, record.name.as_str());
+        let cgroup = self.groups.enter(spawn.unit, path, program, &self.poll);
         let pipe = self.streams.write_end(spawn.unit, service);
         let log = pipe.as_ref().or(self.log.as_ref()).map(AsFd::as_fd);
         let inherited = self.arguments;
