@@ -72,6 +72,7 @@ impl Root<'_> {
 }
 
 /// Makes the mounts of the plan in a namespace that was entered just now.
+#[inline(never)] // pages of stack, all of which would be touched for units without mounts, too
 pub(super) fn make(work: &mut Work<'_>) -> Result<(), Errno> {
     let plan = work.plan;
     umask(Mode::empty()); // `Limits` sets the unit's
