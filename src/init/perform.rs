@@ -36,7 +36,7 @@ impl Kernel {
         supervisor: &mut Supervisor<'static>,
     ) -> Option<Event<'static>> {
         match action {
-            Action::Spawn(spawn) => Some(self.spawn(&spawn)),
+            Action::Spawn(spawn) => Some(self.spawn(&spawn, supervisor)),
             Action::Adopt { unit, which } => self.adopt(unit, which),
             Action::Kill { unit, whom, signal, wakes } => {
                 self.kill(unit, whom, signal, wakes);
@@ -142,9 +142,9 @@ impl Kernel {
         gone.then_some(Event::ClientGone { client })
     }
 
-    fn spawn(&mut self, spawn: &Spawn) -> Event<'static> {
+    fn spawn(&mut self, spawn: &Spawn, supervisor: &Supervisor<'static>) -> Event<'static> {
         let (unit, slot) = (spawn.unit, spawn.slot);
-        match self.try_spawn(spawn) {
+        match self.try_spawn(spawn, supervisor) {
             Ok((pid, ready)) => {
                 if ready.is_some() {
                     self.held.await_ready(unit, ready, &self.poll);
@@ -163,9 +163,14 @@ impl Kernel {
 
     /// Makes the process; answers where `X-ReadyFd=` says that it is ready, if it is to.
     #[inline(never)] // its frame is large, its callers' are not
-    fn try_spawn(&mut self, spawn: &Spawn) -> Result<(Pid, Option<OwnedFd>), linux::spawn::Failure> {
+    fn try_spawn(
+        &mut self,
+        spawn: &Spawn,
+        supervisor: &Supervisor<'static>,
+    ) -> Result<(Pid, Option<OwnedFd>), linux::spawn::Failure> {
         let no_process = |errno| linux::spawn::Failure { step: Step::Clone, errno };
-        let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
+        // A copy: the child has nothing of the supervisor's.
+        let record = supervisor.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
         let service = record.service().ok_or(no_process(Errno::NOEXEC))?;
         let command = service.commands.of(spawn.kind).iter().nth(usize::from(spawn.index));
         let mut command = command.ok_or(no_process(Errno::NOENT))?;
