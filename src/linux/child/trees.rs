@@ -64,14 +64,17 @@ impl Trees {
     /// [`new_file_system`], on any kernel.
     pub(super) fn new_file_system(&mut self, source: &str) -> Result<OwnedFd, Errno> {
         match new_file_system(source) {
-            Err(Errno::NOSYS) => {
-                let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
-                let (mut first, mut second) = (PathBuffer::empty(), PathBuffer::empty());
-                let (kind, options) = (first.join(&[kind])?, second.join(&[options])?);
-                self.stage(true, &mut |place| mount(kind, place, kind, MountFlags::empty(), options))
-            }
+            Err(Errno::NOSYS) => self.new_on_stage(source),
             answer => answer,
         }
+    }
+
+    #[inline(never)] // pages of stack, for those who need them
+    fn new_on_stage(&mut self, source: &str) -> Result<OwnedFd, Errno> {
+        let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
+        let (mut first, mut second) = (PathBuffer::empty(), PathBuffer::empty());
+        let (kind, options) = (first.join(&[kind])?, second.join(&[options])?);
+        self.stage(true, &mut |place| mount(kind, place, kind, MountFlags::empty(), options))
     }
 
     /// [`attach`], on any kernel.
