@@ -13,7 +13,7 @@ use crate::{
     },
     record::{Keep, Keeper},
     supervisor::{Event, Pid},
-    table::{Board, FilterId, Slice, Table, Unit, UnitId, limits::UNITS_MAX},
+    table::{Board, Exec, FilterId, Slice, Table, Unit, UnitId, limits::UNITS_MAX},
 };
 
 use super::{kernel::Token, log, plan::words, processes::Processes};
@@ -102,10 +102,11 @@ impl Groups {
         }
     }
 
-    /// Gives the kernel a program of `board` about devices, unless it has it, and answers which that is. What the kernel has
-    /// against it whoever needs it says.
+    /// Gives the kernel the program of `exec` about devices, unless it has it, and answers which that is. What the kernel has
+    /// against it whoever needs it says. One that depends on what devices there are is the child's to make.
     #[inline(never)] // for a small frame
-    pub(super) fn load(&mut self, program: FilterId, board: &Board<'_>) -> Option<usize> {
+    pub(super) fn load(&mut self, exec: &Exec<'_>, board: &Board<'_>) -> Option<usize> {
+        let program = exec.cgroup.devices.filter(|devices| devices.late.is_empty())?.program;
         let known = self.programs.iter().position(|(known, _)| *known == program);
         if known.is_some() || self.programs.is_full() {
             return known;

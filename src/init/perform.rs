@@ -168,7 +168,8 @@ impl Kernel {
         spawn: &Spawn,
         supervisor: &Supervisor<'static>,
     ) -> Result<(Pid, Option<OwnedFd>), linux::spawn::Failure> {
-        let no_process = |errno| linux::spawn::Failure { step: Step::Clone, errno };
+        let at = |step| move |errno| linux::spawn::Failure { step, errno };
+        let no_process = at(Step::Clone);
         // A copy: the child has nothing of the supervisor's.
         let record = supervisor.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
         let service = record.service().ok_or(no_process(Errno::NOEXEC))?;
@@ -184,21 +185,17 @@ impl Kernel {
         let connection = if service.per_connection { self.held.of(spawn.unit).next() } else { None };
         let mut parts = Parts::new();
         parts.fill(&service.exec, spawn, connection, self.started_us);
-        let no_room = |errno| linux::spawn::Failure { step: Step::Call, errno };
-        parts.find_way(&mut command, self.line).map_err(no_room)?;
+        parts.find_way(&mut command, self.line).map_err(at(Step::Call))?;
         let extra = parts.extra(spawn, &self.table);
-        self.share(spawn.unit, &record, &service.exec)
-            .map_err(|errno| linux::spawn::Failure { step: Step::Network, errno })?;
+        self.share(spawn.unit, &record, &service.exec).map_err(at(Step::Network))?;
         let shared = self.shared.get(spawn.unit.index()).unwrap_or(const { &Shared::NOTHING });
         let tmp_unit = self.table.name(shared.first).unwrap_or_default();
         let descriptors = self.held.passed(&self.table, (spawn.unit, &record), spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
         if misses_stream(&service.exec, descriptors) {
-            return Err(linux::spawn::Failure { step: Step::Stdin, errno: Errno::INVAL });
+            return Err(at(Step::Stdin)(Errno::INVAL));
         }
-        // One that depends on what devices there are is the child's to make.
-        let devices = service.exec.cgroup.devices.filter(|devices| devices.late.is_empty());
-        let program = devices.and_then(|devices| self.groups.load(devices.program, &board));
+        let program = self.groups.load(&service.exec, &board);
         let path = (service.exec.cgroup.slice, record.name.as_str());
         let cgroup = self.groups.enter(spawn.unit, path, program, &self.poll);
         let pipe = self.streams.write_end(spawn.unit, service);
