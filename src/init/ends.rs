@@ -24,7 +24,7 @@ impl Kernel {
         };
         let status = exit_status(ending);
         let Some(place) = self.processes.find(Pid(pid)) else {
-            self.groups.orphan_ended(&self.processes, &mut self.pending);
+            self.groups.orphan_ended(&self.processes, &self.poll, &mut self.pending);
             return;
         };
         self.drain_report(place);
@@ -102,7 +102,7 @@ impl Kernel {
     }
 
     pub(super) fn look_whether_empty(&mut self, unit: UnitId) {
-        if self.groups.is_empty(unit, &self.processes) {
+        if self.groups.is_empty(unit, &self.processes, &self.poll) {
             self.groups.remove(unit);
             self.push(Event::Empty { unit });
         }

@@ -1,18 +1,19 @@
 //! Which processes belong to which unit: a cgroup each where there is cgroup2; else the unit's session, as far as its
 //! processes stay in it.
 
-use heapless::Deque;
+use heapless::{Deque, Vec};
 
 use crate::{
     linux::{
-        self, AsFd, Errno,
+        self, AsFd, BorrowedFd, Errno, OwnedFd,
         cgroup::{Group, Tree},
         plan::Cgroup,
         poll::{Interest, Poll},
+        raw::bpf,
     },
     record::{Keep, Keeper},
     supervisor::{Event, Pid},
-    table::{Slice, Table, Unit, UnitId, limits::UNITS_MAX},
+    table::{Board, Exec, FilterId, Slice, Table, Unit, UnitId, limits::UNITS_MAX},
 };
 
 use super::{kernel::Token, log, plan::words, processes::Processes};
@@ -35,8 +36,14 @@ pub(super) struct Groups {
     tree: Option<Tree>,
     /// How many tasks the machine can have.
     tasks: u64,
+    /// Programs about devices that the kernel has. It takes as long to check one as for half a fork, and many units have the
+    /// same.
+    programs: Vec<(FilterId, OwnedFd), PROGRAMS_MAX>,
     units: [Members; UNITS_MAX],
 }
+
+/// Beyond these, every process brings its own.
+const PROGRAMS_MAX: usize = 4;
 
 impl Groups {
     /// Finds cgroup2 and makes the slices of `table`, or goes on without.
@@ -55,7 +62,7 @@ impl Groups {
                 None
             }
         };
-        Self { tree, tasks, units: [const { Members::Nobody }; UNITS_MAX] }
+        Self { tree, tasks, programs: Vec::new(), units: [const { Members::Nobody }; UNITS_MAX] }
     }
 
     /// Saves or loads whom each of `units` units has. A cgroup is found again by its name; nobody may go on running whose
@@ -78,7 +85,7 @@ impl Groups {
                 let (name, slice) = (with.text(name), with.text(slice));
                 if !with.loads() {
                 } else if id != u16::MAX {
-                    self.enter(UnitId(id), slice, name, poll);
+                    self.enter(UnitId(id), (slice, name), None, poll);
                 } else if let Some(Ok(group)) = self.tree.as_ref().map(|tree| tree.create(slice, name)) {
                     let _gone = group.kill(linux::signals::KILL, false);
                 }
@@ -95,19 +102,38 @@ impl Groups {
         }
     }
 
-    /// The cgroup that `unit`'s next process is to be born in, made in `slice` if it is missing.
-    pub(super) fn enter(&mut self, unit: UnitId, slice: &str, name: &str, poll: &Poll) -> Cgroup<'_> {
+    /// Gives the kernel the program of `exec` about devices, unless it has it, and answers which that is. What the kernel has
+    /// against it whoever needs it says. One that depends on what devices there are is the child's to make.
+    #[inline(never)] // for a small frame
+    pub(super) fn load(&mut self, exec: &Exec<'_>, board: &Board<'_>) -> Option<usize> {
+        let program = exec.cgroup.devices.filter(|devices| devices.late.is_empty())?.program;
+        let known = self.programs.iter().position(|(known, _)| *known == program);
+        if known.is_some() || self.programs.is_full() {
+            return known;
+        }
+        let loaded = bpf::load(bpf::DEVICES, board.filter(program)?.program).ok()?;
+        self.programs.push((program, loaded)).ok()?;
+        Some(self.programs.len() - 1)
+    }
+
+    /// The cgroup that `unit`'s next process is to be born in, made in `slice` if it is missing; with one of the programs that
+    /// are loaded.
+    pub(super) fn enter(
+        &mut self,
+        unit: UnitId,
+        (slice, name): (&str, &str),
+        program: Option<usize>,
+        poll: &Poll,
+    ) -> Cgroup<'_> {
         let tasks = self.tasks;
         let Some(members) = self.units.get_mut(unit.index()) else { return Cgroup::default() };
         if let (Some(tree), Members::Nobody) = (&self.tree, &*members) {
             match tree.create(slice, name) {
                 Ok(group) => {
-                    let watch = |fd, token: Token| poll.add(fd, token.into(), Interest::Changed);
-                    let watched = watch(group.events(), Token::Group(unit.0)).and_then(|()| {
-                        group.memory_events().map_or(Ok(()), |fd| watch(fd, Token::Memory(unit.0)))
-                    });
-                    if let Err(errno) = watched {
-                        log::warn_of(errno, format_args!("cannot watch the cgroup of {name}"));
+                    if let Some(fd) = group.memory_events()
+                        && let Err(errno) = poll.add(fd, Token::Memory(unit.0).into(), Interest::Changed)
+                    {
+                        cannot("watch", unit, errno);
                     }
                     *members = Members::Cgroup(group);
                 }
@@ -120,7 +146,8 @@ impl Groups {
             Members::Cgroup(group) => Some(group.directory()),
             Members::Nobody | Members::Sessions(_) => None,
         };
-        Cgroup { directory, tasks, ..Cgroup::default() }
+        let device_program = program.and_then(|place| self.programs.get(place)).map(|(_, own)| own.as_fd());
+        Cgroup { directory, tasks, device_program, ..Cgroup::default() }
     }
 
     /// Whether the kernel has killed a process of `unit` for want of memory since this was asked.
@@ -183,15 +210,25 @@ impl Groups {
         !matches!(self.units.get(unit.index()), None | Some(Members::Nobody))
     }
 
-    /// Whether `unit` had processes and has none any more. Counts only what the kernel still has, reaped or not.
-    pub(super) fn is_empty(&self, unit: UnitId, processes: &Processes) -> bool {
-        match self.units.get(unit.index()) {
+    /// Whether `unit` had processes and has none any more. Counts only what the kernel still has, reaped or not. If it has
+    /// none of PID 1's own, whose ends are told anyway, `poll` tells from now on when to ask again.
+    pub(super) fn is_empty(&mut self, unit: UnitId, processes: &Processes, poll: &Poll) -> bool {
+        if processes.any_of(unit) {
+            return false;
+        }
+        match self.units.get_mut(unit.index()) {
             None | Some(Members::Nobody) => false,
             Some(Members::Cgroup(group)) => {
-                !processes.any_of(unit) && group.is_populated().is_ok_and(|some| !some)
+                let watch =
+                    &mut |fd: BorrowedFd<'_>| poll.add(fd, Token::Group(unit.0).into(), Interest::Changed);
+                let populated = group.is_populated(watch);
+                if let Err(errno) = populated {
+                    cannot("watch", unit, errno);
+                }
+                populated == Ok(false)
             }
             Some(Members::Sessions(sessions)) => {
-                !processes.any_of(unit) && sessions.iter().flatten().all(|session| session_is_gone(*session))
+                sessions.iter().flatten().all(|session| session_is_gone(*session))
             }
         }
     }
@@ -202,7 +239,7 @@ impl Groups {
         if let Members::Cgroup(group) = core::mem::replace(members, Members::Nobody)
             && let Err(errno) = group.remove()
         {
-            log::warn_of(errno, format_args!("cannot remove the cgroup of unit {}", u64::from(unit.0)));
+            cannot("remove", unit, errno);
         }
     }
 
@@ -213,10 +250,7 @@ impl Groups {
             Some(Members::Cgroup(group)) => match group.kill(signal, wakes) {
                 Ok(()) => true,
                 Err(errno) => {
-                    log::warn_of(
-                        errno,
-                        format_args!("cannot signal the cgroup of unit {}", u64::from(unit.0)),
-                    );
+                    cannot("signal", unit, errno);
                     false
                 }
             },
@@ -237,17 +271,18 @@ impl Groups {
     pub(super) fn orphan_ended<const N: usize>(
         &mut self,
         processes: &Processes,
+        poll: &Poll,
         pending: &mut Deque<Event<'static>, N>,
     ) {
         if self.tree.is_some() {
-            return; // cgroup.events tells
+            return; // cgroup.events tells, once the unit has none of PID 1's own any more
         }
         for index in 0..UNITS_MAX {
             let unit = UnitId(index as u16); // UNITS_MAX fits: see limits
             if pending.is_full() {
                 return; // the next orphan asks again
             }
-            if self.is_empty(unit, processes) {
+            if self.is_empty(unit, processes, poll) {
                 self.remove(unit);
                 let _ = pending.push_back(Event::Empty { unit });
             }
@@ -295,6 +330,11 @@ fn make_slice(tree: &Tree, slice: &Slice<'_>, tasks: u64) -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+#[inline(never)] // the words once
+fn cannot(what: &str, UnitId(unit): UnitId, errno: Errno) {
+    log::warn_of(errno, format_args!("cannot {what} the cgroup of unit {}", u64::from(unit)));
 }
 
 fn session_is_gone(Pid(leader): Pid) -> bool {

@@ -30,7 +30,7 @@ use crate::{
 };
 
 use super::{
-    ROOMS, crash,
+    WORK, crash,
     kernel::Kernel,
     log,
     processes::{Process, Role},
@@ -105,7 +105,7 @@ pub(super) fn choose(state: &State, linked: &'static [u8]) -> &'static [u8] {
 pub fn rehearse(linked: &'static [u8], arguments: Arguments) -> Option<u8> {
     let fits = |state: State| {
         let mut table = Table::open(choose(&state, linked), Arch::NATIVE).ok()?;
-        let mut supervisor = Supervisor::new(table, &mut ROOMS.take()?.records);
+        let mut supervisor = Supervisor::new(table, &mut WORK.take()?.records);
         let mut with = Keeper::load(state.kept);
         Beginning::blank().keep(&mut with);
         load_made(&mut table, &mut supervisor, &mut with);

@@ -43,14 +43,19 @@ pub use handover::rehearse;
 use kernel::Kernel;
 use processes::Places;
 
-/// What PID 1 works on for as long as it lives.
-static SUPERVISOR: Place<MaybeUninit<Supervisor<'static>>> = Place::new(MaybeUninit::uninit());
-static KERNEL: Place<MaybeUninit<Kernel>> = Place::new(MaybeUninit::uninit());
-static ROOMS: Place<Rooms> =
-    Place::new(Rooms { records: supervisor::Rooms::new(), processes: Places::new() });
+/// What PID 1 works on for as long as it lives: all in one place, as each stretch of memory of its own is a price that
+/// every fork pays.
+static WORK: Place<Work> = Place::new(Work {
+    supervisor: MaybeUninit::uninit(),
+    kernel: MaybeUninit::uninit(),
+    records: supervisor::Rooms::new(),
+    processes: Places::new(),
+});
 
-/// What grows with the number of units and processes, in memory of which they take up what they need.
-struct Rooms {
+struct Work {
+    supervisor: MaybeUninit<Supervisor<'static>>,
+    kernel: MaybeUninit<Kernel>,
+    /// These two grow with the number of units and processes, and take up what those need.
     records: supervisor::Rooms,
     processes: Places,
 }
@@ -70,9 +75,7 @@ fn begin(
 ) -> (&'static mut Kernel, &'static mut Supervisor<'static>) {
     let boot = boot::boot(linked, arguments);
     assert!(!boot.words.panic, "asked for by tomte.panic");
-    let (Some(kernel), Some(supervisor), Some(Rooms { records, processes })) =
-        (KERNEL.take(), SUPERVISOR.take(), ROOMS.take())
-    else {
+    let Some(Work { supervisor, kernel, records, processes }) = WORK.take() else {
         crash::give_up(format_args!("begun twice"))
     };
     let kernel = match Kernel::new(&boot, linked, processes) {

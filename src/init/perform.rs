@@ -36,7 +36,7 @@ impl Kernel {
         supervisor: &mut Supervisor<'static>,
     ) -> Option<Event<'static>> {
         match action {
-            Action::Spawn(spawn) => Some(self.spawn(&spawn)),
+            Action::Spawn(spawn) => Some(self.spawn(&spawn, supervisor)),
             Action::Adopt { unit, which } => self.adopt(unit, which),
             Action::Kill { unit, whom, signal, wakes } => {
                 self.kill(unit, whom, signal, wakes);
@@ -142,9 +142,9 @@ impl Kernel {
         gone.then_some(Event::ClientGone { client })
     }
 
-    fn spawn(&mut self, spawn: &Spawn) -> Event<'static> {
+    fn spawn(&mut self, spawn: &Spawn, supervisor: &Supervisor<'static>) -> Event<'static> {
         let (unit, slot) = (spawn.unit, spawn.slot);
-        match self.try_spawn(spawn) {
+        match self.try_spawn(spawn, supervisor) {
             Ok((pid, ready)) => {
                 if ready.is_some() {
                     self.held.await_ready(unit, ready, &self.poll);
@@ -155,6 +155,7 @@ impl Kernel {
                 let failure = wire_failure(failure);
                 let command = Some((spawn.kind, spawn.index));
                 log::step_failed(&self.table, unit, failure, command, "");
+                self.look_whether_empty(unit); // there may be a group, and nobody whose end would be told
                 Event::SpawnFailed { unit, slot, failure }
             }
         }
@@ -162,9 +163,15 @@ impl Kernel {
 
     /// Makes the process; answers where `X-ReadyFd=` says that it is ready, if it is to.
     #[inline(never)] // its frame is large, its callers' are not
-    fn try_spawn(&mut self, spawn: &Spawn) -> Result<(Pid, Option<OwnedFd>), linux::spawn::Failure> {
-        let no_process = |errno| linux::spawn::Failure { step: Step::Clone, errno };
-        let record = self.table.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
+    fn try_spawn(
+        &mut self,
+        spawn: &Spawn,
+        supervisor: &Supervisor<'static>,
+    ) -> Result<(Pid, Option<OwnedFd>), linux::spawn::Failure> {
+        let at = |step| move |errno| linux::spawn::Failure { step, errno };
+        let no_process = at(Step::Clone);
+        // A copy: the child has nothing of the supervisor's.
+        let record = supervisor.unit(spawn.unit).ok_or(no_process(Errno::NOENT))?;
         let service = record.service().ok_or(no_process(Errno::NOEXEC))?;
         let command = service.commands.of(spawn.kind).iter().nth(usize::from(spawn.index));
         let mut command = command.ok_or(no_process(Errno::NOENT))?;
@@ -178,20 +185,19 @@ impl Kernel {
         let connection = if service.per_connection { self.held.of(spawn.unit).next() } else { None };
         let mut parts = Parts::new();
         parts.fill(&service.exec, spawn, connection, self.started_us);
-        let no_room = |errno| linux::spawn::Failure { step: Step::Call, errno };
-        parts.find_way(&mut command, self.line).map_err(no_room)?;
+        parts.find_way(&mut command, self.line).map_err(at(Step::Call))?;
         let extra = parts.extra(spawn, &self.table);
-        self.share(spawn.unit, &record, &service.exec)
-            .map_err(|errno| linux::spawn::Failure { step: Step::Network, errno })?;
+        self.share(spawn.unit, &record, &service.exec).map_err(at(Step::Network))?;
         let shared = self.shared.get(spawn.unit.index()).unwrap_or(const { &Shared::NOTHING });
         let tmp_unit = self.table.name(shared.first).unwrap_or_default();
         let descriptors = self.held.passed(&self.table, (spawn.unit, &record), spawn.kind);
         let descriptors = &descriptors.map_err(no_process)?;
         if misses_stream(&service.exec, descriptors) {
-            return Err(linux::spawn::Failure { step: Step::Stdin, errno: Errno::INVAL });
+            return Err(at(Step::Stdin)(Errno::INVAL));
         }
-        let cgroup =
-            self.groups.enter(spawn.unit, service.exec.cgroup.slice, record.name.as_str(), &self.poll);
+        let program = self.groups.load(&service.exec, &board);
+        let path = (service.exec.cgroup.slice, record.name.as_str());
+        let cgroup = self.groups.enter(spawn.unit, path, program, &self.poll);
         let pipe = self.streams.write_end(spawn.unit, service);
         let log = pipe.as_ref().or(self.log.as_ref()).map(AsFd::as_fd);
         let inherited = self.arguments;

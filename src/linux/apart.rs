@@ -20,12 +20,9 @@ use rustix::mm::{Advice, madvise};
 const PAGE_BYTES: usize = 4096;
 /// How much of the stack below the caller's frame [`forget_dead_frames`] gives back.
 const DEAD_BYTES: usize = 1 << 20;
-/// How many places there can be.
-const PLACES_MAX: usize = 3;
 
-/// Addresses and lengths of what lies apart.
-static APART: [(AtomicUsize, AtomicUsize); PLACES_MAX] =
-    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; PLACES_MAX];
+/// Address and length of what lies apart: one place, since each would be a stretch of memory for forks to deal with.
+static APART: (AtomicUsize, AtomicUsize) = (AtomicUsize::new(0), AtomicUsize::new(0));
 
 /// One `T`, on pages of its own. Whatever is all zeros in it takes up no memory before it is written to.
 #[derive(Debug)]
@@ -45,10 +42,13 @@ impl<T> Place<T> {
         Self { room: UnsafeCell::new(value), taken: AtomicBool::new(false) }
     }
 
-    /// What is here, for as long as the process lives. `None` if somebody has it already.
+    /// What is here, for as long as the process lives. `None` if somebody has it already. There is one such place in a
+    /// process.
     pub fn take(&'static self) -> Option<&'static mut T> {
         let taken = self.take_for_all()?;
-        set_apart(ptr::from_ref(self).addr(), size_of::<Self>());
+        APART.0.store(ptr::from_ref(self).addr(), Ordering::Relaxed);
+        APART.1.store(size_of::<Self>(), Ordering::Relaxed);
+        advise(Advice::LinuxDontFork);
         Some(taken)
     }
 
@@ -63,23 +63,12 @@ impl<T> Place<T> {
     }
 }
 
-#[inline(never)] // there are several sizes of places
-fn set_apart(at: usize, bytes: usize) {
-    if let Some((free_at, free_bytes)) = APART.iter().find(|(at, _)| at.load(Ordering::Relaxed) == 0) {
-        free_at.store(at, Ordering::Relaxed);
-        free_bytes.store(bytes, Ordering::Relaxed);
-    }
-    advise(Advice::LinuxDontFork);
-}
-
-/// What becomes of the places at forks from now on. A kernel that will not be told copies them, which costs time only.
+/// What becomes of the place at forks from now on. A kernel that will not be told copies it, which costs time only.
 fn advise(advice: Advice) {
-    for (at, bytes) in &APART {
-        let (at, bytes) = (at.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
-        if at != 0 {
-            // SAFETY: neither advice changes what this process sees. The range is a `Place`, whole pages of static memory.
-            let _ = unsafe { madvise(ptr::without_provenance_mut::<c_void>(at), bytes, advice) };
-        }
+    let (at, bytes) = (APART.0.load(Ordering::Relaxed), APART.1.load(Ordering::Relaxed));
+    if at != 0 {
+        // SAFETY: neither advice changes what this process sees. The range is a `Place`, whole pages of static memory.
+        let _ = unsafe { madvise(ptr::without_provenance_mut::<c_void>(at), bytes, advice) };
     }
 }
 

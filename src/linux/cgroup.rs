@@ -81,9 +81,11 @@ impl Tree {
             Err(Errno::NOENT) => (make(self.slice(slice)?.as_fd(), name)?, false),
             answer => answer?,
         };
-        let events = read_only(&directory, c"cgroup.events")?;
-        let memory_events = read_only(&directory, c"memory.events").ok();
-        let mut group = Group { directory, events, memory_events, oom_kills: 0 };
+        let memory = match read_only(&directory, c"memory.events") {
+            Ok(events) => Memory::Counted { oom_kills: 0, events },
+            Err(_) => Memory::Uncounted,
+        };
+        let mut group = Group { directory, events: None, memory };
         if !is_new {
             group.has_new_oom_kills(); // those before are nobody's: the group may be older than this process
         }
@@ -108,10 +110,20 @@ fn read_only(group: &OwnedFd, file: &CStr) -> Result<OwnedFd, Errno> {
 #[derive(Debug)]
 pub struct Group {
     directory: OwnedFd,
-    events: OwnedFd,
-    memory_events: Option<OwnedFd>,
-    /// How many processes the kernel has killed for want of memory, as far as it was asked.
-    oom_kills: u32,
+    /// cgroup.events, once anybody has asked for it: every child gets a copy of every descriptor, and closes it.
+    events: Option<OwnedFd>,
+    memory: Memory,
+}
+
+/// What the memory controller tells of a group, if there is one. Small: there is one for every unit.
+#[derive(Debug)]
+enum Memory {
+    Uncounted,
+    Counted {
+        /// How many processes the kernel has killed for want of memory, as far as it was asked: the low half of its count.
+        oom_kills: u16,
+        events: OwnedFd,
+    },
 }
 
 impl Group {
@@ -120,33 +132,53 @@ impl Group {
         self.directory.as_fd()
     }
 
-    /// cgroup.events: polls as urgent (EPOLLPRI) when the group becomes populated or empty.
-    pub fn events(&self) -> BorrowedFd<'_> {
-        self.events.as_fd()
-    }
-
-    /// memory.events, if there is a memory controller: polls like the other one.
+    /// memory.events, if there is a memory controller: polls as urgent (EPOLLPRI) when it changes.
     pub fn memory_events(&self) -> Option<BorrowedFd<'_>> {
-        self.memory_events.as_ref().map(AsFd::as_fd)
+        match &self.memory {
+            Memory::Uncounted => None,
+            Memory::Counted { events, .. } => Some(events.as_fd()),
+        }
     }
 
-    /// Whether any process is in the group or below it. Zombies do not count.
+    /// Whether any process is in the group or below it. Zombies do not count. If one is, `watch` has got cgroup.events, this
+    /// time or before: it polls as urgent (EPOLLPRI) at the next change, be that before `watch` or after it.
     ///
     /// # Errors
-    /// EPROTO if the file says nothing about it.
-    pub fn is_populated(&self) -> Result<bool, Errno> {
-        match value(&self.events, b"populated ") {
-            Err(Errno::NODEV) => Ok(false), // somebody was faster and has removed it
-            answer => Ok(answer? != 0),
+    /// open(2)'s, `watch`'s, and EPROTO if the file says nothing about it.
+    pub fn is_populated(
+        &mut self,
+        watch: &mut dyn FnMut(BorrowedFd<'_>) -> Result<(), Errno>,
+    ) -> Result<bool, Errno> {
+        let is_new = self.events.is_none();
+        let events = match &self.events {
+            Some(events) => events,
+            None => match read_only(&self.directory, c"cgroup.events") {
+                Err(Errno::NOENT) => return Ok(false), // somebody was faster and has removed it
+                answer => self.events.insert(answer?),
+            },
+        };
+        match value(events, b"populated ") {
+            Ok(0) | Err(Errno::NODEV) => {
+                self.events = None;
+                Ok(false) // NODEV: removed since
+            }
+            Ok(_) if is_new => {
+                let watched = watch(events.as_fd());
+                if watched.is_err() {
+                    self.events = None; // the next look tries again
+                }
+                watched.map(|()| true)
+            }
+            answer => answer.map(|_| true),
         }
     }
 
     /// Whether the kernel has killed a process of the group, or of those below it, for want of memory since this was asked.
     pub fn has_new_oom_kills(&mut self) -> bool {
-        let Some(events) = &self.memory_events else { return false };
-        let before = self.oom_kills;
-        self.oom_kills = value(events, b"oom_kill ").unwrap_or(before);
-        self.oom_kills != before
+        let Memory::Counted { oom_kills, events } = &mut self.memory else { return false };
+        let before = *oom_kills;
+        *oom_kills = value(events, b"oom_kill ").map_or(before, |count| count as u16);
+        *oom_kills != before
     }
 
     /// The only process of the group itself that is a child of this one; `None` if there are several or none.

@@ -124,6 +124,8 @@ pub struct Cgroup<'a> {
     pub delegate: bool,
     /// Which devices may be used in it; `None` is all.
     pub devices: Option<Devices<'a>>,
+    /// Their program, if the kernel has it already.
+    pub device_program: Option<BorrowedFd<'a>>,
     /// What may go over the network in it.
     pub network: Network<'a>,
 }

@@ -75,6 +75,8 @@ mod uid;
 mod unit;
 mod vital;
 
+use core::cell::Cell;
+
 use heapless::Vec;
 
 use crate::{
@@ -145,6 +147,9 @@ pub struct Supervisor<'t> {
     switch: Switch,
     pool: Pool,
     rooms: &'t mut Rooms,
+    /// Whose record was decoded last, and the record: what a unit has to do is decided bit by bit, but mostly in one go.
+    decoded: Cell<Option<UnitId>>,
+    record: Cell<Option<Unit<'t>>>,
 }
 
 /// Room for the records of as many units as there can be. Empty it is all zeros: in a static of PID 1's it takes up what the
@@ -214,6 +219,8 @@ impl<'t> Supervisor<'t> {
             unneeded_due: false,
             impossible: None,
             impossible_count: 0,
+            decoded: Cell::new(None),
+            record: Cell::new(None),
         };
         let board = table.board();
         supervisor.pool.load(board.uids, board.identities.iter().map(|one| one.own_number()));
@@ -344,7 +351,7 @@ impl<'t> Supervisor<'t> {
         if let Some(log) = self.run.next_log() {
             return Some(Action::Log(log));
         }
-        while let Some(id) = self.noted.next_from(0) {
+        while let Some(id) = self.noted.first_at_least(0) {
             if let Some(log) = self.rooms.units.get_mut(id.index()).and_then(|unit| unit.next_log(id)) {
                 return Some(Action::Log(log));
             }
@@ -438,9 +445,13 @@ impl<'t> Supervisor<'t> {
         self.table.head(id)
     }
 
+    /// The record of the unit `id`, which is decoded unless it was the last one.
     #[inline(never)]
-    fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
-        self.table.unit(id)
+    pub fn unit(&self, id: UnitId) -> Option<Unit<'t>> {
+        if self.decoded.replace(Some(id)) != Some(id) {
+            self.record.set(self.table.unit(id));
+        }
+        self.record.get()
     }
 
     /// How the unit `id` is to be dealt with. A function of its own: a decoded record is a kilobyte of its caller's frame.

@@ -48,7 +48,7 @@ impl UnitSet {
         self.first_at_least(from).or_else(|| self.first_at_least(0))
     }
 
-    fn first_at_least(&self, from: u16) -> Option<UnitId> {
+    pub(super) fn first_at_least(&self, from: u16) -> Option<UnitId> {
         let start = usize::from(from);
         self.0.iter().enumerate().skip(start / 64).find_map(|(at, word)| {
             let rest = if at == start / 64 { word & (u64::MAX << (start % 64)) } else { *word };

@@ -40,6 +40,7 @@ impl<'t> Supervisor<'t> {
     /// it, and closes them when it is told to clean up.
     pub fn remake(&mut self, id: UnitId, table: Table<'t>, given: bool) {
         self.table = table;
+        self.decoded.set(None);
         *self.at(id) = Record { given, ..Record::new() };
         if let Some(text) = self.rooms.texts.get_mut(id.index()) {
             *text = Text::blank();

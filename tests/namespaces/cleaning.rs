@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fd::AsFd,
+    fd::{AsFd, BorrowedFd},
     io::Errno,
     mount::{MountFlags, mount},
     process::{WaitId, WaitIdOptions, waitid},
@@ -22,6 +22,7 @@ use tomte::linux::{
     directory::{Directory, DirectoryKind},
     ipc,
     plan::{Content, Dynamic, Identity, Keyring, Words},
+    poll::{Interest, Poll, READY_MAX},
 };
 
 use super::{
@@ -230,15 +231,16 @@ fn a_fork_bomb_does_not_survive_its_cgroup() {
         return;
     };
     tree.slice("tomte-bomb.slice").expect("a slice");
-    let group = tree.create("tomte-bomb.slice", "bomb.service").expect("a group");
+    let create = || tree.create("tomte-bomb.slice", "bomb.service").expect("a group");
+    let (home, mut group) = (create(), create());
     // Every process forks its successor and dies: whoever is listed is gone a moment later.
     let argv = script("echo 'sh /run/bomb &' > /run/bomb; sh /run/bomb; sh /run/bomb; sh /run/bomb");
     let mut plan = plan(&argv);
-    plan.cgroup.directory = Some(group.directory());
+    plan.cgroup.directory = Some(home.directory());
     let child = tomte::linux::spawn::spawn(&plan).expect("a child");
     waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait");
-    assert_eq!(group.is_populated(), Ok(true), "its descendants go on");
-    while group.is_populated() == Ok(true) {
+    assert_eq!(group.is_populated(&mut |_| Ok(())), Ok(true), "its descendants go on");
+    while group.is_populated(&mut |_| unreachable!("it is watched")) == Ok(true) {
         group.kill(9, false).expect("kill");
         std::thread::yield_now();
     }
@@ -267,15 +269,18 @@ fn a_child_is_born_in_its_cgroup_and_dies_with_it() {
         return;
     };
     tree.slice("tomte-test.slice").expect("a slice");
-    let group = tree.create("tomte-test.slice", "born-in.service").expect("a group");
-    assert_eq!(group.is_populated(), Ok(false));
+    let create = || tree.create("tomte-test.slice", "born-in.service").expect("a group");
+    let (home, mut group) = (create(), create());
+    let poll = Poll::new(0).expect("an epoll");
+    let watch = &mut |fd: BorrowedFd<'_>| poll.add(fd, 7, Interest::Changed);
+    assert_eq!(group.is_populated(watch), Ok(false));
     let argv = script("exec sleep 1000");
     let mut plan = plan(&argv);
-    plan.cgroup.directory = Some(group.directory());
+    plan.cgroup.directory = Some(home.directory());
     // After a KILL too a group takes new processes: ExecStopPost= runs there.
     for signal in [15, 9, 9, 15] {
         let child = tomte::linux::spawn::spawn(&plan).expect("a child");
-        assert_eq!(group.is_populated(), Ok(true), "from its first moment on");
+        assert_eq!(group.is_populated(watch), Ok(true), "from its first moment on");
         // TERM is the program's to take: not before it executes.
         while !matches!(tomte::linux::report::read(&child.report), Ok(tomte::linux::report::Reading::Closed))
         {
@@ -285,7 +290,9 @@ fn a_child_is_born_in_its_cgroup_and_dies_with_it() {
         let status =
             waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).expect("wait").expect("ended");
         assert_eq!(status.terminating_signal(), Some(i32::from(signal)));
-        assert_eq!(group.is_populated(), Ok(false));
+        let mut told = [0; READY_MAX];
+        assert_eq!(poll.wait(&mut told, true), Ok(1), "it tells that it is empty");
+        assert_eq!((told[0], group.is_populated(watch)), (7, Ok(false)));
     }
     assert_eq!(tree.create("tomte-test.slice", "../escape").err(), Some(Errno::INVAL));
     assert_eq!(group.remove(), Ok(()));

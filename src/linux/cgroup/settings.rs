@@ -55,6 +55,7 @@ fn set_one(group: BorrowedFd<'_>, file: &CStr, device: &CStr, text: &CStr, tasks
 
 /// Puts the number of the block device at `path`, or of the one that holds what is there, into `text`, a blank behind it:
 /// of the whole device, if that is a part of one. The kernel limits whole ones only.
+#[inline(never)] // a page of stack, for those who need it
 fn whole_device(path: &CStr, text: &mut Text) -> Result<(), Errno> {
     let found = stat(path)?;
     let is_device = FileType::from_raw_mode(found.st_mode).is_block_device();

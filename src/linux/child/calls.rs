@@ -37,6 +37,11 @@ const FILE_SYSTEMS_BYTES_MAX: usize = 4096;
 
 /// Makes the call of the plan, if it is not for a program, and ends the process well. Returns to say why not.
 pub(super) fn carry_out(work: &mut Work<'_>) -> Result<(), Errno> {
+    if work.plan.command.call == Call::Execute { Ok(()) } else { call(work) }
+}
+
+#[inline(never)] // pages of stack, all of which would be touched for every program
+fn call(work: &mut Work<'_>) -> Result<(), Errno> {
     let command = work.plan.command;
     let mut buffer = PathBuffer::empty();
     let path = buffer.join(&[command.path])?;

@@ -103,7 +103,8 @@ fn hand_over(group: BorrowedFd<'_>, uid: u32, gid: Option<u32>) -> Result<(), Er
 pub(super) fn restrict_devices(work: &mut Work<'_>) -> Result<(), Errno> {
     let wanted = &work.plan.cgroup;
     let Some(devices) = &wanted.devices else { return Ok(()) };
-    match wanted.directory.ok_or(Errno::OPNOTSUPP).and_then(|group| restrict(group, devices)) {
+    let known = wanted.device_program;
+    match wanted.directory.ok_or(Errno::OPNOTSUPP).and_then(|group| restrict(group, devices, known)) {
         Err(errno @ (Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM)) if !devices.needed => {
             work.lack(Feature::CgroupDevices, errno)
         }
@@ -131,11 +132,16 @@ pub(super) fn restrict_network(work: &mut Work<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-fn restrict(group: BorrowedFd<'_>, devices: &Devices<'_>) -> Result<(), Errno> {
-    match bpf::has(group, bpf::DEVICES)? {
-        true => Ok(()),
-        false if devices.late.is_empty() => bpf::put(group, bpf::DEVICES, devices.program),
-        false => restrict_late(group, devices),
+fn restrict(
+    group: BorrowedFd<'_>,
+    devices: &Devices<'_>,
+    known: Option<BorrowedFd<'_>>,
+) -> Result<(), Errno> {
+    match (bpf::has(group, bpf::DEVICES)?, known) {
+        (true, _) => Ok(()),
+        (false, Some(program)) => bpf::attach(group, bpf::DEVICES, program),
+        (false, None) if devices.late.is_empty() => bpf::put(group, bpf::DEVICES, devices.program),
+        (false, None) => restrict_late(group, devices),
     }
 }
 

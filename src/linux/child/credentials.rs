@@ -45,10 +45,13 @@ const HOLD: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// Makes the unit's store anew, or leaves the one that is there if it is to be kept.
 pub(super) fn load(work: &mut Work<'_>) -> Result<(), Errno> {
+    let wanted = work.plan.credentials;
+    if wanted.sources.is_empty() || wanted.loading == Loading::No { Ok(()) } else { load_all(work) }
+}
+
+#[inline(never)] // a page of stack, for those who need it
+fn load_all(work: &mut Work<'_>) -> Result<(), Errno> {
     let (plan, wanted) = (work.plan, work.plan.credentials);
-    if wanted.sources.is_empty() || wanted.loading == Loading::No {
-        return Ok(());
-    }
     let mut buffer = PathBuffer::empty();
     let path = credentials::path(plan.unit, &mut buffer)?;
     for &(path, mode) in &[(c"/run/credentials", 0o755), (path, 0o700)] {

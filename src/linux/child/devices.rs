@@ -9,13 +9,16 @@ use rustix::{
 use core::ffi::CStr;
 
 use super::trees::Trees;
-use crate::linux::{AsFd, path::PATH_BYTES_MAX};
+use crate::linux::AsFd;
 
 /// Nodes and links that are as in the host's /dev.
 const NAMES: [&CStr; 13] = [
     c"null", c"zero", c"full", c"random", c"urandom", c"tty", c"ptmx", c"fd", c"stdin", c"stdout", c"stderr",
     c"core", c"log",
 ];
+
+/// Where one of these links leads to, with a NUL: longer ones fail with ENAMETOOLONG.
+const TARGET_BYTES_MAX: usize = 256;
 
 /// Fills the empty file system `tree`, which is not mounted yet, from the host's /dev. Where nodes cannot be made, there
 /// is an empty file for [`bind`]: answers whether that is so of any.
@@ -28,7 +31,7 @@ pub(super) fn make(host: &OwnedFd, tree: &OwnedFd) -> Result<bool, Errno> {
         };
         let kind = FileType::from_raw_mode(found.st_mode);
         if kind.is_symlink() {
-            let mut target = [0; PATH_BYTES_MAX];
+            let mut target = [0; TARGET_BYTES_MAX];
             readlinkat_raw(host, name, &mut target[..])?;
             symlinkat(CStr::from_bytes_until_nul(&target).map_err(|_| Errno::NAMETOOLONG)?, tree, name)?;
         } else if kind.is_char_device() {

@@ -82,12 +82,18 @@ fn make(work: &Work<'_>, kind: DirectoryKind) -> Result<(), Errno> {
             };
             settle(work, directory, &made)?;
         }
-        let mut links = directory.links.iter();
-        while let (Some(name), Some(link)) = (links.next(), links.next()) {
-            work.about.set(link.to_bytes());
-            let (parent, last) = make_parents(public, link)?;
-            make_link(parent.as_fd(), last, from(link, "", name, &mut PathBuffer::empty())?)?;
-        }
+        make_links(work, directory, public)?;
+    }
+    Ok(())
+}
+
+#[inline(never)] // a page of stack, for those who need it
+fn make_links<'a>(work: &Work<'a>, directory: &Directory<'a>, public: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut links = directory.links.iter();
+    while let (Some(name), Some(link)) = (links.next(), links.next()) {
+        work.about.set(link.to_bytes());
+        let (parent, last) = make_parents(public, link)?;
+        make_link(parent.as_fd(), last, from(link, "", name, &mut PathBuffer::empty())?)?;
     }
     Ok(())
 }

@@ -100,9 +100,7 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
     describe_user(work)?;
     list_directories(work)?;
     if !work.plan.credentials.sources.is_empty() {
-        let mut buffer = PathBuffer::empty();
-        let path = credentials::path(work.plan.unit, &mut buffer)?;
-        work.variables.make(&mut work.arena, VARIABLE, path.to_bytes())?;
+        name_credentials(work)?;
     }
     let pid = DecInt::new(getpid().as_raw_nonzero().get());
     work.variables.make(&mut work.arena, "SYSTEMD_EXEC_PID", pid.as_bytes())?;
@@ -124,6 +122,13 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
         work.variables.set(assignment)?;
     }
     Ok(())
+}
+
+#[inline(never)] // a page of stack, for those who need it
+fn name_credentials(work: &mut Work<'_>) -> Result<(), Errno> {
+    let mut buffer = PathBuffer::empty();
+    let path = credentials::path(work.plan.unit, &mut buffer)?;
+    work.variables.make(&mut work.arena, VARIABLE, path.to_bytes())
 }
 
 /// `$LISTEN_FDS`, `$LISTEN_PID`, `$LISTEN_FDNAMES`: sd_listen_fds(3).

@@ -39,6 +39,7 @@ pub(super) fn read(work: &mut Work<'_>) -> Result<(), Errno> {
 }
 
 /// Reads the file at `path`, or all files that its last component is a pattern for, by name. ENOENT if there is none.
+#[inline(never)] // pages of stack, for those who need them
 fn read_matching<'a>(path: &str, arena: &mut Arena<'a>, variables: &mut Variables<'a>) -> Result<(), Errno> {
     let (folder, pattern) = words::split_last(path, b'/').ok_or(Errno::INVAL)?;
     if !pattern.contains(['*', '?', '[']) {

@@ -5,7 +5,6 @@ use rustix::io::Errno;
 use super::{Work, environment::search_path};
 use crate::linux::{
     expand::expand,
-    path::PathBuffer,
     raw::{CStrings, process::execve},
 };
 
@@ -25,16 +24,16 @@ pub(super) fn execute(work: &mut Work<'_>) -> Result<(), Errno> {
     }
     Err(match command.path {
         "" => Errno::NOENT,
-        path if path.contains('/') => run(work, &words, &[path]),
+        path if path.contains('/') => run(work, &words, [path, "", ""]),
         name => search(work, &words, name),
     })
 }
 
 /// Tries every directory of the default path. The answer is EACCES if there was a program that may not be run.
-fn search(work: &Work<'_>, words: &CStrings<'_, WORD_SLOTS>, name: &str) -> Errno {
+fn search(work: &mut Work<'_>, words: &CStrings<'_, WORD_SLOTS>, name: &str) -> Errno {
     let mut answer = Errno::NOENT;
     for directory in search_path(work).split(':') {
-        match run(work, words, &[directory, "/", name]) {
+        match run(work, words, [directory, "/", name]) {
             Errno::NOENT | Errno::NOTDIR => {}
             Errno::ACCESS => answer = Errno::ACCESS,
             errno => return errno,
@@ -43,8 +42,8 @@ fn search(work: &Work<'_>, words: &CStrings<'_, WORD_SLOTS>, name: &str) -> Errn
     answer
 }
 
-fn run(work: &Work<'_>, words: &CStrings<'_, WORD_SLOTS>, path: &[&str]) -> Errno {
-    match PathBuffer::empty().join(path) {
+fn run(work: &mut Work<'_>, words: &CStrings<'_, WORD_SLOTS>, path: [&str; 3]) -> Errno {
+    match work.arena.join(&path.map(str::as_bytes)) {
         Ok(path) => execve(path, words, work.variables.strings()),
         Err(errno) => errno,
     }

@@ -226,6 +226,7 @@ fn find_fault(plan: &Plan<'_>, who: &Who, dynamic: Dynamic) -> Result<Option<Rep
 }
 
 /// The owner of the first private directory that belongs to a number of the range.
+#[inline(never)] // a page of stack, for those who need it
 fn suggested(plan: &Plan<'_>, (first, last): (u32, u32)) -> Result<Option<u32>, Errno> {
     let private = |directory: &&Directory<'_>| directory.kind.is_private(plan.runtime_directory_preserved);
     for directory in plan.directories.iter().filter(private) {

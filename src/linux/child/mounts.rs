@@ -72,6 +72,7 @@ impl Root<'_> {
 }
 
 /// Makes the mounts of the plan in a namespace that was entered just now.
+#[inline(never)] // pages of stack, all of which would be touched for units without mounts, too
 pub(super) fn make(work: &mut Work<'_>) -> Result<(), Errno> {
     let plan = work.plan;
     umask(Mode::empty()); // `Limits` sets the unit's
@@ -108,12 +109,12 @@ pub(super) fn make(work: &mut Work<'_>) -> Result<(), Errno> {
 /// `RootDirectory=` becomes a mount of its own, on itself.
 fn open_root<'a>(work: &mut Work<'a>) -> Result<Root<'a>, Errno> {
     let host = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut trees = Trees::new()?;
+    let mut trees = Trees::default();
     if work.plan.view.root.is_empty() {
         return Ok(Root { host, own: None, path: "", trees, nothing: None });
     }
     let (directory, _) = find(host.as_fd(), work.plan.view.root, Missing::Fails)?;
-    let path = path_of(&directory, trees.links(), "", &mut work.arena)?;
+    let path = path_of(&directory, "", &mut work.arena)?;
     let own = trees.copy(&directory, true)?;
     trees.attach(&own, &directory)?;
     Ok(Root { host, own: Some(own), path, trees, nothing: None })
@@ -179,8 +180,7 @@ fn prepare_place<'a>(
     if mount.content == Content::Itself && mount.path != "/" {
         tree = Some(root.trees.copy(&found, true)?);
     }
-    let path =
-        if linked { path_of(&found, root.trees.links(), root.path, &mut work.arena)? } else { mount.path };
+    let path = if linked { path_of(&found, root.path, &mut work.arena)? } else { mount.path };
     Ok(Place { mount, path, tree })
 }
 
@@ -308,7 +308,7 @@ fn attach_with(
     root.trees.attach(tree, target)?;
     match set_before {
         // What lies on top of PID 1's own root has no path. A new file system is one mount, whose descriptor will do.
-        Err(Errno::NOSYS) if path == "/" && root.path.is_empty() && fresh => root.trees.set_flags(tree, set),
+        Err(Errno::NOSYS) if path == "/" && root.path.is_empty() && fresh => Trees::set_flags(tree, set),
         Err(Errno::NOSYS) if path == "/" && root.path.is_empty() => Err(Errno::NOSYS),
         Err(Errno::NOSYS) => remount::walk(PathBuffer::empty().join(&[root.path, path])?, set, clear),
         answer => answer,

@@ -4,19 +4,19 @@
 use core::str;
 
 use rustix::{
-    fd::{AsRawFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     fs::{
-        FileType, Mode, OFlags, ResolveFlags, Stat, fstat, mkdirat, mknodat, openat, openat2, readlinkat_raw,
+        CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, mkdirat, mknodat, openat, openat2,
+        readlinkat_raw,
     },
     io::Errno,
-    path::DecInt,
 };
 
 use super::Arena;
 use crate::linux::{
     AsFd,
     path::{PATH_BYTES_MAX, PathBuffer},
-    tree::one_component,
+    tree::{magic_link, one_component},
 };
 
 const HOLD: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
@@ -102,16 +102,10 @@ pub(super) const fn is_roots_own(holder: &Stat, link: &Stat) -> bool {
     holder.st_uid == 0 && holder.st_mode & 0o022 == 0 && link.st_uid == 0
 }
 
-/// The path of `held` below a root that is itself at `root`, kept in `arena`. `links` is /proc/self/fd.
-pub(super) fn path_of<'a>(
-    held: impl AsFd,
-    links: BorrowedFd<'_>,
-    root: &str,
-    arena: &mut Arena<'a>,
-) -> Result<&'a str, Errno> {
+/// The path of `held` below a root that is itself at `root`, kept in `arena`. Asked of /proc.
+pub(super) fn path_of<'a>(held: &OwnedFd, root: &str, arena: &mut Arena<'a>) -> Result<&'a str, Errno> {
     let mut buffer = [0; PATH_BYTES_MAX];
-    let number = DecInt::new(held.as_fd().as_raw_fd());
-    let length = readlinkat_raw(links, number.as_c_str(), &mut buffer[..])?;
+    let length = readlinkat_raw(CWD, magic_link(held.as_fd()).as_c_str(), &mut buffer[..])?;
     let path = buffer.get(..length).ok_or(Errno::NAMETOOLONG)?;
     let below = path.strip_prefix(root.as_bytes()).ok_or(Errno::XDEV)?;
     let kept = arena.join(&[if below.is_empty() { b"/" } else { below }])?;

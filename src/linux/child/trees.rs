@@ -7,7 +7,7 @@
 use core::ffi::CStr;
 
 use rustix::{
-    fd::{AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsRawFd, OwnedFd},
     fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, mknodat, openat},
     io::Errno,
     mount::{
@@ -20,32 +20,29 @@ use rustix::{
     process::fchdir,
 };
 
-use crate::linux::{AsFd, path::PathBuffer};
+use crate::linux::{AsFd, path::PathBuffer, tree::magic_link};
 
 /// Where the stage is.
 pub(super) const STAGE: &CStr = c"/run/tomte/stage";
 const HOLD: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// What it takes to make trees.
+#[derive(Default)]
 pub(super) struct Trees {
-    /// The host's /proc/self/fd: a held place has a path there, even if another mount hides it.
-    links: OwnedFd,
-    stage: Option<OwnedFd>,
+    stage: Option<Stage>,
     /// How many trees have been on it.
     staged: u32,
 }
 
+/// Where trees wait on a kernel that does not keep them.
+struct Stage {
+    /// The host's /proc/self/fd: a held place has a path there, even if another mount hides it. It is opened with the first
+    /// tree, before that or any other can be mounted.
+    links: OwnedFd,
+    directory: OwnedFd,
+}
+
 impl Trees {
-    pub(super) fn new() -> Result<Self, Errno> {
-        let links = openat(CWD, c"/proc/self/fd", HOLD | OFlags::DIRECTORY, Mode::empty())?;
-        Ok(Self { links, stage: None, staged: 0 })
-    }
-
-    /// /proc/self/fd.
-    pub(super) fn links(&self) -> BorrowedFd<'_> {
-        self.links.as_fd()
-    }
-
     /// A copy of what is held, with the mounts below it or without.
     pub(super) fn copy(&mut self, held: &OwnedFd, recursive: bool) -> Result<OwnedFd, Errno> {
         let mut flags =
@@ -67,21 +64,24 @@ impl Trees {
     /// [`new_file_system`], on any kernel.
     pub(super) fn new_file_system(&mut self, source: &str) -> Result<OwnedFd, Errno> {
         match new_file_system(source) {
-            Err(Errno::NOSYS) => {
-                let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
-                let (mut first, mut second) = (PathBuffer::empty(), PathBuffer::empty());
-                let (kind, options) = (first.join(&[kind])?, second.join(&[options])?);
-                self.stage(true, &mut |place| mount(kind, place, kind, MountFlags::empty(), options))
-            }
+            Err(Errno::NOSYS) => self.new_on_stage(source),
             answer => answer,
         }
+    }
+
+    #[inline(never)] // pages of stack, for those who need them
+    fn new_on_stage(&mut self, source: &str) -> Result<OwnedFd, Errno> {
+        let (kind, options) = source.split_once(':').ok_or(Errno::INVAL)?;
+        let (mut first, mut second) = (PathBuffer::empty(), PathBuffer::empty());
+        let (kind, options) = (first.join(&[kind])?, second.join(&[options])?);
+        self.stage(true, &mut |place| mount(kind, place, kind, MountFlags::empty(), options))
     }
 
     /// [`attach`], on any kernel.
     pub(super) fn attach(&self, tree: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
         match attach(tree, target) {
             Err(Errno::NOSYS) => {
-                fchdir(self.links.as_fd())?;
+                fchdir(self.stage.as_ref().ok_or(Errno::NOSYS)?.links.as_fd())?;
                 mount_move(number(tree).as_c_str(), number(target).as_c_str())
             }
             answer => answer,
@@ -89,10 +89,9 @@ impl Trees {
     }
 
     /// Sets flags of mount(2) on a new file system, which has none yet, where the kernel has no mount_setattr.
-    pub(super) fn set_flags(&self, tree: &OwnedFd, flags: u32) -> Result<(), Errno> {
-        fchdir(self.links.as_fd())?;
+    pub(super) fn set_flags(tree: &OwnedFd, flags: u32) -> Result<(), Errno> {
         let flags = MountFlags::BIND | MountFlags::from_bits_retain(flags);
-        mount_remount(number(tree).as_c_str(), flags, c"")
+        mount_remount(magic_link(tree.as_fd()).as_c_str(), flags, c"")
     }
 
     /// Has `act` mount something on a new place of the stage: a directory or a file, by its path from /proc/self/fd.
@@ -101,7 +100,7 @@ impl Trees {
         directory: bool,
         act: &mut dyn FnMut(&CStr) -> Result<(), Errno>,
     ) -> Result<OwnedFd, Errno> {
-        let stage = match &self.stage {
+        let Stage { links, directory: stage } = match &self.stage {
             Some(stage) => stage,
             None => self.stage.insert(open_stage()?),
         };
@@ -113,7 +112,7 @@ impl Trees {
         }
         let open = || openat(stage.as_fd(), name.as_c_str(), HOLD, Mode::empty());
         let place = open()?;
-        fchdir(self.links.as_fd())?;
+        fchdir(links.as_fd())?;
         act(number(&place).as_c_str())?;
         open()
     }
@@ -122,7 +121,7 @@ impl Trees {
     pub(super) fn finish(&mut self) -> Result<(), Errno> {
         match self.stage.take() {
             Some(stage) => {
-                fchdir(stage.as_fd())?;
+                fchdir(stage.directory.as_fd())?;
                 unmount(c".", UnmountFlags::DETACH)
             }
             None => Ok(()),
@@ -157,10 +156,12 @@ fn number(held: &OwnedFd) -> DecInt {
     DecInt::new(held.as_raw_fd())
 }
 
-fn open_stage() -> Result<OwnedFd, Errno> {
+fn open_stage() -> Result<Stage, Errno> {
+    let hold = |path| openat(CWD, path, HOLD | OFlags::DIRECTORY, Mode::empty());
+    let links = hold(c"/proc/self/fd")?;
     let _there = mkdirat(CWD, c"/run/tomte", Mode::from_raw_mode(0o755));
     let _there = mkdirat(CWD, STAGE, Mode::from_raw_mode(0o700));
     mount(c"tmpfs", STAGE, c"tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0700")?;
     mount_change(STAGE, MountPropagationFlags::UNBINDABLE)?;
-    openat(CWD, STAGE, HOLD | OFlags::DIRECTORY, Mode::empty())
+    Ok(Stage { links, directory: hold(STAGE)? })
 }

@@ -4,7 +4,7 @@
 
 use linux_raw_sys::general::__NR_bpf;
 use rustix::{
-    fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     io::Errno,
 };
 
@@ -74,7 +74,11 @@ struct Attach {
 /// without CAP_SYS_ADMIN or CAP_BPF and CAP_NET_ADMIN in the first user namespace; EINVAL if the kernel has no such
 /// programs; ENOSYS if it has none at all.
 pub fn put(group: BorrowedFd<'_>, hook: Hook, program: &[u8]) -> Result<(), Errno> {
-    let program = load(hook, program)?;
+    attach(group, hook, load(hook, program)?.as_fd())
+}
+
+/// The same with one that the kernel has already.
+pub fn attach(group: BorrowedFd<'_>, hook: Hook, program: BorrowedFd<'_>) -> Result<(), Errno> {
     attachment(PROG_ATTACH, group, program.as_raw_fd().unsigned_abs(), hook.place, ALLOW_MULTI).map(drop)
 }
 
@@ -83,7 +87,8 @@ pub fn has(group: BorrowedFd<'_>, hook: Hook) -> Result<bool, Errno> {
     Ok(attachment(PROG_QUERY, group, hook.place, 0, 0)? > 0)
 }
 
-fn load(hook: Hook, program: &[u8]) -> Result<OwnedFd, Errno> {
+/// Gives the kernel `program`, which it checks and translates. Errors are those of [`put`].
+pub fn load(hook: Hook, program: &[u8]) -> Result<OwnedFd, Errno> {
     let load = Load {
         kind: hook.kind,
         count: (program.len() / INSTRUCTION_BYTES) as u32, // a program is far below 4 GiB

@@ -3,14 +3,18 @@
 use core::{
     ffi::{CStr, c_char},
     marker::PhantomData,
+    mem::MaybeUninit,
     ptr,
 };
 
 use rustix::io::Errno;
 
-/// At most `SLOTS - 1` C strings of lifetime `'s`, always ended by a null pointer.
+const NULL: MaybeUninit<*const c_char> = MaybeUninit::new(ptr::null());
+
+/// At most `SLOTS - 1` C strings of lifetime `'s`, always ended by a null pointer. What follows that is never written, for
+/// pages of it would be.
 pub struct CStrings<'s, const SLOTS: usize> {
-    slots: [*const c_char; SLOTS],
+    slots: [MaybeUninit<*const c_char>; SLOTS],
     count: usize,
     strings: PhantomData<&'s CStr>,
 }
@@ -19,16 +23,17 @@ impl<'s, const SLOTS: usize> CStrings<'s, SLOTS> {
     /// No strings.
     pub const fn new() -> Self {
         const { assert!(SLOTS > 0, "the null needs a slot") };
-        Self { slots: [ptr::null(); SLOTS], count: 0, strings: PhantomData }
+        let mut slots = [const { MaybeUninit::uninit() }; SLOTS];
+        slots[0] = NULL;
+        Self { slots, count: 0, strings: PhantomData }
     }
 
     /// Appends `string`. E2BIG if only the slot of the null is left.
     pub fn push(&mut self, string: &'s CStr) -> Result<(), Errno> {
-        if self.count.saturating_add(1) >= SLOTS {
+        let [slot, end, ..] = self.slots.get_mut(self.count..).unwrap_or_default() else {
             return Err(Errno::TOOBIG);
-        }
-        let slot = self.slots.get_mut(self.count).ok_or(Errno::TOOBIG)?;
-        *slot = string.as_ptr();
+        };
+        (*slot, *end) = (MaybeUninit::new(string.as_ptr()), NULL);
         self.count = self.count.saturating_add(1);
         Ok(())
     }
@@ -36,7 +41,7 @@ impl<'s, const SLOTS: usize> CStrings<'s, SLOTS> {
     /// Puts `string` in the place of the one at `index`; nothing happens if there is none.
     pub fn replace(&mut self, index: usize, string: &'s CStr) {
         if let Some(slot) = self.slots.get_mut(..self.count).and_then(|slots| slots.get_mut(index)) {
-            *slot = string.as_ptr();
+            *slot = MaybeUninit::new(string.as_ptr());
         }
     }
 
@@ -45,7 +50,7 @@ impl<'s, const SLOTS: usize> CStrings<'s, SLOTS> {
         let Some(last) = self.count.checked_sub(1).filter(|&last| index <= last) else { return };
         self.slots.swap(index, last);
         if let Some(slot) = self.slots.get_mut(last) {
-            *slot = ptr::null();
+            *slot = NULL;
         }
         self.count = last;
     }
@@ -53,13 +58,13 @@ impl<'s, const SLOTS: usize> CStrings<'s, SLOTS> {
     /// The strings, in order.
     pub fn iter(&self) -> impl Iterator<Item = &'s CStr> {
         #[expect(unsafe_code, reason = "pointers become references again")]
-        // SAFETY: `push` and `replace` alone fill slots, from `&'s CStr`.
-        self.slots.iter().take(self.count).map(|&slot| unsafe { CStr::from_ptr(slot) })
+        // SAFETY: `push` and `replace` alone fill slots below `count`, from `&'s CStr`.
+        self.slots.iter().take(self.count).map(|&slot| unsafe { CStr::from_ptr(slot.assume_init()) })
     }
 
-    /// Where the pointers start; a null follows the last one, as nothing but `push` fills slots and it spares one.
+    /// Where the pointers start; a null follows the last one: whoever changes `count` writes it.
     pub(in crate::linux) const fn as_ptr(&self) -> *const *const c_char {
-        self.slots.as_ptr()
+        self.slots.as_ptr().cast()
     }
 }
 
@@ -81,7 +86,7 @@ mod tests {
         assert_eq!(strings.push(c"a"), Ok(()));
         assert_eq!(strings.push(c"b"), Ok(()));
         assert_eq!(strings.push(c"c"), Err(Errno::TOOBIG));
-        assert!(strings.slots[2].is_null());
+        assert!(ends_in_null(&strings));
         assert_eq!(strings.iter().collect::<Vec<_>>(), [c"a", c"b"]);
     }
 
@@ -93,6 +98,15 @@ mod tests {
         strings.replace(1, c"y");
         strings.replace(2, c"z");
         assert_eq!(strings.iter().collect::<Vec<_>>(), [c"x"]);
-        assert!(strings.slots[1].is_null());
+        assert!(ends_in_null(&strings));
+        strings.remove(0);
+        assert!(strings.iter().next().is_none() && ends_in_null(&strings));
+    }
+
+    /// Whether the kernel would find the end.
+    fn ends_in_null<const SLOTS: usize>(strings: &CStrings<'_, SLOTS>) -> bool {
+        #[expect(unsafe_code, reason = "as in `iter`")]
+        // SAFETY: `new` and whoever changes `count` have written it.
+        unsafe { strings.slots[strings.count].assume_init() }.is_null()
     }
 }
