@@ -28,7 +28,7 @@ const LINES: [&str; 11] = [
     "MUSL nosuch is nobody, errno 0",
     "MUSL root is root, in root and 0 more",
     "OWNER restarted: 0",
-    "OWNER stopped: 1",
+    "OWNER stopped: 4",
     "HUNG 0",
     "AGAIN owner is owner, in owner and 0 more",
     "DEAD owner is nobody, errno",
