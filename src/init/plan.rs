@@ -33,7 +33,7 @@ mod streams;
 
 use address::{ADDRESS_BYTES, write_address};
 use renamed::{directory, keyring, mount, namespaces, privilege, propagation, scheduling};
-use streams::{input, output, terminal};
+use streams::{input, output, stdout, terminal};
 pub(super) use streams::{misses_stream, takes_socket};
 
 const _: () =
@@ -205,7 +205,8 @@ impl<'t> Parts<'t> {
         let view = view(exec, spawn.kind);
         let supplementary = words(exec.supplementary_groups.as_bytes());
         let output = |kind, path| output(kind, path, log, descriptors);
-        let (stdout, stderr) = (output(exec.stdout, exec.stdout_path), output(exec.stderr, exec.stderr_path));
+        let (to, errors_to) =
+            (output(stdout(exec, spawn.kind), exec.stdout_path), output(exec.stderr, exec.stderr_path));
         Plan {
             unit: unit.name.as_str(),
             command: renamed::command(command, &self.root),
@@ -252,8 +253,8 @@ impl<'t> Parts<'t> {
             working_directory_optional: exec.working_directory_optional,
             stdio: Stdio {
                 input: input(exec, spawn.kind, descriptors),
-                output: stdout,
-                error: stderr,
+                output: to,
+                error: errors_to,
                 tty_path: exec.tty_path,
                 terminal: terminal(exec, spawn.kind),
             },

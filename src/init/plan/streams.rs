@@ -58,6 +58,17 @@ pub(super) fn input<'a>(exec: &Exec<'a>, kind: CommandKind, descriptors: &[Passe
     }
 }
 
+/// Where `StandardOutput=` of a command of `kind` goes: one that is not given the terminal writes there all the same
+/// (exec-invoke.c, `setup_output`).
+pub(super) const fn stdout(exec: &Exec<'_>, kind: CommandKind) -> Stdout {
+    match (exec.stdout, exec.stdin) {
+        (Stdout::Inherit, Stdin::Tty | Stdin::TtyForce | Stdin::TtyFail) if !has_terminal(kind) => {
+            Stdout::Tty
+        }
+        (stdout, _) => stdout,
+    }
+}
+
 pub(super) fn output<'a>(
     kind: Stdout,
     path: &'a str,

@@ -252,7 +252,7 @@ pub fn exec() -> Exec {
         runtime_directory_preserve: Preserve::No,
         credentials: Vec::new(),
         stdin: Stdin::Null,
-        stdout: Stdout::Journal,
+        stdout: Stdout::Inherit,
         stderr: Stdout::Inherit,
         stdin_path: String::new(),
         stdin_data: Vec::new(),

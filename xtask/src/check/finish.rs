@@ -4,7 +4,7 @@
 
 use tomte::table::{
     CommandKind, DirectoryKind, Micros, NotifyAccess, OomPolicy, PrivateTmp, Privilege, Restart, Rlimit,
-    ServiceType, Stdin,
+    ServiceType, Stdin, Stdout,
 };
 
 use super::{
@@ -44,15 +44,28 @@ pub fn unit(mut draft: Draft, name: &UnitName, cx: &mut Cx) -> Unit {
         capabilities(draft.exec(), cx);
         dynamic_user(draft.exec(), name, cx);
         protect(draft.exec(), cx);
-        if !draft.exec().stdin_data.is_empty() && !cx.written.contains_key("StandardInput") {
-            draft.exec().stdin = Stdin::Data;
-        }
+        streams(draft.exec(), cx);
         if !draft.exec().credentials.is_empty() {
             draft.exec().view.credentials = CredentialsView::Own(format!("/run/credentials/{}", name.full));
         }
         system_calls(draft.exec(), cx);
     }
     draft.unit
+}
+
+/// What the streams are that nothing is said about. What is read from a terminal or a socket goes back there; from a file it
+/// does not (service.c, `service_fix_stdio`, which cannot tell `StandardOutput=inherit` from nothing either).
+fn streams(exec: &mut Exec, cx: &Cx) {
+    if !exec.stdin_data.is_empty() && !cx.written.contains_key("StandardInput") {
+        exec.stdin = Stdin::Data;
+    }
+    let goes_back = match exec.stdin {
+        Stdin::Tty | Stdin::TtyForce | Stdin::TtyFail | Stdin::Socket | Stdin::Fd => true,
+        Stdin::Null | Stdin::File | Stdin::Data => false,
+    };
+    if exec.stdout == Stdout::Inherit && !goes_back {
+        exec.stdout = Stdout::Journal;
+    }
 }
 
 /// Fills in the defaults that depend on other settings and refuses what cannot run.

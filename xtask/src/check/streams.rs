@@ -171,6 +171,30 @@ mod tests {
         assert_eq!(socket, (Stdin::Socket, String::new(), Stdout::Socket, String::new()));
     }
 
+    /// As systemd 252 did it with a journal that could be told from /dev/null.
+    #[test]
+    fn what_is_read_from_a_terminal_or_a_socket_goes_back_there_unless_something_else_is_said() {
+        let of = |lines: &str| {
+            let (mut unit, _) = unit_of("a.service", &format!("[Service]\nExecStart=/bin/true\n{lines}"));
+            let exec = unit.kind.exec_mut().expect("a service");
+            (exec.stdout, exec.stderr)
+        };
+        for (lines, stdout, stderr) in [
+            ("", Stdout::Journal, Stdout::Inherit),
+            ("StandardInput=socket", Stdout::Inherit, Stdout::Inherit),
+            ("StandardInput=socket\nStandardError=journal", Stdout::Inherit, Stdout::Journal),
+            ("StandardInput=fd", Stdout::Inherit, Stdout::Inherit),
+            ("StandardInput=tty", Stdout::Inherit, Stdout::Inherit),
+            ("StandardInput=tty-force\nStandardOutput=journal", Stdout::Journal, Stdout::Inherit),
+            ("StandardInput=file:/etc/x", Stdout::Journal, Stdout::Inherit),
+            ("StandardInputText=x", Stdout::Journal, Stdout::Inherit),
+            ("StandardOutput=inherit", Stdout::Journal, Stdout::Inherit),
+            ("StandardError=null", Stdout::Journal, Stdout::Null),
+        ] {
+            assert_eq!(of(lines), (stdout, stderr), "{lines}");
+        }
+    }
+
     #[test]
     fn data_is_put_together_line_by_line_and_is_the_input_unless_another_one_is_asked_for() {
         let of = |lines: &str| {

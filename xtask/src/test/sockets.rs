@@ -43,7 +43,7 @@ const LINES: [(&[&str], usize); 22] = [
     (&["servant is one too many"], 1),
     (&["peers.socket: too many connections from one source, one is closed"], 1),
     (&["servant fd 3 door own blocks"], 3),
-    (&["servant heard hello"], 8),
+    (&["servant heard hello"], 9),
     (&["servant EACH 1 connection"], 3),
     (&["servant has 0 descriptors"], 1),
     (&["orphan.service: Failed at step stdin", "Invalid argument"], 1),
