@@ -10,9 +10,7 @@ use crate::{
 use super::words::Words;
 
 /// In the order of [`write`].
-const NAMES: &str = "Id Names Description LoadState ActiveState SubState Result MainPID ExecMainCode ExecMainStatus \
-                     NRestarts UID GID StatusText StatusErrno ActiveEnterTimestampMonotonic \
-                     ExecMainStartTimestampMonotonic InactiveEnterTimestampMonotonic";
+const NAMES: &str = include_str!("properties.txt");
 
 /// Those of `unit` that are asked for, or all. The names are what it was asked for by, and why there is none if there is none.
 #[inline(never)] // for a small frame
