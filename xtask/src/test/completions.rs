@@ -16,7 +16,7 @@ const ASKED: [(&str, &str); 10] = [
     ("tomte kill -s HU", "HUP"),
     ("tomte kill --kill-whom cont", "control"),
     ("tomte show -p NRes", "NRestarts"),
-    ("tomte start --job-mode repl", "replace"),
+    ("tomte start --job-mode tri", "triggering"),
     ("tomte resta", "restart"),
     ("tomte list-units --fu", "--full"),
 ];
