@@ -192,16 +192,16 @@ impl Control {
             return Received::Nothing;
         };
         match socket::receive_files(connection.socket.as_fd(), &mut self.packet) {
-            Ok(Some((bytes, files))) => {
-                connection.asked = true;
-                (self.packet_bytes, self.files) = (bytes, files);
-            }
+            Ok(Some((bytes, files))) => (self.packet_bytes, self.files) = (bytes, files),
             Err(Errno::AGAIN) => return Received::Nothing,
             Err(Errno::MSGSIZE) => return self.refuse(client, Reply::Malformed, poll),
             Ok(None) | Err(_) => return self.close(client, poll),
         }
-        match wire::decode::<Request<'_>>(self.packet()) {
-            Ok(_) => Received::Request,
+        match wire::decode::<Request<'_>>(self.packet.get(..self.packet_bytes).unwrap_or_default()) {
+            Ok(_) => {
+                connection.asked = true;
+                Received::Request
+            }
             Err(DecodeError::Version(_)) => self.refuse(client, Reply::Version(wire::VERSION), poll),
             Err(DecodeError::Malformed) => self.refuse(client, Reply::Malformed, poll),
         }
@@ -299,9 +299,5 @@ impl Control {
             }
             None => Received::Nothing,
         }
-    }
-
-    fn packet(&self) -> &[u8] {
-        self.packet.get(..self.packet_bytes).unwrap_or_default()
     }
 }

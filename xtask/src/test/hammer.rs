@@ -123,6 +123,7 @@ fn silence() -> Result<()> {
 fn hold() -> Result<()> {
     let held: Vec<OwnedFd> = (0..SILENT_COUNT / 4).map(|_| client()).collect::<Result<_>>()?;
     held.iter().step_by(2).try_for_each(ask_on)?;
+    held.iter().skip(1).step_by(4).try_for_each(|one| send_to(one, b"rubbish"))?;
     println!("holding");
     std::thread::sleep(std::time::Duration::MAX);
     Ok(())
