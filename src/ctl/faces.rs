@@ -69,6 +69,7 @@ fn telinit<'w>(words: &[&'w str]) -> Option<[&'w str; 2]> {
         b'2' | b'3' | b'4' => ["isolate", "multi-user.target"],
         b'5' => ["isolate", "graphical.target"],
         b'u' | b'U' => ["reexec", ""],
+        b'q' | b'Q' => ["daemon-reload", ""],
         _ => return None,
     })
 }
@@ -97,6 +98,7 @@ mod tests {
     fn runlevels_are_targets() {
         assert_eq!(of("telinit", &["6"]), Face::Meant(["reboot", ""]));
         assert_eq!(of("init", &["1"]), Face::Meant(["isolate", "rescue.target"]));
+        assert_eq!(of("telinit", &["q"]), Face::Meant(["daemon-reload", ""]));
         assert_eq!(of("telinit", &["9"]), Face::Unknown);
         assert_eq!(of("init", &["status"]), Face::VerbFirst("help"));
         assert_eq!(of("tomte", &["6"]), Face::VerbFirst("help"));

@@ -23,6 +23,8 @@ const CUT: &str = "...";
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Cell<'c> {
     Text(&'c str),
+    /// A number as it stands.
+    Number(&'c str),
     /// What stands above a column, as a key.
     Head(&'c str),
     /// A moment of the wall clock, microseconds since 1970; 0 for none.
@@ -151,7 +153,8 @@ impl Grid<'_> {
         for (cell, key) in cells.iter().zip(self.heads.split(' ')) {
             match *cell {
                 Cell::Text(text) | Cell::Head(text) => object.text(key, text),
-                Cell::Moment(0) | Cell::Left(0) | Cell::Passed(0) => object.null(key),
+                Cell::Number(number) => object.plain(key, number),
+                Cell::Moment(0) | Cell::Left(0) | Cell::Passed(0) => object.plain(key, "null"),
                 Cell::Moment(us) => object.number(key, us),
                 Cell::Left(us) => object.number(key, us.saturating_sub(self.now_us)),
                 Cell::Passed(us) => object.number(key, self.now_us.saturating_sub(us)),
@@ -203,7 +206,7 @@ impl Grid<'_> {
 #[inline(never)] // for a small frame
 fn write_cell(cell: Cell<'_>, now_us: u64, out: &mut Cut<'_>, short: bool) -> fmt::Result {
     match cell {
-        Cell::Text(text) => out.write_str(text),
+        Cell::Text(text) | Cell::Number(text) => out.write_str(text),
         Cell::Head(key) => key.bytes().try_for_each(|byte| {
             out.write_char(if byte == b'_' { ' ' } else { byte.to_ascii_uppercase().into() })
         }),

@@ -7,28 +7,33 @@ use crate::{
     linux::{
         self, AsFd, Errno, OwnedFd, arguments::Arguments, errno::Text, glob::each_match, output::Output, pipe,
     },
-    wire::log::{BLOCK_BYTES, BLOCK_ENTRIES_MAX, Date, Entry, Head, RING_PATH, Shown, entry_json},
+    wire::log::{BLOCK_BYTES, BLOCK_ENTRIES_MAX, BOOT_MARK, Date, Entry, Head, RING_PATH, Shown, entry_json},
 };
 
 use super::{
-    boots, complain, usage_error,
+    boots::{self, MOMENT_BYTES},
+    complain, usage_error,
     wanted::{CAT, FOLLOW, ISO, JSON, LIST_BOOTS, MONOTONIC, REVERSE, Wanted},
 };
 
-/// Where the last words of the boot before are: what was written to /dev/pmsg0, as the kernel shows it; else logd's file,
-/// if the board has any, as each boot begins another.
-const LAST_WORDS_PATHS: [&str; 2] = ["/sys/fs/pstore/pmsg-ramoops-0", "/var/log/tomte/messages.1"];
+/// Where the last words of the boot before are: what was written to /dev/pmsg0, as the kernel shows it; else in logd's files,
+/// if the board has any.
+const LAST_WORDS: &str = "/sys/fs/pstore/pmsg-ramoops-0";
+const FILES: &str = "/var/log/tomte/messages";
+/// The path of one of them.
+const PATH_BYTES_MAX: usize = 40;
 
 /// What the kernel itself has kept of its own end.
 const PANICS: &str = "/sys/fs/pstore/dmesg-*";
 
-/// `tomte logs`; answers the exit code. So many of the words are the verb.
-pub(super) fn run(arguments: Arguments, verbs: usize) -> u8 {
+/// `tomte logs`; answers the exit code. So many of the words are the verb. The `linked` table knows other names of units.
+pub(super) fn run(linked: &'static [u8], arguments: Arguments, verbs: usize) -> u8 {
     let mut wanted = Wanted::all();
     wanted.alone = true;
     if let Err(word) = wanted.read(arguments, verbs) {
         return usage_error(word);
     }
+    wanted.resolve(linked);
     let out = &mut Output::screen(arguments);
     let (path, shown) = match wanted.previous_boot {
         _ if wanted.has(LIST_BOOTS) => (RING_PATH, boots::list(out, wanted.format == JSON)),
@@ -37,6 +42,9 @@ pub(super) fn run(arguments: Arguments, verbs: usize) -> u8 {
     };
     match shown {
         Ok(()) => 0,
+        Err(Errno::NOENT) if wanted.previous_boot => {
+            complain(format_args!("nothing is left of the boot before this one"))
+        }
         Err(errno) => complain(format_args!("{path}: {}", Text(errno))),
     }
 }
@@ -52,8 +60,7 @@ pub(super) fn last(out: &mut Output, unit: &str, lines: u64) {
 
 /// What was said before the machine started anew, and where that stands; besides that what the kernel said when it panicked.
 fn last_words(out: &mut Output) -> (&'static str, Result<(), Errno>) {
-    let (path, file) = last_file();
-    let mut result = file.and_then(|file| text_of(out, &file));
+    let (path, mut result) = last_files(&mut |file| text_of(out, &file));
     let _none = each_match(PANICS, &mut |path| {
         let file = pipe::open_file(path.to_str().unwrap_or_default(), false);
         if file.and_then(|file| text_of(out, &file)).is_ok() {
@@ -64,16 +71,52 @@ fn last_words(out: &mut Output) -> (&'static str, Result<(), Errno>) {
     (path, result)
 }
 
-/// The first of the files with last words that is there.
+/// Shows `see` what the kernel has kept of the last words; else the files of the boot before, the oldest first.
 #[inline(never)] // two callers
-pub(super) fn last_file() -> (&'static str, Result<OwnedFd, Errno>) {
-    let mut found = ("", Err(Errno::NOENT));
-    for &path in &LAST_WORDS_PATHS {
-        if matches!(found.1, Err(Errno::NOENT)) {
-            found = (path, pipe::open_file(path, false));
+pub(super) fn last_files(
+    see: &mut dyn FnMut(OwnedFd) -> Result<(), Errno>,
+) -> (&'static str, Result<(), Errno>) {
+    match pipe::open_file(LAST_WORDS, false) {
+        Err(Errno::NOENT) => (FILES, files_before(see)),
+        file => (LAST_WORDS, file.and_then(see)),
+    }
+}
+
+/// Each boot begins another file, and says so there; and so does each file that becomes too large, and says nothing.
+fn files_before(see: &mut dyn FnMut(OwnedFd) -> Result<(), Errno>) -> Result<(), Errno> {
+    let (mut count, mut newest) = (0, 0);
+    while let Ok(begins) = begins_boot(count) {
+        count += 1;
+        if begins && newest > 0 {
+            break;
+        }
+        if begins {
+            newest = count;
         }
     }
-    found
+    if newest == 0 || newest == count {
+        return Err(Errno::NOENT);
+    }
+    (newest..count).rev().try_for_each(|number| see(numbered(number)?))
+}
+
+/// logd's file with that number.
+#[inline(never)] // two callers
+fn numbered(number: u32) -> Result<OwnedFd, Errno> {
+    let mut path = heapless::String::<PATH_BYTES_MAX>::new();
+    let _fits = path.push_str(FILES);
+    if number > 0 {
+        let _fits = write!(path.as_mut_view(), ".{}", u64::from(number));
+    }
+    pipe::open_file(&path, false)
+}
+
+/// Whether a boot began with that file.
+#[inline(never)] // for a small frame
+fn begins_boot(number: u32) -> Result<bool, Errno> {
+    let mut begin = [0; MOMENT_BYTES + BOOT_MARK.len()];
+    pipe::read(numbered(number)?.as_fd(), &mut begin)?;
+    Ok(begin.ends_with(BOOT_MARK.as_bytes()))
 }
 
 /// All of `file`.

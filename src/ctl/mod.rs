@@ -67,10 +67,10 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     let asks_about = raw.iter().take(2).any(|word| matches!(*word, "--help" | "-h" | "--version"));
     match (face, meant) {
         _ if asks_about => {}
-        (Face::Verb("logs"), _) => return logs::run(arguments, 0),
+        (Face::Verb("logs"), _) => return logs::run(linked, arguments, 0),
         (Face::VerbFirst(_), Some(Verb::Run)) => return run::run(linked, arguments),
         (Face::VerbFirst(_), Some(Verb::SwitchTable)) => return switch::run(arguments),
-        (Face::VerbFirst(_), Some(Verb::Logs)) => return logs::run(arguments, 1),
+        (Face::VerbFirst(_), Some(Verb::Logs)) => return logs::run(linked, arguments, 1),
         _ => {}
     }
     let mut words = Words::default();
@@ -84,13 +84,15 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
     let (verb, names) = match &face {
         Face::Meant([verb, ""]) => (*verb, &[][..]),
         Face::Meant([verb, name]) => (*verb, core::slice::from_ref(name)),
-        Face::Verb(verb) => (*verb, &[][..]),
+        // As people say it.
+        Face::Verb(verb) if operands == ["now"] => (*verb, rest),
+        Face::Verb(verb) => (*verb, operands),
         Face::UnitFirst if first.is_empty() => ("list-units", rest),
         Face::UnitFirst => (rest.first().copied().unwrap_or("help"), operands.get(..1).unwrap_or_default()),
         Face::VerbFirst(_) if first.is_empty() && words.help() => ("help", rest),
         Face::VerbFirst(bare) if first.is_empty() => (*bare, rest),
         Face::VerbFirst(_) => (first, rest),
-        Face::Unknown => return usage_error(called),
+        Face::Unknown => return usage_error(raw.last().unwrap_or(&"no runlevel")),
     };
     let Some(verb) = Verb::find(verb) else { return usage_error(verb) };
     let command = Command { linked, words: &words, verb, names };
@@ -133,6 +135,7 @@ impl Command<'_> {
                 verb::help(out, about)?;
             }
             _ if self.words.help() => verb::help(out, Some(self.verb))?,
+            verb if let Some(more) = self.names.get(verb.names_max()) => return Ok(usage_error(more)),
             verb if verb.needs_units() && self.names.is_empty() => return Ok(usage_error("no unit")),
             Verb::Logs | Verb::Run | Verb::SwitchTable => return Ok(usage_error("options before that verb")),
             Verb::DaemonReload => {
@@ -269,9 +272,14 @@ impl Command<'_> {
             request = Request::Restart { name };
         }
         if self.words.no_block() {
-            // On a connection of its own: the answer, whenever it comes, is nobody's.
-            Connection::open()?.tell(&request)?;
-            return Ok(0);
+            // What is refused is refused at once. Who may have but one request waiting hears that the second one is too many.
+            connection.tell(&request)?;
+            let bytes = connection.exchange(&Request::Manager, &[])?;
+            let reply = connection.read(bytes)?;
+            let code =
+                if matches!(reply, Reply::Manager(_) | Reply::Busy) { Ok(0) } else { answered(&reply) };
+            connection.renew()?;
+            return code;
         }
         let reply = connection.ask(&request)?;
         let code = answered(&reply)?;

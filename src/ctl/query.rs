@@ -6,6 +6,7 @@ use crate::{
     linux::{clock, output::Output},
     table::{FileState, UnitId, matches},
     wire::{ActiveState, ManagerStatus, Reply, Request},
+    words,
 };
 
 use super::{
@@ -158,10 +159,13 @@ impl Command<'_> {
         Ok(code)
     }
 
-    /// Whether a list with these patterns has the unit called `name`.
+    /// Whether a list with these patterns has the unit called `name`, with its suffix or without the usual one.
     #[inline(never)] // for a small frame
     pub(super) fn lists(&self, name: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|pattern| matches(pattern, name))
+        let suffix = words::nth(".service .service .timer .socket", self.verb as usize);
+        let short = name.strip_suffix(suffix).unwrap_or(name);
+        self.names.is_empty()
+            || self.names.iter().any(|pattern| matches(pattern, name) || matches(pattern, short))
     }
 
     /// One word, unless nobody wants to read it.
@@ -190,7 +194,7 @@ impl Command<'_> {
             match (&unit, self.verb) {
                 (unit, Verb::Show) => {
                     let none = if self.is_masked(name) { "masked" } else { "not-found" };
-                    show::unit(out, self.words, [name, none], unit.as_ref())?;
+                    show::unit(out, self.words, [name, none], self.linked, unit.as_ref())?;
                 }
                 (None, Verb::Status) => {
                     code = if self.no_such_unit(name) == FAILED { NOT_ACTIVE } else { NO_SUCH_UNIT };

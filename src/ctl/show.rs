@@ -4,22 +4,25 @@ use core::fmt::{self, Write};
 
 use crate::{
     linux::output::Output,
+    table::{Arch, Table},
     wire::{ExitStatus, Quoted, UnitStatus},
 };
 
 use super::words::Words;
 
 /// In the order of [`write`].
-const NAMES: &str = "Id Names Description LoadState ActiveState SubState Result MainPID ExecMainCode ExecMainStatus \
-                     NRestarts UID GID StatusText StatusErrno ActiveEnterTimestampMonotonic \
-                     ExecMainStartTimestampMonotonic InactiveEnterTimestampMonotonic";
+const NAMES: &str = include_str!("properties.txt");
 
-/// Those of `unit` that are asked for, or all. The names are what it was asked for by, and why there is none if there is none.
+/// systemd's word for no user.
+const NOT_SET: &str = "[not set]";
+
+/// Those of `unit` that are asked for, or all; its other names are in the `linked` table. The names are what it was asked for by, and why there is none if there is none.
 #[inline(never)] // for a small frame
 pub(super) fn unit(
     out: &mut Output,
     words: &Words<'_>,
     names: [&str; 2],
+    linked: &'static [u8],
     unit: Option<&UnitStatus<'_>>,
 ) -> fmt::Result {
     let mut before = '{';
@@ -29,14 +32,14 @@ pub(super) fn unit(
         }
         if words.json() {
             write!(out, "{}\"{property}\":\"", core::mem::replace(&mut before, ','))?;
-            write_value(&mut Quoted(out), place, names, unit)?;
+            write_value(&mut Quoted(out), place, names, linked, unit)?;
             out.write_char('"')?;
             continue;
         }
         if !words.value() {
             write!(out, "{property}=")?;
         }
-        write_value(out, place, names, unit)?;
+        write_value(out, place, names, linked, unit)?;
         out.write_char('\n')?;
     }
     if words.json() { out.write_str(if before == '{' { "{}\n" } else { "}\n" }) } else { Ok(()) }
@@ -47,6 +50,7 @@ fn write_value(
     out: &mut dyn Write,
     place: usize,
     [name, none]: [&str; 2],
+    linked: &'static [u8],
     unit: Option<&UnitStatus<'_>>,
 ) -> fmt::Result {
     let Some(unit) = unit else {
@@ -55,12 +59,26 @@ fn write_value(
             3 => none,
             4 => "inactive",
             5 => "dead",
-            _ => "",
+            6 => "success",
+            11 | 12 => NOT_SET,
+            13 => "",
+            _ => "0",
         });
     };
-    let none = u64::from(u32::MAX); // systemd's word for no user
+    let none = u64::from(u32::MAX);
     let number = match place {
-        0 | 1 => return out.write_str(unit.name), // other names are in the table
+        0 => return out.write_str(unit.name),
+        1 => {
+            out.write_str(unit.name)?;
+            let Ok(table) = Table::open(linked, Arch::NATIVE) else { return Ok(()) };
+            let mut names = table.board().aliases.iter();
+            while let (Some(other), Some(own)) = (names.next(), names.next()) {
+                if own == unit.name {
+                    write!(out, " {other}")?;
+                }
+            }
+            return Ok(());
+        }
         2 => return out.write_str(unit.description),
         3 => return out.write_str("loaded"),
         4 => return out.write_str(unit.active.as_str()),
@@ -83,9 +101,5 @@ fn write_value(
         16 => unit.started_us,
         _ => unit.ended_us,
     };
-    if number == none && matches!(place, 11 | 12) {
-        out.write_str("[not set]")
-    } else {
-        write!(out, "{number}")
-    }
+    if number == none && matches!(place, 11 | 12) { out.write_str(NOT_SET) } else { write!(out, "{number}") }
 }

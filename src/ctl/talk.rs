@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::{
-    linux::{self, AsFd, BorrowedFd, Errno, OwnedFd, socket},
+    linux::{self, AsFd, BorrowedFd, Errno, OwnedFd, clock, socket},
     table::limits::UNIT_NAME_BYTES_MAX,
     wire::{
         self, DecodeError, JobResult, PACKET_BYTES_MAX, Reply, Request, SOCKET, SOCKET_PATH, See, UnitStatus,
@@ -96,8 +96,8 @@ impl fmt::Display for TalkError {
             }
             Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
             Self::Job(JobResult::Invalid) => f.write_str(
-                "the unit is not active, or cannot do that (ExecReload= or Type=notify-reload to reload), or the job mode is not for \
-                 that: triggering is for stop, isolate and restart-dependencies are for start",
+                "the unit is not active, or cannot do that (ExecReload= or Type=notify-reload to reload), or the job mode is not \
+                 for that",
             ),
             Self::Job(result) => write!(f, "the job ended with result '{result}'; see tomte status"),
             Self::OtherTable => f.write_str("PID 1 has another table than this program"),
@@ -130,6 +130,10 @@ pub(super) const fn refused(reply: &Reply<'_>) -> TalkError {
     }
 }
 
+/// How often a PID 1 that is asked by too many is asked again, and after how long.
+const TRIES: u32 = 100;
+const PAUSE_US: u64 = 50_000;
+
 /// Room for [`full_name`].
 pub(super) type Name = heapless::String<UNIT_NAME_BYTES_MAX>;
 
@@ -156,10 +160,54 @@ impl Connection {
         Ok(Self { socket, buffer: [0; PACKET_BYTES_MAX] })
     }
 
+    /// Whatever is still to come on this one is nobody's.
+    #[inline(never)] // two callers
+    pub(super) fn renew(&mut self) -> Result<(), TalkError> {
+        self.socket = socket::connect_to(SOCKET).map_err(TalkError::Connect)?;
+        Ok(())
+    }
+
     /// Sends `request` and reads one reply.
     pub(super) fn ask(&mut self, request: &Request<'_>) -> Result<Reply<'_>, TalkError> {
-        self.tell(request)?;
-        self.reply()
+        self.ask_with(request, &[])
+    }
+
+    /// As [`Self::ask`]; `files` go along. A PID 1 that is asked by too many is asked again, on another connection: that
+    /// answer says that nothing has come of the request.
+    pub(super) fn ask_with(
+        &mut self,
+        request: &Request<'_>,
+        files: &[BorrowedFd<'_>],
+    ) -> Result<Reply<'_>, TalkError> {
+        for _ in 0..TRIES {
+            let bytes = self.exchange(request, files)?;
+            if self.buffer.get(..bytes) != Some(&wire::BUSY) {
+                return self.read(bytes);
+            }
+            clock::sleep_us(PAUSE_US);
+            self.renew()?;
+        }
+        Ok(Reply::Busy)
+    }
+
+    /// Sends `request` and `files`, and receives one packet of so many bytes.
+    #[inline(never)] // for a small frame
+    pub(super) fn exchange(
+        &mut self,
+        request: &Request<'_>,
+        files: &[BorrowedFd<'_>],
+    ) -> Result<usize, TalkError> {
+        let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
+        let sent = socket::send_files(self.socket.as_fd(), packet, files);
+        // Who is turned away finds a word about it behind the error, whatever became of his own.
+        let mut received = self.receive();
+        if matches!(received, Err(TalkError::File(_, Errno::CONNRESET))) {
+            received = self.receive();
+        }
+        if received.is_err() {
+            sent.map_err(broken)?
+        }
+        received
     }
 
     /// Sends `request` and waits for nothing.
@@ -168,23 +216,22 @@ impl Connection {
         socket::send_packet(self.socket.as_fd(), packet).map_err(broken)
     }
 
-    /// As [`Self::ask`]; `files` go along.
-    pub(super) fn ask_with(
-        &mut self,
-        request: &Request<'_>,
-        files: &[BorrowedFd<'_>],
-    ) -> Result<Reply<'_>, TalkError> {
-        let packet = wire::encode(request, &mut self.buffer).ok_or(TalkError::Name)?;
-        socket::send_files(self.socket.as_fd(), packet, files).map_err(broken)?;
-        self.reply()
+    fn receive(&mut self) -> Result<usize, TalkError> {
+        let packet = socket::receive(self.socket.as_fd(), &mut self.buffer).map_err(broken)?;
+        packet.map(<[u8]>::len).ok_or(TalkError::Closed)
     }
 
-    fn reply(&mut self) -> Result<Reply<'_>, TalkError> {
-        let packet = socket::receive(self.socket.as_fd(), &mut self.buffer).map_err(broken)?;
-        wire::decode(packet.ok_or(TalkError::Closed)?).map_err(|error| match error {
+    /// The reply in these bytes of the buffer.
+    pub(super) fn read(&self, bytes: usize) -> Result<Reply<'_>, TalkError> {
+        wire::decode(self.buffer.get(..bytes).unwrap_or_default()).map_err(|error| match error {
             DecodeError::Version(theirs) => TalkError::Version(theirs),
             DecodeError::Malformed => TalkError::Malformed,
         })
+    }
+
+    fn reply(&mut self) -> Result<Reply<'_>, TalkError> {
+        let bytes = self.receive()?;
+        self.read(bytes)
     }
 
     /// The unit called `name`, if there is one.

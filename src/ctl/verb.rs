@@ -62,6 +62,20 @@ impl Verb {
             )
     }
 
+    /// About how many things it can be at once.
+    pub(super) fn names_max(self) -> usize {
+        if matches!(self, Self::IsSystemRunning | Self::Users | Self::Blame | Self::Timeline)
+            || self >= Self::DaemonReload
+        {
+            return 0;
+        }
+        let of_one = matches!(
+            self,
+            Self::Isolate | Self::ListDependencies | Self::Posture | Self::CriticalChain | Self::Logs
+        );
+        if of_one { 1 } else { usize::MAX }
+    }
+
     /// Whether it lists units of the table.
     pub(super) fn is_list_of_table(self) -> bool {
         (Self::ListUnitFiles..=Self::ListSockets).contains(&self)
@@ -117,6 +131,8 @@ mod tests {
             let operands = line.split('\t').nth(1).unwrap_or_default();
             let named = operands == "UNIT" || operands.ends_with("UNIT...");
             assert_eq!(verb.needs_units(), named, "{line}");
+            let max = if operands.contains("...") { usize::MAX } else { usize::from(!operands.is_empty()) };
+            assert!(verb.names_max() == max || *verb == Verb::SwitchTable, "{line}");
         }
         for line in LINES.lines().chain(ABOUT_LOGS.lines()) {
             assert!(line.is_ascii(), "a serial console shows it: {line}");

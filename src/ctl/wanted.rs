@@ -4,7 +4,7 @@ use heapless::{String, Vec};
 
 use crate::{
     linux::{self, arguments::Arguments},
-    table::{matches, time_span},
+    table::{Arch, Table, matches, time_span},
     wire::log::{Date, Entry, Origin, PRIORITIES},
     words,
 };
@@ -13,6 +13,7 @@ use super::{
     complain,
     options::{Known, OPERAND, Options},
     pattern,
+    talk::{Name, full_name},
     words::number,
 };
 
@@ -170,6 +171,15 @@ impl<'a> Wanted<'a> {
             self.seen |= 1 << REVERSE;
         }
         Ok(())
+    }
+
+    /// Puts a unit's own name in the place of another one: lines are kept under that.
+    pub(super) fn resolve(&mut self, linked: &'static [u8]) {
+        let Ok(table) = Table::open(linked, Arch::NATIVE) else { return };
+        for name in &mut self.units {
+            let own = full_name(name, &mut Name::new()).ok().and_then(|full| table.alias(full));
+            *name = own.filter(|own| !own.is_empty()).unwrap_or(name);
+        }
     }
 
     /// Whether the switch at `place` was given.

@@ -32,7 +32,7 @@ struct Client {
     socket: OwnedFd,
     uid: u32,
     gid: u32,
-    /// It has said something.
+    /// It waits for an answer.
     asked: bool,
 }
 
@@ -42,6 +42,8 @@ pub(super) struct Control {
     /// Given up for the moment when no other descriptor is left.
     spare: Option<OwnedFd>,
     clients: [Option<Client>; CLIENTS_MAX],
+    /// Behind the place that was given away last: who has been there longest comes first.
+    turn: usize,
     packet: [u8; PACKET_BYTES_MAX],
     packet_bytes: usize,
     /// Came with it.
@@ -54,6 +56,18 @@ impl Client {
     fn of(socket: OwnedFd) -> Result<Self, Errno> {
         let socket::Peer { uid, gid, .. } = socket::peer(socket.as_fd())?;
         Ok(Self { socket, uid, gid, asked: false })
+    }
+
+    /// It may ask again: nothing that it has asked was heard.
+    fn turn_away(&self) {
+        let _gone = socket::send_packet(self.socket.as_fd(), &wire::BUSY);
+    }
+
+    #[inline(never)]
+    fn send(&self, reply: &Reply<'_>) -> bool {
+        let mut buffer = [0; PACKET_BYTES_MAX];
+        wire::encode(reply, &mut buffer)
+            .is_some_and(|packet| socket::send_packet(self.socket.as_fd(), packet).is_ok())
     }
 }
 
@@ -75,6 +89,7 @@ impl Control {
             listener: None,
             spare: None,
             clients: [const { None }; CLIENTS_MAX],
+            turn: 0,
             packet: [0; PACKET_BYTES_MAX],
             packet_bytes: 0,
             files: Files::new(),
@@ -114,10 +129,10 @@ impl Control {
         }
     }
 
-    /// Takes one waiting connection.
+    /// Takes one waiting connection; answers who had to make room for it.
     #[inline(never)]
-    pub(super) fn accept(&mut self, poll: &Poll) {
-        let Some(listener) = &self.listener else { return };
+    pub(super) fn accept(&mut self, poll: &Poll) -> Option<ClientId> {
+        let listener = self.listener.as_ref()?;
         let socket = match socket::accept(listener.as_fd()) {
             Ok(socket) => socket,
             Err(Errno::MFILE | Errno::NFILE) => {
@@ -126,33 +141,48 @@ impl Control {
                 self.spare = None;
                 drop(socket::accept(listener.as_fd()));
                 self.spare = socket::duplicate(listener.as_fd()).ok();
-                return;
+                return None;
             }
-            Err(_) => return,
+            Err(_) => return None,
         };
-        if let Ok(client) = Client::of(socket)
-            && let Some(place) = self.place_for(client.uid)
-            && poll.add(client.socket.as_fd(), Token::Client(place as u16).into(), Interest::Readable).is_ok()
+        let client = Client::of(socket).ok()?;
+        let Some(place) = self.place_for(client.uid) else {
+            client.turn_away();
+            return None;
+        };
+        self.turn = place + 1;
+        let id = ClientId(place as u16); // CLIENTS_MAX is far below
+        if let Some(Some(one)) = self.clients.get(place)
+            && !one.asked
+        {
+            one.turn_away();
+        }
+        let made_room = self.close(id, poll) == Received::Gone;
+        if poll.add(client.socket.as_fd(), Token::Client(id.0).into(), Interest::Readable).is_ok()
             && let Some(empty) = self.clients.get_mut(place)
         {
             *empty = Some(client);
         }
+        made_room.then_some(id)
     }
 
-    /// Where a connection of `uid`'s goes: an empty place, or that of one who has said nothing yet. Who says nothing keeps
-    /// nobody out, and nobody keeps root out.
+    /// Where a connection of `uid`'s goes: an empty place, or that of one who waits for nothing. Who says nothing keeps
+    /// nobody out, and nobody but root keeps root out.
     fn place_for(&self, uid: u32) -> Option<usize> {
         let (mut others, mut same) = (0, 0);
         for one in self.clients.iter().flatten().filter(|one| one.uid != 0) {
             others += 1;
             same += usize::from(one.uid == uid);
         }
-        let crowded = same >= SAME_USER_MAX;
-        let is_full = uid != 0 && (crowded || others >= OTHERS_MAX);
-        self.clients.iter().position(|place| match place {
-            None => !is_full,
-            Some(one) => is_full && one.uid != 0 && !one.asked && (!crowded || one.uid == uid),
-        })
+        let (root, crowded) = (uid == 0, same >= SAME_USER_MAX);
+        let rank = |place: &Option<Client>| match place {
+            None => (root || !crowded && others < OTHERS_MAX).then_some(0),
+            Some(one) if one.asked => (root && one.uid != 0).then_some(2),
+            Some(one) => (root || one.uid != 0 && (!crowded || one.uid == uid)).then_some(1),
+        };
+        let places = (0..CLIENTS_MAX).map(|place| (self.turn + place) % CLIENTS_MAX);
+        let ranked = places.filter_map(|place| Some((rank(self.clients.get(place)?)?, place)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, place)| place)
     }
 
     /// Reads one packet of `client`'s.
@@ -162,16 +192,16 @@ impl Control {
             return Received::Nothing;
         };
         match socket::receive_files(connection.socket.as_fd(), &mut self.packet) {
-            Ok(Some((bytes, files))) => {
-                connection.asked = true;
-                (self.packet_bytes, self.files) = (bytes, files);
-            }
+            Ok(Some((bytes, files))) => (self.packet_bytes, self.files) = (bytes, files),
             Err(Errno::AGAIN) => return Received::Nothing,
             Err(Errno::MSGSIZE) => return self.refuse(client, Reply::Malformed, poll),
             Ok(None) | Err(_) => return self.close(client, poll),
         }
-        match wire::decode::<Request<'_>>(self.packet()) {
-            Ok(_) => Received::Request,
+        match wire::decode::<Request<'_>>(self.packet.get(..self.packet_bytes).unwrap_or_default()) {
+            Ok(_) => {
+                connection.asked = true;
+                Received::Request
+            }
             Err(DecodeError::Version(_)) => self.refuse(client, Reply::Version(wire::VERSION), poll),
             Err(DecodeError::Malformed) => self.refuse(client, Reply::Malformed, poll),
         }
@@ -227,6 +257,9 @@ impl Control {
             Answer::Busy => Some(Reply::Busy),
         };
         let sent = reply.is_some_and(|reply| self.send(client, &reply));
+        if let Some(Some(client)) = self.clients.get_mut(usize::from(client.0)) {
+            client.asked = false;
+        }
         !sent && self.close(client, poll) == Received::Gone
     }
 
@@ -250,10 +283,8 @@ impl Control {
     }
 
     fn send(&self, client: ClientId, reply: &Reply<'_>) -> bool {
-        let Some(Some(connection)) = self.clients.get(usize::from(client.0)) else { return true };
-        let mut buffer = [0; PACKET_BYTES_MAX];
-        wire::encode(reply, &mut buffer)
-            .is_some_and(|packet| socket::send_packet(connection.socket.as_fd(), packet).is_ok())
+        let client = self.clients.get(usize::from(client.0)).and_then(Option::as_ref);
+        client.is_none_or(|client| client.send(reply))
     }
 
     fn refuse(&mut self, client: ClientId, reply: Reply<'_>, poll: &Poll) -> Received {
@@ -268,9 +299,5 @@ impl Control {
             }
             None => Received::Nothing,
         }
-    }
-
-    fn packet(&self) -> &[u8] {
-        self.packet.get(..self.packet_bytes).unwrap_or_default()
     }
 }

@@ -235,9 +235,9 @@ impl Kernel {
         }
         self.processes.put(place, process);
         if is_logd {
-            self.streams.announce_all(&self.table, &|unit| self.processes.main(unit));
+            self.streams.announce_all(&self.table, &|unit| self.processes.speaker(unit));
         } else {
-            self.streams.announce(spawn.unit, &record, self.processes.main(spawn.unit));
+            self.streams.announce(spawn.unit, &record, self.processes.speaker(spawn.unit));
         }
         if spawn.slot == Slot::Main {
             self.lacking.forget(spawn.unit);

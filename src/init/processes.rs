@@ -187,10 +187,11 @@ impl Processes {
         self.places.get_mut(place)?.as_mut()
     }
 
-    /// The number of `unit`'s main process, and of which of the start commands it is.
-    pub(super) fn main(&self, unit: UnitId) -> (u32, u8) {
-        let main = self.of(unit, Slot::Main);
-        main.map_or((0, 0), |main| (main.pid.0, main.command.map_or(0, |(_, index)| index)))
+    /// The number of `unit`'s main process, or else of the one beside it, and which command it is.
+    pub(super) fn speaker(&self, unit: UnitId) -> (u32, (CommandKind, u8)) {
+        let first = (CommandKind::Start, 0);
+        let one = self.of(unit, Slot::Main).or_else(|| self.of(unit, Slot::Control));
+        one.map_or((0, first), |one| (one.pid.0, one.command.unwrap_or(first)))
     }
 
     /// The process in `unit`'s `slot`.

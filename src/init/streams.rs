@@ -7,7 +7,7 @@
 use crate::{
     linux::{AsFd, BorrowedFd, OwnedFd, console, pipe, poll::Interest, poll::Poll, socket},
     record::{Keep, Keeper},
-    table::{Service, Stdout, Table, Unit, UnitId, limits::UNITS_MAX},
+    table::{CommandKind, Service, Stdout, Table, Unit, UnitId, limits::UNITS_MAX},
     wire::log::{ENTRY_BYTES_MAX, Entry, LOGD_UNIT, Origin, Terms},
     words,
 };
@@ -27,6 +27,8 @@ pub(super) struct Streams {
     /// Of each unit's last announcement.
     serials: [u32; UNITS_MAX],
     serial: u32,
+    /// Bytes that were in the pipe of whoever is made next, before it was.
+    left: u64,
 }
 
 impl Streams {
@@ -39,6 +41,7 @@ impl Streams {
             pipes: [const { None }; UNITS_MAX],
             serials: [0; UNITS_MAX],
             serial: 0,
+            left: 0,
         }
     }
 
@@ -87,6 +90,7 @@ impl Streams {
             return None;
         }
         let place = self.pipes.get_mut(unit.index())?;
+        self.left = place.as_ref().map_or(0, |read_end| pipe::waiting(read_end.as_fd()));
         let made = match place {
             Some(read_end) => pipe::write_end(read_end.as_fd()),
             None => pipe::new().map(|(read_end, write_end)| {
@@ -97,9 +101,9 @@ impl Streams {
         made.map_err(|errno| log::warn_of(errno, format_args!("no pipe for what a unit prints"))).ok()
     }
 
-    /// Tells logd about `unit`'s pipe, if it has one, and the main process that writes to it: its number, and of which of the
-    /// start commands it is.
-    pub(super) fn announce(&mut self, id: UnitId, unit: &Unit<'_>, (main_pid, command): (u32, u8)) {
+    /// Tells logd about `unit`'s pipe, if it has one, and who writes to it from now on: its number, and which command it is.
+    pub(super) fn announce(&mut self, id: UnitId, unit: &Unit<'_>, (pid, command): (u32, (CommandKind, u8))) {
+        let left = core::mem::take(&mut self.left);
         let place = (self.pipes.get(id.index()), self.serials.get_mut(id.index()));
         let (Some(Some(read_end)), Some(serial)) = place else { return };
         let (Some(ours), Some(service)) = (&self.ours, unit.service()) else { return };
@@ -117,8 +121,8 @@ impl Streams {
         let entry = Entry {
             origin: Origin::Stream,
             priority: 0,
-            pid: main_pid,
-            time_us: 0,
+            pid,
+            time_us: left,
             unit: unit.name.as_str().as_bytes(),
             identifier: identifier(service, command).as_bytes(),
             text: &terms.write(),
@@ -131,13 +135,17 @@ impl Streams {
         }
     }
 
-    /// Tells a new logd about all pipes: what the one before it has heard is lost. `main` knows the main processes.
-    pub(super) fn announce_all(&mut self, table: &Table<'_>, main: &dyn Fn(UnitId) -> (u32, u8)) {
+    /// Tells a new logd about all pipes: what the one before it has heard is lost. `speaker` knows who writes.
+    pub(super) fn announce_all(
+        &mut self,
+        table: &Table<'_>,
+        speaker: &dyn Fn(UnitId) -> (u32, (CommandKind, u8)),
+    ) {
         for id in table.ids() {
             if matches!(self.pipes.get(id.index()), Some(Some(_)))
                 && let Some(unit) = table.unit(id)
             {
-                self.announce(id, &unit, main(id));
+                self.announce(id, &unit, speaker(id));
             }
         }
     }
@@ -167,11 +175,12 @@ impl Streams {
 }
 
 /// What its lines begin with.
-fn identifier<'t>(service: &Service<'t>, command: u8) -> &'t str {
+fn identifier<'t>(service: &Service<'t>, (kind, index): (CommandKind, u8)) -> &'t str {
     match service.exec.syslog_identifier {
-        "" => words::file_name(
-            service.commands.start.iter().nth(command.into()).map_or("", |command| command.path),
-        ),
+        "" => {
+            let command = service.commands.of(kind).iter().nth(index.into());
+            words::file_name(command.map_or("", |command| command.path))
+        }
         identifier => identifier,
     }
 }

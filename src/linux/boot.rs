@@ -9,7 +9,7 @@ use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 
-use super::{AsFd, path::PathBuffer};
+use super::{AsFd, path::PathBuffer, pipe};
 
 /// A file system that every Linux system has.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +142,18 @@ pub fn mark_first_boot() -> Result<(), Errno> {
         Ok(()) | Err(Errno::EXIST) => create_file("/run/systemd/first-boot").map(drop),
         Err(errno) => Err(errno),
     }
+}
+
+/// This boot's number, as systemd writes it: 32 digits.
+pub fn id() -> [u8; 32] {
+    let mut text = [0; 36];
+    let _unknown = pipe::open_file("/proc/sys/kernel/random/boot_id", false)
+        .and_then(|file| pipe::read(file.as_fd(), &mut text));
+    let mut id = [b'0'; 32];
+    for (place, digit) in id.iter_mut().zip(text.iter().filter(|digit| **digit != b'-')) {
+        *place = *digit;
+    }
+    id
 }
 
 /// The hostname.

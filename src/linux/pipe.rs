@@ -61,6 +61,11 @@ pub fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>, most: usize) -> Result<usi
     tee(from, to, most, SpliceFlags::NONBLOCK)
 }
 
+/// How many bytes are in the pipe `from`.
+pub fn waiting(from: BorrowedFd<'_>) -> u64 {
+    io::ioctl_fionread(from).unwrap_or(0)
+}
+
 /// Whether nobody is left at the other end of a pipe or socket.
 pub fn has_ended(own_end: BorrowedFd<'_>) -> bool {
     let mut polled = [PollFd::from_borrowed_fd(own_end, PollFlags::IN)];

@@ -147,6 +147,7 @@ mod tests {
         let start = encode(&Request::Start { name: "a.service" }, &mut buffer);
         assert_eq!(start, Some(&b"\x07\x03\x09a.service"[..]));
         assert_eq!(encode(&Reply::Job(JobResult::Done), &mut buffer), Some(&[7, 3, 0][..]));
+        assert_eq!(encode(&Reply::Busy, &mut buffer), Some(&super::super::BUSY[..]));
         assert_eq!(encode(&Reply::End { next: Some(300) }, &mut buffer), Some(&[7, 2, 1, 0xac, 2][..]));
     }
 

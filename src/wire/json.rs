@@ -47,15 +47,15 @@ impl<'w> Object<'w> {
     fn number_or_null(&mut self, key: &str, value: Option<u32>) {
         match value {
             Some(value) => self.number(key, u64::from(value)),
-            None => self.null(key),
+            None => self.plain(key, "null"),
         }
     }
 
-    /// A field with nothing.
+    /// A field with a value that is JSON as it stands.
     #[inline(never)]
-    pub fn null(&mut self, key: &str) {
+    pub fn plain(&mut self, key: &str, value: &str) {
         self.key(key);
-        self.put(&|out| out.write_str("null"));
+        self.put(&|out| out.write_str(value));
     }
 
     /// Ends it.
@@ -130,7 +130,7 @@ impl UnitStatus<'_> {
         object.number_or_null("main_pid", (self.main_pid != 0).then_some(self.main_pid));
         match self.main_exit.map(ExitStatus::code) {
             Some(code) => object.text("main_code", code),
-            None => object.null("main_code"),
+            None => object.plain("main_code", "null"),
         }
         object.number_or_null("main_status", self.main_exit.map(|exit| u32::from(exit.status())));
         object.number_or_null("uid", self.uid);

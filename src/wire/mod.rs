@@ -28,7 +28,8 @@
 //! [`Reply::End`]: where it names a next id, ask again from there. A job is answered when it has ended, however long that
 //! takes; another connection serves meanwhile. Root may ask everything, everybody what is answered with states; else the
 //! answer is [`Reply::Denied`] unless board.toml allows it. Who is not root has four connections at a time and one request
-//! waiting. A packet of another version is answered with [`Reply::Version`], rubbish with [`Reply::Malformed`], and the
+//! waiting. Who comes when all places are taken has that of one who waits for nothing; or else, as that one, [`Reply::Busy`] and
+//! the end of the connection: nothing has come of a request that had no other answer. A packet of another version is answered with [`Reply::Version`], rubbish with [`Reply::Malformed`], and the
 //! connection goes on; who does not read his answers is cut off. `Run` and `Switch` take a descriptor along (SCM_RIGHTS) of
 //! a sealed memfd whose format is tomte's own and changes with it: `tomte run` and `tomte switch-table` are for that.
 //!
@@ -58,6 +59,8 @@ pub use state::{
 
 /// Number of the protocol. A packet that begins with another one is answered with [`Reply::Version`].
 pub const VERSION: u8 = 7;
+/// The packet of [`Reply::Busy`].
+pub const BUSY: [u8; 2] = [VERSION, 7];
 /// Largest packet in either direction.
 pub const PACKET_BYTES_MAX: usize = 4096;
 /// Bytes kept of a service's `STATUS=`. There are up to 256 such texts in PID 1's memory.

@@ -91,10 +91,10 @@ impl Besides {
     }
 
     /// Why nothing gets into which file any more, once.
-    pub(super) fn trouble(&mut self) -> Option<(&str, Errno)> {
+    pub(super) fn trouble(&mut self) -> Option<(heapless::String<PATH_BYTES_MAX>, Errno)> {
         let errno = self.files.trouble.filter(|_| !self.files.told)?;
         self.files.told = true;
-        Some((&self.files.path, errno))
+        Some((self.files.path.clone(), errno))
     }
 
     /// Takes a line.

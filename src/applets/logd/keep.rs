@@ -79,8 +79,13 @@ impl Keep {
             now_us: 0,
         };
         keep.go_on();
-        keep.besides.begin(keep.next == 1);
+        let new_boot = keep.next == 1;
+        keep.besides.begin(new_boot);
         keep.look_at_clock();
+        if new_boot {
+            let id = linux::boot::id();
+            keep.say(6, format_args!("Boot {}", core::str::from_utf8(&id).unwrap_or_default()));
+        }
         Ok(keep)
     }
 
@@ -148,19 +153,25 @@ impl Keep {
     pub(super) fn flush(&mut self) {
         self.write_out();
         if let Some((path, errno)) = self.besides.trouble() {
-            let mut text = heapless::String::<TROUBLE_BYTES_MAX>::new();
-            let _cut = write!(text, "cannot write {path}, going on without: {}", Text(errno));
-            self.put(&Entry {
-                origin: Origin::Manager,
-                priority: 4,
-                pid: 0,
-                time_us: self.now_us,
-                unit: LOGD_UNIT.as_bytes(),
-                identifier: b"tomte-logd",
-                text: text.as_bytes(),
-            });
+            self.say(4, format_args!("cannot write {path}, going on without: {}", Text(errno)));
             self.write_out();
         }
+    }
+
+    /// Puts what logd says itself.
+    #[inline(never)] // for a small frame
+    fn say(&mut self, priority: u8, what: core::fmt::Arguments<'_>) {
+        let mut text = heapless::String::<TROUBLE_BYTES_MAX>::new();
+        let _cut = text.write_fmt(what);
+        self.put(&Entry {
+            origin: Origin::Manager,
+            priority,
+            pid: 0,
+            time_us: self.now_us,
+            unit: LOGD_UNIT.as_bytes(),
+            identifier: b"tomte-logd",
+            text: text.as_bytes(),
+        });
     }
 
     fn write_out(&mut self) {

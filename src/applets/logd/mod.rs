@@ -48,6 +48,8 @@ struct Logd {
     syslog: Option<OwnedFd>,
     kernel: Option<OwnedFd>,
     keep: Keep,
+    /// Counts how often logd has woken up.
+    turn: u64,
     streams: [Option<Stream>; STREAMS_MAX],
     buffer: [u8; BUFFER_BYTES],
 }
@@ -90,6 +92,7 @@ impl Logd {
             syslog,
             kernel,
             keep: Keep::new(arguments)?,
+            turn: 0,
             streams: [const { None }; STREAMS_MAX],
             buffer: [0; BUFFER_BYTES],
             poll,
@@ -102,25 +105,36 @@ impl Logd {
         loop {
             let count = self.poll.wait(&mut ready, true).unwrap_or(0);
             self.keep.look_at_clock();
-            for token in ready.iter().take(count) {
-                match *token {
-                    CONTROL if !self.hear() => return,
-                    SIGNALS if self.signals.take() == Some(signals::TERM) => return self.finish(),
-                    CONTROL | SIGNALS | TIMER => {}
-                    SYSLOG => self.take_messages(),
-                    KERNEL => self.take_kernel(),
-                    stream => {
-                        self.take_lines((stream - STREAMS) as usize);
-                    }
-                }
+            self.turn += 1;
+            let ready = ready.get(..count).unwrap_or_default();
+            if !self.hear(ready) {
+                return;
+            }
+            if ready.contains(&SIGNALS) && self.signals.take() == Some(signals::TERM) {
+                return self.finish();
             }
             self.keep.flush();
         }
     }
 
+    /// Reads what is `ready`.
+    #[inline(never)] // two callers
+    fn serve(&mut self, ready: &[u64]) {
+        for token in ready {
+            match *token {
+                CONTROL | SIGNALS | TIMER => {}
+                SYSLOG => self.take_messages(),
+                KERNEL => self.take_kernel(),
+                stream => {
+                    self.take_lines((stream - STREAMS) as usize);
+                }
+            }
+        }
+    }
+
     /// The machine ends, or logd is replaced: takes what there is.
     fn finish(&mut self) {
-        self.hear();
+        self.hear(&[]);
         self.take_messages();
         for place in 0..STREAMS_MAX {
             let _all = (0..TURNS_AT_THE_END).all(|_| self.take_lines(place));
@@ -128,23 +142,27 @@ impl Logd {
         self.keep.flush();
     }
 
-    /// Reads what PID 1 says; false if it is gone.
-    fn hear(&mut self) -> bool {
+    /// Reads what PID 1 says, and what else is `ready`; false if PID 1 is gone. Who writes to a pipe is heard before that is read;
+    /// what PID 1 says itself is put behind it, as it came after what made it ready.
+    fn hear(&mut self, ready: &[u64]) -> bool {
+        let (mut ready, mut there) = (Some(ready), true);
         let mut packet = [0; ENTRY_BYTES_MAX];
         for _ in 0..MESSAGES_PER_TURN {
-            let (length, mut fds) = match socket::receive_files(self.control.as_fd(), &mut packet) {
-                Ok(Some(received)) => received,
-                Ok(None) => return false,
-                Err(_) => return true,
-            };
+            let received = socket::receive_files(self.control.as_fd(), &mut packet);
+            there = !matches!(received, Ok(None));
+            let Ok(Some((length, mut fds))) = received else { break };
             let entry = packet.get(..length).and_then(Entry::read);
             match (entry, fds.pop()) {
                 (Some((entry, _)), Some(fd)) if entry.origin == Origin::Stream => self.attach(&entry, fd),
-                (Some((entry, _)), _) => self.keep.put(&entry),
+                (Some((entry, _)), _) => {
+                    self.serve(ready.take().unwrap_or_default());
+                    self.keep.put(&entry);
+                }
                 (None, _) => {}
             }
         }
-        true
+        self.serve(ready.unwrap_or_default());
+        there
     }
 
     /// From here on what comes out of `fd` is said by the unit that `entry` names.
@@ -156,6 +174,16 @@ impl Logd {
         });
         let free = || self.streams.iter().position(Option::is_none);
         let Some(at) = known.or_else(free) else { return };
+        // So much was in the pipe of whoever wrote before, and of that some may have been taken in this turn.
+        if let Some(Some(before)) = self.streams.get_mut(at)
+            && before.pid != entry.pid
+        {
+            let left = (entry.time_us as usize).saturating_sub(before.taken_in(self.turn)); // it is of a pipe
+            if left > 0 {
+                before.ended = true;
+                self.take(at, left);
+            }
+        }
         let Some(place) = self.streams.get_mut(at) else { return };
         if let Some(before) = place {
             self.poll.remove(before.fd.as_fd()); // closing it is not enough: PID 1 has it, too
@@ -163,14 +191,22 @@ impl Logd {
         let _nonblocking = pipe::stop_blocking(fd.as_fd());
         if self.poll.add(fd.as_fd(), STREAMS + at as u64, Interest::Written).is_ok() {
             let rate = place.as_ref().map(|before| before.rate);
-            *place = Some(Stream::new(fd, entry, terms, rate));
+            let mut stream = Stream::new(fd, entry, terms, rate);
+            stream.taken = place.as_ref().map_or((0, 0), |before| before.taken);
+            *place = Some(stream);
         }
     }
 
     /// Takes the lines that are in the stream at `at` into the ring, and then out of the pipe. Whether there may be more.
     fn take_lines(&mut self, at: usize) -> bool {
+        self.take(at, BUFFER_BYTES)
+    }
+
+    /// The same, of so many bytes at `most`.
+    #[inline(never)] // two callers
+    fn take(&mut self, at: usize, most: usize) -> bool {
         let Some(Some(stream)) = self.streams.get_mut(at) else { return false };
-        let there = match pipe::copy(stream.fd.as_fd(), self.between.1.as_fd(), BUFFER_BYTES) {
+        let there = match pipe::copy(stream.fd.as_fd(), self.between.1.as_fd(), most.min(BUFFER_BYTES)) {
             Ok(0) => {
                 self.detach(at);
                 return false;
@@ -185,6 +221,7 @@ impl Logd {
         }
         self.keep.flush();
         let (there, left) = (there.len(), rest.len());
+        stream.taken = (self.turn, stream.taken_in(self.turn) + there - left);
         let taken = self.buffer.get_mut(..there - left).filter(|taken| !taken.is_empty());
         if let Some(taken) = taken {
             let _theirs = pipe::read(stream.fd.as_fd(), taken);

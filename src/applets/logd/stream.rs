@@ -46,7 +46,10 @@ pub(super) struct Stream {
     pub(super) rate: Rate,
     /// Nobody is left who could write: the rest is a line.
     pub(super) ended: bool,
-    main_pid: u32,
+    /// Who writes.
+    pub(super) pid: u32,
+    /// A turn of logd's, and how many bytes were taken in it.
+    pub(super) taken: (u64, usize),
     unit_bytes: usize,
     names: heapless::Vec<u8, NAMES_BYTES_MAX>,
 }
@@ -60,7 +63,21 @@ impl Stream {
             }
         }
         let rate = rate.unwrap_or_default();
-        Self { fd, terms, rate, ended: false, main_pid: entry.pid, unit_bytes: entry.unit.len(), names }
+        Self {
+            fd,
+            terms,
+            rate,
+            ended: false,
+            pid: entry.pid,
+            taken: (0, 0),
+            unit_bytes: entry.unit.len(),
+            names,
+        }
+    }
+
+    /// How many bytes were taken in this `turn`.
+    pub(super) const fn taken_in(&self, turn: u64) -> usize {
+        if self.taken.0 == turn { self.taken.1 } else { 0 }
     }
 
     /// The unit's name.
@@ -102,7 +119,7 @@ impl Stream {
         Entry {
             origin: Origin::Stdout,
             priority: self.terms.level,
-            pid: self.main_pid,
+            pid: self.pid,
             time_us,
             unit: self.unit(),
             identifier: self.names.get(self.unit_bytes..).unwrap_or_default(),

@@ -173,8 +173,8 @@ impl Kernel {
             Token::WallClock => Step::Event(self.clock_rang()),
             Token::Initctl => self.initctl_asks().map_or(Step::Again, Step::Event),
             Token::Listener => {
-                self.control.accept(&self.poll);
-                Step::Again
+                let gone = self.control.accept(&self.poll);
+                gone.map_or(Step::Again, |client| Step::Event(Event::ClientGone { client }))
             }
             Token::Client(index) => {
                 let client = ClientId(index);

@@ -22,6 +22,8 @@ pub const BLOCK_ENTRIES_MAX: usize = (BLOCK_BYTES - Head::BYTES) / ENTRY_HEAD_BY
 pub const RING_PATH: &str = "/run/tomte-logd/ring";
 /// The unit that runs logd.
 pub const LOGD_UNIT: &str = "tomte-logd.service";
+/// What a file of logd's begins with behind the moment, if a boot began with it; the boot's number follows.
+pub const BOOT_MARK: &str = " tomte-logd: Boot ";
 /// Priorities from `emerg` to `debug`, as in syslog(3).
 pub const PRIORITIES: &str = "emerg alert crit err warning notice info debug";
 
@@ -44,7 +46,8 @@ pub enum Origin {
     Manager,
     /// Something that PID 1 has done: the identifier is its kind.
     Event,
-    /// No entry of the log: a service's output, from PID 1 to logd. Its text is a [`Terms`].
+    /// No entry of the log: a service's output, from PID 1 to logd. Its text is a [`Terms`], and its time the number of bytes
+    /// that are still of who wrote there before.
     Stream,
 }
 

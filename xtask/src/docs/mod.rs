@@ -2,6 +2,7 @@
 //! (src/ctl/verbs.txt), and board.toml(5), made from [`board_toml::KEYS`].
 
 mod board_toml;
+mod options;
 mod pages;
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use clap::{Arg, ArgAction, Command, ValueHint};
+use clap::{Arg, Command, ValueHint};
 use clap_complete::{Shell, generate_to};
 
 /// Verb, operands, what it does, one a line.
@@ -23,131 +24,82 @@ pub struct Args {
     output: PathBuf,
 }
 
-/// Switches of all verbs: letter, name, what it does.
-const SWITCHES: [(Option<char>, &str, &str); 11] = [
-    (None, "json", "JSON, for programs"),
-    (Some('q'), "quiet", "say nothing where the exit status says it"),
-    (None, "no-block", "do not wait for the job to end"),
-    (Some('l'), "full", "do not cut lines to the width of the terminal"),
-    (Some('w'), "watch", "look again every second, on a terminal"),
-    (None, "value", "values without names"),
-    (None, "failed", "list only what has failed"),
-    (None, "no-legend", "list rows and nothing else"),
-    (None, "plain", "list without marks"),
-    (None, "now", "enable, disable, mask: start or stop it, too"),
-    (None, "wait", "start, stop, restart: until it is down again; is-system-running: until boot is over"),
-];
-
-/// Options that have a value.
-const VALUED: [(char, &str, &str, &str); 4] = [
-    ('p', "property", "PROPERTY", "show only these"),
-    ('s', "signal", "SIGNAL", "which one; TERM without"),
-    ('t', "type", "TYPE", "list only units of these types, with commas between"),
-    ('n', "lines", "LINES", "so many lines of the log below a status"),
-];
-
-/// What only `logs` has of its own: letter, name, what stands for its value or nothing, what it does. Those whose letters
-/// mean something else to other verbs (-u, -n, -p, -t) are in its usage.
-const OF_LOGS: [(Option<char>, &str, &str, &str); 12] = [
-    (Some('f'), "follow", "", "go on with what is said from now on"),
-    (Some('k'), "dmesg", "", "what the kernel said"),
-    (Some('e'), "pager-end", "", "the last 1000 lines"),
-    (Some('r'), "reverse", "", "the newest first"),
-    (Some('b'), "boot", "BOOT", "0 is this boot, -1 the one before, of which there is but text"),
-    (Some('S'), "since", "TIME", "not before; a span back (90s, 2h), today, yesterday, or a moment of UTC"),
-    (Some('U'), "until", "TIME", "not after"),
-    (
-        Some('g'),
-        "grep",
-        "PATTERN",
-        "what has this in its text; . * ^ $ and \\ of regular expressions are known",
-    ),
-    (Some('o'), "output", "FORMAT", "how a line is shown: short, short-iso, short-monotonic, cat, json"),
-    (None, "identifier", "IDENTIFIER", "of programs that are called so"),
-    (None, "events", "", "what PID 1 did, and was asked for"),
-    (None, "list-boots", "", "the boots of which there is something"),
-];
-
 /// The command line as clap knows it: nothing is parsed with it.
 fn command() -> Command {
-    let switch = |(letter, name, about): (Option<char>, &'static str, &'static str)| {
-        let arg = Arg::new(name).long(name).help(about).action(ArgAction::SetTrue).global(true);
-        letter.map_or(arg.clone(), |letter| arg.short(letter))
-    };
-    let valued = |(letter, name, value, about): (char, &'static str, &'static str, &'static str)| {
-        Arg::new(name).short(letter).long(name).value_name(value).help(about).global(true)
-    };
     let verbs = VERBS.lines().map(|line| {
         let mut columns = line.split('\t');
         let mut column = || columns.next().unwrap_or_default();
         let (name, operands, about) = (column(), column(), column());
-        let verb = Command::new(name).about(about);
+        let verb = Command::new(name).about(about).args(options::of(name));
         if operands.is_empty() {
             return verb;
         }
-        let hint = if takes_units(operands) { UNITS } else { ValueHint::Other };
+        let hint = if takes_units(operands) { options::UNITS } else { ValueHint::Other };
         let operand = Arg::new("operands").value_name(operands).num_args(0..).value_hint(hint);
-        let own = OF_LOGS.into_iter().filter(|_| name == "logs").map(|(letter, name, value, about)| {
-            let arg = Arg::new(name).long(name).help(about);
-            let arg = if value.is_empty() { arg.action(ArgAction::SetTrue) } else { arg.value_name(value) };
-            let words = ["short", "short-iso", "short-monotonic", "cat", "json"];
-            let arg = if name == "output" { arg.value_parser(words) } else { arg };
-            letter.map_or(arg.clone(), |letter| arg.short(letter))
-        });
-        verb.override_usage(format!("tomte {name} [OPTION...] {operands}")).args(own).arg(operand)
+        verb.override_usage(format!("tomte {name} [OPTION...] {operands}")).arg(operand)
     });
     Command::new("tomte")
         .version(env!("CARGO_PKG_VERSION"))
         .about("see and control the services of a system whose PID 1 is tomte")
         .disable_help_subcommand(true)
-        .args(SWITCHES.into_iter().map(switch))
-        .args(VALUED.into_iter().map(valued))
         .subcommands(verbs)
 }
 
-/// What stands for names of units where clap knows no such thing.
-const UNITS: ValueHint = ValueHint::Hostname;
-
 /// Whether a verb with these operands is about units.
 fn takes_units(operands: &str) -> bool {
-    operands.split(' ').any(|word| matches!(word.trim_matches(['[', ']']).trim_end_matches("..."), "UNIT"))
+    let last = operands.rsplit(' ').next().unwrap_or_default();
+    matches!(last.trim_matches(['[', ']']).trim_end_matches("..."), "UNIT")
 }
 
 /// Has a shell ask for the names of units where a verb is about such: what clap makes knows words and options alone.
 fn with_units(shell: Shell, made: String) -> String {
-    let verbs = VERBS.lines().map(|line| line.split('\t').collect::<Vec<_>>());
-    let verbs: Vec<&str> = verbs
-        .filter_map(|line| Some((*line.first()?, *line.get(1)?)))
-        .filter(|line| takes_units(line.1))
-        .map(|line| line.0)
-        .collect();
+    let lines = VERBS.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let all: Vec<(&str, &str)> = lines.filter_map(|line| Some((*line.first()?, *line.get(1)?))).collect();
+    let verbs: Vec<&str> = all.iter().filter(|line| takes_units(line.1)).map(|line| line.0).collect();
     let names = "tomte list-units 2> /dev/null | sed -n 's/^[* ] \\([^ ]*\\.[a-z]*\\) .*/\\1/p'";
+    let fish = names.replace("2> /dev/null", "2>/dev/null").replace('\\', "\\\\");
     match shell {
-        Shell::Bash => format!(
-            "{made}
+        Shell::Bash => {
+            let before = |units| {
+                let words: Vec<_> =
+                    all.iter().flat_map(|line| options::before_value(line.0, units)).collect();
+                words.join("|")
+            };
+            let verbs: Vec<_> = verbs.iter().map(|verb| format!("\"{verb} \"*")).collect();
+            let (units, others, verbs) = (before(true), before(false), verbs.join("|"));
+            format!(
+                "{made}
 _tomte_or_units() {{
-    _tomte \"$@\"
-    local word now=\"${{COMP_WORDS[COMP_CWORD]}}\"
+    local word verb now=\"$2\" before=\"$3\"
+    [[ $now == = ]] && now=
+    [[ $before == = ]] && before=\"${{COMP_WORDS[COMP_CWORD-2]}}\"
+    [[ ${{COMP_WORDS[COMP_CWORD]}} == = ]] && before=\"${{COMP_WORDS[COMP_CWORD-1]}}\"
+    _tomte \"$1\" \"$now\" \"$before\"
     [[ $now == -* ]] && return
     for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do
-        case $word in
-        {}) mapfile -t COMPREPLY < <(compgen -W \"$({names})\" -- \"$now\"); return ;;
-        esac
+        [[ $word == -* ]] || {{ verb=$word; break; }}
     done
+    case \"$verb $before\" in
+    {units}) ;;
+    {others}) return ;;
+    {verbs}) ;;
+    *) return ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W \"$({names})\" -- \"$now\")
 }}
 complete -F _tomte_or_units tomte
-",
-            verbs.join("|")
-        ),
+"
+            )
+        }
         Shell::Zsh => {
             let function = format!("_tomte_units() {{\n    compadd -- ${{(f)\"$({names})\"}}\n}}\n");
             let (first, rest) = made.split_once('\n').unwrap_or((&made, ""));
             format!("{first}\n{function}{}", rest.replace(":_hosts", ":_tomte_units"))
         }
         _ => format!(
-            "{made}complete -c tomte -n \"__fish_seen_subcommand_from {}\" -f -a \"({})\"\n",
+            "{}complete -c tomte -n \"__fish_seen_subcommand_from {}\" -f -a \"({fish})\"\n",
+            made.replace("(__fish_print_hostnames)", &format!("({fish})")),
             verbs.join(" "),
-            names.replace("2> /dev/null", "2>/dev/null").replace('\\', "\\\\")
         ),
     }
 }
@@ -223,6 +175,16 @@ mod tests {
         assert_eq!(complete("tomte stop web.service wi"), "wiki.target");
         assert_eq!(complete("tomte resta"), "restart");
         assert_eq!(complete("tomte logs -u we"), "web.service");
+        assert_eq!(complete("tomte logs --unit = we"), "web.service");
+        assert_eq!(complete("tomte logs we"), "");
+        assert_eq!(complete("tomte logs -o short-i"), "short-iso");
+        assert_eq!(complete("tomte logs --output = short-i"), "short-iso");
+        assert_eq!(complete("tomte logs --output ="), "short short-iso short-monotonic cat json");
+        assert_eq!(complete("tomte logs -n w"), "w");
+        assert_eq!(complete("tomte kill -s HU"), "HUP");
+        assert_eq!(complete("tomte kill -s HUP we"), "web.service");
+        assert_eq!(complete("tomte list-units -t sw"), "swap");
+        assert_eq!(complete("tomte start --job-mode = repl"), "replace replace-irreversibly");
         assert_eq!(complete("tomte poweroff w"), "");
         assert_eq!(complete("tomte logs --list-b"), "--list-boots");
         let zsh = fs::read_to_string(folder.path().join("completions/_tomte")).unwrap();

@@ -8,12 +8,13 @@ use clap_mangen::{
 };
 
 /// What systemctl(1) answers too.
-const EXIT_STATUS: [(&str, &str); 5] = [
+const EXIT_STATUS: [(&str, &str); 6] = [
     ("0", "Done; of a query: it is so."),
     ("1", "PID 1 refused, or the job failed."),
     ("2", "The command line was not understood."),
     ("3", "The unit is not active."),
     ("4", "There is no such unit."),
+    ("5", "There is no such unit to start, to stop, or to do anything else with."),
 ];
 
 /// tomte(1), made from `command`.

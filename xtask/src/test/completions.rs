@@ -8,11 +8,17 @@ use super::tally::{Outcome, Tally};
 use crate::progress;
 
 /// What is typed, and what comes of it at a machine with web.service and wiki.target.
-const ASKED: [(&str, &str); 4] = [
+const ASKED: [(&str, &str); 10] = [
     ("tomte stop web.service wi", "wiki.target"),
     ("tomte logs -u we", "web.service"),
+    ("tomte logs -o short-i", "short-iso"),
+    ("tomte logs -f -p warn", "warning"),
+    ("tomte kill -s HU", "HUP"),
+    ("tomte kill --kill-whom cont", "control"),
+    ("tomte show -p NRes", "NRestarts"),
+    ("tomte start --job-mode tri", "triggering"),
     ("tomte resta", "restart"),
-    ("tomte status --fu", "--full"),
+    ("tomte list-units --fu", "--full"),
 ];
 /// Stands in for the tomte of such a machine.
 const TOMTE: &str =

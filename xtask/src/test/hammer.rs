@@ -69,24 +69,30 @@ pub fn run() -> Result<()> {
     healthy()
 }
 
-/// More connections than PID 1 takes, all held; the ones too many are closed, not kept waiting.
+/// More connections than PID 1 takes, all held by root, all with their answers: whoever comes next has the place of one that
+/// waits for nothing.
 fn crowd() -> Result<()> {
     let held: Vec<OwnedFd> = (0..12).map(|_| client()).collect::<Result<_>>()?;
     let mut more: Vec<OwnedFd> = Vec::new();
     while more.len() < 12 {
         more.push(client()?);
-        let last = &more[more.len() - 1];
-        // Waits until PID 1 has taken it: an answer, or the end of the connection.
-        let mut packet = [0; 64];
-        let request = wire::encode(&Request::Manager, &mut packet).context("encode")?;
-        send_to(last, request)?;
-        let _ = recv(last, &mut [0; PACKET_BYTES_MAX], RecvFlags::empty());
+        ask_on(&more[more.len() - 1])?;
     }
+    healthy()?;
     drop(held);
     Ok(())
 }
 
-/// A thousand connections of users who say nothing keep neither root out nor another user.
+/// Waits until PID 1 has taken it: an answer, or the end of the connection.
+fn ask_on(client: &OwnedFd) -> Result<()> {
+    let mut packet = [0; 64];
+    let request = wire::encode(&Request::Manager, &mut packet).context("encode")?;
+    send_to(client, request)?;
+    let _ = recv(client, &mut [0; PACKET_BYTES_MAX], RecvFlags::empty());
+    Ok(())
+}
+
+/// A thousand connections of users who say nothing, or nothing more, keep neither root out nor another user.
 fn silence() -> Result<()> {
     let myself = |word: &str, uid: u32| {
         let mut command = Command::new("/proc/self/exe");
@@ -115,7 +121,9 @@ fn silence() -> Result<()> {
 
 /// Connects and says nothing, until it is killed.
 fn hold() -> Result<()> {
-    let _held: Vec<OwnedFd> = (0..SILENT_COUNT / 4).map(|_| client()).collect::<Result<_>>()?;
+    let held: Vec<OwnedFd> = (0..SILENT_COUNT / 4).map(|_| client()).collect::<Result<_>>()?;
+    held.iter().step_by(2).try_for_each(ask_on)?;
+    held.iter().skip(1).step_by(4).try_for_each(|one| send_to(one, b"rubbish"))?;
     println!("holding");
     std::thread::sleep(std::time::Duration::MAX);
     Ok(())

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Pieces of lines that the reader reads.
-const LINES: [&[&str]; 25] = [
+const LINES: [&[&str]; 30] = [
     &["read[", " tomte talk[", "]: broken"],
     &["read[", "]: plain"],
     &["read[", "]: err"],
@@ -27,13 +27,19 @@ const LINES: [&[&str]; 25] = [
     &["]: IN THE RING 300"],
     &["]: AGAIN 1"],
     &["tomte-logd: cannot write /var/log/tomte/messages, going on without: No space left on device"],
-    &["]: BEFORE 7"],
+    &["]: tomte: nothing is left of the boot before this one"],
+    &["]: BEFORE 1"],
+    &["]: BEFORE tomte-logd: Boot 0123456789abcdef0123456789abcde2 a: b c: d e: f"],
+    &["]: BEFORE c: d e: f"],
     &["]: BACK AS FORTH"],
     &["]: BOOTS 1"],
-    &["]: BOOT - 2020-01-01T00:00:00Z 2020-01-01T00:00:09Z"],
+    &["]: BOOT 0123456789abcdef0123456789abcde2 2020-01-01T00:00:00Z 2020-01-01T00:00:09Z"],
     &[
-        "]: BOOT [{\"idx\":\"-1\",\"boot_id\":\"-\",\"first_entry\":1577836800000000,\"last_entry\":1577836809000000}",
+        "]: BOOT [{\"index\":-1,\"boot_id\":\"0123456789abcdef0123456789abcde2\",\"first_entry\":1577836800000000,\"last_entry\":1577836809000000}",
     ],
+    &["]: MARKED 1"],
+    // Who said a line is the one who wrote it, although another one runs when it is read.
+    &["]: SAID first before middle after main of main last gone"],
     &["]: PICKY 2"],
     &["]: SINCE 1"],
     &["]: PRI27 1 ", "Z tomte talk ", " - - broken"],

@@ -49,7 +49,7 @@ const ASK: &str = r#"ask() {
     who=$1 verb=$2 unit=$3; shift 3
     said=$(timeout 20 "$@" 2>&1 < /dev/null)
     case $said in
-    *'access denied'*) said=denied ;;
+    *'access denied'* | *'ring: Permission denied'*) said=denied ;;
     *'not understood: '* | *'cannot connect'* | *setpriv:*) said="not asked: $said" ;;
     *) said=heard ;;
     esac
@@ -74,7 +74,7 @@ fn asked(verb: &str, unit: &str) -> Result<(Takes, String)> {
     Ok(match verb {
         "list-units" | "list-unit-files" | "list-timers" | "list-sockets" | "is-system-running" | "users"
         | "blame" | "timeline" | "daemon-reload" | "help" => (Takes::Nothing, verb.to_owned()),
-        "logs" => (Takes::Nothing, "logs -n 0".to_owned()),
+        "logs" => (Takes::Root, "logs -n 0".to_owned()),
         "status" | "show" | "is-active" | "is-failed" | "is-enabled" | "cat" | "list-dependencies"
         | "critical-chain" | "enable" | "disable" | "mask" => (Takes::Nothing, plain),
         "start" => (Takes::Right(Verb::Start), plain),

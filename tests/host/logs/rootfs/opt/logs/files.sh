@@ -21,21 +21,27 @@ sleep 0.2
 echo "IN THE RING $(tomte logs -u files --json | grep -c 'the partition is full')"
 echo "AGAIN $(cat messages* | grep -c 'there is room again')"
 tomte logs -u tomte-logd.service | grep -m 1 "No space left"
-for try in $(seq 50); do
-    before=$(tomte logs -b -1 | tail -n 7 | wc -l)
-    [ "$before" = 7 ] && break
-    sleep 0.1
-done
-echo "BEFORE $before"
 tomte logs -r -o short-monotonic | tac > /tmp/back
 tomte logs -o short-monotonic | head -n $(wc -l < /tmp/back) | cmp - /tmp/back && [ $(wc -l < /tmp/back) -gt 50000 ] && echo "BACK AS FORTH"
-# The files are of this boot; then one is of another.
-echo "BOOTS $(tomte logs --list-boots --json | tr , '\n' | grep -c idx)"
-mv messages.1 /tmp/of-this-boot
-printf '%s\n' 'ut off' '2020-01-01T00:00:00Z a: b' '2020-01-01T00:00:09Z c: d' > messages.1
+# All files are of this boot, those too that became too large; then some are of others, of which one has lost its beginning.
+echo "BOOTS $(tomte logs --list-boots --json | tr , '\n' | grep -c index)"
+tomte logs -b -1
+echo "BEFORE $?"
+mkdir /tmp/of-this-boot
+mv messages.? /tmp/of-this-boot
+echo "MARKED $(tomte logs -t tomte-logd -ocat | grep -c "^Boot $(tr -d - < /proc/sys/kernel/random/boot_id)$")"
+mark="tomte-logd: Boot 0123456789abcdef0123456789abcde"
+echo "2026-01-01T00:00:00Z ${mark}3" > messages.1
+printf '%s\n' '2020-01-01T00:00:07Z c: d' '2020-01-01T00:00:09Z e: f' > messages.2
+printf '%s\n' "2020-01-01T00:00:00Z ${mark}2" '2020-01-01T00:00:01Z a: b' > messages.3
+printf '%s\n' "2019-01-01T00:00:00Z ${mark}1" > messages.4
+echo "BEFORE $(tomte logs -b -1 | cut -c 22- | tr '\n' ' ')"
 tomte logs --list-boots | tr -s ' ' | sed -n 's/^-1/BOOT/p'
 echo "BOOT $(tomte logs --list-boots --json | cut -d , -f 1-4)"
-mv /tmp/of-this-boot messages.1
+rm messages.3 messages.4
+echo "BEFORE $(tomte logs -b -1 | cut -c 22- | tr '\n' ' ')"
+rm messages.?
+mv /tmp/of-this-boot/* .
 tomte logs -b -1 -u files 2> /dev/null
 echo "PICKY $?"
 echo "SINCE $(tomte logs -S '2020-01-01 12:00' -u files | grep -c 'there is room again')"
