@@ -31,11 +31,12 @@ use talk::{Connection, File, Name, TalkError};
 use verb::Verb;
 use words::Words;
 
-/// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active, 4 there is no such unit or, for jobs, they are not
-/// allowed, 5 for jobs there is no such unit.
+/// systemctl's exit codes: 0 done, 1 failed, 3 the unit is not active or, for jobs, they are not for it, 4 there is no such unit
+/// or, for jobs, they are not allowed, 5 for jobs there is no such unit.
 const FAILED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
 const NOT_ACTIVE: u8 = 3;
+const NOT_IMPLEMENTED: u8 = 3;
 const NO_SUCH_UNIT: u8 = 4;
 const NO_PERMISSION: u8 = 4;
 const NOT_LOADED: u8 = 5;
@@ -282,6 +283,12 @@ impl Command<'_> {
             return code;
         }
         let reply = connection.ask(&request)?;
+        if self.verb == Verb::Reload && matches!(reply, Reply::Job(JobResult::Invalid)) {
+            let (what, code) =
+                if up { ("has no reload", NOT_IMPLEMENTED) } else { ("is not active", FAILED) };
+            complain(format_args!("{name} {what}, cannot reload."));
+            return Ok(code);
+        }
         let code = answered(&reply)?;
         if self.words.wait() && self.verb <= Verb::Restart {
             let reply = connection.ask(&Request::Wait { name })?;

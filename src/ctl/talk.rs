@@ -95,10 +95,9 @@ impl fmt::Display for TalkError {
                 write!(f, "PID 1 speaks version {theirs} of the protocol, this tomte {ours}")
             }
             Self::Malformed => write!(f, "{SOCKET_PATH}: the answer is malformed"),
-            Self::Job(JobResult::Invalid) => f.write_str(
-                "the unit is not active, or cannot do that (ExecReload= or Type=notify-reload to reload), or the job mode is not \
-                 for that",
-            ),
+            Self::Job(JobResult::Invalid) => {
+                f.write_str("the unit has no such process, or the job mode is not for that")
+            }
             Self::Job(result) => write!(f, "the job ended with result '{result}'; see tomte status"),
             Self::OtherTable => f.write_str("PID 1 has another table than this program"),
             Self::Name => f.write_str("not a unit name"),

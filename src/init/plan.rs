@@ -12,7 +12,7 @@ use crate::{
         listen::{self, Source},
         plan::{
             self as linux_plan, Cgroup, Credentials, Devices, Dynamic, Environment, Identity, Limits,
-            Loading, Login, Passed, Plan, Stdio, View, Words,
+            Loading, Login, Passed, Plan, View, Words,
         },
         signals,
     },
@@ -33,7 +33,7 @@ mod streams;
 
 use address::{ADDRESS_BYTES, write_address};
 use renamed::{directory, keyring, mount, namespaces, privilege, propagation, scheduling};
-use streams::{input, output, stdout, terminal};
+use streams::streams;
 pub(super) use streams::{misses_stream, takes_socket};
 
 const _: () =
@@ -204,9 +204,7 @@ impl<'t> Parts<'t> {
         };
         let view = view(exec, spawn.kind);
         let supplementary = words(exec.supplementary_groups.as_bytes());
-        let output = |kind, path| output(kind, path, log, descriptors);
-        let (to, errors_to) =
-            (output(stdout(exec, spawn.kind), exec.stdout_path), output(exec.stderr, exec.stderr_path));
+        let stdio = streams(exec, spawn.kind, log, descriptors);
         Plan {
             unit: unit.name.as_str(),
             command: renamed::command(command, &self.root),
@@ -251,13 +249,7 @@ impl<'t> Parts<'t> {
             },
             working_directory: exec.working_directory,
             working_directory_optional: exec.working_directory_optional,
-            stdio: Stdio {
-                input: input(exec, spawn.kind, descriptors),
-                output: to,
-                error: errors_to,
-                tty_path: exec.tty_path,
-                terminal: terminal(exec, spawn.kind),
-            },
+            stdio,
             // One that is a stream is not passed besides.
             descriptors: if takes_socket(exec) { &[] } else { descriptors },
             ready: None,

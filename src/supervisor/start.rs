@@ -87,8 +87,10 @@ impl Supervisor<'_> {
             Slot::Control => (record.control, record.control_command) = (Process::Wanted, (kind, index)),
         }
         if waits && is_up_at_once(service) {
-            // Only its process lets others go first (service.c, `service_enter_start`: the child waits).
+            // Only its process lets others go first (service.c, `service_enter_start`: the child waits), and is watched when
+            // it is there.
             self.main_started(id, service);
+            self.at(id).watchdog_at = None;
         }
     }
 
@@ -279,6 +281,9 @@ impl Supervisor<'_> {
         record.main_known |= slot == Slot::Main;
         if slot == Slot::Main && is_up_at_once(service) {
             self.main_started(id, service);
+            if service.service_type == ServiceType::Idle {
+                self.arm_watchdog(id);
+            }
         }
     }
 

@@ -146,7 +146,10 @@ impl Judge {
         supervisor: &Supervisor<'_>,
     ) -> Verdict {
         let plan = &plans[id.index()];
-        let at_once = supervisor.status(id).is_some_and(|status| status.started_us == kernel.now);
+        // Of one that is up already (Type=idle) only the process is made.
+        let at_once = supervisor
+            .status(id)
+            .is_some_and(|status| status.started_us == kernel.now && status.active != ActiveState::Active);
         // A start that waited for its number may go on until its stop has its turn.
         let late = self.shutting_down && kernel.now > self.shutdown_began;
         rule!(!(late && at_once), "{id:?} starts during shutdown");

@@ -56,7 +56,7 @@ pub(super) struct World<'w> {
     cut_short: bool,
     /// Requests that are still to come at once.
     flood: u32,
-    /// When each unit last said that it is alive.
+    /// When each unit last said that it is alive, or was made.
     heard: Vec<u64>,
     /// Units that found no number although nothing goes wrong any more.
     numberless: Vec<bool>,
@@ -370,8 +370,11 @@ impl<'w> World<'w> {
                 let given = self.given(&spawn);
                 self.judge.spawn(&spawn, &given, plans, &self.kernel, &self.supervisor)?;
                 let answer = self.kernel.spawn(&spawn, given);
-                if let Event::Spawned { unit, pid, .. } = answer {
+                if let Event::Spawned { unit, slot, pid } = answer {
                     self.judge.spawned(unit);
+                    if slot == Slot::Main {
+                        self.heard[unit.index()] = self.kernel.now;
+                    }
                     self.may_mount(&spawn, pid.0);
                 }
                 return Ok(Some(answer));

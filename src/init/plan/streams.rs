@@ -3,7 +3,7 @@
 use crate::{
     linux::{
         BorrowedFd,
-        plan::{self as linux_plan, Input, Output, Passed, Taking, Writing},
+        plan::{self as linux_plan, Input, Output, Passed, Stdio, Taking, Writing},
     },
     table::{self, CommandKind, Exec, Stdin, Stdout},
 };
@@ -11,6 +11,22 @@ use crate::{
 /// Whether one of the streams is the unit's socket, which every command has then.
 pub(in crate::init) fn takes_socket(exec: &Exec<'_>) -> bool {
     exec.stdin == Stdin::Socket || exec.stdout == Stdout::Socket || exec.stderr == Stdout::Socket
+}
+
+/// The three streams of a command of `kind`, where `log` is its own and `descriptors` are passed to it.
+pub(super) fn streams<'a>(
+    exec: &Exec<'a>,
+    kind: CommandKind,
+    log: Option<BorrowedFd<'a>>,
+    descriptors: &[Passed<'a>],
+) -> Stdio<'a> {
+    Stdio {
+        input: input(exec, kind, descriptors),
+        output: output(stdout(exec, kind), exec.stdout_path, log, descriptors),
+        error: output(exec.stderr, exec.stderr_path, log, descriptors),
+        tty_path: exec.tty_path,
+        terminal: terminal(exec, kind),
+    }
 }
 
 /// The descriptor called `name`; without a name the only one there is.
@@ -39,13 +55,13 @@ const fn has_terminal(kind: CommandKind) -> bool {
     }
 }
 
-pub(super) const fn terminal(exec: &Exec<'_>, kind: CommandKind) -> linux_plan::Terminal {
+const fn terminal(exec: &Exec<'_>, kind: CommandKind) -> linux_plan::Terminal {
     let table::Terminal { hang_up, reset, rows, columns } = exec.terminal;
     let before = has_terminal(kind);
     linux_plan::Terminal { hang_up: hang_up && before, reset: reset && before, rows, columns }
 }
 
-pub(super) fn input<'a>(exec: &Exec<'a>, kind: CommandKind, descriptors: &[Passed<'a>]) -> Input<'a> {
+fn input<'a>(exec: &Exec<'a>, kind: CommandKind, descriptors: &[Passed<'a>]) -> Input<'a> {
     let terminal = |taking| if has_terminal(kind) { Input::Tty(taking) } else { Input::Null };
     match exec.stdin {
         Stdin::Null => Input::Null,
@@ -60,7 +76,7 @@ pub(super) fn input<'a>(exec: &Exec<'a>, kind: CommandKind, descriptors: &[Passe
 
 /// Where `StandardOutput=` of a command of `kind` goes: one that is not given the terminal writes there all the same
 /// (exec-invoke.c, `setup_output`).
-pub(super) const fn stdout(exec: &Exec<'_>, kind: CommandKind) -> Stdout {
+const fn stdout(exec: &Exec<'_>, kind: CommandKind) -> Stdout {
     match (exec.stdout, exec.stdin) {
         (Stdout::Inherit, Stdin::Tty | Stdin::TtyForce | Stdin::TtyFail) if !has_terminal(kind) => {
             Stdout::Tty
@@ -69,7 +85,7 @@ pub(super) const fn stdout(exec: &Exec<'_>, kind: CommandKind) -> Stdout {
     }
 }
 
-pub(super) fn output<'a>(
+fn output<'a>(
     kind: Stdout,
     path: &'a str,
     log: Option<BorrowedFd<'a>>,

@@ -67,6 +67,19 @@ fn who_comes_after_idle_does_not_wait_for_its_process() {
 }
 
 #[test]
+fn idle_is_watched_from_when_its_process_is_there() {
+    let mut boot = target("multi-user.target");
+    (boot.wants, boot.after) = (vec![1, 2], vec![1, 2]);
+    let idle = service(A).with(|s| (s.service_type, s.watchdog) = (ServiceType::Idle, Micros::from_secs(1)));
+    let slow = service("b.service").with(|s| {
+        (s.service_type, s.timeout_start) = (ServiceType::Oneshot, Micros::FOREVER);
+    });
+    let mut t = Play::new(&[boot, idle, slow]);
+    t.boot().at(5_000).expect("start b.service; start a.service");
+    t.at(5_999).expect("").at(6_000).expect("kill 6 a.service all");
+}
+
+#[test]
 fn idle_that_is_stopped_before_it_runs_never_runs() {
     let stops = |s: &mut super::ServicePlan| {
         s.service_type = ServiceType::Idle;
