@@ -92,6 +92,8 @@ pub fn run(linked: &'static [u8], arguments: Arguments) -> u8 {
         Face::UnitFirst => (rest.first().copied().unwrap_or("help"), operands.get(..1).unwrap_or_default()),
         Face::VerbFirst(_) if first.is_empty() && words.help() => ("help", rest),
         Face::VerbFirst(bare) if first.is_empty() => (*bare, rest),
+        // Targets that are verbs as well.
+        Face::VerbFirst(_) if matches!(first, "rescue" | "emergency" | "default") => ("isolate", operands),
         Face::VerbFirst(_) => (first, rest),
         Face::Unknown => return usage_error(raw.last().unwrap_or(&"no runlevel")),
     };
@@ -207,7 +209,8 @@ impl Command<'_> {
         let all = ["*"];
         for name in if self.names.is_empty() { &all } else { self.names } {
             if !name.bytes().any(|byte| matches!(byte, b'*' | b'?')) {
-                see(talk::full_name(name, &mut Name::new())?)?;
+                let suffix = if self.verb == Verb::Isolate { ".target" } else { ".service" };
+                see(talk::full_name(name, suffix, &mut Name::new())?)?;
                 continue;
             }
             let mut result = Ok(());

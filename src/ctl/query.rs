@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use crate::{
     linux::{clock, output::Output},
-    table::{FileState, UnitId, matches},
+    table::{Arch, FileState, Kind, Lists, Relation, Socket, Table, UnitId, matches},
     wire::{ActiveState, ManagerStatus, Reply, Request},
     words,
 };
@@ -50,7 +50,9 @@ impl Command<'_> {
                     "loaded units",
                     &mut |grid| {
                         connection.each_unit(&mut |unit| {
-                            if self.lists(unit.name) { print::list_unit(grid, unit) } else { Ok(()) }
+                            let idle =
+                                unit.active == ActiveState::Inactive && self.is_of_connection(unit.name);
+                            if self.lists(unit.name) && !idle { print::list_unit(grid, unit) } else { Ok(()) }
                         })
                     },
                 )?;
@@ -68,7 +70,8 @@ impl Command<'_> {
                 })?;
                 out.write_str("]}\n")?;
             }
-            Verb::Blame
+            Verb::GetDefault
+            | Verb::Blame
             | Verb::CriticalChain
             | Verb::ListDependencies
             | Verb::Cat
@@ -100,6 +103,11 @@ impl Command<'_> {
     #[inline(never)] // for a small frame
     fn of_table(&self, connection: &mut Connection, out: &mut Output) -> Result<u8, TalkError> {
         let mut system = System::new(self.linked, connection, self.words.json())?;
+        if self.verb == Verb::GetDefault {
+            let board = system.table.board();
+            self.say(out, system.table.name(board.default_target).unwrap_or_default())?;
+            return Ok(0);
+        }
         if self.verb == Verb::Blame {
             system.blame(out)?;
             return Ok(0);
@@ -157,6 +165,24 @@ impl Command<'_> {
             code = code.max(Self { verb, ..*self }.jobs()?);
         }
         Ok(code)
+    }
+
+    /// Whether the unit called `name` is started for a connection (`Accept=yes`): without one it is there in the table only,
+    /// as systemd has none.
+    #[inline(never)] // for a small frame
+    fn is_of_connection(&self, name: &str) -> bool {
+        let table = Table::open(self.linked, Arch::NATIVE).ok().filter(|_| name.contains('@'));
+        let mut is = false;
+        if let Some(table) = table
+            && let Some(unit) = table.resolve(name).and_then(|id| table.unit(id))
+        {
+            unit.each(Lists::of(Relation::TriggeredBy), &mut |id| {
+                is |= table
+                    .unit(id)
+                    .is_some_and(|by| matches!(by.kind, Kind::Socket(Socket { accept: true, .. })));
+            });
+        }
+        is
     }
 
     /// Whether a list with these patterns has the unit called `name`, with its suffix or without the usual one.
@@ -233,7 +259,7 @@ impl Command<'_> {
         let (mut id, mut all) = (0, true);
         if let Some(name) = self.names.first() {
             let room = &mut Name::new();
-            let full = full_name(name, room)?;
+            let full = full_name(name, ".service", room)?;
             let Some(unit) = connection.unit(full)? else { return Ok(self.no_such_unit(full)) };
             (id, all) = (unit.id, false);
         }

@@ -121,7 +121,7 @@ fn order<'a>(arguments: Arguments) -> Result<Order<'a>, Wrong<'a>> {
                 break;
             }
             0 => {
-                let name = full_name(value, &mut order.name)?;
+                let name = full_name(value, ".service", &mut order.name)?;
                 if value.is_empty() || value.as_bytes().contains(&b'/') || !name.ends_with(".service") {
                     return Err(Wrong::Talk(TalkError::Name));
                 }

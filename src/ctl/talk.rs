@@ -136,12 +136,12 @@ const PAUSE_US: u64 = 50_000;
 /// Room for [`full_name`].
 pub(super) type Name = heapless::String<UNIT_NAME_BYTES_MAX>;
 
-/// `name` with `.service` after it if it has no suffix, as systemctl takes names; written to `room`.
+/// `name` with `suffix` after it if it has none, as systemctl takes names; written to `room`.
 #[inline(never)] // for a small frame
-pub(super) fn full_name<'r>(name: &str, room: &'r mut Name) -> Result<&'r str, TalkError> {
+pub(super) fn full_name<'r>(name: &str, suffix: &str, room: &'r mut Name) -> Result<&'r str, TalkError> {
     let end = words::split_last(name, b'.').map_or("", |(_, end)| end);
     let suffixed = UnitType::ALL.iter().any(|one| one.as_str() == end);
-    let suffix = if suffixed { "" } else { ".service" };
+    let suffix = if suffixed { "" } else { suffix };
     room.clear();
     room.push_str(name).and_then(|()| room.push_str(suffix)).map_err(|_| TalkError::Name)?;
     Ok(room)

@@ -32,7 +32,7 @@ macro_rules! verbs {
 }
 
 verbs! {
-    ListUnits ListUnitFiles ListTimers ListSockets Status Show IsActive IsFailed IsEnabled IsSystemRunning
+    ListUnits ListUnitFiles ListTimers ListSockets Status Show IsActive IsFailed IsEnabled IsSystemRunning GetDefault
     Start Stop Restart TryRestart Reload ReloadOrRestart TryReloadOrRestart Isolate Kill ResetFailed
     Cat ListDependencies Posture Users Blame CriticalChain Timeline
     Logs Run SwitchTable Enable Disable Mask DaemonReload Reexec PowerOff Reboot Halt Kexec Help
@@ -64,8 +64,10 @@ impl Verb {
 
     /// About how many things it can be at once.
     pub(super) fn names_max(self) -> usize {
-        if matches!(self, Self::IsSystemRunning | Self::Users | Self::Blame | Self::Timeline)
-            || self >= Self::DaemonReload
+        if matches!(
+            self,
+            Self::IsSystemRunning | Self::GetDefault | Self::Users | Self::Blame | Self::Timeline
+        ) || self >= Self::DaemonReload
         {
             return 0;
         }

@@ -177,7 +177,7 @@ impl<'a> Wanted<'a> {
     pub(super) fn resolve(&mut self, linked: &'static [u8]) {
         let Ok(table) = Table::open(linked, Arch::NATIVE) else { return };
         for name in &mut self.units {
-            let own = full_name(name, &mut Name::new()).ok().and_then(|full| table.alias(full));
+            let own = full_name(name, ".service", &mut Name::new()).ok().and_then(|full| table.alias(full));
             *name = own.filter(|own| !own.is_empty()).unwrap_or(name);
         }
     }

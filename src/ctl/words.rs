@@ -19,6 +19,8 @@ static OPTIONS: Known = Known {
     valued: SWITCHES,
     optional: usize::MAX,
 };
+/// What `--type=` may name: all of systemd's, as scripts do that know nothing of boards.
+const TYPES: &str = "service socket target timer path device mount automount swap slice scope";
 /// The place of the first switch.
 const SWITCHES: usize = 9;
 /// The place of [`Words::value`] and of `-P` among them.
@@ -63,6 +65,9 @@ impl Words<'_> {
                 0 => value.split(',').try_for_each(|one| self.properties.push(one)).map_err(|_| value)?,
                 1 => self.signal = value,
                 2 | 3 => self.whom = value,
+                4 if !value.split(',').all(|one| TYPES.split(' ').any(|known| known == one)) => {
+                    return Err(value);
+                }
                 4 => self.types = value,
                 5 => self.states = value,
                 6 => self.lines = Some(number(value).ok_or(value)?),
@@ -210,6 +215,7 @@ mod tests {
         assert_eq!(wrong(&[c"x", c"--wibble"]), Some("--wibble"));
         assert_eq!(wrong(&[c"x", c"-qZ"]), Some("-qZ"));
         assert_eq!(wrong(&[c"x", c"-n", c"few"]), Some("few"));
+        assert_eq!(wrong(&[c"x", c"-t", c"service,frob"]), Some("service,frob"));
         assert_eq!(wrong(&[c"x", c"-p"]), Some("-p"));
         assert_eq!(wrong(&[c"x", c"--now=yes"]), Some("--now=yes"));
         assert_eq!(wrong(&[c"x", c"-ä"]), Some("-ä"));

@@ -20,7 +20,7 @@ use super::{
     audit, conditions, handover,
     kernel::Kernel,
     log, names,
-    plan::{Parts, Start, misses_stream, runtime_directory_of},
+    plan::{Parts, Start, misses_stream, of_client, runtime_directory_of, trigger_path},
     processes::{Process, Role},
     report,
     shared::Shared,
@@ -204,6 +204,7 @@ impl Kernel {
         let start =
             Start { command, spawn, extra: &extra, inherited, shared, tmp_unit, log, cgroup, descriptors };
         let mut plan: plan::Plan<'_> = parts.plan(&board, &record, &service.exec, start);
+        plan.environment.trigger_pattern = trigger_path(&self.table, spawn, true);
         let logd = self.streams.of_logd(spawn.unit);
         let last_words = logd.and_then(|_| linux::pipe::open_device(c"/dev/pmsg0").ok());
         if let (Some(input), Some(log)) = (logd, log) {
@@ -211,9 +212,8 @@ impl Kernel {
             plan.stdio = Stdio { input: Input::Fd(input), output, error: Output::Fd(log), ..plan.stdio };
         }
         let is_logd = logd.is_some();
-        if let Some([input, output, error]) = self.held.given(spawn.unit) {
-            let (output, error) = (Output::Fd(output), Output::Fd(error));
-            plan.stdio = Stdio { input: Input::Fd(input), output, error, ..plan.stdio };
+        if let Some(given) = self.held.given(spawn.unit) {
+            plan.stdio = of_client(plan.stdio, given);
         }
         let says_ready = service.ready_fd > 0 && spawn.kind == CommandKind::Start;
         let ready = if says_ready { Some(linux::pipe::new().map_err(no_process)?) } else { None };

@@ -19,7 +19,7 @@ use crate::{
     supervisor::{Instant, Outcome, Pid, Spawn, root},
     table::{
         self, Board, Call, Command, CommandKind, DirectoryKind, Exec, Hook, Kind, LoginEnvironment, Micros,
-        Preserve, Privilege, Rlimit, StrList, Table, Traffic, Unit, UnitId,
+        Preserve, Privilege, Rlimit, StrList, Table, Traffic, Unit, UnitId, WatchEvent,
         limits::{MOUNTS_MAX, RLIMITS_MAX},
     },
     wire::{ExitStatus, NOTIFY_PATH},
@@ -34,7 +34,7 @@ mod streams;
 use address::{ADDRESS_BYTES, write_address};
 use renamed::{directory, keyring, mount, namespaces, privilege, propagation, scheduling};
 use streams::streams;
-pub(super) use streams::{misses_stream, takes_socket};
+pub(super) use streams::{misses_stream, of_client, takes_socket};
 
 const _: () =
     assert!(MOUNTS_MAX <= crate::linux::child::MOUNTS_MAX, "a table's mounts are no more than a child makes");
@@ -155,7 +155,7 @@ impl<'t> Parts<'t> {
             ("MONITOR_UNIT", name(spawn.monitor.map(|(unit, ..)| unit))),
             ("MONITOR_INVOCATION_ID", &self.monitored_invocation),
             ("TRIGGER_UNIT", name(trigger)),
-            ("TRIGGER_PATH", trigger_path(table, spawn)),
+            ("TRIGGER_PATH", trigger_path(table, spawn, false)),
             ("TRIGGER_TIMER_REALTIME_USEC", realtime),
             ("TRIGGER_TIMER_MONOTONIC_USEC", monotonic),
             ("REMOTE_ADDR", &self.remote_address),
@@ -367,12 +367,17 @@ const fn subgroup<'a>(cgroup: &table::Cgroup<'a>, kind: CommandKind) -> &'a str 
     }
 }
 
-/// The path that a path unit has started the unit for.
-fn trigger_path<'a>(table: &Table<'a>, spawn: &Spawn) -> &'a str {
+/// The path that a path unit has started the unit for, or with `pattern` what it is one match of.
+pub(super) fn trigger_path<'a>(table: &Table<'a>, spawn: &Spawn, pattern: bool) -> &'a str {
     let found = spawn.trigger.and_then(|trigger| Some((trigger.unit, trigger.watch?)));
     let Some((unit, watch)) = found else { return "" };
     match table.unit(unit).map(|unit| unit.kind) {
-        Some(Kind::Path(path)) => path.watches.iter().nth(watch.into()).map_or("", |watch| watch.path),
+        Some(Kind::Path(path)) => {
+            let watch = path.watches.iter().nth(watch.into());
+            watch
+                .filter(|watch| (watch.event == WatchEvent::ExistsGlob) == pattern)
+                .map_or("", |watch| watch.path)
+        }
         Some(Kind::Target | Kind::Service | Kind::Socket(_) | Kind::Timer(_) | Kind::Device(_)) | None => "",
     }
 }

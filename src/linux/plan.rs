@@ -249,6 +249,8 @@ pub struct Environment<'a> {
     pub extra: &'a [(&'a str, &'a str)],
     /// Variables that hold the process's own pid, `SYSTEMD_EXEC_PID` besides: `WATCHDOG_PID` and the like.
     pub own_pid: &'a [&'a str],
+    /// What `TRIGGER_PATH` is the first match of, where `extra` does not name it. Empty without one.
+    pub trigger_pattern: &'a str,
     /// `Environment=`.
     pub unit: Words<'a>,
     /// `EnvironmentFile=`: paths, each with a `-` in front if it may be missing.

@@ -54,8 +54,10 @@ const BUDGET: u64 = 200 << 10;
 /// devices by what is on them, an overlay, fsck and the power key; 9 with mounts that come and go by hand, commands of
 /// sockets and jobs in all modes; 1 with programs that decide about the network; 1 with /dev/mqueue and a cheaper sandbox; 2
 /// with the rest of journalctl's usual options and other names of units, against 1 that was saved; 1 with sockets that PID 1
-/// opens itself; 1 with what a round beside systemd found of jobs and stops. It goes when it meets the budget.
-const CEILING: u64 = 405 << 10;
+/// opens itself; 1 with what a round beside systemd found of jobs and stops; 4 with whose a
+/// line of the log is, boots and a full house of clients; 2 with targets as verbs and the first match of a pattern. It goes
+/// when it meets the budget.
+const CEILING: u64 = 407 << 10;
 /// What CI lets it have of memory that it may write, without its stack: all that it can know of units, processes and clients.
 /// It is all zeros at first, and takes up what is written to.
 const STATE: u64 = 494 << 10;

@@ -29,6 +29,14 @@ pub(super) fn streams<'a>(
     }
 }
 
+/// `stdio` with the streams of whoever asked for the unit (`run --pipe`) instead.
+pub(in crate::init) fn of_client<'a>(
+    stdio: Stdio<'a>,
+    [input, output, error]: [BorrowedFd<'a>; 3],
+) -> Stdio<'a> {
+    Stdio { input: Input::Fd(input), output: Output::Fd(output), error: Output::Fd(error), ..stdio }
+}
+
 /// The descriptor called `name`; without a name the only one there is.
 fn stream<'a>(name: &str, descriptors: &[Passed<'a>]) -> Option<BorrowedFd<'a>> {
     match descriptors {

@@ -2,13 +2,14 @@
 
 use core::ffi::CStr;
 
+use heapless::Vec;
 use rustix::{io::Errno, path::DecInt, process::getpid};
 
 use super::{Work, arena::Arena, credentials::VARIABLE, identity::user_name};
 use crate::linux::{
-    credentials,
+    credentials, glob,
     passwd::{self, Field, Key, User},
-    path::PathBuffer,
+    path::{PATH_BYTES_MAX, PathBuffer},
     plan::{Input, Login, Output, Stdio},
     raw::CStrings,
 };
@@ -97,6 +98,9 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
     for (name, value) in sources.extra {
         work.variables.make(&mut work.arena, name, value.as_bytes())?;
     }
+    if !sources.trigger_pattern.is_empty() {
+        name_trigger(work, sources.trigger_pattern)?;
+    }
     describe_user(work)?;
     list_directories(work)?;
     if !work.plan.credentials.sources.is_empty() {
@@ -122,6 +126,21 @@ pub(super) fn gather(work: &mut Work<'_>) -> Result<(), Errno> {
         work.variables.set(assignment)?;
     }
     Ok(())
+}
+
+/// `$TRIGGER_PATH` of `PathExistsGlob=`: the first match in the order of glob(3). Without it if nothing is there any more.
+#[inline(never)] // pages of stack, for those who need them
+fn name_trigger(work: &mut Work<'_>, pattern: &str) -> Result<(), Errno> {
+    let mut first = Vec::<u8, PATH_BYTES_MAX>::new();
+    glob::each_match(pattern, &mut |path| {
+        let path = path.to_bytes();
+        if first.is_empty() || path < &first[..] {
+            first.clear();
+            first.extend_from_slice(path).map_err(|_| Errno::NAMETOOLONG)?;
+        }
+        Ok(false)
+    })?;
+    if first.is_empty() { Ok(()) } else { work.variables.make(&mut work.arena, "TRIGGER_PATH", &first) }
 }
 
 #[inline(never)] // a page of stack, for those who need it

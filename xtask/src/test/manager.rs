@@ -12,11 +12,19 @@ use super::{
 
 /// What `console.service` prints: the words of systemctl and service, and users' names as glibc has them, with tomte-userd
 /// answering, hung, killed and stopped.
-const CONSOLE: [&str; 122] = [
+const CONSOLE: [&str; 130] = [
     "tomte: shy.service: operation refused by the unit",
     "SHY 4",
     "tomte: bystander.service: operation refused by the unit",
     "ISOLATE 4",
+    "tomte: Unit bystander.target could not be found.",
+    "NO-TARGET 5",
+    "tomte: Unit rescue.target could not be found.",
+    "RESCUE 5",
+    "not understood: now (see tomte help)",
+    "DEFAULT 2 multi-user.target",
+    "not understood: frob (see tomte help)",
+    "TYPE 2",
     "IS-ACTIVE 0",
     "IS-NONE 4",
     "IS-FAILED 1",

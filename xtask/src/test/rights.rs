@@ -72,8 +72,10 @@ enum Takes {
 fn asked(verb: &str, unit: &str) -> Result<(Takes, String)> {
     let plain = format!("{verb} {unit}");
     Ok(match verb {
-        "list-units" | "list-unit-files" | "list-timers" | "list-sockets" | "is-system-running" | "users"
-        | "blame" | "timeline" | "daemon-reload" | "help" => (Takes::Nothing, verb.to_owned()),
+        "list-units" | "list-unit-files" | "list-timers" | "list-sockets" | "is-system-running"
+        | "get-default" | "users" | "blame" | "timeline" | "daemon-reload" | "help" => {
+            (Takes::Nothing, verb.to_owned())
+        }
         "logs" => (Takes::Root, "logs -n 0".to_owned()),
         "status" | "show" | "is-active" | "is-failed" | "is-enabled" | "cat" | "list-dependencies"
         | "critical-chain" | "enable" | "disable" | "mask" => (Takes::Nothing, plain),

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use super::{host::has_line, supervision::run_with_servant};
 
 /// Unit, ActiveState, SubState, Result: what becomes of each.
-const ENDS: [(&str, &str, &str, &str); 25] = [
+const ENDS: [(&str, &str, &str, &str); 27] = [
     ("commanded.socket", "inactive", "dead", "success"),
     ("fussy.socket", "failed", "failed", "exit-code"),
     ("commander.service", "active", "exited", "success"),
@@ -28,13 +28,15 @@ const ENDS: [(&str, &str, &str, &str); 25] = [
     ("inetd-caller.service", "active", "exited", "success"),
     ("orphan.service", "failed", "failed", "resources"),
     ("arrival.path", "active", "waiting", "success"),
+    ("globbed.path", "active", "running", "success"),
+    ("globbed.service", "active", "exited", "success"),
     ("changed.path", "active", "waiting", "success"),
     ("full.path", "active", "waiting", "success"),
     ("mover.service", "active", "exited", "success"),
 ];
 
 /// Pieces of lines, and how often they are there.
-const LINES: [(&[&str], usize); 22] = [
+const LINES: [(&[&str], usize); 24] = [
     (&["COMMANDED (start-pre)"], 1),
     (&["COMMANDED (start-post)"], 1),
     (&["COMMANDED (stop-pre)"], 1),
@@ -44,6 +46,7 @@ const LINES: [(&[&str], usize); 22] = [
     (&["peers.socket: too many connections from one source, one is closed"], 1),
     (&["servant fd 3 door own blocks"], 3),
     (&["servant heard hello"], 9),
+    (&["LISTED 0 of 2"], 1),
     (&["servant EACH 1 connection"], 3),
     (&["servant has 0 descriptors"], 1),
     (&["orphan.service: Failed at step stdin", "Invalid argument"], 1),
@@ -53,6 +56,7 @@ const LINES: [(&[&str], usize); 22] = [
     (&["taken.socket: cannot bind to port 7001: Address already in use"], 1),
     (&["hopeless.service: Start request repeated too quickly."], 1),
     (&["arrival by arrival.path /run/arrival/parcel"], 2),
+    (&["globbed by globbed.path /etc/group"], 1),
     (&["changed by changed.path /run/watched/file"], 2),
     (&["servant removed /run/arrival/parcel"], 2),
     (&["servant removed /run/watched/file.seen"], 1),
