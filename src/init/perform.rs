@@ -184,7 +184,7 @@ impl Kernel {
         }
         let connection = if service.per_connection { self.held.of(spawn.unit).next() } else { None };
         let mut parts = Parts::new();
-        parts.fill(&service.exec, spawn, connection, self.started_us);
+        parts.fill(&service.exec, spawn, command.privilege, connection, self.started_us);
         parts.find_way(&mut command, self.line).map_err(at(Step::Call))?;
         let extra = parts.extra(spawn, &self.table);
         self.share(spawn.unit, &record, &service.exec).map_err(at(Step::Network))?;

@@ -92,6 +92,7 @@ impl<'t> Parts<'t> {
         &mut self,
         exec: &Exec<'t>,
         spawn: &Spawn,
+        privilege: Privilege,
         connection: Option<BorrowedFd<'_>>,
         started_us: u64,
     ) {
@@ -106,7 +107,7 @@ impl<'t> Parts<'t> {
         for Rlimit { resource, soft, hard } in exec.rlimits.iter() {
             let _ = self.rlimits.push(linux_plan::Rlimit { resource, soft, hard });
         }
-        for setting in view(exec, spawn.kind).mounts.iter() {
+        for setting in view(exec, spawn.kind, privilege).mounts.iter() {
             let _ = self.mounts.push(mount(setting));
         }
         if let Some(Pid(pid)) = spawn.main_pid {
@@ -202,7 +203,7 @@ impl<'t> Parts<'t> {
             inherited: Some(inherited),
             ..environment(exec)
         };
-        let view = view(exec, spawn.kind);
+        let view = view(exec, spawn.kind, command.privilege);
         let supplementary = words(exec.supplementary_groups.as_bytes());
         let stdio = streams(exec, spawn.kind, log, descriptors);
         Plan {
@@ -280,8 +281,12 @@ fn landlock<'a>(exec: &Exec<'a>, command: &Command<'_>, kind: CommandKind) -> li
 }
 
 /// What a command of `kind` sees of the file system.
-fn view<'a>(exec: &Exec<'a>, kind: CommandKind) -> table::View<'a> {
-    exec.view_besides.filter(|_| kind != CommandKind::Start).unwrap_or(exec.view)
+fn view<'a>(exec: &Exec<'a>, kind: CommandKind, privilege: Privilege) -> table::View<'a> {
+    match exec.view_besides {
+        _ if privilege == Privilege::Full => exec.view_privileged.unwrap_or(table::View::HOST),
+        Some(view) if kind != CommandKind::Start => view,
+        _ => exec.view,
+    }
 }
 
 /// Those that come before the main process see what has changed; those that come after it leave its own alone.

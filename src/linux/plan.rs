@@ -337,9 +337,9 @@ pub enum Privilege {
     /// None of it.
     #[default]
     Restricted,
-    /// `!`: no change of user, group and capabilities; the rest holds.
+    /// `!`: no change of user and groups; the rest holds.
     KeepIds,
-    /// `+`: no sandbox, no limits, no change of user.
+    /// `+`: no sandbox, no limits, no change of user; in the unit's network and IPC, and in a view that the table has for it.
     Full,
 }
 

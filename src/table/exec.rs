@@ -53,6 +53,9 @@ record! {
         pub view: View<'t>,
         /// What those of all commands but `ExecStart=` see instead, with `RootDirectoryStartOnly=`.
         pub view_besides: Option<View<'t>>,
+        /// What commands with the prefix `+` see, if it is something else than the machine's own: what settings put there, not
+        /// what they protect (exec-invoke.c, `apply_mount_namespace`).
+        pub view_privileged: Option<View<'t>>,
         /// What Landlock holds them to below it.
         pub landlock: Landlock<'t>,
         /// What else they share with nobody.
@@ -233,6 +236,12 @@ record! {
         /// What is mounted, sorted by path: what is below something comes after it.
         pub mounts: List<'t, Mount<'t>>,
     }
+}
+
+impl View<'_> {
+    /// What PID 1 sees.
+    pub const HOST: Self =
+        Self { own: false, root: "", propagation: Propagation::Shared, mounts: List::new(&[]) };
 }
 
 record! {

@@ -276,10 +276,10 @@ choice! {
     pub enum Privilege {
         /// None of it: the ordinary case.
         Restricted,
-        /// `!`: no change of user, groups and capabilities; the rest holds. (`!!` is baked as `Restricted`: every kernel
+        /// `!`: no change of user and groups; the rest holds, capabilities too. (`!!` is baked as `Restricted`: every kernel
         /// tomte runs on has ambient capabilities.)
         KeepIds,
-        /// `+`: no sandbox and no change of user.
+        /// `+`: no sandbox and no change of user, but the unit's own network, IPC and [`super::Exec::view_privileged`].
         Full,
     }
 }

@@ -138,7 +138,7 @@ impl Exec<'_> {
             && self.rlimits.are_all(RLIMITS_MAX, |limit| usize::from(limit.resource) < RLIMITS_MAX)
             && self.directories.are_all(DirectoryKind::ALL.len(), Directories::is_sound)
             && self.view.is_sound()
-            && self.view_besides.as_ref().is_none_or(View::is_sound)
+            && [&self.view_besides, &self.view_privileged].into_iter().flatten().all(View::is_sound)
             && [
                 self.namespaces.network_path,
                 self.namespaces.ipc_path,
@@ -188,7 +188,7 @@ impl View<'_> {
     fn is_sound(&self) -> bool {
         let (mut sorted, mut last) = (true, "");
         for mount in self.mounts.iter() {
-            sorted &= last < mount.path; // no place is called ""
+            sorted &= last <= mount.path;
             last = mount.path;
         }
         let sound = |mount: &Mount<'_>| {

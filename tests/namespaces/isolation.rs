@@ -8,7 +8,7 @@ use rustix::{
 };
 use tomte::linux::{
     kept,
-    plan::{Content, Namespaces, Scheduling, Users},
+    plan::{Content, Namespaces, Privilege, Scheduling, Users},
     raw::socket::send,
     report::Report,
     step::Step,
@@ -72,6 +72,23 @@ fn a_network_of_its_own_has_lo_up_and_nothing_else() {
         plan.view.mounts = &sysfs;
     });
     assert_eq!(outcome.output.trim(), "lo", "{outcome:?}");
+}
+
+#[test]
+fn all_privileges_are_those_in_the_units_own_network_and_ipc() {
+    if !enter_small_world() {
+        return;
+    }
+    let (net, ipc) = (own("net"), own("ipc"));
+    for privilege in [Privilege::Full, Privilege::KeepIds] {
+        let outcome = run_script("readlink /proc/self/ns/net /proc/self/ns/ipc /proc/self/ns/uts", |plan| {
+            plan.privilege = privilege;
+            (plan.namespaces.network, plan.namespaces.ipc, plan.namespaces.hostname) = (true, true, true);
+        });
+        let lines = outcome.lines();
+        assert!(lines[0] != net && lines[1] != ipc, "{privilege:?}");
+        assert_eq!(lines[2] == own("uts"), privilege == Privilege::Full, "{privilege:?}");
+    }
 }
 
 #[test]

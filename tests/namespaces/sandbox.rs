@@ -355,6 +355,36 @@ fn roots_links_are_followed_and_the_order_is_that_of_where_they_lead() {
 }
 
 #[test]
+fn of_several_names_of_one_place_the_strongest_says_what_is_seen() {
+    if !enter_small_world() {
+        return;
+    }
+    for path in ["/var/real", "/var/other"] {
+        fs::create_dir(path).expect(path);
+    }
+    for path in ["/var/real/secret", "/var/other/open"] {
+        fs::write(path, "").expect(path);
+    }
+    symlink("real", "/var/link").expect("link");
+    let seen = |mounts: &[Mount<'static>]| {
+        let mounts = leak(mounts.to_vec());
+        run_script("ls /var/real; touch /var/real/new 2>/dev/null && echo writable", |plan| {
+            plan.view.mounts = mounts
+        })
+        .lines()
+        .join(" ")
+    };
+    let other = |path| bind("/var/other", path);
+    assert_eq!(seen(&[inaccessible("/var/link"), other("/var/real")]), "");
+    assert_eq!(seen(&[inaccessible("/var/real"), other("/var/link")]), "");
+    assert_eq!(seen(&[itself("/var/real", RDONLY, 0), other("/var/link")]), "open");
+    assert_eq!(seen(&[itself("/var/link", RDONLY, 0), other("/var/real")]), "open");
+    // What is bound is not there: the rest of what is wanted of the place holds.
+    let missing = Mount { optional: true, ..bind("/var/no-such", "/var/real") };
+    assert_eq!(seen(&[missing, itself("/var/real", RDONLY, 0)]), "secret");
+}
+
+#[test]
 fn a_link_that_a_service_could_have_made_ends_the_start() {
     if !enter_small_world() {
         return;

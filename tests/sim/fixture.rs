@@ -8,10 +8,10 @@ use tomte::table::{
     Allow, Arch, Board, Calendar, Call, Cgroup, Command, CommandKind, Commands, Condition, Directories,
     DirectoryKind, Exec, ExitSet, FailureMode, FileState, Head, IdList, Identity, IdentityId, Keyring, Kill,
     KillMode, Kind, Landlock, List, LogTarget, Logging, LoginEnvironment, Manners, Micros, Name, Namespaces,
-    NotifyAccess, OomPolicy, PanicAction, Path, Preserve, PrivateTmp, Privilege, Propagation, Related,
-    Relation, Restart, Scheduling, Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps,
-    StrList, Terminal, Timer, TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, Who,
-    encode, ids, list, strings,
+    NotifyAccess, OomPolicy, PanicAction, Path, Preserve, PrivateTmp, Privilege, Related, Relation, Restart,
+    Scheduling, Service, ServiceType, Socket, Span, StartLimit, Stdin, Stdout, Steps, StrList, Terminal,
+    Timer, TimerBase, Transient, UidRange, Unit, UnitId, View, Vital, Watchdog, Who, encode, ids, list,
+    strings,
 };
 use tomte::wire::Verb;
 
@@ -38,10 +38,6 @@ pub(crate) fn allow() -> [Allow<'static>; 4] {
 
 /// Other names of units, and one that is masked.
 const ALIASES: &str = "x.service\0a.service\0a-alias.service\0b.service\0masked.service\0\0";
-
-/// PID 1's own.
-const VIEW: View<'_> =
-    View { own: false, root: "", propagation: Propagation::Shared, mounts: List::new(&[]) };
 
 /// A unit to be: ids are places in the list that it is part of.
 #[derive(Clone, Debug)]
@@ -550,7 +546,8 @@ impl Lists {
             secure_bits: 0,
             keyring: Keyring::Private,
             view_besides: None,
-            view: VIEW,
+            view_privileged: None,
+            view: View::HOST,
             landlock: Landlock::NONE,
             namespaces: Namespaces::HOST,
             scheduling: Scheduling::UNSET,

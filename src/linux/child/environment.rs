@@ -185,8 +185,12 @@ fn describe_user(work: &mut Work<'_>) -> Result<(), Errno> {
         None
     };
     let name = user_name(work).or(root.as_ref().map(|root| &root.name[..])).and_then(passwd_field);
-    let Some(name) = name.filter(|_| login != Login::Never) else { return Ok(()) };
     let (arena, variables) = (&mut work.arena, &mut work.variables);
+    let Some(name) = name.filter(|_| login != Login::Never) else {
+        // exec-invoke.c, `acquire_home`.
+        let home = work.who.home().filter(|_| work.plan.working_directory == "~" && work.who.uid.is_none());
+        return home.map_or(Ok(()), |home| variables.make(arena, "HOME", home.as_bytes()));
+    };
     if let Some(User { home, shell, .. }) = work.who.user.as_ref().or(root.as_ref()) {
         if home.starts_with(b"/") && &home[..] != b"/" {
             variables.make(arena, "HOME", home)?;

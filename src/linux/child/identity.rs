@@ -46,10 +46,12 @@ pub(super) struct Who {
 }
 
 impl Who {
-    /// The user's home directory; root's without a user.
+    /// The user's home directory, unless it is none; root's without a user (user-util.c, `get_user_creds_clean`).
     pub(super) fn home(&self) -> Option<&str> {
         match (&self.user, self.uid) {
-            (Some(user), _) => str::from_utf8(&user.home).ok().filter(|home| home.starts_with('/')),
+            (Some(user), _) => {
+                str::from_utf8(&user.home).ok().filter(|home| home.starts_with('/') && *home != "/")
+            }
             (None, Some(_)) => None,
             (None, None) => Some("/root"),
         }

@@ -26,7 +26,7 @@ use super::{
 use crate::linux::{
     AsFd,
     path::PathBuffer,
-    plan::{Content, Mount, Plan, Propagation},
+    plan::{Content, Mount, Plan, Privilege, Propagation},
     private_tmp::PrivateTmpName,
     raw::mount::{NODEV, NOEXEC, NOSUID, RDONLY, set_attributes_recursive},
     tree,
@@ -93,7 +93,7 @@ pub(super) fn make(work: &mut Work<'_>) -> Result<(), Errno> {
         put(&mut root, &mut places, number)?;
     }
     work.about.set(&[]);
-    if plan.limits.no_new_privileges {
+    if plan.limits.no_new_privileges && plan.privilege != Privilege::Full {
         set_flags(&root, root.fd(), "/", NOSUID)?;
     }
     root.trees.finish()?;
@@ -200,12 +200,13 @@ fn is_directory(held: &OwnedFd) -> Result<bool, Errno> {
     Ok(FileType::from_raw_mode(fstat(held.as_fd())?.st_mode).is_dir())
 }
 
-/// By path. They come sorted: only what links have led elsewhere has to move.
+/// By path; of several names of one place the strongest content first. They come sorted: only what links have led elsewhere
+/// has to move.
 fn sort(places: &mut [Place<'_>]) {
     for end in 1..places.len() {
         let mut at = end;
         while let Some([before, here]) = places.get_mut(at.saturating_sub(1)..=at)
-            && before.path > here.path
+            && (before.path, before.mount.content) > (here.path, here.mount.content)
         {
             core::mem::swap(before, here);
             at = at.saturating_sub(1);

@@ -36,12 +36,9 @@ pub(super) fn enter_network(work: &mut Work<'_>) -> Result<(), Errno> {
 pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
     let (wanted, view) = (work.plan.namespaces, work.plan.view);
     enter_kept(work, UnshareFlags::NEWIPC, wanted.ipc, wanted.ipc_path)?;
-    if work.plan.privilege == Privilege::Full {
-        return Ok(());
-    }
     let mounts = view.own || !view.mounts.is_empty();
     let mut flags = UnshareFlags::empty();
-    flags.set(UnshareFlags::NEWUTS, wanted.hostname);
+    flags.set(UnshareFlags::NEWUTS, wanted.hostname && work.plan.privilege != Privilege::Full);
     flags.set(UnshareFlags::NEWNS, mounts);
     let left = if flags.is_empty() { flags } else { leave(work, flags)? };
     work.alone = mounts && !left.contains(UnshareFlags::NEWNS);
@@ -57,7 +54,7 @@ pub(super) fn enter(work: &mut Work<'_>) -> Result<(), Errno> {
 /// Enters a namespace of the network or of IPC: the one that is kept, or else the one at `path`, or else a new one, which is
 /// kept then, if anything is.
 fn enter_kept<'a>(work: &mut Work<'a>, kind: UnshareFlags, wanted: bool, path: &'a str) -> Result<(), Errno> {
-    if !wanted && path.is_empty() || work.plan.privilege == Privilege::Full {
+    if !wanted && path.is_empty() {
         return Ok(());
     }
     let network = kind == UnshareFlags::NEWNET;

@@ -85,7 +85,7 @@ pub(super) fn change_groups(work: &mut Work<'_>) -> Result<(), Errno> {
 /// `CapabilityBoundingSet=`: what is not in it can never be had again.
 pub(super) fn drop_bounding_set(work: &mut Work<'_>) -> Result<(), Errno> {
     let kept = CapabilitySet::from_bits_retain(work.plan.limits.bounding_set);
-    if kept == CapabilitySet::all() || work.plan.privilege != Privilege::Restricted {
+    if kept == CapabilitySet::all() || work.plan.privilege == Privilege::Full {
         return Ok(());
     }
     for number in 0..u64::BITS {
@@ -102,9 +102,9 @@ pub(super) fn drop_bounding_set(work: &mut Work<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The user. Capabilities that are needed on the other side are taken along.
+/// The user, which the prefix `!` keeps. Capabilities that are needed on the other side are taken along.
 pub(super) fn change_user(work: &mut Work<'_>) -> Result<(), Errno> {
-    if work.plan.privilege != Privilege::Restricted {
+    if work.plan.privilege == Privilege::Full {
         return Ok(());
     }
     let ambient = ambient(work)?;
@@ -116,7 +116,8 @@ pub(super) fn change_user(work: &mut Work<'_>) -> Result<(), Errno> {
         CapabilitySet::SETPCAP,
         work.plan.limits.secure_bits != 0 || kept.contains(CapabilitySet::SETPCAP),
     );
-    let uid = work.who.uid.map(Uid::from_raw);
+    let changes = work.plan.privilege == Privilege::Restricted;
+    let uid = work.who.uid.filter(|_| changes).map(Uid::from_raw);
     let leaving_root = uid.is_some_and(|uid| !uid.is_root());
     if leaving_root {
         set_keep_capabilities(!kept.is_empty())?;
@@ -150,7 +151,7 @@ fn hold(kept: CapabilitySet, inheritable: CapabilitySet) -> Result<(), Errno> {
 
 /// `AmbientCapabilities=`: what a program without privileges of its own finds after execve.
 pub(super) fn raise_ambient(work: &mut Work<'_>) -> Result<(), Errno> {
-    if work.plan.privilege != Privilege::Restricted {
+    if work.plan.privilege == Privilege::Full {
         return Ok(());
     }
     let ambient = ambient(work)?;

@@ -67,24 +67,25 @@ pub enum Keyring {
     Inherit,
 }
 
-/// What a [`Mount`] shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a [`Mount`] shows. Of several for one place the first one here is what is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub enum Content {
-    /// What is there anyhow.
-    Itself,
+    /// Nothing that could be opened, listed or entered.
+    Inaccessible,
     /// What is at another path of PID 1's, with all mounts below it.
     Bind,
     /// The same without the mounts below it.
     BindOne,
-    /// A new file system: its type, a colon, and its options separated by commas.
-    New,
-    /// The same for a /dev of its own, with null, zero, full, random, urandom and tty, and with the host's links.
-    Devices,
     /// A directory of the unit's own below the host's /tmp or /var/tmp, shared by all its commands and removed by a
     /// janitor.
     PrivateTmp,
-    /// Nothing that could be opened, listed or entered.
-    Inaccessible,
+    /// A new file system for a /dev of its own, with null, zero, full, random, urandom and tty, and with the host's links: as
+    /// [`Content::New`].
+    Devices,
+    /// A new file system: its type, a colon, and its options separated by commas.
+    New,
+    /// What is there anyhow.
+    Itself,
 }
 
 /// `MountFlags=`: whose mounts show up where.

@@ -261,6 +261,7 @@ impl Parts {
             secure_bits: 3,
             keyring: Keyring::Inherit,
             view_besides: None,
+            view_privileged: None,
             namespaces: Namespaces { network: true, users: PrivateUsers::Own, ..Namespaces::HOST },
             scheduling: Scheduling {
                 nice: Some(25),

@@ -288,6 +288,8 @@ fn exec<'a>(
     };
     let (user, group) = (exec.user.value.as_str(), exec.group.value.as_str());
     let view = mounts::view(exec);
+    let privileged = service.commands.iter().any(|(_, one)| one.privilege == Privilege::Full);
+    let privileged = mounts::view_privileged(exec).filter(|_| privileged);
     let rules = mounts::landlock(exec, &view);
     let posture = BTreeSet::from_iter(posture::of(exec, &service.resources, &rules));
     let directories: Vec<Directories<'_>> =
@@ -317,6 +319,7 @@ fn exec<'a>(
         keyring: exec.keyring,
         view: view_record(arena, &view),
         view_besides: mounts::view_besides(exec).map(|view| view_record(arena, &view)),
+        view_privileged: privileged.map(|view| view_record(arena, &view)),
         landlock: landlock(arena, &rules)?,
         namespaces: namespaces(service, false),
         scheduling: scheduling(arena, &exec.scheduling),
@@ -349,7 +352,7 @@ fn namespaces(service: &model::Service, joined: bool) -> Namespaces<'_> {
     let (exec, wanted) = (&service.exec, &service.exec.namespaces);
     let new = wanted.network && wanted.network_path.is_empty() || wanted.ipc && wanted.ipc_path.is_empty();
     let any = wanted.network || wanted.ipc || !wanted.network_path.is_empty() || !wanted.ipc_path.is_empty();
-    let several = service.commands.iter().filter(|(_, one)| one.privilege != Privilege::Full).count() > 1;
+    let several = service.commands.len() > 1;
     Namespaces {
         network: wanted.network,
         ipc: wanted.ipc,

@@ -139,7 +139,7 @@ fn command(command: Command<'_>) -> String {
     }
     match command.privilege {
         Privilege::Restricted => {}
-        Privilege::KeepIds => notes.push("keeps root's ids and capabilities".to_owned()),
+        Privilege::KeepIds => notes.push("stays root, otherwise as the others".to_owned()),
         Privilege::Full => notes.push("no sandbox, root".to_owned()),
     }
     let notes = if notes.is_empty() { String::new() } else { format!("   # {}", notes.join(", ")) };

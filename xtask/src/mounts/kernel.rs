@@ -37,7 +37,17 @@ const QUEUES: &str = "/dev/mqueue";
 /// Of the host's /dev in that of `PrivateDevices=`, besides the devices.
 const DEVICE_DIRECTORIES: [&str; 4] = ["/dev/hugepages", QUEUES, "/dev/pts", "/dev/shm"];
 
-/// Adds them all.
+/// Read-only with `ProtectHostname=` where there is a namespace for it (the setting asks for none).
+const NAMES: [&str; 2] = ["/proc/sys/kernel/domainname", "/proc/sys/kernel/hostname"];
+
+/// Adds what `ProtectHostname=` says.
+pub(super) fn protect_hostname(plan: &mut Plan, exec: &Exec) {
+    for path in NAMES.iter().filter(|_| exec.protect.hostname) {
+        plan.add(Mount::itself(path, RDONLY, 0).optional());
+    }
+}
+
+/// Adds all the others.
 pub(super) fn protect(plan: &mut Plan, exec: &Exec) {
     let protect = exec.protect;
     let mut add = |wanted: bool, paths: &[&str], mount: &dyn Fn(&str) -> Mount| {

@@ -1,5 +1,5 @@
 //! The mount plan: everything that a unit's settings say of the file system, as one list of mounts for the child to make
-//! (systemd-semantics.md §3.1; namespace.c). Sorted by path, one mount for each, parents before what is below them.
+//! (systemd-semantics.md §3.1; namespace.c). Sorted by path, as a rule one mount for each, parents before what is below them.
 //!
 //! Pure. What a path is on the target (a link, missing) is the child's business.
 
@@ -14,7 +14,10 @@ use tomte::table::{Content, DirectoryKind, Mount as Flags, Preserve, PrivateTmp,
 
 pub use landlock::{Landlock, landlock};
 
-use crate::model::{Access, BindPath, CredentialsView, Directories, Exec, ProtectHome, ProtectSystem};
+use crate::model::{
+    self, Access, BindPath, CredentialsView, Directories, Exec, Namespaces, Protect, ProtectHome,
+    ProtectSystem,
+};
 
 const RDONLY: u8 = Flags::RDONLY;
 const NOSUID: u8 = Flags::NOSUID;
@@ -133,6 +136,7 @@ fn planned(exec: &Exec) -> View {
         || !exec.view.root.is_empty();
     if own {
         plan.credentials(&exec.view.credentials);
+        kernel::protect_hostname(&mut plan, exec);
     }
     let mounts: Vec<Mount> = plan.0.into_values().collect();
     let propagation = exec.view.propagation;
@@ -152,7 +156,34 @@ pub fn view_besides(exec: &Exec) -> Option<View> {
     (rooted && exec.view.root_start_only).then(|| view(&exec))
 }
 
-/// What one path is to show, strongest first (systemd's `MountMode`).
+/// What commands with the prefix `+` see: what settings put there, not what they protect or hide (exec-invoke.c,
+/// `apply_mount_namespace`); `None` if that is what PID 1 sees.
+pub fn view_privileged(exec: &Exec) -> Option<View> {
+    let wanted = &exec.view;
+    let seen = model::View {
+        root: if wanted.root_start_only { String::new() } else { wanted.root.clone() },
+        api_file_systems: wanted.api_file_systems.filter(|_| !wanted.root.is_empty()),
+        private_mounts: wanted.private_mounts,
+        propagation: wanted.propagation,
+        binds: wanted.binds.clone(),
+        temporary: wanted.temporary.clone(),
+        ..model::View::default()
+    };
+    let plain = Exec {
+        view: seen,
+        protect_system: ProtectSystem::No,
+        protect_home: ProtectHome::No,
+        protect: Protect::default(),
+        private_tmp: PrivateTmp::No,
+        namespaces: Namespaces::host(),
+        directories: Vec::new(),
+        ..exec.clone()
+    };
+    Some(view(&plain)).filter(|view| view.own)
+}
+
+/// What one path is to show, strongest first (systemd's `MountMode`; there a new file system is the weakest, and what it was to
+/// hide is shown read-only).
 const fn strength(content: Content) -> u8 {
     match content {
         Content::Inaccessible => 0,
@@ -164,31 +195,41 @@ const fn strength(content: Content) -> u8 {
     }
 }
 
-/// Mounts by path.
+/// Mounts by path. Behind a bind that may lack its source stands what is wanted of the path besides.
 #[derive(Default)]
-struct Plan(BTreeMap<String, Mount>);
+struct Plan(BTreeMap<(String, bool), Mount>);
 
 impl Plan {
-    /// Adds a wish. Of several about one path the strongest decides what is there; what any of them narrows is narrowed.
+    /// Adds a wish.
     fn add(&mut self, wish: Mount) {
-        let Some(other) = self.0.remove(&wish.path) else {
-            self.0.insert(wish.path.clone(), wish);
+        self.put(wish, false);
+    }
+
+    /// Of several wishes about one path the strongest decides what is there; what any of them narrows is narrowed.
+    fn put(&mut self, wish: Mount, besides: bool) {
+        let key = (wish.path.clone(), besides);
+        let Some(other) = self.0.remove(&key) else {
+            self.0.insert(key, wish);
             return;
         };
         let (winner, loser) = match strength(other.content) <= strength(wish.content) {
             true => (other, wish),
             false => (wish, other),
         };
-        let same = winner.content == loser.content;
+        let same = strength(winner.content) == strength(loser.content);
+        let may_lack = winner.optional && strength(winner.content) == strength(Content::Bind) && !same;
         let set = winner.set | loser.set;
         let merged = Mount {
             set,
             only: if same { winner.only | loser.only } else { winner.only },
             clear: (winner.clear | loser.clear) & !set,
-            optional: winner.optional && loser.optional,
+            optional: winner.optional && (loser.optional || may_lack),
             ..winner
         };
-        self.0.insert(merged.path.clone(), merged);
+        self.0.insert(key, merged);
+        if may_lack {
+            self.put(loser, true);
+        }
     }
 
     /// `MountAPIVFS=`, and what needs a view of the processes of its own.

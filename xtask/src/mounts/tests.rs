@@ -2,7 +2,7 @@
 
 use tomte::table::{Content, DirectoryKind, Mount as Flags, PrivateTmp, Propagation};
 
-use super::view;
+use super::{view, view_privileged};
 use crate::{
     check::default_service,
     model::{
@@ -284,4 +284,48 @@ fn message_queues_are_the_machines_or_those_of_the_units_own_ipc() {
     // As systemd 252 mounts it, with PrivateDevices= and without.
     assert_eq!(queues(|exec| exec.namespaces.ipc = true), "/dev/mqueue new !sdx -r ?");
     assert_eq!(queues(|exec| exec.namespaces.ipc_path = "/run/ipc".into()), "/dev/mqueue new !sdx -r ?");
+}
+
+#[test]
+fn behind_a_bind_that_may_lack_its_source_stands_what_else_is_wanted() {
+    let bind = |optional| BindPath {
+        path: "/srv/a".into(),
+        source: "/no-such".into(),
+        read_only: false,
+        recursive: true,
+        optional,
+    };
+    let with = |optional| {
+        plan(|exec| {
+            exec.view.binds = vec![bind(optional)];
+            exec.view.access = vec![path(Access::ReadOnly, "/srv/a"), path(Access::NoExec, "/srv/a")];
+        })
+    };
+    assert_eq!(with(false), ["/srv/a bind=/no-such +rx"]);
+    assert_eq!(with(true), ["/srv/a bind=/no-such +rx ?", "/srv/a itself +rx"]);
+}
+
+#[test]
+fn the_hostname_is_protected_where_there_is_a_namespace_for_it() {
+    assert!(plan(|exec| exec.protect.hostname = true).is_empty());
+    let both = plan(|exec| (exec.protect.hostname, exec.protect_system) = (true, ProtectSystem::Yes));
+    assert!(both.contains(&"/proc/sys/kernel/hostname itself +r ?".to_owned()), "{both:?}");
+    assert!(both.contains(&"/proc/sys/kernel/domainname itself +r ?".to_owned()), "{both:?}");
+}
+
+#[test]
+fn all_privileges_see_what_is_put_there_and_nothing_protected() {
+    let mut exec = default_service().exec;
+    (exec.protect_system, exec.protect_home) = (ProtectSystem::Strict, ProtectHome::Yes);
+    (exec.private_tmp, exec.protect.devices) = (PrivateTmp::Connected, true);
+    exec.view.access = vec![path(Access::Inaccessible, "/srv")];
+    assert!(view_privileged(&exec).is_none());
+    exec.view.temporary =
+        vec![TemporaryFileSystem { path: "/media".into(), options: String::new(), flags: Flags::NODEV }];
+    let paths = |view: super::View| view.mounts.into_iter().map(|mount| mount.path).collect::<Vec<_>>();
+    assert_eq!(view_privileged(&exec).map(paths), Some(vec!["/media".to_owned()]));
+    exec.view.root = "/srv/root".into();
+    assert_eq!(view_privileged(&exec).map(|view| view.root), Some("/srv/root".to_owned()));
+    exec.view.root_start_only = true;
+    assert_eq!(view_privileged(&exec).map(|view| view.root), Some(String::new()));
 }

@@ -237,6 +237,8 @@ const CASES: [Case; 18] = [
             ("scheduling.service", "inactive", "success"),
             ("groups.service", "inactive", "success"),
             ("queues.service", "inactive", "success"),
+            ("prefixes.service", "inactive", "success"),
+            ("homeless.service", "inactive", "success"),
             BYSTANDER,
         ],
         well: false,
