@@ -10,7 +10,7 @@ use crate::linux::{
     credentials, glob,
     passwd::{self, Field, Key, User},
     path::{PATH_BYTES_MAX, PathBuffer},
-    plan::{Input, Login, Output, Stdio},
+    plan::{Input, Login, Output, Privilege, Stdio},
     raw::CStrings,
 };
 
@@ -186,11 +186,12 @@ fn describe_user(work: &mut Work<'_>) -> Result<(), Errno> {
     };
     let name = user_name(work).or(root.as_ref().map(|root| &root.name[..])).and_then(passwd_field);
     let (arena, variables) = (&mut work.arena, &mut work.variables);
-    let Some(name) = name.filter(|_| login != Login::Never) else {
-        // exec-invoke.c, `acquire_home`.
-        let home = work.who.home().filter(|_| work.plan.working_directory == "~" && work.who.uid.is_none());
-        return home.map_or(Ok(()), |home| variables.make(arena, "HOME", home.as_bytes()));
-    };
+    if work.plan.working_directory == "~"
+        && let Some(home) = work.who.home(work.plan.privilege != Privilege::Restricted)
+    {
+        variables.make(arena, "HOME", home.as_bytes())?;
+    }
+    let Some(name) = name.filter(|_| login != Login::Never) else { return Ok(()) };
     if let Some(User { home, shell, .. }) = work.who.user.as_ref().or(root.as_ref()) {
         if home.starts_with(b"/") && &home[..] != b"/" {
             variables.make(arena, "HOME", home)?;

@@ -16,7 +16,7 @@ use crate::linux::{
     ipc,
     passwd::{self, Key, User, parse_number, well_known},
     path::PathBuffer,
-    plan::{Dynamic, Plan},
+    plan::{Dynamic, Plan, Privilege},
     raw::process,
     report::{self, Report},
     step::Step,
@@ -46,15 +46,11 @@ pub(super) struct Who {
 }
 
 impl Who {
-    /// The user's home directory, unless it is none; root's without a user (user-util.c, `get_user_creds_clean`).
-    pub(super) fn home(&self) -> Option<&str> {
-        match (&self.user, self.uid) {
-            (Some(user), _) => {
-                str::from_utf8(&user.home).ok().filter(|home| home.starts_with('/') && *home != "/")
-            }
-            (None, Some(_)) => None,
-            (None, None) => Some("/root"),
-        }
+    /// Where the user is at home; root, without a user or `as_root`, where nobody else is (exec-invoke.c, `acquire_home`).
+    pub(super) fn home(&self, as_root: bool) -> Option<&str> {
+        let own = self.user.as_ref().and_then(|user| str::from_utf8(&user.home).ok());
+        let own = own.filter(|home| home.starts_with('/') && *home != "/");
+        own.or(if as_root || self.uid.is_none() { Some("/root") } else { None })
     }
 }
 
@@ -177,7 +173,9 @@ pub(super) fn find_groups(work: &mut Work<'_>) -> Result<(), Errno> {
         let name = who.user.as_ref().map_or(identity.user.as_bytes(), |user| &user.name);
         passwd::each_membership(name, &mut add)?;
     }
-    for name in identity.supplementary.iter() {
+    // Whoever stays root has only what initgroups(3) did on the way.
+    let all = work.plan.privilege == Privilege::Restricted;
+    for name in identity.supplementary.iter().filter(|_| all) {
         work.about.set(name.to_bytes());
         let name = name.to_str().map_err(|_| Errno::ILSEQ)?;
         add(static_group(Key::new(name))?.ok_or(Errno::SRCH)?)?;

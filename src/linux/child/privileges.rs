@@ -70,8 +70,8 @@ fn set_closest(resource: Resource, (soft, hard): (u64, u64)) -> Result<(), Errno
     }
 }
 
-/// The supplementary groups, then the group. The prefixes `+` and `!` keep the group but not the supplementary ones, as
-/// observed on systemd.
+/// The supplementary groups, then the group. The prefixes `+` and `!` keep the group, and lose root's supplementary ones to the
+/// user's, as observed on systemd.
 pub(super) fn change_groups(work: &mut Work<'_>) -> Result<(), Errno> {
     if let Some(groups) = &work.who.groups {
         set_thread_groups(groups)?;

@@ -61,7 +61,7 @@ pub(super) fn change_directory(work: &mut Work<'_>) -> Result<(), Errno> {
     work.about.set(work.plan.working_directory.as_bytes());
     let entered = match work.plan.working_directory {
         "" => Ok(()),
-        "~" => work.who.home().ok_or(Errno::NXIO).and_then(enter),
+        "~" => work.who.home(work.plan.privilege != Privilege::Restricted).ok_or(Errno::NXIO).and_then(enter),
         path => enter(path),
     };
     if work.plan.working_directory_optional { Ok(()) } else { entered }

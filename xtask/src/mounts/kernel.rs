@@ -68,6 +68,6 @@ pub(super) fn protect(plan: &mut Plan, exec: &Exec) {
     if protect.devices {
         plan.add(Mount::new("/dev", Content::Devices, DEVICES).only(RDONLY | NOSUID | NOEXEC));
         let kept = DEVICE_DIRECTORIES.iter().filter(|path| !own_queues || **path != QUEUES);
-        kept.for_each(|path| plan.add(Mount::kept(path).optional()));
+        kept.for_each(|path| plan.add(Mount { clear: 0, ..Mount::kept(path).optional() }));
     }
 }

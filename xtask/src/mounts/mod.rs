@@ -122,10 +122,7 @@ fn planned(exec: &Exec) -> View {
     plan.private_tmp(exec);
     kernel::protect(&mut plan, exec);
     plan.access(exec);
-    // Of several binds to one path the last one is meant.
-    let binds: BTreeMap<&str, &BindPath> =
-        exec.view.binds.iter().map(|bind| (bind.path.as_str(), bind)).collect();
-    binds.into_values().for_each(|bind| plan.bind(bind));
+    exec.view.binds.iter().for_each(|bind| plan.bind(bind));
     for one in &exec.view.temporary {
         plan.add(Mount::new(&one.path, Content::New, &format!("tmpfs:{}", one.options)).only(one.flags));
     }
@@ -187,11 +184,12 @@ pub fn view_privileged(exec: &Exec) -> Option<View> {
 const fn strength(content: Content) -> u8 {
     match content {
         Content::Inaccessible => 0,
-        Content::Bind | Content::BindOne => 1,
-        Content::PrivateTmp => 2,
-        Content::Devices => 3,
-        Content::New => 4,
-        Content::Itself => 5,
+        Content::BindOne => 1,
+        Content::Bind => 2,
+        Content::PrivateTmp => 3,
+        Content::Devices => 4,
+        Content::New => 5,
+        Content::Itself => 6,
     }
 }
 
@@ -205,7 +203,8 @@ impl Plan {
         self.put(wish, false);
     }
 
-    /// Of several wishes about one path the strongest decides what is there; what any of them narrows is narrowed.
+    /// Of several wishes about one path the strongest decides what is there, of several of one kind the first; what any of
+    /// them narrows is narrowed.
     fn put(&mut self, wish: Mount, besides: bool) {
         let key = (wish.path.clone(), besides);
         let Some(other) = self.0.remove(&key) else {
@@ -216,8 +215,9 @@ impl Plan {
             true => (other, wish),
             false => (wish, other),
         };
-        let same = strength(winner.content) == strength(loser.content);
-        let may_lack = winner.optional && strength(winner.content) == strength(Content::Bind) && !same;
+        let is_bind = |mount: &Mount| matches!(mount.content, Content::Bind | Content::BindOne);
+        let same = winner.content == loser.content || is_bind(&winner) && is_bind(&loser);
+        let may_lack = winner.optional && is_bind(&winner) && !same;
         let set = winner.set | loser.set;
         let merged = Mount {
             set,

@@ -199,19 +199,31 @@ fn of_several_wishes_about_a_path_the_narrowest_wins() {
 }
 
 #[test]
-fn the_last_bind_to_a_path_is_the_one() {
-    let bind = |source: &str, read_only| BindPath {
+fn the_first_bind_to_a_path_is_the_one_or_the_first_without_what_is_mounted_below() {
+    let bind = |source: &str, read_only, recursive| BindPath {
         source: source.into(),
         path: "/b".into(),
         read_only,
-        recursive: true,
+        recursive,
         optional: false,
     };
     let lines = plan(|exec| {
         exec.view.access = vec![path(Access::NoExec, "/b")];
-        exec.view.binds = vec![bind("/one", false), bind("/two", true)];
+        exec.view.binds = vec![bind("/one", false, true), bind("/two", true, true)];
     });
-    assert_eq!(lines, ["/b bind=/two +x !r -r"]);
+    assert_eq!(lines, ["/b bind=/one +x !r -r"]);
+    let lines = plan(|exec| exec.view.binds = vec![bind("/one", true, true), bind("/two", false, false)]);
+    assert_eq!(lines, ["/b bind-one !r -r"]);
+}
+
+#[test]
+fn what_the_host_has_below_an_own_dev_is_read_only_with_it() {
+    let lines = plan(|exec| {
+        exec.protect.devices = true;
+        exec.view.access = vec![path(Access::ReadOnly, "/dev")];
+    });
+    assert_eq!(lines[0], "/dev devices +r !rsx");
+    assert!(lines.contains(&"/dev/shm bind=/dev/shm ?".to_owned()), "{lines:?}");
 }
 
 #[test]
@@ -268,7 +280,7 @@ fn the_kernels_files_are_narrowed_and_the_rest_of_them_left() {
     }
     let lines = plan(|exec| exec.protect.devices = true);
     assert_eq!(lines[0], "/dev devices !rsx -r");
-    assert_eq!(lines[4], "/dev/shm bind=/dev/shm -r ?");
+    assert_eq!(lines[4], "/dev/shm bind=/dev/shm ?");
 }
 
 #[test]
@@ -280,7 +292,7 @@ fn message_queues_are_the_machines_or_those_of_the_units_own_ipc() {
         });
         lines.into_iter().find(|line| line.starts_with("/dev/mqueue ")).expect("it is in every /dev")
     };
-    assert_eq!(queues(|_| ()), "/dev/mqueue bind=/dev/mqueue -r ?");
+    assert_eq!(queues(|_| ()), "/dev/mqueue bind=/dev/mqueue ?");
     // As systemd 252 mounts it, with PrivateDevices= and without.
     assert_eq!(queues(|exec| exec.namespaces.ipc = true), "/dev/mqueue new !sdx -r ?");
     assert_eq!(queues(|exec| exec.namespaces.ipc_path = "/run/ipc".into()), "/dev/mqueue new !sdx -r ?");
