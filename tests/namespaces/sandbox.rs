@@ -451,6 +451,14 @@ fn devices_of_its_own_are_the_usual_ones_alone() {
                   touch /dev/shm/x && echo rw";
     let outcome = run_script(script, |plan| plan.view.mounts = &mounts);
     assert_eq!(outcome.lines(), ["full", "null", "shm", "urandom", "zero", "1", "ro", "rw"], "{outcome:?}");
+    // In another root they are the host's, too.
+    fs::create_dir("/var/root").expect("a root");
+    let kept = |path| Mount { optional: true, ..bind(path, path) };
+    let mounts = leak(vec![own, kept("/bin"), kept("/lib"), kept("/lib64"), kept("/usr")]);
+    let outcome = run_script("ls /dev; echo x >/dev/null; touch /dev/x 2>/dev/null || echo ro", |plan| {
+        (plan.view.mounts, plan.view.root) = (mounts, "/var/root");
+    });
+    assert_eq!(outcome.lines(), ["full", "null", "urandom", "zero", "ro"], "{outcome:?}");
 }
 
 #[test]

@@ -239,13 +239,17 @@ fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(
         Err(Errno::NOENT | Errno::NOTDIR) if mount.optional => return Ok(()),
         answer => answer?,
     };
-    let (mut clear, mut nodes_refused) = (0, false);
+    let (mut clear, mut refused) = (0, None);
     let tree = match (place.tree.take(), mount.content) {
         (Some(tree), _) => tree,
         (None, Content::New) => root.trees.new_file_system(mount.source)?,
         (None, Content::Devices) => {
             let tree = root.trees.new_file_system(mount.source)?;
-            nodes_refused = devices::make(&target, &tree)?;
+            // The host's: another root has none of its own.
+            let host = open_plain(root.host.as_fd(), path)?;
+            if devices::make(&host, &tree)? {
+                refused = Some(host);
+            }
             tree
         }
         (None, Content::Inaccessible) => {
@@ -266,8 +270,8 @@ fn put(root: &mut Root<'_>, places: &mut [Place<'_>], number: usize) -> Result<(
         make_places(&tree, empty, path, later)?;
     }
     attach_with(root, &tree, &target, path, (flags.into(), clear.into()), mount.content == Content::New)?;
-    if nodes_refused {
-        devices::bind(&mut root.trees, &target, &tree)?;
+    if let Some(host) = refused {
+        devices::bind(&mut root.trees, &host, &tree)?;
     }
     if path == "/" {
         root.own = Some(tree);

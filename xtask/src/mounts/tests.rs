@@ -341,3 +341,34 @@ fn all_privileges_see_what_is_put_there_and_nothing_protected() {
     exec.view.root_start_only = true;
     assert_eq!(view_privileged(&exec).map(|view| view.root), Some(String::new()));
 }
+
+#[test]
+fn what_a_root_is_given_stands_in_nobodys_way() {
+    let rooted = |change: fn(&mut Exec)| {
+        plan(|exec| {
+            exec.view.root = "/srv/root".into();
+            change(exec);
+        })
+    };
+    let starts = |lines: &[String], what: &str| lines.iter().any(|line| line.starts_with(what));
+    let plain = rooted(|_| ());
+    assert!(starts(&plain, "/dev bind=/dev") && starts(&plain, "/run new"), "{plain:?}");
+    let devices = rooted(|exec| exec.protect.devices = true);
+    assert!(starts(&devices, "/dev devices !rsx"), "the host's /dev is not seen: {devices:?}");
+    let bound = rooted(|exec| {
+        let bind = |path: &str| BindPath {
+            source: "/srv/own".into(),
+            path: path.into(),
+            read_only: false,
+            recursive: true,
+            optional: false,
+        };
+        exec.view.binds = vec![bind("/sys"), bind("/run")];
+        exec.view.access = vec![AccessPath { in_root: true, ..path(Access::Inaccessible, "/dev") }];
+    });
+    assert!(starts(&bound, "/sys bind=/srv/own") && starts(&bound, "/run bind=/srv/own"), "{bound:?}");
+    assert!(!starts(&bound, "/dev bind"), "{bound:?}");
+    // Whose processes are hidden has them all, too.
+    let hidden = rooted(|exec| (exec.view.api_file_systems, exec.view.processes_only) = (Some(false), true));
+    assert!(starts(&hidden, "/dev bind=/dev") && starts(&hidden, "/proc new"), "{hidden:?}");
+}
