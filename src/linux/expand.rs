@@ -9,17 +9,17 @@ use rustix::io::Errno;
 use super::{child::Arena, plan::Words, raw::CStrings};
 
 /// Appends the words of `argv` to `words`, with `$NAME` as a whole word split into its value's words, `${NAME}`
-/// replaced in place and `$$` made one `$`. The first word stays as it is. E2BIG if there is no room.
+/// replaced in place and `$$` made one `$`, the first one (the prefix `@` says it) as well. E2BIG if there is no room.
 pub(crate) fn expand<'a, const N: usize>(
     argv: Words<'a>,
     value: impl Fn(&[u8]) -> Option<&'a [u8]>,
     arena: &mut Arena<'a>,
     words: &mut CStrings<'a, N>,
 ) -> Result<(), Errno> {
-    for (place, word) in argv.iter().enumerate() {
+    for word in argv.iter() {
         let bytes = word.to_bytes();
         match bytes {
-            _ if place == 0 || !bytes.contains(&b'$') => words.push(word)?,
+            _ if !bytes.contains(&b'$') => words.push(word)?,
             [b'$', b'{' | b'$', ..] => words.push(replace(bytes, &value, arena)?)?,
             [b'$', name @ ..] => split(value(name).unwrap_or_default(), arena, words)?,
             _ => words.push(replace(bytes, &value, arena)?)?,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rustix::io::Errno;
-use tomte::linux::{child::STEPS, report::Report, spawn::Failure, step::Step};
+use tomte::linux::{child::STEPS, plan::Words, report::Report, spawn::Failure, step::Step};
 
 use super::harness::{enter_small_world, plan, run, run_script, script};
 
@@ -68,4 +68,9 @@ fn a_program_that_is_not_there_fails_the_exec_step() {
         assert_eq!(outcome.code, Some(203), "{path}");
         assert_eq!(outcome.reports, [Report::Failed { step: Step::Exec, errno }], "{path}");
     }
+    let of_nothing = Words::new(b"$NONE\0").expect("ends in NUL");
+    let outcome = run_script("true", |plan| {
+        (plan.command.path, plan.command.argv, plan.command.expand) = ("/bin/true", of_nothing, true);
+    });
+    assert_eq!(outcome.reports, [Report::Failed { step: Step::Exec, errno: Errno::INVAL }], "{outcome:?}");
 }

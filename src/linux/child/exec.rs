@@ -22,6 +22,9 @@ pub(super) fn execute(work: &mut Work<'_>) -> Result<(), Errno> {
             words.push(word)?;
         }
     }
+    if words.iter().next().is_none() {
+        return Err(Errno::INVAL); // all of it was variables that are not set
+    }
     Err(match command.path {
         "" => Errno::NOENT,
         path if path.contains('/') => run(work, &words, [path, "", ""]),

@@ -37,6 +37,15 @@ fn expanded(words: &[&str]) -> Result<Vec<Vec<u8>>, Errno> {
 }
 
 #[test]
+fn the_programs_name_for_itself_expands_too() {
+    let argv = Words::new(b"$VNONE\0x-${VA}\0").expect("ends in NUL");
+    let mut arena = Arena::over(Box::leak(vec![0; 1 << 12].into_boxed_slice()));
+    let mut strings = CStrings::<64>::new();
+    expand(argv, value, &mut arena, &mut strings).expect("room");
+    assert_eq!(strings.iter().collect::<Vec<_>>(), [c"x-one"]);
+}
+
+#[test]
 fn words_expand_as_observed_on_systemd() {
     let cases: [(&str, &[&str], &[&str]); 26] = [
         ("g000", &["a", "b", "c"], &["a", "b", "c"]),
@@ -70,15 +79,6 @@ fn words_expand_as_observed_on_systemd() {
         let wanted: Vec<_> = wanted.iter().map(|word| word.as_bytes().to_vec()).collect();
         assert_eq!(expanded(words), Ok(wanted), "{id}: {words:?}");
     }
-}
-
-#[test]
-fn the_first_word_is_never_expanded() {
-    let mut arena = Arena::over(Box::leak(vec![0; 64].into_boxed_slice()));
-    let mut strings = CStrings::<4>::new();
-    let argv = Words::new(b"$VA\0${VA}\0").expect("ends in NUL");
-    expand(argv, value, &mut arena, &mut strings).expect("fits");
-    assert_eq!(strings.iter().collect::<Vec<_>>(), [c"$VA", c"one"]);
 }
 
 #[test]
