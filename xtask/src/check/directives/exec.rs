@@ -16,6 +16,7 @@ const NO_DEVICE_PROGRAM: &str =
     "namespace, capabilities and filter as in systemd, without a program for the cgroup's devices";
 const NUMA: &str = "boards have one memory node; nothing is lost";
 const NO_WAY_ROUND: &str = "io_uring_setup answers ENOSYS, too: it would be a way round";
+const READ_ONLY: &str = "what is read-only above it stays so; with systemd it can be written to again";
 const STORES: &str = "names are looked for in /etc/credstore, /run/credstore, /usr/local/lib/credstore and \
                       /usr/lib/credstore";
 const UTMP: &str = "there is no utmp to write to";
@@ -37,14 +38,15 @@ const DIRECTIVES: &[Directive] = &[
         "systemd does nothing about it any more; `CapabilityBoundingSet=` limits capabilities",
     ),
     supported("CapabilityBoundingSet", e::capability_bounding_set).narrowing(),
-    supported("ConfigurationDirectory", e::directory),
+    supported("ConfigurationDirectory", e::directory)
+        .note("a new one is root's, as systemd.exec(5) says; systemd gives it to the user"),
     supported("ConfigurationDirectoryMode", e::directory_mode),
     supported("CoredumpFilter", scheduling::coredump_filter),
     supported("DynamicUser", |d, a, _| put(&mut d.exec().dynamic_user, scalar::boolean(&a.value)))
         .narrowing(),
     supported("Environment", e::environment),
     supported("EnvironmentFile", environment::files),
-    supported("ExecPaths", v::exec).narrowing(),
+    supported("ExecPaths", v::exec).narrowing().note(READ_ONLY),
     supported("ExecSearchPath", environment::search_path),
     refused("ExtensionDirectories", Off::Empty, IMAGES).narrowing(),
     refused("ExtensionImagePolicy", Off::Empty, IMAGES).narrowing(),
@@ -104,7 +106,7 @@ const DIRECTIVES: &[Directive] = &[
     })
     .narrowing(),
     supported("Nice", scheduling::nice),
-    supported("NoExecPaths", v::no_exec).narrowing(),
+    supported("NoExecPaths", v::no_exec).narrowing().note(READ_ONLY),
     supported("NoNewPrivileges", |d, a, _| put(&mut d.exec().no_new_privileges, scalar::boolean(&a.value)))
         .narrowing(),
     supported("OOMScoreAdjust", scheduling::oom_score),
@@ -215,7 +217,9 @@ const DIRECTIVES: &[Directive] = &[
     supported("TTYRows", e::tty_size),
     supported("TTYVHangup", e::tty_hang_up),
     extra("TTYVTDisallocate", boolean).unless(Off::No),
-    supported("TemporaryFileSystem", v::temporary).narrowing(),
+    supported("TemporaryFileSystem", v::temporary)
+        .narrowing()
+        .note("also where `ProtectHome=read-only` or its like is about the same path: systemd shows what is there then"),
     extra("TimeoutCleanSec", span),
     supported("TimerSlackNSec", scheduling::timer_slack),
     supported("UMask", |d, a, _| put(&mut d.exec().umask, scalar::mode(&a.value, 0o777))).narrowing(),

@@ -129,7 +129,7 @@ const UNIT_DIRECTIVES: &[Directive] = &[
     supported("JobTimeoutSec", |d, a, _| job_timeout(&mut d.unit.manners.job_timeout, a))
         .note("not while the machine ends, which takes half an hour at most"),
     supported("JoinsNamespaceOf", related)
-        .note("who is without a setting of its own shares nothing; who has it is never without what it says"),
+        .note("who is without a setting of its own shares nothing; who has it is never without what it says; in either direction"),
     supported("OnFailure", related),
     supported("OnFailureIsolate", |d, a, _| {
         let isolates = scalar::boolean(&a.value)?;
