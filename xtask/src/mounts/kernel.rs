@@ -1,5 +1,5 @@
-//! What `ProtectKernelTunables=` and its kind, `ProtectControlGroups=` and `PrivateDevices=` do to the kernel's file
-//! systems (namespace.c's tables).
+//! What `MountAPIVFS=`, `ProtectKernelTunables=` and its kind, `ProtectControlGroups=`, `ProtectHostname=` and
+//! `PrivateDevices=` do to the kernel's file systems (namespace.c's tables).
 
 use tomte::table::Content;
 
@@ -37,6 +37,8 @@ const QUEUES: &str = "/dev/mqueue";
 /// Of the host's /dev in that of `PrivateDevices=`, besides the devices.
 const DEVICE_DIRECTORIES: [&str; 4] = ["/dev/hugepages", QUEUES, "/dev/pts", "/dev/shm"];
 
+/// /run of a `RootDirectory=`.
+const RUN: &str = "tmpfs:mode=0755,size=20%,nr_inodes=800k";
 /// Read-only with `ProtectHostname=` where there is a namespace for it (the setting asks for none).
 const NAMES: [&str; 2] = ["/proc/sys/kernel/domainname", "/proc/sys/kernel/hostname"];
 
@@ -44,6 +46,33 @@ const NAMES: [&str; 2] = ["/proc/sys/kernel/domainname", "/proc/sys/kernel/hostn
 pub(super) fn protect_hostname(plan: &mut Plan, exec: &Exec) {
     for path in NAMES.iter().filter(|_| exec.protect.hostname) {
         plan.add(Mount::itself(path, RDONLY, 0).optional());
+    }
+}
+
+/// `MountAPIVFS=`, and what needs a view of the processes of its own: where no setting puts anything else, as that of
+/// `PrivateDevices=` (namespace.c, `namespace_info_mount_apivfs`).
+pub(super) fn api_file_systems(plan: &mut Plan, exec: &Exec) {
+    let (view, protect) = (&exec.view, &exec.protect);
+    let rooted = !view.root.is_empty();
+    let asked = view.api_file_systems.unwrap_or(rooted);
+    let hidden = view.protect_proc.is_some() || view.processes_only || exec.namespaces.pids;
+    if !(asked || hidden || protect.control_groups || protect.kernel_tunables) {
+        return;
+    }
+    let hide = view.protect_proc.map(|how| format!("hidepid={how}"));
+    let subset = view.processes_only.then(|| "subset=pid".to_owned());
+    let options: Vec<String> = hide.into_iter().chain(subset).collect();
+    let processes = Mount::new("/proc", Content::New, &format!("proc:{}", options.join(",")));
+    plan.add(processes.only(NOSUID | NODEV | NOEXEC));
+    if !rooted {
+        return plan.add(Mount::itself("/sys", NOEXEC, 0).optional());
+    }
+    let system = Mount::kept("/sys").only(NOSUID | NODEV | NOEXEC);
+    for mount in [system, Mount::kept("/dev"), Mount::new("/run", Content::New, RUN).only(NOSUID | NODEV)] {
+        let there = plan.0.get(&(mount.path.clone(), false));
+        if there.is_none_or(|there| there.content == Content::Itself) {
+            plan.add(mount);
+        }
     }
 }
 

@@ -40,8 +40,6 @@ const COVER: &str = "tmpfs:mode=0755,size=4m,nr_inodes=1k";
 const COVER_CLOSED: &str = "tmpfs:mode=0700,size=4m,nr_inodes=1k";
 /// `PrivateDevices=`.
 const DEVICES: &str = "tmpfs:mode=0755,size=4m,nr_inodes=64k";
-/// /run of a `RootDirectory=`.
-const RUN: &str = "tmpfs:mode=0755,size=20%,nr_inodes=800k";
 
 /// As `tomte::table::Mount`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +123,7 @@ fn planned(exec: &Exec) -> View {
     for one in &exec.view.temporary {
         plan.add(Mount::new(&one.path, Content::New, &format!("tmpfs:{}", one.options)).only(one.flags));
     }
-    plan.api_file_systems(exec);
+    kernel::api_file_systems(&mut plan, exec);
     plan.directories(exec);
     let own = !plan.0.is_empty()
         || exec.view.private_mounts
@@ -229,34 +227,6 @@ impl Plan {
         self.0.insert(key, merged);
         if may_lack {
             self.put(loser, true);
-        }
-    }
-
-    /// `MountAPIVFS=`, and what needs a view of the processes of its own: where no setting puts anything else, as that of
-    /// `PrivateDevices=` (namespace.c, `namespace_info_mount_apivfs`).
-    fn api_file_systems(&mut self, exec: &Exec) {
-        let (view, protect) = (&exec.view, &exec.protect);
-        let rooted = !view.root.is_empty();
-        let asked = view.api_file_systems.unwrap_or(rooted);
-        let hidden = view.protect_proc.is_some() || view.processes_only || exec.namespaces.pids;
-        if !(asked || hidden || protect.control_groups || protect.kernel_tunables) {
-            return;
-        }
-        let hide = view.protect_proc.map(|how| format!("hidepid={how}"));
-        let subset = view.processes_only.then(|| "subset=pid".to_owned());
-        let options: Vec<String> = hide.into_iter().chain(subset).collect();
-        let processes = Mount::new("/proc", Content::New, &format!("proc:{}", options.join(",")));
-        self.add(processes.only(NOSUID | NODEV | NOEXEC));
-        if !rooted {
-            return self.add(Mount::itself("/sys", NOEXEC, 0).optional());
-        }
-        let system = Mount::kept("/sys").only(NOSUID | NODEV | NOEXEC);
-        for mount in [system, Mount::kept("/dev"), Mount::new("/run", Content::New, RUN).only(NOSUID | NODEV)]
-        {
-            let there = self.0.get(&(mount.path.clone(), false));
-            if there.is_none_or(|there| there.content == Content::Itself) {
-                self.add(mount);
-            }
         }
     }
 
